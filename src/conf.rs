@@ -1,0 +1,4 @@
+//! Flink's configuration: reading, layers, rewriting.
+
+pub mod environment;
+pub mod table;

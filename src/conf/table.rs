@@ -1,0 +1,89 @@
+//! The effective configuration: each key with its value and where it came from.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+/// Where a value came from; later layers win (`../conf.rs`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Set by this program because nobody set it.
+    Default,
+    File {
+        path: PathBuf,
+        line: usize,
+    },
+    /// A line of `FLINK_PROPERTIES`.
+    Properties {
+        line: usize,
+    },
+    Environment {
+        variable: String,
+    },
+    /// `-D key=value`
+    Argument,
+    /// Changed by this program, and why.
+    Rewritten {
+        why: String,
+    },
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => write!(out, "default"),
+            Self::File { path, line } => write!(out, "{}:{line}", path.display()),
+            Self::Properties { line } => write!(out, "FLINK_PROPERTIES:{line}"),
+            Self::Environment { variable } => write!(out, "${variable}"),
+            Self::Argument => write!(out, "-D"),
+            Self::Rewritten { why } => write!(out, "rewritten: {why}"),
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    pub value: String,
+    pub origin: Origin,
+}
+
+/// Keys in alphabetical order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Table {
+    settings: BTreeMap<String, Setting>,
+}
+
+impl Table {
+    /// Sets `key`; what stood there before is returned.
+    pub fn set(
+        &mut self,
+        key: impl Into<String>,
+        value: impl Into<String>,
+        origin: Origin,
+    ) -> Option<Setting> {
+        self.settings.insert(key.into(), Setting { value: value.into(), origin })
+    }
+
+    /// Sets `key` as a default unless somebody has set it already.
+    pub fn set_default(&mut self, key: &str, value: impl Into<String>) {
+        if !self.settings.contains_key(key) {
+            self.set(key, value, Origin::Default);
+        }
+    }
+
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.settings.get(key).map(|setting| setting.value.as_str())
+    }
+
+    pub fn setting(&self, key: &str) -> Option<&Setting> {
+        self.settings.get(key)
+    }
+
+    pub fn remove(&mut self, key: &str) -> Option<Setting> {
+        self.settings.remove(key)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Setting)> {
+        self.settings.iter().map(|(key, setting)| (key.as_str(), setting))
+    }
+}

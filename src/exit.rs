@@ -1,0 +1,47 @@
+//! All exit codes of this program that do not come from a child.
+//!
+//! The numbers are those of `sysexits.h` where one fits. A JobManager's own code passes through unchanged
+//! and never collides: Flink uses 0, 1, 2, 163, 165, 239 and 128 + signal.
+
+use std::process::ExitCode;
+
+/// Why the program ended by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    Ok = 0,
+    /// The command line cannot be understood.
+    Usage = 64,
+    /// A configuration file cannot be parsed.
+    Data = 65,
+    /// A configuration file or directory cannot be read.
+    NoInput = 66,
+    /// No Mesos master answered in time, or it refused the framework.
+    Unavailable = 69,
+    /// A failure inside this program.
+    Software = 70,
+    /// The operating system refused something, such as a fork.
+    Os = 71,
+    /// Java or the Flink distribution is missing or incomplete.
+    NoFlink = 72,
+    /// A port cannot be bound or a file cannot be created.
+    CannotCreate = 73,
+    /// A value in the configuration is wrong or contradicts another.
+    Config = 78,
+    /// A program was found but could not be executed.
+    NotExecutable = 126,
+    /// A program was not found.
+    NotFound = 127,
+}
+
+impl Exit {
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}

@@ -1,0 +1,17 @@
+//! Runs stock Apache Flink on Apache Mesos. ARCHITECTURE.md tells which room does what and which walls hold.
+
+pub mod artifact;
+pub mod cli;
+pub mod conf;
+pub mod exit;
+pub mod flink;
+pub mod ha;
+pub mod init;
+pub mod local;
+pub mod log;
+pub mod mesos;
+pub mod role;
+pub mod scaling;
+pub mod scheduler;
+pub mod status;
+pub mod time;

@@ -1,0 +1,3 @@
+//! The Mesos v1 scheduler API: messages, framing, client.
+
+pub mod wire;

@@ -1,0 +1,1 @@
+//! All tests that need the whole binary, other processes or recorded data, in one program.
