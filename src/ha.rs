@@ -1,1 +1,30 @@
+//! What outlives a worker, and who may write it.
+//!
+//! Without ZooKeeper the state lives in a memory file that `init` holds open ([`memory`]): it survives every crash
+//! of the worker and goes with the container.
 
+pub mod memory;
+pub mod record;
+
+use std::future::Future;
+
+use crate::scheduler::state::State;
+
+/// Where the scheduler's state is kept. One writer at a time.
+pub trait Store {
+    /// What was stored last, or none at the first start.
+    fn load(&mut self) -> impl Future<Output = Result<Option<State>, StoreError>>;
+
+    /// Durable when it returns: a worker that starts after it loads this state.
+    fn save(&mut self, state: &State) -> impl Future<Output = Result<(), StoreError>>;
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("failed to read or write the state")]
+    Io(#[from] std::io::Error),
+    #[error("failed to read the stored state")]
+    Record(#[from] record::RecordError),
+    #[error("the state is too large: {bytes} bytes, at most {most}")]
+    TooLarge { bytes: usize, most: usize },
+}

@@ -1,1 +1,321 @@
+//! The heart: keeps the wanted number of TaskManagers running as Mesos tasks.
+//!
+//! [`Scheduler`] is pure. Facts come in through `handle_…`, orders go out through [`Scheduler::next_action`] and must
+//! be carried out in their order before the next fact is handed in; a [`Action::Store`] is durable before any
+//! later action. Time and randomness are arguments. [`driver`] is the one asynchronous file.
 
+mod action;
+mod check;
+pub mod driver;
+mod life;
+mod offers;
+pub mod place;
+mod reconcile;
+pub mod report;
+pub mod resources;
+pub mod spec;
+pub mod state;
+mod task;
+mod token;
+#[cfg(test)]
+mod transcript;
+mod updates;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+pub use action::{Action, Failure, Note};
+
+use crate::mesos::call::Call;
+use crate::mesos::event::TaskState;
+use crate::time::{Backoff, Deadline, Moment};
+
+use place::Verdict;
+use reconcile::Reconciliation;
+use spec::Spec;
+use state::{Goal, State};
+
+/// Everything the scheduler knows.
+pub struct Scheduler {
+    spec: Spec,
+    state: State,
+    /// What we have seen of each task in `state.tasks`, by task id; lost with the worker and asked for again.
+    seen: BTreeMap<String, Seen>,
+    phase: Phase,
+    connection: Connection,
+    jobmanager: JobManager,
+    demand: Demand,
+    replacing: Backoff,
+    /// No launch before this, because TaskManagers failed.
+    hold: Option<Hold>,
+    reconciliation: Reconciliation,
+    last_round: Option<Round>,
+    actions: VecDeque<Action>,
+    random: fastrand::Rng,
+}
+
+/// What the updates told about a task.
+#[derive(Clone, Debug, PartialEq)]
+struct Seen {
+    what: Sight,
+    since: Moment,
+    launched: Moment,
+    running_since: Option<Moment>,
+    kill_sent: Option<Moment>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Sight {
+    /// Launched or taken up, and no update yet.
+    Nothing,
+    Alive(TaskState),
+    /// Mesos does not know where it is; it may come back.
+    Missing(TaskState),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Working,
+    /// The framework is to be torn down as soon as the master can hear it.
+    Ending,
+    Ended,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Connection {
+    Subscribed { since: Moment },
+    Disconnected { since: Moment, why: Option<String> },
+}
+
+/// A TaskManager that is started before its JobManager listens loses seconds in retries, so none is launched
+/// before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum JobManager {
+    Starting,
+    Listening,
+}
+
+/// What the master was told last. A subscription begins suppressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Demand {
+    Suppressed,
+    Revived,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Hold {
+    until: Deadline,
+    cause: String,
+}
+
+/// The last offers that came while TaskManagers were wanted.
+#[derive(Clone, Debug)]
+struct Round {
+    at: Moment,
+    offers: usize,
+    verdicts: Vec<Verdict>,
+}
+
+impl Scheduler {
+    /// Goes on from `state`, which the store gave or [`State::default`] with a fresh secret.
+    pub fn new(spec: Spec, state: State, seed: u64, now: Moment) -> Self {
+        let seen = state.tasks.keys().map(|id| (id.clone(), Seen::new(now))).collect();
+        Self {
+            replacing: Backoff::new(spec.patience.replace),
+            reconciliation: Reconciliation::new(&spec.patience),
+            spec,
+            state,
+            seen,
+            phase: Phase::Working,
+            connection: Connection::Disconnected { since: now, why: None },
+            jobmanager: JobManager::Starting,
+            demand: Demand::Suppressed,
+            hold: None,
+            last_round: None,
+            actions: VecDeque::new(),
+            random: fastrand::Rng::with_seed(seed),
+        }
+    }
+
+    /// The next order, or none when the next fact may come.
+    pub fn next_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// When [`Self::handle_timeout`] is due if nothing else happens.
+    pub fn poll_timeout(&self) -> Option<Moment> {
+        let patience = &self.spec.patience;
+        let hold = self.hold.as_ref().map(|hold| hold.until.at());
+        let registration = self.registration_deadline();
+        let connected = self.is_subscribed().then(|| self.reconciliation.due()).flatten();
+        let tasks = self.seen.iter().filter_map(|(id, seen)| match (&seen.what, self.goal(id)) {
+            (_, Some(Goal::End)) if self.is_subscribed() => {
+                seen.kill_sent.map(|sent| sent + patience.kill_again)
+            }
+            (Sight::Missing(_), _) => Some(seen.since + patience.lost),
+            (Sight::Nothing, _) if !self.reconciliation.asks_about(id) => {
+                Some(seen.launched + patience.launch)
+            }
+            (Sight::Nothing | Sight::Alive(_), _) => None,
+        });
+        tasks.chain(hold).chain(registration).chain(connected).min()
+    }
+
+    /// Does what has become due.
+    pub fn handle_timeout(&mut self, now: Moment) {
+        self.fail_without_master(now);
+        self.give_up_missing(now);
+        if self.is_subscribed() {
+            self.question_silent_launches(now);
+            self.reconcile_if_due(now);
+        }
+        self.plan(now);
+    }
+
+    /// The JobManager's RPC port is open.
+    pub fn handle_jobmanager_listening(&mut self, now: Moment) {
+        if self.jobmanager == JobManager::Starting {
+            self.jobmanager = JobManager::Listening;
+            self.note(Note::JobManagerListening);
+        }
+        self.plan(now);
+    }
+
+    /// Somebody wants `target` TaskManagers from now on.
+    pub fn handle_scaled(&mut self, target: u32, now: Moment) {
+        self.state.scale = Some(target);
+        self.store();
+        self.note(Note::Scaled { target });
+        self.plan(now);
+    }
+
+    /// How many TaskManagers there shall be.
+    pub fn target(&self) -> u32 {
+        self.state.scale.unwrap_or(self.spec.target)
+    }
+
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Brings orders in line with what is known: retires what is too much, kills what shall end, and asks for
+    /// offers exactly while TaskManagers are wanted.
+    fn plan(&mut self, now: Moment) {
+        if self.phase != Phase::Working {
+            return;
+        }
+        self.retire_surplus();
+        if !self.is_subscribed() {
+            return;
+        }
+        self.send_kills(now);
+        let demand = if self.wanted(now) > 0 { Demand::Revived } else { Demand::Suppressed };
+        if demand != self.demand {
+            self.demand = demand;
+            let roles = self.spec.roles.clone();
+            self.send(match demand {
+                Demand::Revived => Call::Revive { roles },
+                Demand::Suppressed => Call::Suppress { roles },
+            });
+        }
+    }
+
+    /// How many TaskManagers to launch if fitting offers came now.
+    fn wanted(&mut self, now: Moment) -> usize {
+        if self.hold.as_ref().is_some_and(|hold| hold.until.has_passed(now)) {
+            self.hold = None;
+        }
+        let open = self.phase == Phase::Working
+            && self.is_subscribed()
+            && self.jobmanager == JobManager::Listening
+            && self.hold.is_none();
+        if open { self.lacking() } else { 0 }
+    }
+
+    /// How many TaskManagers the target is ahead of those that run, start or may come back.
+    fn lacking(&self) -> usize {
+        (self.target() as usize).saturating_sub(self.kept().count())
+    }
+
+    /// Ids of the tasks that shall run.
+    fn kept(&self) -> impl Iterator<Item = &String> {
+        self.state.tasks.iter().filter(|(_, record)| record.goal == Goal::Run).map(|(id, _)| id)
+    }
+
+    fn goal(&self, id: &str) -> Option<Goal> {
+        self.state.tasks.get(id).map(|record| record.goal)
+    }
+
+    fn is_subscribed(&self) -> bool {
+        matches!(self.connection, Connection::Subscribed { .. })
+    }
+
+    fn retire_surplus(&mut self) {
+        let surplus = self.kept().count().saturating_sub(self.target() as usize);
+        if surplus == 0 {
+            return;
+        }
+        // Those that do not run yet cost least, then the youngest.
+        let mut candidates: Vec<_> = self.kept().cloned().collect();
+        candidates.sort_by_key(|id| {
+            let running = self.seen.get(id).is_some_and(|seen| seen.running_since.is_some());
+            (running, std::cmp::Reverse(id.clone()))
+        });
+        for id in candidates.into_iter().take(surplus) {
+            if let Some(record) = self.state.tasks.get_mut(&id) {
+                record.goal = Goal::End;
+            }
+            self.note(Note::Retired { task: id });
+        }
+        self.store();
+    }
+
+    fn send_kills(&mut self, now: Moment) {
+        let due: Vec<_> = self
+            .state
+            .tasks
+            .iter()
+            .filter(|(_, record)| record.goal == Goal::End)
+            .map(|(id, record)| (id.clone(), record.agent_id.clone()))
+            .collect();
+        for (id, agent_id) in due {
+            let again = self.spec.patience.kill_again;
+            let Some(seen) = self.seen.get_mut(&id) else { continue };
+            if seen.kill_sent.is_none_or(|sent| now.since(sent) >= again) {
+                seen.kill_sent = Some(now);
+                self.kill(id, Some(agent_id));
+            }
+        }
+    }
+
+    fn kill(&mut self, task_id: String, agent_id: Option<String>) {
+        let grace = Some(self.spec.kill_grace);
+        self.send(Call::Kill { task_id, agent_id, grace });
+    }
+
+    /// A TaskManager failed: the next launch waits. Failures while one is awaited count as one.
+    fn hold_back(&mut self, cause: String, now: Moment) {
+        if self.hold.is_none() {
+            let wait: Duration = self.replacing.failed(self.random.f64());
+            self.hold = Some(Hold { until: Deadline::after(now, wait), cause });
+        }
+    }
+
+    fn send(&mut self, call: Call) {
+        self.actions.push_back(Action::Send(call));
+    }
+
+    fn store(&mut self) {
+        self.actions.push_back(Action::Store(self.state.clone()));
+    }
+
+    fn note(&mut self, note: Note) {
+        self.actions.push_back(Action::Note(note));
+    }
+}
+
+impl Seen {
+    fn new(now: Moment) -> Self {
+        Self { what: Sight::Nothing, since: now, launched: now, running_since: None, kill_sent: None }
+    }
+}

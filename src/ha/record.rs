@@ -1,0 +1,69 @@
+//! The stored form of the state: JSON with a version, so that a person can read it and a newer program can tell.
+
+use serde::{Deserialize, Serialize};
+
+use crate::scheduler::state::State;
+
+/// Raised with every change that an older program would misread.
+const VERSION: u32 = 1;
+
+#[derive(Serialize)]
+struct Written<'a> {
+    version: u32,
+    state: &'a State,
+}
+
+#[derive(Deserialize)]
+struct Version {
+    version: u32,
+}
+
+#[derive(Deserialize)]
+struct Read {
+    state: State,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    #[error("it is not a state of this program")]
+    Malformed(#[source] serde_json::Error),
+    #[error("it was written by a newer program: version {found}, this one reads up to {VERSION}")]
+    Newer { found: u32 },
+    #[error("the state cannot be written as JSON")]
+    Unwritable(#[source] serde_json::Error),
+}
+
+pub fn encode(state: &State) -> Result<Vec<u8>, RecordError> {
+    serde_json::to_vec(&Written { version: VERSION, state }).map_err(RecordError::Unwritable)
+}
+
+pub fn decode(bytes: &[u8]) -> Result<State, RecordError> {
+    let Version { version } = serde_json::from_slice(bytes).map_err(RecordError::Malformed)?;
+    if version > VERSION {
+        return Err(RecordError::Newer { found: version });
+    }
+    let Read { state } = serde_json::from_slice(bytes).map_err(RecordError::Malformed)?;
+    Ok(state)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scheduler::state::{Goal, TaskRecord};
+
+    #[test]
+    fn what_is_written_is_read() {
+        let mut state = State { framework_id: Some("f-0000".into()), task_counter: 7, ..State::default() };
+        let record =
+            TaskRecord { agent_id: "S0".into(), hostname: "a".into(), goal: Goal::Run, fetched: true };
+        state.tasks.insert("taskmanager-00007".into(), record);
+        assert_eq!(decode(&encode(&state).expect("written")).expect("read"), state);
+    }
+
+    #[test]
+    fn a_newer_or_foreign_record_is_refused() {
+        let newer = decode(br#"{"version": 2, "everything": "new"}"#).expect_err("newer");
+        assert!(newer.to_string().contains("version 2"), "{newer}");
+        assert!(matches!(decode(b"garbage"), Err(RecordError::Malformed(_))));
+    }
+}

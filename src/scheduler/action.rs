@@ -1,0 +1,112 @@
+//! What the scheduler orders.
+
+use std::fmt;
+
+use crate::mesos::call::Call;
+use crate::mesos::event::TaskState;
+
+use super::state::State;
+
+/// Carried out by the driver, strictly in order.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Durable before any later action is carried out.
+    Store(State),
+    Send(Call),
+    /// Subscribe without a framework id: the old one is of no use any more.
+    SubscribeAnew,
+    /// For the log and whoever follows the events.
+    Note(Note),
+    /// The framework is gone from the master; nothing is left to do.
+    End,
+    /// Nothing more can be done.
+    Fail(Failure),
+}
+
+/// Why the scheduler gave up.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    #[error("no Mesos master could be reached within {seconds} s (mesos.registration.timeout): {why}")]
+    NoMaster { seconds: u64, why: String },
+    #[error("the Mesos master refused the framework: {0}")]
+    Refused(String),
+    #[error("another AppMaster has taken the framework over; this one stops")]
+    Superseded,
+}
+
+/// A change worth a line.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Note {
+    Subscribed { framework_id: String },
+    Disconnected { why: String },
+    Unreachable { address: String, why: String },
+    FrameworkRemoved { framework_id: String },
+    JobManagerListening,
+    Scaled { target: u32 },
+    Launched { task: String, hostname: String, agent_id: String },
+    Running { task: String, hostname: String },
+    Missing { task: String, state: TaskState, detail: String },
+    Returned { task: String },
+    Ended { task: String, state: TaskState, detail: String, expected: bool },
+    GivenUp { task: String },
+    Retired { task: String },
+    Unknown { task: String, state: TaskState },
+    DoesNotFit { wanted: usize, offers: usize, nearest: String },
+}
+
+impl Note {
+    /// Whether a person may want to look at it: odd, but handled.
+    pub fn is_odd(&self) -> bool {
+        match self {
+            Self::Disconnected { .. }
+            | Self::Unreachable { .. }
+            | Self::FrameworkRemoved { .. }
+            | Self::Missing { .. }
+            | Self::GivenUp { .. }
+            | Self::Unknown { .. }
+            | Self::DoesNotFit { .. } => true,
+            Self::Ended { expected, .. } => !expected,
+            Self::Subscribed { .. }
+            | Self::JobManagerListening
+            | Self::Scaled { .. }
+            | Self::Launched { .. }
+            | Self::Running { .. }
+            | Self::Returned { .. }
+            | Self::Retired { .. } => false,
+        }
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Subscribed { framework_id } => write!(out, "subscribed framework={framework_id}"),
+            Self::Disconnected { why } => write!(out, "disconnected from the master: {why}"),
+            Self::Unreachable { address, why } => write!(out, "no Mesos master at {address}: {why}"),
+            Self::FrameworkRemoved { framework_id } => {
+                write!(out, "the master has removed framework {framework_id}: archived, registering anew")
+            }
+            Self::JobManagerListening => write!(out, "JobManager listens, TaskManagers may start"),
+            Self::Scaled { target } => write!(out, "scaled taskmanagers={target}"),
+            Self::Launched { task, hostname, agent_id } => {
+                write!(out, "launched task={task} host={hostname} agent={agent_id}")
+            }
+            Self::Running { task, hostname } => write!(out, "running task={task} host={hostname}"),
+            Self::Missing { task, state, detail } => {
+                write!(out, "missing task={task} state={} {detail}", state.name())
+            }
+            Self::Returned { task } => write!(out, "returned task={task}"),
+            Self::Ended { task, state, detail, .. } => {
+                write!(out, "ended task={task} state={} {detail}", state.name())
+            }
+            Self::GivenUp { task } => write!(out, "given up task={task}: it did not come back"),
+            Self::Retired { task } => write!(out, "retiring task={task}: more TaskManagers than wanted"),
+            Self::Unknown { task, state } => {
+                write!(out, "task={task} state={} is none of the known ones: killing it", state.name())
+            }
+            Self::DoesNotFit { wanted, offers, nearest } => {
+                write!(out, "waiting for offers taskmanagers={wanted} offers={offers} {nearest}")
+            }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Answering offers: every offer is used or declined at once, none is hoarded.
+
+use std::collections::BTreeMap;
+
+use crate::mesos::call::Call;
+use crate::mesos::wire::id::OfferId;
+use crate::mesos::wire::offer::Offer;
+use crate::time::Moment;
+
+use super::place::{self, Group, Verdict};
+use super::resources::Share;
+use super::state::{Goal, TaskRecord};
+use super::{Action, Note, Round, Scheduler, Seen, task, token};
+
+impl Scheduler {
+    /// The master offers resources.
+    pub fn handle_offers(&mut self, offers: &[Offer], now: Moment) {
+        let wanted = self.wanted(now);
+        let groups = place::group(offers);
+        let placed = place::place(groups, wanted, &self.spec.need, self.spec.placement, &self.present());
+        if wanted > 0 {
+            self.remember_round(wanted, offers.len(), placed.misses, now);
+        }
+
+        let launches: Vec<_> =
+            placed.accepted.into_iter().map(|(group, shares)| self.name_tasks(group, shares, now)).collect();
+        if !launches.is_empty() {
+            self.store();
+        }
+        for (group, tasks) in launches {
+            self.accept(group, tasks);
+        }
+        let unused: Vec<OfferId> = placed.unused.into_iter().flat_map(|group| group.offers).collect();
+        if !unused.is_empty() {
+            self.send(Call::Decline { offer_ids: unused, refuse: self.spec.refuse });
+        }
+        self.plan(now);
+    }
+
+    /// How many TaskManagers each agent holds, those that may come back included.
+    fn present(&self) -> BTreeMap<String, usize> {
+        let mut present = BTreeMap::new();
+        for record in self.state.tasks.values() {
+            *present.entry(record.agent_id.clone()).or_default() += 1;
+        }
+        present
+    }
+
+    fn remember_round(&mut self, wanted: usize, offers: usize, verdicts: Vec<Verdict>, now: Moment) {
+        let known = self.last_round.as_ref().is_some_and(|round| round.verdicts == verdicts);
+        if let Some(nearest) = place::nearest(&verdicts).filter(|_| !known) {
+            self.note(Note::DoesNotFit { wanted, offers, nearest: nearest.to_string() });
+        }
+        self.last_round = Some(Round { at: now, offers, verdicts });
+    }
+
+    /// Gives each share a task id and a record.
+    fn name_tasks(&mut self, group: Group, shares: Vec<Share>, now: Moment) -> (Group, Vec<(String, Share)>) {
+        let tasks = shares.into_iter().map(|share| {
+            self.state.task_counter += 1;
+            let id = format!("taskmanager-{:05}", self.state.task_counter);
+            let record = TaskRecord {
+                agent_id: group.agent_id.clone(),
+                hostname: group.hostname.clone(),
+                goal: Goal::Run,
+                fetched: false,
+            };
+            self.state.tasks.insert(id.clone(), record);
+            self.seen.insert(id.clone(), Seen::new(now));
+            (id, share)
+        });
+        let tasks = tasks.collect();
+        (group, tasks)
+    }
+
+    fn accept(&mut self, group: Group, tasks: Vec<(String, Share)>) {
+        let mut infos = Vec::with_capacity(tasks.len());
+        for (id, share) in tasks {
+            let token = token::of(&self.state.token_secret, &id);
+            infos.push(task::info(&self.spec, &id, &group.agent_id, &group.hostname, share, token));
+            self.note(Note::Launched {
+                task: id,
+                hostname: group.hostname.clone(),
+                agent_id: group.agent_id.clone(),
+            });
+        }
+        let call = Call::Accept { offer_ids: group.offers, tasks: infos, refuse: self.spec.refuse };
+        self.actions.push_back(Action::Send(call));
+    }
+}

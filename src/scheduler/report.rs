@@ -1,0 +1,138 @@
+//! Why things are as they are, for log, status page, `explain` and tests alike.
+
+use serde::Serialize;
+
+use crate::mesos::event::TaskState;
+use crate::time::Moment;
+
+use super::place::{self, Verdict};
+use super::state::Goal;
+use super::{Connection, JobManager, Phase, Scheduler, Sight};
+
+/// A picture of the scheduler; spans of time are seconds up to the moment it was taken.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    pub framework_id: Option<String>,
+    pub subscribed: bool,
+    pub target: u32,
+    pub running: usize,
+    pub tasks: Vec<TaskReport>,
+    /// How many TaskManagers are still to be launched, and why they are not; none when all are.
+    pub waiting: Option<Waiting>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TaskReport {
+    pub task_id: String,
+    pub agent_id: String,
+    pub hostname: String,
+    /// Mesos' name of the state, or `LAUNCHED` before the first update.
+    pub state: &'static str,
+    pub since_s: u64,
+    /// It is being killed.
+    pub ending: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Waiting {
+    pub taskmanagers: usize,
+    pub reason: Reason,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Reason {
+    Ending,
+    NotSubscribed {
+        since_s: u64,
+        why: Option<String>,
+    },
+    JobManagerStarting,
+    /// Earlier TaskManagers failed.
+    Backoff {
+        left_ms: u64,
+        cause: String,
+    },
+    NoOffers,
+    DoesNotFit {
+        age_s: u64,
+        offers: usize,
+        nearest: String,
+        verdicts: Vec<Lacks>,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Lacks {
+    pub agent_id: String,
+    pub hostname: String,
+    /// `resource: needs N, offered M`
+    pub lacks: Vec<String>,
+}
+
+impl Scheduler {
+    pub fn report(&self, now: Moment) -> Report {
+        let tasks: Vec<_> = self.state.tasks.keys().filter_map(|id| self.task_report(id, now)).collect();
+        Report {
+            framework_id: self.state.framework_id.clone(),
+            subscribed: self.is_subscribed(),
+            target: self.target(),
+            running: tasks.iter().filter(|task| task.state == TaskState::Running.name()).count(),
+            tasks,
+            waiting: match self.lacking() {
+                0 => None,
+                taskmanagers => Some(Waiting { taskmanagers, reason: self.reason(now) }),
+            },
+        }
+    }
+
+    fn task_report(&self, id: &str, now: Moment) -> Option<TaskReport> {
+        let record = self.state.tasks.get(id)?;
+        let seen = self.seen.get(id)?;
+        Some(TaskReport {
+            task_id: id.to_owned(),
+            agent_id: record.agent_id.clone(),
+            hostname: record.hostname.clone(),
+            state: match &seen.what {
+                Sight::Nothing => "LAUNCHED",
+                Sight::Alive(state) | Sight::Missing(state) => state.name(),
+            },
+            since_s: now.since(seen.since).as_secs(),
+            ending: record.goal == Goal::End,
+        })
+    }
+
+    fn reason(&self, now: Moment) -> Reason {
+        if self.phase != Phase::Working {
+            return Reason::Ending;
+        }
+        if let Connection::Disconnected { since, why } = &self.connection {
+            return Reason::NotSubscribed { since_s: now.since(*since).as_secs(), why: why.clone() };
+        }
+        if self.jobmanager == JobManager::Starting {
+            return Reason::JobManagerStarting;
+        }
+        if let Some(hold) = self.hold.as_ref().filter(|hold| !hold.until.has_passed(now)) {
+            let left_ms = u64::try_from(hold.until.left(now).as_millis()).unwrap_or(u64::MAX);
+            return Reason::Backoff { left_ms, cause: hold.cause.clone() };
+        }
+        match &self.last_round {
+            Some(round) if !round.verdicts.is_empty() => Reason::DoesNotFit {
+                age_s: now.since(round.at).as_secs(),
+                offers: round.offers,
+                nearest: place::nearest(&round.verdicts).map(ToString::to_string).unwrap_or_default(),
+                verdicts: round.verdicts.iter().map(lacks).collect(),
+            },
+            Some(_) | None => Reason::NoOffers,
+        }
+    }
+}
+
+fn lacks(verdict: &Verdict) -> Lacks {
+    let lacks = verdict.misses.iter();
+    Lacks {
+        agent_id: verdict.agent_id.clone(),
+        hostname: verdict.hostname.clone(),
+        lacks: lacks.map(ToString::to_string).collect(),
+    }
+}

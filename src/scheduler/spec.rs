@@ -1,0 +1,102 @@
+//! What every TaskManager of this cluster needs, and the limits and waits of the scheduler.
+
+use std::time::Duration;
+
+use crate::mesos::wire::container::ContainerInfo;
+use crate::mesos::wire::label::Label;
+use crate::time::BackoffPolicy;
+
+use super::resources::Need;
+
+/// Fixed for the life of a worker.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Spec {
+    pub need: Need,
+    pub template: Template,
+    pub placement: Placement,
+    /// How many TaskManagers to keep unless `scale` says otherwise.
+    pub target: u32,
+    /// The roles that offers come for.
+    pub roles: Vec<String>,
+    /// How long an agent's resources stay away after we declined them.
+    pub refuse: Duration,
+    /// Between SIGTERM and SIGKILL of a TaskManager.
+    pub kill_grace: Duration,
+    pub patience: Patience,
+}
+
+/// What is the same in every TaskManager's `TaskInfo`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Template {
+    /// The program to execute on the agent.
+    pub program: String,
+    /// `argv` without what differs from task to task, `argv[0]` included.
+    pub arguments: Vec<String>,
+    pub environment: Vec<(String, String)>,
+    /// The variable in which a task finds the token that gets it its configuration.
+    pub token_variable: String,
+    /// Configuration keys that are set to a port of the agent each.
+    pub port_keys: Vec<String>,
+    pub user: Option<String>,
+    pub labels: Vec<Label>,
+    pub container: Option<ContainerInfo>,
+    /// `taskmanager.host` instead of the agent's host name; `_TASK_` stands for the task id.
+    pub host_pattern: Option<String>,
+}
+
+/// Which of several agents that fit gets the next TaskManager.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placement {
+    /// The one with the fewest.
+    Spread,
+    /// The one with the most.
+    Pack,
+}
+
+/// How long the scheduler waits for what.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Patience {
+    /// Between the end of a TaskManager that failed and its replacement.
+    pub replace: BackoffPolicy,
+    /// A TaskManager that ran this long has not failed at its start: the next failure waits the first time
+    /// again.
+    pub healthy_after: Duration,
+    /// A task that Mesos calls unreachable, lost or unknown is not replaced before this: its agent may come
+    /// back, with the TaskManager alive. A master that was restarted knows no task until then.
+    pub lost: Duration,
+    /// Without any update this long after ACCEPT the master is asked what became of the task.
+    pub launch: Duration,
+    /// Between two questions about tasks that the master has not answered yet.
+    pub reconcile: BackoffPolicy,
+    /// Between two reconciliations of everything.
+    pub reconcile_every: Duration,
+    /// How long the first registration may take, `mesos.registration.timeout`.
+    pub registration: Duration,
+    /// Between two KILLs of a task that does not end.
+    pub kill_again: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            replace: BackoffPolicy {
+                first: Duration::from_millis(500),
+                most: Duration::from_secs(60),
+                jitter: 0.2,
+            },
+            healthy_after: Duration::from_secs(60),
+            // The master gives an agent 75 s of missed pings, and 10 min after its own restart.
+            lost: Duration::from_secs(75),
+            launch: Duration::from_secs(60),
+            reconcile: BackoffPolicy {
+                first: Duration::from_secs(5),
+                most: Duration::from_secs(60),
+                jitter: 0.2,
+            },
+            // What Mesos recommends to frameworks.
+            reconcile_every: Duration::from_secs(15 * 60),
+            registration: Duration::from_secs(60),
+            kill_again: Duration::from_secs(15),
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! What outlives a worker: small, versioned by its codec (`ha/record.rs`), stored before anything depends on it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// The whole of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    /// Given by the master with the first SUBSCRIBED.
+    pub framework_id: Option<String>,
+    /// Framework ids that a master has removed, oldest first.
+    #[serde(default)]
+    pub archived: Vec<String>,
+    /// The number of the last task ever named.
+    pub task_counter: u64,
+    /// How many TaskManagers somebody asked for with `scale`; without it the configuration counts.
+    #[serde(default)]
+    pub scale: Option<u32>,
+    /// From it follows each task's token for fetching its configuration.
+    pub token_secret: [u8; 32],
+    /// By task id, which is the TaskManager's resource id in Flink too.
+    pub tasks: BTreeMap<String, TaskRecord>,
+}
+
+/// One TaskManager that was launched and has not ended, as far as we know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskRecord {
+    pub agent_id: String,
+    pub hostname: String,
+    pub goal: Goal,
+    /// Whether it has fetched its configuration; its token works only once.
+    pub fetched: bool,
+}
+
+/// What we want of a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Goal {
+    Run,
+    /// Killed until a terminal update tells that it is gone.
+    End,
+}

@@ -1,0 +1,366 @@
+//! Facts in, orders out, as text: what the scheduler does in each situation.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::report::{Reason, Waiting};
+use super::spec::{Patience, Placement, Spec, Template};
+use super::state::State;
+use super::{Action, Scheduler};
+use crate::mesos::call::Call;
+use crate::mesos::event::{StatusUpdate, TaskState};
+use crate::mesos::wire::id::{AgentId, OfferId};
+use crate::mesos::wire::offer::Offer;
+use crate::mesos::wire::resource::{Resource, Scalar};
+use crate::scheduler::resources::{Milli, Need};
+use crate::time::Moment;
+
+/// A scheduler for TaskManagers of one cpu, with a clock that only the test moves.
+struct Bench {
+    scheduler: Scheduler,
+    now: Moment,
+    /// The state that the last `Store` carried.
+    stored: State,
+    offers: u32,
+}
+
+impl Bench {
+    fn new(target: u32) -> Self {
+        Self::resume(target, State::default())
+    }
+
+    fn resume(target: u32, state: State) -> Self {
+        let spec = Spec {
+            need: Need { scalars: vec![("cpus".into(), Milli::whole(1))], ports: 0 },
+            template: Template::default(),
+            placement: Placement::Spread,
+            target,
+            roles: vec!["*".into()],
+            refuse: Duration::from_secs(5),
+            kill_grace: Duration::from_secs(30),
+            patience: Patience::default(),
+        };
+        let now = Moment::START;
+        Self { scheduler: Scheduler::new(spec, state.clone(), 1, now), now, stored: state, offers: 0 }
+    }
+
+    /// A bench whose scheduler is subscribed and whose JobManager listens.
+    fn ready(target: u32) -> Self {
+        let mut bench = Self::new(target);
+        bench.scheduler.handle_jobmanager_listening(bench.now);
+        bench.scheduler.handle_subscribed("f-1", bench.now);
+        bench.orders();
+        bench
+    }
+
+    /// All orders since the last call, one word each; the state must be sound after them.
+    fn orders(&mut self) -> String {
+        let mut text = String::new();
+        while let Some(action) = self.scheduler.next_action() {
+            let word = match action {
+                Action::Store(state) => {
+                    self.stored = state;
+                    "store".to_owned()
+                }
+                Action::Send(call) => spelled(&call),
+                Action::SubscribeAnew => "subscribe-anew".to_owned(),
+                Action::Note(_) => continue,
+                Action::End => "end".to_owned(),
+                Action::Fail(failure) => format!("fail({failure})"),
+            };
+            let _ = write!(text, "{}{word}", if text.is_empty() { "" } else { " " });
+        }
+        self.scheduler.check().expect("the truths hold");
+        text
+    }
+
+    fn offer(&mut self, agents: &[(&str, f64)]) -> String {
+        let offers: Vec<_> = agents
+            .iter()
+            .map(|(agent, cpus)| {
+                self.offers += 1;
+                let resource = Resource {
+                    name: Some("cpus".into()),
+                    scalar: Some(Scalar { value: Some(*cpus) }),
+                    ..Resource::default()
+                };
+                Offer {
+                    id: Some(OfferId::new(format!("o{}", self.offers))),
+                    agent_id: Some(AgentId::new(*agent)),
+                    hostname: Some((*agent).to_owned()),
+                    resources: vec![resource],
+                    ..Offer::default()
+                }
+            })
+            .collect();
+        self.scheduler.handle_offers(&offers, self.now);
+        self.orders()
+    }
+
+    /// An update from the agent (`uuid`) or, for reconciliation answers, from the master.
+    fn update(&mut self, number: u64, state: TaskState, from_agent: bool) -> String {
+        let update = StatusUpdate {
+            task_id: format!("taskmanager-{number:05}"),
+            state,
+            agent_id: Some("a".to_owned()),
+            uuid: from_agent.then_some([7; 16]),
+            ..StatusUpdate::default()
+        };
+        self.scheduler.handle_update(&update, self.now);
+        self.orders()
+    }
+
+    fn pass(&mut self, span: Duration) -> String {
+        self.now = self.now + span;
+        self.scheduler.handle_timeout(self.now);
+        self.orders()
+    }
+
+    /// Moves to the next moment the scheduler asked for.
+    fn wake(&mut self) -> String {
+        let due = self.scheduler.poll_timeout().expect("something is due");
+        self.pass(due.since(self.now))
+    }
+}
+
+fn spelled(call: &Call) -> String {
+    match call {
+        Call::Accept { offer_ids, tasks, .. } => {
+            let offers: Vec<_> = offer_ids.iter().map(OfferId::text).collect();
+            let tasks: Vec<_> = tasks.iter().filter_map(|task| task.name.as_deref()).map(short).collect();
+            format!("accept({}:{})", offers.join(","), tasks.join(","))
+        }
+        Call::Decline { offer_ids, .. } => {
+            format!("decline({})", offer_ids.iter().map(OfferId::text).collect::<Vec<_>>().join(","))
+        }
+        Call::Revive { .. } => "revive".to_owned(),
+        Call::Suppress { .. } => "suppress".to_owned(),
+        Call::Kill { task_id, .. } => format!("kill({})", short(task_id)),
+        Call::Acknowledge { task_id, .. } => format!("ack({})", short(task_id)),
+        Call::Reconcile { tasks } => {
+            let tasks: Vec<_> = tasks.iter().map(|(id, _)| short(id)).collect();
+            format!("reconcile({})", tasks.join(","))
+        }
+        Call::Teardown => "teardown".to_owned(),
+    }
+}
+
+fn short(task_id: &str) -> &str {
+    task_id.trim_start_matches("taskmanager-0000")
+}
+
+#[test]
+fn nothing_is_asked_for_before_the_jobmanager_listens() {
+    let mut bench = Bench::new(1);
+    bench.scheduler.handle_subscribed("f-1", bench.now);
+    assert_eq!(bench.orders(), "store reconcile()");
+    assert_eq!(bench.offer(&[("a", 4.0)]), "decline(o1)");
+    bench.scheduler.handle_jobmanager_listening(bench.now);
+    assert_eq!(bench.orders(), "revive");
+}
+
+#[test]
+fn the_state_is_stored_before_the_launch_and_before_the_acknowledgement() {
+    let mut bench = Bench::ready(2);
+    assert_eq!(bench.offer(&[("a", 1.0), ("b", 1.5)]), "store accept(o1:1) accept(o2:2) suppress");
+    assert_eq!(bench.stored.tasks.len(), 2);
+    assert_eq!(bench.update(1, TaskState::Starting, true), "ack(1)");
+    assert_eq!(bench.update(1, TaskState::Running, true), "ack(1)");
+    assert_eq!(bench.update(1, TaskState::Failed, true), "store ack(1)");
+    assert_eq!(bench.stored.tasks.len(), 1);
+}
+
+#[test]
+fn a_failed_taskmanager_is_replaced_after_the_backoff() {
+    let mut bench = Bench::ready(1);
+    bench.offer(&[("a", 1.0)]);
+    bench.update(1, TaskState::Running, true);
+    bench.update(1, TaskState::Failed, true);
+    assert_eq!(bench.offer(&[("a", 1.0)]), "decline(o2)", "held back");
+    assert_eq!(bench.wake(), "revive");
+    assert_eq!(bench.offer(&[("a", 1.0)]), "store accept(o3:2) suppress");
+}
+
+#[test]
+fn waits_grow_with_failures_and_start_again_after_a_healthy_run() {
+    let mut bench = Bench::ready(1);
+    let mut waits = Vec::new();
+    for number in 1..=5 {
+        bench.offer(&[("a", 1.0)]);
+        bench.update(number, TaskState::Running, true);
+        if number == 5 {
+            bench.pass(Duration::from_secs(120));
+        }
+        bench.update(number, TaskState::Failed, true);
+        let Some(Waiting { reason: Reason::Backoff { left_ms, .. }, .. }) =
+            bench.scheduler.report(bench.now).waiting
+        else {
+            panic!("no hold after failure {number}");
+        };
+        waits.push(left_ms.div_ceil(500) * 500);
+        bench.pass(Duration::from_millis(left_ms + 1));
+    }
+    assert_eq!(waits, [500, 1000, 2000, 4000, 500]);
+}
+
+#[test]
+fn what_does_not_fit_is_declined_and_told() {
+    let mut bench = Bench::ready(3);
+    assert_eq!(bench.offer(&[("a", 0.5), ("b", 0.9), ("c", 1.0)]), "store accept(o3:1) decline(o1,o2)");
+    let waiting = bench.scheduler.report(bench.now).waiting.expect("two are missing");
+    assert_eq!(waiting.taskmanagers, 2);
+    let text = serde_json::to_string(&waiting.reason).expect("serializable");
+    assert!(text.contains("nearest host=b cpus: needs 1, offered 0.9"), "{text}");
+}
+
+#[test]
+fn a_task_that_mesos_lost_is_not_replaced_before_its_agent_had_time() {
+    let mut bench = Bench::ready(1);
+    bench.offer(&[("a", 1.0)]);
+    bench.update(1, TaskState::Running, true);
+    assert_eq!(bench.update(1, TaskState::Unreachable, false), "");
+    assert_eq!(bench.wake(), "reconcile(1)");
+    assert_eq!(bench.pass(Duration::from_secs(70)), "reconcile(1)");
+    assert_eq!(bench.offer(&[("b", 1.0)]), "decline(o2)");
+    assert_eq!(bench.update(1, TaskState::Running, false), "", "it came back");
+    assert_eq!(bench.pass(Duration::from_secs(70)), "", "and is kept");
+}
+
+#[test]
+fn a_task_given_up_that_comes_back_is_killed() {
+    let mut bench = Bench::ready(1);
+    bench.offer(&[("a", 1.0)]);
+    bench.update(1, TaskState::Running, true);
+    bench.update(1, TaskState::Unreachable, false);
+    assert_eq!(bench.pass(Duration::from_secs(75)), "store revive");
+    assert_eq!(bench.offer(&[("b", 1.0)]), "store accept(o2:2) suppress");
+    assert_eq!(bench.update(1, TaskState::Running, true), "kill(1) ack(1)");
+}
+
+#[test]
+fn a_restarted_master_that_knows_nothing_yet_changes_nothing() {
+    let mut bench = Bench::ready(1);
+    bench.offer(&[("a", 1.0)]);
+    bench.update(1, TaskState::Running, true);
+    bench.scheduler.handle_disconnected("end of stream", bench.now);
+    bench.scheduler.handle_subscribed("f-1", bench.now);
+    assert_eq!(bench.orders(), "reconcile(1) reconcile()");
+    assert_eq!(bench.update(1, TaskState::Unknown, false), "");
+    assert_eq!(bench.wake(), "reconcile(1)", "asked again");
+    assert_eq!(bench.update(1, TaskState::Running, false), "");
+    assert!(bench.scheduler.report(bench.now).waiting.is_none());
+}
+
+#[test]
+fn a_successor_takes_the_tasks_up() {
+    let mut first = Bench::ready(2);
+    first.offer(&[("a", 2.0)]);
+    let mut second = Bench::resume(2, first.stored.clone());
+    second.scheduler.handle_jobmanager_listening(second.now);
+    second.scheduler.handle_subscribed("f-1", second.now);
+    assert_eq!(second.orders(), "reconcile(1,2) reconcile()");
+    assert_eq!(second.update(1, TaskState::Running, false), "");
+    assert_eq!(second.update(2, TaskState::Gone, false), "store");
+    assert_eq!(second.wake(), "revive");
+    assert_eq!(second.offer(&[("a", 1.0)]), "store accept(o1:3) suppress", "numbers go on");
+}
+
+#[test]
+fn scaling_down_retires_those_that_do_not_run_first() {
+    let mut bench = Bench::ready(3);
+    bench.offer(&[("a", 3.0)]);
+    bench.update(1, TaskState::Running, true);
+    bench.update(3, TaskState::Running, true);
+    bench.scheduler.handle_scaled(1, bench.now);
+    assert_eq!(bench.orders(), "store store kill(2) kill(3)");
+    assert_eq!(bench.pass(Patience::default().kill_again), "kill(2) kill(3)", "again until they end");
+    assert_eq!(bench.update(2, TaskState::Killed, true), "store ack(2)");
+    assert!(bench.scheduler.report(bench.now).waiting.is_none(), "no failure, no replacement");
+}
+
+#[test]
+fn a_removed_framework_is_archived_and_registered_anew() {
+    let mut bench = Bench::ready(1);
+    bench.offer(&[("a", 1.0)]);
+    bench.scheduler.handle_refused("Framework has been removed", bench.now);
+    assert_eq!(bench.orders(), "store subscribe-anew");
+    assert_eq!(bench.stored.archived, ["f-1"]);
+    bench.scheduler.handle_subscribed("f-2", bench.now);
+    assert_eq!(bench.orders(), "store reconcile() revive");
+    assert_eq!(bench.offer(&[("a", 1.0)]), "store accept(o2:2) suppress");
+}
+
+#[test]
+fn other_refusals_end_it() {
+    let mut bench = Bench::ready(1);
+    bench.scheduler.handle_refused("Framework failed over", bench.now);
+    assert!(bench.orders().contains("another AppMaster"), "two must not kick each other out for ever");
+    let mut bench = Bench::new(1);
+    bench.scheduler.handle_refused("Roles { x } are not present", bench.now);
+    assert!(bench.orders().contains("Roles { x }"));
+}
+
+#[test]
+fn the_first_registration_has_a_limit_and_later_ones_have_none() {
+    let mut bench = Bench::new(1);
+    bench.scheduler.handle_unreachable("127.0.0.1:5050", "connection refused", bench.now);
+    assert_eq!(bench.orders(), "");
+    let last = bench.wake();
+    assert!(last.contains("within 60 s") && last.contains("127.0.0.1:5050: connection refused"), "{last}");
+
+    let mut bench = Bench::ready(1);
+    bench.scheduler.handle_disconnected("end of stream", bench.now);
+    bench.scheduler.handle_unreachable("127.0.0.1:5050", "connection refused", bench.now);
+    assert_eq!(bench.pass(Duration::from_secs(3600)), "");
+}
+
+#[test]
+fn ending_tears_the_framework_down_when_the_master_hears_it() {
+    let mut bench = Bench::ready(1);
+    bench.offer(&[("a", 1.0)]);
+    bench.scheduler.handle_disconnected("end of stream", bench.now);
+    bench.scheduler.handle_ending();
+    assert_eq!(bench.orders(), "");
+    bench.scheduler.handle_subscribed("f-1", bench.now);
+    assert_eq!(bench.orders(), "teardown");
+    assert_eq!(bench.offer(&[("a", 1.0)]), "decline(o2)");
+    bench.scheduler.handle_torn_down();
+    assert_eq!(bench.orders(), "store end");
+
+    let mut never_registered = Bench::new(1);
+    never_registered.scheduler.handle_ending();
+    assert_eq!(never_registered.orders(), "end");
+}
+
+#[test]
+fn a_silent_launch_is_asked_about() {
+    let mut bench = Bench::ready(1);
+    bench.offer(&[("a", 1.0)]);
+    let mut asked = String::new();
+    for _ in 0..20 {
+        asked = bench.wake();
+        if asked.contains("reconcile(1)") {
+            break;
+        }
+    }
+    assert!(asked.contains("reconcile(1)"));
+    assert_eq!(bench.update(1, TaskState::Unknown, false), "", "the ACCEPT was lost");
+    assert_eq!(bench.pass(Duration::from_secs(75)).split(' ').next(), Some("store"), "given up");
+}
+
+#[test]
+fn a_token_works_once() {
+    let mut bench = Bench::ready(1);
+    bench.offer(&[("a", 1.0)]);
+    let token = super::token::of(&bench.stored.token_secret, "taskmanager-00001");
+    assert!(!bench.scheduler.handle_redeemed("taskmanager-00001", "wrong", bench.now));
+    assert!(!bench.scheduler.handle_redeemed("taskmanager-00002", &token, bench.now));
+    assert!(bench.scheduler.handle_redeemed("taskmanager-00001", &token, bench.now));
+    assert_eq!(bench.orders(), "store");
+    assert!(!bench.scheduler.handle_redeemed("taskmanager-00001", &token, bench.now));
+    assert!(!Bench::resume(1, bench.stored.clone()).scheduler.handle_redeemed(
+        "taskmanager-00001",
+        &token,
+        bench.now
+    ));
+}
