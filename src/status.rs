@@ -1,1 +1,99 @@
+//! What the AppMaster tells about itself, over TCP for everybody and over a unix socket for its operator.
+//!
+//! Reports are read and events are sent, nothing is changed here; events are accepted on the socket only.
 
+pub mod client;
+
+use std::io;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Json, Response};
+use axum::routing::{get, post};
+use axum::{Router, serve::Listener};
+use serde::{Deserialize, Serialize};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::scaling;
+use crate::scheduler::report::Report;
+
+/// What somebody asks of the scheduler.
+#[derive(Debug)]
+pub enum Request {
+    Report(oneshot::Sender<Report>),
+    Scale(u32),
+    Teardown,
+}
+
+/// The body of `POST /v1/scale`.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Scale {
+    pub taskmanagers: u32,
+}
+
+type Requests = mpsc::Sender<Request>;
+
+/// Serves reports on `tcp` and reports and orders on `unix`, each if there is one.
+pub async fn serve(
+    tcp: Option<TcpListener>,
+    unix: Option<UnixListener>,
+    requests: Requests,
+) -> io::Result<()> {
+    let reading = Router::new().route("/healthz", get(health)).route("/v1/status", get(report));
+    let ordering = reading
+        .clone()
+        .route("/v1/scale", post(scale))
+        .route("/v1/teardown", post(teardown))
+        .with_state(requests.clone());
+    let reading = reading.with_state(requests);
+    tokio::try_join!(listen(tcp, reading), listen(unix, ordering))?;
+    Ok(())
+}
+
+async fn listen<L>(listener: Option<L>, routes: Router) -> io::Result<()>
+where
+    L: Listener,
+    L::Addr: std::fmt::Debug,
+{
+    match listener {
+        Some(listener) => axum::serve(listener, routes).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn health() -> &'static str {
+    "ok\n"
+}
+
+async fn report(State(requests): State<Requests>) -> Response {
+    let (answer, report) = oneshot::channel();
+    if requests.send(Request::Report(answer)).await.is_ok()
+        && let Ok(report) = report.await
+    {
+        return Json(report).into_response();
+    }
+    unavailable()
+}
+
+async fn scale(State(requests): State<Requests>, Json(scale): Json<Scale>) -> Response {
+    match scaling::checked_target(scale.taskmanagers) {
+        Ok(target) => order(&requests, Request::Scale(target)).await,
+        Err(error) => (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
+    }
+}
+
+async fn teardown(State(requests): State<Requests>) -> Response {
+    order(&requests, Request::Teardown).await
+}
+
+async fn order(requests: &Requests, request: Request) -> Response {
+    match requests.send(request).await {
+        Ok(()) => StatusCode::ACCEPTED.into_response(),
+        Err(_) => unavailable(),
+    }
+}
+
+fn unavailable() -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, "the scheduler is stopping\n").into_response()
+}
