@@ -117,7 +117,14 @@ mod tests {
     }
 
     async fn status(url: &str, token: &str) -> (u16, String) {
-        let answer = reqwest::Client::new().get(url).bearer_auth(token).send().await.expect("an answer");
+        let answer = crate::http::client()
+            .build()
+            .expect("a client")
+            .get(url)
+            .bearer_auth(token)
+            .send()
+            .await
+            .expect("an answer");
         (answer.status().as_u16(), answer.text().await.expect("a body"))
     }
 

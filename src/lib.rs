@@ -6,6 +6,7 @@ pub mod conf;
 pub mod exit;
 pub mod flink;
 pub mod ha;
+pub mod http;
 pub mod init;
 pub mod local;
 pub mod log;

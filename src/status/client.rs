@@ -30,7 +30,7 @@ pub struct AppMaster {
 
 impl AppMaster {
     pub fn at(socket: &Path) -> Result<Self, CommandError> {
-        let client = Client::builder()
+        let client = crate::http::client()
             .unix_socket(socket)
             .timeout(ANSWER_TIMEOUT)
             .build()
