@@ -27,7 +27,8 @@ use std::time::Duration;
 pub use action::{Action, Failure, Note};
 
 use crate::mesos::call::Call;
-use crate::mesos::event::TaskState;
+use crate::mesos::wire::id::{AgentId, TaskId};
+use crate::mesos::wire::status::TaskState;
 use crate::time::{Backoff, Deadline, Moment};
 
 use place::Verdict;
@@ -283,12 +284,12 @@ impl Scheduler {
             let Some(seen) = self.seen.get_mut(&id) else { continue };
             if seen.kill_sent.is_none_or(|sent| now.since(sent) >= again) {
                 seen.kill_sent = Some(now);
-                self.kill(id, Some(agent_id));
+                self.kill(TaskId::new(id), Some(AgentId::new(agent_id)));
             }
         }
     }
 
-    fn kill(&mut self, task_id: String, agent_id: Option<String>) {
+    fn kill(&mut self, task_id: TaskId, agent_id: Option<AgentId>) {
         let grace = Some(self.spec.kill_grace);
         self.send(Call::Kill { task_id, agent_id, grace });
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::mesos::call::Call;
-use crate::mesos::event::TaskState;
+use crate::mesos::wire::status::TaskState;
 
 use super::state::State;
 

@@ -84,7 +84,7 @@ impl Scheduler {
                 agent_id: group.agent_id.clone(),
             });
         }
-        let call = Call::Accept { offer_ids: group.offers, tasks: infos, refuse: self.spec.refuse };
+        let call = Call::Accept { offer_ids: group.offers, launch: infos, refuse: self.spec.refuse };
         self.actions.push_back(Action::Send(call));
     }
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::mesos::call::Call;
-use crate::mesos::event::TaskState;
+use crate::mesos::wire::id::{AgentId, TaskId};
+use crate::mesos::wire::status::TaskState;
 use crate::time::{Backoff, Moment};
 
 use super::spec::Patience;
@@ -83,7 +84,10 @@ impl Scheduler {
             .reconciliation
             .open
             .iter()
-            .filter_map(|id| Some((id.clone(), Some(self.state.tasks.get(id)?.agent_id.clone()))))
+            .filter_map(|id| {
+                let agent_id = AgentId::new(&self.state.tasks.get(id)?.agent_id);
+                Some((TaskId::new(id), Some(agent_id)))
+            })
             .collect();
         if !tasks.is_empty() {
             self.send(Call::Reconcile { tasks });

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::mesos::event::TaskState;
+use crate::mesos::wire::status::TaskState;
 use crate::time::Moment;
 
 use super::place::{self, Verdict};

@@ -8,10 +8,11 @@ use super::spec::{Patience, Placement, Spec, Template};
 use super::state::State;
 use super::{Action, Scheduler};
 use crate::mesos::call::Call;
-use crate::mesos::event::{StatusUpdate, TaskState};
-use crate::mesos::wire::id::{AgentId, OfferId};
+use crate::mesos::event::StatusUpdate;
+use crate::mesos::wire::id::{AgentId, OfferId, TaskId};
 use crate::mesos::wire::offer::Offer;
 use crate::mesos::wire::resource::{Resource, Scalar};
+use crate::mesos::wire::status::TaskState;
 use crate::scheduler::resources::{Milli, Need};
 use crate::time::Moment;
 
@@ -100,11 +101,16 @@ impl Bench {
     /// An update from the agent (`uuid`) or, for reconciliation answers, from the master.
     fn update(&mut self, number: u64, state: TaskState, from_agent: bool) -> String {
         let update = StatusUpdate {
-            task_id: format!("taskmanager-{number:05}"),
-            state,
-            agent_id: Some("a".to_owned()),
+            task_id: TaskId::new(format!("taskmanager-{number:05}")),
+            state: Some(state),
+            agent_id: Some(AgentId::new("a")),
+            executor_id: None,
+            reason: None,
+            source: None,
+            message: String::new(),
             uuid: from_agent.then_some([7; 16]),
-            ..StatusUpdate::default()
+            healthy: None,
+            container_ips: Vec::new(),
         };
         self.scheduler.handle_update(&update, self.now);
         self.orders()
@@ -125,9 +131,9 @@ impl Bench {
 
 fn spelled(call: &Call) -> String {
     match call {
-        Call::Accept { offer_ids, tasks, .. } => {
+        Call::Accept { offer_ids, launch, .. } => {
             let offers: Vec<_> = offer_ids.iter().map(OfferId::text).collect();
-            let tasks: Vec<_> = tasks.iter().filter_map(|task| task.name.as_deref()).map(short).collect();
+            let tasks: Vec<_> = launch.iter().filter_map(|task| task.name.as_deref()).map(short).collect();
             format!("accept({}:{})", offers.join(","), tasks.join(","))
         }
         Call::Decline { offer_ids, .. } => {
@@ -135,10 +141,10 @@ fn spelled(call: &Call) -> String {
         }
         Call::Revive { .. } => "revive".to_owned(),
         Call::Suppress { .. } => "suppress".to_owned(),
-        Call::Kill { task_id, .. } => format!("kill({})", short(task_id)),
-        Call::Acknowledge { task_id, .. } => format!("ack({})", short(task_id)),
+        Call::Kill { task_id, .. } => format!("kill({})", short(task_id.text())),
+        Call::Acknowledge { task_id, .. } => format!("ack({})", short(task_id.text())),
         Call::Reconcile { tasks } => {
-            let tasks: Vec<_> = tasks.iter().map(|(id, _)| short(id)).collect();
+            let tasks: Vec<_> = tasks.iter().map(|(id, _)| short(id.text())).collect();
             format!("reconcile({})", tasks.join(","))
         }
         Call::Teardown => "teardown".to_owned(),

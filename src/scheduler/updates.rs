@@ -1,7 +1,8 @@
 //! What status updates mean for a task.
 
 use crate::mesos::call::Call;
-use crate::mesos::event::{StatusUpdate, TaskState};
+use crate::mesos::event::StatusUpdate;
+use crate::mesos::wire::status::TaskState;
 use crate::time::Moment;
 
 use super::state::Goal;
@@ -10,38 +11,42 @@ use super::{Note, Scheduler, Sight};
 impl Scheduler {
     /// The state of a task as Mesos sees it. What follows from it is stored before the update is acknowledged.
     pub fn handle_update(&mut self, update: &StatusUpdate, now: Moment) {
-        let id = &update.task_id;
-        self.reconciliation.answered(id, update.state);
-        if !self.state.tasks.contains_key(id) {
-            self.handle_unknown_task(update);
-        } else if is_missing(update.state) {
-            self.miss(id, update, now);
-        } else if update.state.is_terminal() {
-            self.finish(id, update, now);
-        } else {
-            self.see(id, update, now);
+        // A state that we do not know comes from a newer master and says nothing to us.
+        if let Some(state) = update.state {
+            self.learn(update, state, now);
         }
         self.acknowledge(update);
         self.plan(now);
     }
 
-    /// A task of our framework that we have no record of: it came back after we gave it up.
-    fn handle_unknown_task(&mut self, update: &StatusUpdate) {
-        if !update.state.is_terminal() && !is_missing(update.state) {
-            self.note(Note::Unknown { task: update.task_id.clone(), state: update.state });
-            self.kill(update.task_id.clone(), update.agent_id.clone());
+    fn learn(&mut self, update: &StatusUpdate, state: TaskState, now: Moment) {
+        let id = update.task_id.text();
+        self.reconciliation.answered(id, state);
+        let known = self.state.tasks.contains_key(id);
+        match kind(state) {
+            Kind::Missing if known => self.miss(id, state, update, now),
+            Kind::Over if known => self.finish(id, state, update, now),
+            Kind::Alive if known => self.see(id, state, now),
+            Kind::Alive => self.kill_unknown_task(update, state),
+            Kind::Missing | Kind::Over => {}
         }
     }
 
-    fn see(&mut self, id: &str, update: &StatusUpdate, now: Moment) {
+    /// A task of our framework that we have no record of: it came back after we gave it up.
+    fn kill_unknown_task(&mut self, update: &StatusUpdate, state: TaskState) {
+        self.note(Note::Unknown { task: update.task_id.text().to_owned(), state });
+        self.kill(update.task_id.clone(), update.agent_id.clone());
+    }
+
+    fn see(&mut self, id: &str, state: TaskState, now: Moment) {
         let hostname = self.state.tasks.get(id).map(|record| record.hostname.clone()).unwrap_or_default();
         let Some(seen) = self.seen.get_mut(id) else { return };
         let returned = matches!(seen.what, Sight::Missing(_));
-        if seen.what != Sight::Alive(update.state) {
-            seen.what = Sight::Alive(update.state);
+        if seen.what != Sight::Alive(state) {
+            seen.what = Sight::Alive(state);
             seen.since = now;
         }
-        let starts = update.state == TaskState::Running && seen.running_since.is_none();
+        let starts = state == TaskState::Running && seen.running_since.is_none();
         if starts {
             seen.running_since = Some(now);
         }
@@ -54,36 +59,36 @@ impl Scheduler {
 
     /// Mesos does not know where the task is: its agent is unreachable, or the master was restarted and the
     /// agent has not come back yet.
-    fn miss(&mut self, id: &str, update: &StatusUpdate, now: Moment) {
+    fn miss(&mut self, id: &str, state: TaskState, update: &StatusUpdate, now: Moment) {
         let launch = self.spec.patience.launch;
         let Some(seen) = self.seen.get_mut(id) else { return };
         let under_way = seen.what == Sight::Nothing && now.since(seen.launched) < launch;
-        if under_way && update.state == TaskState::Unknown {
+        if under_way && state == TaskState::Unknown {
             // Its ACCEPT may still be on the way.
             return;
         }
         if matches!(seen.what, Sight::Missing(_)) {
-            seen.what = Sight::Missing(update.state);
+            seen.what = Sight::Missing(state);
             return;
         }
-        seen.what = Sight::Missing(update.state);
+        seen.what = Sight::Missing(state);
         seen.since = now;
         self.reconciliation.ask(id.to_owned(), now);
-        self.note(Note::Missing { task: id.to_owned(), state: update.state, detail: detail(update) });
+        self.note(Note::Missing { task: id.to_owned(), state, detail: detail(update) });
     }
 
-    fn finish(&mut self, id: &str, update: &StatusUpdate, now: Moment) {
+    fn finish(&mut self, id: &str, state: TaskState, update: &StatusUpdate, now: Moment) {
         let Some(record) = self.state.tasks.remove(id) else { return };
         let seen = self.seen.remove(id);
         let detail = detail(update);
         let expected = record.goal == Goal::End;
-        self.note(Note::Ended { task: id.to_owned(), state: update.state, detail: detail.clone(), expected });
+        self.note(Note::Ended { task: id.to_owned(), state, detail: detail.clone(), expected });
         if !expected {
             let ran = seen.and_then(|seen| seen.running_since).map(|since| now.since(since));
             if ran.is_some_and(|ran| ran >= self.spec.patience.healthy_after) {
                 self.replacing.succeeded();
             }
-            self.hold_back(format!("{id} on {}: {} {detail}", record.hostname, update.state.name()), now);
+            self.hold_back(format!("{id} on {}: {} {detail}", record.hostname, state.name()), now);
         }
         self.store();
     }
@@ -121,13 +126,32 @@ impl Scheduler {
     }
 }
 
-/// States of a task that may still live, where nobody can tell.
-fn is_missing(state: TaskState) -> bool {
-    matches!(state, TaskState::Unreachable | TaskState::Unknown | TaskState::Lost)
+/// What a state means for us.
+enum Kind {
+    Alive,
+    /// It may still live, where nobody can tell.
+    Missing,
+    /// It does not run and never will again.
+    Over,
+}
+
+fn kind(state: TaskState) -> Kind {
+    match state {
+        TaskState::Staging | TaskState::Starting | TaskState::Running | TaskState::Killing => Kind::Alive,
+        // LOST comes for an agent that was removed, which may be wrong about its tasks, even to frameworks that
+        // know about partitions.
+        TaskState::Unreachable | TaskState::Unknown | TaskState::Lost => Kind::Missing,
+        TaskState::Finished
+        | TaskState::Failed
+        | TaskState::Killed
+        | TaskState::Error
+        | TaskState::Dropped
+        | TaskState::Gone
+        | TaskState::GoneByOperator => Kind::Over,
+    }
 }
 
 fn detail(update: &StatusUpdate) -> String {
     let reason = update.reason.map(|reason| format!("reason={} ", reason.name())).unwrap_or_default();
-    let message = update.message.as_deref().unwrap_or_default();
-    format!("{reason}message='{message}'")
+    format!("{reason}message='{}'", update.message)
 }
