@@ -22,6 +22,11 @@ impl Environment {
             .filter(|value| !value.is_empty())
     }
 
+    /// The value of `name` as it is, also when it is empty.
+    pub fn get(&self, name: &str) -> Option<&OsStr> {
+        self.variables.get(OsStr::new(name)).map(OsString::as_os_str)
+    }
+
     pub fn set(&mut self, name: impl Into<OsString>, value: impl Into<OsString>) {
         self.variables.insert(name.into(), value.into());
     }

@@ -51,6 +51,8 @@ pub struct Setting {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {
     settings: BTreeMap<String, Setting>,
+    /// What stood at a key before, the oldest first; also of keys that were removed.
+    overridden: BTreeMap<String, Vec<Setting>>,
 }
 
 impl Table {
@@ -61,7 +63,10 @@ impl Table {
         value: impl Into<String>,
         origin: Origin,
     ) -> Option<Setting> {
-        self.settings.insert(key.into(), Setting { value: value.into(), origin })
+        let key = key.into();
+        let before = self.settings.insert(key.clone(), Setting { value: value.into(), origin });
+        self.remember(key, before.as_ref());
+        before
     }
 
     /// Sets `key` as a default unless somebody has set it already.
@@ -80,10 +85,23 @@ impl Table {
     }
 
     pub fn remove(&mut self, key: &str) -> Option<Setting> {
-        self.settings.remove(key)
+        let before = self.settings.remove(key);
+        self.remember(key.to_owned(), before.as_ref());
+        before
+    }
+
+    /// What earlier layers had set at `key`, the oldest first; for a removed key all of it.
+    pub fn overridden(&self, key: &str) -> &[Setting] {
+        self.overridden.get(key).map_or(&[], Vec::as_slice)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Setting)> {
         self.settings.iter().map(|(key, setting)| (key.as_str(), setting))
+    }
+
+    fn remember(&mut self, key: String, before: Option<&Setting>) {
+        if let Some(before) = before {
+            self.overridden.entry(key).or_default().push(before.clone());
+        }
     }
 }
