@@ -1,0 +1,83 @@
+# Shared by the scripts beside it; source it, it runs nothing by itself.
+# shellcheck shell=bash
+# What is defined here is used by the scripts that source it.
+# shellcheck disable=SC2034
+
+root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+cache="${XDG_CACHE_HOME:-$HOME/.cache}/flink-on-mesos"
+binary="$root/target/x86_64-unknown-linux-gnu/release/flink-on-mesos"
+
+# Progress and errors go to stderr: stdout belongs to what a script was asked for.
+say() {
+    printf '%s\n' "$*" >&2
+}
+
+die() {
+    printf '%s: %s\n' "$(basename "$0")" "$*" >&2
+    exit 1
+}
+
+# Prints the comment at the head of the calling script.
+usage() {
+    sed --quiet '2,/^[^#]/ { s/^# \{0,1\}//p }' "$0"
+}
+
+# The value in `--option value`: dies when it is missing.
+value_of() {
+    [[ $# -ge 2 && -n $2 ]] || die "$1 needs a value"
+    printf '%s' "$2"
+}
+
+flink_versions() {
+    sed --quiet 's/^apache-flink==\([^ ]*\) .*/\1/p' "$root/scripts/flink.requirements"
+}
+
+# Ends one process started by this shell and waits for it: TERM first, KILL after `grace_s` seconds.
+end_process() {
+    local pid=$1 grace_s=$2
+    kill -TERM "$pid" 2>/dev/null || true
+    for ((tenths = 0; tenths < grace_s * 10; tenths++)); do
+        kill -0 "$pid" 2>/dev/null || break
+        sleep 0.1
+    done
+    kill -KILL "$pid" 2>/dev/null || true
+    wait "$pid" 2>/dev/null || true
+}
+
+port_is_free() {
+    ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
+}
+
+# `port` if nothing listens on it, else the next free one of the hundred above it.
+free_port() {
+    local port=$1
+    local last=$((port + 100))
+    until port_is_free "$port"; do
+        port=$((port + 1))
+        ((port <= last)) || die "no free port between $1 and $last"
+    done
+    printf '%s' "$port"
+}
+
+# Reads JSON from stdin and prints the value at a path: `json jobs 0 state`.
+json() {
+    python3 -c '
+import json, sys
+value = json.load(sys.stdin)
+for step in sys.argv[1:]:
+    value = value[int(step) if isinstance(value, list) else step]
+print(value)
+' "$@"
+}
+
+# Copies conf/ to a new directory, its configuration named as this version of Flink expects it.
+# conf/config.yaml is written so that the grammar of flink-conf.yaml reads the same from it.
+copy_conf() {
+    local version=$1 directory=$2 name=config.yaml
+    case $version in
+        1.1[3-8].*) name=flink-conf.yaml ;;
+    esac
+    mkdir --parents "$directory"
+    cp "$root/conf/config.yaml" "$directory/$name"
+    cp "$root/conf/log4j-console.properties" "$directory/"
+}
