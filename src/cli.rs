@@ -1,1 +1,175 @@
+//! The command line: one struct per command. `README.md` shows the commands, `--help` the options.
 
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Apache Flink on Apache Mesos.
+///
+/// Without a command it runs a session cluster, as `appmaster` does. Anything that is not a command of its own is
+/// executed under init.
+#[derive(Debug, Parser)]
+#[command(
+    name = "flink-on-mesos",
+    version,
+    args_conflicts_with_subcommands = true,
+    subcommand_precedence_over_arg = true
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    pub cluster: ClusterOptions,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// A session cluster: JobManager, Mesos framework and TaskManagers
+    Appmaster(ClusterOptions),
+    /// The JobManager alone, for TaskManagers that somebody else starts
+    Jobmanager(ClusterOptions),
+    /// `appmaster` on an embedded Mesos, all on this machine
+    Local(LocalOptions),
+    /// Inside a Mesos task: one TaskManager
+    Taskmanager(TaskmanagerOptions),
+    /// The effective configuration and where each value came from
+    Config(ConfigOptions),
+    /// What the running AppMaster does
+    Status(SocketOptions),
+    /// Why TaskManagers are missing
+    Explain(SocketOptions),
+    /// How many TaskManagers to keep from now on
+    Scale(ScaleOptions),
+    /// End the cluster and its framework
+    Teardown(SocketOptions),
+    #[command(hide = true)]
+    Worker(WorkerOptions),
+    #[command(external_subcommand)]
+    Other(Vec<OsString>),
+}
+
+#[derive(Clone, Debug, Default, Args)]
+pub struct ClusterOptions {
+    /// A configuration value; wins over files and environment
+    #[arg(short = 'D', value_name = "KEY=VALUE", value_parser = key_value)]
+    pub properties: Vec<(String, String)>,
+    /// Flink's configuration directory [default: $FLINK_CONF_DIR, else $FLINK_HOME/conf]
+    #[arg(long = "configDir", short = 'c', value_name = "DIR")]
+    pub conf_dir: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct LocalOptions {
+    #[command(flatten)]
+    pub cluster: ClusterOptions,
+    /// Agents of the embedded Mesos
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub agents: u32,
+    /// Resources of each agent, as `cpus:4;mem:4096` [default: what this machine has, and at least what the
+    /// TaskManagers take]
+    #[arg(long, value_name = "TEXT")]
+    pub resources: Option<String>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct TaskmanagerOptions {
+    #[command(flatten)]
+    pub cluster: ClusterOptions,
+    /// Where the AppMaster hands out the configuration; without it the configuration directory counts
+    #[arg(long, value_name = "URL")]
+    pub artifacts: Option<String>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct ConfigOptions {
+    #[command(flatten)]
+    pub cluster: ClusterOptions,
+    /// Only tell what is wrong, all at once; exit code 78 if anything is
+    #[arg(long, conflicts_with = "command")]
+    pub check: bool,
+    /// Print the java command line, one argument a line, and start nothing
+    #[arg(long, value_name = "PROCESS")]
+    pub command: Option<Process>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Process {
+    Jobmanager,
+    Taskmanager,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct SocketOptions {
+    /// The AppMaster's unix socket [default: $FLINK_ON_MESOS_SOCKET, else flink-on-mesos.sock in the directory for
+    /// temporary files]
+    #[arg(long, value_name = "PATH")]
+    pub socket: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct ScaleOptions {
+    pub taskmanagers: u32,
+    #[command(flatten)]
+    pub socket: SocketOptions,
+}
+
+/// How init starts the worker.
+#[derive(Clone, Debug, Args)]
+pub struct WorkerOptions {
+    #[arg(long = "configDir")]
+    pub conf_dir: PathBuf,
+    #[arg(long)]
+    pub flink_home: PathBuf,
+    /// The embedded Mesos and its tasks are on this machine.
+    #[arg(long)]
+    pub local: bool,
+    #[arg(long)]
+    pub state_fd: i32,
+    #[arg(long)]
+    pub artifacts_fd: i32,
+    #[arg(long)]
+    pub status_fd: Option<i32>,
+    #[arg(long)]
+    pub socket_fd: Option<i32>,
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.to_owned())),
+        Some(_) | None => Err("expected key=value".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, String> {
+        let words = std::iter::once("flink-on-mesos").chain(line.split_whitespace());
+        Cli::try_parse_from(words).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn no_command_is_a_session_cluster() {
+        let cli = parse("-D a=b=c -Dx= --configDir /conf").expect("understood");
+        assert!(cli.command.is_none());
+        let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        assert_eq!(cli.cluster.properties, [pair("a", "b=c"), pair("x", "")]);
+        assert_eq!(cli.cluster.conf_dir, Some(PathBuf::from("/conf")));
+    }
+
+    #[test]
+    fn what_is_no_command_is_a_program_with_its_own_options() {
+        let Some(Command::Other(words)) = parse("sleep --help -D 1").expect("understood").command else {
+            panic!("taken for a command of ours");
+        };
+        assert_eq!(words, ["sleep", "--help", "-D", "1"]);
+    }
+
+    #[test]
+    fn a_property_without_value_is_an_error_that_names_it() {
+        let error = parse("local -D rest.port").expect_err("refused");
+        assert!(error.contains("rest.port") && error.contains("key=value"), "{error}");
+    }
+}
