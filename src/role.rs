@@ -1,1 +1,5 @@
+//! How each role of the binary is put together from the rooms.
 
+pub mod error;
+pub mod rundir;
+pub mod sockets;

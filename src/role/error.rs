@@ -1,0 +1,23 @@
+//! What ends a role before it has begun, with its exit code.
+
+use std::error::Error;
+
+use crate::exit::Exit;
+
+/// An error with the exit code it leads to.
+#[derive(Debug)]
+pub struct Fatal {
+    pub exit: Exit,
+    pub error: Box<dyn Error + Send + Sync>,
+}
+
+impl Fatal {
+    pub fn new(exit: Exit, error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { exit, error: error.into() }
+    }
+}
+
+/// For `map_err`: any error that ends the role with `exit`.
+pub fn fatal<E: Error + Send + Sync + 'static>(exit: Exit) -> impl FnOnce(E) -> Fatal {
+    move |error| Fatal::new(exit, error)
+}

@@ -1,0 +1,123 @@
+//! The sockets of a run, bound before anything is started, so that a port in use is told at once and an address
+//! outlives a worker's crash.
+
+use std::io;
+use std::net::{IpAddr, TcpListener, ToSocketAddrs};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+use crate::conf::environment::Environment;
+
+use super::rundir;
+
+/// Where operators find the running AppMaster, unless the environment says otherwise.
+const SOCKET_NAME: &str = "flink-on-mesos.sock";
+const SOCKET_VARIABLE: &str = "FLINK_ON_MESOS_SOCKET";
+
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    #[error("failed to bind {key} to {host}:{port}")]
+    Port {
+        key: &'static str,
+        host: String,
+        port: u16,
+        #[source]
+        source: io::Error,
+    },
+    #[error(
+        "another AppMaster answers at {}: name another path in {SOCKET_VARIABLE}", path.display()
+    )]
+    SocketInUse { path: PathBuf },
+    #[error("failed to create the socket {}", path.display())]
+    Socket {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// A listener on `host:port`; port 0 takes a free one.
+pub fn bind(key: &'static str, host: &str, port: u16) -> Result<TcpListener, BindError> {
+    TcpListener::bind((host, port)).map_err(|source| BindError::Port {
+        key,
+        host: host.to_owned(),
+        port,
+        source,
+    })
+}
+
+/// Fails if a JVM could not bind `port` on `host` right now. Hosts that do not resolve are left to the JVM.
+pub fn check_free(key: &'static str, host: &str, port: u16) -> Result<(), BindError> {
+    let resolves = (host, port).to_socket_addrs().is_ok_and(|mut addresses| addresses.next().is_some());
+    if port != 0 && resolves {
+        drop(bind(key, host, port)?);
+    }
+    Ok(())
+}
+
+/// A port on loopback that is free at this moment.
+pub fn free_loopback_port() -> Result<u16, BindError> {
+    let host = IpAddr::from([127, 0, 0, 1]).to_string();
+    let source = |source| BindError::Port { key: "port", host: host.clone(), port: 0, source };
+    Ok(bind("port", &host, 0)?.local_addr().map_err(source)?.port())
+}
+
+/// The path of the operator's socket.
+pub fn socket_path(environment: &Environment, given: Option<&Path>) -> PathBuf {
+    given
+        .map(Path::to_owned)
+        .or_else(|| environment.text(SOCKET_VARIABLE).map(PathBuf::from))
+        .unwrap_or_else(|| rundir::base(environment).join(SOCKET_NAME))
+}
+
+/// A listener for operators at `path`. One that a dead AppMaster left behind is replaced.
+pub fn bind_socket(path: &Path) -> Result<UnixListener, BindError> {
+    if UnixStream::connect(path).is_ok() {
+        return Err(BindError::SocketInUse { path: path.to_owned() });
+    }
+    match std::fs::symlink_metadata(path) {
+        Ok(metadata) if is_socket(&metadata) => {
+            // Nobody answers there.
+            let _ = std::fs::remove_file(path);
+        }
+        Ok(_) | Err(_) => {}
+    }
+    UnixListener::bind(path).map_err(|source| BindError::Socket { path: path.to_owned(), source })
+}
+
+fn is_socket(metadata: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::FileTypeExt as _;
+    metadata.file_type().is_socket()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_in_use_is_named_with_its_key() {
+        let holder = bind("rest.port", "127.0.0.1", 0).expect("a free port");
+        let port = holder.local_addr().expect("an address").port();
+        let error = check_free("rest.port", "127.0.0.1", port).expect_err("it is in use");
+        assert_eq!(error.to_string(), format!("failed to bind rest.port to 127.0.0.1:{port}"));
+    }
+
+    #[test]
+    fn a_stale_socket_is_replaced_and_a_live_one_is_not() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("s");
+        let first = bind_socket(&path).expect("bound");
+        assert!(matches!(bind_socket(&path), Err(BindError::SocketInUse { .. })));
+        drop(first);
+        bind_socket(&path).expect("the first one is dead");
+    }
+
+    #[test]
+    fn a_file_of_somebody_else_is_left_alone() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("s");
+        std::fs::write(&path, "mine").expect("written");
+        assert!(matches!(bind_socket(&path), Err(BindError::Socket { .. })));
+        assert_eq!(std::fs::read_to_string(&path).expect("still there"), "mine");
+    }
+}
