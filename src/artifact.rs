@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::scheduler::driver::Message;
+
 /// The largest configuration directory that is handed out; Flink's own has 30 kB.
 const MOST_BYTES: u64 = 4 << 20;
 
@@ -46,29 +48,20 @@ impl Configuration {
     }
 }
 
-/// A task asks for its configuration.
-#[derive(Debug)]
-pub struct Redemption {
-    pub task_id: String,
-    pub token: String,
-    /// Whether it may have it. No answer means no.
-    pub answer: oneshot::Sender<bool>,
-}
-
 struct Shared {
     configuration: Configuration,
-    redemptions: mpsc::Sender<Redemption>,
+    inbox: mpsc::Sender<Message>,
 }
 
-/// Serves until the listener fails. Every request's token goes to `redemptions` first.
+/// Serves until the listener fails. The scheduler is asked about every token first.
 pub async fn serve(
     listener: TcpListener,
     configuration: Configuration,
-    redemptions: mpsc::Sender<Redemption>,
+    inbox: mpsc::Sender<Message>,
 ) -> io::Result<()> {
     let routes = Router::new()
         .route("/tasks/{task_id}/configuration", get(configuration_of))
-        .with_state(Arc::new(Shared { configuration, redemptions }));
+        .with_state(Arc::new(Shared { configuration, inbox }));
     axum::serve(listener, routes).await
 }
 
@@ -85,8 +78,8 @@ async fn configuration_of(
     let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = bearer.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default().to_owned();
     let (answer, allowed) = oneshot::channel();
-    let redemption = Redemption { task_id: task_id.clone(), token, answer };
-    let asked = shared.redemptions.send(redemption).await.is_ok();
+    let message = Message::Redeem { task_id: task_id.clone(), token, answer };
+    let asked = shared.inbox.send(message).await.is_ok();
     if asked && allowed.await.unwrap_or(false) {
         return Json(&shared.configuration).into_response();
     }
@@ -102,15 +95,16 @@ mod tests {
     async fn serve_once() -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let base = format!("http://{}", listener.local_addr().expect("an address"));
-        let (redemptions, mut asked) = mpsc::channel::<Redemption>(1);
+        let (inbox, mut asked) = mpsc::channel(1);
         let files = BTreeMap::from([("config.yaml".to_owned(), "a: b\n".to_owned())]);
-        tokio::spawn(serve(listener, Configuration { files }, redemptions));
+        tokio::spawn(serve(listener, Configuration { files }, inbox));
         tokio::spawn(async move {
             let mut used = false;
-            while let Some(redemption) = asked.recv().await {
-                let allowed = redemption.token == "right" && redemption.task_id == "t-1" && !used;
+            while let Some(message) = asked.recv().await {
+                let Message::Redeem { task_id, token, answer } = message else { continue };
+                let allowed = token == "right" && task_id == "t-1" && !used;
                 used |= allowed;
-                let _ = redemption.answer.send(allowed);
+                let _ = answer.send(allowed);
             }
         });
         base

@@ -45,7 +45,7 @@ pub struct Scheduler {
     phase: Phase,
     connection: Connection,
     jobmanager: JobManager,
-    demand: Demand,
+    demand: Option<Demand>,
     replacing: Backoff,
     /// No launch before this, because TaskManagers failed.
     hold: Option<Hold>,
@@ -96,11 +96,19 @@ enum JobManager {
     Listening,
 }
 
-/// What the master was told last. A subscription begins suppressed.
+/// What the master was told last, none if it may not have heard it. The first subscription begins suppressed and
+/// later ones go on as the last one ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Demand {
     Suppressed,
     Revived,
+}
+
+/// What a call that failed has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    None,
+    Unknown,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -130,7 +138,7 @@ impl Scheduler {
             phase: Phase::Working,
             connection: Connection::Disconnected { since: now, why: None },
             jobmanager: JobManager::Starting,
-            demand: Demand::Suppressed,
+            demand: Some(Demand::Suppressed),
             hold: None,
             last_round: None,
             actions: VecDeque::new(),
@@ -182,6 +190,30 @@ impl Scheduler {
         self.plan(now);
     }
 
+    /// A call did not reach the master, or nobody knows whether it did.
+    pub fn handle_call_failed(&mut self, call: &Call, effect: Effect, now: Moment) {
+        match (call, effect) {
+            (Call::Accept { launch, .. }, Effect::None) => self.forget_launches(launch),
+            // The tasks are asked about when they stay silent.
+            (Call::Accept { .. }, Effect::Unknown) => {}
+            (Call::Revive { .. } | Call::Suppress { .. }, Effect::None | Effect::Unknown) => {
+                self.demand = None
+            }
+            (Call::Kill { task_id, .. }, Effect::None | Effect::Unknown) => {
+                if let Some(seen) = self.seen.get_mut(task_id.text()) {
+                    seen.kill_sent = None;
+                }
+            }
+            // Offers run out or come again, updates are repeated, questions too, and TEARDOWN goes out with the
+            // next subscription.
+            (
+                Call::Decline { .. } | Call::Acknowledge { .. } | Call::Reconcile { .. } | Call::Teardown,
+                Effect::None | Effect::Unknown,
+            ) => {}
+        }
+        self.plan(now);
+    }
+
     /// Somebody wants `target` TaskManagers from now on.
     pub fn handle_scaled(&mut self, target: u32, now: Moment) {
         self.state.scale = Some(target);
@@ -211,8 +243,8 @@ impl Scheduler {
         }
         self.send_kills(now);
         let demand = if self.wanted(now) > 0 { Demand::Revived } else { Demand::Suppressed };
-        if demand != self.demand {
-            self.demand = demand;
+        if self.demand != Some(demand) {
+            self.demand = Some(demand);
             let roles = self.spec.roles.clone();
             self.send(match demand {
                 Demand::Revived => Call::Revive { roles },

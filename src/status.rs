@@ -16,15 +16,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::scaling;
-use crate::scheduler::report::Report;
-
-/// What somebody asks of the scheduler.
-#[derive(Debug)]
-pub enum Request {
-    Report(oneshot::Sender<Report>),
-    Scale(u32),
-    Teardown,
-}
+use crate::scheduler::driver::Message;
 
 /// The body of `POST /v1/scale`.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -32,21 +24,17 @@ pub struct Scale {
     pub taskmanagers: u32,
 }
 
-type Requests = mpsc::Sender<Request>;
+type Inbox = mpsc::Sender<Message>;
 
 /// Serves reports on `tcp` and reports and orders on `unix`, each if there is one.
-pub async fn serve(
-    tcp: Option<TcpListener>,
-    unix: Option<UnixListener>,
-    requests: Requests,
-) -> io::Result<()> {
+pub async fn serve(tcp: Option<TcpListener>, unix: Option<UnixListener>, inbox: Inbox) -> io::Result<()> {
     let reading = Router::new().route("/healthz", get(health)).route("/v1/status", get(report));
     let ordering = reading
         .clone()
         .route("/v1/scale", post(scale))
         .route("/v1/teardown", post(teardown))
-        .with_state(requests.clone());
-    let reading = reading.with_state(requests);
+        .with_state(inbox.clone());
+    let reading = reading.with_state(inbox);
     tokio::try_join!(listen(tcp, reading), listen(unix, ordering))?;
     Ok(())
 }
@@ -66,9 +54,9 @@ async fn health() -> &'static str {
     "ok\n"
 }
 
-async fn report(State(requests): State<Requests>) -> Response {
+async fn report(State(inbox): State<Inbox>) -> Response {
     let (answer, report) = oneshot::channel();
-    if requests.send(Request::Report(answer)).await.is_ok()
+    if inbox.send(Message::Report(answer)).await.is_ok()
         && let Ok(report) = report.await
     {
         return Json(report).into_response();
@@ -76,19 +64,19 @@ async fn report(State(requests): State<Requests>) -> Response {
     unavailable()
 }
 
-async fn scale(State(requests): State<Requests>, Json(scale): Json<Scale>) -> Response {
+async fn scale(State(inbox): State<Inbox>, Json(scale): Json<Scale>) -> Response {
     match scaling::checked_target(scale.taskmanagers) {
-        Ok(target) => order(&requests, Request::Scale(target)).await,
+        Ok(target) => order(&inbox, Message::Scale(target)).await,
         Err(error) => (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
     }
 }
 
-async fn teardown(State(requests): State<Requests>) -> Response {
-    order(&requests, Request::Teardown).await
+async fn teardown(State(inbox): State<Inbox>) -> Response {
+    order(&inbox, Message::End).await
 }
 
-async fn order(requests: &Requests, request: Request) -> Response {
-    match requests.send(request).await {
+async fn order(inbox: &Inbox, message: Message) -> Response {
+    match inbox.send(message).await {
         Ok(()) => StatusCode::ACCEPTED.into_response(),
         Err(_) => unavailable(),
     }

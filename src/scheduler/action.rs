@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::mesos::answer::Refusal;
 use crate::mesos::call::Call;
 use crate::mesos::wire::status::TaskState;
 
@@ -28,8 +29,8 @@ pub enum Action {
 pub enum Failure {
     #[error("no Mesos master could be reached within {seconds} s (mesos.registration.timeout): {why}")]
     NoMaster { seconds: u64, why: String },
-    #[error("the Mesos master refused the framework: {0}")]
-    Refused(String),
+    #[error("the Mesos master refused the framework")]
+    Refused(#[source] Refusal),
     #[error("another AppMaster has taken the framework over; this one stops")]
     Superseded,
 }

@@ -1,1 +1,191 @@
+//! Brings the scheduler together with the world: the only asynchronous file of this room.
 
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tracing::{debug, info, warn};
+
+use crate::ha::{Store, StoreError};
+use crate::log;
+use crate::mesos::client::Calls;
+use crate::mesos::event::Event;
+use crate::mesos::report::{self, CallFailure};
+use crate::mesos::wire::framework::FrameworkInfo;
+use crate::time::{Clock, Moment};
+
+use super::report::Report;
+use super::{Action, Effect, Failure, Note, Scheduler};
+
+/// How long the driver sleeps when nothing is due; only a guard against a clock that went wrong.
+const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
+
+/// What the other rooms tell or ask the scheduler.
+#[derive(Debug)]
+pub enum Message {
+    JobManagerListening,
+    Report(oneshot::Sender<Report>),
+    /// How many TaskManagers to keep from now on.
+    Scale(u32),
+    /// A task asks for its configuration; the answer comes when its use is stored.
+    Redeem {
+        task_id: String,
+        token: String,
+        answer: oneshot::Sender<bool>,
+    },
+    /// The cluster shall end.
+    End,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error(transparent)]
+    Failed(#[from] Failure),
+    #[error("the scheduler's state could not be stored")]
+    Store(#[from] StoreError),
+    #[error("the Mesos client has ended")]
+    ClientEnded,
+}
+
+/// Everything a scheduler works with.
+pub struct Driver<S> {
+    pub scheduler: Scheduler,
+    pub clock: Clock,
+    pub calls: Calls,
+    pub reports: mpsc::Receiver<report::Report>,
+    pub inbox: mpsc::Receiver<Message>,
+    pub store: S,
+    /// For subscribing anew; without id.
+    pub framework: FrameworkInfo,
+}
+
+enum Next {
+    Continue,
+    End,
+}
+
+impl<S: Store> Driver<S> {
+    /// Runs until the framework is torn down or nothing more can be done. What the master says goes before what
+    /// others ask.
+    pub async fn run(mut self) -> Result<(), RunError> {
+        loop {
+            if let Next::End = self.carry_out_all().await? {
+                return Ok(());
+            }
+            let due = self.scheduler.poll_timeout();
+            let wait = due.map_or(LONGEST_SLEEP, |due| due.since(self.clock.now())).min(LONGEST_SLEEP);
+            tokio::select! {
+                biased;
+                report = self.reports.recv() => {
+                    self.handle_report(report.ok_or(RunError::ClientEnded)?);
+                }
+                Some(message) = self.inbox.recv() => {
+                    if let Next::End = self.handle_message(message).await? {
+                        return Ok(());
+                    }
+                }
+                () = tokio::time::sleep(wait) => self.scheduler.handle_timeout(self.clock.now()),
+            }
+        }
+    }
+
+    /// Until the scheduler has no more orders.
+    async fn carry_out_all(&mut self) -> Result<Next, RunError> {
+        while let Some(action) = self.scheduler.next_action() {
+            match action {
+                Action::Store(state) => self.store.save(&state).await?,
+                Action::Send(call) => {
+                    debug!(call = call.name(), "sending");
+                    self.calls.send(call).await.map_err(|_| RunError::ClientEnded)?;
+                }
+                Action::SubscribeAnew => {
+                    let framework = self.framework.clone();
+                    self.calls.subscribe(framework).await.map_err(|_| RunError::ClientEnded)?;
+                }
+                Action::Note(note) => tell(&note),
+                Action::End => return Ok(Next::End),
+                Action::Fail(failure) => return Err(failure.into()),
+            }
+        }
+        Ok(Next::Continue)
+    }
+
+    fn handle_report(&mut self, report: report::Report) {
+        let now = self.clock.now();
+        let scheduler = &mut self.scheduler;
+        match report {
+            report::Report::Event(event) => self.handle_event(event, now),
+            report::Report::Disconnected { master, why } => {
+                scheduler.handle_disconnected(&format!("{master}: {}", log::chain(&why)), now);
+            }
+            report::Report::Unreachable { master, why, .. } => {
+                scheduler.handle_unreachable(&master.to_string(), &log::chain(&why), now);
+            }
+            report::Report::CallFailed { call, why } => {
+                debug!(call = call.name(), why = %log::chain(&why), "failed");
+                let effect = match why {
+                    CallFailure::NotSubscribed | CallFailure::Rejected(_) => Effect::None,
+                    CallFailure::Unknown(_) => Effect::Unknown,
+                };
+                scheduler.handle_call_failed(&call, effect, now);
+            }
+            report::Report::Refused { master, why } => {
+                debug!(%master, why = %log::chain(&why), "refused");
+                scheduler.handle_refused(&why, now);
+            }
+            report::Report::TornDown => scheduler.handle_torn_down(),
+        }
+    }
+
+    fn handle_event(&mut self, event: Event, now: Moment) {
+        let scheduler = &mut self.scheduler;
+        match event {
+            Event::Subscribed { framework_id, master, .. } => {
+                info!(master = master.hostname, version = master.version, "registered");
+                scheduler.handle_subscribed(framework_id.text(), now);
+            }
+            Event::Offers(offers) => scheduler.handle_offers(&offers, now),
+            Event::Updated(update) => scheduler.handle_update(&update, now),
+            // Offers are answered at once, so there is none to forget; a launch on one that was rescinded
+            // meanwhile comes back as DROPPED.
+            Event::Rescinded(_) | Event::Heartbeat => {}
+            // The tasks of a lost agent each get an update; ours have neither executors of their own nor
+            // operations with an id.
+            Event::Failure { .. }
+            | Event::OperationUpdated(_)
+            | Event::InverseOffers(_)
+            | Event::RescindedInverseOffer(_)
+            | Event::Message { .. }
+            | Event::Unknown { .. }
+            | Event::Failed(_) => {}
+        }
+    }
+
+    async fn handle_message(&mut self, message: Message) -> Result<Next, RunError> {
+        let now = self.clock.now();
+        match message {
+            Message::JobManagerListening => self.scheduler.handle_jobmanager_listening(now),
+            Message::Report(answer) => {
+                // Whoever asked may have gone meanwhile.
+                let _ = answer.send(self.scheduler.report(now));
+            }
+            Message::Scale(target) => self.scheduler.handle_scaled(target, now),
+            Message::Redeem { task_id, token, answer } => {
+                let allowed = self.scheduler.handle_redeemed(&task_id, &token, now);
+                if let Next::End = self.carry_out_all().await? {
+                    return Ok(Next::End);
+                }
+                let _ = answer.send(allowed);
+            }
+            Message::End => self.scheduler.handle_ending(),
+        }
+        Ok(Next::Continue)
+    }
+}
+
+fn tell(note: &Note) {
+    if note.is_odd() {
+        warn!("{note}");
+    } else {
+        info!("{note}");
+    }
+}

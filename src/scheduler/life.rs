@@ -1,20 +1,15 @@
 //! The framework's life: subscribing, losing the master, being removed, ending.
 
+use crate::mesos::answer::Refusal;
 use crate::mesos::call::Call;
 use crate::time::Moment;
 
-use super::{Action, Connection, Demand, Failure, Note, Phase, Scheduler};
-
-/// What a master says to a framework id that it has torn down or given up.
-const REMOVED: &str = "Framework has been removed";
-/// What the old subscription hears when another one with the same framework id comes.
-const FAILED_OVER: &str = "Framework failed over";
+use super::{Action, Connection, Failure, Note, Phase, Scheduler};
 
 impl Scheduler {
     /// The master has taken the subscription.
     pub fn handle_subscribed(&mut self, framework_id: &str, now: Moment) {
         self.connection = Connection::Subscribed { since: now };
-        self.demand = Demand::Suppressed;
         if self.state.framework_id.as_deref() != Some(framework_id) {
             self.state.framework_id = Some(framework_id.to_owned());
             self.store();
@@ -53,33 +48,31 @@ impl Scheduler {
         self.fail_without_master(now);
     }
 
-    /// The master answered with an error in place of a subscription, or ended it with one.
-    pub fn handle_refused(&mut self, message: &str, now: Moment) {
-        if message.contains(FAILED_OVER) {
-            self.actions.push_back(Action::Fail(Failure::Superseded));
-            return;
-        }
-        let removed = message.contains(REMOVED);
-        if removed && self.phase == Phase::Ending {
-            self.end();
-            return;
-        }
-        match self.state.framework_id.take() {
-            Some(framework_id) if removed => {
-                self.note(Note::FrameworkRemoved { framework_id: framework_id.clone() });
-                self.state.archived.push(framework_id);
-                // The master has ended its tasks, or never knew them.
-                self.state.tasks.clear();
-                self.seen.clear();
-                self.store();
-                self.connection = Connection::Disconnected { since: now, why: Some(message.to_owned()) };
-                self.actions.push_back(Action::SubscribeAnew);
-            }
-            framework_id => {
-                self.state.framework_id = framework_id;
-                self.actions.push_back(Action::Fail(Failure::Refused(message.to_owned())));
+    /// The master does not want us.
+    pub fn handle_refused(&mut self, refusal: &Refusal, now: Moment) {
+        match refusal {
+            Refusal::FrameworkRemoved if self.phase == Phase::Working => self.register_anew(now),
+            // Somebody else was faster with what we wanted.
+            Refusal::FrameworkRemoved => self.end(),
+            Refusal::FailedOver => self.fail(Failure::Superseded),
+            Refusal::Unauthenticated(_) | Refusal::Rejected(_) => {
+                self.fail(Failure::Refused(refusal.clone()));
             }
         }
+    }
+
+    /// The master has ended the framework's tasks, or never knew them: nothing of it is left but its id.
+    fn register_anew(&mut self, now: Moment) {
+        if let Some(framework_id) = self.state.framework_id.take() {
+            self.note(Note::FrameworkRemoved { framework_id: framework_id.clone() });
+            self.state.archived.push(framework_id);
+        }
+        self.state.tasks.clear();
+        self.seen.clear();
+        self.store();
+        let why = Some(Refusal::FrameworkRemoved.to_string());
+        self.connection = Connection::Disconnected { since: now, why };
+        self.actions.push_back(Action::SubscribeAnew);
     }
 
     /// The cluster is to end: the framework is torn down as soon as the master hears it.
@@ -123,13 +116,17 @@ impl Scheduler {
         {
             let why = why.clone().unwrap_or_else(|| "no answer".to_owned());
             let seconds = self.spec.patience.registration.as_secs();
-            self.phase = Phase::Ended;
-            self.actions.push_back(Action::Fail(Failure::NoMaster { seconds, why }));
+            self.fail(Failure::NoMaster { seconds, why });
         }
     }
 
     fn tear_down(&mut self) {
         self.send(Call::Teardown);
+    }
+
+    fn fail(&mut self, failure: Failure) {
+        self.phase = Phase::Ended;
+        self.actions.push_back(Action::Fail(failure));
     }
 
     fn end(&mut self) {

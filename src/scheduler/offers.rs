@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::mesos::call::Call;
 use crate::mesos::wire::id::OfferId;
 use crate::mesos::wire::offer::Offer;
+use crate::mesos::wire::task::TaskInfo;
 use crate::time::Moment;
 
 use super::place::{self, Group, Verdict};
@@ -71,6 +72,17 @@ impl Scheduler {
         });
         let tasks = tasks.collect();
         (group, tasks)
+    }
+
+    /// The master has not heard of these launches.
+    pub(super) fn forget_launches(&mut self, launch: &[TaskInfo]) {
+        let ids = launch.iter().filter_map(|task| task.name.as_deref());
+        for id in ids {
+            self.state.tasks.remove(id);
+            self.seen.remove(id);
+            self.reconciliation.forget(id);
+        }
+        self.store();
     }
 
     fn accept(&mut self, group: Group, tasks: Vec<(String, Share)>) {

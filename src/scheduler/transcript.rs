@@ -6,13 +6,15 @@ use std::time::Duration;
 use super::report::{Reason, Waiting};
 use super::spec::{Patience, Placement, Spec, Template};
 use super::state::State;
-use super::{Action, Scheduler};
+use super::{Action, Effect, Scheduler};
+use crate::mesos::answer::Refusal;
 use crate::mesos::call::Call;
 use crate::mesos::event::StatusUpdate;
 use crate::mesos::wire::id::{AgentId, OfferId, TaskId};
 use crate::mesos::wire::offer::Offer;
 use crate::mesos::wire::resource::{Resource, Scalar};
 use crate::mesos::wire::status::TaskState;
+use crate::mesos::wire::task::TaskInfo;
 use crate::scheduler::resources::{Milli, Need};
 use crate::time::Moment;
 
@@ -67,7 +69,7 @@ impl Bench {
                 Action::SubscribeAnew => "subscribe-anew".to_owned(),
                 Action::Note(_) => continue,
                 Action::End => "end".to_owned(),
-                Action::Fail(failure) => format!("fail({failure})"),
+                Action::Fail(failure) => format!("fail({})", crate::log::chain(&failure)),
             };
             let _ = write!(text, "{}{word}", if text.is_empty() { "" } else { " " });
         }
@@ -288,7 +290,7 @@ fn scaling_down_retires_those_that_do_not_run_first() {
 fn a_removed_framework_is_archived_and_registered_anew() {
     let mut bench = Bench::ready(1);
     bench.offer(&[("a", 1.0)]);
-    bench.scheduler.handle_refused("Framework has been removed", bench.now);
+    bench.scheduler.handle_refused(&Refusal::FrameworkRemoved, bench.now);
     assert_eq!(bench.orders(), "store subscribe-anew");
     assert_eq!(bench.stored.archived, ["f-1"]);
     bench.scheduler.handle_subscribed("f-2", bench.now);
@@ -299,10 +301,10 @@ fn a_removed_framework_is_archived_and_registered_anew() {
 #[test]
 fn other_refusals_end_it() {
     let mut bench = Bench::ready(1);
-    bench.scheduler.handle_refused("Framework failed over", bench.now);
+    bench.scheduler.handle_refused(&Refusal::FailedOver, bench.now);
     assert!(bench.orders().contains("another AppMaster"), "two must not kick each other out for ever");
     let mut bench = Bench::new(1);
-    bench.scheduler.handle_refused("Roles { x } are not present", bench.now);
+    bench.scheduler.handle_refused(&Refusal::Rejected("Roles { x }".into()), bench.now);
     assert!(bench.orders().contains("Roles { x }"));
 }
 
@@ -318,6 +320,20 @@ fn the_first_registration_has_a_limit_and_later_ones_have_none() {
     bench.scheduler.handle_disconnected("end of stream", bench.now);
     bench.scheduler.handle_unreachable("127.0.0.1:5050", "connection refused", bench.now);
     assert_eq!(bench.pass(Duration::from_secs(3600)), "");
+}
+
+#[test]
+fn a_launch_that_the_master_never_heard_of_is_tried_again() {
+    let mut bench = Bench::ready(1);
+    bench.offer(&[("a", 1.0)]);
+    let task = TaskInfo { name: Some("taskmanager-00001".into()), ..TaskInfo::default() };
+    let accept = Call::Accept { offer_ids: Vec::new(), launch: vec![task], refuse: Duration::from_secs(5) };
+    bench.scheduler.handle_call_failed(&accept, Effect::Unknown, bench.now);
+    assert_eq!(bench.orders(), "", "it may run");
+    bench.scheduler.handle_call_failed(&accept, Effect::None, bench.now);
+    assert_eq!(bench.orders(), "store revive");
+    bench.scheduler.handle_call_failed(&Call::Revive { roles: Vec::new() }, Effect::None, bench.now);
+    assert_eq!(bench.orders(), "revive");
 }
 
 #[test]
