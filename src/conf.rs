@@ -1,7 +1,138 @@
 //! Flink's configuration: reading, layers, rewriting.
+//!
+//! Later layers win: defaults, the file in the configuration directory, `FLINK_PROPERTIES`, environment
+//! variables, `-D` arguments. The user's directory is only read.
 
 mod entry;
 pub mod environment;
+pub mod files;
+pub mod grammar;
+pub mod keys;
 mod legacy;
+pub mod problem;
+mod properties;
+pub mod redact;
+pub mod rewrite;
 pub mod table;
+mod variables;
 mod yaml;
+
+use std::path::Path;
+
+use crate::exit::Exit;
+use environment::Environment;
+use files::ReadError;
+use grammar::{Grammar, Version};
+use problem::Problem;
+use rewrite::{Change, Place, Reach};
+use table::{Origin, Table};
+
+/// Where the layers come from.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    pub conf_dir: &'a Path,
+    pub version: Version,
+    pub environment: &'a Environment,
+    /// `-D key=value`, in order.
+    pub arguments: &'a [(String, String)],
+    /// The kernel's host name.
+    pub host_name: &'a str,
+    pub mode: Mode,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// The JobManager must be reachable from other machines.
+    Cluster,
+    /// Everything stays on this machine unless the user says otherwise.
+    Local,
+    /// The directory was written by this program for another of its processes: it holds all layers already,
+    /// so that only `-D` arguments come on top and nothing is rewritten.
+    Effective,
+}
+
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    pub table: Table,
+    /// The rewritten keys, each to be logged once.
+    pub report: Vec<Change>,
+    /// What is odd but does not stop the start; with file and line where there is one.
+    pub warnings: Vec<String>,
+    /// The grammar of the file that was read, in which the effective configuration is to be written.
+    pub grammar: Grammar,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ConfError {
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// Environment variables with wrong values, all of them.
+    #[error("{}", list(.0))]
+    Variables(Vec<Problem>),
+}
+
+impl ConfError {
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Read(error) => error.exit(),
+            Self::Variables(_) => Exit::Config,
+        }
+    }
+}
+
+/// Reads all layers and rewrites what the mode demands.
+pub fn load(request: &Request<'_>) -> Result<Loaded, ConfError> {
+    let Request { conf_dir, version, environment, arguments, host_name, mode } = *request;
+    let file = files::read(conf_dir, version)?;
+    let mut table = Table::default();
+    let mut warnings = file.warnings;
+    for entry in file.entries {
+        let origin = Origin::File { path: file.path.clone(), line: entry.line };
+        table.set(entry.key, entry.value, origin);
+    }
+    if mode != Mode::Effective {
+        warnings.extend(apply_properties(environment, &mut table));
+        let problems = variables::apply(environment, &mut table);
+        if !problems.is_empty() {
+            return Err(ConfError::Variables(problems));
+        }
+    }
+    for (key, value) in arguments {
+        table.set(key, value, Origin::Argument);
+    }
+    let asked = environment.text("JOB_MANAGER_RPC_ADDRESS").map(str::trim);
+    let reach = match mode {
+        Mode::Cluster => {
+            Some(Reach::Network { address: asked, host: environment.text("HOST").map(str::trim), host_name })
+        }
+        Mode::Local => Some(Reach::Loopback),
+        Mode::Effective => None,
+    };
+    let report =
+        reach.map(|reach| rewrite::rewrite(&mut table, Place { version, reach })).unwrap_or_default();
+    if let (Some(asked), Some(address)) = (asked, table.get(keys::flink::ADDRESS))
+        && mode != Mode::Effective
+        && asked != address
+    {
+        warnings.push(format!(
+            "JOB_MANAGER_RPC_ADDRESS={asked} is not used, as {} is {address}",
+            keys::flink::ADDRESS
+        ));
+    }
+    Ok(Loaded { table, report, warnings, grammar: file.grammar })
+}
+
+/// Returns the warnings.
+fn apply_properties(environment: &Environment, table: &mut Table) -> Vec<String> {
+    let text = environment.get("FLINK_PROPERTIES").map(|text| text.to_string_lossy()).unwrap_or_default();
+    let variable = |name: &str| environment.get(name).and_then(|value| value.to_str());
+    let (entries, remarks) = properties::parse(&text, variable);
+    for entry in entries {
+        table.set(entry.key, entry.value, Origin::Properties { line: entry.line });
+    }
+    remarks.iter().map(|remark| format!("FLINK_PROPERTIES:{}: {}", remark.line, remark.text)).collect()
+}
+
+fn list(problems: &[Problem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 use super::entry::{Entry, Remark};
 use compose::Node;
-pub use scalar::render_text;
+use scalar::render_text;
 
 /// The entries of `text` in document order. A dotted key can occur twice when it is spelled in different
 /// ways (`a.b: 1` and `a: {b: 1}`); the later one wins.
@@ -29,7 +29,7 @@ pub fn parse(text: &str) -> Result<Vec<Entry>, Remark> {
 }
 
 /// Why `key: value` cannot be written in this grammar so that Flink reads the same back.
-pub fn inexpressible(key: &str, _value: &str) -> Option<&'static str> {
+pub fn inexpressible(key: &str) -> Option<&'static str> {
     // The limit of YAML for a key without an explicit `?`; escaped, a character can take ten.
     (render_text(key).len() > 1000).then_some("a key of more than 1000 characters cannot be written there")
 }

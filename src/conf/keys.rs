@@ -1,0 +1,108 @@
+//! The keys this program defines, and under which older names Flink looks up the keys we touch.
+
+mod mesos;
+
+use super::table::{Setting, Table};
+pub use mesos::*;
+
+/// A key under `mesos.`; the tables of the README come from these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key {
+    pub name: &'static str,
+    /// The type in words.
+    pub kind: &'static str,
+    /// As a user would write it; it is read by the same code as a user's value.
+    pub default: Option<&'static str>,
+    /// One line.
+    pub meaning: &'static str,
+}
+
+/// Keys of Flink itself that this program sets or reads.
+pub mod flink {
+    pub const ADDRESS: &str = "jobmanager.rpc.address";
+    pub const BLOB_PORT: &str = "blob.server.port";
+    pub const CLUSTER_ID: &str = "high-availability.cluster-id";
+    pub const CPU_CORES: &str = "taskmanager.cpu.cores";
+    pub const HA_CONNECTION_TIMEOUT: &str = "high-availability.zookeeper.client.connection-timeout";
+    pub const HA_JOB_MANAGER_PORT: &str = "high-availability.jobmanager.port";
+    pub const HA_QUORUM: &str = "high-availability.zookeeper.quorum";
+    pub const HA_ROOT: &str = "high-availability.zookeeper.path.root";
+    pub const HA_SESSION_TIMEOUT: &str = "high-availability.zookeeper.client.session-timeout";
+    pub const HA_STORAGE_DIR: &str = "high-availability.storageDir";
+    pub const HA_TYPE: &str = "high-availability.type";
+    pub const HA_WORKERS: &str = "high-availability.zookeeper.path.mesos-workers";
+    /// The key of HA's type up to Flink 1.16, and an alias of it since.
+    pub const HA_OLD_TYPE: &str = "high-availability";
+    pub const HEARTBEAT_INTERVAL: &str = "heartbeat.interval";
+    pub const HEARTBEAT_TIMEOUT: &str = "heartbeat.timeout";
+    pub const JOB_MANAGER_BIND_HOST: &str = "jobmanager.bind-host";
+    pub const MASTER_ENVIRONMENT: &str = "containerized.master.env.";
+    pub const PROCESS_MEMORY: &str = "taskmanager.memory.process.size";
+    pub const REGISTRATION_ERROR_DELAY: &str = "cluster.registration.error-delay";
+    pub const REST_ADDRESS: &str = "rest.address";
+    pub const REST_BIND_ADDRESS: &str = "rest.bind-address";
+    pub const REST_BIND_PORT: &str = "rest.bind-port";
+    pub const REST_PORT: &str = "rest.port";
+    pub const RETRIEVE_HOST_NAME: &str = "jobmanager.retrieve-taskmanager-hostname";
+    pub const RPC_PORT: &str = "jobmanager.rpc.port";
+    pub const SLOT_REQUEST_TIMEOUT: &str = "slot.request.timeout";
+    pub const SLOTS: &str = "taskmanager.numberOfTaskSlots";
+    pub const START_UP_TIME: &str = "resourcemanager.standalone.start-up-time";
+    pub const TASK_MANAGER_BIND_HOST: &str = "taskmanager.bind-host";
+    pub const TASK_MANAGER_ENVIRONMENT: &str = "containerized.taskmanager.env.";
+    pub const TASK_MANAGER_HOST: &str = "taskmanager.host";
+}
+
+/// The older names in the order in which Flink tries them after the exact one.
+const ALIASES: [(&str, &[&str]); 13] = [
+    (flink::CLUSTER_ID, &["high-availability.zookeeper.path.namespace", "recovery.zookeeper.path.namespace"]),
+    (flink::HA_CONNECTION_TIMEOUT, &["recovery.zookeeper.client.connection-timeout"]),
+    (flink::HA_JOB_MANAGER_PORT, &["recovery.jobmanager.port"]),
+    (flink::HA_QUORUM, &["recovery.zookeeper.quorum"]),
+    (flink::HA_ROOT, &["recovery.zookeeper.path.root"]),
+    (flink::HA_SESSION_TIMEOUT, &["recovery.zookeeper.client.session-timeout"]),
+    (flink::HA_STORAGE_DIR, &["high-availability.zookeeper.storageDir", "recovery.zookeeper.storageDir"]),
+    (flink::HA_TYPE, &["recovery.mode", flink::HA_OLD_TYPE]),
+    (flink::HA_WORKERS, &["recovery.zookeeper.path.mesos-workers"]),
+    (flink::REST_ADDRESS, &[flink::ADDRESS]),
+    (flink::REST_BIND_ADDRESS, &["web.address", "jobmanager.web.address"]),
+    (flink::REST_BIND_PORT, &[flink::REST_PORT, "web.port", "jobmanager.web.port"]),
+    (flink::REST_PORT, &["web.port"]),
+];
+
+/// What Flink would find for `key`: the exact key first, then its older names; with the name found.
+pub fn lookup<'a>(table: &'a Table, key: &'a str) -> Option<(&'a str, &'a Setting)> {
+    let older = ALIASES.iter().find(|(name, _)| *name == key).map_or(&[][..], |(_, older)| older);
+    std::iter::once(key)
+        .chain(older.iter().copied())
+        .find_map(|name| table.setting(name).map(|setting| (name, setting)))
+}
+
+/// The value that [`lookup`] finds.
+pub fn value<'a>(table: &'a Table, key: &'a str) -> Option<&'a str> {
+    lookup(table, key).map(|(_, setting)| setting.value.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::table::Origin;
+    use super::*;
+
+    #[test]
+    fn the_exact_key_comes_first_and_then_the_listed_order() {
+        let mut table = Table::default();
+        assert_eq!(lookup(&table, flink::REST_BIND_PORT), None);
+        for (name, value) in [("web.port", "3"), (flink::REST_PORT, "2"), (flink::REST_BIND_PORT, "1")] {
+            table.set(name, value, Origin::Argument);
+            let (found, setting) = lookup(&table, flink::REST_BIND_PORT).unwrap();
+            assert_eq!((found, &*setting.value), (name, value));
+        }
+    }
+
+    #[test]
+    fn keys_are_sorted_and_unique() {
+        for pair in KEYS.windows(2) {
+            assert!(pair[0].name < pair[1].name, "{} before {}", pair[0].name, pair[1].name);
+        }
+    }
+}

@@ -1,0 +1,327 @@
+//! Definitions of the `mesos.` keys: those of Flink 1.13 and its forerunners, and ours.
+
+use super::Key;
+
+pub const CONSTRAINTS_HARD: Key = Key {
+    name: "mesos.constraints.hard.hostattribute",
+    kind: "list of attribute:value",
+    default: None,
+    meaning: "Only agents whose attributes have all these values get TaskManagers.",
+};
+
+pub const CONSTRAINTS_SOFT: Key = Key {
+    name: "mesos.constraints.soft.hostattribute",
+    kind: "list of attribute:value",
+    default: None,
+    meaning: "Agents whose attributes have these values are preferred.",
+};
+
+pub const FAILOVER_TIMEOUT: Key = Key {
+    name: "mesos.failover-timeout",
+    kind: "seconds",
+    default: Some("604800"),
+    meaning: "How long Mesos keeps the TaskManagers of a framework that went away, for the next AppMaster to take over.",
+};
+
+pub const INITIAL_TASKS: Key = Key {
+    name: "mesos.initial-tasks",
+    kind: "number",
+    default: Some("1"),
+    meaning: "How many TaskManagers to keep.",
+};
+
+pub const MASTER: Key = Key {
+    name: "mesos.master",
+    kind: "address",
+    default: None,
+    meaning: "The Mesos master: host:port, zk://host:port,…/path or file:///path of a file that holds one of these.",
+};
+
+pub const MAXIMUM_FAILED_TASKS: Key = Key {
+    name: "mesos.maximum-failed-tasks",
+    kind: "number",
+    default: Some("-1"),
+    meaning: "After how many failed TaskManagers the cluster ends; -1 for never.",
+};
+
+pub const PLACEMENT: Key = Key {
+    name: "mesos.placement",
+    kind: "spread or pack",
+    default: Some("spread"),
+    meaning: "Whether TaskManagers are spread over many agents or packed on few.",
+};
+
+pub const REGISTRATION_TIMEOUT: Key = Key {
+    name: "mesos.registration.timeout",
+    kind: "duration",
+    default: Some("60 s"),
+    meaning: "How long the first registration with Mesos may take before the AppMaster gives up with exit code 69.",
+};
+
+pub const ARTIFACT_PORT: Key = Key {
+    name: "mesos.resourcemanager.artifactserver.port",
+    kind: "port",
+    default: Some("0"),
+    meaning: "Port of the server from which agents fetch files; 0 for any free one.",
+};
+
+pub const ARTIFACT_TLS: Key = Key {
+    name: "mesos.resourcemanager.artifactserver.ssl.enabled",
+    kind: "true or false",
+    default: Some("true"),
+    meaning: "Whether that server speaks HTTPS when Flink's REST endpoint does.",
+};
+
+pub const DECLINE_REFUSE: Key = Key {
+    name: "mesos.resourcemanager.declined-offer-refuse-duration",
+    kind: "duration",
+    default: Some("5000"),
+    meaning: "For how long Mesos shall not offer again what was declined.",
+};
+
+pub const FRAMEWORK_NAME: Key = Key {
+    name: "mesos.resourcemanager.framework.name",
+    kind: "text",
+    default: Some("Flink"),
+    meaning: "Name of the framework in Mesos.",
+};
+
+pub const FRAMEWORK_PRINCIPAL: Key = Key {
+    name: "mesos.resourcemanager.framework.principal",
+    kind: "text",
+    default: None,
+    meaning: "Principal with which the framework authenticates.",
+};
+
+pub const FRAMEWORK_ROLE: Key = Key {
+    name: "mesos.resourcemanager.framework.role",
+    kind: "text",
+    default: Some("*"),
+    meaning: "Role whose resources the framework is offered.",
+};
+
+pub const FRAMEWORK_SECRET: Key = Key {
+    name: "mesos.resourcemanager.framework.secret",
+    kind: "text",
+    default: None,
+    meaning: "Secret of the principal.",
+};
+
+pub const FRAMEWORK_SECRET_FILE: Key = Key {
+    name: "mesos.resourcemanager.framework.secret-file",
+    kind: "path",
+    default: None,
+    meaning: "File with the secret of the principal; it wins over the secret itself.",
+};
+
+pub const FRAMEWORK_USER: Key = Key {
+    name: "mesos.resourcemanager.framework.user",
+    kind: "text",
+    default: Some(""),
+    meaning: "User that tasks run as unless another is set; empty for the AppMaster's own.",
+};
+
+pub const NETWORK_RESOURCE_NAME: Key = Key {
+    name: "mesos.resourcemanager.network.resource.name",
+    kind: "text",
+    default: Some("network"),
+    meaning: "Name of the agents' resource for network bandwidth.",
+};
+
+pub const BOOTSTRAP_COMMAND: Key = Key {
+    name: "mesos.resourcemanager.tasks.bootstrap-cmd",
+    kind: "shell text",
+    default: None,
+    meaning: "Runs in the task before the TaskManager; its failure fails the task.",
+};
+
+pub const DOCKER_FORCE_PULL: Key = Key {
+    name: "mesos.resourcemanager.tasks.container.docker.force-pull-image",
+    kind: "true or false",
+    default: Some("false"),
+    meaning: "Whether the agent pulls the image even if it has it.",
+};
+
+pub const DOCKER_PARAMETERS: Key = Key {
+    name: "mesos.resourcemanager.tasks.container.docker.parameters",
+    kind: "list of key=value",
+    default: None,
+    meaning: "Further options of docker run.",
+};
+
+pub const CONTAINER_IMAGE: Key = Key {
+    name: "mesos.resourcemanager.tasks.container.image.name",
+    kind: "text",
+    default: None,
+    meaning: "Image of the TaskManagers.",
+};
+
+pub const CONTAINER_TYPE: Key = Key {
+    name: "mesos.resourcemanager.tasks.container.type",
+    kind: "mesos or docker",
+    default: Some("mesos"),
+    meaning: "Which containerizer runs the TaskManagers.",
+};
+
+pub const CONTAINER_VOLUMES: Key = Key {
+    name: "mesos.resourcemanager.tasks.container.volumes",
+    kind: "list of [host:]container[:RO|RW]",
+    default: None,
+    meaning: "Volumes of the TaskManagers' containers.",
+};
+
+pub const TASK_CPUS: Key = Key {
+    name: "mesos.resourcemanager.tasks.cpus",
+    kind: "number",
+    default: Some("0.0"),
+    meaning: "CPUs of a TaskManager; 0 for one CPU a slot. taskmanager.cpu.cores wins.",
+};
+
+pub const TASK_DISK: Key = Key {
+    name: "mesos.resourcemanager.tasks.disk",
+    kind: "MiB",
+    default: Some("0"),
+    meaning: "Disk of a TaskManager.",
+};
+
+pub const TASK_GPUS: Key = Key {
+    name: "mesos.resourcemanager.tasks.gpus",
+    kind: "number",
+    default: Some("0"),
+    meaning: "GPUs of a TaskManager.",
+};
+
+pub const TASK_HOSTNAME: Key = Key {
+    name: "mesos.resourcemanager.tasks.hostname",
+    kind: "text",
+    default: None,
+    meaning: "taskmanager.host of a TaskManager; _TASK_ in it becomes the task's id.",
+};
+
+pub const KILL_GRACE: Key = Key {
+    name: "mesos.resourcemanager.tasks.kill-grace",
+    kind: "duration",
+    default: Some("30 s"),
+    meaning: "How long a TaskManager has between SIGTERM and SIGKILL.",
+};
+
+pub const TASK_LABELS: Key = Key {
+    name: "mesos.resourcemanager.tasks.labels",
+    kind: "map of key:value",
+    default: None,
+    meaning: "Labels of the Mesos tasks.",
+};
+
+pub const TASK_MEM: Key = Key {
+    name: "mesos.resourcemanager.tasks.mem",
+    kind: "MiB",
+    default: None,
+    meaning: "Old way to say taskmanager.memory.process.size.",
+};
+
+pub const TASK_BANDWIDTH: Key = Key {
+    name: "mesos.resourcemanager.tasks.network.bandwidth",
+    kind: "number",
+    default: Some("0"),
+    meaning: "Network bandwidth of a TaskManager, in the unit of the agents' resource.",
+};
+
+pub const PORT_ASSIGNMENTS: Key = Key {
+    name: "mesos.resourcemanager.tasks.port-assignments",
+    kind: "list of keys",
+    default: None,
+    meaning: "Keys of Flink that are set to a port from the offer for each TaskManager.",
+};
+
+pub const TASK_COMMAND: Key = Key {
+    name: "mesos.resourcemanager.tasks.taskmanager-cmd",
+    kind: "shell text",
+    default: None,
+    meaning: "Runs in place of this program's taskmanager command.",
+};
+
+pub const TASK_URIS: Key = Key {
+    name: "mesos.resourcemanager.tasks.uris",
+    kind: "list of URIs",
+    default: None,
+    meaning: "What the agent fetches into the sandbox besides.",
+};
+
+pub const TASK_USER: Key = Key {
+    name: "mesos.resourcemanager.tasks.user",
+    kind: "text",
+    default: None,
+    meaning: "User that the tasks run as.",
+};
+
+pub const UNUSED_OFFER_EXPIRATION: Key = Key {
+    name: "mesos.resourcemanager.unused-offer-expiration",
+    kind: "duration",
+    default: Some("120000"),
+    meaning: "For how long an offer that fits nothing yet is kept.",
+};
+
+pub const SCALING: Key = Key {
+    name: "mesos.scaling",
+    kind: "fixed",
+    default: Some("fixed"),
+    meaning: "How the number of TaskManagers is found: fixed keeps mesos.initial-tasks.",
+};
+
+pub const STATUS_BIND_ADDRESS: Key = Key {
+    name: "mesos.status.bind-address",
+    kind: "IP address",
+    default: Some("0.0.0.0"),
+    meaning: "Address on which the status page listens.",
+};
+
+pub const STATUS_PORT: Key = Key {
+    name: "mesos.status.port",
+    kind: "port",
+    default: Some("8084"),
+    meaning: "Port of the status page; 0 for any free one.",
+};
+
+/// All of them by name.
+pub const KEYS: [&Key; 40] = [
+    &CONSTRAINTS_HARD,
+    &CONSTRAINTS_SOFT,
+    &FAILOVER_TIMEOUT,
+    &INITIAL_TASKS,
+    &MASTER,
+    &MAXIMUM_FAILED_TASKS,
+    &PLACEMENT,
+    &REGISTRATION_TIMEOUT,
+    &ARTIFACT_PORT,
+    &ARTIFACT_TLS,
+    &DECLINE_REFUSE,
+    &FRAMEWORK_NAME,
+    &FRAMEWORK_PRINCIPAL,
+    &FRAMEWORK_ROLE,
+    &FRAMEWORK_SECRET,
+    &FRAMEWORK_SECRET_FILE,
+    &FRAMEWORK_USER,
+    &NETWORK_RESOURCE_NAME,
+    &BOOTSTRAP_COMMAND,
+    &DOCKER_FORCE_PULL,
+    &DOCKER_PARAMETERS,
+    &CONTAINER_IMAGE,
+    &CONTAINER_TYPE,
+    &CONTAINER_VOLUMES,
+    &TASK_CPUS,
+    &TASK_DISK,
+    &TASK_GPUS,
+    &TASK_HOSTNAME,
+    &KILL_GRACE,
+    &TASK_LABELS,
+    &TASK_MEM,
+    &TASK_BANDWIDTH,
+    &PORT_ASSIGNMENTS,
+    &TASK_COMMAND,
+    &TASK_URIS,
+    &TASK_USER,
+    &UNUSED_OFFER_EXPIRATION,
+    &SCALING,
+    &STATUS_BIND_ADDRESS,
+    &STATUS_PORT,
+];

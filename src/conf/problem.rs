@@ -1,0 +1,36 @@
+//! A value that is wrong, told so that it can be put right.
+
+use std::fmt;
+
+use super::redact;
+use super::table::Origin;
+
+/// A wrong or missing value of a key or an environment variable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The key, or the variable's name.
+    pub subject: String,
+    pub found: Found,
+    /// Fits behind "expected": `a whole number from 1 to 65535`.
+    pub expected: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    Nothing,
+    Value { value: String, origin: Origin },
+}
+
+impl fmt::Display for Problem {
+    /// A secret's value is masked.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { subject, found, expected } = self;
+        match found {
+            Found::Nothing => write!(out, "`{subject}` is not set, expected {expected}"),
+            Found::Value { value, origin } => {
+                let value = redact::shown(subject, value);
+                write!(out, "`{subject}` is `{value}` ({origin}), expected {expected}")
+            }
+        }
+    }
+}

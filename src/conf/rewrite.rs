@@ -1,0 +1,198 @@
+//! What is changed in the configuration of a cluster before Flink sees it: addresses that only this machine
+//! could reach, and defaults without which Flink does not fit Mesos.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use super::grammar::Version;
+use super::keys::{self, flink};
+use super::redact;
+use super::table::{Origin, Table};
+
+/// What the rewriting depends on besides the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    pub version: Version,
+    pub reach: Reach<'a>,
+}
+
+/// From where the JobManager shall be reached.
+#[derive(Clone, Copy, Debug)]
+pub enum Reach<'a> {
+    /// From other machines, under the first of these that is there.
+    Network {
+        /// `JOB_MANAGER_RPC_ADDRESS`
+        address: Option<&'a str>,
+        /// `HOST`, which Marathon and Aurora set; other programs use that name for other things.
+        host: Option<&'a str>,
+        /// The kernel's host name.
+        host_name: &'a str,
+    },
+    /// From this machine only, unless the user says otherwise.
+    Loopback,
+}
+
+/// A key that was rewritten, for the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    pub key: String,
+    pub old: Option<String>,
+    /// `None`: removed.
+    pub new: Option<String>,
+    pub why: &'static str,
+}
+
+/// Changes `table` and tells each key that was rewritten; defaults that nobody had set are not told.
+pub fn rewrite(table: &mut Table, place: Place<'_>) -> Vec<Change> {
+    let mut changes = Vec::new();
+    let mut rewriter = Rewriter { table, changes: &mut changes };
+    match place.reach {
+        Reach::Network { address, host, host_name } => {
+            let host = address.or(host.filter(|host| is_routable(host))).unwrap_or(host_name);
+            rewriter.open(host);
+        }
+        Reach::Loopback => close(rewriter.table),
+    }
+    rewriter.old_spellings(place.version);
+    set_defaults(table);
+    changes
+}
+
+impl fmt::Display for Change {
+    /// `key: old → new (why)`
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, old, new, why } = self;
+        let old = old.as_deref().map_or("not set".into(), |old| redact::shown(key, old));
+        let new = new.as_deref().map_or("removed".into(), |new| redact::shown(key, new));
+        write!(out, "{key}: {old} → {new} ({why})")
+    }
+}
+
+struct Rewriter<'a> {
+    table: &'a mut Table,
+    changes: &'a mut Vec<Change>,
+}
+
+impl Rewriter<'_> {
+    /// Makes the JobManager reachable from other machines, under `host` unless a routable address is set.
+    fn open(&mut self, host: &str) {
+        let given = self.table.get(flink::ADDRESS).filter(|address| is_routable(address));
+        if given.is_none() {
+            self.set(flink::ADDRESS, host, "TaskManagers on other machines must reach it");
+        }
+        let address = self.table.get(flink::ADDRESS).unwrap_or(host).to_owned();
+        if !is_routable(&address) {
+            // Asked for in so many words (`JOB_MANAGER_RPC_ADDRESS=localhost`): the shipped binds suit it.
+            return;
+        }
+        for key in [flink::JOB_MANAGER_BIND_HOST, flink::TASK_MANAGER_BIND_HOST, flink::REST_BIND_ADDRESS] {
+            if self.binds_loopback(key) {
+                self.set(key, "0.0.0.0", "bound to loopback, nobody else could connect");
+            }
+        }
+        if self.table.get(flink::REST_ADDRESS).is_some_and(|address| !is_routable(address)) {
+            self.set(flink::REST_ADDRESS, &address, "clients on other machines must reach it");
+        }
+        if self.table.get(flink::TASK_MANAGER_HOST).is_some_and(|host| !is_routable(host)) {
+            self.remove(flink::TASK_MANAGER_HOST, "each TaskManager has an address of its own");
+        }
+    }
+
+    /// Whether a bind address is loopback without the command line having asked for that.
+    fn binds_loopback(&self, key: &str) -> bool {
+        keys::lookup(self.table, key)
+            .is_some_and(|(_, setting)| is_loopback(&setting.value) && setting.origin != Origin::Argument)
+    }
+
+    /// Copies values to the name under which this version of Flink looks for them.
+    fn old_spellings(&mut self, version: Version) {
+        if version < (1, 17)
+            && self.table.get(flink::HA_OLD_TYPE).is_none()
+            && let Some(kind) = self.table.get(flink::HA_TYPE).map(str::to_owned)
+        {
+            self.set(flink::HA_OLD_TYPE, &kind, "Flink before 1.17 knows this name only");
+        }
+        let memory = [
+            flink::PROCESS_MEMORY,
+            "taskmanager.memory.flink.size",
+            "taskmanager.memory.task.heap.size",
+            "taskmanager.heap.size",
+            "taskmanager.heap.mb",
+        ];
+        if memory.iter().all(|key| self.table.get(key).is_none())
+            && let Some(mebibytes) =
+                self.table.get(keys::TASK_MEM.name).map(|size| format!("{}m", size.trim()))
+        {
+            self.set(flink::PROCESS_MEMORY, &mebibytes, "from mesos.resourcemanager.tasks.mem");
+        }
+    }
+
+    fn set(&mut self, key: &str, new: &str, why: &'static str) {
+        let origin = Origin::Rewritten { why: why.to_owned() };
+        let old = self.table.set(key, new, origin).map(|setting| setting.value);
+        if old.as_deref() != Some(new) {
+            self.changes.push(Change { key: key.to_owned(), old, new: Some(new.to_owned()), why });
+        }
+    }
+
+    fn remove(&mut self, key: &str, why: &'static str) {
+        let old = self.table.remove(key).map(|setting| setting.value);
+        self.changes.push(Change { key: key.to_owned(), old, new: None, why });
+    }
+}
+
+/// Everything on loopback where the user has set nothing; an unset bind address means all interfaces.
+fn close(table: &mut Table) {
+    for key in [
+        flink::ADDRESS,
+        flink::JOB_MANAGER_BIND_HOST,
+        flink::TASK_MANAGER_BIND_HOST,
+        flink::TASK_MANAGER_HOST,
+        flink::REST_BIND_ADDRESS,
+    ] {
+        set_default(table, key, "localhost");
+    }
+    set_default(table, keys::STATUS_BIND_ADDRESS.name, "127.0.0.1");
+}
+
+fn set_defaults(table: &mut Table) {
+    // 240 days. After this time a job that does not fit fails at once instead of waiting for a TaskManager
+    // that Mesos has yet to start. Flink refuses more than 248 days.
+    set_default(table, flink::START_UP_TIME, "20736000000");
+    // How long a job waits for slots: an offer, an image to pull and a JVM take minutes.
+    set_default(table, flink::SLOT_REQUEST_TIMEOUT, "600000");
+    // A TaskManager that comes too early for the JobManager tries again after this; Flink's 10 s are lost.
+    set_default(table, flink::REGISTRATION_ERROR_DELAY, "1000");
+    // Agents often have no reverse DNS, and each lookup blocks the JobManager.
+    set_default(table, flink::RETRIEVE_HOST_NAME, "false");
+    // A JobManager that starts again at its address gets its TaskManagers back after the timeout. The two
+    // must fit each other, hence both or none.
+    if table.get(flink::HEARTBEAT_INTERVAL).is_none() && table.get(flink::HEARTBEAT_TIMEOUT).is_none() {
+        table.set_default(flink::HEARTBEAT_INTERVAL, "3000");
+        table.set_default(flink::HEARTBEAT_TIMEOUT, "15000");
+    }
+}
+
+/// Unless `key` is set under any of its names.
+fn set_default(table: &mut Table, key: &str, value: &str) {
+    if keys::lookup(table, key).is_none() {
+        table.set_default(key, value);
+    }
+}
+
+fn is_routable(host: &str) -> bool {
+    let unspecified = ip(host).is_some_and(|address| address.is_unspecified());
+    !host.trim().is_empty() && !is_loopback(host) && !unspecified
+}
+
+fn is_loopback(host: &str) -> bool {
+    let name = host.trim().trim_end_matches('.').to_ascii_lowercase();
+    name == "localhost"
+        || name.ends_with(".localhost")
+        || name.starts_with("localhost.")
+        || ip(host).is_some_and(|address| address.is_loopback())
+}
+
+fn ip(host: &str) -> Option<IpAddr> {
+    host.trim().trim_start_matches('[').trim_end_matches(']').parse().ok()
+}
