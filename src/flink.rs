@@ -1,4 +1,7 @@
 //! How to run stock Flink without its scripts: the distribution, the memory model, the java command lines, the REST client.
 
+pub mod distribution;
+pub mod java;
+pub mod manifest;
 pub mod memory;
 pub mod version;

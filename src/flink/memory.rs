@@ -62,6 +62,9 @@ pub enum MemoryError {
     #[error("{whole} is less than {parts}")]
     TooSmall { whole: Amount, parts: Sum },
 
+    #[error("{whole} leaves no heap beside {off_heap}")]
+    NoHeapLeft { whole: Amount, off_heap: Amount },
+
     #[error("{whole} is not {parts}")]
     NotTheSum { whole: Amount, parts: Sum },
 

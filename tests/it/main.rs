@@ -1,3 +1,5 @@
 //! All tests that need the whole binary, other processes or recorded data, in one program.
 
+mod flink;
+mod init;
 mod mesos;

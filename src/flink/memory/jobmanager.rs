@@ -108,10 +108,10 @@ fn from_heap(options: Options<'_>) -> Result<(Amount, Amount), MemoryError> {
 
 fn split_flink(options: Options<'_>, flink: &Amount) -> Result<(MemorySize, MemorySize), MemoryError> {
     let off_heap = options.size_or(OFF_HEAP, DEFAULT_OFF_HEAP)?;
-    let Some(heap) = flink.size.checked_sub(off_heap.size) else {
-        return Err(MemoryError::TooSmall { whole: flink.clone(), parts: Sum(vec![off_heap]) });
-    };
-    Ok((heap, off_heap.size))
+    match flink.size.checked_sub(off_heap.size) {
+        Some(heap) if heap > MemorySize::ZERO => Ok((heap, off_heap.size)),
+        Some(_) | None => Err(MemoryError::NoHeapLeft { whole: flink.clone(), off_heap }),
+    }
 }
 
 fn assemble(

@@ -50,7 +50,8 @@ impl Decimal {
         if !value.is_finite() || value < 0.0 {
             return None;
         }
-        let text = format!("{value:e}");
+        // Adding zero takes the sign from -0.0.
+        let text = format!("{:e}", value + 0.0);
         let (mantissa, exponent) = text.split_once('e')?;
         let (whole, decimals) = mantissa.split_once('.').unwrap_or((mantissa, ""));
         let exponent: i32 = exponent.parse().ok()?;

@@ -46,11 +46,15 @@ impl<'a> Options<'a> {
         self.read(key, "a whole number", |text| text.parse().ok())
     }
 
-    pub(super) fn long(self, key: &str) -> Result<Option<i64>, MemoryError> {
+    pub(super) fn long(
+        self,
+        key: &str,
+        expected: &'static str,
+        fits: impl FnOnce(&i64) -> bool,
+    ) -> Result<Option<i64>, MemoryError> {
         let Some(setting) = self.table.setting(key) else { return Ok(None) };
-        let parsed =
-            setting.value.parse().map_err(|_not_a_number| unreadable(key, setting, "a whole number"))?;
-        Ok(Some(parsed))
+        let parsed = setting.value.parse().ok().filter(fits);
+        Ok(Some(parsed.ok_or_else(|| unreadable(key, setting, expected))?))
     }
 
     pub(super) fn double(self, key: Key) -> Result<Option<f64>, MemoryError> {

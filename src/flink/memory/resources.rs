@@ -8,17 +8,22 @@ use crate::flink::version::Version;
 
 pub(super) const LIST: Key = Key::new("external-resources");
 const NONE: &str = "none";
+/// Flink keeps an amount as a 64-bit float; above this it would start another number than configured.
+const MAX_AMOUNT: i64 = 1 << 53;
 
 pub(super) fn amount_key(name: &str) -> String {
     format!("external-resource.{name}.amount")
 }
 
 /// The listed resources that have a positive amount; Flink ignores the others.
-pub(super) fn amounts(options: Options<'_>) -> Result<BTreeMap<String, u64>, MemoryError> {
+pub(super) fn amounts(options: Options<'_>, version: Version) -> Result<BTreeMap<String, u64>, MemoryError> {
     let mut amounts = BTreeMap::new();
     let Some(list) = options.text(LIST).filter(|list| *list != NONE) else { return Ok(amounts) };
-    for name in names(list).ok_or_else(|| options.unusable(LIST, "a list such as gpu;fpga or [gpu, fpga]"))? {
-        let amount = options.long(&amount_key(&name))?;
+    for name in names(list, version)
+        .ok_or_else(|| options.unusable(LIST, "a list such as gpu;fpga or [gpu, fpga]"))?
+    {
+        let key = amount_key(&name);
+        let amount = options.long(&key, "a whole number up to 2^53", |amount| *amount <= MAX_AMOUNT)?;
         if let Some(amount) =
             amount.and_then(|amount| u64::try_from(amount).ok()).filter(|amount| *amount > 0)
         {
@@ -37,12 +42,12 @@ pub(super) fn list_text(amounts: &BTreeMap<String, u64>, version: Version) -> St
     if version.at_least(1, 15) { format!("\"{joined}\"") } else { joined }
 }
 
-/// Both spellings of a list; None when a quote is left open.
-fn names(list: &str) -> Option<Vec<String>> {
+/// A list as `a;b`, since Flink 1.19 also as `[a, b]`; None when a quote is left open.
+fn names(list: &str, version: Version) -> Option<Vec<String>> {
     let list = list.trim();
     match list.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        Some(inner) => split(inner, ','),
-        None => split(list, ';'),
+        Some(inner) if version.at_least(1, 19) => split(inner, ','),
+        Some(_) | None => split(list, ';'),
     }
 }
 

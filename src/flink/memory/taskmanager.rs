@@ -286,7 +286,7 @@ fn assemble(
         process: parts.total()?,
         cpu_cores: cpu_cores(options)?,
         slots: slots(options)?,
-        external_resources: resources::amounts(options)?,
+        external_resources: resources::amounts(options, version)?,
         version,
     })
 }

@@ -66,7 +66,15 @@ fn errors_name_key_value_and_expectation() {
             "taskmanager.numberOfTaskSlots is \"0\" (-D): expected a number above 0",
         ),
         (
-            vec![("taskmanager.heap.mb", "-3")],
+            vec![
+                ("taskmanager.memory.process.size", "2g"),
+                ("external-resources", "gpu"),
+                ("external-resource.gpu.amount", "9223372036854775807"),
+            ],
+            "external-resource.gpu.amount is \"9223372036854775807\" (-D): expected a whole number up to 2^53",
+        ),
+        (
+            vec![("jobmanager.memory.flink.size", "1g"), ("taskmanager.heap.mb", "-3")],
             "taskmanager.heap.mb is \"-3\" (-D): expected a number of MiB from 0 up",
         ),
     ] {
@@ -115,6 +123,7 @@ fn multiplies_in_decimal_and_truncates() {
     assert_eq!(MemorySize::MAX.times(1e-300), Some(MemorySize::ZERO));
     assert_eq!(MemorySize::ZERO.times(1e300), Some(MemorySize::ZERO));
     assert_eq!(MemorySize::MAX.times(1.5), None);
+    assert_eq!(size.times(-0.0), Some(MemorySize::ZERO));
     assert_eq!(size.times(f64::NAN), None);
 }
 

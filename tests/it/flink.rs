@@ -1,0 +1,4 @@
+//! Against stock Flink: its memory model, its scripts, its processes.
+
+mod home;
+mod memory;

@@ -1,0 +1,33 @@
+//! Stock Flink distributions, and the java that runs them.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+
+pub const VERSIONS: [&str; 3] = ["1.17.2", "1.20.5", "2.3.0"];
+
+/// The home of a stock Flink; `scripts/flink` installs it when it is missing.
+pub fn flink_home(version: &str) -> PathBuf {
+    /// Two tests must not install the same version at the same time.
+    static INSTALLING: Mutex<()> = Mutex::new(());
+    let _one_at_a_time = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/flink");
+    let output = Command::new(&script).arg(version).output().expect("scripts/flink starts");
+    assert!(output.status.success(), "{}: {}", script.display(), String::from_utf8_lossy(&output.stderr));
+    let home = PathBuf::from(String::from_utf8(output.stdout).expect("a path").trim_end());
+    assert!(home.join("lib").is_dir(), "{} has no lib", home.display());
+    home
+}
+
+/// Compiles one of `tests/java` against a distribution, into `classes`.
+pub fn compile(source: &str, class_path: &str, classes: &Path) {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/java").join(source);
+    let output = Command::new("javac")
+        .arg("-d")
+        .arg(classes)
+        .args(["-classpath", class_path])
+        .arg(&source)
+        .output()
+        .expect("javac starts");
+    assert!(output.status.success(), "{}: {}", source.display(), String::from_utf8_lossy(&output.stderr));
+}
