@@ -1,1 +1,4 @@
 //! All tests that need the whole binary, other processes or recorded data, in one program.
+
+mod elf;
+mod tidy;
