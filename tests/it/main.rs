@@ -1,5 +1,5 @@
 //! All tests that need the whole binary, other processes or recorded data, in one program.
 
+mod elf;
 mod flink;
-mod init;
 mod mesos;
