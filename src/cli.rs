@@ -5,6 +5,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::init::plan::{ForwardTo, Subreaper, Verbosity};
+use crate::init::signals::{Rewrite, Signal};
+use crate::init::status::Remap;
+use crate::role::exec::{self, Grace};
+
 /// Apache Flink on Apache Mesos.
 ///
 /// Without a command it runs a session cluster, as `appmaster` does. Anything that is not a command of its own is
@@ -33,6 +38,8 @@ pub enum Command {
     Local(LocalOptions),
     /// Inside a Mesos task: one TaskManager
     Taskmanager(TaskmanagerOptions),
+    /// Any program under init
+    Exec(Box<ExecOptions>),
     /// The effective configuration and where each value came from
     Config(ConfigOptions),
     /// What the running AppMaster does
@@ -43,6 +50,8 @@ pub enum Command {
     Scale(ScaleOptions),
     /// End the cluster and its framework
     Teardown(SocketOptions),
+    #[command(hide = true)]
+    Init(InitOptions),
     #[command(hide = true)]
     Worker(WorkerOptions),
     #[command(external_subcommand)]
@@ -112,6 +121,62 @@ pub struct ScaleOptions {
     pub taskmanagers: u32,
     #[command(flatten)]
     pub socket: SocketOptions,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct ExecOptions {
+    /// From the begin of a stop to SIGKILL, as `9s` or `500ms`
+    #[arg(long)]
+    grace: Option<Grace>,
+    /// Who gets forwarded signals: `child`, `group`, `group-even-quit`
+    #[arg(long, value_parser = exec::parse_forward_to)]
+    forward_to: Option<ForwardTo>,
+    /// Send another signal in place of a received one, as `TERM=QUIT`; `FROM=0` drops it
+    #[arg(long, value_name = "FROM=TO")]
+    rewrite: Vec<Rewrite>,
+    /// A further signal that stops the program, besides TERM and INT
+    #[arg(long, value_name = "SIGNAL")]
+    stop_on: Vec<Signal>,
+    /// Another exit code in place of one or more, as `143=0`
+    #[arg(long, value_name = "FROM=TO")]
+    remap: Vec<Remap>,
+    /// Whether orphans are adopted when this is not PID 1: `on`, `off`
+    #[arg(long, value_parser = exec::parse_subreaper)]
+    subreaper: Option<Subreaper>,
+    /// The signal that arrives here when the process that started this one dies
+    #[arg(long, value_name = "SIGNAL")]
+    parent_death_signal: Option<Signal>,
+    /// `quiet`, `normal`, `debug`
+    #[arg(long, value_parser = exec::parse_verbosity)]
+    verbosity: Option<Verbosity>,
+    /// A descriptor that the program keeps, besides 0 to 2
+    #[arg(long, value_name = "N")]
+    keep_fd: Vec<i32>,
+    /// The program and its arguments
+    #[arg(required = true, trailing_var_arg = true, value_name = "CMD")]
+    pub command: Vec<OsString>,
+}
+
+impl ExecOptions {
+    /// Puts what was given over `options`, which come from the environment.
+    pub fn apply(&self, options: &mut exec::Options) {
+        options.grace = self.grace.unwrap_or(options.grace);
+        options.forward_to = self.forward_to.unwrap_or(options.forward_to);
+        options.rewrites.extend(&self.rewrite);
+        options.stop_on.extend(&self.stop_on);
+        // The first that fits counts.
+        options.remaps.splice(0..0, self.remap.iter().cloned());
+        options.subreaper = self.subreaper.unwrap_or(options.subreaper);
+        options.parent_death_signal = self.parent_death_signal.or(options.parent_death_signal);
+        options.verbosity = self.verbosity.unwrap_or(options.verbosity);
+        options.keep_fds.extend(&self.keep_fd);
+    }
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+pub struct InitOptions {
+    #[arg(long)]
+    pub plan_fd: i32,
 }
 
 /// How init starts the worker.

@@ -1,95 +1,82 @@
 //! Options, role, run, exit code.
 
-use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::Parser;
+use tracing::Level;
+
+use flink_on_mesos::cli::{Cli, Command};
 use flink_on_mesos::conf::environment::Environment;
 use flink_on_mesos::exit::Exit;
-use flink_on_mesos::init;
-use flink_on_mesos::init::plan::{ForwardTo, Subreaper, Verbosity};
-use flink_on_mesos::init::signals::{Rewrite, Signal};
-use flink_on_mesos::init::status::Remap;
-use flink_on_mesos::role::exec;
+use flink_on_mesos::init::plan::Inherited;
+use flink_on_mesos::role::appmaster::{self, Cluster};
+use flink_on_mesos::role::error::Fatal;
+use flink_on_mesos::role::{self, config, exec, operator, taskmanager, worker};
+use flink_on_mesos::{init, log};
 
 fn main() -> ExitCode {
+    // First of all: a signal that arrives from here on is kept for init.
     let inherited = init::block_signals();
-    let command = match Command::try_parse() {
-        Ok(command) => command,
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
         Err(error) => {
+            // Nobody is left to tell when neither stdout nor stderr takes it.
             let _ = error.print();
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::Ok.into() };
         }
     };
     let environment = Environment::read();
-    ExitCode::from(match command.role {
-        Role::Init { plan_fd } => init::run(plan_fd),
-        Role::Exec(options) => {
-            let mut merged = match exec::Options::from_environment(&environment) {
-                Ok(options) => options,
-                Err(error) => {
-                    eprintln!("flink-on-mesos: {}", flink_on_mesos::log::chain(&error));
-                    return Exit::Usage.into();
-                }
-            };
-            let command = options.command.clone();
-            options.apply(&mut merged);
-            exec::run(merged, command, &environment, inherited)
+    match run(cli, environment, inherited) {
+        Ok(code) => ExitCode::from(code),
+        Err(Fatal { exit, error }) => {
+            log::line(Level::ERROR, "flink-on-mesos", &log::chain(error.as_ref()));
+            exit.into()
         }
-    })
+    }
 }
 
-#[derive(Parser)]
-#[command(version)]
-struct Command {
-    #[command(subcommand)]
-    role: Role,
+fn run(cli: Cli, environment: Environment, inherited: Inherited) -> Result<u8, Fatal> {
+    let command = cli.command.unwrap_or(Command::Appmaster(cli.cluster));
+    if !becomes_init(&command) {
+        init::unblock_signals(&inherited);
+    }
+    match command {
+        Command::Appmaster(options) => appmaster::run(Cluster::Mesos, &options, environment, inherited),
+        Command::Jobmanager(options) => appmaster::run(Cluster::Alone, &options, environment, inherited),
+        Command::Local(options) => {
+            let embedded = Cluster::Embedded { agents: options.agents, resources: options.resources };
+            appmaster::run(embedded, &options.cluster, environment, inherited)
+        }
+        Command::Taskmanager(options) => taskmanager::run(&options, environment, inherited),
+        Command::Mesos(options) => Ok(role::mesos::run(&options)),
+        Command::Exec(options) => exec::run_command(&options, &environment, inherited),
+        Command::Config(options) => config::run(&options, &environment),
+        Command::Status(options) => operator::status(&options, &environment),
+        Command::Explain(options) => operator::explain(&options, &environment),
+        Command::Scale(options) => operator::scale(&options, &environment),
+        Command::Teardown(options) => operator::teardown(&options, &environment),
+        Command::Init(options) => Ok(init::run(options.plan_fd)),
+        Command::Worker(options) => worker::run(&options, &environment),
+        Command::Other(command) => exec::run_other(command, &environment, inherited),
+    }
 }
 
-#[derive(Subcommand)]
-enum Role {
-    #[command(hide = true)]
-    Init {
-        #[arg(long)]
-        plan_fd: i32,
-    },
-    Exec(Exec),
-}
-
-#[derive(clap::Args)]
-struct Exec {
-    #[arg(long)]
-    grace: Option<exec::Grace>,
-    #[arg(long, value_parser = exec::parse_forward_to)]
-    forward_to: Option<ForwardTo>,
-    #[arg(long)]
-    rewrite: Vec<Rewrite>,
-    #[arg(long)]
-    stop_on: Vec<Signal>,
-    #[arg(long)]
-    remap: Vec<Remap>,
-    #[arg(long, value_parser = exec::parse_subreaper)]
-    subreaper: Option<Subreaper>,
-    #[arg(long)]
-    parent_death_signal: Option<Signal>,
-    #[arg(long, value_parser = exec::parse_verbosity)]
-    verbosity: Option<Verbosity>,
-    #[arg(long)]
-    keep_fd: Vec<i32>,
-    #[arg(required = true, trailing_var_arg = true)]
-    command: Vec<OsString>,
-}
-
-impl Exec {
-    fn apply(self, options: &mut exec::Options) {
-        options.grace = self.grace.unwrap_or(options.grace);
-        options.forward_to = self.forward_to.unwrap_or(options.forward_to);
-        options.rewrites.extend(self.rewrite);
-        options.stop_on.extend(self.stop_on);
-        options.remaps.splice(0..0, self.remap);
-        options.subreaper = self.subreaper.unwrap_or(options.subreaper);
-        options.parent_death_signal = self.parent_death_signal.or(options.parent_death_signal);
-        options.verbosity = self.verbosity.unwrap_or(options.verbosity);
-        options.keep_fds.extend(self.keep_fd);
+/// Whether the role reads signals itself, so that they stay blocked.
+fn becomes_init(command: &Command) -> bool {
+    match command {
+        Command::Appmaster(_)
+        | Command::Jobmanager(_)
+        | Command::Local(_)
+        | Command::Taskmanager(_)
+        | Command::Exec(_)
+        | Command::Init(_)
+        | Command::Other(_) => true,
+        Command::Mesos(_)
+        | Command::Config(_)
+        | Command::Status(_)
+        | Command::Explain(_)
+        | Command::Scale(_)
+        | Command::Teardown(_)
+        | Command::Worker(_) => false,
     }
 }
