@@ -109,8 +109,8 @@ pub enum JavaError {
 
 /// The home of the `java` that a shell would run.
 fn find_in(search_path: &OsStr) -> Option<PathBuf> {
-    let program =
-        std::env::split_paths(search_path).map(|dir| dir.join("java")).find(|java| java.is_file())?;
+    let directories = search_path.as_bytes().split(|byte| *byte == b':').map(OsStr::from_bytes);
+    let program = directories.map(|dir| Path::new(dir).join("java")).find(|java| java.is_file())?;
     let program = fs::canonicalize(program).ok()?;
     Some(program.parent()?.parent()?.to_owned())
 }

@@ -1,0 +1,84 @@
+//! The java options of the user: `env.java.*`, or the variables that take their place.
+
+use super::split::split;
+use super::{CommandError, Launch};
+use crate::conf::environment::Environment;
+use crate::conf::table::Table;
+
+/// JVMs read these by themselves.
+const READ_BY_JAVA: [&str; 2] = ["JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS"];
+
+pub(super) struct UserOptions {
+    /// From `JVM_ARGS`: in front of the computed ones.
+    pub(super) first: Vec<String>,
+    /// Behind the computed ones, so that they win.
+    pub(super) last: Vec<String>,
+    inherited: Vec<String>,
+}
+
+impl UserOptions {
+    pub(super) fn read(launch: &Launch<'_>, role: &str, role_variable: &str) -> Result<Self, CommandError> {
+        let source = Source { table: launch.table, environment: launch.environment };
+        let default_key = format!("env.java.default-opts.{role}");
+        let role_key = format!("env.java.opts.{role}");
+        let all_key = match source.table.get("env.java.opts.all") {
+            Some(_) => "env.java.opts.all",
+            None => "env.java.opts",
+        };
+        let mut last = source.either("FLINK_ENV_JAVA_OPTS", ["env.java.default-opts.all", all_key])?;
+        last.extend(source.either(role_variable, [&default_key, &role_key])?);
+        let mut inherited = vec![];
+        for name in READ_BY_JAVA {
+            inherited.extend(source.variable(name)?.unwrap_or_default());
+        }
+        Ok(Self { first: source.variable("JVM_ARGS")?.unwrap_or_default(), last, inherited })
+    }
+
+    /// All that the JVM will see of the user, in whatever way.
+    pub(super) fn all(&self) -> impl Iterator<Item = &str> {
+        self.first.iter().chain(&self.last).chain(&self.inherited).map(String::as_str)
+    }
+
+    pub(super) fn has_prefix(&self, prefix: &str) -> bool {
+        self.all().any(|option| option.starts_with(prefix))
+    }
+
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let mut warnings = vec![];
+        if self.all().any(|option| option == "-Xrs") {
+            warnings.push(
+                "-Xrs takes the JVM's signal handlers away: Flink will not shut down cleanly on SIGTERM, and a thread dump kills it"
+                    .to_owned(),
+            );
+        }
+        warnings
+    }
+}
+
+struct Source<'a> {
+    table: &'a Table,
+    environment: &'a Environment,
+}
+
+impl Source<'_> {
+    /// A variable that is set wins over the keys, which are put together.
+    fn either(&self, variable: &str, keys: [&str; 2]) -> Result<Vec<String>, CommandError> {
+        if let Some(options) = self.variable(variable)? {
+            return Ok(options);
+        }
+        let mut options = vec![];
+        for key in keys {
+            options.extend(self.split(key, self.table.get(key).unwrap_or_default())?);
+        }
+        Ok(options)
+    }
+
+    fn variable(&self, name: &str) -> Result<Option<Vec<String>>, CommandError> {
+        self.environment.text(name).map(|value| self.split(name, value)).transpose()
+    }
+
+    fn split(&self, name: &str, value: &str) -> Result<Vec<String>, CommandError> {
+        split(value, |name| self.environment.text(name))
+            .map_err(|_open_quote| CommandError::OpenQuote { name: name.to_owned(), value: value.to_owned() })
+    }
+}
