@@ -15,6 +15,7 @@ pub mod redact;
 pub mod rewrite;
 pub mod table;
 mod variables;
+pub mod write;
 mod yaml;
 
 use std::path::Path;
@@ -91,8 +92,12 @@ pub fn load(request: &Request<'_>) -> Result<Loaded, ConfError> {
         table.set(entry.key, entry.value, origin);
     }
     if mode != Mode::Effective {
-        warnings.extend(apply_properties(environment, &mut table));
-        let problems = variables::apply(environment, &mut table);
+        let mut problems = Vec::new();
+        match variables::text(environment, "FLINK_PROPERTIES") {
+            Ok(text) => warnings.extend(apply_properties(text, environment, &mut table)),
+            Err(problem) => problems.push(problem),
+        }
+        problems.extend(variables::apply(environment, &mut table));
         if !problems.is_empty() {
             return Err(ConfError::Variables(problems));
         }
@@ -123,10 +128,9 @@ pub fn load(request: &Request<'_>) -> Result<Loaded, ConfError> {
 }
 
 /// Returns the warnings.
-fn apply_properties(environment: &Environment, table: &mut Table) -> Vec<String> {
-    let text = environment.get("FLINK_PROPERTIES").map(|text| text.to_string_lossy()).unwrap_or_default();
+fn apply_properties(text: &str, environment: &Environment, table: &mut Table) -> Vec<String> {
     let variable = |name: &str| environment.get(name).and_then(|value| value.to_str());
-    let (entries, remarks) = properties::parse(&text, variable);
+    let (entries, remarks) = properties::parse(text, variable);
     for entry in entries {
         table.set(entry.key, entry.value, Origin::Properties { line: entry.line });
     }

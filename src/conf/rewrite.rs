@@ -50,6 +50,8 @@ pub fn rewrite(table: &mut Table, place: Place<'_>) -> Vec<Change> {
         Reach::Network { address, host, host_name } => {
             let host = address.or(host.filter(|host| is_routable(host))).unwrap_or(host_name);
             rewriter.open(host);
+            // As in the official image, so that a firewall or a container's port list can name it.
+            set_default(rewriter.table, flink::BLOB_PORT, "6124");
         }
         Reach::Loopback => close(rewriter.table),
     }
@@ -195,4 +197,181 @@ fn is_loopback(host: &str) -> bool {
 
 fn ip(host: &str) -> Option<IpAddr> {
     host.trim().trim_start_matches('[').trim_end_matches(']').parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NETWORK: Reach<'_> = Reach::Network { address: None, host: Some("agent1"), host_name: "kernel" };
+
+    /// `key=value` of a file a line; the answer is the changes and then the table without the plain defaults.
+    fn check(input: &str, version: Version, reach: Reach<'_>, expected: &str) {
+        let mut table = Table::default();
+        for (line, text) in (1..).zip(input.lines()) {
+            let (key, value) = text.split_once('=').unwrap();
+            table.set(key, value, Origin::File { path: "f".into(), line });
+        }
+        let changes = rewrite(&mut table, Place { version, reach });
+        let changes = changes.iter().map(ToString::to_string);
+        let plain = [
+            flink::BLOB_PORT,
+            flink::HEARTBEAT_INTERVAL,
+            flink::HEARTBEAT_TIMEOUT,
+            flink::REGISTRATION_ERROR_DELAY,
+            flink::RETRIEVE_HOST_NAME,
+            flink::SLOT_REQUEST_TIMEOUT,
+            flink::START_UP_TIME,
+            keys::STATUS_BIND_ADDRESS.name,
+        ];
+        let rest =
+            table.iter().filter(|(key, setting)| !plain.contains(key) || setting.origin != Origin::Default);
+        let told: Vec<_> =
+            changes.chain(rest.map(|(key, setting)| format!("{key}={}", setting.value))).collect();
+        assert_eq!(told.join("\n"), expected, "{input}");
+    }
+
+    const SHIPPED: &str = "jobmanager.rpc.address=localhost
+jobmanager.bind-host=localhost
+taskmanager.bind-host=localhost
+taskmanager.host=localhost
+rest.address=localhost
+rest.bind-address=localhost";
+
+    #[test]
+    fn what_flink_ships_is_opened() {
+        check(
+            SHIPPED,
+            (1, 17),
+            NETWORK,
+            "jobmanager.rpc.address: localhost → agent1 (TaskManagers on other machines must reach it)
+jobmanager.bind-host: localhost → 0.0.0.0 (bound to loopback, nobody else could connect)
+taskmanager.bind-host: localhost → 0.0.0.0 (bound to loopback, nobody else could connect)
+rest.bind-address: localhost → 0.0.0.0 (bound to loopback, nobody else could connect)
+rest.address: localhost → agent1 (clients on other machines must reach it)
+taskmanager.host: localhost → removed (each TaskManager has an address of its own)
+jobmanager.bind-host=0.0.0.0
+jobmanager.rpc.address=agent1
+rest.address=agent1
+rest.bind-address=0.0.0.0
+taskmanager.bind-host=0.0.0.0",
+        );
+    }
+
+    #[test]
+    fn on_loopback_nothing_that_is_set_changes() {
+        check(SHIPPED, (2, 3), Reach::Loopback, &{
+            let mut lines: Vec<_> = SHIPPED.lines().collect();
+            lines.sort_unstable();
+            lines.join("\n")
+        });
+        check(
+            "rest.bind-address=0.0.0.0",
+            (2, 3),
+            Reach::Loopback,
+            "jobmanager.bind-host=localhost
+jobmanager.rpc.address=localhost
+rest.bind-address=0.0.0.0
+taskmanager.bind-host=localhost
+taskmanager.host=localhost",
+        );
+    }
+
+    #[test]
+    fn routable_values_stay() {
+        let input =
+            "jobmanager.bind-host=10.0.0.1\njobmanager.rpc.address=jm.example\nrest.address=web.example";
+        check(input, (2, 3), NETWORK, input);
+    }
+
+    #[test]
+    fn the_host_name_has_an_order() {
+        for (address, host, expected) in [
+            (Some("a"), Some("h"), "a"),
+            (None, Some("h"), "h"),
+            (None, Some("0.0.0.0"), "kernel"),
+            (None, Some("localhost"), "kernel"),
+            (None, None, "kernel"),
+        ] {
+            for old in
+                ["localhost", "LOCALHOST.", "127.0.1.1", "::1", "[::1]", "0.0.0.0", "localhost.localdomain"]
+            {
+                let mut table = Table::default();
+                table.set(flink::ADDRESS, old, Origin::Argument);
+                let reach = Reach::Network { address, host, host_name: "kernel" };
+                rewrite(&mut table, Place { version: (2, 0), reach });
+                assert_eq!(table.get(flink::ADDRESS), Some(expected), "{old}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_loopback_address_that_was_asked_for_keeps_the_binds() {
+        let reach = Reach::Network { address: Some("localhost"), host: None, host_name: "kernel" };
+        let mut table = Table::default();
+        table.set(flink::JOB_MANAGER_BIND_HOST, "localhost", Origin::Argument);
+        rewrite(&mut table, Place { version: (2, 0), reach });
+        assert_eq!(table.get(flink::ADDRESS), Some("localhost"));
+        assert_eq!(table.get(flink::JOB_MANAGER_BIND_HOST), Some("localhost"));
+    }
+
+    #[test]
+    fn an_alias_is_rewritten_under_the_exact_key() {
+        check(
+            "jobmanager.rpc.address=jm\nweb.address=127.0.0.1",
+            (1, 20),
+            NETWORK,
+            "rest.bind-address: not set → 0.0.0.0 (bound to loopback, nobody else could connect)
+jobmanager.rpc.address=jm
+rest.bind-address=0.0.0.0
+web.address=127.0.0.1",
+        );
+    }
+
+    #[test]
+    fn old_spellings_reach_the_flink_that_knows_them() {
+        let input = "high-availability.type=zookeeper\njobmanager.rpc.address=jm";
+        check(input, (1, 17), NETWORK, input);
+        check(
+            input,
+            (1, 16),
+            NETWORK,
+            "high-availability: not set → zookeeper (Flink before 1.17 knows this name only)
+high-availability=zookeeper
+high-availability.type=zookeeper
+jobmanager.rpc.address=jm",
+        );
+        check(
+            "jobmanager.rpc.address=jm\nmesos.resourcemanager.tasks.mem=2048",
+            (2, 3),
+            NETWORK,
+            "taskmanager.memory.process.size: not set → 2048m (from mesos.resourcemanager.tasks.mem)
+jobmanager.rpc.address=jm
+mesos.resourcemanager.tasks.mem=2048
+taskmanager.memory.process.size=2048m",
+        );
+    }
+
+    #[test]
+    fn defaults_yield_to_the_user() {
+        let mut table = Table::default();
+        table.set(flink::START_UP_TIME, "1", Origin::Argument);
+        table.set(flink::HEARTBEAT_TIMEOUT, "50000", Origin::Argument);
+        rewrite(&mut table, Place { version: (2, 3), reach: NETWORK });
+        assert_eq!(table.get(flink::START_UP_TIME), Some("1"));
+        assert_eq!(table.get(flink::HEARTBEAT_INTERVAL), None);
+        assert_eq!(table.get(flink::SLOT_REQUEST_TIMEOUT), Some("600000"));
+        assert_eq!(table.setting(flink::BLOB_PORT).unwrap().origin, Origin::Default);
+    }
+
+    #[test]
+    fn twice_is_the_same_as_once() {
+        let mut table = Table::default();
+        table.set(flink::ADDRESS, "localhost", Origin::Argument);
+        let place = Place { version: (1, 16), reach: NETWORK };
+        rewrite(&mut table, place);
+        let once = table.clone();
+        assert_eq!(rewrite(&mut table, place), []);
+        assert_eq!(table, once);
+    }
 }

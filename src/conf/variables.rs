@@ -1,5 +1,7 @@
 //! The layer of environment variables: which variable sets which keys.
 
+use std::ffi::OsStr;
+
 use super::environment::Environment;
 use super::keys::{self, flink};
 use super::problem::{Found, Problem};
@@ -66,17 +68,22 @@ pub fn apply(environment: &Environment, table: &mut Table) -> Vec<Problem> {
                     table.set(*key, &text, Origin::Environment { variable: (*name).to_owned() });
                 }
             }
-            None => problems.push(Problem {
-                subject: (*name).to_owned(),
-                found: Found::Value {
-                    value: value.to_string_lossy().into_owned(),
-                    origin: Origin::Environment { variable: (*name).to_owned() },
-                },
-                expected: kind.expected(),
-            }),
+            None => problems.push(problem(name, value, kind.expected())),
         }
     }
     problems
+}
+
+/// The value of the variable `name`; empty when it is not set.
+pub fn text<'a>(environment: &'a Environment, name: &str) -> Result<&'a str, Problem> {
+    let value = environment.get(name).unwrap_or_default();
+    value.to_str().ok_or_else(|| problem(name, value, "UTF-8 text".to_owned()))
+}
+
+fn problem(name: &str, value: &OsStr, expected: String) -> Problem {
+    let origin = Origin::Environment { variable: name.to_owned() };
+    let value = value.to_string_lossy().into_owned();
+    Problem { subject: name.to_owned(), found: Found::Value { value, origin }, expected }
 }
 
 const fn variable(name: &'static str, kind: Kind, keys: &'static [&'static str]) -> Variable {
