@@ -35,6 +35,11 @@ impl Environment {
         self.variables.remove(OsStr::new(name));
     }
 
+    /// All of it, as a child gets it.
+    pub fn pairs(&self) -> Vec<(OsString, OsString)> {
+        self.variables.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
         self.variables.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }

@@ -5,10 +5,14 @@ use std::os::fd::RawFd;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::cli::ExecOptions;
 use crate::conf::environment::Environment;
+use crate::exit::Exit;
 use crate::init::plan::{self, Child, ForwardTo, Inherited, Kind, Plan, Subreaper, Verbosity};
 use crate::init::signals::{Rewrite, Signal, SignalTable};
 use crate::init::{self, status::Remap};
+
+use super::error::{Fatal, fatal};
 
 /// What the command line and the environment can say about init.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,24 +46,38 @@ impl Default for Options {
     }
 }
 
+/// The `exec` command.
+pub fn run_command(given: &ExecOptions, environment: &Environment, inherited: Inherited) -> Result<u8, Fatal> {
+    let mut options = Options::from_environment(environment).map_err(fatal(Exit::Usage))?;
+    given.apply(&mut options);
+    Ok(run(options, given.command.clone(), environment, inherited))
+}
+
+/// A program that is no command of ours, as official images execute it.
+pub fn run_other(
+    command: Vec<OsString>,
+    environment: &Environment,
+    inherited: Inherited,
+) -> Result<u8, Fatal> {
+    let options = Options::from_environment(environment).map_err(fatal(Exit::Usage))?;
+    Ok(run(options, command, environment, inherited))
+}
+
 /// Runs `command` under init in this process, which has blocked all signals, and returns the exit code.
 pub fn run(options: Options, command: Vec<OsString>, environment: &Environment, inherited: Inherited) -> u8 {
     init::run_plan(&plan(options, command, environment, inherited))
 }
 
 fn plan(options: Options, command: Vec<OsString>, environment: &Environment, inherited: Inherited) -> Plan {
-    let mut signals = SignalTable::default();
-    signals.rewrites.extend(options.rewrites.iter().map(|rewrite| (rewrite.from, rewrite.to)));
-    options.stop_on.iter().for_each(|signal| signals.stop_on.insert(*signal));
     let program = command.first().cloned().unwrap_or_default();
-    let mut keep_fds = options.keep_fds;
+    let mut keep_fds = options.keep_fds.clone();
     keep_fds.extend(activated_sockets(environment));
     let main = Child {
         name: file_name(&program),
         kind: Kind::Main,
         program,
         argv: command,
-        env: environment.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        env: environment.pairs(),
         cwd: None,
         keep_fds,
         stdout: None,
@@ -67,20 +85,30 @@ fn plan(options: Options, command: Vec<OsString>, environment: &Environment, inh
         stop_order: 0,
         stop_share_ms: 0,
     };
-    Plan {
-        children: vec![main],
-        grace_ms: u64::try_from(options.grace.0.as_millis()).unwrap_or(u64::MAX),
-        options: plan::Options {
-            forward_to: options.forward_to,
-            signals,
-            remaps: options.remaps,
-            subreaper: options.subreaper,
-            parent_death_signal: options.parent_death_signal,
-            verbosity: options.verbosity,
-        },
-        inherited,
-        status_fd: None,
-        cleanup: Vec::new(),
+    options.plan(vec![main], inherited)
+}
+
+impl Options {
+    /// A plan for `children` that leaves nothing behind to clean up.
+    pub fn plan(self, children: Vec<Child>, inherited: Inherited) -> Plan {
+        let mut signals = SignalTable::default();
+        signals.rewrites.extend(self.rewrites.iter().map(|rewrite| (rewrite.from, rewrite.to)));
+        self.stop_on.iter().for_each(|signal| signals.stop_on.insert(*signal));
+        Plan {
+            children,
+            grace_ms: u64::try_from(self.grace.0.as_millis()).unwrap_or(u64::MAX),
+            options: plan::Options {
+                forward_to: self.forward_to,
+                signals,
+                remaps: self.remaps,
+                subreaper: self.subreaper,
+                parent_death_signal: self.parent_death_signal,
+                verbosity: self.verbosity,
+            },
+            inherited,
+            status_fd: None,
+            cleanup: Vec::new(),
+        }
     }
 }
 

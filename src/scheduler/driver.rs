@@ -7,7 +7,7 @@ use tracing::{debug, info, warn};
 
 use crate::ha::{Store, StoreError};
 use crate::log;
-use crate::mesos::client::Calls;
+use crate::mesos::client::{Calls, Reports, SendError};
 use crate::mesos::event::Event;
 use crate::mesos::report::{self, CallFailure};
 use crate::mesos::wire::framework::FrameworkInfo;
@@ -42,8 +42,8 @@ pub enum RunError {
     Failed(#[from] Failure),
     #[error("the scheduler's state could not be stored")]
     Store(#[from] StoreError),
-    #[error("the Mesos client has ended")]
-    ClientEnded,
+    #[error("failed to hand a call to the Mesos client")]
+    Client(#[from] SendError),
 }
 
 /// Everything a scheduler works with.
@@ -51,7 +51,7 @@ pub struct Driver<S> {
     pub scheduler: Scheduler,
     pub clock: Clock,
     pub calls: Calls,
-    pub reports: mpsc::Receiver<report::Report>,
+    pub reports: Reports,
     pub inbox: mpsc::Receiver<Message>,
     pub store: S,
     /// For subscribing anew; without id.
@@ -75,8 +75,8 @@ impl<S: Store> Driver<S> {
             let wait = due.map_or(LONGEST_SLEEP, |due| due.since(self.clock.now())).min(LONGEST_SLEEP);
             tokio::select! {
                 biased;
-                report = self.reports.recv() => {
-                    self.handle_report(report.ok_or(RunError::ClientEnded)?);
+                report = self.reports.next() => {
+                    self.handle_report(report.ok_or(SendError::Ended)?);
                 }
                 Some(message) = self.inbox.recv() => {
                     if let Next::End = self.handle_message(message).await? {
@@ -95,11 +95,10 @@ impl<S: Store> Driver<S> {
                 Action::Store(state) => self.store.save(&state).await?,
                 Action::Send(call) => {
                     debug!(call = call.name(), "sending");
-                    self.calls.send(call).await.map_err(|_| RunError::ClientEnded)?;
+                    self.calls.send(call)?;
                 }
                 Action::SubscribeAnew => {
-                    let framework = self.framework.clone();
-                    self.calls.subscribe(framework).await.map_err(|_| RunError::ClientEnded)?;
+                    self.calls.subscribe(self.framework.clone())?;
                 }
                 Action::Note(note) => tell(&note),
                 Action::End => return Ok(Next::End),

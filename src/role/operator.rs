@@ -1,0 +1,52 @@
+//! The commands that talk to a running AppMaster.
+
+use std::future::Future;
+
+use crate::cli::{ScaleOptions, SocketOptions};
+use crate::conf::environment::Environment;
+use crate::exit::Exit;
+use crate::status::client::{AppMaster, CommandError};
+
+use super::error::{Fatal, fatal};
+use super::{runtime, sockets};
+
+pub fn status(options: &SocketOptions, environment: &Environment) -> Result<u8, Fatal> {
+    let report = ask(options, environment, async |appmaster| appmaster.report().await)?;
+    println!("{report}");
+    Ok(Exit::Ok.code())
+}
+
+/// What the report says about TaskManagers that are missing.
+pub fn explain(options: &SocketOptions, environment: &Environment) -> Result<u8, Fatal> {
+    let report = ask(options, environment, async |appmaster| appmaster.report().await)?;
+    let report: serde_json::Value = serde_json::from_str(&report).map_err(fatal(Exit::Software))?;
+    match &report["waiting"] {
+        serde_json::Value::Null => println!("all {} TaskManagers are launched", report["target"]),
+        waiting => println!("{waiting:#}"),
+    }
+    Ok(Exit::Ok.code())
+}
+
+pub fn scale(options: &ScaleOptions, environment: &Environment) -> Result<u8, Fatal> {
+    let target = options.taskmanagers;
+    ask(&options.socket, environment, async |appmaster| appmaster.scale(target).await)?;
+    Ok(Exit::Ok.code())
+}
+
+pub fn teardown(options: &SocketOptions, environment: &Environment) -> Result<u8, Fatal> {
+    ask(options, environment, async |appmaster| appmaster.teardown().await)?;
+    Ok(Exit::Ok.code())
+}
+
+fn ask<T, F>(
+    options: &SocketOptions,
+    environment: &Environment,
+    question: impl FnOnce(AppMaster) -> F,
+) -> Result<T, Fatal>
+where
+    F: Future<Output = Result<T, CommandError>>,
+{
+    let path = sockets::socket_path(environment, options.socket.as_deref());
+    let appmaster = AppMaster::at(&path).map_err(fatal(Exit::Unavailable))?;
+    runtime()?.block_on(question(appmaster)).map_err(fatal(Exit::Unavailable))
+}
