@@ -36,7 +36,7 @@ fn release_is_static_and_small() {
     );
 }
 
-/// The test's own program stands beside the binary; the system's shell is what a dynamic program looks like.
+/// The system's shell shows what a program that does need something looks like.
 #[test]
 fn faults_of_a_dynamic_program_are_seen() {
     let faults = faults(&fs::read("/bin/sh").expect("/bin/sh is readable"));
