@@ -29,10 +29,14 @@ fn release_is_static_and_small() {
     };
     assert_eq!(faults(&fs::read(&release).expect("the binary is readable")), Vec::<String>::new());
     let bytes = fs::metadata(&release).expect("the binary is there").len();
-    assert!(bytes <= RELEASE_BYTES_MAX, "{} has {bytes} bytes, more than {RELEASE_BYTES_MAX}", release.display());
+    assert!(
+        bytes <= RELEASE_BYTES_MAX,
+        "{} has {bytes} bytes, more than {RELEASE_BYTES_MAX}",
+        release.display()
+    );
 }
 
-/// The test's own program stands beside the binary; the system's shell is what a dynamic program looks like.
+/// The system's shell shows what a program that does need something looks like.
 #[test]
 fn faults_of_a_dynamic_program_are_seen() {
     let faults = faults(&fs::read("/bin/sh").expect("/bin/sh is readable"));

@@ -159,7 +159,8 @@ fn word(tokens: &[TokenTree], at: usize, scope: &Scope, in_test: bool, code: &mu
                 return at + 3;
             }
         }
-        ("use", _) => return tree(tokens, at + 1, &[], scope, in_test, code),
+        // Not the `use<..>` of a captured lifetime.
+        ("use", next) if !is_punct(next, '<') => return tree(tokens, at + 1, &[], scope, in_test, code),
         _ => return path(tokens, at, scope, in_test, code),
     }
     at + 1
@@ -222,18 +223,17 @@ fn tree(
 }
 
 fn body_end(tokens: &[TokenTree]) -> Option<usize> {
-    tokens
-        .iter()
-        .take_while(|token| !is_punct(Some(token), ';'))
-        .find_map(|token| match token {
-            TokenTree::Group(body) if body.delimiter() == Delimiter::Brace => Some(body.span_close().end().line),
-            _ => None,
-        })
+    tokens.iter().take_while(|token| !is_punct(Some(token), ';')).find_map(|token| match token {
+        TokenTree::Group(body) if body.delimiter() == Delimiter::Brace => Some(body.span_close().end().line),
+        _ => None,
+    })
 }
 
 fn is_test_attribute(attribute: &TokenStream) -> bool {
     let text = attribute.to_string().replace(' ', "");
-    text == "test" || text.ends_with("::test") || (text.starts_with("cfg(") && text.contains("test") && !text.contains("not(test"))
+    text == "test"
+        || text.ends_with("::test")
+        || (text.starts_with("cfg(") && text.contains("test") && !text.contains("not(test"))
 }
 
 fn first_word(tokens: &TokenStream) -> Option<String> {
