@@ -1,0 +1,115 @@
+//! The children of init, as plans describe them.
+
+use std::convert::Infallible;
+use std::ffi::OsString;
+use std::os::fd::{OwnedFd, RawFd};
+use std::path::PathBuf;
+
+use tracing::Level;
+
+use crate::conf::environment::Environment;
+use crate::exit::Exit;
+use crate::flink::command::Command;
+use crate::init::plan::{Child, Kind, Plan, Restart};
+use crate::{init, log};
+
+use super::error::{Fatal, fatal};
+
+/// A JVM has 5 s for its shutdown hooks before Flink itself ends it.
+const JVM_SHARE_MS: u64 = 7_000;
+
+/// Tearing the framework down is one HTTP call.
+const WORKER_SHARE_MS: u64 = 3_000;
+
+/// Codes with which a helper says that starting it again would not help, or that the cluster has ended.
+const ENDING: [Exit; 10] = [
+    Exit::Ok,
+    Exit::Usage,
+    Exit::Data,
+    Exit::NoInput,
+    Exit::Unavailable,
+    Exit::Software,
+    Exit::Os,
+    Exit::NoFlink,
+    Exit::CannotCreate,
+    Exit::Config,
+];
+
+/// A JVM to start.
+pub struct Jvm {
+    pub name: &'static str,
+    pub command: Command,
+    pub kind: Kind,
+    pub stop_order: u8,
+}
+
+/// This program in another role.
+pub struct Own {
+    pub name: &'static str,
+    pub arguments: Vec<OsString>,
+    pub keep_fds: Vec<RawFd>,
+    pub stop_order: u8,
+}
+
+pub fn jvm(jvm: Jvm, environment: &Environment) -> Child {
+    let Jvm { name, command, kind, stop_order } = jvm;
+    let mut environment = environment.clone();
+    for (variable, value) in command.env {
+        environment.set(variable, value);
+    }
+    let program = command.program.into_os_string();
+    let mut argv = vec![program.clone()];
+    argv.extend(command.args);
+    Child {
+        name: name.to_owned(),
+        kind,
+        program,
+        argv,
+        env: environment.pairs(),
+        cwd: None,
+        keep_fds: Vec::new(),
+        stdout: None,
+        stderr: None,
+        stop_order,
+        stop_share_ms: JVM_SHARE_MS,
+    }
+}
+
+pub fn own(own: Own, environment: &Environment) -> Result<Child, Fatal> {
+    let Own { name, arguments, keep_fds, stop_order } = own;
+    let mut argv = vec![OsString::from("flink-on-mesos")];
+    argv.extend(arguments);
+    Ok(Child {
+        name: name.to_owned(),
+        kind: Kind::Helper {
+            restart: Restart::default(),
+            ending_codes: ENDING.iter().map(|exit| exit.code()).collect(),
+        },
+        program: own_path()?.into_os_string(),
+        argv,
+        env: environment.pairs(),
+        cwd: None,
+        keep_fds,
+        stdout: None,
+        stderr: None,
+        stop_order,
+        stop_share_ms: WORKER_SHARE_MS,
+    })
+}
+
+/// Where this program is.
+pub fn own_path() -> Result<PathBuf, Fatal> {
+    std::env::current_exe().map_err(fatal(Exit::Os))
+}
+
+/// Becomes init, with nothing left of the work on the configuration. Returns only when that failed.
+pub fn enter(plan: &Plan) -> Result<Infallible, Fatal> {
+    let Err(error) = init::enter(plan);
+    log::line(Level::ERROR, "init", &log::chain(&error));
+    Err(Fatal::new(Exit::Os, error))
+}
+
+/// Keeps a descriptor open for children of init, over the exec that becomes init.
+pub fn hand_down(fd: impl Into<OwnedFd>) -> Result<RawFd, Fatal> {
+    init::sys::keep_over_exec(fd.into()).map_err(fatal(Exit::Os))
+}

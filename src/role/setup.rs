@@ -1,0 +1,185 @@
+//! What every role that runs Flink needs first: the distribution, java, and the configuration of all layers.
+
+use std::path::{Path, PathBuf};
+
+use tracing::Level;
+
+use crate::cli::ClusterOptions;
+use crate::conf::environment::Environment;
+use crate::conf::grammar;
+use crate::conf::settings::Settings;
+use crate::conf::table::Table;
+use crate::conf::{self, Loaded, Mode, Request};
+use crate::exit::Exit;
+use crate::flink::command::{HadoopClassPath, Launch, Log4j};
+use crate::flink::distribution::Distribution;
+use crate::flink::java::{JavaCandidates, JavaHome};
+use crate::flink::manifest::{self, Manifest};
+use crate::flink::memory;
+use crate::log;
+
+use super::error::{Fatal, fatal};
+use super::rundir::RunDir;
+
+/// Where official images have Flink.
+const FLINK_HOME_DEFAULT: &str = "/opt/flink";
+
+pub struct Setup {
+    pub distribution: Distribution,
+    pub java: JavaHome,
+    /// The user's configuration directory.
+    pub conf_dir: PathBuf,
+    pub loaded: Loaded,
+    pub hadoop: HadoopClassPath,
+    pub environment: Environment,
+}
+
+/// Everything that is wrong with the configuration.
+#[derive(Debug, thiserror::Error)]
+#[error("the configuration is wrong: {}", .0.join("; "))]
+pub struct Problems(Vec<String>);
+
+impl Setup {
+    pub fn open(options: &ClusterOptions, environment: Environment, mode: Mode) -> Result<Self, Fatal> {
+        let manifest = Manifest::read(Path::new(manifest::PATH)).map_err(fatal(Exit::NoFlink))?;
+        let home = environment.text("FLINK_HOME").map(PathBuf::from).or(manifest.flink_home.clone());
+        let home = home.unwrap_or_else(|| PathBuf::from(FLINK_HOME_DEFAULT));
+        let distribution = Distribution::open(&home).map_err(fatal(Exit::NoFlink))?;
+        let named = options.conf_dir.clone();
+        let conf_dir = named
+            .or_else(|| environment.text("FLINK_CONF_DIR").map(PathBuf::from))
+            .unwrap_or_else(|| home.join("conf"));
+        let loaded = load(&conf_dir, &distribution, options, &environment, mode)?;
+        let java = JavaHome::find(JavaCandidates {
+            configured: loaded.table.get("env.java.home"),
+            variable: environment.text("JAVA_HOME"),
+            manifest: manifest.java_home.as_deref(),
+            search_path: environment.get("PATH"),
+        })
+        .map_err(fatal(Exit::NoFlink))?;
+        let hadoop = HadoopClassPath::find(&loaded.table, &environment, Path::is_dir);
+        Ok(Self { distribution, java, conf_dir, loaded, hadoop, environment })
+    }
+
+    /// The settings, if neither they nor the memory of any process is wrong; otherwise everything that is.
+    pub fn settings(&self) -> Result<Settings, Fatal> {
+        let mut problems = Vec::new();
+        let table = &self.loaded.table;
+        let version = self.distribution.version;
+        let settings = Settings::from_table(table)
+            .map_err(|wrong| problems.extend(wrong.iter().map(ToString::to_string)));
+        if let Err(error) = memory::jobmanager(table, &self.environment, version) {
+            problems.push(log::chain(&error));
+        }
+        if let Err(error) = memory::taskmanager(table, &self.environment, version) {
+            problems.push(log::chain(&error));
+        }
+        match settings {
+            Ok(settings) if problems.is_empty() => Ok(settings),
+            Ok(_) | Err(()) => Err(Fatal::new(Exit::Config, Problems(problems))),
+        }
+    }
+
+    /// One line for each thing that was changed or is odd.
+    pub fn tell(&self, part: &str) {
+        for change in &self.loaded.report {
+            log::line(Level::INFO, part, &change.to_string());
+        }
+        for warning in &self.loaded.warnings {
+            log::line(Level::WARN, part, warning);
+        }
+    }
+
+    /// What a command line of a JVM depends on, for one that works in `run`.
+    pub fn launch<'a>(
+        &'a self,
+        dirs: &'a Dirs,
+        cpus: f64,
+        properties: &'a [(String, String)],
+    ) -> Launch<'a> {
+        Launch {
+            distribution: &self.distribution,
+            java: &self.java,
+            table: &self.loaded.table,
+            environment: &self.environment,
+            hadoop: &self.hadoop,
+            conf_dir: &dirs.conf,
+            log_dir: &dirs.log,
+            tmp_dir: Some(&dirs.tmp),
+            log4j: dirs.log4j,
+            cpus,
+            active_processors: None,
+            cds_archive: None,
+            identity: None,
+            properties,
+        }
+    }
+
+    /// Writes the effective configuration into `run`, and our own log configuration if the user has none.
+    pub fn write_conf(&self, table: &Table, run: &RunDir) -> Result<Dirs, Fatal> {
+        let dirs = Dirs::of(run, self.log4j());
+        conf::write::write(table, self.loaded.grammar, &self.conf_dir, &dirs.conf).map_err(|error| {
+            let exit = error.exit();
+            Fatal::new(exit, error)
+        })?;
+        if dirs.log4j == Log4j::Container {
+            let path = dirs.conf.join(dirs.log4j.file_name());
+            std::fs::write(path, crate::flink::command::log4j::CONTAINER_PROPERTIES)
+                .map_err(fatal(Exit::CannotCreate))?;
+        }
+        Ok(dirs)
+    }
+
+    /// Which log configuration there will be.
+    pub fn log4j(&self) -> Log4j {
+        if self.conf_dir.join(Log4j::Stock.file_name()).exists() { Log4j::Stock } else { Log4j::Container }
+    }
+}
+
+/// The directories of a JVM.
+pub struct Dirs {
+    pub conf: PathBuf,
+    pub log: PathBuf,
+    pub tmp: PathBuf,
+    pub log4j: Log4j,
+}
+
+impl Dirs {
+    fn of(run: &RunDir, log4j: Log4j) -> Self {
+        Self { conf: run.conf(), log: run.log(), tmp: run.tmp(), log4j }
+    }
+
+    /// Flink's own directory for temporary files, if the user named none: it goes with the run.
+    pub fn tmp_property(&self, table: &Table) -> Option<(String, String)> {
+        let named = ["io.tmp.dirs", "taskmanager.tmp.dirs"].iter().any(|key| table.get(key).is_some());
+        (!named).then(|| ("io.tmp.dirs".to_owned(), self.tmp.display().to_string()))
+    }
+}
+
+/// The kernel's name for this host.
+pub fn host_name() -> String {
+    nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default()
+}
+
+fn load(
+    conf_dir: &Path,
+    distribution: &Distribution,
+    options: &ClusterOptions,
+    environment: &Environment,
+    mode: Mode,
+) -> Result<Loaded, Fatal> {
+    let version: grammar::Version =
+        (u32::from(distribution.version.major), u32::from(distribution.version.minor));
+    conf::load(&Request {
+        conf_dir,
+        version,
+        environment,
+        arguments: &options.properties,
+        host_name: &host_name(),
+        mode,
+    })
+    .map_err(|error| {
+        let exit = error.exit();
+        Fatal::new(exit, error)
+    })
+}

@@ -1,0 +1,124 @@
+//! `taskmanager`: inside a Mesos task, one TaskManager under init.
+
+use std::convert::Infallible;
+use std::path::Path;
+use std::time::Duration;
+
+use tracing::Level;
+
+use crate::artifact::{self, Configuration};
+use crate::cli::{ClusterOptions, TaskmanagerOptions};
+use crate::conf::Mode;
+use crate::conf::environment::Environment;
+use crate::exit::Exit;
+use crate::flink::command;
+use crate::http;
+use crate::init::plan::{Inherited, Kind};
+use crate::log;
+
+use super::children::{self, Jvm};
+use super::error::{Fatal, fatal};
+use super::exec;
+use super::rundir::RunDir;
+use super::setup::Setup;
+
+/// The variable with which a task gets its configuration from the AppMaster.
+pub const TOKEN_VARIABLE: &str = "FLINK_ON_MESOS_TOKEN";
+
+/// The AppMaster answers from memory.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(30);
+
+#[derive(Debug, thiserror::Error)]
+enum FetchError {
+    #[error("-D taskmanager.resource-id is missing, which names the task")]
+    NoId,
+    #[error("failed to fetch the configuration from {url}")]
+    Http {
+        url: String,
+        #[source]
+        source: reqwest::Error,
+    },
+    #[error("{url} refused the configuration: {status} {text}")]
+    Refused { url: String, status: u16, text: String },
+    #[error("{url} answered with something else than a configuration")]
+    Malformed {
+        url: String,
+        #[source]
+        source: serde_json::Error,
+    },
+    #[error("{url} sent a file with the name '{name}'")]
+    Name { url: String, name: String },
+}
+
+pub fn run(
+    options: &TaskmanagerOptions,
+    mut environment: Environment,
+    inherited: Inherited,
+) -> Result<u8, Fatal> {
+    let run = RunDir::create(&environment).map_err(fatal(Exit::CannotCreate))?;
+    let mut cluster = options.cluster.clone();
+    if let Some(base) = &options.artifacts {
+        let token = environment.text(TOKEN_VARIABLE).unwrap_or_default().to_owned();
+        // The JVM and what it starts need not know it, used as it is.
+        environment.remove(TOKEN_VARIABLE);
+        let configuration = super::runtime()?
+            .block_on(fetch(base, &cluster, &token))
+            .map_err(fatal(Exit::NoInput))?;
+        let fetched = run.path().join("fetched");
+        store(&configuration, &fetched).map_err(fatal(Exit::CannotCreate))?;
+        cluster.conf_dir = Some(fetched);
+    } else if let Some(address) = environment.text("JOB_MANAGER_RPC_ADDRESS") {
+        cluster.properties.insert(0, ("jobmanager.rpc.address".to_owned(), address.to_owned()));
+    }
+    let setup = Setup::open(&cluster, environment, Mode::Effective)?;
+    let Err(fatal) = start(&setup, run, inherited);
+    Err(fatal)
+}
+
+fn start(setup: &Setup, run: RunDir, inherited: Inherited) -> Result<Infallible, Fatal> {
+    setup.tell("taskmanager");
+    let table = &setup.loaded.table;
+    let dirs = setup.write_conf(table, &run)?;
+    let properties: Vec<_> = dirs.tmp_property(table).into_iter().collect();
+    let memory = crate::flink::memory::taskmanager(table, &setup.environment, setup.distribution.version)
+        .map_err(fatal(Exit::Config))?;
+    let launch = setup.launch(&dirs, memory.cpu_cores, &properties);
+    let command = command::taskmanager(&launch).map_err(fatal(Exit::Config))?;
+    for warning in &command.warnings {
+        log::line(Level::WARN, "taskmanager", warning);
+    }
+    let jvm = Jvm { name: "taskmanager", command, kind: Kind::Main, stop_order: 0 };
+    let options = exec::Options::from_environment(&setup.environment).map_err(fatal(Exit::Usage))?;
+    let mut plan = options.plan(vec![children::jvm(jvm, &setup.environment)], inherited);
+    plan.cleanup.push(run.keep().into_os_string());
+    children::enter(&plan)
+}
+
+async fn fetch(base: &str, cluster: &ClusterOptions, token: &str) -> Result<Configuration, FetchError> {
+    let ids = cluster.properties.iter().rev().filter(|(key, _)| key == "taskmanager.resource-id");
+    let Some((_, id)) = ids.take(1).next() else { return Err(FetchError::NoId) };
+    let url = format!("{}{}", base.trim_end_matches('/'), artifact::configuration_path(id));
+    let http = |source| FetchError::Http { url: url.clone(), source };
+    let client = http::client().timeout(FETCH_TIMEOUT).build().map_err(http)?;
+    let answer = client.get(&url).bearer_auth(token).send().await.map_err(http)?;
+    let status = answer.status();
+    let text = answer.text().await.map_err(http)?;
+    if !status.is_success() {
+        let text = text.trim().to_owned();
+        return Err(FetchError::Refused { url, status: status.as_u16(), text });
+    }
+    let configuration: Configuration =
+        serde_json::from_str(&text).map_err(|source| FetchError::Malformed { url: url.clone(), source })?;
+    match configuration.files.keys().find(|name| name.contains('/') || name.starts_with('.')) {
+        Some(name) => Err(FetchError::Name { url, name: name.clone() }),
+        None => Ok(configuration),
+    }
+}
+
+fn store(configuration: &Configuration, directory: &Path) -> std::io::Result<()> {
+    std::fs::create_dir(directory)?;
+    for (name, content) in &configuration.files {
+        std::fs::write(directory.join(name), content)?;
+    }
+    Ok(())
+}
