@@ -13,6 +13,7 @@ pub mod problem;
 mod properties;
 pub mod redact;
 pub mod rewrite;
+pub mod settings;
 pub mod table;
 mod variables;
 pub mod write;
@@ -26,6 +27,7 @@ use files::ReadError;
 use grammar::{Grammar, Version};
 use problem::Problem;
 use rewrite::{Change, Place, Reach};
+use settings::Settings;
 use table::{Origin, Table};
 
 /// Where the layers come from.
@@ -123,6 +125,9 @@ pub fn load(request: &Request<'_>) -> Result<Loaded, ConfError> {
             "JOB_MANAGER_RPC_ADDRESS={asked} is not used, as {} is {address}",
             keys::flink::ADDRESS
         ));
+    }
+    if mode != Mode::Effective {
+        warnings.extend(Settings::warnings(&table));
     }
     Ok(Loaded { table, report, warnings, grammar: file.grammar })
 }

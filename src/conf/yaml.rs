@@ -28,6 +28,19 @@ pub fn parse(text: &str) -> Result<Vec<Entry>, Remark> {
     Ok(entries)
 }
 
+/// The items of a flow list (`[a, 'b, c']`), rendered as text; `None` for what is no list.
+pub fn items(text: &str) -> Option<Vec<String>> {
+    if !text.trim_start().starts_with('[') {
+        return None;
+    }
+    match compose::compose(text).ok()?.value {
+        Value::List(items) => Some(items.into_iter().map(|item| item.value.into_text()).collect()),
+        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Text(_) | Value::Map(_) => {
+            None
+        }
+    }
+}
+
 /// Why `key: value` cannot be written in this grammar so that Flink reads the same back.
 pub fn inexpressible(key: &str) -> Option<&'static str> {
     // The limit of YAML for a key without an explicit `?`; escaped, a character can take ten.
@@ -51,6 +64,18 @@ enum Value {
     Map(Vec<(Node, Node)>),
 }
 
+impl Value {
+    /// What Flink hands to an option.
+    fn into_text(self) -> String {
+        match self {
+            Self::Text(text) => text,
+            Self::Null | Self::Bool(_) | Self::Int(_) | Self::Float(_) | Self::List(_) | Self::Map(_) => {
+                flow(&self)
+            }
+        }
+    }
+}
+
 fn flatten(pairs: &[(Node, Node)], prefix: &str, entries: &mut Vec<Entry>) -> Result<(), Remark> {
     for (key, node) in pairs {
         let name = match &key.value {
@@ -69,9 +94,8 @@ fn flatten(pairs: &[(Node, Node)], prefix: &str, entries: &mut Vec<Entry>) -> Re
                 return Err(node.remark(format!("`{name}` has no value; write `\"\"` for an empty text")));
             }
             Value::Map(inner) => flatten(inner, &format!("{name}."), entries)?,
-            Value::Text(text) => entries.push(Entry { key: name, value: text.clone(), line: node.line }),
-            other @ (Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::List(_)) => {
-                entries.push(Entry { key: name, value: flow(other), line: node.line });
+            value @ (Value::Text(_) | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::List(_)) => {
+                entries.push(Entry { key: name, value: value.clone().into_text(), line: node.line });
             }
         }
     }

@@ -1,0 +1,215 @@
+//! The configuration in types: everything wrong in it is found at once, before anything starts.
+
+mod agent;
+mod high_availability;
+mod master;
+mod parse;
+mod reader;
+mod task;
+mod unknown;
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::keys::{self, flink};
+use super::problem::Problem;
+use super::table::Table;
+use super::variables::MAX_COUNT;
+pub use agent::{Constraint, Constraints, Placement};
+pub use high_availability::HighAvailability;
+pub use master::{Credentials, HostPort, Master};
+pub use parse::{Ports, Secret};
+use reader::Reader;
+pub use task::{Container, DockerParameter, Image, Mount, Runtime, Tasks, Volume};
+
+/// What this program itself needs to know; Flink reads the rest.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    pub master: Master,
+    /// How long the first registration may take.
+    pub registration_timeout: Duration,
+    pub framework: Framework,
+    pub offers: Offers,
+    pub artifacts: Artifacts,
+    pub status: Status,
+    pub tasks: Tasks,
+    pub placement: Placement,
+    pub constraints: Constraints,
+    pub scaling: Scaling,
+    /// After how many failed TaskManagers the cluster ends; `None` for never.
+    pub failed_tasks_max: Option<u32>,
+    pub job_manager: JobManager,
+    pub high_availability: Option<HighAvailability>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Framework {
+    pub name: String,
+    pub role: String,
+    /// User of the tasks unless [`Tasks::user`] is set; `None` for this process's own.
+    pub user: Option<String>,
+    pub identity: Option<Identity>,
+    /// How long the master keeps the tasks of a framework that went away.
+    pub failover_timeout: Duration,
+}
+
+/// With what the framework authenticates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    pub principal: String,
+    /// `None` where the cluster checks the principal by other means.
+    pub secret: Option<SecretSource>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretSource {
+    Value(Secret),
+    File(PathBuf),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offers {
+    /// For how long an offer that fits nothing yet is kept.
+    pub unused_expiration: Duration,
+    /// For how long Mesos shall not offer again what was declined.
+    pub refuse: Duration,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Artifacts {
+    /// 0 for any free one.
+    pub port: u16,
+    /// HTTPS when Flink's REST endpoint speaks it too.
+    pub tls: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    pub bind_address: IpAddr,
+    /// 0 for any free one.
+    pub port: u16,
+}
+
+/// How the number of TaskManagers is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scaling {
+    /// [`Tasks::initial`], until somebody sets another number.
+    Fixed,
+}
+
+/// Where the JobManager is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobManager {
+    pub address: String,
+    /// With high availability the ports of `high-availability.jobmanager.port`.
+    pub rpc_ports: Ports,
+    pub rest_ports: Ports,
+}
+
+impl Settings {
+    /// All problems at once, or the settings.
+    pub fn from_table(table: &Table) -> Result<Self, Vec<Problem>> {
+        let mut reader = Reader::new(table);
+        let settings = Self::read(&mut reader);
+        reader.finish(settings)
+    }
+
+    /// What is odd in the `mesos.` keys and in the keys this program reads, but does not stop the start.
+    pub fn warnings(table: &Table) -> Vec<String> {
+        let mut warnings = unknown::warnings(table);
+        warnings.extend(high_availability::warnings(table));
+        if table.get(keys::FRAMEWORK_PRINCIPAL.name).is_none() {
+            for key in [&keys::FRAMEWORK_SECRET, &keys::FRAMEWORK_SECRET_FILE] {
+                if table.get(key.name).is_some() {
+                    warnings.push(format!(
+                        "`{}` is not used without `{}`",
+                        key.name,
+                        keys::FRAMEWORK_PRINCIPAL.name
+                    ));
+                }
+            }
+        }
+        warnings
+    }
+
+    /// Complete only if the reader found no problem.
+    fn read(reader: &mut Reader<'_>) -> Self {
+        // The placeholder lets the other values be read too, so that all problems are told.
+        let placeholder = Master::File(PathBuf::new());
+        let master =
+            reader.required(&keys::MASTER, "the Mesos master: host:port, zk://… or file:///…", master::parse);
+        let high_availability = HighAvailability::read(reader);
+        let failed_tasks_max =
+            reader.value(&keys::MAXIMUM_FAILED_TASKS, parse::number(-1..=i64::from(u32::MAX)));
+        Self {
+            master: master.unwrap_or(placeholder),
+            registration_timeout: reader.value(&keys::REGISTRATION_TIMEOUT, parse::duration),
+            framework: Framework::read(reader),
+            offers: Offers {
+                unused_expiration: reader.value(&keys::UNUSED_OFFER_EXPIRATION, parse::duration),
+                refuse: reader.value(&keys::DECLINE_REFUSE, parse::duration),
+            },
+            artifacts: Artifacts {
+                port: reader.value(&keys::ARTIFACT_PORT, parse::port_or_any),
+                tls: reader.value(&keys::ARTIFACT_TLS, parse::boolean),
+            },
+            status: Status {
+                bind_address: reader.value(&keys::STATUS_BIND_ADDRESS, parse::ip_address),
+                port: reader.value(&keys::STATUS_PORT, parse::port_or_any),
+            },
+            tasks: Tasks::read(reader),
+            placement: reader.value(&keys::PLACEMENT, agent::placement),
+            constraints: Constraints::read(reader),
+            scaling: reader.value(&keys::SCALING, scaling),
+            failed_tasks_max: u32::try_from(failed_tasks_max).ok(),
+            job_manager: JobManager::read(reader, high_availability.is_some()),
+            high_availability,
+        }
+    }
+}
+
+impl Framework {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        let secret = reader.optional(&keys::FRAMEWORK_SECRET, parse::text).map(Secret::new);
+        let file = reader.optional(&keys::FRAMEWORK_SECRET_FILE, parse::word).map(PathBuf::from);
+        let secret = file.map(SecretSource::File).or(secret.map(SecretSource::Value));
+        let user = reader.value(&keys::FRAMEWORK_USER, parse::any_text);
+        Self {
+            name: reader.value(&keys::FRAMEWORK_NAME, parse::any_text),
+            role: reader.value(&keys::FRAMEWORK_ROLE, agent::role),
+            user: Some(user).filter(|user| !user.is_empty()),
+            identity: reader
+                .optional(&keys::FRAMEWORK_PRINCIPAL, parse::text)
+                .map(|principal| Identity { principal, secret }),
+            failover_timeout: reader.value(&keys::FAILOVER_TIMEOUT, parse::seconds),
+        }
+    }
+}
+
+impl JobManager {
+    fn read(reader: &mut Reader<'_>, high_availability: bool) -> Self {
+        let (rpc, default) =
+            if high_availability { (flink::HA_JOB_MANAGER_PORT, "0") } else { (flink::RPC_PORT, "6123") };
+        Self {
+            address: reader.flink(flink::ADDRESS, "localhost", parse::text),
+            rpc_ports: reader.flink(rpc, default, parse::ports),
+            rest_ports: reader.flink(flink::REST_BIND_PORT, "8081", parse::ports),
+        }
+    }
+}
+
+fn scaling(text: &str) -> Result<Scaling, String> {
+    match text {
+        "fixed" => Ok(Scaling::Fixed),
+        _ => Err("`fixed`".to_owned()),
+    }
+}
+
+/// 0 ..= [`MAX_COUNT`]
+fn count(text: &str) -> Result<u32, String> {
+    parse::number(0..=MAX_COUNT)(text)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,64 @@
+//! Which agents and whose resources TaskManagers get.
+
+use super::super::keys;
+use super::parse;
+use super::reader::Reader;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placement {
+    /// Over many agents, so that losing one loses little.
+    Spread,
+    /// On few agents, so that others stay free.
+    Pack,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Constraints {
+    /// All must hold.
+    pub hard: Vec<Constraint>,
+    /// Agents for which more of them hold come first.
+    pub soft: Vec<Constraint>,
+}
+
+/// The agent's attribute has this value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Constraint {
+    pub attribute: String,
+    pub value: String,
+}
+
+impl Constraints {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+        Self {
+            hard: reader.optional(&keys::CONSTRAINTS_HARD, constraints).unwrap_or_default(),
+            soft: reader.optional(&keys::CONSTRAINTS_SOFT, constraints).unwrap_or_default(),
+        }
+    }
+}
+
+pub fn placement(text: &str) -> Result<Placement, String> {
+    match text.trim() {
+        "spread" => Ok(Placement::Spread),
+        "pack" => Ok(Placement::Pack),
+        _ => Err("`spread` or `pack`".to_owned()),
+    }
+}
+
+/// Mesos' rules for a role: `*`, or a path of names that are not `.`, `..` or `*` and do not start with `-`.
+pub fn role(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    let bad_name = |name: &str| {
+        matches!(name, "" | "." | ".." | "*")
+            || name.starts_with('-')
+            || name.contains(|c: char| c.is_whitespace() || c.is_control() || c == '\\')
+    };
+    if text != "*" && text.split('/').any(bad_name) {
+        return Err("a role of Mesos, such as `*`, `analytics` or `analytics/flink`".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+fn constraints(text: &str) -> Result<Vec<Constraint>, String> {
+    let pairs = parse::list(parse::pair(':', "`attribute:value`"))(text)?;
+    Ok(pairs.into_iter().map(|(attribute, value)| Constraint { attribute, value }).collect())
+}

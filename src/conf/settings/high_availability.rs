@@ -1,0 +1,75 @@
+//! Flink's high availability by ZooKeeper, as far as the framework keeps its own state there.
+
+use std::time::Duration;
+
+use super::super::keys::{self, flink};
+use super::super::table::Table;
+use super::parse;
+use super::reader::Reader;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HighAvailability {
+    /// `host:port,host:port`
+    pub quorum: String,
+    /// The path under which all clusters lie; starts with `/`.
+    pub root: String,
+    /// Tells this cluster from others; starts with `/`.
+    pub cluster_id: String,
+    /// Below the cluster's path: where the framework's state lies; starts with `/`.
+    pub workers: String,
+    /// A URI.
+    pub storage_dir: String,
+    pub session_timeout: Duration,
+    pub connection_timeout: Duration,
+}
+
+impl HighAvailability {
+    /// `None` when it is off, or when something required is wrong.
+    pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        if !reader.flink(flink::HA_TYPE, "NONE", is_zookeeper) {
+            return None;
+        }
+        let quorum =
+            reader.required_flink(flink::HA_QUORUM, "the ZooKeeper servers, host:port,…", parse::text);
+        let storage_dir =
+            reader.required_flink(flink::HA_STORAGE_DIR, "a URI that all JobManagers reach", parse::text);
+        let settings = Self {
+            quorum: quorum.unwrap_or_default(),
+            root: reader.flink(flink::HA_ROOT, "/flink", path),
+            cluster_id: reader.flink(flink::CLUSTER_ID, "/default", path),
+            workers: reader.flink(flink::HA_WORKERS, "/mesos-workers", path),
+            storage_dir: storage_dir.unwrap_or_default(),
+            session_timeout: reader.flink(flink::HA_SESSION_TIMEOUT, "60000", parse::duration),
+            connection_timeout: reader.flink(flink::HA_CONNECTION_TIMEOUT, "15000", parse::duration),
+        };
+        Some(settings)
+    }
+}
+
+/// Two clusters without an id share state and take each other's jobs.
+pub fn warnings(table: &Table) -> Option<String> {
+    let on = keys::value(table, flink::HA_TYPE).is_some_and(|kind| is_zookeeper(kind) == Ok(true));
+    (on && keys::lookup(table, flink::CLUSTER_ID).is_none()).then(|| {
+        format!(
+            "high availability is on and `{}` is not set: every cluster at `/default` shares its state",
+            flink::CLUSTER_ID
+        )
+    })
+}
+
+fn is_zookeeper(text: &str) -> Result<bool, String> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "zookeeper" => Ok(true),
+        "none" | "standalone" => Ok(false),
+        _ => Err("`zookeeper` or `NONE`".to_owned()),
+    }
+}
+
+/// A path of ZooKeeper with one `/` in front and none behind, as Flink makes it.
+fn path(given: &str) -> Result<String, String> {
+    let path = given.trim().trim_matches('/');
+    if path.is_empty() || path.split('/').any(|name| matches!(name, "" | "." | "..")) {
+        return Err("a path of ZooKeeper".to_owned());
+    }
+    Ok(format!("/{path}"))
+}

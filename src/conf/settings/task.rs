@@ -1,0 +1,195 @@
+//! What a TaskManager's Mesos task consists of.
+
+use std::collections::BTreeMap;
+
+use super::super::keys::{self, flink};
+use super::reader::Reader;
+use super::{count, parse};
+use crate::conf::variables::MAX_COUNT;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tasks {
+    /// How many to keep.
+    pub initial: u32,
+    /// Slots of each.
+    pub slots: u32,
+    pub cpus: f64,
+    pub gpus: u32,
+    pub disk_mib: u32,
+    /// In the unit of the agents' resource [`Tasks::bandwidth_resource`].
+    pub bandwidth: u32,
+    pub bandwidth_resource: String,
+    pub container: Container,
+    /// `taskmanager.host`; `_TASK_` in it becomes the task's id.
+    pub hostname: Option<String>,
+    /// Shell text in place of this program's command.
+    pub command: Option<String>,
+    /// Shell text that runs before the command.
+    pub bootstrap_command: Option<String>,
+    pub uris: Vec<String>,
+    pub user: Option<String>,
+    pub labels: BTreeMap<String, String>,
+    /// Keys of Flink that each get a port from the offer.
+    pub port_keys: Vec<String>,
+    /// Environment of every TaskManager (`containerized.taskmanager.env.`).
+    pub environment: BTreeMap<String, String>,
+    pub kill_grace: std::time::Duration,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Container {
+    pub runtime: Runtime,
+    pub volumes: Vec<Volume>,
+}
+
+/// Which containerizer runs the task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Runtime {
+    /// Without an image the task sees the agent's file system.
+    Mesos {
+        image: Option<Image>,
+    },
+    Docker {
+        image: Image,
+        parameters: Vec<DockerParameter>,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    pub name: String,
+    /// Whether the agent pulls it even if it has it.
+    pub force_pull: bool,
+}
+
+/// An option of `docker run`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DockerParameter {
+    pub key: String,
+    pub value: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Volume {
+    /// `None`: a directory in the sandbox.
+    pub host_path: Option<String>,
+    pub container_path: String,
+    pub mount: Mount,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mount {
+    ReadWrite,
+    ReadOnly,
+}
+
+impl Tasks {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+        // Only checked here: rewriting makes `taskmanager.memory.process.size` of it.
+        reader.optional(&keys::TASK_MEM, parse::number(1..=u32::MAX));
+        let slots = reader.flink(flink::SLOTS, "1", parse::number(1..=MAX_COUNT));
+        Self {
+            initial: reader.value(&keys::INITIAL_TASKS, count),
+            slots,
+            cpus: cpus(reader, slots),
+            gpus: reader.value(&keys::TASK_GPUS, count),
+            disk_mib: reader.value(&keys::TASK_DISK, parse::number(0..=u32::MAX)),
+            bandwidth: reader.value(&keys::TASK_BANDWIDTH, parse::number(0..=u32::MAX)),
+            bandwidth_resource: reader.value(&keys::NETWORK_RESOURCE_NAME, parse::word),
+            container: Container::read(reader),
+            hostname: reader.optional(&keys::TASK_HOSTNAME, parse::word),
+            command: reader.optional(&keys::TASK_COMMAND, parse::text),
+            bootstrap_command: reader.optional(&keys::BOOTSTRAP_COMMAND, parse::text),
+            uris: reader.optional(&keys::TASK_URIS, parse::list(parse::word)).unwrap_or_default(),
+            user: reader.optional(&keys::TASK_USER, parse::word),
+            labels: labels(reader),
+            port_keys: reader.optional(&keys::PORT_ASSIGNMENTS, parse::list(parse::word)).unwrap_or_default(),
+            environment: with_prefix(reader, flink::TASK_MANAGER_ENVIRONMENT),
+            kill_grace: reader.value(&keys::KILL_GRACE, parse::duration),
+        }
+    }
+}
+
+impl Container {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        let force_pull = reader.value(&keys::DOCKER_FORCE_PULL, parse::boolean);
+        let image =
+            reader.optional(&keys::CONTAINER_IMAGE, parse::word).map(|name| Image { name, force_pull });
+        let pairs = parse::list(parse::pair('=', "`key=value`"));
+        let parameters = reader.optional(&keys::DOCKER_PARAMETERS, pairs).unwrap_or_default();
+        let docker = reader.value(&keys::CONTAINER_TYPE, is_docker);
+        let runtime = match image {
+            Some(image) if docker => {
+                let parameter = |(key, value)| DockerParameter { key, value };
+                Runtime::Docker { image, parameters: parameters.into_iter().map(parameter).collect() }
+            }
+            None if docker => {
+                reader.reject(
+                    keys::CONTAINER_TYPE.name,
+                    format!("`mesos` as long as `{}` is not set", keys::CONTAINER_IMAGE.name),
+                );
+                Runtime::Mesos { image: None }
+            }
+            image => Runtime::Mesos { image },
+        };
+        let volumes = reader.optional(&keys::CONTAINER_VOLUMES, parse::list(volume)).unwrap_or_default();
+        Self { runtime, volumes }
+    }
+}
+
+/// `taskmanager.cpu.cores`, else the Mesos key when above 0, else a CPU for each slot.
+fn cpus(reader: &mut Reader<'_>, slots: u32) -> f64 {
+    let positive = |text: &str| match parse::fraction(text) {
+        Ok(cpus) if cpus > 0.0 => Ok(cpus),
+        Ok(_) | Err(_) => Err("a number above 0".to_owned()),
+    };
+    let cores = reader.optional_flink(flink::CPU_CORES, positive);
+    let cpus = reader.value(&keys::TASK_CPUS, parse::fraction);
+    cores.unwrap_or(if cpus > 0.0 { cpus } else { f64::from(slots) })
+}
+
+/// `k:v,k:v`, or in `config.yaml` a map, which arrives as one key each.
+fn labels(reader: &mut Reader<'_>) -> BTreeMap<String, String> {
+    let pairs = reader.optional(&keys::TASK_LABELS, parse::list(parse::pair(':', "`key:value`")));
+    let mut labels = with_prefix(reader, "mesos.resourcemanager.tasks.labels.");
+    labels.extend(pairs.unwrap_or_default());
+    labels
+}
+
+fn with_prefix(reader: &Reader<'_>, prefix: &str) -> BTreeMap<String, String> {
+    let named =
+        |(key, value): (&str, &str)| key.strip_prefix(prefix).map(|name| (name.to_owned(), value.to_owned()));
+    reader.table().iter().map(|(key, setting)| (key, &*setting.value)).filter_map(named).collect()
+}
+
+fn is_docker(text: &str) -> Result<bool, String> {
+    match text.trim() {
+        "docker" => Ok(true),
+        "mesos" => Ok(false),
+        _ => Err("`mesos` or `docker`".to_owned()),
+    }
+}
+
+fn volume(text: &str) -> Result<Volume, String> {
+    let mode = |text: &str| match text.to_ascii_uppercase().as_str() {
+        "RW" => Some(Mount::ReadWrite),
+        "RO" => Some(Mount::ReadOnly),
+        _ => None,
+    };
+    let parts: Vec<_> = text.split(':').map(str::trim).collect();
+    let (host_path, container_path, mount) = match *parts.as_slice() {
+        [container] => (None, container, Some(Mount::ReadWrite)),
+        [container, last] if mode(last).is_some() => (None, container, mode(last)),
+        [host, container] => (Some(host), container, Some(Mount::ReadWrite)),
+        [host, container, last] => (Some(host), container, mode(last)),
+        _ => (None, "", None),
+    };
+    match mount {
+        Some(mount) if !container_path.is_empty() && host_path != Some("") => Ok(Volume {
+            host_path: host_path.map(str::to_owned),
+            container_path: container_path.to_owned(),
+            mount,
+        }),
+        Some(_) | None => Err("`[host:]container[:RO|RW]`".to_owned()),
+    }
+}

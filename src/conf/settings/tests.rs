@@ -1,0 +1,211 @@
+use super::*;
+use crate::conf::table::Origin;
+
+/// `key=value` a line, as if given by `-D`; `mesos.master` is added when it is not there.
+fn table(text: &str) -> Table {
+    let mut table = Table::default();
+    table.set("mesos.master", "m:5050", Origin::Argument);
+    for line in text.lines() {
+        let (key, value) = line.split_once('=').unwrap();
+        table.set(key, value, Origin::Argument);
+    }
+    table
+}
+
+fn read(text: &str) -> Settings {
+    Settings::from_table(&table(text)).unwrap()
+}
+
+fn problems(table: &Table) -> String {
+    let problems = Settings::from_table(table).unwrap_err();
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn only_the_master_has_no_default() {
+    assert_eq!(
+        problems(&Table::default()),
+        "`mesos.master` is not set, expected the Mesos master: host:port, zk://… or file:///…"
+    );
+    let settings = read("");
+    assert_eq!(settings.tasks.initial, 1);
+    assert_eq!(settings.tasks.cpus, 1.0);
+    assert_eq!(settings.framework.failover_timeout.as_secs(), 604_800);
+    assert_eq!(settings.registration_timeout.as_secs(), 60);
+    assert_eq!(settings.tasks.kill_grace.as_secs(), 30);
+    assert_eq!(settings.offers.unused_expiration.as_secs(), 120);
+    assert_eq!(settings.status, Status { bind_address: [0, 0, 0, 0].into(), port: 8084 });
+    assert_eq!(settings.job_manager.rpc_ports.single(), Some(6123));
+    assert_eq!(settings.high_availability, None);
+    assert_eq!(settings.failed_tasks_max, None);
+}
+
+/// Every key with a default reads its own default as a user's value.
+#[test]
+fn defaults_are_values() {
+    let mut table = table("");
+    for key in keys::KEYS {
+        if let Some(default) = key.default {
+            table.set(key.name, default, Origin::Default);
+        }
+    }
+    assert_eq!(Settings::from_table(&table).unwrap(), read(""));
+    assert_eq!(Settings::warnings(&table), [""; 0]);
+}
+
+#[test]
+fn all_problems_are_told_at_once() {
+    let wrong = "mesos.master=http://m
+mesos.failover-timeout=soon
+mesos.initial-tasks=-1
+mesos.maximum-failed-tasks=-2
+mesos.placement=anywhere
+mesos.registration.timeout=1 fortnight
+mesos.resourcemanager.artifactserver.port=65536
+mesos.resourcemanager.artifactserver.ssl.enabled=yes
+mesos.resourcemanager.framework.role=a b
+mesos.resourcemanager.tasks.container.docker.parameters=a=b,c
+mesos.resourcemanager.tasks.container.type=docker
+mesos.resourcemanager.tasks.container.volumes=/a:/b:RX
+mesos.resourcemanager.tasks.cpus=-1
+mesos.resourcemanager.tasks.gpus=0.5
+mesos.resourcemanager.tasks.uris=http://a,,http://b
+mesos.constraints.hard.hostattribute=rack
+mesos.scaling=magic
+mesos.status.bind-address=here
+taskmanager.cpu.cores=0
+taskmanager.numberOfTaskSlots=0
+high-availability=kubernetes
+rest.port=x";
+    let mut told: Vec<_> = problems(&table(wrong)).lines().map(str::to_owned).collect();
+    told.sort();
+    let expected = "`high-availability` is `kubernetes` (-D), expected `zookeeper` or `NONE`
+`mesos.constraints.hard.hostattribute` is `rack` (-D), expected `attribute:value` in place of `rack`
+`mesos.failover-timeout` is `soon` (-D), expected a number of seconds, or a duration such as `10 min`, `7 d`
+`mesos.initial-tasks` is `-1` (-D), expected a whole number from 0 to 100000
+`mesos.master` is `http://m` (-D), expected host:port, zk://host:port,…/path or file:///path
+`mesos.maximum-failed-tasks` is `-2` (-D), expected a whole number from -1 to 4294967295
+`mesos.placement` is `anywhere` (-D), expected `spread` or `pack`
+`mesos.registration.timeout` is `1 fortnight` (-D), expected a duration such as `500ms`, `10 s`, `1 min`, or a number of milliseconds
+`mesos.resourcemanager.artifactserver.port` is `65536` (-D), expected a port from 1 to 65535, or 0 for any free one
+`mesos.resourcemanager.artifactserver.ssl.enabled` is `yes` (-D), expected `true` or `false`
+`mesos.resourcemanager.framework.role` is `a b` (-D), expected a role of Mesos, such as `*`, `analytics` or `analytics/flink`
+`mesos.resourcemanager.tasks.container.docker.parameters` is `a=b,c` (-D), expected `key=value` in place of `c`
+`mesos.resourcemanager.tasks.container.type` is `docker` (-D), expected `mesos` as long as `mesos.resourcemanager.tasks.container.image.name` is not set
+`mesos.resourcemanager.tasks.container.volumes` is `/a:/b:RX` (-D), expected `[host:]container[:RO|RW]` in place of `/a:/b:RX`
+`mesos.resourcemanager.tasks.cpus` is `-1` (-D), expected a number, 0 or more
+`mesos.resourcemanager.tasks.gpus` is `0.5` (-D), expected a whole number from 0 to 100000
+`mesos.resourcemanager.tasks.uris` is `http://a,,http://b` (-D), expected a text without white space in place of ``
+`mesos.scaling` is `magic` (-D), expected `fixed`
+`mesos.status.bind-address` is `here` (-D), expected an IP address
+`rest.port` is `x` (-D), expected a port, or ports such as `50100-50200,50300`
+`taskmanager.cpu.cores` is `0` (-D), expected a number above 0
+`taskmanager.numberOfTaskSlots` is `0` (-D), expected a whole number from 1 to 100000";
+    assert_eq!(told.join("\n"), expected);
+}
+
+#[test]
+fn a_secret_is_not_told() {
+    let secret = "mesos.resourcemanager.framework.secret=";
+    let told = problems(&table(&format!("mesos.resourcemanager.framework.principal=p\n{secret}")));
+    assert_eq!(
+        told,
+        "`mesos.resourcemanager.framework.secret` is `******` (-D), expected a text that is not empty"
+    );
+    let settings = read(&format!("mesos.resourcemanager.framework.principal=p\n{secret}hush"));
+    assert!(!format!("{settings:?}").contains("hush"));
+}
+
+#[test]
+fn cpus_have_an_order() {
+    for (text, expected) in [
+        ("", 1.0),
+        ("taskmanager.numberOfTaskSlots=4", 4.0),
+        ("taskmanager.numberOfTaskSlots=4\nmesos.resourcemanager.tasks.cpus=0.5", 0.5),
+        ("taskmanager.cpu.cores=2.5\nmesos.resourcemanager.tasks.cpus=0.5", 2.5),
+    ] {
+        assert_eq!(read(text).tasks.cpus, expected, "{text}");
+    }
+}
+
+#[test]
+fn everything_about_tasks() {
+    let tasks = read(
+        "mesos.resourcemanager.tasks.container.type=docker
+mesos.resourcemanager.tasks.container.image.name=flink:2
+mesos.resourcemanager.tasks.container.docker.force-pull-image=true
+mesos.resourcemanager.tasks.container.docker.parameters=label=a=b, shm-size=1g
+mesos.resourcemanager.tasks.container.volumes=/c,/d:ro,/h:/e,/h2:/f:RO
+mesos.resourcemanager.tasks.labels=k:v:w
+mesos.resourcemanager.tasks.labels.map=entry
+mesos.resourcemanager.tasks.port-assignments=metrics.port
+containerized.taskmanager.env.A_B=c",
+    )
+    .tasks;
+    let image = Image { name: "flink:2".to_owned(), force_pull: true };
+    let parameter = |key: &str, value: &str| DockerParameter { key: key.to_owned(), value: value.to_owned() };
+    let parameters = vec![parameter("label", "a=b"), parameter("shm-size", "1g")];
+    assert_eq!(tasks.container.runtime, Runtime::Docker { image, parameters });
+    let volume = |host: Option<&str>, path: &str, mount| Volume {
+        host_path: host.map(str::to_owned),
+        container_path: path.to_owned(),
+        mount,
+    };
+    assert_eq!(
+        tasks.container.volumes,
+        [
+            volume(None, "/c", Mount::ReadWrite),
+            volume(None, "/d", Mount::ReadOnly),
+            volume(Some("/h"), "/e", Mount::ReadWrite),
+            volume(Some("/h2"), "/f", Mount::ReadOnly),
+        ]
+    );
+    let map =
+        |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    assert_eq!(tasks.labels, map(&[("k", "v:w"), ("map", "entry")]));
+    assert_eq!(tasks.environment, map(&[("A_B", "c")]));
+    assert_eq!(tasks.port_keys, ["metrics.port"]);
+}
+
+#[test]
+fn high_availability_under_old_names() {
+    let text = "recovery.mode=ZooKeeper
+recovery.zookeeper.quorum=z:2181
+high-availability.zookeeper.storageDir=file:///ha
+high-availability.zookeeper.path.namespace=one/
+high-availability.jobmanager.port=50010-50020";
+    let settings = read(text);
+    let ha = settings.high_availability.unwrap();
+    assert_eq!((&*ha.quorum, &*ha.cluster_id, &*ha.root), ("z:2181", "/one", "/flink"));
+    assert_eq!(settings.job_manager.rpc_ports.ranges(), [50010..=50020]);
+    assert_eq!(Settings::warnings(&table(text)), [""; 0]);
+
+    let missing = table("high-availability.type=zookeeper");
+    assert_eq!(
+        problems(&missing),
+        "`high-availability.zookeeper.quorum` is not set, expected the ZooKeeper servers, host:port,…
+`high-availability.storageDir` is not set, expected a URI that all JobManagers reach"
+    );
+    assert_eq!(
+        Settings::warnings(&missing),
+        [
+            "high availability is on and `high-availability.cluster-id` is not set: every cluster at `/default` \
+          shares its state"
+        ]
+    );
+}
+
+#[test]
+fn unknown_keys_are_told_with_the_nearest() {
+    assert_eq!(
+        Settings::warnings(&table(
+            "mesos.fail-over-timeout=1\nmesos.resourcemanager.tasks.cpu=1\nmesos.quux=1\nmesosphere.x=1"
+        )),
+        [
+            "`mesos.fail-over-timeout` (-D) is not a key that is known here; did you mean `mesos.failover-timeout`?",
+            "`mesos.quux` (-D) is not a key that is known here",
+            "`mesos.resourcemanager.tasks.cpu` (-D) is not a key that is known here; did you mean \
+             `mesos.resourcemanager.tasks.cpus`?",
+        ]
+    );
+}

@@ -1,0 +1,32 @@
+//! Keys under `mesos.` that nobody reads, which are mostly misspelled ones.
+
+use super::super::keys;
+use super::super::table::Table;
+
+const OURS: &str = "mesos.";
+
+/// Keys that are maps: in `config.yaml` what is below them arrives as keys of its own.
+const MAPS: [&str; 1] = ["mesos.resourcemanager.tasks.labels."];
+
+/// A key of which more than a third is different is not what was meant.
+const MAX_CHANGED: f64 = 1.0 / 3.0;
+
+/// One line for each, with the nearest key that is known.
+pub fn warnings(table: &Table) -> Vec<String> {
+    let known = |name: &str| keys::KEYS.iter().any(|key| key.name == name);
+    let in_map = |name: &str| MAPS.iter().any(|map| name.starts_with(map));
+    let unknown = table.iter().filter(|(name, _)| name.starts_with(OURS) && !known(name) && !in_map(name));
+    unknown
+        .map(|(name, setting)| {
+            let hint = nearest(name).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+            format!("`{name}` ({}) is not a key that is known here{hint}", setting.origin)
+        })
+        .collect()
+}
+
+fn nearest(name: &str) -> Option<&'static str> {
+    let similarities =
+        keys::KEYS.iter().map(|key| (strsim::normalized_damerau_levenshtein(name, key.name), key.name));
+    let best = similarities.max_by(|(a, _), (b, _)| a.total_cmp(b));
+    best.filter(|(similarity, _)| *similarity >= 1.0 - MAX_CHANGED).map(|(_, near)| near)
+}
