@@ -92,7 +92,7 @@ impl<S: Sys> Driver<'_, S> {
             let timeout = self.machine.poll_timeout().map(|at| at.since(now));
             if let Err(errno) = self.sys.wait(timeout) {
                 self.failed("wait for signals", errno);
-                std::thread::sleep(FAILED_PAUSE);
+                self.sys.pause(FAILED_PAUSE);
             }
         }
     }
@@ -184,8 +184,8 @@ impl<S: Sys> Driver<'_, S> {
     }
 
     /// A working directory would keep a mount busy for as long as the container lives.
-    fn settle(&self) {
-        if let Err(errno) = nix::unistd::chdir("/") {
+    fn settle(&mut self) {
+        if let Err(errno) = self.sys.leave_directory() {
             self.journal.say(Level::DEBUG, &format!("cannot leave the working directory: {errno}"));
         }
     }

@@ -2,4 +2,5 @@
 
 mod elf;
 mod flink;
+mod init;
 mod mesos;
