@@ -1,1 +1,14 @@
+//! The embedded Mesos: master and agents in one process, for the first minute with the project and for tests.
+//!
+//! To a scheduler it is a real one: it is spoken to over HTTP, answers in the same words and order, and its
+//! tasks are real processes. The cores ([`master`] and [`agent`]) know neither clock nor socket nor process;
+//! [`cluster`] drives them. It differs from the real one on purpose in this: it listens on loopback, isolates
+//! nothing, and its tasks end with it.
 
+pub mod ids;
+pub mod master;
+pub mod message;
+pub mod order;
+pub mod request;
+pub mod resources;
+pub mod timing;
