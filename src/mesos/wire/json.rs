@@ -1,4 +1,4 @@
-//! Where Mesos' JSON differs from what `serde` writes by itself: enums by name, bytes as base64, infinities.
+//! Where Mesos' JSON differs from what `serde` writes by itself: enums by name, bytes as base64, infinities, long integers.
 
 use std::marker::PhantomData;
 
@@ -108,6 +108,38 @@ pub mod double {
                 "-Infinity" => Ok(Some(f64::NEG_INFINITY)),
                 _ => Err(super::not_a_number(&text)),
             },
+        }
+    }
+}
+
+/// 64-bit integers: written as numbers, read from texts too, which is how other protobuf libraries write them.
+pub mod integer {
+    use super::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[expect(clippy::ref_option, reason = "the signature serde asks for")]
+    pub fn serialize<I: Serialize, S: Serializer>(
+        number: &Option<I>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        number.serialize(serializer)
+    }
+
+    pub fn deserialize<'de, I, D>(deserializer: D) -> Result<Option<I>, D::Error>
+    where
+        I: Deserialize<'de> + std::str::FromStr,
+        D: Deserializer<'de>,
+    {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Either<I> {
+            Number(I),
+            Text(String),
+        }
+
+        match Option::<Either<I>>::deserialize(deserializer)? {
+            None => Ok(None),
+            Some(Either::Number(number)) => Ok(Some(number)),
+            Some(Either::Text(text)) => text.parse().map(Some).map_err(|_| super::not_a_number(&text)),
         }
     }
 }

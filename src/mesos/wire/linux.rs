@@ -131,10 +131,10 @@ pub struct RLimit {
     #[serde(with = "json::Name::<RLimitType>", skip_serializing_if = "Option::is_none")]
     pub r#type: Option<i32>,
     #[prost(uint64, optional, tag = "2")]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "json::integer", skip_serializing_if = "Option::is_none")]
     pub hard: Option<u64>,
     #[prost(uint64, optional, tag = "3")]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "json::integer", skip_serializing_if = "Option::is_none")]
     pub soft: Option<u64>,
 }
 

@@ -208,10 +208,10 @@ pub struct Scalar {
 #[serde(default)]
 pub struct Range {
     #[prost(uint64, optional, tag = "1")]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "json::integer", skip_serializing_if = "Option::is_none")]
     pub begin: Option<u64>,
     #[prost(uint64, optional, tag = "2")]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "json::integer", skip_serializing_if = "Option::is_none")]
     pub end: Option<u64>,
 }
 

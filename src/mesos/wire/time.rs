@@ -3,6 +3,8 @@
 use prost::Message;
 use serde::{Deserialize, Serialize};
 
+use super::json;
+
 /// `mesos.v1.Unavailability`
 #[derive(Clone, PartialEq, Message, Serialize, Deserialize)]
 #[serde(default)]
@@ -20,7 +22,7 @@ pub struct Unavailability {
 #[serde(default)]
 pub struct TimeInfo {
     #[prost(int64, optional, tag = "1")]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "json::integer", skip_serializing_if = "Option::is_none")]
     pub nanoseconds: Option<i64>,
 }
 
@@ -29,6 +31,6 @@ pub struct TimeInfo {
 #[serde(default)]
 pub struct DurationInfo {
     #[prost(int64, optional, tag = "1")]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "json::integer", skip_serializing_if = "Option::is_none")]
     pub nanoseconds: Option<i64>,
 }

@@ -1,0 +1,4 @@
+//! The Mesos API against what a real master sent and answered.
+
+mod recorded;
+mod traffic;
