@@ -1,1 +1,230 @@
+//! PID 1: starts the plan's children, forwards signals, reaps everything, stops all in order.
+//!
+//! One thread, no async runtime, no signal handlers: all signals are blocked from the first line of `main`
+//! on and read from a descriptor. The exit code of a container is
+//!
+//! | code | meaning |
+//! |---|---|
+//! | 0–255 | the main child's own, unchanged |
+//! | 128 + n | the main child was killed by signal n; 137 also when it outlived SIGKILL |
+//! | 128 + n | signal n told init to stop before the main child was started |
+//! | a helper's | a helper ended with one of its ending codes while the main child lived |
+//! | 70 | a helper kept crashing, or the plan cannot be read |
+//! | 71 | the operating system refused a fork or a signal descriptor at the start |
+//! | 73 | a file for a child's output cannot be opened |
+//! | 126, 127 | a program cannot be executed, or was not found |
+//!
+//! The remap list of the options is applied last.
 
+use std::convert::Infallible;
+use std::ffi::CString;
+use std::fs::{self, File};
+use std::io::{Read as _, Seek as _, Write as _};
+use std::os::fd::{AsRawFd as _, RawFd};
+use std::os::unix::ffi::OsStringExt as _;
+
+use nix::errno::Errno;
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::unistd::{getpgrp, getpid, tcgetpgrp, tcsetpgrp};
+use tracing::Level;
+
+use crate::exit::Exit;
+use crate::log;
+use crate::time::Clock;
+use journal::Journal;
+use machine::Outcome;
+use plan::{Inherited, Plan, Subreaper};
+use run::{Foreground, Standing};
+use signals::Signal;
+use status::Ended;
+
+mod child;
+mod journal;
+mod machine;
+mod note;
+pub mod plan;
+mod run;
+pub mod signals;
+pub mod spawn;
+pub mod status;
+pub mod sys;
+mod tree;
+
+/// Blocks all signals, so that none is lost, and returns what was inherited, for the plan. To be called
+/// before anything else in `main`.
+pub fn block_signals() -> Inherited {
+    sys::block_signals()
+}
+
+/// Undoes [`block_signals`], for the roles that are no init.
+pub fn unblock_signals(inherited: &Inherited) {
+    sys::set_mask(inherited.mask);
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum EnterError {
+    #[error("the plan cannot be encoded")]
+    Encode(#[from] postcard::Error),
+    #[error("no memory file for the plan")]
+    Memory(#[source] std::io::Error),
+    #[error("cannot execute this program again")]
+    Exec(#[source] Errno),
+}
+
+/// Becomes init: executes this program again as `init --plan-fd N`, so that no memory of the configuration
+/// work is left. The pid, blocked and pending signals stay. After an error [`run_plan`] does without.
+pub fn enter(plan: &Plan) -> Result<Infallible, EnterError> {
+    let bytes = postcard::to_stdvec(plan)?;
+    let memory =
+        memfd_create(c"plan", MFdFlags::empty()).map_err(|errno| EnterError::Memory(errno.into()))?;
+    let mut file = File::from(memory);
+    file.write_all(&bytes).and_then(|()| file.rewind()).map_err(EnterError::Memory)?;
+    let number = CString::new(file.as_raw_fd().to_string()).unwrap_or_default();
+    let name = std::env::args_os().next().unwrap_or_else(|| "flink-on-mesos".into());
+    let name = CString::new(name.into_vec()).unwrap_or_default();
+    Err(EnterError::Exec(sys::exec_self(&[name, c"init".into(), c"--plan-fd".into(), number])))
+}
+
+/// The `init` role: runs the plan that [`enter`] left on a descriptor and returns the exit code.
+pub fn run(plan_fd: RawFd) -> u8 {
+    match read_plan(plan_fd) {
+        Ok(plan) => run_plan(&plan),
+        Err(error) => {
+            log::line(Level::ERROR, "init", &format!("cannot read the plan: {}", log::chain(&error)));
+            Exit::Software.code()
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum ReadPlanError {
+    #[error("descriptor {0} is not open")]
+    Closed(RawFd, #[source] Errno),
+    #[error("descriptor {0} cannot be read")]
+    Read(RawFd, #[source] std::io::Error),
+    #[error("descriptor {0} holds no plan")]
+    Decode(RawFd, #[source] postcard::Error),
+}
+
+fn read_plan(number: RawFd) -> Result<Plan, ReadPlanError> {
+    let fd = sys::adopt_fd(number).map_err(|errno| ReadPlanError::Closed(number, errno))?;
+    let mut bytes = Vec::new();
+    File::from(fd).read_to_end(&mut bytes).map_err(|error| ReadPlanError::Read(number, error))?;
+    let plan = postcard::from_bytes(&bytes).map_err(|error| ReadPlanError::Decode(number, error))?;
+    Ok(plan)
+}
+
+/// Runs a plan in this process, which must have a single thread and all signals blocked. Descriptors the plan
+/// does not name are closed.
+pub fn run_plan(plan: &Plan) -> u8 {
+    let journal = Journal::new(plan.options.verbosity);
+    if let Err(error) = plan.check() {
+        journal.say(Level::ERROR, &error.to_string());
+        return Exit::Software.code();
+    }
+    let clock = Clock::start();
+    sys::reset_dispositions();
+    let kept: Vec<_> =
+        plan.children.iter().flat_map(|child| child.keep_fds.iter().copied()).chain(plan.status_fd).collect();
+    sys::close_others(&kept);
+    let standing = take_standing(plan, &journal);
+    let mut kernel = match sys::Kernel::new(clock) {
+        Ok(kernel) => kernel,
+        Err(errno) => {
+            journal.say(Level::ERROR, &format!("no signal descriptor: {errno}"));
+            return Exit::Os.code();
+        }
+    };
+    let foreground = foreground();
+    let oom_kills = oom_kills();
+    let outcome = run::run(plan, standing, foreground, &mut kernel);
+    if foreground == Foreground::Hand {
+        // Whoever started init from this terminal may want to read from it again.
+        let _ = tcsetpgrp(std::io::stdin(), getpgrp());
+    }
+    finish(plan, &outcome, self::oom_kills().saturating_sub(oom_kills), &journal);
+    outcome.code
+}
+
+fn take_standing(plan: &Plan, journal: &Journal) -> Standing {
+    // After an exec through /proc the kernel calls the process `exe`.
+    let _ = nix::sys::prctl::set_name(c"flink-on-mesos");
+    if let Some(signal) = plan.options.parent_death_signal
+        && let Err(errno) = sys::set_parent_death_signal(signal, plan.inherited.parent)
+    {
+        journal.say(Level::WARN, &format!("the death of the parent will go unnoticed: {errno}"));
+    }
+    if getpid().as_raw() == 1 {
+        return Standing::First;
+    }
+    match plan.options.subreaper {
+        Subreaper::Off => Standing::Plain,
+        Subreaper::On => match nix::sys::prctl::set_child_subreaper(true) {
+            Ok(()) => Standing::Subreaper,
+            Err(errno) => {
+                journal.say(
+                    Level::WARN,
+                    &format!("not PID 1 and no subreaper, orphans are not reaped: {errno}"),
+                );
+                Standing::Plain
+            }
+        },
+    }
+}
+
+/// The terminal is only handed on by who has it.
+fn foreground() -> Foreground {
+    match tcgetpgrp(std::io::stdin()) {
+        Ok(group) if group == getpgrp() => Foreground::Hand,
+        Ok(_) | Err(_) => Foreground::Leave,
+    }
+}
+
+/// How many processes of this container the kernel has killed for want of memory; 0 when it does not say.
+fn oom_kills() -> u64 {
+    let events = fs::read_to_string("/sys/fs/cgroup/memory.events").unwrap_or_default();
+    events
+        .lines()
+        .find_map(|line| line.strip_prefix("oom_kill "))
+        .and_then(|count| count.trim().parse().ok())
+        .unwrap_or(0)
+}
+
+fn finish(plan: &Plan, outcome: &Outcome, oom_kills: u64, journal: &Journal) {
+    if let (Some(number), Some(status)) = (plan.status_fd, outcome.main.and_then(Ended::to_raw)) {
+        let written = sys::adopt_fd(number)
+            .map_err(std::io::Error::from)
+            .and_then(|fd| File::from(fd).write_all(status.to_string().as_bytes()));
+        if let Err(error) = written {
+            journal
+                .say(Level::WARN, &format!("cannot write the wait status to descriptor {number}: {error}"));
+        }
+    }
+    for directory in &plan.cleanup {
+        match fs::remove_dir_all(directory) {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => {
+                journal.say(Level::WARN, &format!("cannot remove {}: {error}", directory.display()));
+            }
+        }
+    }
+    journal.say(Level::INFO, &record(outcome, oom_kills));
+}
+
+/// Why the container ended, in one line.
+fn record(outcome: &Outcome, oom_kills: u64) -> String {
+    let Outcome { code, cause, main, main_killed, after } = outcome;
+    let mut text = format!("ended code={code} by={cause} after={}", note::Seconds(*after));
+    match main {
+        Some(Ended::Killed { signal: Signal::KILL, .. }) if *main_killed => {
+            text.push_str(" main=\"killed by SIGKILL from init\"");
+        }
+        Some(ended) => text.push_str(&format!(" main=\"{ended}\"")),
+        None => {}
+    }
+    if oom_kills > 0 {
+        text.push_str(&format!(" oom_kills={oom_kills}"));
+    }
+    text
+}

@@ -1,1 +1,3 @@
+//! What the program does, one file per role.
 
+pub mod exec;

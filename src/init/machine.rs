@@ -1,0 +1,459 @@
+//! The stage machine of init: which child is started, signalled or given up, and when the container ends.
+//!
+//! ```text
+//! Starting ─→ Running ─→ Stopping ─→ Sweeping ─→ Done
+//!     └───────────────────↗  └─→ Killing ←┘ └───↗
+//! ```
+//!
+//! Stopping: the plan's children get SIGTERM in their order. Sweeping: everything else that lives below init
+//! gets it. Killing: the one deadline of both is over.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use nix::unistd::Pid;
+
+use super::child::{Child, State, Told};
+use super::note::{Cause, Note};
+use super::plan::{ForwardTo, Kind, Options, Plan};
+use super::signals::{Handling, Signal, SignalSet};
+use super::status::{Ended, remap};
+use crate::exit::Exit;
+use crate::time::{Deadline, Moment};
+
+/// A helper that lived this long was well; its crashes are counted anew.
+pub const STEADY_RUN: Duration = Duration::from_secs(60);
+
+/// Crashes of a helper in a row, none after a steady run. With the default waits these are about two minutes
+/// in which nothing works; a container manager does better then by moving the container.
+pub const CRASHES_MOST: u32 = 10;
+
+/// How long processes may take to die of SIGKILL: a large heap is unmapped in about a second, and one that
+/// hangs in the kernel is left to the end of the PID namespace.
+pub const KILL_BOUND: Duration = Duration::from_secs(2);
+
+/// How often the rest is looked for while it is ended, to catch what was forked meanwhile.
+const SWEEP_EVERY: Duration = Duration::from_millis(100);
+
+/// A timer later than this was not late but frozen (cgroup freezer, suspended machine); the children were
+/// too, and get [`FRESH_GRACE`].
+const FROZEN: Duration = Duration::from_secs(1);
+const FRESH_GRACE: Duration = Duration::from_secs(1);
+
+/// An order to the driver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Start the child with this index of the plan.
+    Start(usize),
+    /// All children run: let go of the working directory.
+    Settle,
+    Signal {
+        target: Target,
+        signal: Signal,
+    },
+    /// Signal everything below init that is not one of the plan's children.
+    SignalRest(Signal),
+    Say(Note),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    Process(Pid),
+    Group(Pid),
+}
+
+/// Whether any process is left that init must wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rest {
+    None,
+    Some,
+}
+
+/// How it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    pub code: u8,
+    pub cause: Cause,
+    /// `None` when the main child was never started or could not be waited for.
+    pub main: Option<Ended>,
+    /// Whether init sent the main child SIGKILL.
+    pub main_killed: bool,
+    /// The time from the first start.
+    pub after: Duration,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Stage {
+    Starting { next: usize },
+    Running,
+    Stopping { deadline: Deadline, share: Deadline },
+    Sweeping { deadline: Deadline, again: Deadline },
+    Killing { bound: Deadline, again: Deadline },
+    Done { at: Moment },
+}
+
+#[derive(Debug)]
+pub struct Machine {
+    children: Vec<Child>,
+    main: usize,
+    options: Options,
+    grace: Duration,
+    began: Moment,
+    stage: Stage,
+    /// Signals that came before the main child did.
+    kept: SignalSet,
+    /// Set when the stop begins.
+    cause: Option<Cause>,
+    /// What the main child gets as its order to stop.
+    main_stop: Signal,
+    main_end: Option<Ended>,
+    actions: VecDeque<Action>,
+}
+
+impl Machine {
+    /// `plan` must have passed [`Plan::check`].
+    pub fn new(plan: &Plan, now: Moment) -> Self {
+        Self {
+            children: plan.children.iter().map(Child::new).collect(),
+            main: plan.children.iter().position(|child| matches!(child.kind, Kind::Main)).unwrap_or(0),
+            options: plan.options.clone(),
+            grace: plan.grace(),
+            began: now,
+            stage: Stage::Starting { next: 0 },
+            kept: SignalSet::EMPTY,
+            cause: None,
+            main_stop: plan.options.signals.term(),
+            main_end: None,
+            actions: VecDeque::new(),
+        }
+    }
+
+    /// The next order; the driver carries out all of them before it brings the next event, so that none is
+    /// about a process that is gone. `Start` is given one at a time: signals may come between two.
+    pub fn next_action(&mut self) -> Option<Action> {
+        if let Some(action) = self.actions.pop_front() {
+            return Some(action);
+        }
+        let Stage::Starting { next } = &mut self.stage else { return None };
+        let start = *next;
+        if start == self.children.len() {
+            self.stage = Stage::Running;
+            return Some(Action::Settle);
+        }
+        *next += 1;
+        Some(Action::Start(start))
+    }
+
+    /// When [`Self::handle_timeout`] has something to do.
+    pub fn poll_timeout(&self) -> Option<Moment> {
+        match &self.stage {
+            Stage::Starting { .. } | Stage::Done { .. } => None,
+            Stage::Running => self.children.iter().filter_map(Child::restart_at).min(),
+            Stage::Stopping { deadline, share } => Some(deadline.at().min(share.at())),
+            Stage::Sweeping { deadline, again } => Some(deadline.at().min(again.at())),
+            Stage::Killing { bound, again } => Some(bound.at().min(again.at())),
+        }
+    }
+
+    /// Set once everything is over.
+    pub fn outcome(&self) -> Option<Outcome> {
+        let (Stage::Done { at }, Some(cause)) = (&self.stage, &self.cause) else { return None };
+        Some(Outcome {
+            code: remap(self.code(cause), matches!(cause, Cause::Signal { .. }), &self.options.remaps),
+            cause: cause.clone(),
+            main: self.main_end,
+            main_killed: self.children[self.main].told == Told::Kill,
+            after: at.since(self.began),
+        })
+    }
+
+    pub fn handle_signal(&mut self, signal: Signal, sender: i32, now: Moment) {
+        match self.options.signals.handling(signal) {
+            Handling::Reap | Handling::Drop => {}
+            Handling::Forward(signal) => self.forward(signal),
+            Handling::Stop(main_stop) => match self.stage {
+                Stage::Starting { .. } | Stage::Running => {
+                    self.main_stop = main_stop;
+                    self.stop(Cause::Signal { signal, sender }, now);
+                }
+                // Repeated orders to stop never shorten the grace: `docker stop` after Ctrl-C, and Mesos,
+                // which signals the whole tree, send several. The main child gets them once it was told.
+                Stage::Stopping { .. } | Stage::Sweeping { .. } | Stage::Killing { .. } => {
+                    if self.children[self.main].told != Told::Nothing {
+                        self.forward(main_stop);
+                    }
+                }
+                Stage::Done { .. } => {}
+            },
+        }
+    }
+
+    pub fn handle_started(&mut self, index: usize, pid: Pid, now: Moment) {
+        self.children[index].state = State::Alive { pid, since: now };
+        self.say(Note::Started { name: self.children[index].name.clone(), pid });
+        if index == self.main {
+            let kept = std::mem::take(&mut self.kept);
+            kept.iter().for_each(|signal| self.forward(signal));
+        }
+    }
+
+    /// The driver has already said why.
+    pub fn handle_start_failed(&mut self, index: usize, exit: Exit, random: f64, now: Moment) {
+        self.children[index].state = State::Ended;
+        match self.stage {
+            Stage::Starting { .. } => {
+                let name = self.children[index].name.clone();
+                self.stop(Cause::StartFailed { name, code: exit.code() }, now);
+            }
+            Stage::Running => self.crashed(index, Duration::ZERO, random, now),
+            Stage::Stopping { .. } | Stage::Sweeping { .. } | Stage::Killing { .. } | Stage::Done { .. } => {}
+        }
+    }
+
+    /// A child or an adopted process was reaped; `random` is uniform in `0.0 .. 1.0`.
+    pub fn handle_ended(&mut self, pid: Pid, ended: Ended, random: f64, now: Moment) {
+        let Some((index, since)) = self.find(pid) else {
+            self.say(Note::OrphanEnded { pid, ended });
+            return;
+        };
+        let (name, ran) = (self.children[index].name.clone(), now.since(since));
+        self.children[index].state = State::Ended;
+        self.say(Note::Ended { name: name.clone(), pid, ended, ran });
+        if index == self.main {
+            self.main_end = Some(ended);
+        }
+        match self.stage {
+            Stage::Starting { .. } | Stage::Running if index == self.main => {
+                self.stop(Cause::MainEnded { name }, now);
+            }
+            Stage::Starting { .. } | Stage::Running => match ended {
+                Ended::Exited(code) if self.children[index].ends_with(code) => {
+                    self.stop(Cause::HelperEnded { name, code }, now);
+                }
+                Ended::Exited(_) | Ended::Killed { .. } | Ended::Unknown => {
+                    self.crashed(index, ran, random, now);
+                }
+            },
+            Stage::Stopping { .. } => self.tell_next(now),
+            Stage::Sweeping { .. } | Stage::Killing { .. } | Stage::Done { .. } => {}
+        }
+    }
+
+    /// Everything that had ended was reaped.
+    pub fn handle_reaped(&mut self, rest: Rest, now: Moment) {
+        let own_left = self.children.iter().any(Child::is_alive);
+        match (&self.stage, rest) {
+            (Stage::Starting { .. } | Stage::Done { .. }, _) => {}
+            (_, Rest::None) if own_left => self.lost(now),
+            (Stage::Stopping { .. } | Stage::Sweeping { .. } | Stage::Killing { .. }, Rest::None) => {
+                self.stage = Stage::Done { at: now };
+                self.say_remapped();
+            }
+            (Stage::Stopping { deadline, .. }, Rest::Some) if !own_left => {
+                let deadline = *deadline;
+                self.stage = Stage::Sweeping { deadline, again: Deadline::after(now, SWEEP_EVERY) };
+                self.say(Note::Sweeping);
+                self.actions.push_back(Action::SignalRest(Signal::TERM));
+            }
+            (Stage::Running, Rest::None | Rest::Some)
+            | (Stage::Stopping { .. } | Stage::Sweeping { .. } | Stage::Killing { .. }, Rest::Some) => {}
+        }
+    }
+
+    pub fn handle_timeout(&mut self, now: Moment) {
+        let next = Deadline::after(now, SWEEP_EVERY);
+        match self.stage.clone() {
+            Stage::Starting { .. } | Stage::Done { .. } => {}
+            Stage::Running => self.restart(now),
+            Stage::Stopping { deadline, .. } | Stage::Sweeping { deadline, .. }
+                if deadline.has_passed(now) =>
+            {
+                self.deadline_passed(deadline, now);
+            }
+            Stage::Stopping { share, .. } if share.has_passed(now) => self.tell_next(now),
+            Stage::Sweeping { deadline, again } if again.has_passed(now) => {
+                self.stage = Stage::Sweeping { deadline, again: next };
+                self.actions.push_back(Action::SignalRest(Signal::TERM));
+            }
+            Stage::Killing { bound, .. } if bound.has_passed(now) => {
+                self.say(Note::Unkillable { alive: self.alive() });
+                self.stage = Stage::Done { at: now };
+                self.say_remapped();
+            }
+            Stage::Killing { bound, again } if again.has_passed(now) => {
+                self.stage = Stage::Killing { bound, again: next };
+                self.actions.push_back(Action::SignalRest(Signal::KILL));
+            }
+            Stage::Stopping { .. } | Stage::Sweeping { .. } | Stage::Killing { .. } => {}
+        }
+    }
+
+    fn stop(&mut self, cause: Cause, now: Moment) {
+        self.say(Note::Stopping { cause: cause.clone(), grace: self.grace });
+        self.cause = Some(cause);
+        self.children
+            .iter_mut()
+            .filter(|child| !child.is_alive())
+            .for_each(|child| child.state = State::Ended);
+        self.stage = Stage::Stopping {
+            deadline: Deadline::after(now, self.grace),
+            share: Deadline::after(now, Duration::ZERO),
+        };
+        if self.grace.is_zero() {
+            self.kill(now);
+        } else {
+            self.tell_next(now);
+        }
+    }
+
+    /// Tells the next order to stop, if those told before have ended or their share is over.
+    fn tell_next(&mut self, now: Moment) {
+        let Stage::Stopping { deadline, share } = self.stage else { return };
+        let told = |child: &&Child| child.is_alive() && child.told != Told::Nothing;
+        let late: Vec<_> = self.children.iter().filter(told).map(|child| child.name.clone()).collect();
+        if !late.is_empty() && !share.has_passed(now) {
+            return;
+        }
+        let untold = |child: &&Child| child.is_alive() && child.told == Told::Nothing;
+        let Some(order) = self.children.iter().filter(untold).map(|child| child.stop_order).min() else {
+            self.stage = Stage::Stopping { deadline, share: deadline };
+            return;
+        };
+        late.into_iter().for_each(|name| self.say(Note::ShareOver { name }));
+        let mut share = Duration::ZERO;
+        for index in 0..self.children.len() {
+            let child = &mut self.children[index];
+            if child.stop_order != order || child.told != Told::Nothing {
+                continue;
+            }
+            let State::Alive { pid, .. } = child.state else { continue };
+            child.told = Told::Stop;
+            share = share.max(child.stop_share);
+            let (target, signal) = if index == self.main {
+                (self.target(pid, self.main_stop), self.main_stop)
+            } else {
+                (Target::Process(pid), Signal::TERM)
+            };
+            // A stopped process cannot act on SIGTERM.
+            self.actions.push_back(Action::Signal { target, signal });
+            self.actions.push_back(Action::Signal { target, signal: Signal::CONT });
+        }
+        self.stage = Stage::Stopping { deadline, share: Deadline::after(now, share) };
+    }
+
+    fn deadline_passed(&mut self, deadline: Deadline, now: Moment) {
+        if now.since(deadline.at()) < FROZEN {
+            self.kill(now);
+            return;
+        }
+        let fresh = Deadline::after(now, FRESH_GRACE);
+        match &mut self.stage {
+            Stage::Stopping { deadline, share } => (*deadline, *share) = (fresh, fresh.min(*share)),
+            Stage::Sweeping { deadline, .. } => *deadline = fresh,
+            Stage::Starting { .. } | Stage::Running | Stage::Killing { .. } | Stage::Done { .. } => {}
+        }
+        self.tell_next(now);
+    }
+
+    fn kill(&mut self, now: Moment) {
+        self.say(Note::GraceOver { after: self.grace, alive: self.alive() });
+        for index in 0..self.children.len() {
+            let State::Alive { pid, .. } = self.children[index].state else { continue };
+            self.children[index].told = Told::Kill;
+            self.actions.push_back(Action::Signal { target: Target::Process(pid), signal: Signal::KILL });
+            self.actions.push_back(Action::Signal { target: Target::Group(pid), signal: Signal::KILL });
+        }
+        self.actions.push_back(Action::SignalRest(Signal::KILL));
+        self.stage = Stage::Killing {
+            bound: Deadline::after(now, KILL_BOUND),
+            again: Deadline::after(now, SWEEP_EVERY),
+        };
+    }
+
+    fn crashed(&mut self, index: usize, ran: Duration, random: f64, now: Moment) {
+        let child = &mut self.children[index];
+        let name = child.name.clone();
+        match child.crashed(ran, random, now) {
+            Ok(wait) => self.say(Note::Restarting { name, wait }),
+            Err(crashes) => {
+                self.say(Note::KeptCrashing { name: name.clone(), crashes });
+                self.stop(Cause::HelperKeptCrashing { name }, now);
+            }
+        }
+    }
+
+    fn restart(&mut self, now: Moment) {
+        for (index, child) in self.children.iter_mut().enumerate() {
+            if child.restart_at().is_some_and(|at| at <= now) {
+                child.state = State::Waiting;
+                self.actions.push_back(Action::Start(index));
+            }
+        }
+    }
+
+    /// The kernel says that no child is left while the table has some: their statuses went elsewhere.
+    fn lost(&mut self, now: Moment) {
+        let pids: Vec<_> = self.children.iter().filter_map(Child::pid).collect();
+        for pid in pids {
+            self.handle_ended(pid, Ended::Unknown, 0.0, now);
+        }
+        self.handle_reaped(Rest::None, now);
+    }
+
+    fn forward(&mut self, signal: Signal) {
+        match self.children[self.main].state {
+            State::Waiting => self.kept.insert(signal),
+            State::Alive { pid, .. } => {
+                self.actions.push_back(Action::Signal { target: self.target(pid, signal), signal });
+            }
+            State::Backoff { .. } | State::Ended => {}
+        }
+    }
+
+    fn target(&self, pid: Pid, signal: Signal) -> Target {
+        match self.options.forward_to {
+            ForwardTo::Child => Target::Process(pid),
+            ForwardTo::Group if signal == Signal::QUIT => Target::Process(pid),
+            ForwardTo::Group | ForwardTo::GroupEvenQuit => Target::Group(pid),
+        }
+    }
+
+    fn code(&self, cause: &Cause) -> u8 {
+        match cause {
+            Cause::Signal { signal, .. } => match self.main_end {
+                Some(ended) => ended.code(),
+                None if self.children[self.main].is_alive() => 128 + Signal::KILL.number() as u8,
+                None => 128 + signal.number() as u8,
+            },
+            Cause::MainEnded { .. } => self.main_end.unwrap_or(Ended::Unknown).code(),
+            Cause::HelperEnded { code, .. } | Cause::StartFailed { code, .. } => *code,
+            Cause::HelperKeptCrashing { .. } => Exit::Software.code(),
+        }
+    }
+
+    fn say_remapped(&mut self) {
+        let (Some(outcome), Some(cause)) = (self.outcome(), &self.cause) else { return };
+        let from = self.code(cause);
+        if from != outcome.code {
+            self.say(Note::Remapped { from, to: outcome.code });
+        }
+    }
+
+    fn find(&self, pid: Pid) -> Option<(usize, Moment)> {
+        self.children.iter().enumerate().find_map(|(index, child)| match child.state {
+            State::Alive { pid: alive, since } if alive == pid => Some((index, since)),
+            State::Waiting | State::Alive { .. } | State::Backoff { .. } | State::Ended => None,
+        })
+    }
+
+    fn alive(&self) -> Vec<String> {
+        self.children.iter().filter(|child| child.is_alive()).map(|child| child.name.clone()).collect()
+    }
+
+    fn say(&mut self, note: Note) {
+        self.actions.push_back(Action::Say(note));
+    }
+}
+
+#[cfg(test)]
+mod tests;

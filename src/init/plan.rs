@@ -1,0 +1,156 @@
+//! What init is told to do. Whoever makes the plan has read the configuration; init reads none.
+//!
+//! Paths are `OsString`s: they go over a descriptor as they are, and serde refuses paths that are not UTF-8.
+
+use std::ffi::OsString;
+use std::os::fd::RawFd;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::signals::{Signal, SignalSet, SignalTable};
+use super::status::Remap;
+
+/// `docker stop` waits 10 s before it kills.
+pub const GRACE_DEFAULT_MS: u64 = 9_000;
+
+/// More children than any role has, and few enough that init may look at all of them at every event.
+pub const CHILDREN_MOST: usize = 16;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Started in this order; exactly one is [`Kind::Main`].
+    pub children: Vec<Child>,
+    /// From the begin of a stop to SIGKILL, for everything together. 0 kills at once.
+    pub grace_ms: u64,
+    pub options: Options,
+    /// What the children get as signal mask and ignored signals.
+    pub inherited: Inherited,
+    /// The main child's raw wait status is written here at the end, in decimal.
+    pub status_fd: Option<RawFd>,
+    /// Directories removed at the very end; absolute paths.
+    pub cleanup: Vec<OsString>,
+}
+
+impl Plan {
+    pub fn grace(&self) -> Duration {
+        Duration::from_millis(self.grace_ms)
+    }
+
+    pub fn check(&self) -> Result<(), PlanError> {
+        let mains = self.children.iter().filter(|child| matches!(child.kind, Kind::Main)).count();
+        if mains != 1 {
+            return Err(PlanError::Mains(mains));
+        }
+        if self.children.len() > CHILDREN_MOST {
+            return Err(PlanError::TooMany(self.children.len()));
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    #[error("the plan has {0} main children, expected one")]
+    Mains(usize),
+    #[error("the plan has {0} children, the most is {CHILDREN_MOST}")]
+    TooMany(usize),
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Child {
+    /// For the log.
+    pub name: String,
+    pub kind: Kind,
+    /// Without a slash it is searched in `PATH` of `env`.
+    pub program: OsString,
+    /// The first element is what the program sees as its own name.
+    pub argv: Vec<OsString>,
+    /// The complete environment.
+    pub env: Vec<(OsString, OsString)>,
+    /// `None`: where init was started; for a helper that is started again, `/`.
+    pub cwd: Option<OsString>,
+    /// Open descriptors of init that the child gets under the same number, besides 0 to 2.
+    pub keep_fds: Vec<RawFd>,
+    /// Files the outputs are appended to; `None` shares init's own.
+    pub stdout: Option<OsString>,
+    pub stderr: Option<OsString>,
+    /// On stop, children get SIGTERM in ascending order.
+    pub stop_order: u8,
+    /// How long later orders wait for this child.
+    pub stop_share_ms: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Kind {
+    /// Its end ends the container and decides the exit code.
+    Main,
+    /// Started again after every end but those with one of `ending_codes`; such a code ends the container
+    /// and becomes its exit code.
+    Helper { restart: Restart, ending_codes: Vec<u8> },
+}
+
+/// [`crate::time::BackoffPolicy`] in the plan's units.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Restart {
+    pub first_ms: u64,
+    pub most_ms: u64,
+    /// 0.0 ..= 1.0
+    pub jitter: f64,
+}
+
+impl Default for Restart {
+    fn default() -> Self {
+        Self { first_ms: 500, most_ms: 15_000, jitter: 0.3 }
+    }
+}
+
+/// What a user may choose about init.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Options {
+    pub forward_to: ForwardTo,
+    pub signals: SignalTable,
+    pub remaps: Vec<Remap>,
+    pub subreaper: Subreaper,
+    /// Sent to init by the kernel when the process that started init dies.
+    pub parent_death_signal: Option<Signal>,
+    pub verbosity: Verbosity,
+}
+
+/// Who gets a forwarded signal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ForwardTo {
+    #[default]
+    Child,
+    /// The main child's process group; SIGQUIT still goes to the child alone, for it asks a JVM for a thread
+    /// dump and kills everything else.
+    Group,
+    GroupEvenQuit,
+}
+
+/// Whether init adopts orphans when it is not PID 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Subreaper {
+    #[default]
+    On,
+    Off,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Verbosity {
+    /// Only what is abnormal.
+    Quiet,
+    #[default]
+    Normal,
+    Debug,
+}
+
+/// What this process was given by its parent and hands on to its children.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inherited {
+    /// Blocked signals.
+    pub mask: SignalSet,
+    pub ignored: SignalSet,
+    /// The parent's pid at the start, 0 when it is in another namespace.
+    pub parent: i32,
+}

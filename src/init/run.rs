@@ -1,0 +1,282 @@
+//! The loop: brings facts from the kernel to the stage machine and carries out its orders.
+//!
+//! After the first child was started nothing here ends the process but the machine: errors are logged and
+//! the loop goes on.
+
+use std::collections::BTreeSet;
+use std::fs::OpenOptions;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::unistd::Pid;
+use tracing::Level;
+
+use super::journal::Journal;
+use super::machine::{Action, Machine, Outcome, Rest, Target};
+use super::plan::{Child, Kind, Plan};
+use super::signals::Signal;
+use super::spawn::{Group, Spawn};
+use super::sys::{Reaped, Sys};
+use super::tree::Process;
+use crate::exit::Exit;
+
+/// A call that fails where it cannot is tried again after this, instead of at once and for ever.
+const FAILED_PAUSE: Duration = Duration::from_millis(50);
+
+/// One look at the process table may miss what is being forked; so many looks in a row catch all but a fork
+/// bomb, which later rounds of the machine go on with.
+const LOOKS_MOST: usize = 20;
+
+/// How init stands to the other processes it did not start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// PID 1: everything in the namespace is to be ended with it.
+    First,
+    /// Orphans are adopted, so everything below is to be ended.
+    Subreaper,
+    /// Orphans go to somebody else.
+    Plain,
+}
+
+/// Runs the plan to its end.
+pub fn run<S: Sys>(plan: &Plan, standing: Standing, foreground: Foreground, sys: &mut S) -> Outcome {
+    let machine = Machine::new(plan, sys.now());
+    let journal = Journal::new(plan.options.verbosity);
+    let mut driver = Driver {
+        plan,
+        standing,
+        foreground,
+        sys,
+        machine,
+        journal,
+        groups: BTreeSet::new(),
+        told: BTreeSet::new(),
+    };
+    driver.run()
+}
+
+/// Whether the main child becomes the terminal's foreground group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Foreground {
+    Leave,
+    Hand,
+}
+
+struct Driver<'a, S> {
+    plan: &'a Plan,
+    standing: Standing,
+    foreground: Foreground,
+    sys: &'a mut S,
+    machine: Machine,
+    journal: Journal,
+    /// All process groups started, for the end when there is no `/proc`.
+    groups: BTreeSet<Pid>,
+    /// Processes of the rest that were told to stop.
+    told: BTreeSet<Process>,
+}
+
+impl<S: Sys> Driver<'_, S> {
+    fn run(&mut self) -> Outcome {
+        loop {
+            self.take_signals();
+            self.act();
+            self.machine.handle_timeout(self.sys.now());
+            self.act();
+            self.reap();
+            if let Some(outcome) = self.machine.outcome() {
+                return outcome;
+            }
+            let now = self.sys.now();
+            let timeout = self.machine.poll_timeout().map(|at| at.since(now));
+            if let Err(errno) = self.sys.wait(timeout) {
+                self.failed("wait for signals", errno);
+                std::thread::sleep(FAILED_PAUSE);
+            }
+        }
+    }
+
+    fn take_signals(&mut self) {
+        loop {
+            match self.sys.take_signal() {
+                Ok(Some(received)) => {
+                    self.machine.handle_signal(received.signal, received.sender, self.sys.now());
+                }
+                Ok(None) => return,
+                Err(Errno::EINTR) => {}
+                Err(errno) => return self.failed("read a signal", errno),
+            }
+        }
+    }
+
+    /// Until nothing more has ended: one SIGCHLD stands for any number of them.
+    fn reap(&mut self) {
+        loop {
+            match self.sys.reap() {
+                Ok(Reaped::Child { pid, ended }) => {
+                    self.machine.handle_ended(pid, ended, fastrand::f64(), self.sys.now());
+                    self.act();
+                }
+                Ok(Reaped::NoneEnded) => break self.machine.handle_reaped(Rest::Some, self.sys.now()),
+                Ok(Reaped::NoneLeft) => break self.machine.handle_reaped(Rest::None, self.sys.now()),
+                Err(Errno::EINTR) => {}
+                Err(errno) => return self.failed("wait for children", errno),
+            }
+        }
+        self.act();
+    }
+
+    fn act(&mut self) {
+        while let Some(action) = self.machine.next_action() {
+            match action {
+                Action::Start(index) => {
+                    self.start(index);
+                    // An order to stop that came meanwhile keeps the next child from being started.
+                    self.take_signals();
+                }
+                Action::Settle => self.settle(),
+                Action::Signal { target, signal } => self.kill(target, signal),
+                Action::SignalRest(signal) => self.signal_rest(signal),
+                Action::Say(note) => self.journal.say(note.level(), &note.to_string()),
+            }
+        }
+    }
+
+    fn start(&mut self, index: usize) {
+        let child = &self.plan.children[index];
+        let started = self.spawn(child);
+        let now = self.sys.now();
+        match started {
+            Ok(pid) => {
+                self.groups.insert(pid);
+                self.machine.handle_started(index, pid, now);
+            }
+            Err((exit, text)) => {
+                self.journal.say(Level::ERROR, &format!("cannot start {}: {text}", child.name));
+                self.machine.handle_start_failed(index, exit, fastrand::f64(), now);
+            }
+        }
+    }
+
+    fn spawn(&mut self, child: &Child) -> Result<Pid, (Exit, String)> {
+        let [stdout, stderr] =
+            [&child.stdout, &child.stderr].map(|path| path.as_deref().map(append_to).transpose());
+        let (stdout, stderr) = (stdout?, stderr?);
+        let group = match (&child.kind, self.foreground) {
+            (Kind::Main, Foreground::Hand) => Group::Foreground,
+            (Kind::Main | Kind::Helper { .. }, _) => Group::Own,
+        };
+        let spawn = Spawn {
+            program: &child.program,
+            argv: &child.argv,
+            env: &child.env,
+            cwd: child.cwd.as_deref(),
+            group,
+            death_signal: Some(Signal::KILL),
+            stdin: None,
+            stdout: stdout.as_ref().map(OwnedFd::as_fd),
+            stderr: stderr.as_ref().map(OwnedFd::as_fd),
+            keep_fds: &child.keep_fds,
+            signals: &self.plan.inherited,
+        };
+        self.sys.spawn(&spawn).map_err(|error| (error.exit(), error.to_string()))
+    }
+
+    /// A working directory would keep a mount busy for as long as the container lives.
+    fn settle(&self) {
+        if let Err(errno) = nix::unistd::chdir("/") {
+            self.journal.say(Level::DEBUG, &format!("cannot leave the working directory: {errno}"));
+        }
+    }
+
+    fn kill(&mut self, target: Target, signal: Signal) {
+        match self.sys.kill(target, signal) {
+            Ok(()) => self.journal.say(Level::DEBUG, &format!("sent {signal} to {}", Aim(target))),
+            // It has ended, which SIGCHLD tells; a group may be gone before its leader is reaped.
+            Err(Errno::ESRCH) => {}
+            Err(errno) => self.failed(&format!("send {signal} to {}", Aim(target)), errno),
+        }
+    }
+
+    fn signal_rest(&mut self, signal: Signal) {
+        match self.standing {
+            Standing::First => self.signal_namespace(signal),
+            Standing::Subreaper | Standing::Plain => self.signal_descendants(signal),
+        }
+    }
+
+    fn signal_namespace(&mut self, signal: Signal) {
+        // SIGTERM once is enough; what was forked since then is killed in the end.
+        let first = self.told.insert(Process { pid: Pid::from_raw(-1), started: 0 });
+        let signals: &[Signal] = match signal {
+            Signal::KILL => &[Signal::KILL],
+            _ if first => &[signal, Signal::CONT],
+            _ => &[],
+        };
+        for signal in signals {
+            match self.sys.kill_namespace(*signal) {
+                Ok(()) | Err(Errno::ESRCH) => {}
+                Err(errno) => self.failed(&format!("send {signal} to all"), errno),
+            }
+        }
+    }
+
+    fn signal_descendants(&mut self, signal: Signal) {
+        let mut killed = BTreeSet::new();
+        for _ in 0..LOOKS_MOST {
+            let Ok(mut found) = self.sys.descendants() else { return self.signal_groups(signal) };
+            let seen = if signal == Signal::KILL { &mut killed } else { &mut self.told };
+            found.retain(|process| seen.insert(*process));
+            if found.is_empty() {
+                return;
+            }
+            for process in found {
+                self.kill(Target::Process(process.pid), signal);
+                if signal != Signal::KILL {
+                    self.kill(Target::Process(process.pid), Signal::CONT);
+                }
+            }
+        }
+    }
+
+    /// Without `/proc` nobody knows the descendants; most are still in the groups of the plan's children. The
+    /// number of a group is not given away as long as it has members.
+    fn signal_groups(&mut self, signal: Signal) {
+        for group in self.groups.clone() {
+            self.kill(Target::Group(group), signal);
+            if signal != Signal::KILL {
+                self.kill(Target::Group(group), Signal::CONT);
+            }
+        }
+    }
+
+    fn failed(&mut self, what: &str, errno: Errno) {
+        self.journal.say_once(Level::WARN, errno, &format!("cannot {what}: {errno}"));
+    }
+}
+
+/// A file that output is appended to.
+fn append_to(path: &std::ffi::OsStr) -> Result<OwnedFd, (Exit, String)> {
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o640)
+        .open(path)
+        .map(OwnedFd::from)
+        .map_err(|error| (Exit::CannotCreate, format!("cannot write to {}: {error}", path.display())))
+}
+
+struct Aim(Target);
+
+impl std::fmt::Display for Aim {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Target::Process(pid) => write!(f, "process {pid}"),
+            Target::Group(pid) => write!(f, "group {pid}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,299 @@
+//! `exec -- CMD ARG…`: init for any program.
+
+use std::ffi::OsString;
+use std::os::fd::RawFd;
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::conf::environment::Environment;
+use crate::init::plan::{self, Child, ForwardTo, Inherited, Kind, Plan, Subreaper, Verbosity};
+use crate::init::signals::{Rewrite, Signal, SignalTable};
+use crate::init::{self, status::Remap};
+
+/// What the command line and the environment can say about init.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    pub grace: Grace,
+    pub forward_to: ForwardTo,
+    pub rewrites: Vec<Rewrite>,
+    /// Signals that stop the container, besides SIGTERM and SIGINT.
+    pub stop_on: Vec<Signal>,
+    pub remaps: Vec<Remap>,
+    pub subreaper: Subreaper,
+    pub parent_death_signal: Option<Signal>,
+    pub verbosity: Verbosity,
+    /// Descriptors the program gets besides 0 to 2.
+    pub keep_fds: Vec<RawFd>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            grace: Grace(Duration::from_millis(plan::GRACE_DEFAULT_MS)),
+            forward_to: ForwardTo::default(),
+            rewrites: Vec::new(),
+            stop_on: Vec::new(),
+            remaps: Vec::new(),
+            subreaper: Subreaper::default(),
+            parent_death_signal: None,
+            verbosity: Verbosity::default(),
+            keep_fds: Vec::new(),
+        }
+    }
+}
+
+/// Runs `command` under init in this process, which has blocked all signals, and returns the exit code.
+pub fn run(options: Options, command: Vec<OsString>, environment: &Environment, inherited: Inherited) -> u8 {
+    init::run_plan(&plan(options, command, environment, inherited))
+}
+
+fn plan(options: Options, command: Vec<OsString>, environment: &Environment, inherited: Inherited) -> Plan {
+    let mut signals = SignalTable::default();
+    signals.rewrites.extend(options.rewrites.iter().map(|rewrite| (rewrite.from, rewrite.to)));
+    options.stop_on.iter().for_each(|signal| signals.stop_on.insert(*signal));
+    let program = command.first().cloned().unwrap_or_default();
+    let mut keep_fds = options.keep_fds;
+    keep_fds.extend(activated_sockets(environment));
+    let main = Child {
+        name: file_name(&program),
+        kind: Kind::Main,
+        program,
+        argv: command,
+        env: environment.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        cwd: None,
+        keep_fds,
+        stdout: None,
+        stderr: None,
+        stop_order: 0,
+        stop_share_ms: 0,
+    };
+    Plan {
+        children: vec![main],
+        grace_ms: u64::try_from(options.grace.0.as_millis()).unwrap_or(u64::MAX),
+        options: plan::Options {
+            forward_to: options.forward_to,
+            signals,
+            remaps: options.remaps,
+            subreaper: options.subreaper,
+            parent_death_signal: options.parent_death_signal,
+            verbosity: options.verbosity,
+        },
+        inherited,
+        status_fd: None,
+        cleanup: Vec::new(),
+    }
+}
+
+fn file_name(program: &OsString) -> String {
+    std::path::Path::new(program).file_name().unwrap_or(program).to_string_lossy().into_owned()
+}
+
+/// The most sockets that socket activation may pass; far above any real number, and a limit.
+const SOCKETS_MOST: RawFd = 256;
+
+/// Descriptors from 3 on, when socket activation meant them for this process.
+fn activated_sockets(environment: &Environment) -> impl Iterator<Item = RawFd> {
+    let for_us = environment.text("LISTEN_PID").is_some_and(|pid| pid == std::process::id().to_string());
+    let count = environment.text("LISTEN_FDS").filter(|_| for_us).and_then(|count| count.parse().ok());
+    3..3 + count.unwrap_or(0).clamp(0, SOCKETS_MOST)
+}
+
+/// How long the program may take to stop: `9s`, `500ms`, `1m 30s`, or seconds without a unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grace(pub Duration);
+
+/// Whoever waits longer than a day does not want a limit.
+const GRACE_MOST: Duration = Duration::from_secs(24 * 60 * 60);
+
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cannot read the grace {0:?}; expected a time up to one day, such as 9s or 500ms")]
+pub struct GraceError(pub String);
+
+impl FromStr for Grace {
+    type Err = GraceError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let seconds = text.parse::<u32>().map(|seconds| Duration::from_secs(seconds.into())).ok();
+        seconds
+            .or_else(|| humantime::parse_duration(text).ok())
+            .filter(|grace| *grace <= GRACE_MOST)
+            .map(Self)
+            .ok_or_else(|| GraceError(text.to_owned()))
+    }
+}
+
+/// One of the words an option takes.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown {what} {text:?}; expected one of {words}")]
+pub struct UnknownWord {
+    pub what: &'static str,
+    pub text: String,
+    pub words: String,
+}
+
+pub fn parse_forward_to(text: &str) -> Result<ForwardTo, UnknownWord> {
+    let words = [
+        ("child", ForwardTo::Child),
+        ("group", ForwardTo::Group),
+        ("group-even-quit", ForwardTo::GroupEvenQuit),
+    ];
+    word("receiver of signals", text, &words)
+}
+
+pub fn parse_subreaper(text: &str) -> Result<Subreaper, UnknownWord> {
+    word("subreaper setting", text, &[("on", Subreaper::On), ("off", Subreaper::Off)])
+}
+
+pub fn parse_verbosity(text: &str) -> Result<Verbosity, UnknownWord> {
+    let words = [("quiet", Verbosity::Quiet), ("normal", Verbosity::Normal), ("debug", Verbosity::Debug)];
+    word("verbosity", text, &words)
+}
+
+fn word<T: Copy>(what: &'static str, text: &str, words: &[(&str, T)]) -> Result<T, UnknownWord> {
+    words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value).ok_or_else(|| UnknownWord {
+        what,
+        text: text.to_owned(),
+        words: words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", "),
+    })
+}
+
+/// A variable that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("environment variable {name}")]
+pub struct VariableError {
+    pub name: &'static str,
+    #[source]
+    pub cause: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl Options {
+    /// The defaults with what the environment says; lists are separated by commas.
+    pub fn from_environment(environment: &Environment) -> Result<Self, VariableError> {
+        let mut options = Self::default();
+        let get = |name: &'static str| environment.text(name);
+        if let Some(text) = get(GRACE) {
+            options.grace = text.parse().map_err(in_variable(GRACE))?;
+        }
+        if let Some(text) = get(FORWARD_TO) {
+            options.forward_to = parse_forward_to(text).map_err(in_variable(FORWARD_TO))?;
+        }
+        options.rewrites = list(environment, REWRITE)?;
+        options.stop_on = list(environment, STOP_ON)?;
+        options.remaps = list(environment, REMAP)?;
+        if let Some(text) = get(SUBREAPER) {
+            options.subreaper = parse_subreaper(text).map_err(in_variable(SUBREAPER))?;
+        }
+        if let Some(text) = get(PARENT_DEATH_SIGNAL) {
+            options.parent_death_signal = Some(text.parse().map_err(in_variable(PARENT_DEATH_SIGNAL))?);
+        }
+        if let Some(text) = get(VERBOSITY) {
+            options.verbosity = parse_verbosity(text).map_err(in_variable(VERBOSITY))?;
+        }
+        Ok(options)
+    }
+}
+
+const GRACE: &str = "FLINK_ON_MESOS_GRACE";
+const FORWARD_TO: &str = "FLINK_ON_MESOS_FORWARD_TO";
+const REWRITE: &str = "FLINK_ON_MESOS_REWRITE";
+const STOP_ON: &str = "FLINK_ON_MESOS_STOP_ON";
+const REMAP: &str = "FLINK_ON_MESOS_REMAP";
+const SUBREAPER: &str = "FLINK_ON_MESOS_SUBREAPER";
+const PARENT_DEATH_SIGNAL: &str = "FLINK_ON_MESOS_PARENT_DEATH_SIGNAL";
+const VERBOSITY: &str = "FLINK_ON_MESOS_VERBOSITY";
+
+fn list<T>(environment: &Environment, name: &'static str) -> Result<Vec<T>, VariableError>
+where
+    T: FromStr<Err: std::error::Error + Send + Sync + 'static>,
+{
+    let text = environment.text(name).unwrap_or_default();
+    let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+    entries.map(|entry| entry.parse().map_err(in_variable(name))).collect()
+}
+
+fn in_variable<E>(name: &'static str) -> impl Fn(E) -> VariableError
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    move |cause| VariableError { name, cause: Box::new(cause) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grace() {
+        let parse = |text: &str| text.parse::<Grace>().map(|grace| grace.0.as_millis());
+        assert_eq!(parse("9s"), Ok(9_000));
+        assert_eq!(parse("500ms"), Ok(500));
+        assert_eq!(parse("0"), Ok(0));
+        assert_eq!(parse("20"), Ok(20_000));
+        assert_eq!(parse("1m 30s"), Ok(90_000));
+        for text in ["", "-1", "9x", "2days", "soon", "1.5"] {
+            assert_eq!(parse(text), Err(GraceError(text.to_owned())), "{text}");
+        }
+    }
+
+    #[test]
+    fn words() {
+        assert_eq!(parse_forward_to("group"), Ok(ForwardTo::Group));
+        assert_eq!(
+            parse_verbosity("loud").unwrap_err().to_string(),
+            "unknown verbosity \"loud\"; expected one of quiet, normal, debug"
+        );
+    }
+
+    #[test]
+    fn the_environment_sets_every_option() {
+        let environment: Environment = [
+            (GRACE, "3s"),
+            (FORWARD_TO, "group"),
+            (REWRITE, "TERM=QUIT, USR2=drop"),
+            (STOP_ON, "PWR,RTMIN+3"),
+            (REMAP, "143=0"),
+            (SUBREAPER, "off"),
+            (PARENT_DEATH_SIGNAL, "TERM"),
+            (VERBOSITY, "debug"),
+        ]
+        .into_iter()
+        .collect();
+        let expected = Options {
+            grace: Grace(Duration::from_secs(3)),
+            forward_to: ForwardTo::Group,
+            rewrites: vec!["TERM=QUIT".parse().unwrap(), "USR2=0".parse().unwrap()],
+            stop_on: vec!["PWR".parse().unwrap(), "RTMIN+3".parse().unwrap()],
+            remaps: vec!["143=0".parse().unwrap()],
+            subreaper: Subreaper::Off,
+            parent_death_signal: Some(Signal::TERM),
+            verbosity: Verbosity::Debug,
+            keep_fds: Vec::new(),
+        };
+        assert_eq!(Options::from_environment(&environment).unwrap(), expected);
+        let empty = Environment::default();
+        assert_eq!(Options::from_environment(&empty).unwrap(), Options::default());
+    }
+
+    #[test]
+    fn a_malformed_variable_is_named() {
+        for name in [GRACE, FORWARD_TO, REWRITE, STOP_ON, REMAP, SUBREAPER, PARENT_DEATH_SIGNAL, VERBOSITY] {
+            let environment: Environment = [(name, "?")].into_iter().collect();
+            let error = Options::from_environment(&environment).unwrap_err();
+            let text = crate::log::chain(&error);
+            assert!(text.starts_with(&format!("environment variable {name}: ")), "{text}");
+            assert!(text.contains("\"?\""), "{text}");
+        }
+    }
+
+    #[test]
+    fn sockets_for_this_process_are_kept() {
+        let own = std::process::id().to_string();
+        let environment = |pid: &str, count: &str| -> Environment {
+            [("LISTEN_PID", pid), ("LISTEN_FDS", count)].into_iter().collect()
+        };
+        assert_eq!(activated_sockets(&environment(&own, "2")).collect::<Vec<_>>(), [3, 4]);
+        for (pid, count) in [("1", "2"), (&*own, "x"), (&*own, "-3"), (&*own, "0")] {
+            assert_eq!(activated_sockets(&environment(pid, count)).count(), 0, "{pid} {count}");
+        }
+    }
+}
