@@ -5,10 +5,16 @@
 //! [`cluster`] drives them. It differs from the real one on purpose in this: it listens on loopback, isolates
 //! nothing, and its tasks end with it.
 
+pub mod agent;
+pub mod cluster;
+pub mod http;
 pub mod ids;
+pub mod machine;
 pub mod master;
 pub mod message;
 pub mod order;
+pub mod processes;
 pub mod request;
 pub mod resources;
+pub mod state;
 pub mod timing;

@@ -10,7 +10,7 @@ use flink_on_mesos::init;
 use flink_on_mesos::init::plan::{ForwardTo, Subreaper, Verbosity};
 use flink_on_mesos::init::signals::{Rewrite, Signal};
 use flink_on_mesos::init::status::Remap;
-use flink_on_mesos::role::exec;
+use flink_on_mesos::role::{exec, mesos};
 
 fn main() -> ExitCode {
     let inherited = init::block_signals();
@@ -24,6 +24,11 @@ fn main() -> ExitCode {
     let environment = Environment::read();
     ExitCode::from(match command.role {
         Role::Init { plan_fd } => init::run(plan_fd),
+        Role::Mesos(options) => {
+            init::unblock_signals(&inherited);
+            flink_on_mesos::log::start(tracing::Level::INFO, "mesos");
+            mesos::run(&options)
+        }
         Role::Exec(options) => {
             let mut merged = match exec::Options::from_environment(&environment) {
                 Ok(options) => options,
@@ -54,6 +59,7 @@ enum Role {
         plan_fd: i32,
     },
     Exec(Exec),
+    Mesos(Box<mesos::Options>),
 }
 
 #[derive(clap::Args)]

@@ -1,3 +1,4 @@
 //! What the program does, one file per role.
 
 pub mod exec;
+pub mod mesos;

@@ -50,7 +50,10 @@ pub enum Action {
     Report(FromAgent),
     Start(Box<Start>),
     /// To every process of the task.
-    Signal { container: ContainerId, signal: KillSignal },
+    Signal {
+        container: ContainerId,
+        signal: KillSignal,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -266,6 +269,3 @@ impl Executor {
         kill.into_iter().chain(self.updates.poll_timeout()).min()
     }
 }
-
-#[cfg(test)]
-mod tests;

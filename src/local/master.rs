@@ -217,4 +217,3 @@ impl Master {
 fn heartbeat() -> Box<Event> {
     Box::new(Event { r#type: Some(EventType::Heartbeat as i32), ..Event::default() })
 }
-

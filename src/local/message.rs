@@ -12,10 +12,20 @@ use crate::mesos::wire::time::DurationInfo;
 #[derive(Clone, Debug, PartialEq)]
 pub enum ToAgent {
     Run(Box<Run>),
-    Kill { framework: FrameworkId, task: TaskId, grace: Option<Duration> },
-    Acknowledge { framework: FrameworkId, task: TaskId, uuid: Bytes },
+    Kill {
+        framework: FrameworkId,
+        task: TaskId,
+        grace: Option<Duration>,
+    },
+    Acknowledge {
+        framework: FrameworkId,
+        task: TaskId,
+        uuid: Bytes,
+    },
     /// End everything of this framework; nobody waits for updates any more.
-    ShutDown { framework: FrameworkId },
+    ShutDown {
+        framework: FrameworkId,
+    },
 }
 
 /// One task to start.

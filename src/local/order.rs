@@ -1,6 +1,8 @@
 //! What a well-formed call asks for. One with a stream is handled apart from all others.
 
-use crate::mesos::wire::call::{Accept, Acknowledge, Decline, Kill, ReconcileTask, Shutdown, Subscribe, UpdateFramework};
+use crate::mesos::wire::call::{
+    Accept, Acknowledge, Decline, Kill, ReconcileTask, Shutdown, Subscribe, UpdateFramework,
+};
 use crate::mesos::wire::id::FrameworkId;
 
 #[derive(Clone, Debug, PartialEq)]

@@ -55,7 +55,8 @@ impl MediaType {
             accept.split(',').any(|range| {
                 let mut parts = range.split(';').map(str::trim);
                 let name = parts.next().unwrap_or_default();
-                let named = ["*/*", "application/*", media.name()].iter().any(|n| n.eq_ignore_ascii_case(name));
+                let named =
+                    ["*/*", "application/*", media.name()].iter().any(|n| n.eq_ignore_ascii_case(name));
                 named && !parts.any(is_zero_weight)
             })
         };
@@ -85,11 +86,14 @@ pub fn read(head: &Head, body: &[u8]) -> Result<(Call, MediaType), Refusal> {
 }
 
 fn validate(call: call::Call, head: &Head) -> Result<Call, &'static str> {
-    let kind = call.r#type.and_then(|n| CallType::try_from(n).ok()).ok_or("Expecting 'type' to be present")?;
+    let kind =
+        call.r#type.and_then(|n| CallType::try_from(n).ok()).ok_or("Expecting 'type' to be present")?;
     if kind == CallType::Subscribe {
         let subscribe = call.subscribe.ok_or("Expecting 'subscribe' to be present")?;
-        let named = subscribe.framework_info.as_ref().and_then(|info| info.id.as_ref()).map(FrameworkId::text);
-        if named.unwrap_or_default() != call.framework_id.as_ref().map(FrameworkId::text).unwrap_or_default() {
+        let named =
+            subscribe.framework_info.as_ref().and_then(|info| info.id.as_ref()).map(FrameworkId::text);
+        if named.unwrap_or_default() != call.framework_id.as_ref().map(FrameworkId::text).unwrap_or_default()
+        {
             return Err("'framework_id' differs from 'subscribe.framework_info.id'");
         }
         return Ok(Call::Subscribe(Box::new(subscribe)));
@@ -134,9 +138,10 @@ fn order(kind: CallType, call: call::Call, framework: &FrameworkId) -> Result<Or
         CallType::AcceptInverseOffers => {
             present(call.accept_inverse_offers.is_some(), "Expecting 'accept_inverse_offers' to be present")?
         }
-        CallType::DeclineInverseOffers => {
-            present(call.decline_inverse_offers.is_some(), "Expecting 'decline_inverse_offers' to be present")?
-        }
+        CallType::DeclineInverseOffers => present(
+            call.decline_inverse_offers.is_some(),
+            "Expecting 'decline_inverse_offers' to be present",
+        )?,
         CallType::AcknowledgeOperationStatus => present(
             call.acknowledge_operation_status.is_some(),
             "Expecting 'acknowledge_operation_status' to be present",

@@ -214,8 +214,14 @@ impl Item {
 
     fn from_wire(resource: &Resource) -> Result<Self, Malformed> {
         let amount = malformed::check(resource)?;
-        let mut shape =
-            Resource { scalar: None, ranges: None, set: None, reservation: None, role: None, ..resource.clone() };
+        let mut shape = Resource {
+            scalar: None,
+            ranges: None,
+            set: None,
+            reservation: None,
+            role: None,
+            ..resource.clone()
+        };
         if shape.reservations.is_empty()
             && let Some(role) = resource.role.as_deref().filter(|role| *role != "*")
         {
@@ -264,7 +270,8 @@ impl Item {
     fn is_indivisible(&self) -> bool {
         let Some(disk) = &self.shape.disk else { return false };
         let whole = [DiskSourceType::Mount, DiskSourceType::Block].map(|kind| Some(kind as i32));
-        disk.persistence.is_some() || disk.source.as_ref().is_some_and(|source| whole.contains(&source.r#type))
+        disk.persistence.is_some()
+            || disk.source.as_ref().is_some_and(|source| whole.contains(&source.r#type))
     }
 }
 

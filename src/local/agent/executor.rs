@@ -25,10 +25,15 @@ pub struct Executor {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Life {
-    Starting { is_killed: bool },
+    Starting {
+        is_killed: bool,
+    },
     Running,
     /// Without a deadline it was killed before it ran and gets no grace.
-    Killing { since: Moment, until: Option<Deadline> },
+    Killing {
+        since: Moment,
+        until: Option<Deadline>,
+    },
     Ended,
 }
 

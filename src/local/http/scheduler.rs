@@ -72,9 +72,8 @@ fn refuse(refusal: Refusal) -> Response {
     match refusal {
         Refusal::BadRequest(text) => (StatusCode::BAD_REQUEST, text).into_response(),
         Refusal::MethodNotAllowed(method) => {
-            let text = format!(
-                "405 Method Not Allowed. Expecting one of {{ 'POST' }}, but received '{method}'."
-            );
+            let text =
+                format!("405 Method Not Allowed. Expecting one of {{ 'POST' }}, but received '{method}'.");
             (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "POST")], text).into_response()
         }
         Refusal::NotAcceptable => {

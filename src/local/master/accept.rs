@@ -45,14 +45,18 @@ impl Master {
         if let Some(twice) = ids.iter().find(|id| !seen.insert(*id)) {
             return Err(format!("Duplicate offer {} in offer list", twice.text()));
         }
-        let find = |id: &OfferId| self.offers.get(id).ok_or_else(|| format!("Offer {} is no longer valid", id.text()));
+        let find = |id: &OfferId| {
+            self.offers.get(id).ok_or_else(|| format!("Offer {} is no longer valid", id.text()))
+        };
         let offers = ids.iter().map(find).collect::<Result<Vec<_>, _>>()?;
         let [first, ..] = offers.as_slice() else { return Ok(()) };
         for offer in &offers {
             let (id, owner) = (offer.id.text(), offer.framework.text());
             if offer.framework != *framework {
                 let expected = framework.text();
-                return Err(format!("Offer {id} has invalid framework {owner} while framework {expected} is expected"));
+                return Err(format!(
+                    "Offer {id} has invalid framework {owner} while framework {expected} is expected"
+                ));
             }
             if offer.role != first.role {
                 let (role, other) = (&offer.role, &first.role);
@@ -81,7 +85,13 @@ impl Master {
         }
     }
 
-    fn drop_launches(&mut self, framework: &FrameworkId, operations: &[Operation], refusal: &str, now: Moment) {
+    fn drop_launches(
+        &mut self,
+        framework: &FrameworkId,
+        operations: &[Operation],
+        refusal: &str,
+        now: Moment,
+    ) {
         let message = format!("Task launched with invalid offers: {refusal}");
         for task in operations.iter().flat_map(launched) {
             self.refuse_task(framework, task, TaskState::Dropped, Reason::InvalidOffers, &message, now);
@@ -182,7 +192,14 @@ impl Master {
         self.tell(&accepted.agent, ToAgent::Run(Box::new(run)));
     }
 
-    fn refuse_all(&mut self, framework: &FrameworkId, operation: &Operation, reason: Reason, message: &str, now: Moment) {
+    fn refuse_all(
+        &mut self,
+        framework: &FrameworkId,
+        operation: &Operation,
+        reason: Reason,
+        message: &str,
+        now: Moment,
+    ) {
         for task in launched(operation) {
             self.refuse_task(framework, task, TaskState::Error, reason, message, now);
         }

@@ -43,7 +43,13 @@ impl Master {
     }
 
     /// Everything on the agent that the framework may have in this role, unless it does not want it.
-    fn share_for(&self, agent: &AgentId, role: &str, framework: &FrameworkId, now: Moment) -> Option<Resources> {
+    fn share_for(
+        &self,
+        agent: &AgentId,
+        role: &str,
+        framework: &FrameworkId,
+        now: Moment,
+    ) -> Option<Resources> {
         let agent = self.agents.get(agent)?;
         let framework = self.frameworks.get(framework)?;
         if !may_see(framework, agent, self.settings.domain.as_ref()) {
@@ -80,13 +86,13 @@ impl Ledger {
             add_scalars(&mut totals, &agent.description.resources);
         }
         let wishes = |framework: &Framework| {
-            let roles: Vec<_> = framework.roles.iter().filter(|role| framework.wants(role)).cloned().collect();
+            let roles: Vec<_> =
+                framework.roles.iter().filter(|role| framework.wants(role)).cloned().collect();
             let id = framework.id.clone();
             roles.into_iter().map(move |role| (role, id.clone()))
         };
         let candidates = master.frameworks.values().flat_map(wishes).collect();
-        let mut ledger =
-            Self { totals, candidates, by_role: BTreeMap::new(), by_framework: BTreeMap::new() };
+        let mut ledger = Self { totals, candidates, by_role: BTreeMap::new(), by_framework: BTreeMap::new() };
         for offer in master.offers.values() {
             ledger.add(&offer.role, &offer.framework, &offer.resources);
         }

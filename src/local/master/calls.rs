@@ -31,10 +31,12 @@ impl Master {
     pub fn handle_call(&mut self, call: Call, now: Moment) -> Answer {
         match call {
             Call::Subscribe(subscribe) => Answer::Stream(self.subscribe(*subscribe, now)),
-            Call::Order { framework, order, stream } => match self.refuse_caller(&framework, stream.as_deref()) {
-                Some(refusal) => refusal,
-                None => self.carry_out(&framework, *order, now),
-            },
+            Call::Order { framework, order, stream } => {
+                match self.refuse_caller(&framework, stream.as_deref()) {
+                    Some(refusal) => refusal,
+                    None => self.carry_out(&framework, *order, now),
+                }
+            }
         }
     }
 

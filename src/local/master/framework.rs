@@ -36,9 +36,14 @@ pub struct Framework {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Connection {
-    Connected { stream: StreamId, next_heartbeat: Moment },
+    Connected {
+        stream: StreamId,
+        next_heartbeat: Moment,
+    },
     /// Removed when the deadline passes.
-    Disconnected { until: Deadline },
+    Disconnected {
+        until: Deadline,
+    },
 }
 
 /// An offer within `refused` is not made before the deadline.
@@ -164,7 +169,8 @@ fn refuse_failover_timeout(info: &FrameworkInfo) -> Option<String> {
 fn refuse_unknown_roles(info: &FrameworkInfo, allowed: &BTreeSet<String>) -> Option<String> {
     let all = roles_of(info);
     let unknown: BTreeSet<_> = all.iter().filter(|role| !allowed.contains(*role) && *role != "*").collect();
-    (!unknown.is_empty()).then(|| format!("Roles {} are not present in the master's --roles", braced(unknown)))
+    (!unknown.is_empty())
+        .then(|| format!("Roles {} are not present in the master's --roles", braced(unknown)))
 }
 
 /// Why these roles cannot be suppressed.

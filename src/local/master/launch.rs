@@ -52,7 +52,11 @@ const CHECKS: [Check; 14] = [
 ];
 
 /// Whether `task`, whose well-formed resources are `resources`, may start.
-pub(super) fn refuse(task: &TaskInfo, resources: &Resources, circumstances: &Circumstances<'_>) -> Option<String> {
+pub(super) fn refuse(
+    task: &TaskInfo,
+    resources: &Resources,
+    circumstances: &Circumstances<'_>,
+) -> Option<String> {
     CHECKS.iter().find_map(|check| check(task, resources, circumstances))
 }
 
@@ -109,7 +113,8 @@ fn refuse_resources(task: &TaskInfo, resources: &Resources) -> Option<String> {
         ));
     }
     let is_mixed = |name: &str| {
-        let mut of_name = resources.items().iter().filter(|item| item.name() == name).map(|i| i.is_revocable());
+        let mut of_name =
+            resources.items().iter().filter(|item| item.name() == name).map(|i| i.is_revocable());
         of_name.next().is_some_and(|first| of_name.any(|other| other != first))
     };
     let mixed = resources.items().iter().map(|item| item.name()).find(|name| is_mixed(name))?;
@@ -127,7 +132,9 @@ fn refuse_limits(task: &TaskInfo, resources: &Resources) -> Option<String> {
         let Some(limit) = task.limits.get(name).and_then(|limit| limit.value) else { continue };
         let request = resources.scalar(name);
         if request == Milli(0) {
-            return Some(format!("When a {upper} limit is specified, a {upper} request must also be specified"));
+            return Some(format!(
+                "When a {upper} limit is specified, a {upper} request must also be specified"
+            ));
         }
         if Milli::from_f64(limit) < request {
             return Some(format!("The {word} limit must be greater than or equal to the {word} request"));
@@ -136,7 +143,11 @@ fn refuse_limits(task: &TaskInfo, resources: &Resources) -> Option<String> {
     None
 }
 
-fn refuse_too_much(task: &TaskInfo, resources: &Resources, circumstances: &Circumstances<'_>) -> Option<String> {
+fn refuse_too_much(
+    task: &TaskInfo,
+    resources: &Resources,
+    circumstances: &Circumstances<'_>,
+) -> Option<String> {
     let executor = task.executor.as_ref().map(|executor| executor.resources.as_slice()).unwrap_or_default();
     let mut total = resources.clone();
     if let (Ok(executor), [Some(role), ..]) =
@@ -146,6 +157,8 @@ fn refuse_too_much(task: &TaskInfo, resources: &Resources, circumstances: &Circu
     }
     let available = circumstances.available;
     (!available.contains(&total)).then(|| {
-        format!("Total resources {total} required by task and its executor is more than available {available}")
+        format!(
+            "Total resources {total} required by task and its executor is more than available {available}"
+        )
     })
 }

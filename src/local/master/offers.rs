@@ -120,8 +120,7 @@ fn refusal(filters: Option<&Filters>, default: Duration) -> Duration {
 fn describe(held: &HeldOffer, agent: &Agent, framework: &Framework) -> Offer {
     let AgentDescription { hostname, ip, port, attributes, domain, .. } = &agent.description;
     let is_multi_role = framework.has(CapabilityType::MultiRole);
-    let resources =
-        if is_multi_role { held.resources.clone() } else { held.resources.clone().unallocated() };
+    let resources = if is_multi_role { held.resources.clone() } else { held.resources.clone().unallocated() };
     let format = framework.format();
     debug_assert!(format == Format::Refined || resources.items().iter().all(|item| !item.is_refined()));
     Offer {

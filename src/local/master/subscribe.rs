@@ -27,7 +27,9 @@ impl Master {
     }
 
     pub fn handle_stream_closed(&mut self, stream: &StreamId, now: Moment) {
-        let Some(framework) = self.frameworks.values_mut().find(|f| f.stream() == Some(stream)) else { return };
+        let Some(framework) = self.frameworks.values_mut().find(|f| f.stream() == Some(stream)) else {
+            return;
+        };
         let id = framework.id.clone();
         let until = Deadline::after(now, framework.failover_timeout());
         framework.connection = Connection::Disconnected { until };
@@ -77,7 +79,11 @@ impl Master {
     }
 
     /// Changes a subscribed framework. Answers why not.
-    pub(super) fn update_framework(&mut self, id: &FrameworkId, update: UpdateFramework) -> Result<(), String> {
+    pub(super) fn update_framework(
+        &mut self,
+        id: &FrameworkId,
+        update: UpdateFramework,
+    ) -> Result<(), String> {
         let info = update.framework_info.unwrap_or_default();
         let roles = self.settings.roles.as_ref();
         if let Some(refusal) = framework::refuse(&info, roles) {

@@ -15,7 +15,13 @@ use super::task::{Forwarded, is_terminal};
 const KEPT_STATUSES: usize = 32;
 
 impl Master {
-    pub(super) fn forward_update(&mut self, agent: &AgentId, id: &FrameworkId, status: TaskStatus, latest: TaskState) {
+    pub(super) fn forward_update(
+        &mut self,
+        agent: &AgentId,
+        id: &FrameworkId,
+        status: TaskStatus,
+        latest: TaskState,
+    ) {
         let Some(framework) = self.frameworks.get_mut(id) else { return };
         let state = status.state.and_then(|n| TaskState::try_from(n).ok());
         let task = status.task_id.as_ref().and_then(|task| framework.tasks.get_mut(task));

@@ -21,7 +21,10 @@ fn bad(text: &str) -> Refusal {
 fn checks_come_in_the_order_of_the_real_master() {
     let head = Head { method: "GET".to_owned(), content_type: None, ..json() };
     assert_eq!(refusal(&head, ""), Refusal::MethodNotAllowed("GET".to_owned()));
-    assert_eq!(refusal(&Head { content_type: None, ..json() }, ""), bad("Expecting 'Content-Type' to be present"));
+    assert_eq!(
+        refusal(&Head { content_type: None, ..json() }, ""),
+        bad("Expecting 'Content-Type' to be present")
+    );
     let parameter = Some("application/json; charset=utf-8".to_owned());
     assert_eq!(refusal(&Head { content_type: parameter, ..json() }, "{}"), Refusal::UnsupportedMediaType);
     assert_eq!(
@@ -41,11 +44,15 @@ fn a_body_that_is_no_json_is_quoted() {
 #[test]
 fn a_missing_required_field_is_told() {
     let body = r#"{"type":"SUBSCRIBE","subscribe":{"framework_info":{"name":"x"}}}"#;
-    let text = "Failed to convert JSON into Call protobuf: Missing required fields: subscribe.framework_info.user";
+    let text =
+        "Failed to convert JSON into Call protobuf: Missing required fields: subscribe.framework_info.user";
     assert_eq!(refusal(&json(), body), bad(text));
     let head = Head { content_type: Some("application/x-protobuf".to_owned()), ..json() };
     // SUBSCRIBE with an empty framework_info.
-    assert_eq!(refusal(&head, "\u{10}\u{1}\u{1a}\u{2}\u{a}\0"), bad("Failed to parse body into Call protobuf"));
+    assert_eq!(
+        refusal(&head, "\u{10}\u{1}\u{1a}\u{2}\u{a}\0"),
+        bad("Failed to parse body into Call protobuf")
+    );
 }
 
 #[test]

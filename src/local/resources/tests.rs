@@ -75,7 +75,9 @@ fn both_formats_mean_the_same() {
 #[test]
 fn a_reservation_serves_its_role_and_those_below() {
     let item = Item::reserved("cpus", "eng", Amount::Scalar(Milli(1)));
-    assert!(item.is_for("eng") && item.is_for("eng/backend") && !item.is_for("engine") && !item.is_for("ops"));
+    assert!(
+        item.is_for("eng") && item.is_for("eng/backend") && !item.is_for("engine") && !item.is_for("ops")
+    );
 }
 
 #[test]

@@ -47,9 +47,7 @@ pub fn parse_attributes(text: &str) -> Result<Vec<Attribute>, ParseError> {
         let (name, value) = (name.trim(), value.trim());
         (!name.is_empty() && !value.is_empty()).then(|| attribute(name, value))
     };
-    let checked = |item| {
-        parse(item).ok_or_else(|| ParseError { item: item.to_owned(), expected: ATTRIBUTE })
-    };
+    let checked = |item| parse(item).ok_or_else(|| ParseError { item: item.to_owned(), expected: ATTRIBUTE });
     entries(text).map(checked).collect()
 }
 

@@ -32,7 +32,8 @@ pub fn refuse(check: &HealthCheck) -> Option<String> {
             let Some(http) = &check.http else {
                 return Some("Expecting 'http' to be set for HTTP health check".to_owned());
             };
-            if let Some(scheme) = http.scheme.as_deref().filter(|scheme| !["http", "https"].contains(scheme)) {
+            if let Some(scheme) = http.scheme.as_deref().filter(|scheme| !["http", "https"].contains(scheme))
+            {
                 return Some(format!("Unsupported HTTP health check scheme: '{scheme}'"));
             }
             if let Some(path) = http.path.as_deref().filter(|path| !path.starts_with('/')) {
