@@ -9,6 +9,7 @@ use crate::init::plan::{ForwardTo, Subreaper, Verbosity};
 use crate::init::signals::{Rewrite, Signal};
 use crate::init::status::Remap;
 use crate::role::exec::{self, Grace};
+use crate::role::mesos;
 
 /// Apache Flink on Apache Mesos.
 ///
@@ -38,6 +39,8 @@ pub enum Command {
     Local(LocalOptions),
     /// Inside a Mesos task: one TaskManager
     Taskmanager(TaskmanagerOptions),
+    /// The embedded Mesos alone
+    Mesos(mesos::Options),
     /// Any program under init
     Exec(Box<ExecOptions>),
     /// The effective configuration and where each value came from
@@ -186,6 +189,8 @@ pub struct WorkerOptions {
     pub conf_dir: PathBuf,
     #[arg(long)]
     pub flink_home: PathBuf,
+    #[arg(long)]
+    pub java_home: PathBuf,
     /// The embedded Mesos and its tasks are on this machine.
     #[arg(long)]
     pub local: bool,

@@ -48,7 +48,7 @@ pub mod signals;
 pub mod spawn;
 pub mod status;
 pub mod sys;
-mod tree;
+pub mod tree;
 
 /// Blocks all signals, so that none is lost, and returns what was inherited, for the plan. To be called
 /// before anything else in `main`.

@@ -1,1 +1,20 @@
+//! The embedded Mesos: master and agents in one process, for the first minute with the project and for tests.
+//!
+//! To a scheduler it is a real one: it is spoken to over HTTP, answers in the same words and order, and its
+//! tasks are real processes. The cores ([`master`] and [`agent`]) know neither clock nor socket nor process;
+//! [`cluster`] drives them. It differs from the real one on purpose in this: it listens on loopback, isolates
+//! nothing, and its tasks end with it.
 
+pub mod agent;
+pub mod cluster;
+pub mod http;
+pub mod ids;
+pub mod machine;
+pub mod master;
+pub mod message;
+pub mod order;
+pub mod processes;
+pub mod request;
+pub mod resources;
+pub mod state;
+pub mod timing;

@@ -13,6 +13,14 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
+/// The variable with the lowest level that is logged: `error`, `warn`, `info`, `debug` or `trace`.
+pub const LEVEL_VARIABLE: &str = "FLINK_ON_MESOS_LOG";
+
+/// What the variable says; `info` if it says nothing that is a level.
+pub fn level(text: Option<&str>) -> Level {
+    text.and_then(|text| text.parse().ok()).unwrap_or(Level::INFO)
+}
+
 /// Sends everything from `level` up to stderr; `part` names the process in each line (`worker`, `mesos`).
 pub fn start(level: Level, part: &'static str) {
     let subscriber = tracing_subscriber::fmt()

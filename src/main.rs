@@ -1,1 +1,82 @@
-fn main() {}
+//! Options, role, run, exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing::Level;
+
+use flink_on_mesos::cli::{Cli, Command};
+use flink_on_mesos::conf::environment::Environment;
+use flink_on_mesos::exit::Exit;
+use flink_on_mesos::init::plan::Inherited;
+use flink_on_mesos::role::appmaster::{self, Cluster};
+use flink_on_mesos::role::error::Fatal;
+use flink_on_mesos::role::{self, config, exec, operator, taskmanager, worker};
+use flink_on_mesos::{init, log};
+
+fn main() -> ExitCode {
+    // First of all: a signal that arrives from here on is kept for init.
+    let inherited = init::block_signals();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Nobody is left to tell when neither stdout nor stderr takes it.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Ok.into() };
+        }
+    };
+    let environment = Environment::read();
+    match run(cli, environment, inherited) {
+        Ok(code) => ExitCode::from(code),
+        Err(Fatal { exit, error }) => {
+            log::line(Level::ERROR, "flink-on-mesos", &log::chain(error.as_ref()));
+            exit.into()
+        }
+    }
+}
+
+fn run(cli: Cli, environment: Environment, inherited: Inherited) -> Result<u8, Fatal> {
+    let command = cli.command.unwrap_or(Command::Appmaster(cli.cluster));
+    if !becomes_init(&command) {
+        init::unblock_signals(&inherited);
+    }
+    match command {
+        Command::Appmaster(options) => appmaster::run(Cluster::Mesos, &options, environment, inherited),
+        Command::Jobmanager(options) => appmaster::run(Cluster::Alone, &options, environment, inherited),
+        Command::Local(options) => {
+            let embedded = Cluster::Embedded { agents: options.agents, resources: options.resources };
+            appmaster::run(embedded, &options.cluster, environment, inherited)
+        }
+        Command::Taskmanager(options) => taskmanager::run(&options, environment, inherited),
+        Command::Mesos(options) => Ok(role::mesos::run(&options)),
+        Command::Exec(options) => exec::run_command(&options, &environment, inherited),
+        Command::Config(options) => config::run(&options, &environment),
+        Command::Status(options) => operator::status(&options, &environment),
+        Command::Explain(options) => operator::explain(&options, &environment),
+        Command::Scale(options) => operator::scale(&options, &environment),
+        Command::Teardown(options) => operator::teardown(&options, &environment),
+        Command::Init(options) => Ok(init::run(options.plan_fd)),
+        Command::Worker(options) => worker::run(&options, &environment),
+        Command::Other(command) => exec::run_other(command, &environment, inherited),
+    }
+}
+
+/// Whether the role reads signals itself, so that they stay blocked.
+fn becomes_init(command: &Command) -> bool {
+    match command {
+        Command::Appmaster(_)
+        | Command::Jobmanager(_)
+        | Command::Local(_)
+        | Command::Taskmanager(_)
+        | Command::Exec(_)
+        | Command::Init(_)
+        | Command::Other(_) => true,
+        Command::Mesos(_)
+        | Command::Config(_)
+        | Command::Status(_)
+        | Command::Explain(_)
+        | Command::Scale(_)
+        | Command::Teardown(_)
+        | Command::Worker(_) => false,
+    }
+}

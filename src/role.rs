@@ -1,10 +1,17 @@
 //! How each role of the binary is put together from the rooms.
 
+pub mod appmaster;
+pub mod children;
+pub mod config;
 pub mod error;
 pub mod exec;
+pub mod mesos;
 pub mod operator;
 pub mod rundir;
+pub mod setup;
 pub mod sockets;
+pub mod taskmanager;
+pub mod worker;
 
 use tokio::runtime::{Builder, Runtime};
 
@@ -15,4 +22,10 @@ use error::{Fatal, fatal};
 /// The one-threaded runtime of every role that needs one.
 fn runtime() -> Result<Runtime, Fatal> {
     Builder::new_current_thread().enable_all().build().map_err(fatal(Exit::Os))
+}
+
+/// How many processors this process may use.
+#[expect(clippy::cast_precision_loss, reason = "no machine has 2^52 processors")]
+fn available_cpus() -> f64 {
+    std::thread::available_parallelism().map_or(1.0, |count| count.get() as f64)
 }

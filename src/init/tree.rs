@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 
-use nix::unistd::Pid;
+use nix::unistd::{Pid, getpid};
 
 /// A process; the start time tells it from a later one with the same pid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,9 +14,9 @@ pub struct Process {
     pub started: u64,
 }
 
-/// All living processes below `ancestor`, which must be the caller.
+/// All living processes below `ancestor`.
 pub fn descendants(ancestor: Pid) -> io::Result<Vec<Process>> {
-    if !is_of_own_namespace(&fs::read_to_string("/proc/self/status")?, ancestor) {
+    if !is_of_own_namespace(&fs::read_to_string("/proc/self/status")?, getpid()) {
         return Err(io::Error::new(io::ErrorKind::Unsupported, "/proc shows another PID namespace"));
     }
     let mut children = BTreeMap::<Pid, Vec<Stat>>::new();

@@ -2,9 +2,10 @@
 
 use std::convert::Infallible;
 use std::ffi::OsString;
-use std::os::fd::{OwnedFd, RawFd};
+use std::os::fd::{IntoRawFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use tracing::Level;
 
 use crate::conf::environment::Environment;
@@ -111,5 +112,7 @@ pub fn enter(plan: &Plan) -> Result<Infallible, Fatal> {
 
 /// Keeps a descriptor open for children of init, over the exec that becomes init.
 pub fn hand_down(fd: impl Into<OwnedFd>) -> Result<RawFd, Fatal> {
-    init::sys::keep_over_exec(fd.into()).map_err(fatal(Exit::Os))
+    let fd = fd.into();
+    fcntl(&fd, FcntlArg::F_SETFD(FdFlag::empty())).map_err(fatal(Exit::Os))?;
+    Ok(fd.into_raw_fd())
 }

@@ -32,8 +32,7 @@ pub fn run(options: &ConfigOptions, environment: &Environment) -> Result<u8, Fat
 /// As the process would be started, but with the user's configuration directory in place of the effective one.
 fn java_command(setup: &Setup, process: Process) -> Result<Command, CommandError> {
     let base = rundir::base(&setup.environment);
-    let dirs =
-        Dirs { conf: setup.conf_dir.clone(), log: base.clone(), tmp: base, log4j: setup.log4j() };
+    let dirs = Dirs { conf: setup.conf_dir.clone(), log: base.clone(), tmp: base, log4j: setup.log4j() };
     let launch = setup.launch(&dirs, super::available_cpus(), &[]);
     match process {
         Process::Jobmanager => command::jobmanager(&launch, &Entrypoint::Session),

@@ -47,7 +47,11 @@ impl Default for Options {
 }
 
 /// The `exec` command.
-pub fn run_command(given: &ExecOptions, environment: &Environment, inherited: Inherited) -> Result<u8, Fatal> {
+pub fn run_command(
+    given: &ExecOptions,
+    environment: &Environment,
+    inherited: Inherited,
+) -> Result<u8, Fatal> {
     let mut options = Options::from_environment(environment).map_err(fatal(Exit::Usage))?;
     given.apply(&mut options);
     Ok(run(options, given.command.clone(), environment, inherited))

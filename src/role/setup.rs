@@ -91,12 +91,7 @@ impl Setup {
     }
 
     /// What a command line of a JVM depends on, for one that works in `run`.
-    pub fn launch<'a>(
-        &'a self,
-        dirs: &'a Dirs,
-        cpus: f64,
-        properties: &'a [(String, String)],
-    ) -> Launch<'a> {
+    pub fn launch<'a>(&'a self, dirs: &'a Dirs, cpus: f64, properties: &'a [(String, String)]) -> Launch<'a> {
         Launch {
             distribution: &self.distribution,
             java: &self.java,

@@ -61,9 +61,8 @@ pub fn run(
         let token = environment.text(TOKEN_VARIABLE).unwrap_or_default().to_owned();
         // The JVM and what it starts need not know it, used as it is.
         environment.remove(TOKEN_VARIABLE);
-        let configuration = super::runtime()?
-            .block_on(fetch(base, &cluster, &token))
-            .map_err(fatal(Exit::NoInput))?;
+        let configuration =
+            super::runtime()?.block_on(fetch(base, &cluster, &token)).map_err(fatal(Exit::NoInput))?;
         let fetched = run.path().join("fetched");
         store(&configuration, &fetched).map_err(fatal(Exit::CannotCreate))?;
         cluster.conf_dir = Some(fetched);

@@ -1,0 +1,197 @@
+//! The command executor of one task.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::local::message::Run;
+use crate::mesos::wire::command::CommandInfo;
+use crate::mesos::wire::id::{self, ExecutorId};
+use crate::mesos::wire::network::{IpAddress, NetworkInfo};
+use crate::mesos::wire::status::{ContainerStatus, StatusSource, TaskState, TaskStatus};
+use crate::time::{Deadline, Moment};
+
+use super::environment;
+use super::updates::Updates;
+use super::{ContainerId, Settings};
+
+#[derive(Debug)]
+pub struct Executor {
+    pub run: Run,
+    pub life: Life,
+    /// Of the process that plays the executor.
+    pub pid: Option<u32>,
+    pub updates: Updates,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    Starting {
+        is_killed: bool,
+    },
+    Running,
+    /// Without a deadline it was killed before it ran and gets no grace.
+    Killing {
+        since: Moment,
+        until: Option<Deadline>,
+    },
+    Ended,
+}
+
+/// What the driver needs to start a task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Start {
+    pub container: ContainerId,
+    /// To be made; the task's working directory.
+    pub sandbox: PathBuf,
+    pub environment: Vec<(String, String)>,
+    pub command: Command,
+    /// For what the task leaves behind when it ends, in milliseconds.
+    pub grace_ms: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// Without a slash it is searched in `PATH`.
+    pub program: String,
+    /// From the program's own name on.
+    pub argv: Vec<String>,
+}
+
+/// How a task's main process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    Exited(i32),
+    Signalled { number: i32, dumped_core: bool },
+}
+
+impl Executor {
+    pub fn new(run: Run) -> Self {
+        Self { run, life: Life::Starting { is_killed: false }, pid: None, updates: Updates::new() }
+    }
+
+    /// A status as the executor sends it.
+    pub fn status(&self, container: &ContainerId, settings: &Settings, state: TaskState) -> TaskStatus {
+        let task = self.run.task.task_id.clone().unwrap_or_default();
+        let address = IpAddress { ip_address: Some(settings.ip.clone()), ..IpAddress::default() };
+        let network = NetworkInfo { ip_addresses: vec![address], ..NetworkInfo::default() };
+        TaskStatus {
+            executor_id: Some(ExecutorId { value: task.value.clone() }),
+            task_id: Some(task),
+            state: Some(state as i32),
+            agent_id: Some(settings.id.clone()),
+            source: Some(StatusSource::Executor as i32),
+            container_status: Some(ContainerStatus {
+                network_infos: vec![network],
+                executor_pid: self.pid,
+                container_id: Some(id::ContainerId { value: Some(container.0.clone()), parent: None }),
+                ..ContainerStatus::default()
+            }),
+            ..TaskStatus::default()
+        }
+    }
+}
+
+/// What to start, or why it cannot be.
+pub fn prepare(run: &Run, container: &ContainerId, settings: &Settings) -> Result<Start, String> {
+    if run.task.container.is_some() {
+        return Err("the embedded Mesos runs no containers ('container' is set)".to_owned());
+    }
+    let Some(command) = &run.task.command else {
+        return Err("the embedded Mesos runs no custom executors ('executor' is set)".to_owned());
+    };
+    if let Some(uri) = command.uris.first() {
+        let uri = uri.value.as_deref().unwrap_or_default();
+        return Err(format!("the embedded Mesos has no fetcher for '{uri}'"));
+    }
+    let sandbox = sandbox(run, container, settings);
+    let grace = super::grace(None, run, settings.timing.kill_grace);
+    Ok(Start {
+        container: container.clone(),
+        environment: environment::of(run, &sandbox, settings),
+        command: program(command)?,
+        sandbox,
+        grace_ms: u64::try_from(grace.as_millis()).unwrap_or(u64::MAX),
+    })
+}
+
+fn sandbox(run: &Run, container: &ContainerId, settings: &Settings) -> PathBuf {
+    let task = run.task.task_id.as_ref().map(id::TaskId::text).unwrap_or_default();
+    let below = [
+        "slaves",
+        settings.id.text(),
+        "frameworks",
+        run.framework.text(),
+        "executors",
+        task,
+        "runs",
+        &container.0,
+    ];
+    below.iter().fold(settings.work_dir.clone(), |path: PathBuf, part| path.join(Path::new(part)))
+}
+
+fn program(command: &CommandInfo) -> Result<Command, String> {
+    let Some(value) = command.value.clone() else { return Err("the command has no value".to_owned()) };
+    if command.shell.unwrap_or(true) {
+        let argv = ["sh", "-c", value.as_str()].map(str::to_owned).to_vec();
+        return Ok(Command { program: "sh".to_owned(), argv });
+    }
+    Ok(Command { program: value, argv: command.arguments.clone() })
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exited(status) => write!(f, "Command exited with status {status}"),
+            Self::Signalled { number, dumped_core } => {
+                write!(f, "Command terminated with signal {}", SignalName(*number))?;
+                f.write_str(if *dumped_core { " (core dumped)" } else { "" })
+            }
+        }
+    }
+}
+
+/// A signal in the words of the C library, which the real executor uses.
+struct SignalName(i32);
+
+impl fmt::Display for SignalName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const NAMES: [&str; 31] = [
+            "Hangup",
+            "Interrupt",
+            "Quit",
+            "Illegal instruction",
+            "Trace/breakpoint trap",
+            "Aborted",
+            "Bus error",
+            "Floating point exception",
+            "Killed",
+            "User defined signal 1",
+            "Segmentation fault",
+            "User defined signal 2",
+            "Broken pipe",
+            "Alarm clock",
+            "Terminated",
+            "Stack fault",
+            "Child exited",
+            "Continued",
+            "Stopped (signal)",
+            "Stopped",
+            "Stopped (tty input)",
+            "Stopped (tty output)",
+            "Urgent I/O condition",
+            "CPU time limit exceeded",
+            "File size limit exceeded",
+            "Virtual timer expired",
+            "Profiling timer expired",
+            "Window changed",
+            "I/O possible",
+            "Power failure",
+            "Bad system call",
+        ];
+        let index = usize::try_from(self.0).ok().and_then(|number| number.checked_sub(1));
+        match index.and_then(|index| NAMES.get(index)) {
+            Some(name) => f.write_str(name),
+            None => write!(f, "Real-time signal {}", self.0 - 34),
+        }
+    }
+}

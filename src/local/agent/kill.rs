@@ -1,0 +1,51 @@
+//! SIGTERM, a grace, SIGKILL.
+
+use std::time::Duration;
+
+use crate::mesos::wire::status::TaskState;
+use crate::time::{Deadline, Moment};
+
+use super::executor::{Executor, Life};
+use super::{Action, Agent, ContainerId, KillSignal, grace};
+
+impl Agent {
+    /// A repeated kill never gives more time than the one before.
+    pub(super) fn kill(&mut self, container: &ContainerId, requested: Option<Duration>, now: Moment) {
+        let default = self.settings.timing.kill_grace;
+        let Some(executor) = self.executors.get_mut(container) else { return };
+        let grace = grace(requested, &executor.run, default);
+        match &mut executor.life {
+            Life::Ended => {}
+            Life::Starting { is_killed } => *is_killed = true,
+            Life::Running => {
+                executor.life = Life::Killing { since: now, until: Some(Deadline::after(now, grace)) };
+                if executor.run.announces_killing {
+                    self.update(container, TaskState::Killing, None, None, now);
+                }
+                let signal = KillSignal::Terminate;
+                self.actions.push_back(Action::Signal { container: container.clone(), signal });
+            }
+            Life::Killing { since, until } => {
+                if let Some(until) = until {
+                    *until = Deadline::after(*since, grace).min(*until);
+                }
+            }
+        }
+    }
+}
+
+impl Executor {
+    /// Whether SIGKILL is due. It is repeated as often as the grace lasts, for a process that was just being
+    /// forked may have escaped.
+    pub(super) fn is_grace_over(&mut self, now: Moment) -> bool {
+        match &mut self.life {
+            Life::Killing { until: Some(until), .. } if until.has_passed(now) => {
+                *until = Deadline::after(now, REPEAT_KILL);
+                true
+            }
+            Life::Killing { .. } | Life::Starting { .. } | Life::Running | Life::Ended => false,
+        }
+    }
+}
+
+const REPEAT_KILL: Duration = Duration::from_millis(500);

@@ -1,0 +1,83 @@
+//! The status updates of one task: in order, one at a time, again and again until acknowledged.
+
+use std::collections::VecDeque;
+
+use crate::mesos::wire::status::{TaskState, TaskStatus};
+use crate::time::{Backoff, BackoffPolicy, Moment};
+
+#[derive(Debug)]
+pub struct Updates {
+    waiting: VecDeque<TaskStatus>,
+    head: Head,
+    latest: TaskState,
+    /// The framework was removed.
+    is_unwanted: bool,
+}
+
+/// What is with the oldest of them.
+#[derive(Debug)]
+enum Head {
+    Unsent,
+    Sent { again_at: Moment, backoff: Backoff },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Acknowledged {
+    /// The terminal one.
+    Last,
+    /// Not the last, not the head, or an old one.
+    Other,
+}
+
+impl Updates {
+    pub fn new() -> Self {
+        Self { waiting: VecDeque::new(), head: Head::Unsent, latest: TaskState::Staging, is_unwanted: false }
+    }
+
+    pub fn push(&mut self, status: TaskStatus, state: TaskState) {
+        self.latest = state;
+        if !self.is_unwanted {
+            self.waiting.push_back(status);
+        }
+    }
+
+    pub fn discard(&mut self) {
+        self.is_unwanted = true;
+        self.waiting.clear();
+    }
+
+    pub fn are_unwanted(&self) -> bool {
+        self.is_unwanted
+    }
+
+    pub fn acknowledge(&mut self, uuid: &[u8]) -> Acknowledged {
+        let is_head = self.waiting.front().is_some_and(|status| status.uuid.as_deref() == Some(uuid));
+        if !is_head {
+            return Acknowledged::Other;
+        }
+        self.waiting.pop_front();
+        self.head = Head::Unsent;
+        let is_last = self.waiting.is_empty() && crate::local::master::is_terminal(self.latest);
+        if is_last { Acknowledged::Last } else { Acknowledged::Other }
+    }
+
+    /// The oldest with the latest state, if it is time to send it.
+    pub fn due(&mut self, policy: BackoffPolicy, now: Moment) -> Option<(TaskStatus, TaskState)> {
+        let status = self.waiting.front()?.clone();
+        let mut backoff = match &self.head {
+            Head::Unsent => Backoff::new(policy),
+            Head::Sent { again_at, .. } if *again_at > now => return None,
+            Head::Sent { backoff, .. } => *backoff,
+        };
+        let again_at = now + backoff.failed(0.0);
+        self.head = Head::Sent { again_at, backoff };
+        Some((status, self.latest))
+    }
+
+    pub fn poll_timeout(&self) -> Option<Moment> {
+        match (&self.head, self.waiting.is_empty()) {
+            (Head::Sent { again_at, .. }, false) => Some(*again_at),
+            (Head::Sent { .. } | Head::Unsent, _) => None,
+        }
+    }
+}

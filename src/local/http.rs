@@ -1,0 +1,92 @@
+//! HTTP: the scheduler API and the few operator endpoints that tools ask first.
+
+mod scheduler;
+mod stream;
+
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get};
+use serde_json::json;
+use tokio::sync::{mpsc, oneshot};
+
+use super::cluster::Input;
+use super::master;
+
+/// Largest request body: as large as the largest event a scheduler must be ready for.
+const BODY_BYTES_MOST: usize = 256 << 20;
+
+#[derive(Clone)]
+pub struct Server {
+    pub cluster: mpsc::Sender<Input>,
+    /// Where this server listens.
+    pub address: SocketAddr,
+    pub hostname: String,
+}
+
+pub fn router(server: Server) -> Router {
+    let mut router = Router::new();
+    for prefix in ["", "/master"] {
+        let at = |path: &str| format!("{prefix}{path}");
+        router = router
+            .route(&at("/api/v1/scheduler"), any(scheduler::call))
+            .route(&at("/health"), get(StatusCode::OK))
+            .route(&at("/redirect"), get(redirect))
+            .route(&at("/state"), get(state))
+            .route(&at("/state.json"), get(state));
+    }
+    router
+        .route("/version", get(version))
+        .route("/metrics/snapshot", get(metrics))
+        .fallback((StatusCode::NOT_FOUND, "404 Not Found."))
+        .with_state(server)
+}
+
+/// Where the leader is: here.
+async fn redirect(State(server): State<Server>) -> Response {
+    let location = format!("//{}:{}", server.hostname, server.address.port());
+    let mut response = StatusCode::TEMPORARY_REDIRECT.into_response();
+    if let Ok(location) = HeaderValue::from_str(&location) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response
+}
+
+async fn version() -> Response {
+    let version = json!({
+        "build_date": "2026-01-01",
+        "build_time": 1_767_225_600.0,
+        "build_user": env!("CARGO_PKG_NAME"),
+        "version": master::VERSION,
+    });
+    answer_json(&version)
+}
+
+async fn state(State(server): State<Server>) -> Response {
+    let (reply, answer) = oneshot::channel();
+    ask(&server, Input::AskedForState(reply), answer).await
+}
+
+async fn metrics(State(server): State<Server>) -> Response {
+    let (reply, answer) = oneshot::channel();
+    ask(&server, Input::AskedForMetrics(reply), answer).await
+}
+
+async fn ask(server: &Server, question: Input, answer: oneshot::Receiver<serde_json::Value>) -> Response {
+    if server.cluster.send(question).await.is_err() {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
+    match answer.await {
+        Ok(answer) => answer_json(&answer),
+        Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    }
+}
+
+fn answer_json(value: &serde_json::Value) -> Response {
+    let body = Body::from(value.to_string());
+    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+}

@@ -1,0 +1,68 @@
+//! The body of the answer to SUBSCRIBE: one record per event, each sent as soon as it is there.
+
+use std::convert::Infallible;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::stream::{self, Stream};
+use prost::Message as _;
+use tokio::sync::mpsc;
+
+use crate::local::cluster::Input;
+use crate::local::master::StreamId;
+use crate::local::request::MediaType;
+use crate::mesos::recordio;
+use crate::mesos::wire::event::Event;
+use crate::mesos::wire::network::NetworkProtocol;
+
+/// Tells the cluster when the body is dropped, which is when the client is gone.
+pub struct Closing {
+    pub stream: StreamId,
+    pub cluster: mpsc::Sender<Input>,
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        let closed = Input::StreamClosed(self.stream.clone());
+        // A full inbox empties itself only while something runs, which a drop cannot wait for.
+        if let Err(mpsc::error::TrySendError::Full(closed)) = self.cluster.try_send(closed) {
+            let cluster = self.cluster.clone();
+            tokio::spawn(async move {
+                let _ = cluster.send(closed).await;
+            });
+        }
+    }
+}
+
+pub fn records(
+    events: mpsc::Receiver<Box<Event>>,
+    media: MediaType,
+    closing: Closing,
+) -> impl Stream<Item = Result<Bytes, Infallible>> {
+    stream::unfold((events, closing), move |(mut events, closing)| async move {
+        let event = events.recv().await?;
+        Some((Ok(record(*event, media)), (events, closing)))
+    })
+}
+
+fn record(event: Event, media: MediaType) -> Bytes {
+    let encoded = match media {
+        MediaType::Protobuf => event.encode_to_vec(),
+        MediaType::Json => serde_json::to_vec(&with_defaults(event)).unwrap_or_default(),
+    };
+    let mut bytes = BytesMut::new();
+    recordio::encode(&encoded, &mut bytes);
+    bytes.freeze()
+}
+
+/// Mesos writes unset fields that have a declared default into its JSON. In what goes to schedulers here that is
+/// one.
+fn with_defaults(mut event: Event) -> Event {
+    let status = event.update.as_mut().and_then(|update| update.status.as_mut());
+    let container = status.and_then(|status| status.container_status.as_mut());
+    for network in container.into_iter().flat_map(|container| &mut container.network_infos) {
+        for address in &mut network.ip_addresses {
+            address.protocol.get_or_insert(NetworkProtocol::Ipv4 as i32);
+        }
+    }
+    event
+}

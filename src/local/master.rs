@@ -1,0 +1,219 @@
+//! The master: frameworks, agents, offers and tasks, without clock or socket.
+//!
+//! Facts go in through the `handle_…` functions; what is to be sent comes out of [`Master::next_action`],
+//! which is to be drained after each of them. Nothing happens by itself: the driver calls
+//! [`Master::handle_timeout`] at the moment that [`Master::poll_timeout`] names.
+
+mod accept;
+mod agents;
+mod allocator;
+mod calls;
+mod framework;
+mod identifier;
+mod launch;
+mod offers;
+mod reconcile;
+mod roles;
+mod subscribe;
+mod task;
+mod updates;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::Ipv4Addr;
+
+use crate::mesos::wire::address::Address;
+use crate::mesos::wire::cluster::{DomainInfo, MasterCapability, MasterCapabilityType, MasterInfo};
+use crate::mesos::wire::event::{Event, EventType};
+use crate::mesos::wire::id::{AgentId, FrameworkId, OfferId};
+use crate::time::Moment;
+
+use super::ids::Ids;
+use super::message::ToAgent;
+use super::timing::Timing;
+
+pub use agents::{Agent, AgentDescription};
+pub use calls::Answer;
+pub use framework::{Connection, Framework};
+pub use offers::HeldOffer;
+pub use task::{Task, is_terminal};
+
+/// The release whose behaviour this one follows.
+pub const VERSION: &str = "1.12.0";
+
+/// Ids of removed frameworks that may not come back; as many as the real master keeps.
+const COMPLETED_FRAMEWORKS: usize = 50;
+
+#[derive(Debug)]
+pub struct Master {
+    settings: Settings,
+    id: String,
+    ids: Ids,
+    agents: BTreeMap<AgentId, Agent>,
+    frameworks: BTreeMap<FrameworkId, Framework>,
+    completed: VecDeque<Framework>,
+    offers: BTreeMap<OfferId, HeldOffer>,
+    /// How many of each have been made, for the next id.
+    agents_made: u64,
+    frameworks_made: u64,
+    offers_made: u64,
+    next_allocation: Moment,
+    actions: VecDeque<Action>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub ip: Ipv4Addr,
+    pub port: u16,
+    pub hostname: String,
+    pub domain: Option<DomainInfo>,
+    /// Roles that frameworks may have besides `*`; `None` allows all.
+    pub roles: Option<BTreeSet<String>>,
+    pub timing: Timing,
+    /// Seconds since 1970 at [`Moment::START`], for time stamps.
+    pub epoch: f64,
+}
+
+/// A stream of events to one subscribed framework.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StreamId(pub String);
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    Send { stream: StreamId, event: Box<Event> },
+    Close { stream: StreamId },
+    Tell { agent: AgentId, message: ToAgent },
+}
+
+impl Master {
+    pub fn new(settings: Settings, mut ids: Ids, now: Moment) -> Self {
+        let next_allocation = now + settings.timing.allocation_interval;
+        Self {
+            id: ids.uuid(),
+            settings,
+            ids,
+            agents: BTreeMap::new(),
+            frameworks: BTreeMap::new(),
+            completed: VecDeque::new(),
+            offers: BTreeMap::new(),
+            agents_made: 0,
+            frameworks_made: 0,
+            offers_made: 0,
+            next_allocation,
+            actions: VecDeque::new(),
+        }
+    }
+
+    pub fn next_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    pub fn poll_timeout(&self) -> Option<Moment> {
+        let allocation = self.is_anybody_connected().then_some(self.next_allocation);
+        let frameworks = self.frameworks.values().map(|framework| match &framework.connection {
+            Connection::Connected { next_heartbeat, .. } => *next_heartbeat,
+            Connection::Disconnected { until } => until.at(),
+        });
+        frameworks.chain(allocation).min()
+    }
+
+    pub fn handle_timeout(&mut self, now: Moment) {
+        self.send_heartbeats(now);
+        self.remove_overdue_frameworks(now);
+        if self.next_allocation <= now {
+            self.allocate(None, now);
+            while self.next_allocation <= now {
+                self.next_allocation = self.next_allocation + self.settings.timing.allocation_interval;
+            }
+        }
+    }
+
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub fn agents(&self) -> impl Iterator<Item = &Agent> {
+        self.agents.values()
+    }
+
+    pub fn frameworks(&self) -> impl Iterator<Item = &Framework> {
+        self.frameworks.values()
+    }
+
+    pub fn completed_frameworks(&self) -> impl Iterator<Item = &Framework> {
+        self.completed.iter()
+    }
+
+    pub fn offers(&self) -> impl Iterator<Item = &HeldOffer> {
+        self.offers.values()
+    }
+
+    /// Where this master says it is: `master@ip:port`.
+    pub fn pid(&self) -> String {
+        format!("master@{}:{}", self.settings.ip, self.settings.port)
+    }
+
+    pub fn info(&self) -> MasterInfo {
+        use MasterCapabilityType::{AgentDraining, AgentUpdate, QuotaV2};
+        let Settings { ip, port, hostname, domain, .. } = &self.settings;
+        let capability = |kind: MasterCapabilityType| MasterCapability { r#type: Some(kind as i32) };
+        MasterInfo {
+            id: Some(self.id.clone()),
+            // The bytes of the address in network order, read as the machine reads a number.
+            ip: Some(u32::from_le_bytes(ip.octets())),
+            port: Some(u32::from(*port)),
+            pid: Some(self.pid()),
+            hostname: Some(hostname.clone()),
+            version: Some(VERSION.to_owned()),
+            address: Some(Address {
+                hostname: Some(hostname.clone()),
+                ip: Some(ip.to_string()),
+                port: Some(i32::from(*port)),
+            }),
+            domain: domain.clone(),
+            capabilities: [AgentUpdate, AgentDraining, QuotaV2].map(capability).to_vec(),
+        }
+    }
+
+    fn is_anybody_connected(&self) -> bool {
+        self.frameworks.values().any(|framework| framework.stream().is_some())
+    }
+
+    fn send_heartbeats(&mut self, now: Moment) {
+        for framework in self.frameworks.values_mut() {
+            if let Connection::Connected { stream, next_heartbeat } = &mut framework.connection
+                && *next_heartbeat <= now
+            {
+                while *next_heartbeat <= now {
+                    *next_heartbeat = *next_heartbeat + self.settings.timing.heartbeat;
+                }
+                self.actions.push_back(Action::Send { stream: stream.clone(), event: heartbeat() });
+            }
+        }
+    }
+
+    /// Sends to a framework; what is for a disconnected one is lost, as with the real master.
+    fn send(&mut self, framework: &FrameworkId, event: Event) {
+        if let Some(stream) = self.frameworks.get(framework).and_then(Framework::stream) {
+            self.actions.push_back(Action::Send { stream: stream.clone(), event: Box::new(event) });
+        }
+    }
+
+    fn tell(&mut self, agent: &AgentId, message: ToAgent) {
+        if self.agents.contains_key(agent) {
+            self.actions.push_back(Action::Tell { agent: agent.clone(), message });
+        }
+    }
+
+    /// Seconds since 1970.
+    fn timestamp(&self, now: Moment) -> f64 {
+        self.settings.epoch + now.since(Moment::START).as_secs_f64()
+    }
+}
+
+fn heartbeat() -> Box<Event> {
+    Box::new(Event { r#type: Some(EventType::Heartbeat as i32), ..Event::default() })
+}

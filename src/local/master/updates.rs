@@ -1,0 +1,83 @@
+//! Task states: what agents report, and what the master says by itself.
+
+use crate::mesos::wire::event::{Event, EventType, Update};
+use crate::mesos::wire::framework::CapabilityType;
+use crate::mesos::wire::id::{AgentId, FrameworkId};
+use crate::mesos::wire::status::{Reason, StatusSource, TaskState, TaskStatus};
+use crate::mesos::wire::task::TaskInfo;
+use crate::time::Moment;
+
+use super::Master;
+use super::framework::Framework;
+use super::task::{Forwarded, is_terminal};
+
+/// Updates kept per task for `/state`; a health check that flaps must not grow without end.
+const KEPT_STATUSES: usize = 32;
+
+impl Master {
+    pub(super) fn forward_update(
+        &mut self,
+        agent: &AgentId,
+        id: &FrameworkId,
+        status: TaskStatus,
+        latest: TaskState,
+    ) {
+        let Some(framework) = self.frameworks.get_mut(id) else { return };
+        let state = status.state.and_then(|n| TaskState::try_from(n).ok());
+        let task = status.task_id.as_ref().and_then(|task| framework.tasks.get_mut(task));
+        if let (Some(task), Some(state)) = (task, state) {
+            task.latest = latest;
+            let uuid = status.uuid.clone().unwrap_or_default();
+            let is_new = task.forwarded.as_ref().is_none_or(|last| last.uuid != uuid);
+            task.forwarded = Some(Forwarded { state, uuid });
+            if is_new && task.statuses.len() < KEPT_STATUSES {
+                task.statuses.push(status.clone());
+            }
+            if is_terminal(latest)
+                && let Some(held) = task.held.take()
+            {
+                self.release(agent, held);
+            }
+        }
+        self.send(id, update(status));
+    }
+
+    /// Tells what became of a task that never reached an agent.
+    pub(super) fn refuse_task(
+        &mut self,
+        id: &FrameworkId,
+        task: &TaskInfo,
+        state: TaskState,
+        reason: Reason,
+        message: &str,
+        now: Moment,
+    ) {
+        let Some(framework) = self.frameworks.get(id) else { return };
+        let status = TaskStatus {
+            task_id: task.task_id.clone(),
+            state: Some(spoken(framework, state) as i32),
+            message: Some(message.to_owned()),
+            agent_id: task.agent_id.clone(),
+            timestamp: Some(self.timestamp(now)),
+            source: Some(StatusSource::Master as i32),
+            reason: Some(reason as i32),
+            ..TaskStatus::default()
+        };
+        self.send(id, update(status));
+    }
+}
+
+/// The state in words that the framework knows: without PARTITION_AWARE every kind of loss is TASK_LOST.
+pub(super) fn spoken(framework: &Framework, state: TaskState) -> TaskState {
+    use TaskState::{Dropped, Gone, GoneByOperator, Lost, Unknown, Unreachable};
+    let is_loss = matches!(state, Dropped | Gone | GoneByOperator | Unknown | Unreachable);
+    if is_loss && !framework.has(CapabilityType::PartitionAware) { Lost } else { state }
+}
+
+pub(super) fn update(status: TaskStatus) -> Event {
+    Event {
+        r#type: Some(EventType::Update as i32),
+        update: Some(Update { status: Some(status) }),
+        ..Event::default()
+    }
+}

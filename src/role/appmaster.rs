@@ -1,0 +1,223 @@
+//! `appmaster`, `jobmanager` and `local`: everything is prepared and checked here, then init takes over.
+
+use std::convert::Infallible;
+use std::ffi::OsString;
+use std::os::fd::RawFd;
+use std::path::PathBuf;
+
+use tracing::Level;
+
+use crate::cli::ClusterOptions;
+use crate::conf::environment::Environment;
+use crate::conf::keys;
+use crate::conf::settings::{Master, Settings};
+use crate::conf::table::Origin;
+use crate::conf::{Loaded, Mode};
+use crate::exit::Exit;
+use crate::flink::command::{self, Entrypoint};
+use crate::init::plan::{Child, Inherited, Kind};
+use crate::{ha, log};
+
+use super::children::{self, Jvm, Own};
+use super::error::{Fatal, fatal};
+use super::exec;
+use super::rundir::RunDir;
+use super::setup::{Dirs, Setup};
+use super::sockets::{self, BindError};
+
+/// On stop the worker goes first and tears the framework down, then the JobManager; the embedded Mesos, which the
+/// first needs, goes last.
+const WORKER_ORDER: u8 = 0;
+const JOBMANAGER_ORDER: u8 = 1;
+const MESOS_ORDER: u8 = 2;
+
+const LOOPBACK: &str = "127.0.0.1";
+const ALL_ADDRESSES: &str = "0.0.0.0";
+
+/// What runs beside the JobManager.
+pub enum Cluster {
+    /// A framework on the Mesos that the configuration names.
+    Mesos,
+    /// A framework on a Mesos of our own.
+    Embedded { agents: u32, resources: Option<String> },
+    /// Nothing.
+    Alone,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "mesos.master is {0}, but masters in ZooKeeper are not followed: name them as host:port,host:port instead"
+)]
+struct NoZooKeeper(String);
+
+pub fn run(
+    cluster: Cluster,
+    options: &ClusterOptions,
+    environment: Environment,
+    inherited: Inherited,
+) -> Result<u8, Fatal> {
+    let mode = match cluster {
+        Cluster::Embedded { .. } => Mode::Local,
+        Cluster::Mesos | Cluster::Alone => Mode::Cluster,
+    };
+    let mut setup = Setup::open(options, environment, mode)?;
+    let embedded = embed(&cluster, &mut setup.loaded)?;
+    if matches!(cluster, Cluster::Alone) {
+        // Without a framework nobody asks for it, but the settings are read as a whole.
+        setup.loaded.table.set_default(keys::MASTER.name, LOOPBACK);
+    }
+    let settings = setup.settings()?;
+    refuse_zookeeper(&setup, &settings)?;
+    setup.tell("appmaster");
+    for warning in Settings::warnings(&setup.loaded.table) {
+        log::line(Level::WARN, "appmaster", &warning);
+    }
+    let Err(fatal) = start(&cluster, embedded, &setup, &settings, inherited);
+    Err(fatal)
+}
+
+/// Points the configuration at the embedded Mesos, whose port is returned.
+fn embed(cluster: &Cluster, loaded: &mut Loaded) -> Result<Option<u16>, Fatal> {
+    match cluster {
+        Cluster::Embedded { .. } => {
+            let port = sockets::free_loopback_port().map_err(fatal(Exit::CannotCreate))?;
+            let why = "the embedded Mesos".to_owned();
+            loaded.table.set(keys::MASTER.name, format!("{LOOPBACK}:{port}"), Origin::Rewritten { why });
+            Ok(Some(port))
+        }
+        Cluster::Mesos | Cluster::Alone => Ok(None),
+    }
+}
+
+fn refuse_zookeeper(setup: &Setup, settings: &Settings) -> Result<(), Fatal> {
+    match settings.master {
+        Master::ZooKeeper { .. } => {
+            let text = setup.loaded.table.get(keys::MASTER.name).unwrap_or_default().to_owned();
+            Err(Fatal::new(Exit::Config, NoZooKeeper(text)))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn start(
+    cluster: &Cluster,
+    embedded: Option<u16>,
+    setup: &Setup,
+    settings: &Settings,
+    inherited: Inherited,
+) -> Result<Infallible, Fatal> {
+    check_ports(settings)?;
+    let run = RunDir::create(&setup.environment).map_err(fatal(Exit::CannotCreate))?;
+    let dirs = setup.write_conf(&setup.loaded.table, &run)?;
+    let mut children = Vec::new();
+    if let (Cluster::Embedded { agents, resources }, Some(port)) = (cluster, embedded) {
+        let resources = resources.clone().unwrap_or_else(|| enough_resources(setup, settings, *agents));
+        children.push(mesos(setup, *agents, resources, port, &run)?);
+    }
+    children.push(jobmanager(setup, &dirs)?);
+    if !matches!(cluster, Cluster::Alone) {
+        children.push(worker(cluster, setup, settings, &dirs)?);
+    }
+    let options = exec::Options::from_environment(&setup.environment).map_err(fatal(Exit::Usage))?;
+    let mut plan = options.plan(children, inherited);
+    plan.cleanup.push(run.keep().into_os_string());
+    children::enter(&plan)
+}
+
+/// The JobManager binds them itself, seconds later and with a stack trace in place of a message.
+fn check_ports(settings: &Settings) -> Result<(), Fatal> {
+    let ports = [
+        (keys::flink::REST_PORT, settings.job_manager.rest_ports.single()),
+        (keys::flink::RPC_PORT, settings.job_manager.rpc_ports.single()),
+    ];
+    for (key, port) in ports {
+        if let Some(port) = port {
+            sockets::check_free(key, ALL_ADDRESSES, port).map_err(fatal(Exit::CannotCreate))?;
+        }
+    }
+    Ok(())
+}
+
+fn jobmanager(setup: &Setup, dirs: &Dirs) -> Result<Child, Fatal> {
+    let properties: Vec<_> = dirs.tmp_property(&setup.loaded.table).into_iter().collect();
+    let launch = setup.launch(dirs, super::available_cpus(), &properties);
+    let command = command::jobmanager(&launch, &Entrypoint::Session).map_err(fatal(Exit::Config))?;
+    for warning in &command.warnings {
+        log::line(Level::WARN, "appmaster", warning);
+    }
+    let jvm = Jvm { name: "jobmanager", command, kind: Kind::Main, stop_order: JOBMANAGER_ORDER };
+    Ok(children::jvm(jvm, &setup.environment))
+}
+
+fn worker(cluster: &Cluster, setup: &Setup, settings: &Settings, dirs: &Dirs) -> Result<Child, Fatal> {
+    let local = matches!(cluster, Cluster::Embedded { .. });
+    let artifacts_host = if local { LOOPBACK } else { ALL_ADDRESSES };
+    let artifacts = sockets::bind(keys::ARTIFACT_PORT.name, artifacts_host, settings.artifacts.port)
+        .map_err(cannot_bind)?;
+    let status_host = settings.status.bind_address.to_string();
+    let status =
+        sockets::bind(keys::STATUS_PORT.name, &status_host, settings.status.port).map_err(cannot_bind)?;
+    let path = sockets::socket_path(&setup.environment, None);
+    let socket = operators_socket(&path)?;
+    let state = ha::memory::create().map_err(fatal(Exit::Os))?;
+
+    let fds: [(&str, Option<RawFd>); 4] = [
+        ("--state-fd", Some(children::hand_down(state)?)),
+        ("--artifacts-fd", Some(children::hand_down(artifacts)?)),
+        ("--status-fd", Some(children::hand_down(status)?)),
+        ("--socket-fd", socket.map(children::hand_down).transpose()?),
+    ];
+    let mut arguments: Vec<OsString> = vec!["worker".into(), "--configDir".into(), dirs.conf.clone().into()];
+    arguments.extend(["--flink-home".into(), setup.distribution.home.clone().into()]);
+    arguments.extend(["--java-home".into(), setup.java.path.clone().into()]);
+    if local {
+        arguments.push("--local".into());
+    }
+    let mut keep_fds = Vec::new();
+    for (option, fd) in fds {
+        if let Some(fd) = fd {
+            arguments.extend([option.into(), fd.to_string().into()]);
+            keep_fds.push(fd);
+        }
+    }
+    let own = Own { name: "worker", arguments, keep_fds, stop_order: WORKER_ORDER };
+    children::own(own, &setup.environment)
+}
+
+/// Where no socket can be created the cluster runs without its commands.
+fn operators_socket(path: &PathBuf) -> Result<Option<std::os::unix::net::UnixListener>, Fatal> {
+    match sockets::bind_socket(path) {
+        Ok(socket) => Ok(Some(socket)),
+        Err(error @ BindError::SocketInUse { .. }) => Err(cannot_bind(error)),
+        Err(error) => {
+            log::line(Level::WARN, "appmaster", &format!("{}: no commands", log::chain(&error)));
+            Ok(None)
+        }
+    }
+}
+
+fn cannot_bind(error: BindError) -> Fatal {
+    Fatal::new(Exit::CannotCreate, error)
+}
+
+fn mesos(setup: &Setup, agents: u32, resources: String, port: u16, run: &RunDir) -> Result<Child, Fatal> {
+    let work_dir = run.path().join("mesos");
+    let mut arguments: Vec<OsString> = vec!["mesos".into(), "--port".into(), port.to_string().into()];
+    arguments.extend(["--agents".into(), agents.to_string().into()]);
+    arguments.extend(["--resources".into(), resources.into()]);
+    arguments.extend(["--work-dir".into(), work_dir.into()]);
+    arguments.extend(["--hostname".into(), "localhost".into()]);
+    let own = Own { name: "mesos", arguments, keep_fds: Vec::new(), stop_order: MESOS_ORDER };
+    children::own(own, &setup.environment)
+}
+
+/// What all TaskManagers take, shared out among the agents, with room for as many again: the embedded Mesos keeps
+/// books, it does not limit anybody.
+fn enough_resources(setup: &Setup, settings: &Settings, agents: u32) -> String {
+    let memory = super::worker::taskmanager_memory_mb(setup);
+    let each = (settings.tasks.initial.max(1) * 2).div_ceil(agents.max(1));
+    let cpus = settings.tasks.cpus * f64::from(each);
+    let mem = memory.saturating_mul(u64::from(each));
+    let disk = u64::from(settings.tasks.disk_mib.max(1024)) * u64::from(each);
+    format!("cpus:{cpus};mem:{mem};disk:{disk}")
+}

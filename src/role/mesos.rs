@@ -1,0 +1,258 @@
+//! `flink-on-mesos mesos`: the embedded Mesos alone, with the option names of the real one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tracing::Level;
+
+use crate::exit::Exit;
+use crate::local::agent::{self, Agent};
+use crate::local::cluster::{Cluster, INPUTS_WAITING_MOST, Input};
+use crate::local::http::{self, Server};
+use crate::local::ids::Ids;
+use crate::local::machine;
+use crate::local::master::{self, AgentDescription, Master};
+use crate::local::resources::{Resources, parse, parse_attributes};
+use crate::local::timing::Timing;
+use crate::log;
+use crate::mesos::wire::cluster::{DomainInfo, FaultDomain, RegionInfo, ZoneInfo};
+use crate::mesos::wire::resource::Attribute;
+use crate::time::{Clock, Moment};
+
+/// More would only be more work directories on the same machine.
+const AGENTS_MOST: u16 = 1000;
+
+/// The embedded Mesos: a master and agents in one process, for trying out and for tests. It isolates nothing,
+/// runs every task as its own user, and its tasks end when it ends.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Options {
+    /// Address to listen on. There is no authentication: loopback unless you know better
+    #[arg(long, default_value_t = Ipv4Addr::LOCALHOST)]
+    pub ip: Ipv4Addr,
+
+    /// Port to listen on; 0 picks a free one
+    #[arg(long, default_value_t = 5050)]
+    pub port: u16,
+
+    /// Host name that offers and the master show; the address by default
+    #[arg(long)]
+    pub hostname: Option<String>,
+
+    /// Directory for the sandboxes of tasks
+    #[arg(long, default_value = "/tmp/mesos")]
+    pub work_dir: PathBuf,
+
+    /// How many agents
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=AGENTS_MOST as i64))]
+    pub agents: u16,
+
+    /// What each agent offers, such as 'cpus:4;mem:4096;disk:10240;ports:[31000-32000];cpus(role):2'. What is
+    /// left out of cpus, mem, disk and ports is detected and divided among the agents. The tasks of all agents
+    /// share one machine: the range of ports is split into disjoint parts, one for each agent. Repeated, the
+    /// n-th is for the n-th agent, its ports unsplit
+    #[arg(long)]
+    pub resources: Vec<String>,
+
+    /// Attributes of each agent, such as 'rack:r1;generation:2'. Repeated, the n-th is for the n-th agent
+    #[arg(long)]
+    pub attributes: Vec<String>,
+
+    /// Fault domain of the master, as REGION/ZONE
+    #[arg(long, value_parser = parse_domain)]
+    pub domain: Option<DomainInfo>,
+
+    /// Fault domain of each agent, as REGION/ZONE; the master's by default. Repeated, the n-th is for the n-th
+    /// agent
+    #[arg(long, value_parser = parse_domain)]
+    pub agent_domain: Vec<DomainInfo>,
+
+    /// Roles that frameworks may have besides '*', separated by commas; all by default
+    #[arg(long, value_delimiter = ',')]
+    pub roles: Vec<String>,
+
+    /// File the port is written to once it listens
+    #[arg(long)]
+    pub port_file: Option<PathBuf>,
+
+    /// Makes ids and the order of offers repeatable
+    #[arg(long)]
+    pub seed: Option<u64>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum MesosError {
+    #[error("cannot understand --resources")]
+    Resources(#[source] crate::local::resources::ParseError),
+    #[error("cannot understand --attributes")]
+    Attributes(#[source] crate::local::resources::ParseError),
+    #[error("{option} was given {given} times for {agents} agents, expected once or once for each")]
+    Count { option: &'static str, given: usize, agents: u16 },
+    #[error("cannot listen on {address}")]
+    Listen { address: SocketAddr, source: io::Error },
+    #[error("cannot write {}", path.display())]
+    Write { path: PathBuf, source: io::Error },
+    #[error("cannot use the work directory {}", path.display())]
+    WorkDir { path: PathBuf, source: io::Error },
+    #[error("the operating system gave no event loop or signal handler")]
+    Runtime(#[source] io::Error),
+}
+
+impl MesosError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Resources(_) | Self::Attributes(_) | Self::Count { .. } => Exit::Usage,
+            Self::Listen { .. } | Self::Write { .. } | Self::WorkDir { .. } => Exit::CannotCreate,
+            Self::Runtime(_) => Exit::Os,
+        }
+    }
+}
+
+/// Runs until SIGTERM or SIGINT and returns the exit code.
+pub fn run(options: &Options) -> u8 {
+    match try_run(options) {
+        Ok(()) => Exit::Ok.code(),
+        Err(error) => {
+            log::line(Level::ERROR, "mesos", &log::chain(&error));
+            error.exit().code()
+        }
+    }
+}
+
+fn try_run(options: &Options) -> Result<(), MesosError> {
+    // One thread, for only such a process may fork.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(MesosError::Runtime)?.block_on(serve(options))
+}
+
+async fn serve(options: &Options) -> Result<(), MesosError> {
+    let places = places(options)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(MesosError::Runtime)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(MesosError::Runtime)?;
+    let address = SocketAddr::from((options.ip, options.port));
+    let listener = TcpListener::bind(address).await;
+    let listener = listener.map_err(|source| MesosError::Listen { address, source })?;
+    let address = listener.local_addr().map_err(|source| MesosError::Listen { address, source })?;
+    let cluster = assemble(options, places, address.port())?;
+    if let Some(path) = &options.port_file {
+        write_port(path, address.port())
+            .map_err(|source| MesosError::Write { path: path.clone(), source })?;
+    }
+    tracing::info!("listening on http://{address}");
+    let (inputs, receiver) = mpsc::channel(INPUTS_WAITING_MOST);
+    let hostname = hostname(options);
+    let router = http::router(Server { cluster: inputs.clone(), address, hostname });
+    let server = tokio::spawn(axum::serve(listener, router).into_future());
+    let stopper = tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping");
+        let _ = inputs.send(Input::Stopped).await;
+    });
+    cluster.run(receiver).await;
+    stopper.abort();
+    server.abort();
+    Ok(())
+}
+
+/// A reader finds the whole number or no file.
+fn write_port(path: &Path, port: u16) -> io::Result<()> {
+    let unfinished = path.with_extension("new");
+    std::fs::write(&unfinished, format!("{port}\n"))?;
+    std::fs::rename(unfinished, path)
+}
+
+/// What one agent is given.
+struct Place {
+    resources: Resources,
+    attributes: Vec<Attribute>,
+    domain: Option<DomainInfo>,
+}
+
+fn places(options: &Options) -> Result<Vec<Place>, MesosError> {
+    let agents = options.agents;
+    let count = |option, given: usize| {
+        let is_good = given <= 1 || given == usize::from(agents);
+        if is_good { Ok(()) } else { Err(MesosError::Count { option, given, agents }) }
+    };
+    count("--resources", options.resources.len())?;
+    count("--attributes", options.attributes.len())?;
+    count("--agent-domain", options.agent_domain.len())?;
+    let detected = machine::resources(&options.work_dir);
+    let place = |index: u16| {
+        let given = |texts: &[String]| texts.get(usize::from(index)).or(texts.first()).cloned();
+        let declared =
+            parse(&given(&options.resources).unwrap_or_default()).map_err(MesosError::Resources)?;
+        let is_split = options.resources.len() <= 1;
+        let resources = machine::complete(&declared, &detected, is_split, index, agents);
+        let attributes = parse_attributes(&given(&options.attributes).unwrap_or_default());
+        let domains = &options.agent_domain;
+        let domain = domains.get(usize::from(index)).or(domains.first()).or(options.domain.as_ref());
+        let attributes = attributes.map_err(MesosError::Attributes)?;
+        Ok(Place { resources, attributes, domain: domain.cloned() })
+    };
+    (0..agents).map(place).collect()
+}
+
+fn hostname(options: &Options) -> String {
+    options.hostname.clone().unwrap_or_else(|| options.ip.to_string())
+}
+
+fn assemble(options: &Options, places: Vec<Place>, port: u16) -> Result<Cluster, MesosError> {
+    let epoch = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs_f64();
+    let clock = Clock::start();
+    let mut ids = Ids::seeded(options.seed.unwrap_or_else(|| fastrand::u64(..)));
+    let timing = Timing::REAL;
+    let settings = master::Settings {
+        ip: options.ip,
+        port,
+        hostname: hostname(options),
+        domain: options.domain.clone(),
+        roles: (!options.roles.is_empty()).then(|| options.roles.iter().cloned().collect::<BTreeSet<_>>()),
+        timing,
+        epoch,
+    };
+    let mut master = Master::new(settings, ids.fork(), Moment::START);
+    let work_dir = std::path::absolute(&options.work_dir)
+        .map_err(|source| MesosError::WorkDir { path: options.work_dir.clone(), source })?;
+    let several = places.len() > 1;
+    let mut agents = BTreeMap::new();
+    for (number, place) in (1..=AGENTS_MOST).zip(places) {
+        let work_dir = if several { work_dir.join(number.to_string()) } else { work_dir.clone() };
+        std::fs::create_dir_all(&work_dir)
+            .map_err(|source| MesosError::WorkDir { path: work_dir.clone(), source })?;
+        let ip = options.ip.to_string();
+        // Nothing listens there: the number only tells agents on one host apart.
+        let agent_port = port.wrapping_add(number);
+        let description = AgentDescription {
+            hostname: hostname(options),
+            ip: ip.clone(),
+            port: agent_port,
+            attributes: place.attributes,
+            domain: place.domain,
+            resources: place.resources,
+        };
+        let id = master.handle_agent_registered(description, Moment::START);
+        let settings = agent::Settings { id: id.clone(), ip, port: agent_port, work_dir, timing, epoch };
+        agents.insert(id, Agent::new(settings, ids.fork()));
+    }
+    Ok(Cluster::new(master, agents, clock))
+}
+
+fn parse_domain(text: &str) -> Result<DomainInfo, String> {
+    let Some((region, zone)) = text.split_once('/').filter(|(r, z)| !r.is_empty() && !z.is_empty()) else {
+        return Err("expected REGION/ZONE".to_owned());
+    };
+    let fault_domain = FaultDomain {
+        region: Some(RegionInfo { name: Some(region.to_owned()) }),
+        zone: Some(ZoneInfo { name: Some(zone.to_owned()) }),
+    };
+    Ok(DomainInfo { fault_domain: Some(fault_domain) })
+}

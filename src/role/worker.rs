@@ -1,0 +1,223 @@
+//! `worker`: the scheduler with its servers, started and started again by init.
+
+use std::net::TcpListener as StdTcpListener;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener as StdUnixListener;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream, UnixListener};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tracing::{Level, error};
+
+use crate::artifact::{self, Configuration};
+use crate::cli::{ClusterOptions, WorkerOptions};
+use crate::conf::environment::Environment;
+use crate::conf::settings::{SecretSource, Settings};
+use crate::conf::{Mode, write};
+use crate::exit::Exit;
+use crate::flink::memory;
+use crate::ha::Store;
+use crate::ha::memory::MemoryStore;
+use crate::mesos::address::{Master, MasterAddress};
+use crate::mesos::client::{self, Config, Credentials};
+use crate::scheduler::driver::{Driver, Message, RunError};
+use crate::scheduler::state::State;
+use crate::scheduler::{Failure, Scheduler};
+use crate::time::Clock;
+use crate::{init, log, status};
+
+use super::error::{Fatal, fatal};
+use super::setup::Setup;
+
+mod framework;
+mod spec;
+
+pub use spec::taskmanager_memory_mb;
+
+/// Messages of other rooms that wait for the scheduler; more means that it is stuck.
+const INBOX_WAITING_MOST: usize = 64;
+
+/// How often the JobManager's port is tried until it is open.
+const LISTENING_POLL: Duration = Duration::from_millis(50);
+
+#[derive(Debug, thiserror::Error)]
+enum SecretError {
+    #[error("failed to read mesos.resourcemanager.framework.secret-file {path}")]
+    Unreadable {
+        path: String,
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+pub fn run(options: &WorkerOptions, environment: &Environment) -> Result<u8, Fatal> {
+    log::start(log::level(environment.text(log::LEVEL_VARIABLE)), "worker");
+    super::runtime()?.block_on(work(options, environment))?;
+    Ok(Exit::Ok.code())
+}
+
+async fn work(options: &WorkerOptions, environment: &Environment) -> Result<(), Fatal> {
+    let clock = Clock::start();
+    let mut environment = environment.clone();
+    environment.set("FLINK_HOME", &options.flink_home);
+    environment.set("JAVA_HOME", &options.java_home);
+    let cluster = ClusterOptions { properties: Vec::new(), conf_dir: Some(options.conf_dir.clone()) };
+    let setup = Setup::open(&cluster, environment, Mode::Effective)?;
+    let settings = setup.settings()?;
+
+    let mut store = MemoryStore::new(adopt(options.state_fd)?);
+    let state = match store.load().await.map_err(fatal(Exit::Software))? {
+        Some(state) => state,
+        None => fresh_state(),
+    };
+    let artifacts = StdTcpListener::from(adopt(options.artifacts_fd)?);
+    let address = artifacts.local_addr().map_err(fatal(Exit::Os))?;
+    let artifacts_url = format!("http://{}:{}", settings.job_manager.address, address.port());
+    let spec = spec::of(&setup, &settings, options.local, &artifacts_url)?;
+    let framework = framework::info(&settings, &spec.roles, &setup.environment);
+    let mut registered = framework.clone();
+    registered.id = state.framework_id.as_ref().map(crate::mesos::wire::id::FrameworkId::new);
+
+    let (calls, reports) = client::start(Config {
+        masters: masters(&setup)?,
+        framework: registered,
+        suppressed_roles: spec.roles.clone(),
+        credentials: credentials(&settings)?,
+    })
+    .map_err(fatal(Exit::Config))?;
+    let (inbox, messages) = mpsc::channel(INBOX_WAITING_MOST);
+    spawn_servers(options, artifacts, served_configuration(&setup, options)?, &inbox)?;
+    tokio::spawn(watch_jobmanager(settings.job_manager.clone(), inbox.clone()));
+    tokio::spawn(watch_signals(inbox)?);
+
+    let scheduler = Scheduler::new(spec, state, fastrand::u64(..), clock.now());
+    let driver = Driver { scheduler, clock, calls, reports, inbox: messages, store, framework };
+    driver.run().await.map_err(|error| {
+        let exit = match &error {
+            RunError::Failed(Failure::NoMaster { .. } | Failure::Refused(_) | Failure::Superseded) => {
+                Exit::Unavailable
+            }
+            RunError::Store(_) | RunError::Client(_) => Exit::Software,
+        };
+        Fatal::new(exit, error)
+    })
+}
+
+fn fresh_state() -> State {
+    let mut token_secret = [0; 32];
+    token_secret[..16].copy_from_slice(uuid::Uuid::new_v4().as_bytes());
+    token_secret[16..].copy_from_slice(uuid::Uuid::new_v4().as_bytes());
+    State { token_secret, ..State::default() }
+}
+
+fn adopt(fd: i32) -> Result<OwnedFd, Fatal> {
+    init::sys::adopt_fd(fd).map_err(fatal(Exit::Software))
+}
+
+fn masters(setup: &Setup) -> Result<Vec<Master>, Fatal> {
+    let text = setup.loaded.table.get(crate::conf::keys::MASTER.name).unwrap_or_default();
+    let mut address: MasterAddress = text.parse().map_err(fatal(Exit::Config))?;
+    if let MasterAddress::File(path) = &address {
+        let content = std::fs::read_to_string(path).map_err(|source| {
+            let error = std::io::Error::new(source.kind(), format!("failed to read {text}: {source}"));
+            Fatal::new(Exit::NoInput, error)
+        })?;
+        address = MasterAddress::from_file(&content).map_err(fatal(Exit::Config))?;
+    }
+    match address {
+        MasterAddress::Masters(masters) => Ok(masters),
+        MasterAddress::File(_) | MasterAddress::ZooKeeper(_) => {
+            let error = format!("mesos.master is {text}, which names no master as host:port");
+            Err(Fatal::new(Exit::Config, error))
+        }
+    }
+}
+
+fn credentials(settings: &Settings) -> Result<Option<Credentials>, Fatal> {
+    let Some(identity) = &settings.framework.identity else { return Ok(None) };
+    let secret = match &identity.secret {
+        None => return Ok(None),
+        Some(SecretSource::Value(secret)) => secret.expose().to_owned(),
+        Some(SecretSource::File(path)) => std::fs::read_to_string(path)
+            .map(|text| text.trim_end_matches(['\n', '\r']).to_owned())
+            .map_err(|source| SecretError::Unreadable { path: path.display().to_string(), source })
+            .map_err(fatal(Exit::NoInput))?,
+    };
+    Ok(Some(Credentials { principal: identity.principal.clone(), secret }))
+}
+
+/// What TaskManagers get: the effective configuration without what concerns the framework alone, its secret above
+/// all.
+fn served_configuration(setup: &Setup, options: &WorkerOptions) -> Result<Configuration, Fatal> {
+    let mut configuration = Configuration::read(&options.conf_dir).map_err(fatal(Exit::NoInput))?;
+    let mut table = setup.loaded.table.clone();
+    let own: Vec<_> =
+        table.iter().map(|(key, _)| key.to_owned()).filter(|key| key.starts_with("mesos.")).collect();
+    for key in own {
+        table.remove(&key);
+    }
+    let grammar = setup.loaded.grammar;
+    let text = write::render(&table, grammar).map_err(fatal(Exit::Config))?;
+    configuration.files.insert(grammar.file_name().to_owned(), text);
+    Ok(configuration)
+}
+
+fn spawn_servers(
+    options: &WorkerOptions,
+    artifacts: StdTcpListener,
+    configuration: Configuration,
+    inbox: &mpsc::Sender<Message>,
+) -> Result<(), Fatal> {
+    let artifacts = asynchronous(artifacts)?;
+    let status = options.status_fd.map(|fd| asynchronous(adopt(fd)?.into())).transpose()?;
+    let socket = options
+        .socket_fd
+        .map(|fd| {
+            let socket = StdUnixListener::from(adopt(fd)?);
+            socket.set_nonblocking(true).map_err(fatal(Exit::Os))?;
+            UnixListener::from_std(socket).map_err(fatal(Exit::Os))
+        })
+        .transpose()?;
+    let inbox = inbox.clone();
+    tokio::spawn(async move {
+        let served = tokio::try_join!(
+            artifact::serve(artifacts, configuration, inbox.clone()),
+            status::serve(status, socket, inbox)
+        );
+        if let Err(failure) = served {
+            error!("a server has ended: {}", log::chain(&failure));
+        }
+    });
+    Ok(())
+}
+
+fn asynchronous(listener: StdTcpListener) -> Result<TcpListener, Fatal> {
+    listener.set_nonblocking(true).map_err(fatal(Exit::Os))?;
+    TcpListener::from_std(listener).map_err(fatal(Exit::Os))
+}
+
+/// Tells the scheduler when TaskManagers can register.
+async fn watch_jobmanager(jobmanager: crate::conf::settings::JobManager, inbox: mpsc::Sender<Message>) {
+    let Some(port) = jobmanager.rpc_ports.single() else {
+        // A range or any free port: nobody can tell from outside which one it will be.
+        let _ = inbox.send(Message::JobManagerListening).await;
+        return;
+    };
+    while TcpStream::connect((jobmanager.address.as_str(), port)).await.is_err() {
+        tokio::time::sleep(LISTENING_POLL).await;
+    }
+    let _ = inbox.send(Message::JobManagerListening).await;
+}
+
+/// SIGTERM ends the cluster: without high availability nobody could go on with it.
+fn watch_signals(inbox: mpsc::Sender<Message>) -> Result<impl Future<Output = ()>, Fatal> {
+    let mut term = signal(SignalKind::terminate()).map_err(fatal(Exit::Os))?;
+    Ok(async move {
+        while term.recv().await.is_some() {
+            if inbox.send(Message::End).await.is_err() {
+                return;
+            }
+        }
+    })
+}

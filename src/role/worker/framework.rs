@@ -1,0 +1,46 @@
+//! How we introduce ourselves to the master.
+
+use crate::conf::environment::Environment;
+use crate::conf::settings::Settings;
+use crate::mesos::wire::framework::{Capability, CapabilityType, FrameworkInfo};
+
+/// Several roles and refined reservations are ours to handle, an unreachable task is told apart from a lost one, and
+/// TASK_KILLING is told.
+const CAPABILITIES: [CapabilityType; 4] = [
+    CapabilityType::MultiRole,
+    CapabilityType::ReservationRefinement,
+    CapabilityType::PartitionAware,
+    CapabilityType::TaskKillingState,
+];
+
+/// Without id.
+pub fn info(settings: &Settings, roles: &[String], environment: &Environment) -> FrameworkInfo {
+    let framework = &settings.framework;
+    // Masters with GPUs offer their agents only to frameworks that know them.
+    let gpus = (settings.tasks.gpus > 0).then_some(CapabilityType::GpuResources);
+    let capabilities = CAPABILITIES.into_iter().chain(gpus);
+    let rest_port = settings.job_manager.rest_ports.single();
+    FrameworkInfo {
+        user: Some(framework.user.clone().unwrap_or_else(|| own_user(environment))),
+        name: Some(framework.name.clone()),
+        failover_timeout: Some(framework.failover_timeout.as_secs_f64()),
+        // Agents keep checkpointed tasks over their own restart.
+        checkpoint: Some(true),
+        roles: roles.to_vec(),
+        hostname: Some(settings.job_manager.address.clone()),
+        webui_url: rest_port.map(|port| format!("http://{}:{port}", settings.job_manager.address)),
+        principal: framework.identity.as_ref().map(|identity| identity.principal.clone()),
+        capabilities: capabilities.map(|kind| Capability { r#type: Some(kind as i32) }).collect(),
+        ..FrameworkInfo::default()
+    }
+}
+
+/// The master fills nothing in. The password file may be missing, so the environment is asked.
+fn own_user(environment: &Environment) -> String {
+    let named = ["USER", "LOGNAME"].iter().find_map(|name| environment.text(name));
+    match named {
+        Some(name) => name.to_owned(),
+        None if nix::unistd::geteuid().is_root() => "root".to_owned(),
+        None => nix::unistd::geteuid().to_string(),
+    }
+}

@@ -1,0 +1,95 @@
+//! What the configuration makes of a TaskManager's task.
+
+use crate::conf::settings::{self, Settings};
+use crate::exit::Exit;
+use crate::flink::memory;
+use crate::mesos::wire::label::Label;
+use crate::scheduler::resources::{Milli, Need};
+use crate::scheduler::spec::{Patience, Placement, Spec, Template};
+
+use super::Fatal;
+use crate::role::error::fatal;
+use crate::role::setup::Setup;
+use crate::role::{children, taskmanager};
+
+/// The ports that every TaskManager listens on and that others must reach.
+const OWN_PORTS: [&str; 2] = ["taskmanager.rpc.port", "taskmanager.data.port"];
+
+pub fn of(setup: &Setup, settings: &Settings, local: bool, artifacts_url: &str) -> Result<Spec, Fatal> {
+    let tasks = &settings.tasks;
+    // All TaskManagers of the embedded Mesos share one host with everybody else: the kernel picks free ports.
+    let port_keys: Vec<String> = if local {
+        Vec::new()
+    } else {
+        OWN_PORTS.iter().map(ToString::to_string).chain(tasks.port_keys.iter().cloned()).collect()
+    };
+    let scalars = [
+        ("cpus", Milli::of(tasks.cpus)),
+        ("mem", Milli::whole(taskmanager_memory_mb(setup))),
+        ("disk", Milli::whole(tasks.disk_mib.into())),
+        ("gpus", Milli::whole(tasks.gpus.into())),
+        (tasks.bandwidth_resource.as_str(), Milli::whole(tasks.bandwidth.into())),
+    ];
+    let scalars = scalars.into_iter().filter(|(_, amount)| amount.0 > 0);
+    Ok(Spec {
+        need: Need {
+            scalars: scalars.map(|(name, amount)| (name.to_owned(), amount)).collect(),
+            ports: port_keys.len(),
+        },
+        template: template(setup, settings, port_keys, artifacts_url)?,
+        placement: match settings.placement {
+            settings::Placement::Spread => Placement::Spread,
+            settings::Placement::Pack => Placement::Pack,
+        },
+        target: tasks.initial,
+        roles: vec![settings.framework.role.clone()],
+        refuse: settings.offers.refuse,
+        kill_grace: tasks.kill_grace,
+        patience: Patience { registration: settings.registration_timeout, ..Patience::default() },
+    })
+}
+
+/// Mesos counts memory in MB, meaning 2^20 bytes.
+pub fn taskmanager_memory_mb(setup: &Setup) -> u64 {
+    memory::taskmanager(&setup.loaded.table, &setup.environment, setup.distribution.version)
+        .map_or(0, |memory| memory.process.bytes().div_ceil(1 << 20))
+}
+
+fn template(
+    setup: &Setup,
+    settings: &Settings,
+    port_keys: Vec<String>,
+    artifacts_url: &str,
+) -> Result<Template, Fatal> {
+    let tasks = &settings.tasks;
+    let program = children::own_path()?;
+    let text = |path: &std::path::Path| {
+        path.to_str().map(ToOwned::to_owned).ok_or_else(|| {
+            let error = format!("{} is not UTF-8, as Mesos demands of paths", path.display());
+            Fatal::new(Exit::Config, error)
+        })
+    };
+    let mut environment = vec![
+        ("FLINK_HOME".to_owned(), text(&setup.distribution.home)?),
+        ("JAVA_HOME".to_owned(), text(&setup.java.path)?),
+    ];
+    if let Some(user) = setup.environment.text("HADOOP_USER_NAME") {
+        environment.push(("HADOOP_USER_NAME".to_owned(), user.to_owned()));
+    }
+    environment.extend(tasks.environment.clone());
+    let labels =
+        tasks.labels.iter().map(|(key, value)| Label { key: Some(key.clone()), value: Some(value.clone()) });
+    Ok(Template {
+        program: text(&program)?,
+        arguments: ["flink-on-mesos", "taskmanager", "--artifacts", artifacts_url]
+            .map(ToOwned::to_owned)
+            .to_vec(),
+        environment,
+        token_variable: taskmanager::TOKEN_VARIABLE.to_owned(),
+        port_keys,
+        user: tasks.user.clone(),
+        labels: labels.collect(),
+        container: None,
+        host_pattern: tasks.hostname.clone(),
+    })
+}
