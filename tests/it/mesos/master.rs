@@ -91,6 +91,15 @@ pub fn subscribed(heartbeat_interval_seconds: f64) -> BytesMut {
         subscribed: Some(subscribed),
         ..Event::default()
     };
+    record(&event)
+}
+
+/// A record with HEARTBEAT.
+pub fn heartbeat() -> BytesMut {
+    record(&Event { r#type: Some(EventType::Heartbeat as i32), ..Event::default() })
+}
+
+fn record(event: &Event) -> BytesMut {
     let mut record = BytesMut::new();
     recordio::encode(&event.encode_to_vec(), &mut record);
     record
