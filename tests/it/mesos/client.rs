@@ -15,7 +15,7 @@ use flink_on_mesos::mesos::wire::framework::FrameworkInfo;
 use flink_on_mesos::mesos::wire::id::{AgentId, FrameworkId, TaskId};
 use prost::Message as _;
 
-use super::master::{Connection, Master, chunk, heartbeat, stream_head, subscribed};
+use super::master::{Connection, Master, chunk, heartbeat, ignored, stream_head, subscribed};
 use super::traffic::{Http, file, records};
 
 /// Far above any wait of the client's that these tests provoke.
@@ -250,7 +250,8 @@ async fn what_is_no_stream_of_records_is_dropped() {
 
 #[tokio::test]
 async fn an_owner_that_reads_late_is_no_silence() {
-    const EVENTS: usize = 5000;
+    // The last one has to wait for room.
+    const EVENTS: usize = client::REPORTS_WAITING_MAX + 1;
     let master = Master::bind().await;
     let (_calls, mut reports) = start(&master.address(), None);
     let mut stream = master.accept().await;
@@ -263,6 +264,32 @@ async fn an_owner_that_reads_late_is_no_silence() {
         let report = next(&mut reports).await;
         assert!(matches!(report, Report::Event(_)), "{report:?} after {event} events");
     }
+    let report = tokio::time::timeout(Duration::from_millis(200), reports.next()).await;
+    assert!(report.is_err(), "{report:?}");
+    stream.send(&chunk(&heartbeat())).await;
+    assert_eq!(next(&mut reports).await, Report::Event(Event::Heartbeat));
+}
+
+#[tokio::test]
+async fn a_call_meant_for_an_earlier_subscription_is_not_sent() {
+    let master = Master::bind().await;
+    let (calls, mut reports) = start(&master.address(), None);
+    let mut stream = master.accept().await;
+    stream.request().await;
+    subscribe(&mut stream, &mut reports).await;
+    drop(stream);
+    let mut stream = master.accept().await;
+    stream.request().await;
+    stream.send(&[stream_head(), chunk(&subscribed(15.0))].concat()).await;
+    // No socket buffer holds this much: once it is sent, the client has read SUBSCRIBED. The owner has not.
+    stream.send(&chunk(&ignored(32 * 1024 * 1024))).await;
+    calls.send(kill("a")).expect("sent");
+    assert!(matches!(next(&mut reports).await, Report::Disconnected { .. }));
+    assert!(matches!(next(&mut reports).await, Report::Event(Event::Subscribed { .. })));
+    assert_eq!(
+        next(&mut reports).await,
+        Report::CallFailed { call: kill("a"), why: CallFailure::NotSubscribed }
+    );
 }
 
 #[tokio::test]
