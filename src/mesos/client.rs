@@ -22,7 +22,7 @@ use super::wire::framework::FrameworkInfo;
 pub const CALLS_WAITING_MAX: usize = 8192;
 
 /// Reports that may wait for the owner; then the stream is not read on, and the master's side fills up.
-const REPORTS_WAITING_MAX: usize = 256;
+pub const REPORTS_WAITING_MAX: usize = 256;
 
 pub struct Config {
     /// Never empty; see [`super::address::MasterAddress::Masters`].

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use prost::DecodeError;
+
 use super::address::{AddressError, Master};
 use super::answer::Refusal;
 use super::call::Call;
 use super::event::Event;
+use super::recordio::RecordError;
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Report {
@@ -52,9 +55,10 @@ pub enum Trouble {
     Closed,
     #[error("the stream ended within a record")]
     CutRecord,
-    /// What came is no stream of events.
-    #[error("the stream is broken: {0}")]
-    Garbage(String),
+    #[error("the stream is broken")]
+    Garbage(#[source] RecordError),
+    #[error("a record of the stream is no event")]
+    NoEvent(#[source] DecodeError),
     #[error("{0} redirects in a row, the last to {1}")]
     Redirects(u32, Master),
     #[error("the redirect names no master")]
@@ -66,6 +70,8 @@ pub enum Trouble {
     Stale(String),
     #[error("this master no longer leads")]
     NotLeading,
+    #[error("the master refused")]
+    Refused(#[source] Refusal),
 }
 
 /// Why a call failed, by what that means for its effect.
@@ -78,6 +84,6 @@ pub enum CallFailure {
     #[error("{0}")]
     Rejected(String),
     /// The master may have done it or not.
-    #[error("outcome unknown: {0}")]
+    #[error("outcome unknown")]
     Unknown(#[source] Trouble),
 }

@@ -216,7 +216,9 @@ impl Session {
         self.handle_sign_of_life(now);
         match event {
             Event::Subscribed { ref framework_id, heartbeat, .. } => {
-                self.subscribed(framework_id.clone(), heartbeat, now);
+                let State::Opened { master, stream_id, .. } = &self.state else { return };
+                let (master, stream_id) = (master.clone(), stream_id.clone());
+                self.subscribed(master, stream_id, framework_id.clone(), heartbeat, now);
                 self.report(Report::Event(event));
             }
             Event::Failed(message) => self.halt(Refusal::from_error(message)),
@@ -299,14 +301,20 @@ impl Session {
         self.state = State::Asking { master, redirects, deadline: Deadline::after(now, ANSWER_MAX) };
     }
 
-    fn subscribed(&mut self, framework_id: FrameworkId, heartbeat: Duration, now: Moment) {
-        let State::Opened { master, stream_id, .. } = &self.state else { return };
+    fn subscribed(
+        &mut self,
+        master: Master,
+        stream_id: String,
+        framework_id: FrameworkId,
+        heartbeat: Duration,
+        now: Moment,
+    ) {
         self.framework.id = Some(framework_id.clone());
         self.attempts = 0;
         self.asked = 0;
         self.state = State::Subscribed(Subscription {
-            master: master.clone(),
-            stream_id: stream_id.clone(),
+            master,
+            stream_id,
             framework_id,
             since: now,
             heartbeat,
@@ -354,21 +362,19 @@ impl Session {
     }
 
     fn halt(&mut self, why: Refusal) {
-        let master = match std::mem::replace(&mut self.state, State::Halted) {
+        let (master, in_flight) = match std::mem::replace(&mut self.state, State::Halted) {
             resting @ (State::Waiting { .. } | State::Halted) => {
                 self.state = resting;
                 return;
             }
-            State::Asking { master, .. } | State::Opened { master, .. } => master,
-            State::Subscribed(Subscription { master, in_flight, .. }) => {
-                if let Some(call) = in_flight {
-                    let why = CallFailure::Unknown(Trouble::Answer(why.to_string()));
-                    self.report(Report::CallFailed { call, why });
-                }
-                master
-            }
+            State::Asking { master, .. } | State::Opened { master, .. } => (master, None),
+            State::Subscribed(Subscription { master, in_flight, .. }) => (master, in_flight),
         };
         self.actions.push_back(Action::Close);
+        if let Some(call) = in_flight {
+            let why = CallFailure::Unknown(Trouble::Refused(why.clone()));
+            self.report(Report::CallFailed { call, why });
+        }
         self.report(Report::Refused { master, why });
     }
 

@@ -1,5 +1,6 @@
 //! The Mesos API against what a real master sent and answered.
 
+mod calls;
 mod client;
 mod master;
 mod recorded;

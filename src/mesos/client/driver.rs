@@ -184,14 +184,13 @@ impl Driver {
         // An event may end the stream: what came after it in the same chunk is void.
         while let Stream::Open { decoder, .. } = &mut self.stream {
             let (now, random) = (self.clock.now(), fastrand::f64());
-            let broken = |why: &dyn std::error::Error| Trouble::Garbage(why.to_string());
             match decoder.next_record() {
                 Ok(None) => return,
                 Ok(Some(record)) => match wire::event::Event::decode(record) {
                     Ok(event) => self.event(event),
-                    Err(error) => self.session.handle_stream_ended(broken(&error), now, random),
+                    Err(error) => self.session.handle_stream_ended(Trouble::NoEvent(error), now, random),
                 },
-                Err(error) => self.session.handle_stream_ended(broken(&error), now, random),
+                Err(error) => self.session.handle_stream_ended(Trouble::Garbage(error), now, random),
             }
             self.carry_out();
         }

@@ -102,6 +102,8 @@ fn builder(masters: &[Master]) -> Result<ClientBuilder, StartError> {
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(CONNECT_MAX);
     if masters.iter().any(|master| master.scheme == Scheme::Https) {
+        // Without a provider the library would panic. One that the program has installed before stays.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         Ok(builder)
     } else {
         // Redirects keep the scheme: no certificate will be looked at, so none need to be installed.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use flink_on_mesos::log;
 use flink_on_mesos::mesos::address::MasterAddress;
 use flink_on_mesos::mesos::answer::Refusal;
 use flink_on_mesos::mesos::call::Call;
@@ -14,7 +15,7 @@ use flink_on_mesos::mesos::wire::framework::FrameworkInfo;
 use flink_on_mesos::mesos::wire::id::{AgentId, FrameworkId, TaskId};
 use prost::Message as _;
 
-use super::master::{Connection, Master, chunk, stream_head, subscribed};
+use super::master::{Connection, Master, chunk, heartbeat, ignored, stream_head, subscribed};
 use super::traffic::{Http, file, records};
 
 /// Far above any wait of the client's that these tests provoke.
@@ -233,7 +234,7 @@ async fn what_is_no_stream_of_records_is_dropped() {
         (b"<html>".as_slice(), "the stream is broken: expected a record's length, got \"<html>\""),
         (
             b"5\n\xff\xff\xff\xff\xff",
-            "the stream is broken: failed to decode Protobuf message: invalid varint",
+            "a record of the stream is no event: failed to decode Protobuf message: invalid varint",
         ),
     ] {
         let master = Master::bind().await;
@@ -243,8 +244,52 @@ async fn what_is_no_stream_of_records_is_dropped() {
         stream.send(&[stream_head(), chunk(&subscribed(15.0)), chunk(garbage)].concat()).await;
         assert!(matches!(next(&mut reports).await, Report::Event(Event::Subscribed { .. })));
         let Report::Disconnected { why, .. } = next(&mut reports).await else { panic!("still connected") };
-        assert_eq!(why.to_string(), expected);
+        assert_eq!(log::chain(&why), expected);
     }
+}
+
+#[tokio::test]
+async fn an_owner_that_reads_late_is_no_silence() {
+    // The last one has to wait for room.
+    const EVENTS: usize = client::REPORTS_WAITING_MAX + 1;
+    let master = Master::bind().await;
+    let (_calls, mut reports) = start(&master.address(), None);
+    let mut stream = master.accept().await;
+    stream.request().await;
+    let heartbeats: Vec<u8> = (1..EVENTS).flat_map(|_| chunk(&heartbeat())).collect();
+    stream.send(&[stream_head(), chunk(&subscribed(0.1)), heartbeats].concat()).await;
+    // Longer than the five intervals after which the stream would be given up.
+    tokio::time::sleep(Duration::from_millis(800)).await;
+    for event in 0..EVENTS {
+        let report = next(&mut reports).await;
+        assert!(matches!(report, Report::Event(_)), "{report:?} after {event} events");
+    }
+    let report = tokio::time::timeout(Duration::from_millis(200), reports.next()).await;
+    assert!(report.is_err(), "{report:?}");
+    stream.send(&chunk(&heartbeat())).await;
+    assert_eq!(next(&mut reports).await, Report::Event(Event::Heartbeat));
+}
+
+#[tokio::test]
+async fn a_call_meant_for_an_earlier_subscription_is_not_sent() {
+    let master = Master::bind().await;
+    let (calls, mut reports) = start(&master.address(), None);
+    let mut stream = master.accept().await;
+    stream.request().await;
+    subscribe(&mut stream, &mut reports).await;
+    drop(stream);
+    let mut stream = master.accept().await;
+    stream.request().await;
+    stream.send(&[stream_head(), chunk(&subscribed(15.0))].concat()).await;
+    // No socket buffer holds this much: once it is sent, the client has read SUBSCRIBED. The owner has not.
+    stream.send(&chunk(&ignored(32 * 1024 * 1024))).await;
+    calls.send(kill("a")).expect("sent");
+    assert!(matches!(next(&mut reports).await, Report::Disconnected { .. }));
+    assert!(matches!(next(&mut reports).await, Report::Event(Event::Subscribed { .. })));
+    assert_eq!(
+        next(&mut reports).await,
+        Report::CallFailed { call: kill("a"), why: CallFailure::NotSubscribed }
+    );
 }
 
 #[tokio::test]
@@ -271,8 +316,8 @@ async fn calls_keep_their_order_when_their_connection_breaks() {
         connection.send(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n").await;
     }
     // The stream lives on.
-    stream.send(&chunk(&subscribed(15.0))).await;
-    assert!(matches!(next(&mut reports).await, Report::Event(Event::Subscribed { .. })));
+    stream.send(&chunk(&heartbeat())).await;
+    assert_eq!(next(&mut reports).await, Report::Event(Event::Heartbeat));
 }
 
 #[tokio::test]

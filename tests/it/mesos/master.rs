@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use flink_on_mesos::mesos::recordio;
-use flink_on_mesos::mesos::wire::event::{Event, EventType, Subscribed};
+use flink_on_mesos::mesos::wire::event::{Event, EventType, ExecutorMessage, Subscribed};
 use flink_on_mesos::mesos::wire::id::FrameworkId;
 use prost::Message as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -91,6 +91,21 @@ pub fn subscribed(heartbeat_interval_seconds: f64) -> BytesMut {
         subscribed: Some(subscribed),
         ..Event::default()
     };
+    record(&event)
+}
+
+/// A record with HEARTBEAT.
+pub fn heartbeat() -> BytesMut {
+    record(&Event { r#type: Some(EventType::Heartbeat as i32), ..Event::default() })
+}
+
+/// A record of about `length` bytes with an event from the future.
+pub fn ignored(length: usize) -> BytesMut {
+    let message = ExecutorMessage { data: Some(vec![0; length].into()), ..ExecutorMessage::default() };
+    record(&Event { r#type: Some(i32::MAX), message: Some(message), ..Event::default() })
+}
+
+fn record(event: &Event) -> BytesMut {
     let mut record = BytesMut::new();
     recordio::encode(&event.encode_to_vec(), &mut record);
     record
