@@ -137,6 +137,8 @@ class Round:
             "FLINK_HOME": str(self.options.flink_home),
             "FLINK_CONF_DIR": str(self.conf),
             "FLINK_LOG_DIR": str(self.directory),
+            # Else the scripts leave their pid files in the system's directory for temporary files.
+            "FLINK_PID_DIR": str(self.directory),
             "TMPDIR": str(self.directory / "tmp"),
             **more,
         }
