@@ -1,1 +1,3 @@
 //! All tests that need the whole binary, other processes or recorded data, in one program.
+
+mod conf;
