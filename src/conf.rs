@@ -35,6 +35,7 @@ use table::{Origin, Table};
 pub struct Request<'a> {
     pub conf_dir: &'a Path,
     pub version: Version,
+    /// The layers `FLINK_PROPERTIES` and variables.
     pub environment: &'a Environment,
     /// `-D key=value`, in order.
     pub arguments: &'a [(String, String)],
@@ -43,6 +44,7 @@ pub struct Request<'a> {
     pub mode: Mode,
 }
 
+/// For whom the configuration is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// The JobManager must be reachable from other machines.
@@ -54,6 +56,7 @@ pub enum Mode {
     Effective,
 }
 
+/// The layers in one table, and what there is to say about them.
 #[derive(Clone, Debug)]
 pub struct Loaded {
     pub table: Table,
@@ -65,6 +68,7 @@ pub struct Loaded {
     pub grammar: Grammar,
 }
 
+/// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfError {
     #[error(transparent)]
@@ -75,6 +79,7 @@ pub enum ConfError {
 }
 
 impl ConfError {
+    /// The code with which the program ends.
     pub fn exit(&self) -> Exit {
         match self {
             Self::Read(error) => error.exit(),

@@ -10,6 +10,7 @@ pub struct Environment {
 }
 
 impl Environment {
+    /// The environment of this process.
     pub fn read() -> Self {
         Self { variables: std::env::vars_os().collect() }
     }

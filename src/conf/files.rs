@@ -12,6 +12,7 @@ use crate::exit::Exit;
 /// Flink's own limit for YAML is 3 MiB; a real file has some kilobytes.
 pub const MAX_FILE_BYTES: u64 = 1 << 20;
 
+/// Why the configuration file cannot be read; each text names the file, and the line if there is one.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     #[error("read the configuration directory {}", path.display())]
@@ -29,6 +30,7 @@ pub enum ReadError {
 }
 
 impl ReadError {
+    /// 66 when there is nothing to read, 65 when it cannot be understood.
     pub fn exit(&self) -> Exit {
         match self {
             Self::Directory { .. } | Self::File { .. } | Self::Missing { .. } => Exit::NoInput,

@@ -5,6 +5,7 @@ use super::{legacy, yaml};
 /// Flink's version as far as the configuration depends on it: major, minor.
 pub type Version = (u32, u32);
 
+/// How a configuration file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Grammar {
     /// `flink-conf.yaml`: one `key: value` a line.
@@ -23,6 +24,7 @@ impl Grammar {
         }
     }
 
+    /// The only name under which Flink looks for a file of this grammar.
     pub fn file_name(self) -> &'static str {
         match self {
             Self::Legacy => "flink-conf.yaml",

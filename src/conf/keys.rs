@@ -17,6 +17,9 @@ pub struct Key {
     pub meaning: &'static str,
 }
 
+/// Labels can be given as a map in `config.yaml`; its entries arrive as keys of their own.
+pub const TASK_LABELS_PREFIX: &str = "mesos.resourcemanager.tasks.labels.";
+
 /// Keys of Flink itself that this program sets or reads.
 pub mod flink {
     pub const ADDRESS: &str = "jobmanager.rpc.address";

@@ -15,6 +15,7 @@ pub struct Problem {
     pub expected: String,
 }
 
+/// What stands there instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
     Nothing,

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+/// Stands for a secret, as in Flink's own log.
 pub const MASK: &str = "******";
 
 /// The words of Flink 2.1 and later, which contain those of all earlier versions; a key that contains one,
@@ -23,6 +24,7 @@ const SECRET_WORDS: [&str; 11] = [
 /// Holds a path, not the secret, and an error about the file must name it.
 const PATHS: [&str; 2] = ["mesos.resourcemanager.framework.secret-file", "MESOS_FRAMEWORK_SECRET_FILE"];
 
+/// Whether the value of `key` may not be shown.
 pub fn is_secret(key: &str) -> bool {
     let key_lower = key.to_lowercase();
     !PATHS.contains(&key) && SECRET_WORDS.iter().any(|word| key_lower.contains(word))

@@ -8,6 +8,7 @@ mod reader;
 mod task;
 mod unknown;
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -43,6 +44,7 @@ pub struct Settings {
     pub high_availability: Option<HighAvailability>,
 }
 
+/// As what we register with Mesos.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Framework {
     pub name: String,
@@ -62,12 +64,14 @@ pub struct Identity {
     pub secret: Option<SecretSource>,
 }
 
+/// Where the framework's secret comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SecretSource {
     Value(Secret),
     File(PathBuf),
 }
 
+/// What becomes of offers that are not used at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offers {
     /// For how long an offer that fits nothing yet is kept.
@@ -76,6 +80,7 @@ pub struct Offers {
     pub refuse: Duration,
 }
 
+/// The server from which agents fetch files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Artifacts {
     /// 0 for any free one.
@@ -84,6 +89,7 @@ pub struct Artifacts {
     pub tls: bool,
 }
 
+/// The status page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
     pub bind_address: IpAddr,
@@ -98,13 +104,16 @@ pub enum Scaling {
     Fixed,
 }
 
-/// Where the JobManager is reached.
+/// Where the JobManager is reached, and what its process gets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobManager {
     pub address: String,
     /// With high availability the ports of `high-availability.jobmanager.port`.
     pub rpc_ports: Ports,
+    /// Those it binds; what clients connect to may be another port (`rest.port`).
     pub rest_ports: Ports,
+    /// For the JobManager's process (`containerized.master.env.`).
+    pub environment: BTreeMap<String, String>,
 }
 
 impl Settings {
@@ -195,6 +204,7 @@ impl JobManager {
             address: reader.flink(flink::ADDRESS, "localhost", parse::text),
             rpc_ports: reader.flink(rpc, default, parse::ports),
             rest_ports: reader.flink(flink::REST_BIND_PORT, "8081", parse::ports),
+            environment: reader.with_prefix(flink::MASTER_ENVIRONMENT),
         }
     }
 }

@@ -41,6 +41,7 @@ impl fmt::Display for Origin {
     }
 }
 
+/// A value and where it came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
     pub value: String,
@@ -76,14 +77,17 @@ impl Table {
         }
     }
 
+    /// The value of exactly this `key`; `keys::value` also knows older names.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.settings.get(key).map(|setting| setting.value.as_str())
     }
 
+    /// As [`Self::get`], with the origin.
     pub fn setting(&self, key: &str) -> Option<&Setting> {
         self.settings.get(key)
     }
 
+    /// Removes `key`; what stood there is returned.
     pub fn remove(&mut self, key: &str) -> Option<Setting> {
         let before = self.settings.remove(key);
         self.remember(key.to_owned(), before.as_ref());
@@ -95,6 +99,7 @@ impl Table {
         self.overridden.get(key).map_or(&[], Vec::as_slice)
     }
 
+    /// In alphabetical order of the keys.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Setting)> {
         self.settings.iter().map(|(key, setting)| (key.as_str(), setting))
     }

@@ -34,9 +34,10 @@ struct Variable {
 const HADOOP_USER_OF_MASTER: &str = "containerized.master.env.HADOOP_USER_NAME";
 const HADOOP_USER_OF_TASK_MANAGERS: &str = "containerized.taskmanager.env.HADOOP_USER_NAME";
 
-/// Later ones win. `JOB_MANAGER_RPC_ADDRESS` and `HOST` are not here: they only replace an address that
-/// nobody could reach (see `rewrite`).
-const VARIABLES: [Variable; 11] = [
+/// Later ones win. `JOB_MANAGER_RPC_ADDRESS` and `HOST` set no key by themselves: they only replace an
+/// address that nobody could reach (see `rewrite`). `HOST` is not checked, as other programs use it too.
+const VARIABLES: [Variable; 12] = [
+    variable("JOB_MANAGER_RPC_ADDRESS", Kind::Word, &[]),
     variable("TASK_MANAGER_NUMBER_OF_TASK_SLOTS", Kind::PositiveCount, &[flink::SLOTS]),
     variable("_SLOTS", Kind::PositiveCount, &[flink::SLOTS]),
     variable("_CLIENT_TM_COUNT", Kind::Count, &[keys::INITIAL_TASKS.name]),
@@ -76,8 +77,13 @@ pub fn apply(environment: &Environment, table: &mut Table) -> Vec<Problem> {
 
 /// The value of the variable `name`; empty when it is not set.
 pub fn text<'a>(environment: &'a Environment, name: &str) -> Result<&'a str, Problem> {
-    let value = environment.get(name).unwrap_or_default();
-    value.to_str().ok_or_else(|| problem(name, value, "UTF-8 text".to_owned()))
+    // The value may hold secrets and is not told.
+    let expected = || "UTF-8 text".to_owned();
+    environment
+        .get(name)
+        .unwrap_or_default()
+        .to_str()
+        .ok_or_else(|| problem(name, OsStr::new("…"), expected()))
 }
 
 fn problem(name: &str, value: &OsStr, expected: String) -> Problem {

@@ -17,6 +17,7 @@ const MAX_COPIED_BYTES: u64 = 64 << 20;
 /// How deep directories are copied; ends loops of links.
 const MAX_DEPTH: usize = 8;
 
+/// Why the effective configuration is not there; each text names the key or the file.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
     #[error("`{key}` ({origin}) cannot be written to {}: {reason}", grammar.file_name())]
@@ -32,6 +33,7 @@ pub enum WriteError {
 }
 
 impl WriteError {
+    /// The code with which the program ends.
     pub fn exit(&self) -> Exit {
         match self {
             Self::Inexpressible { .. } => Exit::Config,

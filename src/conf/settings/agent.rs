@@ -4,6 +4,7 @@ use super::super::keys;
 use super::parse;
 use super::reader::Reader;
 
+/// Which of several fitting agents is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Placement {
     /// Over many agents, so that losing one loses little.
@@ -12,6 +13,7 @@ pub enum Placement {
     Pack,
 }
 
+/// What agents must or should have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Constraints {
     /// All must hold.

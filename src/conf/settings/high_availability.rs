@@ -7,6 +7,7 @@ use super::super::table::Table;
 use super::parse;
 use super::reader::Reader;
 
+/// Where the state that outlives this AppMaster lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HighAvailability {
     /// `host:port,host:port`

@@ -19,6 +19,7 @@ pub enum Master {
     File(PathBuf),
 }
 
+/// Where a server listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostPort {
     /// A name or an IP address, without brackets.
@@ -26,6 +27,7 @@ pub struct HostPort {
     pub port: u16,
 }
 
+/// Of ZooKeeper's digest scheme.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credentials {
     pub user: String,

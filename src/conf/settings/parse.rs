@@ -13,6 +13,7 @@ use super::super::{redact, yaml};
 pub struct Secret(String);
 
 impl Secret {
+    /// Takes the text out of sight.
     pub fn new(text: String) -> Self {
         Self(text)
     }
@@ -34,6 +35,7 @@ impl fmt::Debug for Secret {
 pub struct Ports(Vec<RangeInclusive<u16>>);
 
 impl Ports {
+    /// At least one.
     pub fn ranges(&self) -> &[RangeInclusive<u16>] {
         &self.0
     }
@@ -151,7 +153,9 @@ pub fn list<T>(item: impl Fn(&str) -> Result<T, String>) -> impl Fn(&str) -> Res
         };
         items
             .iter()
-            .map(|text| item(text).map_err(|expected| format!("{expected} in place of `{text}`")))
+            .map(|text| {
+                item(text).map_err(|expected| format!("{expected} in place of `{}`", redact::shown("", text)))
+            })
             .collect()
     }
 }

@@ -1,8 +1,10 @@
 //! Reads values out of a table and gathers what is wrong with them.
 
+use std::collections::BTreeMap;
+
 use super::super::keys::{self, Key};
 use super::super::problem::{Found, Problem};
-use super::super::table::Table;
+use super::super::table::{Setting, Table};
 
 /// A parser answers a wrong text with what was expected.
 pub struct Reader<'a> {
@@ -13,10 +15,6 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     pub fn new(table: &'a Table) -> Self {
         Self { table, problems: Vec::new() }
-    }
-
-    pub fn table(&self) -> &'a Table {
-        self.table
     }
 
     /// The value of a key with a default. After a wrong value reading goes on with the default, so that all
@@ -63,6 +61,14 @@ impl<'a> Reader<'a> {
             self.problems.push(Problem { subject: key.to_owned(), found: Found::Nothing, expected });
         }
         self.given(key, parse)
+    }
+
+    /// The keys that start with `prefix`, without it.
+    pub fn with_prefix(&self, prefix: &str) -> BTreeMap<String, String> {
+        let named = |(key, setting): (&str, &Setting)| {
+            key.strip_prefix(prefix).map(|name| (name.to_owned(), setting.value.clone()))
+        };
+        self.table.iter().filter_map(named).collect()
     }
 
     /// Records that the value of `key`, which was read before, does not fit.

@@ -1,12 +1,14 @@
 //! What a TaskManager's Mesos task consists of.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::super::keys::{self, flink};
+use super::super::variables::MAX_COUNT;
 use super::reader::Reader;
 use super::{count, parse};
-use crate::conf::variables::MAX_COUNT;
 
+/// How many TaskManagers there are and what each gets.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tasks {
     /// How many to keep.
@@ -33,9 +35,10 @@ pub struct Tasks {
     pub port_keys: Vec<String>,
     /// Environment of every TaskManager (`containerized.taskmanager.env.`).
     pub environment: BTreeMap<String, String>,
-    pub kill_grace: std::time::Duration,
+    pub kill_grace: Duration,
 }
 
+/// In what a TaskManager runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Container {
     pub runtime: Runtime,
@@ -55,6 +58,7 @@ pub enum Runtime {
     },
 }
 
+/// A container image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {
     pub name: String,
@@ -69,6 +73,7 @@ pub struct DockerParameter {
     pub value: String,
 }
 
+/// A directory that the container sees.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Volume {
     /// `None`: a directory in the sandbox.
@@ -77,6 +82,7 @@ pub struct Volume {
     pub mount: Mount,
 }
 
+/// What the container may do with a volume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mount {
     ReadWrite,
@@ -104,7 +110,7 @@ impl Tasks {
             user: reader.optional(&keys::TASK_USER, parse::word),
             labels: labels(reader),
             port_keys: reader.optional(&keys::PORT_ASSIGNMENTS, parse::list(parse::word)).unwrap_or_default(),
-            environment: with_prefix(reader, flink::TASK_MANAGER_ENVIRONMENT),
+            environment: reader.with_prefix(flink::TASK_MANAGER_ENVIRONMENT),
             kill_grace: reader.value(&keys::KILL_GRACE, parse::duration),
         }
     }
@@ -151,15 +157,9 @@ fn cpus(reader: &mut Reader<'_>, slots: u32) -> f64 {
 /// `k:v,k:v`, or in `config.yaml` a map, which arrives as one key each.
 fn labels(reader: &mut Reader<'_>) -> BTreeMap<String, String> {
     let pairs = reader.optional(&keys::TASK_LABELS, parse::list(parse::pair(':', "`key:value`")));
-    let mut labels = with_prefix(reader, "mesos.resourcemanager.tasks.labels.");
+    let mut labels = reader.with_prefix(keys::TASK_LABELS_PREFIX);
     labels.extend(pairs.unwrap_or_default());
     labels
-}
-
-fn with_prefix(reader: &Reader<'_>, prefix: &str) -> BTreeMap<String, String> {
-    let named =
-        |(key, value): (&str, &str)| key.strip_prefix(prefix).map(|name| (name.to_owned(), value.to_owned()));
-    reader.table().iter().map(|(key, setting)| (key, &*setting.value)).filter_map(named).collect()
 }
 
 fn is_docker(text: &str) -> Result<bool, String> {

@@ -5,16 +5,13 @@ use super::super::table::Table;
 
 const OURS: &str = "mesos.";
 
-/// Keys that are maps: in `config.yaml` what is below them arrives as keys of its own.
-const MAPS: [&str; 1] = ["mesos.resourcemanager.tasks.labels."];
-
 /// A key of which more than a third is different is not what was meant.
 const MAX_CHANGED: f64 = 1.0 / 3.0;
 
 /// One line for each, with the nearest key that is known.
 pub fn warnings(table: &Table) -> Vec<String> {
     let known = |name: &str| keys::KEYS.iter().any(|key| key.name == name);
-    let in_map = |name: &str| MAPS.iter().any(|map| name.starts_with(map));
+    let in_map = |name: &str| name.starts_with(keys::TASK_LABELS_PREFIX);
     let unknown = table.iter().filter(|(name, _)| name.starts_with(OURS) && !known(name) && !in_map(name));
     unknown
         .map(|(name, setting)| {
