@@ -26,6 +26,8 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 pub const JOB_TIMEOUT: Duration = Duration::from_secs(300);
 /// Far above the answer of a cluster with thousands of TaskManagers, which is a kilobyte each.
 pub const MAX_ANSWER_BYTES: usize = 64 << 20;
+/// What Flink answers about a TaskManager that it does not know, with status 500 in 1.17 to 2.3.
+const UNKNOWN_TASKMANAGER: &str = "UnknownTaskExecutorException";
 /// As much of an error text as a person reads.
 const MAX_ERROR_CHARS: usize = 2000;
 
@@ -67,7 +69,7 @@ impl RestClient {
     pub async fn taskmanager(&self, id: &str) -> Result<Option<TaskManagerDetails>, RestError> {
         match self.get(&format!("/taskmanagers/{}", path_segment(id))).await {
             Ok(details) => Ok(Some(details)),
-            Err(RestError::Refused { status: StatusCode::NOT_FOUND, .. }) => Ok(None),
+            Err(RestError::Refused { message, .. }) if message.contains(UNKNOWN_TASKMANAGER) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -204,13 +206,16 @@ async fn read_limited(mut response: Response) -> Result<Option<Vec<u8>>, reqwest
     Ok(Some(body))
 }
 
-/// Flink answers `{"errors": [summary, stack trace]}`.
+/// Flink answers `{"errors": [summary, stack trace]}`: the names and messages of the exceptions without the frames.
 fn error_message(body: &[u8]) -> String {
     let text = match serde_json::from_slice::<types::Errors>(body) {
-        Ok(errors) => errors.errors.join(" "),
+        Ok(errors) => errors.errors.join("\n"),
         Err(_not_from_flink) => String::from_utf8_lossy(body).into_owned(),
     };
-    text.chars().take(MAX_ERROR_CHARS).collect()
+    let is_frame = |line: &str| line.starts_with("at ") || line.starts_with("... ");
+    let lines: Vec<_> =
+        text.lines().map(str::trim).filter(|line| !line.is_empty() && !is_frame(line)).collect();
+    lines.join(" ").chars().take(MAX_ERROR_CHARS).collect()
 }
 
 fn path_segment(text: &str) -> String {
@@ -236,7 +241,8 @@ mod tests {
 
     #[test]
     fn shows_flinks_error_or_what_came_instead() {
-        assert_eq!(error_message(br#"{"errors":["Not found.","java.lang"]}"#), "Not found. java.lang");
+        let answer = br#"{"errors":["Internal error.","<E: f.X: none\n\tat f.Y.z(Y.java:1)\n\t... 3 more\nCaused by: g"]}"#;
+        assert_eq!(error_message(answer), "Internal error. <E: f.X: none Caused by: g");
         assert_eq!(error_message(b"<html>"), "<html>");
         assert_eq!(error_message(&[b'x'; 5000]).len(), MAX_ERROR_CHARS);
     }
