@@ -3,13 +3,14 @@
 use std::fs;
 use std::future::Future;
 use std::net::TcpListener;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use flink_on_mesos::conf::environment::Environment;
 use flink_on_mesos::conf::table::{Origin, Table};
-use flink_on_mesos::flink::command::{self, Entrypoint, HadoopClassPath, Launch, Log4j, log4j};
+use flink_on_mesos::flink::command::{self, Application, Entrypoint, HadoopClassPath, Launch, Log4j, log4j};
 use flink_on_mesos::flink::distribution::Distribution;
 use flink_on_mesos::flink::java::JavaHome;
 use flink_on_mesos::flink::memory;
@@ -36,11 +37,49 @@ async fn flink_2_3_runs_a_job() {
     run_a_job("2.3.0").await;
 }
 
+#[tokio::test]
+async fn flink_1_17_runs_an_application_from_usrlib() {
+    let cluster = Cluster::prepare("1.17.2");
+    let usrlib = cluster.distribution.usrlib();
+    fs::create_dir(&usrlib).expect("a directory");
+    fs::rename(cluster.job_jar(), usrlib.join("count.jar")).expect("the jar is there");
+    run_an_application(&cluster, vec![]).await;
+}
+
+#[tokio::test]
+async fn flink_2_3_runs_an_application_from_its_jar() {
+    let cluster = Cluster::prepare("2.3.0");
+    let jar = format!("file://{}", cluster.job_jar().display());
+    run_an_application(&cluster, vec![jar]).await;
+}
+
+async fn run_an_application(cluster: &Cluster, jars: Vec<String>) {
+    let _already_installed = rustls::crypto::ring::default_provider().install_default();
+    let application = Application {
+        jars,
+        job_classname: Some("CountJob".to_owned()),
+        job_id: Some("0123456789abcdef0123456789abcdef".to_owned()),
+        arguments: vec!["1000".into()],
+        ..Application::default()
+    };
+    let flink = RestClient::new(&cluster.rest_url).expect("a client");
+    let mut jobmanager = cluster.start_jobmanager(&Entrypoint::Application(application));
+    let jobs = eventually(&mut jobmanager, "the job is there", async || {
+        flink.jobs().await.ok().filter(|jobs| !jobs.is_empty())
+    })
+    .await;
+    assert_eq!(jobs[0].jid, "0123456789abcdef0123456789abcdef");
+    let taskmanager = cluster.start_taskmanager("task-1");
+    let status = jobmanager.end().await;
+    assert_eq!(status.code(), Some(0), "{}", jobmanager.output());
+    assert!(taskmanager.output().contains("1000\n"), "{}", taskmanager.output());
+}
+
 async fn run_a_job(version: &str) {
     let _already_installed = rustls::crypto::ring::default_provider().install_default();
     let cluster = Cluster::prepare(version);
     let flink = RestClient::new(&cluster.rest_url).expect("a client");
-    let mut jobmanager = cluster.start_jobmanager();
+    let mut jobmanager = cluster.start_jobmanager(&Entrypoint::Session);
     let overview =
         eventually(&mut jobmanager, "the JobManager answers", async || flink.overview().await.ok()).await;
     assert_eq!(overview.flink_version, version);
@@ -125,7 +164,7 @@ impl Cluster {
             table.set(key, value, Origin::Default);
         }
         let cluster = Self {
-            distribution: Distribution::open(&home::flink_home(version)).expect("a distribution"),
+            distribution: Distribution::open(&linked_home(version, scratch.path())).expect("a distribution"),
             java: home::java(),
             table,
             rest_url: format!("http://127.0.0.1:{rest_port}"),
@@ -146,8 +185,8 @@ impl Cluster {
         fs::write(conf.join(log4j::CONTAINER_FILE), log4j::CONTAINER_PROPERTIES).expect("log4j's is written");
     }
 
-    fn start_jobmanager(&self) -> Process {
-        self.start("jobmanager", &[], |launch| command::jobmanager(launch, &Entrypoint::Session))
+    fn start_jobmanager(&self, entrypoint: &Entrypoint) -> Process {
+        self.start("jobmanager", &[], |launch| command::jobmanager(launch, entrypoint))
     }
 
     fn start_taskmanager(&self, id: &str) -> Process {
@@ -244,6 +283,17 @@ impl Drop for Process {
         let _ended_already = self.child.kill();
         let _nothing_to_do = self.child.wait();
     }
+}
+
+/// A home that a test may add to, with the jars of a stock one.
+fn linked_home(version: &str, scratch: &Path) -> PathBuf {
+    let stock = home::flink_home(version);
+    let home = scratch.join("flink");
+    fs::create_dir(&home).expect("a directory");
+    for name in ["lib", "plugins", "opt"] {
+        symlink(stock.join(name), home.join(name)).expect("a link");
+    }
+    home
 }
 
 /// Two ports that were free a moment ago.
