@@ -5,4 +5,5 @@ pub mod distribution;
 pub mod java;
 pub mod manifest;
 pub mod memory;
+pub mod rest;
 pub mod version;

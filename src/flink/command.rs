@@ -115,8 +115,9 @@ pub enum CommandError {
         cause: MemoryError,
     },
 
-    #[error("{name} has a quote that is not closed: {value}")]
-    OpenQuote { name: String, value: String },
+    /// Without the value, which may hold a password.
+    #[error("{name} has a quote that is not closed")]
+    OpenQuote { name: String },
 
     #[error("Flink {version} is too old; the oldest release that can be started is {OLDEST}")]
     FlinkTooOld { version: Version },

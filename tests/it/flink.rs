@@ -1,4 +1,6 @@
 //! Against stock Flink: its memory model, its scripts, its processes.
 
+mod cluster;
 mod home;
 mod memory;
+mod scripts;

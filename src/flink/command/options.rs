@@ -79,6 +79,6 @@ impl Source<'_> {
 
     fn split(&self, name: &str, value: &str) -> Result<Vec<String>, CommandError> {
         split(value, |name| self.environment.text(name))
-            .map_err(|_open_quote| CommandError::OpenQuote { name: name.to_owned(), value: value.to_owned() })
+            .map_err(|_open_quote| CommandError::OpenQuote { name: name.to_owned() })
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
-pub const VERSIONS: [&str; 3] = ["1.17.2", "1.20.5", "2.3.0"];
+use flink_on_mesos::flink::java::{JavaCandidates, JavaHome};
 
 /// The home of a stock Flink; `scripts/flink` installs it when it is missing.
 pub fn flink_home(version: &str) -> PathBuf {
@@ -30,4 +30,11 @@ pub fn compile(source: &str, class_path: &str, classes: &Path) {
         .output()
         .expect("javac starts");
     assert!(output.status.success(), "{}: {}", source.display(), String::from_utf8_lossy(&output.stderr));
+}
+
+/// The java in the PATH.
+pub fn java() -> JavaHome {
+    let search_path = std::env::var_os("PATH");
+    let candidates = JavaCandidates { search_path: search_path.as_deref(), ..JavaCandidates::default() };
+    JavaHome::find(candidates).expect("java")
 }

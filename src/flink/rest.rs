@@ -1,0 +1,260 @@
+//! Flink's REST API: the few calls that we need.
+
+mod types;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use reqwest::{Body, Method, Response, StatusCode, redirect};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::fs::File;
+use tokio::io::AsyncReadExt;
+use tokio_util::io::ReaderStream;
+
+pub use types::{
+    AllocatedSlot, JarRun, Job, JobState, MemoryConfiguration, Overview, TaskManager, TaskManagerDetails,
+    Tasks,
+};
+
+/// A JobManager that accepts no connection within this time is not there.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Flink gives its own parts ten seconds to answer (`web.timeout`) before it reports a failure; we want to hear it.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
+/// To upload a jar, and to run the `main` method of a job.
+pub const JOB_TIMEOUT: Duration = Duration::from_secs(300);
+/// Far above the answer of a cluster with thousands of TaskManagers, which is a kilobyte each.
+pub const MAX_ANSWER_BYTES: usize = 64 << 20;
+/// What Flink answers about a TaskManager that it does not know, with status 500 in 1.17 to 2.3.
+const UNKNOWN_TASKMANAGER: &str = "UnknownTaskExecutorException";
+/// As much of an error text as a person reads.
+const MAX_ERROR_CHARS: usize = 2000;
+
+/// A client of one JobManager.
+#[derive(Clone, Debug)]
+pub struct RestClient {
+    http: reqwest::Client,
+    base_url: String,
+}
+
+impl RestClient {
+    /// `base_url` is like `http://host:8081`.
+    ///
+    /// # Panics
+    ///
+    /// When no default provider of cryptography was installed before (`rustls::crypto::ring`), even for plain HTTP.
+    pub fn new(base_url: &str) -> Result<Self, RestError> {
+        let http = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(REQUEST_TIMEOUT)
+            .redirect(redirect::Policy::none())
+            // The JobManager is next to us; a proxy for the world outside has no business here.
+            .no_proxy()
+            .build()
+            .map_err(|cause| RestError::Client { cause })?;
+        Ok(Self { http, base_url: base_url.trim_end_matches('/').to_owned() })
+    }
+
+    pub async fn overview(&self) -> Result<Overview, RestError> {
+        self.get("/overview").await
+    }
+
+    pub async fn taskmanagers(&self) -> Result<Vec<TaskManager>, RestError> {
+        let answer: types::TaskManagers = self.get("/taskmanagers").await?;
+        Ok(answer.taskmanagers)
+    }
+
+    /// `id` is the TaskManager's `taskmanager.resource-id`. None when Flink does not know it.
+    pub async fn taskmanager(&self, id: &str) -> Result<Option<TaskManagerDetails>, RestError> {
+        match self.get(&format!("/taskmanagers/{}", path_segment(id))).await {
+            Ok(details) => Ok(Some(details)),
+            Err(RestError::Refused { message, .. }) if message.contains(UNKNOWN_TASKMANAGER) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Running and ended jobs that the JobManager remembers.
+    pub async fn jobs(&self) -> Result<Vec<Job>, RestError> {
+        let answer: types::Jobs = self.get("/jobs/overview").await?;
+        Ok(answer.jobs)
+    }
+
+    /// Uploads a job's jar; the answer is its id for [`Self::run_jar`].
+    pub async fn upload_jar(&self, jar: &Path) -> Result<String, RestError> {
+        let unreadable = |cause| RestError::Jar { path: jar.to_owned(), cause };
+        let file = File::open(jar).await.map_err(unreadable)?;
+        let size = file.metadata().await.map_err(unreadable)?.len();
+        let name = jar
+            .file_name()
+            .map(|name| name.to_string_lossy().replace(['"', '\r', '\n'], "_"))
+            .unwrap_or_default();
+        let boundary = format!("flink-on-mesos-{}", uuid::Uuid::new_v4().simple());
+        let head = format!(
+            "--{boundary}\r\nContent-Disposition: form-data; name=\"jarfile\"; filename=\"{name}\"\r\n\
+             Content-Type: application/x-java-archive\r\n\r\n"
+        );
+        let tail = format!("\r\n--{boundary}--\r\n");
+        let length = head.len() as u64 + size + tail.len() as u64;
+        let parts = io::Cursor::new(head).chain(file.take(size)).chain(io::Cursor::new(tail));
+        let request = self
+            .http
+            .post(self.url("/jars/upload"))
+            .timeout(JOB_TIMEOUT)
+            .header("Content-Type", format!("multipart/form-data; boundary={boundary}"))
+            .header("Content-Length", length)
+            .body(Body::wrap_stream(ReaderStream::new(parts)));
+        let answer: types::Uploaded = self.send("/jars/upload", request).await?;
+        // Flink names the path on its side; the id is its last element.
+        let id = answer.filename.rsplit('/').next().unwrap_or_default();
+        Ok(id.to_owned())
+    }
+
+    /// Runs an uploaded jar; the answer is the job's id.
+    pub async fn run_jar(&self, jar_id: &str, run: &JarRun) -> Result<String, RestError> {
+        let path = format!("/jars/{}/run", path_segment(jar_id));
+        let request = self.json(Method::POST, &path, run).timeout(JOB_TIMEOUT);
+        let answer: types::Started = self.send(&path, request).await?;
+        Ok(answer.jobid)
+    }
+
+    /// Ends the cluster; the JobManager then ends with code 0.
+    pub async fn shut_down(&self) -> Result<(), RestError> {
+        let request = self.http.delete(self.url("/cluster"));
+        let _empty: serde_json::Value = self.send("/cluster", request).await?;
+        Ok(())
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, RestError> {
+        self.send(path, self.http.get(self.url(path))).await
+    }
+
+    fn json<T: Serialize>(&self, method: Method, path: &str, body: &T) -> reqwest::RequestBuilder {
+        self.http.request(method, self.url(path)).json(body)
+    }
+
+    async fn send<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        request: reqwest::RequestBuilder,
+    ) -> Result<T, RestError> {
+        let url = self.url(path);
+        let unreachable =
+            |cause: reqwest::Error| RestError::Unreachable { url: url.clone(), cause: cause.without_url() };
+        let response = request.send().await.map_err(unreachable)?;
+        let status = response.status();
+        let Some(body) = read_limited(response).await.map_err(unreachable)? else {
+            return Err(RestError::TooLong { url });
+        };
+        if !status.is_success() {
+            return Err(RestError::Refused { url, status, message: error_message(&body) });
+        }
+        serde_json::from_slice(&body).map_err(|cause| RestError::Malformed { url, cause })
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base_url)
+    }
+}
+
+/// Why a call has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum RestError {
+    #[error("cannot set up an HTTP client")]
+    Client {
+        #[source]
+        cause: reqwest::Error,
+    },
+
+    #[error("no answer from {url}")]
+    Unreachable {
+        url: String,
+        #[source]
+        cause: reqwest::Error,
+    },
+
+    #[error("{url} answered {status}: {message}")]
+    Refused { url: String, status: StatusCode, message: String },
+
+    #[error("the answer of {url} cannot be understood")]
+    Malformed {
+        url: String,
+        #[source]
+        cause: serde_json::Error,
+    },
+
+    #[error("the answer of {url} is longer than {MAX_ANSWER_BYTES} bytes")]
+    TooLong { url: String },
+
+    #[error("cannot read the jar {path}", path = path.display())]
+    Jar {
+        path: PathBuf,
+        #[source]
+        cause: io::Error,
+    },
+}
+
+/// None when it is too long.
+async fn read_limited(mut response: Response) -> Result<Option<Vec<u8>>, reqwest::Error> {
+    let mut body = vec![];
+    while let Some(chunk) = response.chunk().await? {
+        if body.len() + chunk.len() > MAX_ANSWER_BYTES {
+            return Ok(None);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Some(body))
+}
+
+/// Flink answers `{"errors": [summary, stack trace]}`: the names and messages of the exceptions without the frames.
+fn error_message(body: &[u8]) -> String {
+    let text = match serde_json::from_slice::<types::Errors>(body) {
+        Ok(errors) => errors.errors.join("\n"),
+        Err(_not_from_flink) => String::from_utf8_lossy(body).into_owned(),
+    };
+    let is_frame = |line: &str| line.starts_with("at ") || line.starts_with("... ");
+    let lines: Vec<_> =
+        text.lines().map(str::trim).filter(|line| !line.is_empty() && !is_frame(line)).collect();
+    lines.join(" ").chars().take(MAX_ERROR_CHARS).collect()
+}
+
+fn path_segment(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                char::from(byte).to_string()
+            }
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_what_is_not_plain() {
+        assert_eq!(path_segment("task-1_a.jar~"), "task-1_a.jar~");
+        assert_eq!(path_segment("a/b c?ü"), "a%2Fb%20c%3F%C3%BC");
+    }
+
+    #[test]
+    fn shows_flinks_error_or_what_came_instead() {
+        let answer = br#"{"errors":["Internal error.","<E: f.X: none\n\tat f.Y.z(Y.java:1)\n\t... 3 more\nCaused by: g"]}"#;
+        assert_eq!(error_message(answer), "Internal error. <E: f.X: none Caused by: g");
+        assert_eq!(error_message(b"<html>"), "<html>");
+        assert_eq!(error_message(&[b'x'; 5000]).len(), MAX_ERROR_CHARS);
+    }
+
+    #[tokio::test]
+    async fn names_the_url_that_does_not_answer() {
+        let _already_installed = rustls::crypto::ring::default_provider().install_default();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        let client = RestClient::new(&format!("http://{address}/")).unwrap();
+        let error = client.overview().await.unwrap_err();
+        assert_eq!(error.to_string(), format!("no answer from http://{address}/overview"));
+    }
+}
