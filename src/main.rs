@@ -41,11 +41,11 @@ fn run(cli: Cli, environment: Environment, inherited: Inherited) -> Result<u8, F
         init::unblock_signals(&inherited);
     }
     match command {
-        Command::Appmaster(options) => appmaster::run(Cluster::Mesos, &options, environment, inherited),
-        Command::Jobmanager(options) => appmaster::run(Cluster::Alone, &options, environment, inherited),
+        Command::Appmaster(options) => appmaster::run(&Cluster::Mesos, &options, environment, inherited),
+        Command::Jobmanager(options) => appmaster::run(&Cluster::Alone, &options, environment, inherited),
         Command::Local(options) => {
             let embedded = Cluster::Embedded { agents: options.agents, resources: options.resources };
-            appmaster::run(embedded, &options.cluster, environment, inherited)
+            appmaster::run(&embedded, &options.cluster, environment, inherited)
         }
         Command::Taskmanager(options) => taskmanager::run(&options, environment, inherited),
         Command::Mesos(options) => Ok(role::mesos::run(&options)),

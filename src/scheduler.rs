@@ -197,7 +197,7 @@ impl Scheduler {
             // The tasks are asked about when they stay silent.
             (Call::Accept { .. }, Effect::Unknown) => {}
             (Call::Revive { .. } | Call::Suppress { .. }, Effect::None | Effect::Unknown) => {
-                self.demand = None
+                self.demand = None;
             }
             (Call::Kill { task_id, .. }, Effect::None | Effect::Unknown) => {
                 if let Some(seen) = self.seen.get_mut(task_id.text()) {

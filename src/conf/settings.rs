@@ -2,7 +2,6 @@
 
 mod agent;
 mod high_availability;
-mod master;
 mod parse;
 mod reader;
 mod task;
@@ -17,9 +16,9 @@ use super::keys::{self, flink};
 use super::problem::Problem;
 use super::table::Table;
 use super::variables::MAX_COUNT;
+use crate::mesos::address::{AddressError, MasterAddress};
 pub use agent::{Constraint, Constraints, Placement};
 pub use high_availability::HighAvailability;
-pub use master::{Credentials, HostPort, Master};
 pub use parse::{Ports, Secret};
 use reader::Reader;
 pub use task::{Container, DockerParameter, Image, Mount, Runtime, Tasks, Volume};
@@ -27,7 +26,7 @@ pub use task::{Container, DockerParameter, Image, Mount, Runtime, Tasks, Volume}
 /// What this program itself needs to know; Flink reads the rest.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    pub master: Master,
+    pub master: MasterAddress,
     /// How long the first registration may take.
     pub registration_timeout: Duration,
     pub framework: Framework,
@@ -145,9 +144,9 @@ impl Settings {
     /// Complete only if the reader found no problem.
     fn read(reader: &mut Reader<'_>) -> Self {
         // The placeholder lets the other values be read too, so that all problems are told.
-        let placeholder = Master::File(PathBuf::new());
+        let placeholder = MasterAddress::File(PathBuf::new());
         let master =
-            reader.required(&keys::MASTER, "the Mesos master: host:port, zk://… or file:///…", master::parse);
+            reader.required(&keys::MASTER, "the Mesos master: host:port, zk://… or file:///…", master);
         let high_availability = HighAvailability::read(reader);
         let failed_tasks_max =
             reader.value(&keys::MAXIMUM_FAILED_TASKS, parse::number(-1..=i64::from(u32::MAX)));
@@ -176,6 +175,14 @@ impl Settings {
             high_availability,
         }
     }
+}
+
+/// The address says what it expected where it is wrong.
+fn master(text: &str) -> Result<MasterAddress, String> {
+    text.parse().map_err(|error: AddressError| {
+        let problem = error.problem.to_string();
+        problem.strip_prefix("expected ").map_or_else(|| format!("an address: {problem}"), str::to_owned)
+    })
 }
 
 impl Framework {

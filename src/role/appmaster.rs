@@ -3,19 +3,20 @@
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::os::fd::RawFd;
-use std::path::PathBuf;
+use std::path::Path;
 
 use tracing::Level;
 
 use crate::cli::ClusterOptions;
 use crate::conf::environment::Environment;
-use crate::conf::keys;
-use crate::conf::settings::{Master, Settings};
+use crate::conf::settings::Settings;
 use crate::conf::table::Origin;
 use crate::conf::{Loaded, Mode};
+use crate::conf::{keys, redact};
 use crate::exit::Exit;
 use crate::flink::command::{self, Entrypoint};
 use crate::init::plan::{Child, Inherited, Kind};
+use crate::mesos::address::MasterAddress;
 use crate::{ha, log};
 
 use super::children::{self, Jvm, Own};
@@ -51,7 +52,7 @@ pub enum Cluster {
 struct NoZooKeeper(String);
 
 pub fn run(
-    cluster: Cluster,
+    cluster: &Cluster,
     options: &ClusterOptions,
     environment: Environment,
     inherited: Inherited,
@@ -61,7 +62,7 @@ pub fn run(
         Cluster::Mesos | Cluster::Alone => Mode::Cluster,
     };
     let mut setup = Setup::open(options, environment, mode)?;
-    let embedded = embed(&cluster, &mut setup.loaded)?;
+    let embedded = embed(cluster, &mut setup.loaded)?;
     if matches!(cluster, Cluster::Alone) {
         // Without a framework nobody asks for it, but the settings are read as a whole.
         setup.loaded.table.set_default(keys::MASTER.name, LOOPBACK);
@@ -69,10 +70,7 @@ pub fn run(
     let settings = setup.settings()?;
     refuse_zookeeper(&setup, &settings)?;
     setup.tell("appmaster");
-    for warning in Settings::warnings(&setup.loaded.table) {
-        log::line(Level::WARN, "appmaster", &warning);
-    }
-    let Err(fatal) = start(&cluster, embedded, &setup, &settings, inherited);
+    let Err(fatal) = start(cluster, embedded, &setup, &settings, inherited);
     Err(fatal)
 }
 
@@ -91,11 +89,15 @@ fn embed(cluster: &Cluster, loaded: &mut Loaded) -> Result<Option<u16>, Fatal> {
 
 fn refuse_zookeeper(setup: &Setup, settings: &Settings) -> Result<(), Fatal> {
     match settings.master {
-        Master::ZooKeeper { .. } => {
-            let text = setup.loaded.table.get(keys::MASTER.name).unwrap_or_default().to_owned();
+        MasterAddress::ZooKeeper(_) => {
+            let text = redact::shown(
+                keys::MASTER.name,
+                setup.loaded.table.get(keys::MASTER.name).unwrap_or_default(),
+            )
+            .into_owned();
             Err(Fatal::new(Exit::Config, NoZooKeeper(text)))
         }
-        _ => Ok(()),
+        MasterAddress::Masters(_) | MasterAddress::File(_) => Ok(()),
     }
 }
 
@@ -185,7 +187,7 @@ fn worker(cluster: &Cluster, setup: &Setup, settings: &Settings, dirs: &Dirs) ->
 }
 
 /// Where no socket can be created the cluster runs without its commands.
-fn operators_socket(path: &PathBuf) -> Result<Option<std::os::unix::net::UnixListener>, Fatal> {
+fn operators_socket(path: &Path) -> Result<Option<std::os::unix::net::UnixListener>, Fatal> {
     match sockets::bind_socket(path) {
         Ok(socket) => Ok(Some(socket)),
         Err(error @ BindError::SocketInUse { .. }) => Err(cannot_bind(error)),

@@ -1,14 +1,16 @@
 //! `worker`: the scheduler with its servers, started and started again by init.
 
+use std::io;
 use std::net::TcpListener as StdTcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener as StdUnixListener;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
-use tracing::{Level, error};
+use tracing::error;
 
 use crate::artifact::{self, Configuration};
 use crate::cli::{ClusterOptions, WorkerOptions};
@@ -16,7 +18,6 @@ use crate::conf::environment::Environment;
 use crate::conf::settings::{SecretSource, Settings};
 use crate::conf::{Mode, write};
 use crate::exit::Exit;
-use crate::flink::memory;
 use crate::ha::Store;
 use crate::ha::memory::MemoryStore;
 use crate::mesos::address::{Master, MasterAddress};
@@ -42,12 +43,20 @@ const INBOX_WAITING_MOST: usize = 64;
 const LISTENING_POLL: Duration = Duration::from_millis(50);
 
 #[derive(Debug, thiserror::Error)]
+#[error("failed to read {}, which mesos.master names", path.display())]
+struct MasterFileError {
+    path: PathBuf,
+    #[source]
+    source: io::Error,
+}
+
+#[derive(Debug, thiserror::Error)]
 enum SecretError {
     #[error("failed to read mesos.resourcemanager.framework.secret-file {path}")]
     Unreadable {
         path: String,
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
 }
 
@@ -80,7 +89,7 @@ async fn work(options: &WorkerOptions, environment: &Environment) -> Result<(), 
     registered.id = state.framework_id.as_ref().map(crate::mesos::wire::id::FrameworkId::new);
 
     let (calls, reports) = client::start(Config {
-        masters: masters(&setup)?,
+        masters: masters(&settings)?,
         framework: registered,
         suppressed_roles: spec.roles.clone(),
         credentials: credentials(&settings)?,
@@ -115,21 +124,20 @@ fn adopt(fd: i32) -> Result<OwnedFd, Fatal> {
     init::sys::adopt_fd(fd).map_err(fatal(Exit::Software))
 }
 
-fn masters(setup: &Setup) -> Result<Vec<Master>, Fatal> {
-    let text = setup.loaded.table.get(crate::conf::keys::MASTER.name).unwrap_or_default();
-    let mut address: MasterAddress = text.parse().map_err(fatal(Exit::Config))?;
-    if let MasterAddress::File(path) = &address {
-        let content = std::fs::read_to_string(path).map_err(|source| {
-            let error = std::io::Error::new(source.kind(), format!("failed to read {text}: {source}"));
-            Fatal::new(Exit::NoInput, error)
-        })?;
-        address = MasterAddress::from_file(&content).map_err(fatal(Exit::Config))?;
-    }
+fn masters(settings: &Settings) -> Result<Vec<Master>, Fatal> {
+    let address = match &settings.master {
+        MasterAddress::File(path) => {
+            let content = std::fs::read_to_string(path)
+                .map_err(|source| MasterFileError { path: path.clone(), source })
+                .map_err(fatal(Exit::NoInput))?;
+            MasterAddress::from_file(&content).map_err(fatal(Exit::Config))?
+        }
+        address @ (MasterAddress::Masters(_) | MasterAddress::ZooKeeper(_)) => address.clone(),
+    };
     match address {
         MasterAddress::Masters(masters) => Ok(masters),
         MasterAddress::File(_) | MasterAddress::ZooKeeper(_) => {
-            let error = format!("mesos.master is {text}, which names no master as host:port");
-            Err(Fatal::new(Exit::Config, error))
+            Err(Fatal::new(Exit::Config, "mesos.master names no master as host:port"))
         }
     }
 }

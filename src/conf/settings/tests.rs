@@ -55,7 +55,7 @@ fn defaults_are_values() {
 
 #[test]
 fn all_problems_are_told_at_once() {
-    let wrong = "mesos.master=http://m
+    let wrong = "mesos.master=ftp://m
 mesos.failover-timeout=soon
 mesos.initial-tasks=-1
 mesos.maximum-failed-tasks=-2
@@ -83,7 +83,7 @@ rest.port=x";
 `mesos.constraints.hard.hostattribute` is `rack` (-D), expected `attribute:value` in place of `rack`
 `mesos.failover-timeout` is `soon` (-D), expected a number of seconds, or a duration such as `10 min`, `7 d`
 `mesos.initial-tasks` is `-1` (-D), expected a whole number from 0 to 100000
-`mesos.master` is `http://m` (-D), expected host:port, zk://host:port,…/path or file:///path
+`mesos.master` is `ftp://m` (-D), expected an address: unknown scheme 'ftp', expected http, https, zk or file
 `mesos.maximum-failed-tasks` is `-2` (-D), expected a whole number from -1 to 4294967295
 `mesos.placement` is `anywhere` (-D), expected `spread` or `pack`
 `mesos.registration.timeout` is `1 fortnight` (-D), expected a duration such as `500ms`, `10 s`, `1 min`, or a number of milliseconds

@@ -8,7 +8,6 @@ use crate::scheduler::resources::{Milli, Need};
 use crate::scheduler::spec::{Patience, Placement, Spec, Template};
 
 use super::Fatal;
-use crate::role::error::fatal;
 use crate::role::setup::Setup;
 use crate::role::{children, taskmanager};
 
