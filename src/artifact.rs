@@ -111,7 +111,8 @@ mod tests {
     }
 
     async fn status(url: &str, token: &str) -> (u16, String) {
-        let answer = crate::http::client()
+        let answer = crate::http::plain()
+            .expect("TLS")
             .build()
             .expect("a client")
             .get(url)

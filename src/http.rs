@@ -1,13 +1,33 @@
 //! The one way this program makes HTTP clients.
 
-use std::sync::Once;
+use std::sync::Arc;
 
-/// A client that follows no redirect by itself: the library would drop `Authorization` on the way.
-pub fn client() -> reqwest::ClientBuilder {
-    static PROVIDER: Once = Once::new();
-    PROVIDER.call_once(|| {
-        // Fails only when one is installed already, which serves as well.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-    });
-    reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy()
+use reqwest::redirect::Policy;
+use reqwest::{Client, ClientBuilder};
+use rustls::crypto::ring::default_provider;
+use rustls::{ClientConfig, RootCertStore};
+
+/// A client for plain HTTP. It trusts no certificate, so that it works where the system has none.
+pub fn plain() -> Result<ClientBuilder, rustls::Error> {
+    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth();
+    Ok(builder().tls_backend_preconfigured(config))
+}
+
+/// A client for HTTPS that trusts what the system trusts; building it fails where that is nobody.
+pub fn secure() -> ClientBuilder {
+    // The library would panic without a provider. Fails only when one is installed already, which serves as well.
+    let _ = default_provider().install_default();
+    builder()
+}
+
+fn builder() -> ClientBuilder {
+    Client::builder()
+        .http1_only()
+        // The environment is not the library's to read, and a proxy would cut streams.
+        .no_proxy()
+        // The library's own redirects lose credentials and hide the new address.
+        .redirect(Policy::none())
 }

@@ -6,12 +6,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use reqwest::{Body, Method, Response, StatusCode, redirect};
+use reqwest::{Body, Method, Response, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::fs::File;
 use tokio::io::AsyncReadExt;
 use tokio_util::io::ReaderStream;
+
+use crate::http;
 
 pub use types::{
     AllocatedSlot, JarRun, Job, JobState, MemoryConfiguration, Overview, TaskManager, TaskManagerDetails,
@@ -40,17 +42,10 @@ pub struct RestClient {
 
 impl RestClient {
     /// `base_url` is like `http://host:8081`.
-    ///
-    /// # Panics
-    ///
-    /// When no default provider of cryptography was installed before (`rustls::crypto::ring`), even for plain HTTP.
     pub fn new(base_url: &str) -> Result<Self, RestError> {
-        let http = reqwest::Client::builder()
+        let http = http::plain()?
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(REQUEST_TIMEOUT)
-            .redirect(redirect::Policy::none())
-            // The JobManager is next to us; a proxy for the world outside has no business here.
-            .no_proxy()
             .build()
             .map_err(|cause| RestError::Client { cause })?;
         Ok(Self { http, base_url: base_url.trim_end_matches('/').to_owned() })
@@ -166,6 +161,9 @@ pub enum RestError {
         cause: reqwest::Error,
     },
 
+    #[error("cannot set up TLS")]
+    Tls(#[from] rustls::Error),
+
     #[error("no answer from {url}")]
     Unreachable {
         url: String,
@@ -249,7 +247,6 @@ mod tests {
 
     #[tokio::test]
     async fn names_the_url_that_does_not_answer() {
-        let _already_installed = rustls::crypto::ring::default_provider().install_default();
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         drop(listener);

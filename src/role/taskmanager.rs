@@ -30,6 +30,8 @@ const FETCH_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Debug, thiserror::Error)]
 enum FetchError {
+    #[error("cannot set up TLS")]
+    Tls(#[from] rustls::Error),
     #[error("-D taskmanager.resource-id is missing, which names the task")]
     NoId,
     #[error("failed to fetch the configuration from {url}")]
@@ -97,11 +99,11 @@ async fn fetch(base: &str, cluster: &ClusterOptions, token: &str) -> Result<Conf
     let ids = cluster.properties.iter().rev().filter(|(key, _)| key == "taskmanager.resource-id");
     let Some((_, id)) = ids.take(1).next() else { return Err(FetchError::NoId) };
     let url = format!("{}{}", base.trim_end_matches('/'), artifact::configuration_path(id));
-    let http = |source| FetchError::Http { url: url.clone(), source };
-    let client = http::client().timeout(FETCH_TIMEOUT).build().map_err(http)?;
-    let answer = client.get(&url).bearer_auth(token).send().await.map_err(http)?;
+    let failed = |source| FetchError::Http { url: url.clone(), source };
+    let client = http::plain()?.timeout(FETCH_TIMEOUT).build().map_err(failed)?;
+    let answer = client.get(&url).bearer_auth(token).send().await.map_err(failed)?;
     let status = answer.status();
-    let text = answer.text().await.map_err(http)?;
+    let text = answer.text().await.map_err(failed)?;
     if !status.is_success() {
         let text = text.trim().to_owned();
         return Err(FetchError::Refused { url, status: status.as_u16(), text });

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use reqwest::{Client, Method};
 
+use crate::http;
+
 use super::Scale;
 
 /// An AppMaster answers from memory; one that takes longer is stuck.
@@ -12,6 +14,8 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
+    #[error("cannot set up TLS")]
+    Tls(#[from] rustls::Error),
     #[error("no AppMaster answers at {}", socket.display())]
     NoAnswer {
         socket: PathBuf,
@@ -30,7 +34,7 @@ pub struct AppMaster {
 
 impl AppMaster {
     pub fn at(socket: &Path) -> Result<Self, CommandError> {
-        let client = crate::http::client()
+        let client = http::plain()?
             .unix_socket(socket)
             .timeout(ANSWER_TIMEOUT)
             .build()

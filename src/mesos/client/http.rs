@@ -1,7 +1,6 @@
 //! Requests to the master and what came of them.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -11,6 +10,7 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName
 use reqwest::{Client, ClientBuilder, RequestBuilder, Response};
 
 use super::{Credentials, StartError};
+use crate::http;
 use crate::mesos::address::{Master, Scheme};
 use crate::mesos::answer::Answer;
 use crate::mesos::report::Trouble;
@@ -94,29 +94,10 @@ pub fn trouble(error: &reqwest::Error) -> Trouble {
 }
 
 fn builder(masters: &[Master]) -> Result<ClientBuilder, StartError> {
-    let builder = Client::builder()
-        .http1_only()
-        // The environment is not ours to read, and a proxy would cut the stream.
-        .no_proxy()
-        // The library's own redirects lose the credentials and would hide the leader from the calls.
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(CONNECT_MAX);
-    if masters.iter().any(|master| master.scheme == Scheme::Https) {
-        // Without a provider the library would panic. One that the program has installed before stays.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        Ok(builder)
-    } else {
-        // Redirects keep the scheme: no certificate will be looked at, so none need to be installed.
-        Ok(builder.tls_backend_preconfigured(trusting_nobody()?))
-    }
-}
-
-fn trusting_nobody() -> Result<rustls::ClientConfig, rustls::Error> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    Ok(rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(rustls::RootCertStore::empty())
-        .with_no_client_auth())
+    // Redirects keep the scheme.
+    let secure = masters.iter().any(|master| master.scheme == Scheme::Https);
+    let builder = if secure { http::secure() } else { http::plain()? };
+    Ok(builder.connect_timeout(CONNECT_MAX))
 }
 
 fn basic(credentials: &Credentials) -> Result<HeaderValue, StartError> {

@@ -54,7 +54,6 @@ async fn flink_2_3_runs_an_application_from_its_jar() {
 }
 
 async fn run_an_application(cluster: &Cluster, jars: Vec<String>) {
-    let _already_installed = rustls::crypto::ring::default_provider().install_default();
     let application = Application {
         jars,
         job_classname: Some("CountJob".to_owned()),
@@ -76,7 +75,6 @@ async fn run_an_application(cluster: &Cluster, jars: Vec<String>) {
 }
 
 async fn run_a_job(version: &str) {
-    let _already_installed = rustls::crypto::ring::default_provider().install_default();
     let cluster = Cluster::prepare(version);
     let flink = RestClient::new(&cluster.rest_url).expect("a client");
     let mut jobmanager = cluster.start_jobmanager(&Entrypoint::Session);
