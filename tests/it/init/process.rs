@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -27,7 +27,7 @@ pub fn binary() -> &'static str {
     env!("CARGO_BIN_EXE_flink-on-mesos")
 }
 
-/// Built by `cargo test`, or by `cargo build --examples`.
+/// The programs of `tests/helper`, which `cargo test` builds; `cargo test --test it` alone does not.
 pub fn helper() -> PathBuf {
     let path = Path::new(binary()).with_file_name("examples").join("test-helper");
     assert!(path.exists(), "{} is missing: cargo build --examples", path.display());
@@ -95,6 +95,10 @@ impl Running {
         if line != expected {
             panic!("expected {expected:?}, got {line:?}, stderr: {}", self.stderr());
         }
+    }
+
+    pub fn type_in(&mut self, bytes: &[u8]) {
+        self.child.stdin.as_mut().expect("a pipe").write_all(bytes).expect("a reader");
     }
 
     /// Init's pid as this process sees it.
