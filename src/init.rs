@@ -31,13 +31,14 @@ use tracing::Level;
 use crate::exit::Exit;
 use crate::log;
 use crate::time::Clock;
+use action::Outcome;
 use journal::Journal;
-use machine::Outcome;
 use plan::{Inherited, Plan, Subreaper, Terminal};
 use run::{Foreground, Standing};
 use signals::Signal;
 use status::Ended;
 
+mod action;
 mod child;
 mod journal;
 mod machine;

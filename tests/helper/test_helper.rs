@@ -14,7 +14,7 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["print-signals", count] => print_signals(count.parse().expect("a count")),
-        ["enter", script] => enter(script),
+        ["enter", ref command @ ..] => enter(command),
         ["init", "--plan-fd", number] => return init::run(number.parse().expect("a number")).into(),
         _ => panic!("unknown verb: {arguments:?}"),
     }
@@ -38,14 +38,14 @@ fn say(line: &str) {
     std::io::stdout().flush().expect("a reader");
 }
 
-/// Re-executes itself as init of a shell script.
-fn enter(script: &str) {
+/// Re-executes itself as init of a command.
+fn enter(command: &[&str]) {
     let inherited = init::block_signals();
     let main = Child {
-        name: "script".into(),
+        name: "main".into(),
         kind: Kind::Main,
-        program: "/bin/sh".into(),
-        argv: ["sh", "-c", script].map(Into::into).into(),
+        program: command[0].into(),
+        argv: command.iter().map(Into::into).collect(),
         env: vec![("PATH".into(), "/usr/bin:/bin".into())],
         cwd: None,
         keep_fds: Vec::new(),

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -59,6 +60,8 @@ pub struct Running {
     child: Child,
     place: Place,
     stdout: BufReader<ChildStdout>,
+    /// Dropped with the rest; until then [`PATIENCE`] runs.
+    _watch: Sender<()>,
 }
 
 /// What was left when it ended.
@@ -80,7 +83,15 @@ impl Running {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("a process");
         let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
-        Self { child, place, stdout }
+        let (watch, over) = channel::<()>();
+        let pid = Pid::from_raw(child.id() as i32);
+        // Reading from a process that hangs would have no end.
+        std::thread::spawn(move || {
+            if over.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+                let _ = kill(pid, Signal::SIGKILL);
+            }
+        });
+        Self { child, place, stdout, _watch: watch }
     }
 
     /// Blocks until the next line of the main child.
@@ -93,7 +104,8 @@ impl Running {
     pub fn expect_line(&mut self, expected: &str) {
         let line = self.line();
         if line != expected {
-            panic!("expected {expected:?}, got {line:?}, stderr: {}", self.stderr());
+            let _ = self.child.kill();
+            panic!("expected {expected:?}, got {line:?}");
         }
     }
 
