@@ -192,7 +192,8 @@ impl Machine {
         };
         let (name, ran) = (self.children[index].name.clone(), now.since(since));
         self.children[index].state = State::Ended;
-        self.say(Note::Ended { name: name.clone(), pid, ended, ran });
+        let told = self.children[index].told;
+        self.say(Note::Ended { name: name.clone(), pid, ended, ran, told });
         if index == self.main {
             self.main_end = Some(ended);
         }

@@ -344,6 +344,18 @@ fn with_a_terminal_the_child_is_in_front_and_gets_ctrl_c_once() {
 }
 
 #[test]
+fn quiet_says_nothing_when_all_is_well() {
+    for place in PLACES {
+        let mut running =
+            Running::start(place, shell(place, &["--verbosity", "quiet"], "echo ready; exec sleep 1000"));
+        running.expect_line("ready");
+        running.signal(Signal::SIGTERM);
+        let finished = running.finish();
+        assert_eq!((finished.code(), finished.stderr.as_str()), (143, ""), "{place:?}");
+    }
+}
+
+#[test]
 fn a_killed_init_takes_the_child_along() {
     let mut running = Running::start(Place::Below, shell(Place::Below, &[], "echo ready; exec sleep 1000"));
     running.expect_line("ready");
