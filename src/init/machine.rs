@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use nix::unistd::Pid;
 
+use super::action::{Action, Outcome, Rest, Target};
 use super::child::{Child, State, Told};
 use super::note::{Cause, Note};
 use super::plan::{ForwardTo, Kind, Options, Plan};
@@ -39,48 +40,6 @@ const SWEEP_EVERY: Duration = Duration::from_millis(100);
 /// too, and get [`FRESH_GRACE`].
 const FROZEN: Duration = Duration::from_secs(1);
 const FRESH_GRACE: Duration = Duration::from_secs(1);
-
-/// An order to the driver.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Start the child with this index of the plan.
-    Start(usize),
-    /// All children run: let go of the working directory.
-    Settle,
-    Signal {
-        target: Target,
-        signal: Signal,
-    },
-    /// Signal everything below init that is not one of the plan's children.
-    SignalRest(Signal),
-    Say(Note),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Target {
-    Process(Pid),
-    Group(Pid),
-}
-
-/// Whether any process is left that init must wait for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rest {
-    None,
-    Some,
-}
-
-/// How it ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
-    pub code: u8,
-    pub cause: Cause,
-    /// `None` when the main child was never started or could not be waited for.
-    pub main: Option<Ended>,
-    /// Whether init sent the main child SIGKILL.
-    pub main_killed: bool,
-    /// The time from the first start.
-    pub after: Duration,
-}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Stage {
@@ -233,7 +192,8 @@ impl Machine {
         };
         let (name, ran) = (self.children[index].name.clone(), now.since(since));
         self.children[index].state = State::Ended;
-        self.say(Note::Ended { name: name.clone(), pid, ended, ran });
+        let told = self.children[index].told;
+        self.say(Note::Ended { name: name.clone(), pid, ended, ran, told });
         if index == self.main {
             self.main_end = Some(ended);
         }

@@ -13,8 +13,9 @@ use nix::errno::Errno;
 use nix::unistd::Pid;
 use tracing::Level;
 
+use super::action::{Action, Outcome, Rest, Target};
 use super::journal::Journal;
-use super::machine::{Action, Machine, Outcome, Rest, Target};
+use super::machine::Machine;
 use super::plan::{Child, Kind, Plan};
 use super::signals::Signal;
 use super::spawn::{Group, Spawn};

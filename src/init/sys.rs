@@ -17,7 +17,7 @@ use nix::sys::signal::SigSet;
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::{Pid, getpid, getppid, pipe2, read};
 
-use super::machine::Target;
+use super::action::Target;
 use super::plan::Inherited;
 use super::signals::{Signal, SignalSet};
 use super::spawn::{Group, Prepared, Spawn, SpawnError, Step};

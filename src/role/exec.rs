@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::cli::ExecOptions;
 use crate::conf::environment::Environment;
 use crate::exit::Exit;
-use crate::init::plan::{self, Child, ForwardTo, Inherited, Kind, Plan, Subreaper, Verbosity};
+use crate::init::plan::{self, Child, ForwardTo, Inherited, Kind, Plan, Subreaper, Terminal, Verbosity};
 use crate::init::signals::{Rewrite, Signal, SignalTable};
 use crate::init::{self, status::Remap};
 
@@ -89,7 +89,9 @@ fn plan(options: Options, command: Vec<OsString>, environment: &Environment, inh
         stop_order: 0,
         stop_share_ms: 0,
     };
-    options.plan(vec![main], inherited)
+    let mut plan = options.plan(vec![main], inherited);
+    plan.options.terminal = Terminal::HandToMain;
+    plan
 }
 
 impl Options {
@@ -106,6 +108,7 @@ impl Options {
                 signals,
                 remaps: self.remaps,
                 subreaper: self.subreaper,
+                terminal: Terminal::default(),
                 parent_death_signal: self.parent_death_signal,
                 verbosity: self.verbosity,
             },

@@ -3,8 +3,9 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use flink_on_mesos::init;
+use flink_on_mesos::init::plan::{Child, GRACE_DEFAULT_MS, Kind, Options, Plan};
 use flink_on_mesos::init::signals::Signal;
-use flink_on_mesos::init::{self, plan::Plan};
 use nix::sys::signal::SigSet;
 use nix::sys::signalfd::SignalFd;
 
@@ -13,7 +14,7 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["print-signals", count] => print_signals(count.parse().expect("a count")),
-        ["enter", file] => enter(file),
+        ["enter", ref command @ ..] => enter(command),
         ["init", "--plan-fd", number] => return init::run(number.parse().expect("a number")).into(),
         _ => panic!("unknown verb: {arguments:?}"),
     }
@@ -37,12 +38,30 @@ fn say(line: &str) {
     std::io::stdout().flush().expect("a reader");
 }
 
-/// Re-executes itself as init with the plan in `file`.
-fn enter(file: &str) {
+/// Re-executes itself as init of a command.
+fn enter(command: &[&str]) {
     let inherited = init::block_signals();
-    let bytes = std::fs::read(file).expect("a plan");
-    let mut plan: Plan = postcard::from_bytes(&bytes).expect("a plan");
-    plan.inherited = inherited;
+    let main = Child {
+        name: "main".into(),
+        kind: Kind::Main,
+        program: command[0].into(),
+        argv: command.iter().map(Into::into).collect(),
+        env: vec![("PATH".into(), "/usr/bin:/bin".into())],
+        cwd: None,
+        keep_fds: Vec::new(),
+        stdout: None,
+        stderr: None,
+        stop_order: 0,
+        stop_share_ms: 0,
+    };
+    let plan = Plan {
+        children: vec![main],
+        grace_ms: GRACE_DEFAULT_MS,
+        options: Options::default(),
+        inherited,
+        status_fd: None,
+        cleanup: Vec::new(),
+    };
     let Err(error) = init::enter(&plan);
     panic!("{}", flink_on_mesos::log::chain(&error));
 }

@@ -268,6 +268,94 @@ fn programs_that_cannot_run() {
 }
 
 #[test]
+fn init_executes_itself_and_keeps_what_it_inherited() {
+    for place in PLACES {
+        let mut command = command(place, "env");
+        command.args(["--block-signal=USR1", "--ignore-signal=PIPE"]).arg(helper()).arg("enter");
+        command.args(["grep", "--line-buffered", "Sig[BI]", "/proc/self/status", "-"]);
+        let mut running = Running::start(place, command);
+        running.expect_line("/proc/self/status:SigBlk:\t0000000000000200");
+        assert!(running.line().ends_with("1000"));
+        let arguments = std::fs::read(format!("/proc/{}/cmdline", running.pid())).expect("a command line");
+        assert!(String::from_utf8_lossy(&arguments).contains("\0init\0--plan-fd\0"), "{arguments:?}");
+        // grep goes on with its stdin, which ends now.
+        assert_eq!(running.finish().code(), 0, "{place:?}");
+    }
+}
+
+#[test]
+fn a_pending_term_starts_nothing() {
+    let directory = tempfile::TempDir::new().expect("a directory");
+    let file = directory.path().join("started");
+    for (signal, code) in [("TERM", 143), ("INT", 130)] {
+        let script = format!("kill -{signal} $$; exec {} exec -- touch {}", binary(), file.display());
+        let mut command = Command::new("env");
+        command.args([&format!("--block-signal={signal}"), "sh", "-c", &script]);
+        assert_eq!(finish(Place::Below, command).code(), code);
+        assert!(!file.exists());
+    }
+}
+
+/// An image that holds the binary and one program, and nothing else.
+#[test]
+fn an_empty_root_without_proc_is_enough() {
+    let root = tempfile::TempDir::new().expect("a directory");
+    for (from, to) in [(std::path::Path::new(binary()), "init"), (&helper(), "program")] {
+        std::fs::copy(from, root.path().join(to)).expect("a copy");
+    }
+    for place in PLACES {
+        let mut command = match place {
+            Place::First => Command::new("unshare"),
+            Place::Below => Command::new("chroot"),
+        };
+        if place == Place::First {
+            command.args(["--user", "--map-root-user", "--pid", "--fork", "--kill-child", "--root"]);
+        }
+        command.arg(root.path()).env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        command.args(["/init", "exec", "--", "/program", "print-signals", "3"]);
+        let mut running = Running::start(place, command);
+        running.expect_line("ready");
+        running.signal(Signal::SIGHUP);
+        running.expect_line("SIGHUP");
+        running.signal(Signal::SIGTERM);
+        running.expect_line("SIGTERM");
+        running.expect_line("SIGCONT");
+        assert_eq!(running.finish().code(), 0, "{place:?}");
+    }
+}
+
+#[test]
+fn with_a_terminal_the_child_is_in_front_and_gets_ctrl_c_once() {
+    let inner = "trap 'echo int' INT; cut -d' ' -f5,8 /proc/$$/stat; read _; read _; exit 3";
+    let outer = format!("{} exec --verbosity quiet -- sh -c \"{}\"", binary(), inner.replace('$', "\\$"));
+    let mut command = Command::new("script");
+    command
+        .args(["--quiet", "--return", "--echo", "never", "--command", &outer, "/dev/null"])
+        .env("SHELL", "/bin/sh");
+    let mut running = Running::start(Place::Below, command);
+    let line = running.line();
+    let (group, front) = line.split_once(' ').expect("two numbers");
+    assert_eq!(group, front);
+    running.type_in(b"\x03");
+    running.expect_line("int");
+    running.type_in(b"\n\n");
+    let finished = running.finish();
+    assert_eq!((finished.code(), finished.stdout.contains("int")), (3, false), "{finished:?}");
+}
+
+#[test]
+fn quiet_says_nothing_when_all_is_well() {
+    for place in PLACES {
+        let mut running =
+            Running::start(place, shell(place, &["--verbosity", "quiet"], "echo ready; exec sleep 1000"));
+        running.expect_line("ready");
+        running.signal(Signal::SIGTERM);
+        let finished = running.finish();
+        assert_eq!((finished.code(), finished.stderr.as_str()), (143, ""), "{place:?}");
+    }
+}
+
+#[test]
 fn a_killed_init_takes_the_child_along() {
     let mut running = Running::start(Place::Below, shell(Place::Below, &[], "echo ready; exec sleep 1000"));
     running.expect_line("ready");

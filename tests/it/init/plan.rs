@@ -8,7 +8,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-use super::process::{PLACES, Place, Running, command, helper, is_alive, until};
+use super::process::{PLACES, Place, Running, binary, children, command, finish, is_alive, until};
 
 /// Each child is a script, run in `directory`.
 struct Scene {
@@ -50,12 +50,11 @@ impl Scene {
         self.plan.children.last_mut().expect("just added")
     }
 
-    /// Through [`flink_on_mesos::init::enter`].
     fn start(&self, place: Place) -> Running {
-        let file = self.path().join("plan");
-        fs::write(&file, postcard::to_stdvec(&self.plan).expect("bytes")).expect("a file");
-        let mut command = command(place, helper());
-        command.arg("enter").arg(file);
+        fs::write(self.path().join("plan"), postcard::to_stdvec(&self.plan).expect("bytes")).expect("a file");
+        let mut command = command(place, "sh");
+        let script = format!("exec {} init --plan-fd 8 8< plan 9> status", binary());
+        command.args(["-c", &script]).current_dir(self.path());
         Running::start(place, command)
     }
 
@@ -111,7 +110,7 @@ fn a_crashed_worker_comes_back_and_the_main_child_stays() {
             scene.wait_for("workers", crash);
             let init = running.pid();
             let worker = until("the worker", || {
-                let below = super::process::children(init);
+                let below = children(init);
                 (below.len() == 2).then(|| below[1])
             });
             kill(worker, Signal::SIGKILL).expect("it is there");
@@ -197,12 +196,7 @@ fn the_raw_status_of_the_main_child_is_written() {
         let mut scene = Scene::new();
         scene.child("java", Kind::Main, 0, script);
         scene.plan.status_fd = Some(9);
-        let plan = scene.path().join("plan");
-        fs::write(&plan, postcard::to_stdvec(&scene.plan).expect("bytes")).expect("a file");
-        let mut command = command(Place::Below, "sh");
-        let start = format!("exec {} enter {} 9> status", helper().display(), plan.display());
-        command.args(["-c", &start]).current_dir(scene.path());
-        super::process::finish(Place::Below, command);
+        scene.start(Place::Below).finish();
         assert_eq!(scene.read("status"), expected);
     }
 }
@@ -210,9 +204,9 @@ fn the_raw_status_of_the_main_child_is_written() {
 #[test]
 fn no_plan_is_an_error() {
     for (number, why) in [("77", "descriptor 77 is not open"), ("0", "descriptor 0 holds no plan")] {
-        let mut command = command(Place::Below, super::process::binary());
+        let mut command = command(Place::Below, binary());
         command.args(["init", "--plan-fd", number]);
-        let finished = super::process::finish(Place::Below, command);
+        let finished = finish(Place::Below, command);
         assert_eq!(finished.code(), 70);
         assert!(finished.stderr.contains(&format!("cannot read the plan: {why}")), "{}", finished.stderr);
     }

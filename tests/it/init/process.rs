@@ -2,9 +2,10 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -27,7 +28,7 @@ pub fn binary() -> &'static str {
     env!("CARGO_BIN_EXE_flink-on-mesos")
 }
 
-/// Built by `cargo test`, or by `cargo build --examples`.
+/// The programs of `tests/helper`, which `cargo test` builds; `cargo test --test it` alone does not.
 pub fn helper() -> PathBuf {
     let path = Path::new(binary()).with_file_name("examples").join("test-helper");
     assert!(path.exists(), "{} is missing: cargo build --examples", path.display());
@@ -59,6 +60,8 @@ pub struct Running {
     child: Child,
     place: Place,
     stdout: BufReader<ChildStdout>,
+    /// Dropped with the rest; until then [`PATIENCE`] runs.
+    _watch: Sender<()>,
 }
 
 /// What was left when it ended.
@@ -80,7 +83,15 @@ impl Running {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("a process");
         let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
-        Self { child, place, stdout }
+        let (watch, over) = channel::<()>();
+        let pid = Pid::from_raw(child.id() as i32);
+        // Reading from a process that hangs would have no end.
+        std::thread::spawn(move || {
+            if over.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+                let _ = kill(pid, Signal::SIGKILL);
+            }
+        });
+        Self { child, place, stdout, _watch: watch }
     }
 
     /// Blocks until the next line of the main child.
@@ -93,8 +104,13 @@ impl Running {
     pub fn expect_line(&mut self, expected: &str) {
         let line = self.line();
         if line != expected {
-            panic!("expected {expected:?}, got {line:?}, stderr: {}", self.stderr());
+            let _ = self.child.kill();
+            panic!("expected {expected:?}, got {line:?}");
         }
+    }
+
+    pub fn type_in(&mut self, bytes: &[u8]) {
+        self.child.stdin.as_mut().expect("a pipe").write_all(bytes).expect("a reader");
     }
 
     /// Init's pid as this process sees it.
