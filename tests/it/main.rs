@@ -1,3 +1,4 @@
 //! All tests that need the whole binary, other processes or recorded data, in one program.
 
+mod local;
 mod mesos;

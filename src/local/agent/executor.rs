@@ -101,7 +101,10 @@ pub fn prepare(run: &Run, container: &ContainerId, settings: &Settings) -> Resul
     };
     if let Some(uri) = command.uris.first() {
         let uri = uri.value.as_deref().unwrap_or_default();
-        return Err(format!("the embedded Mesos has no fetcher for '{uri}'"));
+        let container = &container.0;
+        return Err(format!(
+            "Failed to fetch all URIs for container '{container}': the embedded Mesos has no fetcher for '{uri}'"
+        ));
     }
     let sandbox = sandbox(run, container, settings);
     let grace = super::grace(None, run, settings.timing.kill_grace);
