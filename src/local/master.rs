@@ -7,6 +7,7 @@
 mod accept;
 mod agents;
 mod allocator;
+mod books;
 mod calls;
 mod framework;
 mod identifier;
@@ -219,3 +220,6 @@ impl Master {
 fn heartbeat() -> Box<Event> {
     Box::new(Event { r#type: Some(EventType::Heartbeat as i32), ..Event::default() })
 }
+
+#[cfg(test)]
+mod tests;
