@@ -7,6 +7,7 @@
 mod accept;
 mod agents;
 mod allocator;
+mod books;
 mod calls;
 mod framework;
 mod identifier;
@@ -119,10 +120,12 @@ impl Master {
     pub fn handle_timeout(&mut self, now: Moment) {
         self.send_heartbeats(now);
         self.remove_overdue_frameworks(now);
-        if self.next_allocation <= now {
-            self.allocate(None, now);
-            while self.next_allocation <= now {
-                self.next_allocation = self.next_allocation + self.settings.timing.allocation_interval;
+        while self.next_allocation <= now {
+            // A late timer must not shorten filters: what counts is when it was due.
+            let due = self.next_allocation;
+            self.next_allocation = due + self.settings.timing.allocation_interval;
+            if self.next_allocation > now {
+                self.allocate(None, due);
             }
         }
     }
@@ -217,3 +220,6 @@ impl Master {
 fn heartbeat() -> Box<Event> {
     Box::new(Event { r#type: Some(EventType::Heartbeat as i32), ..Event::default() })
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,7 +29,7 @@ pub enum Order {
     Acknowledge(Acknowledge),
     /// No tasks: all that the master knows.
     Reconcile(Vec<ReconcileTask>),
-    UpdateFramework(UpdateFramework),
+    UpdateFramework(Box<UpdateFramework>),
     /// Accepted by the real master as well and without effect here: messages to executors, requests for
     /// resources, inverse offers, feedback on operations.
     Ineffective,

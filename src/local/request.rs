@@ -131,7 +131,7 @@ fn order(kind: CallType, call: call::Call, framework: &FrameworkId) -> Result<Or
             if named != Some(framework) {
                 return Err("'framework_id' differs from 'update_framework.framework_info.id'");
             }
-            Order::UpdateFramework(update)
+            Order::UpdateFramework(Box::new(update))
         }
         CallType::Message => present(call.message.is_some(), "Expecting 'message' to be present")?,
         CallType::Request => present(call.request.is_some(), "Expecting 'request' to be present")?,

@@ -135,10 +135,11 @@ impl Resources {
         self
     }
 
-    /// The sum of all scalars with this name, whoever they are reserved for.
-    pub fn scalar(&self, name: &str) -> Milli {
+    /// How much there is of this name, whoever it is reserved for. Each number of a range and each name of a
+    /// set counts one.
+    pub fn quantity(&self, name: &str) -> Milli {
         let amounts = self.items.iter().filter(|item| item.name() == name).map(|item| &item.amount);
-        Milli(amounts.map(|amount| if let Amount::Scalar(Milli(n)) = amount { *n } else { 0 }).sum())
+        Milli(amounts.map(|amount| amount.quantity().0).sum())
     }
 
     /// Names of scalars, each once.

@@ -67,8 +67,8 @@ pub fn metrics(master: &Master, now: Moment) -> Value {
         set(&format!("tasks_{state}"), json!(count));
     }
     for name in ["cpus", "mem", "disk"] {
-        let total: i64 = master.agents().map(|agent| agent.description.resources.scalar(name).0).sum();
-        let used = held_by(master.frameworks().flat_map(|framework| framework.tasks.values())).scalar(name);
+        let total: i64 = master.agents().map(|agent| agent.description.resources.quantity(name).0).sum();
+        let used = held_by(master.frameworks().flat_map(|framework| framework.tasks.values())).quantity(name);
         set(&format!("{name}_total"), json!(Milli(total).to_f64()));
         set(&format!("{name}_used"), json!(used.to_f64()));
     }
@@ -136,30 +136,30 @@ impl View<'_> {
             "used_resources": amounts(&held_by(framework.tasks.values())),
             "offered_resources": amounts(&offered(offers())),
             "offers": offers().map(|offer| offer.id.text()).collect::<Vec<_>>(),
-            "tasks": framework.tasks.values().map(|task| self.task(framework, task)).collect::<Vec<_>>(),
+            "tasks": framework.tasks.values().map(|task| self::task(framework, task)).collect::<Vec<_>>(),
             "unreachable_tasks": [],
             "completed_tasks":
-                framework.completed_tasks.iter().map(|task| self.task(framework, task)).collect::<Vec<_>>(),
+                framework.completed_tasks.iter().map(|task| self::task(framework, task)).collect::<Vec<_>>(),
             "executors": [],
             "observed_time": self.time(self.now),
         })
     }
+}
 
-    fn task(&self, framework: &Framework, task: &Task) -> Value {
-        let resources = Resources::from_wire(&task.info.resources).unwrap_or_default();
-        json!({
-            "id": task.id().text(),
-            "name": task.info.name,
-            "framework_id": framework.id.text(),
-            "executor_id": "",
-            "slave_id": task.agent.text(),
-            "state": task.latest.name(),
-            "resources": amounts(&resources),
-            "role": task.role,
-            "labels": task.info.labels.as_ref().map(|labels| &labels.labels),
-            "statuses": task.statuses.iter().map(status).collect::<Vec<_>>(),
-        })
-    }
+fn task(framework: &Framework, task: &Task) -> Value {
+    let resources = Resources::from_wire(&task.info.resources).unwrap_or_default();
+    json!({
+        "id": task.id().text(),
+        "name": task.info.name,
+        "framework_id": framework.id.text(),
+        "executor_id": "",
+        "slave_id": task.agent.text(),
+        "state": task.latest.name(),
+        "resources": amounts(&resources),
+        "role": task.role,
+        "labels": task.info.labels.as_ref().map(|labels| &labels.labels),
+        "statuses": task.statuses.iter().map(status).collect::<Vec<_>>(),
+    })
 }
 
 fn status(status: &TaskStatus) -> Value {
@@ -198,7 +198,7 @@ fn amounts(resources: &Resources) -> Value {
     }
     let mut all = Map::new();
     for name in ["cpus", "gpus", "mem", "disk"] {
-        all.insert(name.to_owned(), json!(resources.scalar(name).to_f64()));
+        all.insert(name.to_owned(), json!(resources.quantity(name).to_f64()));
     }
     for (name, sum) in sums {
         let value = match sum {

@@ -4,4 +4,5 @@ mod conf;
 mod elf;
 mod flink;
 mod init;
+mod local;
 mod mesos;

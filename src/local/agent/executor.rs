@@ -101,10 +101,17 @@ pub fn prepare(run: &Run, container: &ContainerId, settings: &Settings) -> Resul
     };
     if let Some(uri) = command.uris.first() {
         let uri = uri.value.as_deref().unwrap_or_default();
-        return Err(format!("the embedded Mesos has no fetcher for '{uri}'"));
+        let container = &container.0;
+        return Err(format!(
+            "Failed to fetch all URIs for container '{container}': the embedded Mesos has no fetcher for '{uri}'"
+        ));
+    }
+    if run.task.health_check.is_some() || run.task.check.is_some() || run.task.max_completion_time.is_some() {
+        tracing::warn!(task = ?run.task.task_id, "checks and the longest completion time are not watched");
     }
     let sandbox = sandbox(run, container, settings);
-    let grace = super::grace(None, run, settings.timing.kill_grace);
+    // A task must not outlive the embedded Mesos for long, whatever grace it has against a kill.
+    let grace = super::grace(None, run, settings.timing.kill_grace).min(settings.timing.shutdown_grace);
     Ok(Start {
         container: container.clone(),
         environment: environment::of(run, &sandbox, settings),

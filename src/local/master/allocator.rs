@@ -6,6 +6,7 @@ use crate::local::resources::{Item, Milli, Resources};
 use crate::mesos::wire::cluster::DomainInfo;
 use crate::mesos::wire::framework::CapabilityType;
 use crate::mesos::wire::id::{AgentId, FrameworkId};
+use crate::mesos::wire::resource::Scalar;
 use crate::time::Moment;
 
 use super::framework::Framework;
@@ -56,7 +57,7 @@ impl Master {
             return None;
         }
         let share = agent.free.filtered(|item| item.is_for(role) && understands(framework, item));
-        if share.scalar("cpus") < LEAST_CPUS && share.scalar("mem") < LEAST_MEM_MB {
+        if !is_worth_offering(framework, role, &share) {
             return None;
         }
         let share = share.in_offer_order().allocated_to(role);
@@ -140,13 +141,25 @@ impl Ledger {
 fn add_scalars(sums: &mut BTreeMap<String, Milli>, resources: &Resources) {
     for name in resources.scalar_names() {
         let sum = sums.entry(name.to_owned()).or_default();
-        sum.0 = sum.0.saturating_add(resources.scalar(name).0);
+        sum.0 = sum.0.saturating_add(resources.quantity(name).0);
     }
+}
+
+/// A framework may say for each role what is too little; any one of its quantities will do.
+fn is_worth_offering(framework: &Framework, role: &str, share: &Resources) -> bool {
+    let filter = framework.info.offer_filters.get(role);
+    let Some(least) = filter.and_then(|filter| filter.min_allocatable_resources.as_ref()) else {
+        return share.quantity("cpus") >= LEAST_CPUS || share.quantity("mem") >= LEAST_MEM_MB;
+    };
+    let holds = |(name, least): (&String, &Scalar)| {
+        share.quantity(name) >= Milli::from_f64(least.value.unwrap_or_default())
+    };
+    least.quantities.is_empty() || least.quantities.iter().any(|all| all.quantities.iter().all(holds))
 }
 
 /// Agents with GPUs are kept for those who ask for GPUs, other regions for those who know of regions.
 fn may_see(framework: &Framework, agent: &Agent, home: Option<&DomainInfo>) -> bool {
-    let has_gpus = agent.description.resources.scalar("gpus") > Milli(0);
+    let has_gpus = agent.description.resources.quantity("gpus") > Milli(0);
     let is_remote = match (region(agent.description.domain.as_ref()), region(home)) {
         (Some(theirs), Some(ours)) => theirs != ours,
         (None | Some(_), None) | (None, Some(_)) => false,

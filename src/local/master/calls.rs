@@ -73,7 +73,7 @@ impl Master {
             Order::Reconcile(tasks) => self.reconcile(framework, &tasks, now),
             Order::Ineffective => {}
             Order::UpdateFramework(update) => {
-                let updated = self.update_framework(framework, update);
+                let updated = self.update_framework(framework, *update);
                 return updated.map_or_else(Answer::BadRequest, |()| Answer::Done);
             }
             Order::Unknown => return Answer::NotImplemented,

@@ -3,8 +3,8 @@
 mod command;
 mod health;
 
-use crate::local::resources::{Milli, Resources};
-use crate::mesos::wire::id::AgentId;
+use crate::local::resources::{Item, Milli, Resources};
+use crate::mesos::wire::id::{AgentId, TaskId};
 use crate::mesos::wire::task::TaskInfo;
 use crate::mesos::wire::time::DurationInfo;
 
@@ -61,7 +61,7 @@ pub(super) fn refuse(
 }
 
 fn task_id(task: &TaskInfo) -> &str {
-    task.task_id.as_ref().map(|id| id.text()).unwrap_or_default()
+    task.task_id.as_ref().map(TaskId::text).unwrap_or_default()
 }
 
 fn refuse_duplicate(task: &TaskInfo, _: &Resources, circumstances: &Circumstances<'_>) -> Option<String> {
@@ -96,7 +96,7 @@ fn refuse_resources(task: &TaskInfo, resources: &Resources) -> Option<String> {
     if task.resources.is_empty() {
         return Some("Task uses no resources".to_owned());
     }
-    if resources.scalar("gpus").0 % 1000 != 0 {
+    if resources.quantity("gpus").0 % 1000 != 0 {
         let text = "Task uses invalid resources: Invalid 'gpus' resource: The 'gpus' resource must be an unsigned integer";
         return Some(text.to_owned());
     }
@@ -113,11 +113,10 @@ fn refuse_resources(task: &TaskInfo, resources: &Resources) -> Option<String> {
         ));
     }
     let is_mixed = |name: &str| {
-        let mut of_name =
-            resources.items().iter().filter(|item| item.name() == name).map(|i| i.is_revocable());
+        let mut of_name = resources.items().iter().filter(|item| item.name() == name).map(Item::is_revocable);
         of_name.next().is_some_and(|first| of_name.any(|other| other != first))
     };
-    let mixed = resources.items().iter().map(|item| item.name()).find(|name| is_mixed(name))?;
+    let mixed = resources.items().iter().map(Item::name).find(|name| is_mixed(name))?;
     Some(format!(
         "Task mixes revocable and non-revocable resources: \
          Cannot use both revocable and non-revocable '{mixed}' at the same time"
@@ -130,7 +129,7 @@ fn refuse_limits(task: &TaskInfo, resources: &Resources) -> Option<String> {
     }
     for (name, word, upper) in [("cpus", "cpu", "CPU"), ("mem", "memory", "memory")] {
         let Some(limit) = task.limits.get(name).and_then(|limit| limit.value) else { continue };
-        let request = resources.scalar(name);
+        let request = resources.quantity(name);
         if request == Milli(0) {
             return Some(format!(
                 "When a {upper} limit is specified, a {upper} request must also be specified"

@@ -18,6 +18,9 @@ impl Master {
     /// Opens a stream, on which all that follows happens, refusals too.
     pub(super) fn subscribe(&mut self, subscribe: Subscribe, now: Moment) -> StreamId {
         let stream = StreamId(self.ids.uuid());
+        if subscribe.offer_constraints.is_some() {
+            tracing::warn!("offer constraints are ignored: more is offered than the framework asks for");
+        }
         let info = subscribe.framework_info.unwrap_or_default();
         match self.refuse_subscription(&info, &subscribe.suppressed_roles) {
             Some(refusal) => self.end_stream(&stream, refusal),

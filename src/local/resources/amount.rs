@@ -59,6 +59,15 @@ impl Amount {
         }
     }
 
+    pub fn quantity(&self) -> Milli {
+        let count = |n: u64| Milli(i64::try_from(n.saturating_mul(1000)).unwrap_or(i64::MAX));
+        match self {
+            Self::Scalar(milli) => *milli,
+            Self::Spans(spans) => count(spans.count()),
+            Self::Set(names) => count(names.len() as u64),
+        }
+    }
+
     pub fn write_to(&self, resource: &mut Resource) {
         match self {
             Self::Scalar(milli) => resource.scalar = Some(Scalar { value: Some(milli.to_f64()) }),

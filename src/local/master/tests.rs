@@ -1,0 +1,5 @@
+mod frameworks;
+mod launches;
+mod offers;
+mod simulation;
+mod world;

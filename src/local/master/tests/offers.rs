@@ -1,0 +1,155 @@
+use super::world::{MODERN, World, info, modern};
+use crate::local::order::Order;
+use crate::mesos::wire::framework::CapabilityType;
+use crate::mesos::wire::status::TaskState;
+
+const BOTH: &str = "offers O0 S0 a: cpus:4; mem:1024 | O1 S1 a: cpus:4; mem:1024";
+
+/// One framework in role `a` that declined both first offers for these seconds.
+fn declined(seconds: f64) -> World {
+    let mut world = World::new("cpus:4;mem:1024");
+    world.subscribe(modern(&["a"]));
+    let said = world.said();
+    assert!(said[0] == "subscribed 0000" && said[1].starts_with("offers"), "{said:?}");
+    for offer in ["O0", "O1"] {
+        world.decline(0, offer, seconds);
+    }
+    assert!(world.said().is_empty());
+    world
+}
+
+/// When the next offers came, in milliseconds.
+fn next_offers_after(world: &mut World, most_ms: u64) -> Option<u64> {
+    let start = world.now;
+    while world.now.since(start).as_millis() < u128::from(most_ms) {
+        world.pass(100);
+        if world.said().iter().any(|line| line.starts_with("offers")) {
+            return u64::try_from(world.now.since(start).as_millis()).ok();
+        }
+    }
+    None
+}
+
+#[test]
+fn offers_come_at_once_and_only_once() {
+    let mut world = World::new("cpus:4;mem:1024");
+    world.subscribe(modern(&["a"]));
+    let mut said = world.said();
+    said[1] = said[1].replace("O1 S0", "O0 S0").replace("O0 S1", "O1 S1");
+    assert_eq!(said, ["subscribed 0000", BOTH]);
+    world.pass(5_000);
+    assert!(world.said().is_empty());
+}
+
+#[test]
+fn a_refusal_lasts_as_long_as_it_says() {
+    for (seconds, expected_ms) in [(0.0, 1_000), (0.2, 1_000), (2.5, 3_000), (-1.0, 5_000)] {
+        assert_eq!(next_offers_after(&mut declined(seconds), 20_000), Some(expected_ms), "{seconds}");
+    }
+    assert_eq!(next_offers_after(&mut declined(1e12), 60_000), None);
+}
+
+#[test]
+fn revive_ends_refusals_and_suppression_at_once() {
+    let mut world = declined(3600.0);
+    world.call(0, Order::Suppress(Vec::new()));
+    world.call(0, Order::Revive(vec!["b".to_owned()]));
+    assert!(world.said().is_empty(), "a role that is not the framework's voids the call");
+    world.call(0, Order::Revive(Vec::new()));
+    assert_eq!(world.said().len(), 1);
+}
+
+#[test]
+fn suppression_keeps_offers_away_but_not_those_that_are_out() {
+    let mut world = World::new("cpus:4;mem:1024");
+    world.subscribe(modern(&["a"]));
+    world.quietly();
+    world.call(0, Order::Suppress(vec!["a".to_owned()]));
+    world.decline(0, "O0", 0.0);
+    assert_eq!(next_offers_after(&mut world, 10_000), None);
+    let task = world.master.offers().next().expect("O1 is still good").agent.text().to_owned();
+    assert!(task.ends_with("S0") || task.ends_with("S1"));
+}
+
+#[test]
+fn more_than_was_refused_is_offered() {
+    let mut world = World::new("cpus:4;mem:1024");
+    world.subscribe(modern(&["a"]));
+    world.quietly();
+    let agent =
+        if world.master.offers().next().expect("O0").agent == world.agent_id("S0") { "S0" } else { "S1" };
+    let task = world.task("t", agent, "cpus:1;mem:64");
+    world.launch(0, &["O0"], vec![task]);
+    world.pass(1_000);
+    world.quietly();
+    // Three quarters of the agent are refused for an hour; when the task ends there is more.
+    world.decline(0, "O2", 3600.0);
+    world.pass(10_000);
+    assert!(!world.said().iter().any(|line| line.starts_with("offers")));
+    world.report(0, "t", TaskState::Finished);
+    world.pass(1_000);
+    let offers = world.said().pop().expect("an offer");
+    assert!(offers.contains("cpus:4; mem:1024"), "{offers}");
+}
+
+#[test]
+fn each_role_gets_what_is_reserved_for_it() {
+    let mut world = World::new("cpus(a):1;mem(a):100;cpus(b):2;mem(b):200;cpus:4;mem:400");
+    world.subscribe_suppressed(modern(&["a/x", "b"]), &["b"]);
+    let said = world.said();
+    assert!(
+        said[1]
+            .contains("a/x: cpus(reservations: [(STATIC,a)]):1; mem(reservations: [(STATIC,a)]):100; cpus:4")
+    );
+    assert!(!said[1].contains("(STATIC,b)"), "{said:?}");
+    world.call(0, Order::Revive(vec!["b".to_owned()]));
+    let said = world.said();
+    assert!(said[0].contains("b: cpus(reservations: [(STATIC,b)]):2; mem(reservations: [(STATIC,b)]):200 |"));
+}
+
+#[test]
+fn the_less_served_is_served_first() {
+    let mut world = World::new("cpus:4;mem:1024");
+    for _ in 0..2 {
+        world.subscribe_suppressed(modern(&["a"]), &["a"]);
+    }
+    world.quietly();
+    world.call(0, Order::Revive(Vec::new()));
+    for offer in ["O0", "O1"] {
+        world.decline(0, offer, 3600.0);
+    }
+    // The second has nothing yet: both agents go to it, for the first refuses.
+    world.call(1, Order::Revive(Vec::new()));
+    let holders =
+        |world: &World| world.master.offers().map(|offer| offer.framework.clone()).collect::<Vec<_>>();
+    assert_eq!(holders(&world), [world.framework_id(1), world.framework_id(1)]);
+    for offer in ["O2", "O3"] {
+        world.decline(1, offer, 0.0);
+    }
+    world.call(0, Order::Revive(Vec::new()));
+    let mut both = holders(&world);
+    both.sort();
+    assert_eq!(both, [world.framework_id(0), world.framework_id(1)], "one agent for each");
+}
+
+#[test]
+fn gpus_are_for_those_who_ask_for_them() {
+    let mut world = World::new("cpus:4;mem:1024;gpus:1");
+    world.subscribe(modern(&["a"]));
+    assert_eq!(world.said(), ["subscribed 0000"]);
+    let mut capabilities = MODERN.to_vec();
+    capabilities.push(CapabilityType::GpuResources);
+    world.subscribe(info(&["a"], &capabilities));
+    assert_eq!(world.said().len(), 2);
+}
+
+#[test]
+fn too_little_is_not_offered() {
+    for (resources, offered) in
+        [("cpus:0.009;mem:31", false), ("cpus:0.01;mem:1", true), ("mem:32", true), ("disk:9", false)]
+    {
+        let mut world = World::new(resources);
+        world.subscribe(modern(&["a"]));
+        assert_eq!(world.said().len() == 2, offered, "{resources}");
+    }
+}

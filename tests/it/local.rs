@@ -1,0 +1,8 @@
+//! The embedded Mesos, as a process of its own that is spoken to over sockets.
+
+mod client;
+mod embedded;
+mod recorded;
+mod replay;
+mod scheduler;
+mod tasks;

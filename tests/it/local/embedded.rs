@@ -1,0 +1,88 @@
+//! One embedded Mesos for one test.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+pub struct Embedded {
+    process: Child,
+    pub address: SocketAddr,
+    /// About when the master's clock started, for the phase of its allocations.
+    pub started: Instant,
+    directory: TempDir,
+}
+
+impl Embedded {
+    pub fn start(options: &[&str]) -> Self {
+        let directory = TempDir::new().expect("a directory");
+        let port_file = directory.path().join("port");
+        let process = Command::new(env!("CARGO_BIN_EXE_flink-on-mesos"))
+            .args(["mesos", "--port", "0", "--port-file"])
+            .arg(&port_file)
+            .arg("--work-dir")
+            .arg(directory.path().join("work"))
+            .args(options)
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the embedded Mesos");
+        let port = wait_for("the port file", || fs::read_to_string(&port_file).ok()?.trim().parse().ok());
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        Self { process, address, started: Instant::now(), directory }
+    }
+
+    pub fn work_dir(&self) -> PathBuf {
+        self.directory.path().join("work")
+    }
+
+    pub fn kill_hard(&mut self) {
+        self.process.kill().expect("SIGKILL");
+        self.process.wait().expect("its end");
+    }
+
+    /// SIGTERM; answers the exit code.
+    pub fn terminate(&mut self) -> Option<i32> {
+        let pid = nix::unistd::Pid::from_raw(self.process.id().cast_signed());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).expect("SIGTERM");
+        wait_for("its end", || self.process.try_wait().expect("its status")).code()
+    }
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// How long anything in these tests may take.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+pub fn wait_for<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = attempt() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// All living processes whose environment names this directory, as the tasks of an embedded Mesos' do.
+pub fn processes_in(directory: &Path) -> Vec<u32> {
+    let needle = directory.as_os_str().as_encoded_bytes();
+    let lives_there = |pid: &u32| {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let is_zombie = stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z'));
+        !is_zombie && environment.windows(needle.len()).any(|window| window == needle)
+    };
+    let entries = fs::read_dir("/proc").expect("/proc").flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(lives_there).collect()
+}
