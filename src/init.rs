@@ -20,7 +20,7 @@ use std::convert::Infallible;
 use std::ffi::CString;
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, Write as _};
-use std::os::fd::{AsRawFd as _, RawFd};
+use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt as _;
 
 use nix::errno::Errno;
@@ -60,6 +60,11 @@ pub fn block_signals() -> Inherited {
 /// Undoes [`block_signals`], for the roles that are no init.
 pub fn unblock_signals(inherited: &Inherited) {
     sys::set_mask(inherited.mask);
+}
+
+/// Takes over a descriptor that init handed to this process by number.
+pub fn adopt_fd(number: RawFd) -> Result<OwnedFd, Errno> {
+    sys::adopt_fd(number)
 }
 
 #[derive(Debug, thiserror::Error)]

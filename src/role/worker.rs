@@ -121,7 +121,7 @@ fn fresh_state() -> State {
 }
 
 fn adopt(fd: i32) -> Result<OwnedFd, Fatal> {
-    init::sys::adopt_fd(fd).map_err(fatal(Exit::Software))
+    init::adopt_fd(fd).map_err(fatal(Exit::Software))
 }
 
 fn masters(settings: &Settings) -> Result<Vec<Master>, Fatal> {

@@ -6,3 +6,4 @@ mod flink;
 mod init;
 mod local;
 mod mesos;
+mod tidy;
