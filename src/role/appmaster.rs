@@ -116,7 +116,7 @@ fn start(
         let resources = resources.clone().unwrap_or_else(|| enough_resources(setup, settings, *agents));
         children.push(mesos(setup, *agents, resources, port, &run)?);
     }
-    children.push(jobmanager(setup, &dirs)?);
+    children.push(jobmanager(setup, settings, &dirs)?);
     if !matches!(cluster, Cluster::Alone) {
         children.push(worker(cluster, setup, settings, &dirs)?);
     }
@@ -140,7 +140,7 @@ fn check_ports(settings: &Settings) -> Result<(), Fatal> {
     Ok(())
 }
 
-fn jobmanager(setup: &Setup, dirs: &Dirs) -> Result<Child, Fatal> {
+fn jobmanager(setup: &Setup, settings: &Settings, dirs: &Dirs) -> Result<Child, Fatal> {
     let properties: Vec<_> = dirs.tmp_property(&setup.loaded.table).into_iter().collect();
     let launch = setup.launch(dirs, super::available_cpus(), &properties);
     let command = command::jobmanager(&launch, &Entrypoint::Session).map_err(fatal(Exit::Config))?;
@@ -148,7 +148,11 @@ fn jobmanager(setup: &Setup, dirs: &Dirs) -> Result<Child, Fatal> {
         log::line(Level::WARN, "appmaster", warning);
     }
     let jvm = Jvm { name: "jobmanager", command, kind: Kind::Main, stop_order: JOBMANAGER_ORDER };
-    Ok(children::jvm(jvm, &setup.environment))
+    let mut environment = setup.environment.clone();
+    for (name, value) in &settings.job_manager.environment {
+        environment.set(name, value);
+    }
+    Ok(children::jvm(jvm, &environment))
 }
 
 fn worker(cluster: &Cluster, setup: &Setup, settings: &Settings, dirs: &Dirs) -> Result<Child, Fatal> {

@@ -212,10 +212,21 @@ async fn watch_jobmanager(jobmanager: crate::conf::settings::JobManager, inbox: 
         let _ = inbox.send(Message::JobManagerListening).await;
         return;
     };
-    while TcpStream::connect((jobmanager.address.as_str(), port)).await.is_err() {
+    // The host may not resolve its own name, and the JobManager may not listen on loopback.
+    let hosts = [jobmanager.address.as_str(), "localhost"];
+    while !accepts_any(&hosts, port).await {
         tokio::time::sleep(LISTENING_POLL).await;
     }
     let _ = inbox.send(Message::JobManagerListening).await;
+}
+
+async fn accepts_any(hosts: &[&str], port: u16) -> bool {
+    for host in hosts {
+        if TcpStream::connect((*host, port)).await.is_ok() {
+            return true;
+        }
+    }
+    false
 }
 
 /// SIGTERM ends the cluster: without high availability nobody could go on with it.
