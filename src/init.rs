@@ -31,13 +31,14 @@ use tracing::Level;
 use crate::exit::Exit;
 use crate::log;
 use crate::time::Clock;
+use action::Outcome;
 use journal::Journal;
-use machine::Outcome;
-use plan::{Inherited, Plan, Subreaper};
+use plan::{Inherited, Plan, Subreaper, Terminal};
 use run::{Foreground, Standing};
 use signals::Signal;
 use status::Ended;
 
+mod action;
 mod child;
 mod journal;
 mod machine;
@@ -135,7 +136,7 @@ pub fn run_plan(plan: &Plan) -> u8 {
             return Exit::Os.code();
         }
     };
-    let foreground = foreground();
+    let foreground = foreground(plan.options.terminal);
     let oom_kills = oom_kills();
     let outcome = run::run(plan, standing, foreground, &mut kernel);
     if foreground == Foreground::Hand {
@@ -173,10 +174,10 @@ fn take_standing(plan: &Plan, journal: &Journal) -> Standing {
 }
 
 /// The terminal is only handed on by who has it.
-fn foreground() -> Foreground {
-    match tcgetpgrp(std::io::stdin()) {
-        Ok(group) if group == getpgrp() => Foreground::Hand,
-        Ok(_) | Err(_) => Foreground::Leave,
+fn foreground(terminal: Terminal) -> Foreground {
+    match (terminal, tcgetpgrp(std::io::stdin())) {
+        (Terminal::HandToMain, Ok(group)) if group == getpgrp() => Foreground::Hand,
+        (Terminal::HandToMain | Terminal::Keep, _) => Foreground::Leave,
     }
 }
 

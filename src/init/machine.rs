@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use nix::unistd::Pid;
 
+use super::action::{Action, Outcome, Rest, Target};
 use super::child::{Child, State, Told};
 use super::note::{Cause, Note};
 use super::plan::{ForwardTo, Kind, Options, Plan};
@@ -40,56 +41,29 @@ const SWEEP_EVERY: Duration = Duration::from_millis(100);
 const FROZEN: Duration = Duration::from_secs(1);
 const FRESH_GRACE: Duration = Duration::from_secs(1);
 
-/// An order to the driver.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Start the child with this index of the plan.
-    Start(usize),
-    /// All children run: let go of the working directory.
-    Settle,
-    Signal {
-        target: Target,
-        signal: Signal,
-    },
-    /// Signal everything below init that is not one of the plan's children.
-    SignalRest(Signal),
-    Say(Note),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Target {
-    Process(Pid),
-    Group(Pid),
-}
-
-/// Whether any process is left that init must wait for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rest {
-    None,
-    Some,
-}
-
-/// How it ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
-    pub code: u8,
-    pub cause: Cause,
-    /// `None` when the main child was never started or could not be waited for.
-    pub main: Option<Ended>,
-    /// Whether init sent the main child SIGKILL.
-    pub main_killed: bool,
-    /// The time from the first start.
-    pub after: Duration,
-}
-
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Stage {
-    Starting { next: usize },
+    Starting {
+        next: usize,
+    },
     Running,
-    Stopping { deadline: Deadline, share: Deadline },
-    Sweeping { deadline: Deadline, again: Deadline },
-    Killing { bound: Deadline, again: Deadline },
-    Done { at: Moment },
+    /// `order` was told last and has until `share`.
+    Stopping {
+        deadline: Deadline,
+        order: u8,
+        share: Deadline,
+    },
+    Sweeping {
+        deadline: Deadline,
+        again: Deadline,
+    },
+    Killing {
+        bound: Deadline,
+        again: Deadline,
+    },
+    Done {
+        at: Moment,
+    },
 }
 
 #[derive(Debug)]
@@ -149,7 +123,7 @@ impl Machine {
         match &self.stage {
             Stage::Starting { .. } | Stage::Done { .. } => None,
             Stage::Running => self.children.iter().filter_map(Child::restart_at).min(),
-            Stage::Stopping { deadline, share } => Some(deadline.at().min(share.at())),
+            Stage::Stopping { deadline, share, .. } => Some(deadline.at().min(share.at())),
             Stage::Sweeping { deadline, again } => Some(deadline.at().min(again.at())),
             Stage::Killing { bound, again } => Some(bound.at().min(again.at())),
         }
@@ -218,7 +192,8 @@ impl Machine {
         };
         let (name, ran) = (self.children[index].name.clone(), now.since(since));
         self.children[index].state = State::Ended;
-        self.say(Note::Ended { name: name.clone(), pid, ended, ran });
+        let told = self.children[index].told;
+        self.say(Note::Ended { name: name.clone(), pid, ended, ran, told });
         if index == self.main {
             self.main_end = Some(ended);
         }
@@ -297,6 +272,7 @@ impl Machine {
             .for_each(|child| child.state = State::Ended);
         self.stage = Stage::Stopping {
             deadline: Deadline::after(now, self.grace),
+            order: 0,
             share: Deadline::after(now, Duration::ZERO),
         };
         if self.grace.is_zero() {
@@ -308,15 +284,16 @@ impl Machine {
 
     /// Tells the next order to stop, if those told before have ended or their share is over.
     fn tell_next(&mut self, now: Moment) {
-        let Stage::Stopping { deadline, share } = self.stage else { return };
-        let told = |child: &&Child| child.is_alive() && child.told != Told::Nothing;
+        let Stage::Stopping { deadline, order, share } = self.stage else { return };
+        let told =
+            |child: &&Child| child.is_alive() && child.told != Told::Nothing && child.stop_order == order;
         let late: Vec<_> = self.children.iter().filter(told).map(|child| child.name.clone()).collect();
         if !late.is_empty() && !share.has_passed(now) {
             return;
         }
         let untold = |child: &&Child| child.is_alive() && child.told == Told::Nothing;
         let Some(order) = self.children.iter().filter(untold).map(|child| child.stop_order).min() else {
-            self.stage = Stage::Stopping { deadline, share: deadline };
+            self.stage = Stage::Stopping { deadline, order, share: deadline };
             return;
         };
         late.into_iter().for_each(|name| self.say(Note::ShareOver { name }));
@@ -338,7 +315,7 @@ impl Machine {
             self.actions.push_back(Action::Signal { target, signal });
             self.actions.push_back(Action::Signal { target, signal: Signal::CONT });
         }
-        self.stage = Stage::Stopping { deadline, share: Deadline::after(now, share) };
+        self.stage = Stage::Stopping { deadline, order, share: Deadline::after(now, share) };
     }
 
     fn deadline_passed(&mut self, deadline: Deadline, now: Moment) {
@@ -348,7 +325,7 @@ impl Machine {
         }
         let fresh = Deadline::after(now, FRESH_GRACE);
         match &mut self.stage {
-            Stage::Stopping { deadline, share } => (*deadline, *share) = (fresh, fresh.min(*share)),
+            Stage::Stopping { deadline, share, .. } => (*deadline, *share) = (fresh, fresh.min(*share)),
             Stage::Sweeping { deadline, .. } => *deadline = fresh,
             Stage::Starting { .. } | Stage::Running | Stage::Killing { .. } | Stage::Done { .. } => {}
         }

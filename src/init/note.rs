@@ -6,6 +6,7 @@ use std::time::Duration;
 use nix::unistd::Pid;
 use tracing::Level;
 
+use super::child::Told;
 use super::signals::Signal;
 use super::status::Ended;
 
@@ -57,6 +58,8 @@ pub enum Note {
         pid: Pid,
         ended: Ended,
         ran: Duration,
+        /// What init had told it before.
+        told: Told,
     },
     /// A process that init has adopted.
     OrphanEnded {
@@ -100,8 +103,8 @@ impl Note {
         match self {
             Self::OrphanEnded { .. } | Self::Sweeping => Level::DEBUG,
             Self::Started { .. } | Self::Stopping { .. } | Self::Remapped { .. } => Level::INFO,
-            Self::Ended { ended: Ended::Exited(0), .. } => Level::INFO,
-            Self::Ended { .. }
+            Self::Ended { ended: Ended::Exited(0), .. } | Self::Ended { told: Told::Stop, .. } => Level::INFO,
+            Self::Ended { told: Told::Nothing | Told::Kill, .. }
             | Self::Restarting { .. }
             | Self::ShareOver { .. }
             | Self::GraceOver { .. }
@@ -115,7 +118,7 @@ impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Started { name, pid } => write!(f, "started {name} pid={pid}"),
-            Self::Ended { name, pid, ended, ran } => {
+            Self::Ended { name, pid, ended, ran, told: _ } => {
                 write!(f, "{name} {ended} pid={pid} after={}", Seconds(*ran))
             }
             Self::OrphanEnded { pid, ended } => write!(f, "adopted process {ended} pid={pid}"),

@@ -112,6 +112,7 @@ pub struct Options {
     pub signals: SignalTable,
     pub remaps: Vec<Remap>,
     pub subreaper: Subreaper,
+    pub terminal: Terminal,
     /// Sent to init by the kernel when the process that started init dies.
     pub parent_death_signal: Option<Signal>,
     pub verbosity: Verbosity,
@@ -134,6 +135,16 @@ pub enum Subreaper {
     #[default]
     On,
     Off,
+}
+
+/// Who is in front of the terminal on stdin, if there is one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Terminal {
+    /// Init: Ctrl-C comes to it and stops all children in order.
+    #[default]
+    Keep,
+    /// The main child, which can then read from it and gets Ctrl-C itself.
+    HandToMain,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

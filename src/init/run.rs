@@ -13,8 +13,9 @@ use nix::errno::Errno;
 use nix::unistd::Pid;
 use tracing::Level;
 
+use super::action::{Action, Outcome, Rest, Target};
 use super::journal::Journal;
-use super::machine::{Action, Machine, Outcome, Rest, Target};
+use super::machine::Machine;
 use super::plan::{Child, Kind, Plan};
 use super::signals::Signal;
 use super::spawn::{Group, Spawn};
@@ -92,7 +93,7 @@ impl<S: Sys> Driver<'_, S> {
             let timeout = self.machine.poll_timeout().map(|at| at.since(now));
             if let Err(errno) = self.sys.wait(timeout) {
                 self.failed("wait for signals", errno);
-                std::thread::sleep(FAILED_PAUSE);
+                self.sys.pause(FAILED_PAUSE);
             }
         }
     }
@@ -184,8 +185,8 @@ impl<S: Sys> Driver<'_, S> {
     }
 
     /// A working directory would keep a mount busy for as long as the container lives.
-    fn settle(&self) {
-        if let Err(errno) = nix::unistd::chdir("/") {
+    fn settle(&mut self) {
+        if let Err(errno) = self.sys.leave_directory() {
             self.journal.say(Level::DEBUG, &format!("cannot leave the working directory: {errno}"));
         }
     }

@@ -17,7 +17,7 @@ use nix::sys::signal::SigSet;
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::{Pid, getpid, getppid, pipe2, read};
 
-use super::machine::Target;
+use super::action::Target;
 use super::plan::Inherited;
 use super::signals::{Signal, SignalSet};
 use super::spawn::{Group, Prepared, Spawn, SpawnError, Step};
@@ -30,6 +30,8 @@ pub trait Sys {
     fn now(&self) -> Moment;
     /// Returns when a signal is pending, `timeout` is over, or early for no reason.
     fn wait(&mut self, timeout: Option<Duration>) -> Result<(), Errno>;
+    /// Lets time pass, whatever comes.
+    fn pause(&mut self, time: Duration);
     fn take_signal(&mut self) -> Result<Option<Received>, Errno>;
     fn reap(&mut self) -> Result<Reaped, Errno>;
     fn kill(&mut self, target: Target, signal: Signal) -> Result<(), Errno>;
@@ -37,6 +39,8 @@ pub trait Sys {
     fn kill_namespace(&mut self, signal: Signal) -> Result<(), Errno>;
     fn descendants(&mut self) -> io::Result<Vec<Process>>;
     fn spawn(&mut self, spawn: &Spawn<'_>) -> Result<Pid, SpawnError>;
+    /// Changes to `/`.
+    fn leave_directory(&mut self) -> Result<(), Errno>;
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +90,10 @@ impl Sys for Kernel {
             Ok(_) | Err(Errno::EINTR) => Ok(()),
             Err(errno) => Err(errno),
         }
+    }
+
+    fn pause(&mut self, time: Duration) {
+        std::thread::sleep(time);
     }
 
     fn take_signal(&mut self) -> Result<Option<Received>, Errno> {
@@ -147,6 +155,10 @@ impl Sys for Kernel {
 
     fn spawn(&mut self, spawn: &Spawn<'_>) -> Result<Pid, SpawnError> {
         self::spawn(spawn)
+    }
+
+    fn leave_directory(&mut self) -> Result<(), Errno> {
+        nix::unistd::chdir("/")
     }
 }
 

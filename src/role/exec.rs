@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::conf::environment::Environment;
-use crate::init::plan::{self, Child, ForwardTo, Inherited, Kind, Plan, Subreaper, Verbosity};
+use crate::init::plan::{self, Child, ForwardTo, Inherited, Kind, Plan, Subreaper, Terminal, Verbosity};
 use crate::init::signals::{Rewrite, Signal, SignalTable};
 use crate::init::{self, status::Remap};
 
@@ -75,6 +75,7 @@ fn plan(options: Options, command: Vec<OsString>, environment: &Environment, inh
             signals,
             remaps: options.remaps,
             subreaper: options.subreaper,
+            terminal: Terminal::HandToMain,
             parent_death_signal: options.parent_death_signal,
             verbosity: options.verbosity,
         },

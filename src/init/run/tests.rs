@@ -1,1 +1,284 @@
+//! The loop against a kernel that fails where it can.
 
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+
+use super::*;
+use crate::init::plan::{Inherited, Options, Restart, Verbosity};
+use crate::init::spawn::SpawnError;
+use crate::init::status::Ended;
+use crate::init::sys::Received;
+use crate::time::Moment;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Call {
+    Wait,
+    TakeSignal,
+    Reap,
+    Kill,
+    KillNamespace,
+    Descendants,
+    Spawn,
+    LeaveDirectory,
+}
+
+/// A call fails `times` with `errno`, after it was well `after` times.
+#[derive(Clone, Copy, Debug)]
+struct Fault {
+    after: u32,
+    times: u32,
+    errno: Errno,
+}
+
+impl Fault {
+    fn always(errno: Errno) -> Self {
+        Self { after: 0, times: u32::MAX, errno }
+    }
+}
+
+/// What a process does when it gets SIGTERM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Nature {
+    Obeys,
+    Ignores,
+}
+
+/// A kernel with virtual time. Pids count from 100.
+struct Fake {
+    now: Moment,
+    /// Signals to init, with the time they come.
+    coming: VecDeque<(Duration, Signal)>,
+    nature: Nature,
+    living: BTreeMap<i32, Nature>,
+    ended: VecDeque<(i32, Ended)>,
+    next_pid: i32,
+    faults: BTreeMap<Call, Fault>,
+    sent: Vec<(Target, Signal)>,
+    turns: u32,
+}
+
+impl Fake {
+    fn new(nature: Nature) -> Self {
+        Self {
+            now: Moment::START,
+            coming: VecDeque::from([(Duration::from_secs(5), Signal::TERM)]),
+            nature,
+            living: BTreeMap::new(),
+            ended: VecDeque::new(),
+            next_pid: 100,
+            faults: BTreeMap::new(),
+            sent: Vec::new(),
+            turns: 0,
+        }
+    }
+
+    fn fail(&mut self, call: Call) -> Result<(), Errno> {
+        let Some(fault) = self.faults.get_mut(&call) else { return Ok(()) };
+        if fault.after > 0 {
+            fault.after -= 1;
+        } else if fault.times > 0 {
+            fault.times -= 1;
+            return Err(fault.errno);
+        }
+        Ok(())
+    }
+
+    fn hit(&mut self, pid: i32, signal: Signal) -> Result<(), Errno> {
+        let nature = *self.living.get(&pid).ok_or(Errno::ESRCH)?;
+        let dies = signal == Signal::KILL || (signal == Signal::TERM && nature == Nature::Obeys);
+        if dies {
+            self.living.remove(&pid);
+            self.ended.push_back((pid, Ended::Killed { signal, core_dumped: false }));
+        }
+        Ok(())
+    }
+}
+
+impl Sys for Fake {
+    fn now(&self) -> Moment {
+        self.now
+    }
+
+    fn wait(&mut self, timeout: Option<Duration>) -> Result<(), Errno> {
+        self.turns += 1;
+        assert!(self.turns < 1_000, "turns without end");
+        self.fail(Call::Wait)?;
+        if !self.ended.is_empty() {
+            return Ok(());
+        }
+        let coming = self.coming.front().map(|(at, _)| (Moment::START + *at).since(self.now));
+        let span = timeout.into_iter().chain(coming).min().expect("sleeps for ever");
+        self.now = self.now + span;
+        Ok(())
+    }
+
+    fn pause(&mut self, time: Duration) {
+        self.now = self.now + time;
+    }
+
+    fn take_signal(&mut self) -> Result<Option<Received>, Errno> {
+        self.fail(Call::TakeSignal)?;
+        let due = |at: &Duration| Moment::START + *at <= self.now;
+        let signal = self.coming.pop_front_if(|(at, _)| due(at));
+        Ok(signal.map(|(_, signal)| Received { signal, sender: 1 }))
+    }
+
+    fn reap(&mut self) -> Result<Reaped, Errno> {
+        self.fail(Call::Reap)?;
+        Ok(match self.ended.pop_front() {
+            Some((pid, ended)) => Reaped::Child { pid: Pid::from_raw(pid), ended },
+            None if self.living.is_empty() => Reaped::NoneLeft,
+            None => Reaped::NoneEnded,
+        })
+    }
+
+    fn kill(&mut self, target: Target, signal: Signal) -> Result<(), Errno> {
+        self.sent.push((target, signal));
+        self.fail(Call::Kill)?;
+        match target {
+            Target::Process(pid) | Target::Group(pid) => self.hit(pid.as_raw(), signal),
+        }
+    }
+
+    fn kill_namespace(&mut self, signal: Signal) -> Result<(), Errno> {
+        self.fail(Call::KillNamespace)?;
+        let all: Vec<_> = self.living.keys().copied().collect();
+        all.into_iter().try_for_each(|pid| self.hit(pid, signal))
+    }
+
+    fn descendants(&mut self) -> io::Result<Vec<Process>> {
+        self.fail(Call::Descendants)?;
+        let process = |pid: &i32| Process { pid: Pid::from_raw(*pid), started: 1 };
+        Ok(self.living.keys().map(process).collect())
+    }
+
+    fn spawn(&mut self, _: &Spawn<'_>) -> Result<Pid, SpawnError> {
+        self.fail(Call::Spawn).map_err(SpawnError::Fork)?;
+        self.next_pid += 1;
+        self.living.insert(self.next_pid, self.nature);
+        Ok(Pid::from_raw(self.next_pid))
+    }
+
+    fn leave_directory(&mut self) -> Result<(), Errno> {
+        self.fail(Call::LeaveDirectory)
+    }
+}
+
+fn plan() -> Plan {
+    let child = |name: &str, kind, stop_order| Child {
+        name: name.into(),
+        kind,
+        program: name.into(),
+        argv: Vec::new(),
+        env: Vec::new(),
+        cwd: None,
+        keep_fds: Vec::new(),
+        stdout: None,
+        stderr: None,
+        stop_order,
+        stop_share_ms: 1_000,
+    };
+    let helper = Kind::Helper { restart: Restart::default(), ending_codes: vec![0] };
+    Plan {
+        children: vec![child("main", Kind::Main, 1), child("helper", helper, 0)],
+        grace_ms: 9_000,
+        options: Options { verbosity: Verbosity::Quiet, ..Options::default() },
+        inherited: Inherited::default(),
+        status_fd: None,
+        cleanup: Vec::new(),
+    }
+}
+
+fn run_with(fake: &mut Fake, standing: Standing) -> Outcome {
+    run(&plan(), standing, Foreground::Leave, fake)
+}
+
+const STANDINGS: [Standing; 3] = [Standing::First, Standing::Subreaper, Standing::Plain];
+
+#[test]
+fn passing_failures_of_any_call_change_nothing() {
+    let calls = [Call::Wait, Call::TakeSignal, Call::Reap, Call::LeaveDirectory];
+    for standing in STANDINGS {
+        for call in calls {
+            for errno in [Errno::EINTR, Errno::EAGAIN, Errno::EPERM, Errno::ENOSYS, Errno::ENOMEM] {
+                let mut fake = Fake::new(Nature::Obeys);
+                fake.faults.insert(call, Fault { after: 1, times: 5, errno });
+                assert_eq!(run_with(&mut fake, standing).code, 143, "{call:?} {errno} {standing:?}");
+                assert!(fake.living.is_empty());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_refused_kill_ends_in_bounded_time() {
+    for standing in STANDINGS {
+        for errno in [Errno::EPERM, Errno::ESRCH, Errno::EINTR, Errno::ENOSYS] {
+            let mut fake = Fake::new(Nature::Obeys);
+            for call in [Call::Kill, Call::KillNamespace] {
+                fake.faults.insert(call, Fault::always(errno));
+            }
+            let outcome = run_with(&mut fake, standing);
+            assert_eq!(outcome.code, 137, "{errno} {standing:?}");
+            assert_eq!(outcome.after, Duration::from_secs(5 + 9 + 2));
+        }
+    }
+}
+
+#[test]
+fn what_ignores_term_is_killed_even_without_a_process_table() {
+    for standing in STANDINGS {
+        for times in [0, u32::MAX] {
+            let mut fake = Fake::new(Nature::Ignores);
+            fake.faults.insert(Call::Descendants, Fault { after: 0, times, errno: Errno::ENOENT });
+            let outcome = run_with(&mut fake, standing);
+            assert_eq!((outcome.code, outcome.main_killed), (137, true), "{standing:?} {times}");
+            assert!(fake.living.is_empty());
+            assert_eq!(outcome.after, Duration::from_secs(5 + 9));
+        }
+    }
+}
+
+#[test]
+fn adopted_processes_are_swept() {
+    for standing in STANDINGS {
+        let mut fake = Fake::new(Nature::Obeys);
+        fake.living.insert(7, Nature::Obeys);
+        fake.living.insert(8, Nature::Ignores);
+        let outcome = run_with(&mut fake, standing);
+        assert_eq!(outcome.code, 143);
+        assert!(fake.living.is_empty(), "{standing:?}");
+        assert_eq!(outcome.after, Duration::from_secs(5 + 9));
+    }
+}
+
+#[test]
+fn no_fork_at_the_start_is_an_error_of_the_system() {
+    let mut fake = Fake::new(Nature::Obeys);
+    fake.faults.insert(Call::Spawn, Fault::always(Errno::EAGAIN));
+    assert_eq!(run_with(&mut fake, Standing::First).code, 71);
+    assert_eq!(fake.next_pid, 100);
+}
+
+#[test]
+fn no_fork_for_a_helper_is_tried_again() {
+    let mut fake = Fake::new(Nature::Obeys);
+    fake.coming = VecDeque::from([(Duration::from_secs(100), Signal::TERM)]);
+    // The helper has crashed before the loop looks for the first time.
+    fake.ended.push_back((102, Ended::Exited(3)));
+    fake.faults.insert(Call::Spawn, Fault { after: 2, times: 3, errno: Errno::EAGAIN });
+    let outcome = run_with(&mut fake, Standing::First);
+    assert_eq!((outcome.code, fake.next_pid), (143, 103));
+}
+
+#[test]
+fn nothing_is_signalled_after_it_was_reaped() {
+    for standing in STANDINGS {
+        let mut fake = Fake::new(Nature::Obeys);
+        run_with(&mut fake, standing);
+        let term = |pid| (Target::Process(Pid::from_raw(pid)), Signal::TERM);
+        let order: Vec<_> = fake.sent.iter().filter(|(_, signal)| *signal == Signal::TERM).collect();
+        assert_eq!(order, [&term(102), &term(101)], "{standing:?}");
+        assert_eq!(fake.sent.len(), 4);
+    }
+}
