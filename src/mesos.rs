@@ -1,7 +1,11 @@
 //! The Mesos v1 scheduler API: messages, framing, client.
 
 pub mod address;
+pub mod answer;
 pub mod call;
+pub mod client;
 pub mod event;
 pub mod recordio;
+pub mod report;
+pub mod session;
 pub mod wire;

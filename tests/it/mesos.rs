@@ -1,4 +1,7 @@
 //! The Mesos API against what a real master sent and answered.
 
+mod calls;
+mod client;
+mod master;
 mod recorded;
 mod traffic;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use bytes::{Buf as _, Bytes, BytesMut};
-use flink_on_mesos::mesos::recordio::{self, Decoder};
+use flink_on_mesos::mesos::recordio;
 use flink_on_mesos::mesos::wire::call::Call;
 use flink_on_mesos::mesos::wire::event::Event;
 use prost::Message;
@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::traffic::{Encoding, Http, files, read};
+use super::traffic::{Encoding, Http, files, read, records};
 
 /// Sent to see how the master refuses what it cannot read.
 const NOT_CALLS: [&str; 2] = ["03-garbage-body.request.http", "04-unsupported-media-type.request.http"];
@@ -141,19 +141,6 @@ fn with_plain_numbers(value: Value) -> Value {
         Value::String(text) => text.parse::<i64>().map_or(Value::String(text), Value::from),
         Value::Null | Value::Bool(_) => value,
     }
-}
-
-fn records(chunks: impl IntoIterator<Item = Bytes>) -> Vec<Bytes> {
-    let mut decoder = Decoder::default();
-    let mut records = Vec::new();
-    for chunk in chunks {
-        decoder.push(chunk);
-        while let Some(record) = decoder.next_record().expect("a well-formed stream") {
-            records.push(record);
-        }
-    }
-    assert!(decoder.is_between_records(), "the recording ends within a record");
-    records
 }
 
 /// The content of a body sent in chunks; the recorder may have hung up before the last one.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use flink_on_mesos::mesos::recordio::Decoder;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
@@ -19,6 +20,11 @@ impl Encoding {
             Self::Json => "json",
         })
     }
+}
+
+/// The content of one recorded file, such as `pb/auth-bad/01-subscribe.stream.http`.
+pub fn file(path: &str) -> Bytes {
+    read(&root().join(path))
 }
 
 pub fn read(path: &Path) -> Bytes {
@@ -52,7 +58,7 @@ impl Http {
         const BLANK_LINE: &[u8] = b"\r\n\r\n";
         let end = bytes.windows(BLANK_LINE.len()).position(|window| window == BLANK_LINE).expect("a header");
         let head = String::from_utf8(bytes[..end].to_vec()).expect("a text header");
-        Self { head, body: bytes.slice(end + BLANK_LINE.len()..) }
+        Self { head: head + "\r\n", body: bytes.slice(end + BLANK_LINE.len()..) }
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -61,6 +67,20 @@ impl Http {
             .filter_map(|line| line.split_once(": "))
             .find_map(|(key, value)| key.eq_ignore_ascii_case(name).then_some(value))
     }
+}
+
+/// The records of a whole stream.
+pub fn records(chunks: impl IntoIterator<Item = Bytes>) -> Vec<Bytes> {
+    let mut decoder = Decoder::default();
+    let mut records = Vec::new();
+    for chunk in chunks {
+        decoder.push(chunk);
+        while let Some(record) = decoder.next_record().expect("a well-formed stream") {
+            records.push(record);
+        }
+    }
+    assert!(decoder.is_between_records(), "the recording ends within a record");
+    records
 }
 
 fn root() -> PathBuf {

@@ -1,0 +1,147 @@
+//! A scheduler's connection to the master: the thin driver around [`super::session`].
+
+mod driver;
+mod http;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::mpsc;
+
+use self::driver::Driver;
+use self::http::Http;
+use super::address::Master;
+use super::call::Call;
+use super::event::Event;
+use super::report::Report;
+use super::wire::framework::FrameworkInfo;
+
+/// Calls that may wait for their turn. A scheduler that launches a thousand TaskManagers at once acknowledges
+/// a few thousand updates; more means that the master does not answer.
+pub const CALLS_WAITING_MAX: usize = 8192;
+
+/// Reports that may wait for the owner; then the stream is not read on, and the master's side fills up.
+pub const REPORTS_WAITING_MAX: usize = 256;
+
+pub struct Config {
+    /// Never empty; see [`super::address::MasterAddress::Masters`].
+    pub masters: Vec<Master>,
+    /// With its id, if the framework has one.
+    pub framework: FrameworkInfo,
+    /// Roles that want no offers from the start.
+    pub suppressed_roles: Vec<String>,
+    pub credentials: Option<Credentials>,
+}
+
+/// For HTTP's Basic scheme.
+#[derive(Clone)]
+pub struct Credentials {
+    pub principal: String,
+    pub secret: String,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Credentials").field("principal", &self.principal).finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("no Mesos master is given")]
+    NoMaster,
+    /// Mesos itself splits `principal:secret` at every colon.
+    #[error("principal and secret must not contain ':'")]
+    Colon,
+    #[error("cannot set up the HTTP client")]
+    Http(#[from] reqwest::Error),
+    #[error("cannot set up TLS")]
+    Tls(#[from] rustls::Error),
+}
+
+/// Starts the client on the current runtime. It ends when [`Reports`] is dropped, which closes the stream but
+/// leaves the framework and its tasks.
+pub fn start(config: Config) -> Result<(Calls, Reports), StartError> {
+    if config.masters.is_empty() {
+        return Err(StartError::NoMaster);
+    }
+    let http = Http::new(&config.masters, config.credentials.as_ref())?;
+    let (commands, commands_of_owner) = mpsc::channel(CALLS_WAITING_MAX);
+    let (reports, reports_for_owner) = mpsc::channel(REPORTS_WAITING_MAX);
+    let seen = Arc::new(AtomicU64::new(0));
+    tokio::spawn(Driver::new(config, http, commands_of_owner, reports).run());
+    Ok((Calls { commands, seen: Arc::clone(&seen) }, Reports { reports: reports_for_owner, seen }))
+}
+
+/// Where the owner sends its calls. They reach the master in this order, one after the other.
+#[derive(Clone, Debug)]
+pub struct Calls {
+    commands: mpsc::Sender<Command>,
+    seen: Arc<AtomicU64>,
+}
+
+#[derive(Debug)]
+enum Command {
+    /// With the subscription that the owner knew of: a call of an earlier one speaks of offers that are void.
+    Call {
+        subscription: u64,
+        call: Call,
+    },
+    Subscribe(Box<FrameworkInfo>),
+}
+
+/// Nothing was sent.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    #[error("{CALLS_WAITING_MAX} calls are waiting for the master's answers")]
+    Full,
+    #[error("the Mesos client has ended")]
+    Ended,
+}
+
+impl Calls {
+    /// Hands `call` over without waiting. If it fails later, [`Report::CallFailed`] says so; if the subscription
+    /// ends before its turn, it is not sent.
+    pub fn send(&self, call: Call) -> Result<(), SendError> {
+        self.command(Command::Call { subscription: self.seen.load(Ordering::Acquire), call })
+    }
+
+    /// Subscribes again after [`Report::Refused`] or [`Report::TornDown`]; at other times the client does so by
+    /// itself, and takes `framework` for the next time.
+    pub fn subscribe(&self, framework: FrameworkInfo) -> Result<(), SendError> {
+        self.command(Command::Subscribe(Box::new(framework)))
+    }
+
+    fn command(&self, command: Command) -> Result<(), SendError> {
+        self.commands.try_send(command).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => SendError::Full,
+            mpsc::error::TrySendError::Closed(_) => SendError::Ended,
+        })
+    }
+}
+
+/// What the owner learns, in order.
+#[derive(Debug)]
+pub struct Reports {
+    reports: mpsc::Receiver<Numbered>,
+    seen: Arc<AtomicU64>,
+}
+
+/// A report and the number of the subscription it belongs to.
+#[derive(Debug)]
+struct Numbered {
+    subscription: u64,
+    report: Report,
+}
+
+impl Reports {
+    /// The next report; `None` once the client has ended.
+    pub async fn next(&mut self) -> Option<Report> {
+        let Numbered { subscription, report } = self.reports.recv().await?;
+        if matches!(report, Report::Event(Event::Subscribed { .. })) {
+            self.seen.store(subscription, Ordering::Release);
+        }
+        Some(report)
+    }
+}

@@ -1,0 +1,239 @@
+//! Carries out what the session decides and tells it what happened.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+
+use bytes::Bytes;
+use prost::Message as _;
+use reqwest::Response;
+use tokio::sync::mpsc;
+
+use super::http::{self, Http};
+use super::{Command, Config, Numbered};
+use crate::log;
+use crate::mesos::answer::Answer;
+use crate::mesos::event::Event;
+use crate::mesos::recordio::Decoder;
+use crate::mesos::report::{CallFailure, Report, Trouble};
+use crate::mesos::session::{Action, Session};
+use crate::mesos::wire;
+use crate::time::Clock;
+
+pub struct Driver {
+    session: Session,
+    http: Http,
+    clock: Clock,
+    commands: mpsc::Receiver<Command>,
+    reports: mpsc::Sender<Numbered>,
+    has_commands: bool,
+    /// Reports not handed over yet: as many as one chunk of the stream has events.
+    outbox: VecDeque<Numbered>,
+    /// Subscriptions so far.
+    subscription: u64,
+    stream: Stream,
+    calling: Option<Pending<Answer>>,
+}
+
+type Pending<T> = Pin<Box<dyn Future<Output = Result<T, Trouble>> + Send>>;
+
+enum Stream {
+    Closed,
+    Asking(Pending<(Answer, Option<Response>)>),
+    Open { response: Box<Response>, decoder: Decoder },
+}
+
+enum Progress {
+    Answered(Answer, Option<Response>),
+    Chunk(Bytes),
+    Ended(Trouble),
+}
+
+impl Driver {
+    pub fn new(
+        config: Config,
+        http: Http,
+        commands: mpsc::Receiver<Command>,
+        reports: mpsc::Sender<Numbered>,
+    ) -> Self {
+        let clock = Clock::start();
+        let session = Session::new(config.masters, config.framework, config.suppressed_roles, clock.now());
+        Self {
+            session,
+            http,
+            clock,
+            commands,
+            reports,
+            has_commands: true,
+            outbox: VecDeque::new(),
+            subscription: 0,
+            stream: Stream::Closed,
+            calling: None,
+        }
+    }
+
+    /// Runs until the owner drops its end of the reports.
+    pub async fn run(mut self) {
+        loop {
+            self.carry_out();
+            if self.hand_over_reports().await.is_err() {
+                return;
+            }
+            let wait = self.session.poll_timeout().map(|at| at.since(self.clock.now()));
+            tokio::select! {
+                biased;
+                () = self.reports.closed() => return,
+                outcome = pending(&mut self.calling), if self.calling.is_some() => {
+                    self.calling = None;
+                    self.call_ended(outcome);
+                }
+                command = self.commands.recv(), if self.has_commands && !self.session.is_calling() => {
+                    match command {
+                        Some(command) => self.command(command),
+                        None => self.has_commands = false,
+                    }
+                }
+                progress = self.stream.next(), if !self.stream.is_closed() => self.progress(progress),
+                () = tokio::time::sleep(wait.unwrap_or_default()), if wait.is_some() => {
+                    self.session.handle_timeout(self.clock.now(), fastrand::f64());
+                }
+            }
+        }
+    }
+
+    /// Waits while the owner has enough to read: an owner that falls behind slows the stream down.
+    async fn hand_over_reports(&mut self) -> Result<(), mpsc::error::SendError<()>> {
+        while let Some(report) = self.outbox.pop_front() {
+            let has_room = self.reports.capacity() > 0;
+            self.reports.reserve().await?.send(report);
+            if !has_room {
+                // Nobody read the stream meanwhile, so its silence says nothing.
+                self.session.handle_sign_of_life(self.clock.now());
+            }
+        }
+        Ok(())
+    }
+
+    fn carry_out(&mut self) {
+        while let Some(action) = self.session.next_action() {
+            match action {
+                Action::Subscribe { master, call } => {
+                    self.stream = Stream::Asking(Box::pin(self.http.clone().subscribe(master, call)));
+                }
+                Action::Send { master, stream_id, call } => {
+                    self.calling = Some(Box::pin(self.http.clone().call(master, stream_id, call)));
+                }
+                Action::Close => {
+                    self.stream = Stream::Closed;
+                    self.calling = None;
+                }
+                Action::Report(report) => self.report(report),
+            }
+        }
+    }
+
+    fn report(&mut self, report: Report) {
+        if matches!(report, Report::Event(Event::Subscribed { .. })) {
+            self.subscription += 1;
+        }
+        self.outbox.push_back(Numbered { subscription: self.subscription, report });
+    }
+
+    fn command(&mut self, command: Command) {
+        match command {
+            Command::Call { subscription, call } if subscription == self.subscription => {
+                self.session.handle_call(call);
+            }
+            Command::Call { call, .. } => {
+                self.report(Report::CallFailed { call, why: CallFailure::NotSubscribed });
+            }
+            Command::Subscribe(framework) => self.session.handle_subscribe(*framework, self.clock.now()),
+        }
+    }
+
+    fn call_ended(&mut self, outcome: Result<Answer, Trouble>) {
+        let (now, random) = (self.clock.now(), fastrand::f64());
+        match outcome {
+            Ok(answer) => self.session.handle_call_answer(&answer, now, random),
+            Err(why) => self.session.handle_call_unanswered(why, now, random),
+        }
+    }
+
+    fn progress(&mut self, progress: Progress) {
+        let (now, random) = (self.clock.now(), fastrand::f64());
+        match progress {
+            Progress::Answered(answer, response) => {
+                self.stream = response.map_or(Stream::Closed, |response| Stream::Open {
+                    response: Box::new(response),
+                    decoder: Decoder::default(),
+                });
+                self.session.handle_answer(&answer, now, random);
+            }
+            Progress::Chunk(chunk) => self.chunk(chunk),
+            Progress::Ended(why) => {
+                self.stream = Stream::Closed;
+                self.session.handle_stream_ended(why, now, random);
+            }
+        }
+    }
+
+    fn chunk(&mut self, chunk: Bytes) {
+        if let Stream::Open { decoder, .. } = &mut self.stream {
+            decoder.push(chunk);
+        }
+        // An event may end the stream: what came after it in the same chunk is void.
+        while let Stream::Open { decoder, .. } = &mut self.stream {
+            let (now, random) = (self.clock.now(), fastrand::f64());
+            match decoder.next_record() {
+                Ok(None) => return,
+                Ok(Some(record)) => match wire::event::Event::decode(record) {
+                    Ok(event) => self.event(event),
+                    Err(error) => self.session.handle_stream_ended(Trouble::NoEvent(error), now, random),
+                },
+                Err(error) => self.session.handle_stream_ended(Trouble::Garbage(error), now, random),
+            }
+            self.carry_out();
+        }
+    }
+
+    fn event(&mut self, event: wire::event::Event) {
+        let now = self.clock.now();
+        match Event::from_wire(event) {
+            Ok(event) => self.session.handle_event(event, now),
+            Err(error) => {
+                tracing::warn!("ignored an event: {}", log::chain(&error));
+                self.session.handle_sign_of_life(now);
+            }
+        }
+    }
+}
+
+impl Stream {
+    fn is_closed(&self) -> bool {
+        matches!(self, Self::Closed)
+    }
+
+    /// Safe to drop while it waits: nothing that has arrived is lost.
+    async fn next(&mut self) -> Progress {
+        match self {
+            Self::Closed => std::future::pending().await,
+            Self::Asking(answer) => match answer.await {
+                Ok((answer, response)) => Progress::Answered(answer, response),
+                Err(why) => Progress::Ended(why),
+            },
+            Self::Open { response, decoder } => match response.chunk().await {
+                Ok(Some(chunk)) => Progress::Chunk(chunk),
+                Ok(None) if decoder.is_between_records() => Progress::Ended(Trouble::Closed),
+                Ok(None) => Progress::Ended(Trouble::CutRecord),
+                Err(error) => Progress::Ended(http::trouble(&error)),
+            },
+        }
+    }
+}
+
+async fn pending<T>(future: &mut Option<Pending<T>>) -> Result<T, Trouble> {
+    match future {
+        Some(future) => future.await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,155 @@
+//! Requests to the master and what came of them.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use prost::Message as _;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use reqwest::{Client, ClientBuilder, RequestBuilder, Response};
+
+use super::{Credentials, StartError};
+use crate::mesos::address::{Master, Scheme};
+use crate::mesos::answer::Answer;
+use crate::mesos::report::Trouble;
+use crate::mesos::wire::call::Call;
+
+/// A master on the same network answers in milliseconds; beyond this the next one gets its turn.
+const CONNECT_MAX: Duration = Duration::from_secs(10);
+
+/// Five heartbeat intervals, as Mesos' documentation advises for calls.
+const CALL_MAX: Duration = Duration::from_secs(75);
+
+/// The part of a refusing answer that is read; Mesos' own texts are shorter, a proxy's page is of no use.
+const BODY_BYTES_MAX: usize = 1024;
+
+const STREAM_ID: HeaderName = HeaderName::from_static("mesos-stream-id");
+
+/// One client per kind of connection: a subscription always gets a new one, calls share theirs.
+#[derive(Clone, Debug)]
+pub struct Http {
+    stream: Client,
+    calls: Client,
+    authorization: Option<HeaderValue>,
+}
+
+impl Http {
+    pub fn new(masters: &[Master], credentials: Option<&Credentials>) -> Result<Self, StartError> {
+        let authorization = credentials.map(basic).transpose()?;
+        let stream = builder(masters)?.pool_max_idle_per_host(0).build()?;
+        let calls = builder(masters)?.pool_max_idle_per_host(1).timeout(CALL_MAX).build()?;
+        Ok(Self { stream, calls, authorization })
+    }
+
+    /// Sends SUBSCRIBE. With status 200, the response is the stream of events.
+    pub async fn subscribe(self, master: Master, call: Call) -> Result<(Answer, Option<Response>), Trouble> {
+        let request = self.request(&self.stream, &master, &call);
+        let response = request.send().await.map_err(|error| trouble(&error))?;
+        if response.status() == 200 {
+            Ok((answer(&response, String::new()), Some(response)))
+        } else {
+            Ok((read_answer(response).await?, None))
+        }
+    }
+
+    pub async fn call(self, master: Master, stream_id: String, call: Call) -> Result<Answer, Trouble> {
+        let request = self.request(&self.calls, &master, &call).header(STREAM_ID, stream_id);
+        let response = request.send().await.map_err(|error| trouble(&error))?;
+        read_answer(response).await
+    }
+
+    fn request(&self, client: &Client, master: &Master, call: &Call) -> RequestBuilder {
+        let mut headers = HeaderMap::new();
+        // Mesos compares this with its own text, byte by byte.
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(Answer::MEDIA_TYPE));
+        // Anything broader would be answered in JSON.
+        headers.insert(ACCEPT, HeaderValue::from_static(Answer::MEDIA_TYPE));
+        if let Some(authorization) = &self.authorization {
+            headers.insert(AUTHORIZATION, authorization.clone());
+        }
+        client
+            .post(format!("{}://{master}/api/v1/scheduler", master.scheme.name()))
+            .headers(headers)
+            .body(call.encode_to_vec())
+    }
+}
+
+/// What the system says about a request or a stream that failed.
+pub fn trouble(error: &reqwest::Error) -> Trouble {
+    if error.is_timeout() {
+        return Trouble::NoAnswer(if error.is_connect() { CONNECT_MAX } else { CALL_MAX });
+    }
+    let mut cause: &(dyn std::error::Error + 'static) = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    let text = match cause.downcast_ref::<io::Error>().map(io::Error::kind) {
+        Some(io::ErrorKind::ConnectionRefused) => "connection refused".to_owned(),
+        Some(io::ErrorKind::ConnectionReset) => "connection reset".to_owned(),
+        Some(_) | None => cause.to_string(),
+    };
+    Trouble::Transport(text)
+}
+
+fn builder(masters: &[Master]) -> Result<ClientBuilder, StartError> {
+    let builder = Client::builder()
+        .http1_only()
+        // The environment is not ours to read, and a proxy would cut the stream.
+        .no_proxy()
+        // The library's own redirects lose the credentials and would hide the leader from the calls.
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(CONNECT_MAX);
+    if masters.iter().any(|master| master.scheme == Scheme::Https) {
+        // Without a provider the library would panic. One that the program has installed before stays.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        Ok(builder)
+    } else {
+        // Redirects keep the scheme: no certificate will be looked at, so none need to be installed.
+        Ok(builder.tls_backend_preconfigured(trusting_nobody()?))
+    }
+}
+
+fn trusting_nobody() -> Result<rustls::ClientConfig, rustls::Error> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    Ok(rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth())
+}
+
+fn basic(credentials: &Credentials) -> Result<HeaderValue, StartError> {
+    let Credentials { principal, secret } = credentials;
+    if principal.contains(':') || secret.contains(':') {
+        return Err(StartError::Colon);
+    }
+    let text = format!("Basic {}", STANDARD.encode(format!("{principal}:{secret}")));
+    let mut value = HeaderValue::try_from(text).expect("base64 is valid in a header");
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+async fn read_answer(mut response: Response) -> Result<Answer, Trouble> {
+    let mut body = Vec::new();
+    while body.len() < BODY_BYTES_MAX {
+        let Some(chunk) = response.chunk().await.map_err(|error| trouble(&error))? else { break };
+        body.extend_from_slice(&chunk);
+    }
+    body.truncate(BODY_BYTES_MAX);
+    Ok(answer(&response, String::from_utf8_lossy(&body).into_owned()))
+}
+
+fn answer(response: &Response, body: String) -> Answer {
+    let header = |name| {
+        let value = response.headers().get(name)?;
+        Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+    };
+    Answer {
+        status: response.status().as_u16(),
+        location: header(LOCATION),
+        stream_id: header(STREAM_ID),
+        content_type: header(CONTENT_TYPE),
+        body,
+    }
+}
