@@ -1,7 +1,9 @@
 //! All tests that need the whole binary, other processes or recorded data, in one program.
 
+mod cluster;
 mod conf;
 mod elf;
 mod flink;
 mod init;
 mod mesos;
+mod ports;

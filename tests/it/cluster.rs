@@ -1,0 +1,5 @@
+//! The whole: this binary, its embedded Mesos and stock Flink, and what becomes of them when parts are killed.
+
+mod harness;
+mod processes;
+mod start;
