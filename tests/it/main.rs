@@ -7,3 +7,4 @@ mod flink;
 mod init;
 mod mesos;
 mod ports;
+mod refusals;

@@ -19,7 +19,7 @@ use super::processes::{self, Part, Process};
 
 /// Ten times what anything waited for takes on an idle machine.
 pub const PATIENCE: Duration = Duration::from_secs(90);
-const POLL_INTERVAL: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The end of the log that a failure shows.
 const LOG_LINES_SHOWN: usize = 60;
@@ -40,8 +40,13 @@ pub struct Program {
 }
 
 impl Program {
-    /// `command` gets an environment with nothing of the user's, and `TMPDIR` in the directory.
-    pub fn start(scratch: TempDir, mut command: Command) -> Self {
+    /// `command`, whose environment is empty but for what it needs, gets `TMPDIR` in the directory.
+    pub fn start_with(
+        scratch: TempDir,
+        mut command: Command,
+        variables: &[(&str, &str)],
+        arguments: &[&str],
+    ) -> Self {
         let log = File::create(scratch.path().join("log")).expect("a log");
         for name in ["PATH", "HOME"] {
             command.envs(std::env::var_os(name).map(|value| (name, value)));
@@ -50,6 +55,8 @@ impl Program {
             .env("TMPDIR", tmp_of(&scratch))
             // Should the test be killed, so that nothing is dropped.
             .env("FLINK_ON_MESOS_PARENT_DEATH_SIGNAL", "TERM")
+            .envs(variables.iter().copied())
+            .args(arguments)
             .stdin(Stdio::null())
             .stderr(log.try_clone().expect("a second descriptor"))
             .stdout(log)
@@ -226,16 +233,18 @@ impl Cluster {
             .env_clear()
             .env("FLINK_HOME", &home)
             .env("FLINK_CONF_DIR", &conf)
-            .env("FLINK_ON_MESOS_SOCKET", scratch.path().join("socket"))
-            .envs(start.variables.iter().copied())
-            .args(start.command)
-            .args(["-D", &format!("rest.port={rest}"), "-D", &format!("jobmanager.rpc.port={rpc}")])
-            .args(["-D", "mesos.status.port=0"]);
-        for (key, value) in start.properties {
-            command.args(["-D", &format!("{key}={value}")]);
+            .env("FLINK_ON_MESOS_SOCKET", scratch.path().join("socket"));
+        let mut arguments: Vec<_> = start.command.iter().map(|&word| word.to_owned()).collect();
+        let (rest_port, rpc_port) = (rest.to_string(), rpc.to_string());
+        let own =
+            [("rest.port", &*rest_port), ("jobmanager.rpc.port", &rpc_port), ("mesos.status.port", "0")];
+        for (key, value) in own.iter().chain(start.properties) {
+            arguments.extend(["-D".to_owned(), format!("{key}={value}")]);
         }
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
         let flink = RestClient::new(&format!("http://127.0.0.1:{rest}")).expect("a client");
-        Self { program: Program::start(scratch, command), flink, home }
+        let program = Program::start_with(scratch, command, start.variables, &arguments);
+        Self { program, flink, home }
     }
 
     pub fn conf(&self) -> PathBuf {
@@ -290,7 +299,7 @@ impl Cluster {
 }
 
 /// Our own example of a configuration, under the name that this version reads.
-fn write_conf(directory: &Path, flink: &str) {
+pub fn write_conf(directory: &Path, flink: &str) {
     let name = if flink.starts_with("1.17.") { "flink-conf.yaml" } else { "config.yaml" };
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("conf/config.yaml");
     fs::create_dir(directory).expect("a directory");

@@ -72,10 +72,6 @@ pub fn describe(process: Process) -> String {
     format!("{} {}", process.pid, argv(process).join(" "))
 }
 
-pub fn environment(process: Process) -> Vec<String> {
-    words(&format!("/proc/{}/environ", process.pid))
-}
-
 fn argv(process: Process) -> Vec<String> {
     words(&format!("/proc/{}/cmdline", process.pid))
 }
