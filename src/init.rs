@@ -22,6 +22,7 @@ use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt as _;
+use std::path::Path;
 
 use nix::errno::Errno;
 use nix::sys::memfd::{MFdFlags, memfd_create};
@@ -206,16 +207,18 @@ fn finish(plan: &Plan, outcome: &Outcome, oom_kills: u64, journal: &Journal) {
                 .say(Level::WARN, &format!("cannot write the wait status to descriptor {number}: {error}"));
         }
     }
-    for directory in &plan.cleanup {
-        match fs::remove_dir_all(directory) {
+    for path in plan.cleanup.iter().map(Path::new) {
+        match remove(path) {
             Ok(()) => {}
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => {
-                journal.say(Level::WARN, &format!("cannot remove {}: {error}", directory.display()));
-            }
+            Err(error) => journal.say(Level::WARN, &format!("cannot remove {}: {error}", path.display())),
         }
     }
     journal.say(Level::INFO, &record(outcome, oom_kills));
+}
+
+fn remove(path: &Path) -> std::io::Result<()> {
+    if fs::symlink_metadata(path)?.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }
 }
 
 /// Why the container ended, in one line.

@@ -3,7 +3,8 @@
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::os::fd::RawFd;
-use std::path::Path;
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
 
 use tracing::Level;
 
@@ -108,20 +109,23 @@ fn start(
     settings: &Settings,
     inherited: Inherited,
 ) -> Result<Infallible, Fatal> {
+    let options = exec::Options::from_environment(&setup.environment).map_err(fatal(Exit::Usage))?;
     check_ports(settings)?;
     let run = RunDir::create(&setup.environment).map_err(fatal(Exit::CannotCreate))?;
     let dirs = setup.write_conf(&setup.loaded.table, &run)?;
-    let mut children = Vec::new();
+    let (mut children, mut cleanup) = (Vec::new(), Vec::new());
     if let (Cluster::Embedded { agents, resources }, Some(port)) = (cluster, embedded) {
         let resources = resources.clone().unwrap_or_else(|| enough_resources(setup, settings, *agents));
         children.push(mesos(setup, *agents, resources, port, &run)?);
     }
     children.push(jobmanager(setup, settings, &dirs)?);
     if !matches!(cluster, Cluster::Alone) {
-        children.push(worker(cluster, setup, settings, &dirs)?);
+        let (worker, socket) = worker(cluster, setup, settings, &dirs)?;
+        children.push(worker);
+        cleanup.extend(socket.map(PathBuf::into_os_string));
     }
-    let options = exec::Options::from_environment(&setup.environment).map_err(fatal(Exit::Usage))?;
     let mut plan = options.plan(children, inherited);
+    plan.cleanup = cleanup;
     plan.cleanup.push(run.keep().into_os_string());
     children::enter(&plan)
 }
@@ -155,7 +159,13 @@ fn jobmanager(setup: &Setup, settings: &Settings, dirs: &Dirs) -> Result<Child, 
     Ok(children::jvm(jvm, &environment))
 }
 
-fn worker(cluster: &Cluster, setup: &Setup, settings: &Settings, dirs: &Dirs) -> Result<Child, Fatal> {
+/// With the path of its operators' socket, if it has one.
+fn worker(
+    cluster: &Cluster,
+    setup: &Setup,
+    settings: &Settings,
+    dirs: &Dirs,
+) -> Result<(Child, Option<PathBuf>), Fatal> {
     let local = matches!(cluster, Cluster::Embedded { .. });
     let artifacts_host = if local { LOOPBACK } else { ALL_ADDRESSES };
     let artifacts = sockets::bind(keys::ARTIFACT_PORT.name, artifacts_host, settings.artifacts.port)
@@ -163,9 +173,9 @@ fn worker(cluster: &Cluster, setup: &Setup, settings: &Settings, dirs: &Dirs) ->
     let status_host = settings.status.bind_address.to_string();
     let status =
         sockets::bind(keys::STATUS_PORT.name, &status_host, settings.status.port).map_err(cannot_bind)?;
-    let path = sockets::socket_path(&setup.environment, None);
-    let socket = operators_socket(&path)?;
     let state = ha::memory::create().map_err(fatal(Exit::Os))?;
+    // The last, for it leaves a file behind.
+    let (path, socket) = operators_socket(&setup.environment)?.unzip();
 
     let fds: [(&str, Option<RawFd>); 4] = [
         ("--state-fd", Some(children::hand_down(state)?)),
@@ -187,13 +197,14 @@ fn worker(cluster: &Cluster, setup: &Setup, settings: &Settings, dirs: &Dirs) ->
         }
     }
     let own = Own { name: "worker", arguments, keep_fds, stop_order: WORKER_ORDER };
-    children::own(own, &setup.environment)
+    Ok((children::own(own, &setup.environment)?, path))
 }
 
 /// Where no socket can be created the cluster runs without its commands.
-fn operators_socket(path: &Path) -> Result<Option<std::os::unix::net::UnixListener>, Fatal> {
-    match sockets::bind_socket(path) {
-        Ok(socket) => Ok(Some(socket)),
+fn operators_socket(environment: &Environment) -> Result<Option<(PathBuf, UnixListener)>, Fatal> {
+    let path = sockets::socket_path(environment, None);
+    match sockets::bind_socket(&path) {
+        Ok(socket) => Ok(Some((path, socket))),
         Err(error @ BindError::SocketInUse { .. }) => Err(cannot_bind(error)),
         Err(error) => {
             log::line(Level::WARN, "appmaster", &format!("{}: no commands", log::chain(&error)));

@@ -1,9 +1,12 @@
 //! All tests that need the whole binary, other processes or recorded data, in one program.
 
+mod cluster;
 mod conf;
 mod elf;
 mod flink;
 mod init;
 mod local;
 mod mesos;
+mod ports;
+mod refusals;
 mod tidy;
