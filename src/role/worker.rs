@@ -104,7 +104,7 @@ async fn work(options: &WorkerOptions, environment: &Environment) -> Result<(), 
     let driver = Driver { scheduler, clock, calls, reports, inbox: messages, store, framework };
     driver.run().await.map_err(|error| {
         let exit = match &error {
-            RunError::Failed(Failure::NoMaster { .. } | Failure::Refused(_) | Failure::Superseded) => {
+            RunError::Failed(Failure::NoMaster { .. } | Failure::Refused { .. } | Failure::Superseded) => {
                 Exit::Unavailable
             }
             RunError::Store(_) | RunError::Client(_) => Exit::Software,
