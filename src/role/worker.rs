@@ -124,6 +124,13 @@ fn adopt(fd: i32) -> Result<OwnedFd, Fatal> {
     init::sys::adopt_fd(fd).map_err(fatal(Exit::Software))
 }
 
+/// Finds what the worker would end over, before anything is started.
+pub fn check(settings: &Settings) -> Result<(), Fatal> {
+    masters(settings)?;
+    credentials(settings)?;
+    Ok(())
+}
+
 fn masters(settings: &Settings) -> Result<Vec<Master>, Fatal> {
     let address = match &settings.master {
         MasterAddress::File(path) => {
