@@ -139,6 +139,7 @@ fn check_ports(settings: &Settings) -> Result<(), Fatal> {
     let ports = [
         (keys::flink::REST_PORT, settings.job_manager.rest_ports.single()),
         (keys::flink::RPC_PORT, settings.job_manager.rpc_ports.single()),
+        (keys::flink::BLOB_PORT, settings.job_manager.blob_ports.single()),
     ];
     for (key, port) in ports {
         if let Some(port) = port {
