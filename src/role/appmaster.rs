@@ -27,6 +27,7 @@ use super::exec;
 use super::rundir::RunDir;
 use super::setup::{Dirs, Setup};
 use super::sockets::{self, BindError};
+use super::worker;
 
 /// On stop the worker goes first and tears the framework down, then the JobManager; the embedded Mesos, which the
 /// first needs, goes last.
@@ -71,6 +72,9 @@ pub fn run(
     }
     let settings = setup.settings()?;
     refuse_zookeeper(&setup, &settings)?;
+    if matches!(cluster, Cluster::Mesos) {
+        worker::check(&settings)?;
+    }
     setup.tell("appmaster");
     let Err(fatal) = start(cluster, embedded, &setup, &settings, inherited);
     Err(fatal)
@@ -122,8 +126,8 @@ fn start(
     }
     children.push(jobmanager(setup, settings, &dirs)?);
     if !matches!(cluster, Cluster::Alone) {
-        let (worker, socket) = worker(cluster, setup, settings, &dirs)?;
-        children.push(worker);
+        let (child, socket) = worker_child(cluster, setup, settings, &dirs)?;
+        children.push(child);
         cleanup.extend(socket.map(PathBuf::into_os_string));
     }
     let mut plan = options.plan(children, inherited);
@@ -137,6 +141,7 @@ fn check_ports(settings: &Settings) -> Result<(), Fatal> {
     let ports = [
         (keys::flink::REST_PORT, settings.job_manager.rest_ports.single()),
         (keys::flink::RPC_PORT, settings.job_manager.rpc_ports.single()),
+        (keys::flink::BLOB_PORT, settings.job_manager.blob_ports.single()),
     ];
     for (key, port) in ports {
         if let Some(port) = port {
@@ -162,7 +167,7 @@ fn jobmanager(setup: &Setup, settings: &Settings, dirs: &Dirs) -> Result<Child, 
 }
 
 /// With the path of its operators' socket, if it has one.
-fn worker(
+fn worker_child(
     cluster: &Cluster,
     setup: &Setup,
     settings: &Settings,
@@ -240,7 +245,7 @@ fn mesos(
 /// What all TaskManagers take, shared out among the agents, with room for as many again: the embedded Mesos keeps
 /// books, it does not limit anybody.
 fn enough_resources(setup: &Setup, settings: &Settings, agents: u32) -> String {
-    let memory = super::worker::taskmanager_memory_mb(setup);
+    let memory = worker::taskmanager_memory_mb(setup);
     let each = (settings.tasks.initial.max(1) * 2).div_ceil(agents.max(1));
     let cpus = settings.tasks.cpus * f64::from(each);
     let mem = memory.saturating_mul(u64::from(each));

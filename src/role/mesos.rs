@@ -11,6 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tracing::Level;
 
+use crate::conf::environment::Environment;
 use crate::exit::Exit;
 use crate::local::agent::{self, Agent};
 use crate::local::cluster::{Cluster, INPUTS_WAITING_MOST, Input};
@@ -118,7 +119,8 @@ impl MesosError {
 }
 
 /// Runs until SIGTERM or SIGINT and returns the exit code.
-pub fn run(options: &Options) -> u8 {
+pub fn run(options: &Options, environment: &Environment) -> u8 {
+    log::start(log::level(environment.text(log::LEVEL_VARIABLE)), "mesos");
     match try_run(options) {
         Ok(()) => Exit::Ok.code(),
         Err(error) => {

@@ -104,7 +104,7 @@ async fn work(options: &WorkerOptions, environment: &Environment) -> Result<(), 
     let driver = Driver { scheduler, clock, calls, reports, inbox: messages, store, framework };
     driver.run().await.map_err(|error| {
         let exit = match &error {
-            RunError::Failed(Failure::NoMaster { .. } | Failure::Refused(_) | Failure::Superseded) => {
+            RunError::Failed(Failure::NoMaster { .. } | Failure::Refused { .. } | Failure::Superseded) => {
                 Exit::Unavailable
             }
             RunError::Store(_) | RunError::Client(_) => Exit::Software,
@@ -122,6 +122,13 @@ fn fresh_state() -> State {
 
 fn adopt(fd: i32) -> Result<OwnedFd, Fatal> {
     init::adopt_fd(fd).map_err(fatal(Exit::Software))
+}
+
+/// Finds what the worker would end over, before anything is started.
+pub fn check(settings: &Settings) -> Result<(), Fatal> {
+    masters(settings)?;
+    credentials(settings)?;
+    Ok(())
 }
 
 fn masters(settings: &Settings) -> Result<Vec<Master>, Fatal> {

@@ -2,6 +2,7 @@
 
 mod crashes;
 pub mod harness;
+mod masters;
 mod processes;
 mod start;
 mod stop;

@@ -165,9 +165,13 @@ async fn ports_and_paths_in_use() {
     let [rest, rpc] = free_ports().map(|port| port.to_string());
     let taken = TcpListener::bind("0.0.0.0:0").expect("a port");
     let port = taken.local_addr().expect("an address").port().to_string();
-    for key in
-        ["rest.port", "jobmanager.rpc.port", "mesos.status.port", "mesos.resourcemanager.artifactserver.port"]
-    {
+    for key in [
+        "rest.port",
+        "jobmanager.rpc.port",
+        "blob.server.port",
+        "mesos.status.port",
+        "mesos.resourcemanager.artifactserver.port",
+    ] {
         let properties = [
             format!("rest.port={rest}"),
             format!("jobmanager.rpc.port={rpc}"),
@@ -194,7 +198,8 @@ async fn ports_and_paths_in_use() {
 /// The command with free ports and more properties.
 fn with_ports(command: &str, [rest, rpc]: &[&str; 2], more: &[&str]) -> Vec<String> {
     let ports = [format!("rest.port={rest}"), format!("jobmanager.rpc.port={rpc}")];
-    let rest = ["mesos.status.port=0"].iter().chain(more).map(|&property| property.to_owned());
+    let rest =
+        ["mesos.status.port=0", "blob.server.port=0"].iter().chain(more).map(|&property| property.to_owned());
     let options = ports.into_iter().chain(rest).flat_map(|property| ["-D".to_owned(), property]);
     std::iter::once(command.to_owned()).chain(options).collect()
 }

@@ -1,6 +1,7 @@
 //! Parts of a cluster are killed: what must live on does, and what is missing comes back.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
@@ -8,10 +9,12 @@ use super::harness::{Cluster, Start};
 use super::processes::{self, Part, Process};
 use super::stop;
 
-/// Two TaskManagers of one slot.
+/// Two TaskManagers of one slot, and a JobManager that soon notices when one is gone.
 async fn two_slots() -> Cluster {
     let variables = [("_CLIENT_TM_COUNT", "2"), ("_SLOTS", "1"), ("_CLIENT_TM_MEMORY", "1024")];
-    let cluster = Cluster::start(&Start { variables: &variables, ..Start::default() });
+    let properties = [("heartbeat.interval", "1000"), ("heartbeat.timeout", "8000")];
+    let cluster =
+        Cluster::start(&Start { variables: &variables, properties: &properties, ..Start::default() });
     cluster.until_slots(2, 2).await;
     cluster
 }
@@ -49,7 +52,7 @@ async fn replaces_a_taskmanager(cluster: &Cluster) {
 }
 
 async fn goes_on_without_worker(cluster: &Cluster) {
-    let framework = framework_id(cluster);
+    let framework = cluster.framework_id();
     let jobmanager = cluster.program.part(Part::JobManager);
     let taskmanagers = cluster.program.parts(Part::TaskManager);
     let worker = cluster.program.part(Part::Worker);
@@ -58,7 +61,7 @@ async fn goes_on_without_worker(cluster: &Cluster) {
     let successor = until_another(cluster, Part::Worker, worker).await;
     cluster.program.until("it answers", async || cluster.status()).await;
     cluster.program.until("it knows the tasks", async || (cluster.running()?.len() == 2).then_some(())).await;
-    assert_eq!(framework_id(cluster), framework);
+    assert_eq!(cluster.framework_id(), framework);
     assert_eq!(cluster.program.part(Part::JobManager), jobmanager);
     assert_eq!(cluster.program.parts(Part::TaskManager), taskmanagers);
 
@@ -77,38 +80,59 @@ async fn goes_on_without_worker(cluster: &Cluster) {
     cluster.until_slots(2, 2).await;
     assert!(cluster.program.parts(Part::TaskManager).contains(&left));
     assert_eq!(cluster.program.part(Part::Worker), successor);
-    assert_eq!(framework_id(cluster), framework);
+    assert_eq!(cluster.framework_id(), framework);
 }
 
-/// The worker is stopped and let go again for moments, to meet the time between the launch of a task and the answer
-/// to its question.
 #[tokio::test]
 async fn a_task_launched_by_a_worker_that_dies_is_configured_by_the_next() {
     let variables = [("_CLIENT_TM_COUNT", "1"), ("_SLOTS", "1"), ("_CLIENT_TM_MEMORY", "1024")];
     let cluster = Cluster::start(&Start { variables: &variables, ..Start::default() });
     cluster.program.until_log("registered").await;
-    let worker = cluster.program.part(Part::Worker);
-    cluster
-        .program
-        .until("a task is there", async || {
-            processes::signal(worker, Signal::SIGSTOP);
-            let task = cluster.program.parts(Part::Task).pop();
-            if task.is_none() {
-                processes::signal(worker, Signal::SIGCONT);
-            }
-            task
-        })
-        .await;
-    processes::signal(worker, Signal::SIGKILL);
+    let misses = stop_worker_before_a_fetch(&cluster).await;
+    processes::signal(cluster.program.part(Part::Worker), Signal::SIGKILL);
     cluster.until_slots(1, 1).await;
-    assert_eq!(cluster.running(), Some(ids(["taskmanager-00001"])));
+    let task = format!("taskmanager-{:05}", misses + 1);
+    assert_eq!(cluster.running(), Some(ids([&task])), "the same task\n{}", cluster.program.log_end());
     stop::by_sigterm(cluster, 143).await;
 }
+
+/// Meets the time between a task's start and the answer to its question: the worker runs for moments only. Should it
+/// have answered all the same, the next task is awaited; returns how many were missed.
+async fn stop_worker_before_a_fetch(cluster: &Cluster) -> usize {
+    let worker = cluster.program.part(Part::Worker);
+    let mut missed = BTreeSet::new();
+    cluster
+        .program
+        .until("a task waits for its configuration", async || {
+            for _ in 0..MOMENTS_BETWEEN_LOOKS {
+                processes::signal(worker, Signal::SIGSTOP);
+                tokio::time::sleep(STOPPED).await;
+                if !cluster.program.parts(Part::Task).is_empty() {
+                    return Some(());
+                }
+                let late = cluster.program.parts(Part::TaskManager).into_iter();
+                for taskmanager in late.filter(|process| missed.insert(*process)).collect::<Vec<_>>() {
+                    processes::signal(taskmanager, Signal::SIGKILL);
+                }
+                processes::signal(worker, Signal::SIGCONT);
+                tokio::time::sleep(GOING).await;
+            }
+            None
+        })
+        .await;
+    missed.len()
+}
+
+/// Long enough for a task to start and to ask.
+const STOPPED: Duration = Duration::from_millis(10);
+/// Too short for a task to start, ask and be answered.
+const GOING: Duration = Duration::from_millis(1);
+const MOMENTS_BETWEEN_LOOKS: usize = 20;
 
 #[tokio::test]
 async fn a_killed_mesos_takes_the_tasks_and_comes_back_with_new_ones() {
     let cluster = two_slots().await;
-    let framework = framework_id(&cluster);
+    let framework = cluster.framework_id();
     let jobmanager = cluster.program.part(Part::JobManager);
     let taskmanagers = cluster.program.parts(Part::TaskManager);
     let mesos = cluster.program.part(Part::Mesos);
@@ -125,7 +149,7 @@ async fn a_killed_mesos_takes_the_tasks_and_comes_back_with_new_ones() {
     assert_eq!(cluster.program.part(Part::JobManager), jobmanager);
     let left = taskmanagers.into_iter().filter(|process| processes::is_alive(*process));
     assert_eq!(left.count(), 0, "tasks end with their agent");
-    assert_eq!(framework_id(&cluster), framework, "a master takes frameworks that it does not know");
+    assert_eq!(cluster.framework_id(), framework, "a master takes frameworks that it does not know");
     stop::by_sigterm(cluster, 143).await;
 }
 
@@ -136,11 +160,6 @@ async fn until_another(cluster: &Cluster, part: Part, dead: Process) -> Process 
             cluster.program.parts(part).into_iter().find(|process| *process != dead)
         })
         .await
-}
-
-fn framework_id(cluster: &Cluster) -> String {
-    let status = cluster.status().expect("an answer");
-    status["framework_id"].as_str().expect("it is registered").to_owned()
 }
 
 fn ids<const N: usize>(ids: [&str; N]) -> BTreeSet<String> {

@@ -17,8 +17,8 @@ use crate::ports::free_ports;
 
 use super::processes::{self, Part, Process};
 
-/// Ten times what anything waited for takes on an idle machine.
-pub const PATIENCE: Duration = Duration::from_secs(90);
+/// Twice what the longest wait takes on an idle machine: for tasks that their master has lost.
+pub const PATIENCE: Duration = Duration::from_secs(180);
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The end of the log that a failure shows.
@@ -236,8 +236,12 @@ impl Cluster {
             .env("FLINK_ON_MESOS_SOCKET", scratch.path().join("socket"));
         let mut arguments: Vec<_> = start.command.iter().map(|&word| word.to_owned()).collect();
         let (rest_port, rpc_port) = (rest.to_string(), rpc.to_string());
-        let own =
-            [("rest.port", &*rest_port), ("jobmanager.rpc.port", &rpc_port), ("mesos.status.port", "0")];
+        let own = [
+            ("rest.port", &*rest_port),
+            ("jobmanager.rpc.port", &rpc_port),
+            ("mesos.status.port", "0"),
+            ("blob.server.port", "0"),
+        ];
         for (key, value) in own.iter().chain(start.properties) {
             arguments.extend(["-D".to_owned(), format!("{key}={value}")]);
         }
@@ -259,6 +263,11 @@ impl Cluster {
                 (overview.taskmanagers == taskmanagers && overview.slots_total == slots).then_some(())
             })
             .await;
+    }
+
+    pub fn framework_id(&self) -> String {
+        let status = self.status().expect("an answer");
+        status["framework_id"].as_str().expect("it is registered").to_owned()
     }
 
     /// A command to the running AppMaster.

@@ -72,7 +72,7 @@ pub fn describe(process: Process) -> String {
     format!("{} {}", process.pid, argv(process).join(" "))
 }
 
-fn argv(process: Process) -> Vec<String> {
+pub fn argv(process: Process) -> Vec<String> {
     words(format!("/proc/{}/cmdline", process.pid))
 }
 

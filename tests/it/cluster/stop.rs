@@ -10,10 +10,10 @@ use super::harness::{Cluster, Start};
 use super::processes::Part;
 
 /// After init has ended: it has waited for everything.
-const AT_ONCE: Duration = Duration::ZERO;
+pub const AT_ONCE: Duration = Duration::ZERO;
 
 /// For the kernel's signals to travel from a killed init down to the tasks' JVMs, through their shutdown hooks.
-const SOON: Duration = Duration::from_secs(15);
+pub const SOON: Duration = Duration::from_secs(15);
 
 /// SIGTERM: the code is the JobManager's, which is the JVM's 143, unless somebody wants another one for that.
 pub async fn by_sigterm(mut cluster: Cluster, expected: i32) {
