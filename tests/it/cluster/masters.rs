@@ -88,8 +88,9 @@ async fn check_ports(mesos: &Program, clusters: &[Cluster], offered: &RangeInclu
         .iter()
         .flat_map(|taskmanager| {
             let configuration = configuration(*taskmanager);
-            ["taskmanager.rpc.port: ", "taskmanager.data.port: "]
-                .map(|key| configuration.lines().find_map(|line| line.strip_prefix(key)?.parse().ok()))
+            ["taskmanager.rpc.port: ", "taskmanager.data.port: "].map(|key| {
+                configuration.lines().find_map(|line| line.strip_prefix(key)?.trim_matches('\'').parse().ok())
+            })
         })
         .map(|port| port.expect("a port for each key"))
         .collect();
