@@ -84,7 +84,7 @@ async fn work(options: &WorkerOptions, environment: &Environment) -> Result<(), 
     let address = artifacts.local_addr().map_err(fatal(Exit::Os))?;
     let artifacts_url = format!("http://{}:{}", settings.job_manager.address, address.port());
     let spec = spec::of(&setup, &settings, options.local, &artifacts_url)?;
-    let framework = framework::info(&settings, &spec.roles, &setup.environment);
+    let framework = framework::info(&settings, &spec.roles, &setup);
     let mut registered = framework.clone();
     registered.id = state.framework_id.as_ref().map(crate::mesos::wire::id::FrameworkId::new);
 
