@@ -42,6 +42,9 @@ const INBOX_WAITING_MOST: usize = 64;
 /// How often the JobManager's port is tried until it is open.
 const LISTENING_POLL: Duration = Duration::from_millis(50);
 
+/// The JobManager is on this host: an address that takes longer to answer leads elsewhere.
+const LISTENING_CONNECT_MOST: Duration = Duration::from_secs(1);
+
 #[derive(Debug, thiserror::Error)]
 #[error("failed to read {}, which mesos.master names", path.display())]
 struct MasterFileError {
@@ -229,7 +232,8 @@ async fn watch_jobmanager(jobmanager: crate::conf::settings::JobManager, inbox: 
 
 async fn accepts_any(hosts: &[&str], port: u16) -> bool {
     for host in hosts {
-        if TcpStream::connect((*host, port)).await.is_ok() {
+        let attempt = tokio::time::timeout(LISTENING_CONNECT_MOST, TcpStream::connect((*host, port)));
+        if matches!(attempt.await, Ok(Ok(_))) {
             return true;
         }
     }
