@@ -134,11 +134,7 @@ impl Sys for Kernel {
             Target::Process(pid) => pid.as_raw(),
             Target::Group(pid) => -pid.as_raw(),
         };
-        // 0, 1 and their negatives would mean this process's own group, init itself, or everyone.
-        if number.unsigned_abs() < 2 {
-            return Err(Errno::EINVAL);
-        }
-        send(number, signal)
+        send_unless_special(number, signal)
     }
 
     fn kill_namespace(&mut self, signal: Signal) -> Result<(), Errno> {
@@ -160,6 +156,19 @@ impl Sys for Kernel {
     fn leave_directory(&mut self) -> Result<(), Errno> {
         nix::unistd::chdir("/")
     }
+}
+
+/// Sends one process a signal, real-time ones included.
+pub fn send_to(pid: Pid, signal: Signal) -> Result<(), Errno> {
+    send_unless_special(pid.as_raw().max(0), signal)
+}
+
+/// 0, 1 and their negatives would mean this process's own group, init itself, or everyone.
+fn send_unless_special(number: i32, signal: Signal) -> Result<(), Errno> {
+    if number.unsigned_abs() < 2 {
+        return Err(Errno::EINVAL);
+    }
+    send(number, signal)
 }
 
 fn send(number: i32, signal: Signal) -> Result<(), Errno> {
