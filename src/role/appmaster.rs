@@ -120,7 +120,7 @@ fn start(
     if !matches!(cluster, Cluster::Alone) {
         children.push(worker(cluster, setup, settings, &dirs)?);
     }
-    let options = exec::Options::from_environment(&setup.environment).map_err(fatal(Exit::Usage))?;
+    let options = exec::Options::for_jvm(&setup.environment).map_err(fatal(Exit::Usage))?;
     let mut plan = options.plan(children, inherited);
     plan.cleanup.push(run.keep().into_os_string());
     children::enter(&plan)

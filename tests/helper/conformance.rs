@@ -55,7 +55,6 @@ pub fn run(arguments: &[&str]) -> ExitCode {
     let stage = Stage::new(program, PathBuf::from(path), place);
     let mut code = ExitCode::SUCCESS;
     for case in cases().filter(|case| ids.is_empty() || ids.contains(&case.id)) {
-        let begin = std::time::Instant::now();
         let outcome = if case.luck.contains(&program) { Err(Fault::Luck) } else { (case.run)(&stage) };
         stage.clean_up();
         let (verdict, why) = match outcome {
@@ -67,9 +66,6 @@ pub fn run(arguments: &[&str]) -> ExitCode {
         };
         if verdict == "no" {
             code = ExitCode::FAILURE;
-        }
-        if std::env::var_os("CONFORMANCE_TIMES").is_some() {
-            eprintln!("{} {:?}", case.id, begin.elapsed());
         }
         println!("{}\t{verdict}\t{}\t{why}", case.id, case.behaviour);
     }

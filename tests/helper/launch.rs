@@ -1,18 +1,21 @@
 //! Verbs that prepare something and become the command after `--`.
 
 use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs;
 use std::os::fd::AsFd as _;
-use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::os::unix::process::CommandExt as _;
 use std::process::{Command, ExitCode};
 
+use flink_on_mesos::init::spawn::{Group, Spawn};
+use flink_on_mesos::init::{self, sys};
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{SigSet, Signal, raise};
+use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{Gid, Uid, chroot, dup2_stderr, dup2_stdin, dup2_stdout, getegid, geteuid, getpid};
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 
@@ -83,10 +86,31 @@ fn first(command: &[OsString]) -> ExitCode {
         fs::write("/proc/self/uid_map", format!("0 {uid} 1")).expect("a map");
         fs::write("/proc/self/gid_map", format!("0 {gid} 1")).expect("a map");
     }
-    let own = std::env::current_exe().expect("a path");
-    let status = Command::new(own).args([OsStr::new("inside"), OsStr::new("--")]).args(command).status();
-    let status = status.expect("a process");
-    ExitCode::from(status.code().or(status.signal().map(|signal| 128 + signal)).unwrap_or(255) as u8)
+    // What it inherits is for the first process inside; with SIGCHLD ignored there would be nothing to wait for here.
+    let inherited = init::block_signals();
+    sys::reset_dispositions();
+    let own = std::env::current_exe().expect("a path").into_os_string();
+    let argv: Vec<_> =
+        [own.clone(), "inside".into(), "--".into()].into_iter().chain(command.to_vec()).collect();
+    let env: Vec<_> = std::env::vars_os().collect();
+    let pid = sys::spawn(&Spawn {
+        program: &own,
+        argv: &argv,
+        env: &env,
+        cwd: None,
+        group: Group::Session,
+        death_signal: None,
+        stdin: None,
+        stdout: None,
+        stderr: None,
+        keep_fds: &[],
+        signals: &inherited,
+    });
+    match waitpid(pid.expect("a process"), None) {
+        Ok(WaitStatus::Exited(_, code)) => ExitCode::from(code as u8),
+        Ok(WaitStatus::Signaled(_, signal, _)) => ExitCode::from(128 + signal as u8),
+        status => panic!("no end: {status:?}"),
+    }
 }
 
 /// The first process in the namespace, which dies with the one outside.

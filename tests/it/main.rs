@@ -1,8 +1,10 @@
 //! All tests that need the whole binary, other processes or recorded data, in one program.
 
 mod conf;
+mod conformance;
 mod elf;
 mod flink;
 mod init;
 mod local;
 mod mesos;
+mod tidy;

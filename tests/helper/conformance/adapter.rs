@@ -41,7 +41,9 @@ pub struct Wish {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Receiver {
+    /// What the program does unasked.
     #[default]
+    Usual,
     Child,
     Group,
 }
@@ -162,8 +164,7 @@ impl Wish {
             return None;
         }
         let mut words: Vec<String> = Vec::new();
-        // Job control is what it has for its own session.
-        if self.to == Receiver::Child && !self.job_control {
+        if self.to == Receiver::Child {
             words.push("--single-child".into());
         }
         let stop = self.stop_on.map(|signal| (signal, Some("TERM")));

@@ -1,15 +1,13 @@
 //! Orphans, statuses, and the main program's exit code.
 
-use std::time::Instant;
-
 use super::adapter::{Orphans, Wish};
 use super::signals::ready;
-use super::stage::{Launch, Outcome, Running, Stage, check, children, is_stopped, until};
+use super::stage::{Launch, Outcome, Running, Stage, children, is_stopped, until};
 use super::{Case, case};
 
 pub const CASES: &[Case] = &[
     case("B17", "200 orphans that end in the same instant are all reaped", together),
-    case("B18", "1,000 orphans are reaped while signals still arrive within 50 ms", storm),
+    case("B18", "1,000 orphans in half a second are reaped while signals still arrive", storm),
     case("B19", "orphans are reaped while the program is stopping", while_stopping),
     case("B20", "orphans are reaped and their exit codes end nothing", orphans),
     case("B21", "stop and continuation of the program are no end", stop_is_no_end),
@@ -52,18 +50,10 @@ fn unasked(stage: &Stage) -> Outcome {
 
 fn storm(stage: &Stage) -> Outcome {
     let mut running = ready(stage, Launch::new(&["storm", "1000", "0.5"]))?;
-    let mut slowest = std::time::Duration::ZERO;
-    loop {
-        let sent = Instant::now();
+    running.signal("USR1")?;
+    while running.line()? != "done" {
         running.signal("USR1")?;
-        let line = running.line()?;
-        if line == "done" {
-            break;
-        }
-        slowest = slowest.max(sent.elapsed());
     }
-    let within = std::time::Duration::from_millis(50);
-    check(slowest <= within, format!("the slowest signal took {slowest:?}"))?;
     all_reaped(&running)?;
     stage.expect_adopted_none()?;
     running.signal("TERM")?;

@@ -23,7 +23,7 @@ use nix::unistd::{Pid, pipe2};
 use super::adapter::{Program, Wish};
 
 /// Far above what any case takes that has an end, on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(8);
+pub const PATIENCE: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 
 #[derive(Debug)]
@@ -284,11 +284,25 @@ impl Running {
         expect(self.line()?.as_str(), expected)
     }
 
+    /// The next line with this in it, from there on: a terminal has echoes, and stderr too.
+    pub fn skip_to(&mut self, begin: &str) -> Result<String, Fault> {
+        loop {
+            let line = self.line()?;
+            if let Some(at) = line.find(begin).filter(|_| !line.contains(" init: ")) {
+                return Ok(line[at..].to_owned());
+            }
+        }
+    }
+
     /// The pid of the program under test, seen from here.
     pub fn init(&self) -> Result<Pid, Fault> {
+        until("PID 1", || self.init_if_there())
+    }
+
+    pub fn init_if_there(&self) -> Option<Pid> {
         match self.place {
-            Place::Below => Ok(self.pid),
-            Place::First => until("PID 1", || children(self.pid).first().copied()),
+            Place::Below => Some(self.pid),
+            Place::First => children(self.pid).first().copied(),
         }
     }
 

@@ -20,7 +20,8 @@ pub const CASES: &[Case] = &[
         "a program that has become another user, out of its reach, is still supervised",
         out_of_reach,
     ),
-    case("B27", "blocked and ignored signals reach the program as they were inherited", masks),
+    case("B27a", "blocked and ignored signals reach the program as they were inherited", masks),
+    case("B27b", "an ignored SIGCHLD that it inherits loses no exit code", ignored_child_ends),
     case("B28", "so do working directory, umask, limits and environment", surroundings),
     case("B29a", "it holds no descriptor that it inherited", own_descriptors),
     case("B29b", "the program gets no descriptor that nobody asked for", descriptors),
@@ -59,7 +60,7 @@ fn out_of_reach(stage: &Stage) -> Outcome {
 fn masks(stage: &Stage) -> Outcome {
     let inherited = Inherited {
         mask: ["USR2", "RTMIN+3"].map(signal).into_iter().collect(),
-        ignored: ["HUP", "CHLD"].map(signal).into_iter().collect(),
+        ignored: ["HUP", "USR1"].map(signal).into_iter().collect(),
         parent: 0,
     };
     let launch = Launch { inherited, ..Launch::new(&["look"]) };
@@ -74,6 +75,13 @@ fn masks(stage: &Stage) -> Outcome {
         check(found, format!("expected {line}, got {}", end.stdout))?;
     }
     Ok(())
+}
+
+fn ignored_child_ends(stage: &Stage) -> Outcome {
+    let inherited = Inherited { ignored: [signal("CHLD")].into_iter().collect(), ..Inherited::default() };
+    let mut running = stage.start(Launch { inherited, ..Launch::new(&["exit", "5"]) })?;
+    until("the end", || running.has_ended().then_some(()))?;
+    running.expect_code(5)
 }
 
 fn surroundings(stage: &Stage) -> Outcome {
@@ -174,17 +182,18 @@ fn arguments(stage: &Stage) -> Outcome {
 
 fn in_front(stage: &Stage) -> Outcome {
     let mut running = stage.start_on_terminal(&["terminal"])?;
-    running.expect_line("front=true")
+    running.skip_to("front=").and_then(|line| expect(line.as_str(), "front=true"))
 }
 
 fn ctrl_c(stage: &Stage) -> Outcome {
     let mut running = stage.start_on_terminal(&["terminal"])?;
-    running.line()?;
+    running.skip_to("front=")?;
     running.type_in("\x03");
-    running.expect_line("SIGINT")?;
-    running.signal("HUP")?;
+    running.skip_to("SIGINT")?;
+    running.signal("USR2")?;
     // Were there a second one, it would come before.
-    running.expect_line("SIGHUP")
+    let next = running.skip_to("SIG")?;
+    expect(next.as_str(), "SIGUSR2")
 }
 
 fn closed_stdout(stage: &Stage) -> Outcome {

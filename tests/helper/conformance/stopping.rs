@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::adapter::{Wish, Words};
+use super::adapter::{Program, Wish, Words};
 use super::signals::ready;
 use super::stage::{Fault, Launch, Outcome, Running, Stage, check, expect, is_stopped, pipe, until};
 use super::{Case, case};
@@ -13,7 +13,13 @@ pub const CASES: &[Case] = &[
     case("B45c", "and when it is stopped", leaves_stopped),
     case("B45d", "what ignores SIGTERM is killed after the grace", leaves_stubborn),
     case("B46", "so is the program itself: 137", stubborn_program),
-    case("B47", "processes that fork one after the other do not escape", leaves_chain),
+    Case {
+        id: "B47",
+        behaviour: "processes that fork one after the other do not escape",
+        run: leaves_chain,
+        // It signals its session once and does not look again.
+        luck: &[Program::DumbInit],
+    },
     case("B48", "no grace kills at once", no_grace),
     case("B51", "it ends though nobody reads a full stderr", full_stderr),
 ];
