@@ -20,9 +20,10 @@ use std::convert::Infallible;
 use std::ffi::{CString, OsStr};
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Seek as _, Write as _};
-use std::os::fd::{AsRawFd as _, RawFd};
+use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -62,6 +63,11 @@ pub fn block_signals() -> Inherited {
 /// Undoes [`block_signals`], for the roles that are no init.
 pub fn unblock_signals(inherited: &Inherited) {
     sys::set_mask(inherited.mask);
+}
+
+/// Takes over a descriptor that init handed to this process by number.
+pub fn adopt_fd(number: RawFd) -> Result<OwnedFd, Errno> {
+    sys::adopt_fd(number)
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -192,13 +198,11 @@ fn finish(plan: &Plan, outcome: &Outcome, journal: &Journal) {
                 .say(Level::WARN, &format!("cannot write the wait status to descriptor {number}: {error}"));
         }
     }
-    for directory in &plan.cleanup {
-        match fs::remove_dir_all(directory) {
+    for path in plan.cleanup.iter().map(Path::new) {
+        match remove(path) {
             Ok(()) => {}
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => {
-                journal.say(Level::WARN, &format!("cannot remove {}: {error}", directory.display()));
-            }
+            Err(error) => journal.say(Level::WARN, &format!("cannot remove {}: {error}", path.display())),
         }
     }
     let record = outcome.to_string();
@@ -208,6 +212,10 @@ fn finish(plan: &Plan, outcome: &Outcome, journal: &Journal) {
         journal.say(Level::WARN, &format!("cannot write to {}: {error}", path.display()));
     }
     journal.say(Level::INFO, &record);
+}
+
+fn remove(path: &Path) -> std::io::Result<()> {
+    if fs::symlink_metadata(path)?.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }
 }
 
 /// Without waiting: a pipe may have no reader.

@@ -48,7 +48,7 @@ fn run(cli: Cli, environment: Environment, inherited: Inherited) -> Result<u8, F
             appmaster::run(&embedded, &options.cluster, environment, inherited)
         }
         Command::Taskmanager(options) => taskmanager::run(&options, environment, inherited),
-        Command::Mesos(options) => Ok(role::mesos::run(&options)),
+        Command::Mesos(options) => Ok(role::mesos::run(&options, &environment)),
         Command::Exec(options) => exec::run_command(&options, &environment, inherited),
         Command::Config(options) => config::run(&options, &environment),
         Command::Status(options) => operator::status(&options, &environment),

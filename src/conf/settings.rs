@@ -111,6 +111,8 @@ pub struct JobManager {
     pub rpc_ports: Ports,
     /// Those it binds; what clients connect to may be another port (`rest.port`).
     pub rest_ports: Ports,
+    /// From where TaskManagers fetch jars.
+    pub blob_ports: Ports,
     /// For the JobManager's process (`containerized.master.env.`).
     pub environment: BTreeMap<String, String>,
 }
@@ -211,6 +213,7 @@ impl JobManager {
             address: reader.flink(flink::ADDRESS, "localhost", parse::text),
             rpc_ports: reader.flink(rpc, default, parse::ports),
             rest_ports: reader.flink(flink::REST_BIND_PORT, "8081", parse::ports),
+            blob_ports: reader.flink(flink::BLOB_PORT, "0", parse::ports),
             environment: reader.with_prefix(flink::MASTER_ENVIRONMENT),
         }
     }

@@ -28,7 +28,7 @@ pub struct Plan {
     pub inherited: Inherited,
     /// The main child's raw wait status is written here at the end, in decimal.
     pub status_fd: Option<RawFd>,
-    /// Directories removed at the very end; absolute paths.
+    /// Files and whole directories removed at the very end; absolute paths.
     pub cleanup: Vec<OsString>,
 }
 

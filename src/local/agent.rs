@@ -269,3 +269,6 @@ impl Executor {
         kill.into_iter().chain(self.updates.poll_timeout()).min()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -86,7 +86,9 @@ impl Cluster {
                         let grace = self.master.settings().timing.shutdown_grace + STOP_SLACK;
                         stop_by.get_or_insert(Deadline::after(now, grace));
                     }
-                    Some(input) => self.handle(input),
+                    Some(input) if stop_by.is_none() => self.handle(input),
+                    // Whoever asks now is told by the server that there is nobody to answer.
+                    Some(_) => {}
                 },
                 () = tokio::time::sleep(wait) => {}
             }

@@ -75,3 +75,29 @@ fn keep(total: u64, kept: u64, small: u64) -> u64 {
 fn scalar(whole: u64) -> Amount {
     Amount::Scalar(Milli(i64::try_from(whole.saturating_mul(1000)).unwrap_or(i64::MAX)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::local::resources::parse;
+
+    #[test]
+    fn agents_share_the_machine_and_split_the_ports() {
+        let resources = |text: &str| parse(text).expect("resources");
+        let detected = resources("cpus:5;mem:1001;ports:[31000-32000]");
+        let of = |declared: &str, is_split, index| {
+            complete(&resources(declared), &detected, is_split, index, 2).to_string()
+        };
+        assert_eq!(of("", true, 0), "cpus:2; mem:500; ports:[31000-31499]");
+        assert_eq!(of("", true, 1), "cpus:2; mem:500; ports:[31500-32000]");
+        // What is declared once is for each agent, but for the ports.
+        assert_eq!(of("cpus:4;mem:8;ports:[1-4]", true, 1), "cpus:4; mem:8; ports:[3-4]");
+        assert_eq!(of("cpus:4;mem:8;ports:[1-4]", false, 1), "cpus:4; mem:8; ports:[1-4]");
+    }
+
+    #[test]
+    fn a_small_machine_gives_half() {
+        assert_eq!(keep(2047, MEM_KEPT_MB, MEM_SMALL_MB), 1023);
+        assert_eq!(keep(2048, MEM_KEPT_MB, MEM_SMALL_MB), 1024);
+    }
+}

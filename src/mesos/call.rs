@@ -49,7 +49,7 @@ impl Call {
         };
         match self {
             Self::Accept { offer_ids, launch, refuse } => {
-                let operations = vec![launch_operation(launch)];
+                let operations = launch.into_iter().map(launch_operation).collect();
                 let accept = wire::call::Accept { offer_ids, operations, filters: Some(filters(refuse)) };
                 wire::call::Call { accept: Some(accept), ..call }
             }
@@ -112,10 +112,11 @@ pub fn subscribe(framework: FrameworkInfo, suppressed_roles: Vec<String>) -> wir
     }
 }
 
-fn launch_operation(task_infos: Vec<TaskInfo>) -> Operation {
+/// An operation for each task: one that is malformed fails all tasks of its operation.
+fn launch_operation(task: TaskInfo) -> Operation {
     Operation {
         r#type: Some(OperationType::Launch as i32),
-        launch: Some(Launch { task_infos }),
+        launch: Some(Launch { task_infos: vec![task] }),
         ..Operation::default()
     }
 }

@@ -2,8 +2,10 @@
 
 use std::convert::Infallible;
 use std::ffi::OsString;
+use std::net::TcpListener;
 use std::os::fd::RawFd;
-use std::path::Path;
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
 
 use tracing::Level;
 
@@ -25,6 +27,7 @@ use super::exec;
 use super::rundir::RunDir;
 use super::setup::{Dirs, Setup};
 use super::sockets::{self, BindError};
+use super::worker;
 
 /// On stop the worker goes first and tears the framework down, then the JobManager; the embedded Mesos, which the
 /// first needs, goes last.
@@ -69,19 +72,23 @@ pub fn run(
     }
     let settings = setup.settings()?;
     refuse_zookeeper(&setup, &settings)?;
+    if matches!(cluster, Cluster::Mesos) {
+        worker::check(&settings)?;
+    }
     setup.tell("appmaster");
     let Err(fatal) = start(cluster, embedded, &setup, &settings, inherited);
     Err(fatal)
 }
 
-/// Points the configuration at the embedded Mesos, whose port is returned.
-fn embed(cluster: &Cluster, loaded: &mut Loaded) -> Result<Option<u16>, Fatal> {
+/// Points the configuration at the embedded Mesos, whose listener is returned.
+fn embed(cluster: &Cluster, loaded: &mut Loaded) -> Result<Option<TcpListener>, Fatal> {
     match cluster {
         Cluster::Embedded { .. } => {
-            let port = sockets::free_loopback_port().map_err(fatal(Exit::CannotCreate))?;
+            let listener = sockets::bind(keys::MASTER.name, LOOPBACK, 0).map_err(cannot_bind)?;
+            let port = listener.local_addr().map_err(fatal(Exit::Os))?.port();
             let why = "the embedded Mesos".to_owned();
             loaded.table.set(keys::MASTER.name, format!("{LOOPBACK}:{port}"), Origin::Rewritten { why });
-            Ok(Some(port))
+            Ok(Some(listener))
         }
         Cluster::Mesos | Cluster::Alone => Ok(None),
     }
@@ -103,25 +110,28 @@ fn refuse_zookeeper(setup: &Setup, settings: &Settings) -> Result<(), Fatal> {
 
 fn start(
     cluster: &Cluster,
-    embedded: Option<u16>,
+    embedded: Option<TcpListener>,
     setup: &Setup,
     settings: &Settings,
     inherited: Inherited,
 ) -> Result<Infallible, Fatal> {
+    let options = exec::Options::for_jvm(&setup.environment).map_err(fatal(Exit::Usage))?;
     check_ports(settings)?;
     let run = RunDir::create(&setup.environment).map_err(fatal(Exit::CannotCreate))?;
     let dirs = setup.write_conf(&setup.loaded.table, &run)?;
-    let mut children = Vec::new();
-    if let (Cluster::Embedded { agents, resources }, Some(port)) = (cluster, embedded) {
+    let (mut children, mut cleanup) = (Vec::new(), Vec::new());
+    if let (Cluster::Embedded { agents, resources }, Some(listener)) = (cluster, embedded) {
         let resources = resources.clone().unwrap_or_else(|| enough_resources(setup, settings, *agents));
-        children.push(mesos(setup, *agents, resources, port, &run)?);
+        children.push(mesos(setup, *agents, resources, listener, &run)?);
     }
-    children.push(jobmanager(setup, &dirs)?);
+    children.push(jobmanager(setup, settings, &dirs)?);
     if !matches!(cluster, Cluster::Alone) {
-        children.push(worker(cluster, setup, settings, &dirs)?);
+        let (child, socket) = worker_child(cluster, setup, settings, &dirs)?;
+        children.push(child);
+        cleanup.extend(socket.map(PathBuf::into_os_string));
     }
-    let options = exec::Options::for_jvm(&setup.environment).map_err(fatal(Exit::Usage))?;
     let mut plan = options.plan(children, inherited);
+    plan.cleanup = cleanup;
     plan.cleanup.push(run.keep().into_os_string());
     children::enter(&plan)
 }
@@ -131,6 +141,7 @@ fn check_ports(settings: &Settings) -> Result<(), Fatal> {
     let ports = [
         (keys::flink::REST_PORT, settings.job_manager.rest_ports.single()),
         (keys::flink::RPC_PORT, settings.job_manager.rpc_ports.single()),
+        (keys::flink::BLOB_PORT, settings.job_manager.blob_ports.single()),
     ];
     for (key, port) in ports {
         if let Some(port) = port {
@@ -140,7 +151,7 @@ fn check_ports(settings: &Settings) -> Result<(), Fatal> {
     Ok(())
 }
 
-fn jobmanager(setup: &Setup, dirs: &Dirs) -> Result<Child, Fatal> {
+fn jobmanager(setup: &Setup, settings: &Settings, dirs: &Dirs) -> Result<Child, Fatal> {
     let properties: Vec<_> = dirs.tmp_property(&setup.loaded.table).into_iter().collect();
     let launch = setup.launch(dirs, super::available_cpus(), &properties);
     let command = command::jobmanager(&launch, &Entrypoint::Session).map_err(fatal(Exit::Config))?;
@@ -148,10 +159,20 @@ fn jobmanager(setup: &Setup, dirs: &Dirs) -> Result<Child, Fatal> {
         log::line(Level::WARN, "appmaster", warning);
     }
     let jvm = Jvm { name: "jobmanager", command, kind: Kind::Main, stop_order: JOBMANAGER_ORDER };
-    Ok(children::jvm(jvm, &setup.environment))
+    let mut environment = setup.environment.clone();
+    for (name, value) in &settings.job_manager.environment {
+        environment.set(name, value);
+    }
+    Ok(children::jvm(jvm, &environment))
 }
 
-fn worker(cluster: &Cluster, setup: &Setup, settings: &Settings, dirs: &Dirs) -> Result<Child, Fatal> {
+/// With the path of its operators' socket, if it has one.
+fn worker_child(
+    cluster: &Cluster,
+    setup: &Setup,
+    settings: &Settings,
+    dirs: &Dirs,
+) -> Result<(Child, Option<PathBuf>), Fatal> {
     let local = matches!(cluster, Cluster::Embedded { .. });
     let artifacts_host = if local { LOOPBACK } else { ALL_ADDRESSES };
     let artifacts = sockets::bind(keys::ARTIFACT_PORT.name, artifacts_host, settings.artifacts.port)
@@ -159,9 +180,9 @@ fn worker(cluster: &Cluster, setup: &Setup, settings: &Settings, dirs: &Dirs) ->
     let status_host = settings.status.bind_address.to_string();
     let status =
         sockets::bind(keys::STATUS_PORT.name, &status_host, settings.status.port).map_err(cannot_bind)?;
-    let path = sockets::socket_path(&setup.environment, None);
-    let socket = operators_socket(&path)?;
     let state = ha::memory::create().map_err(fatal(Exit::Os))?;
+    // The last, for it leaves a file behind.
+    let (path, socket) = operators_socket(&setup.environment)?.unzip();
 
     let fds: [(&str, Option<RawFd>); 4] = [
         ("--state-fd", Some(children::hand_down(state)?)),
@@ -183,13 +204,14 @@ fn worker(cluster: &Cluster, setup: &Setup, settings: &Settings, dirs: &Dirs) ->
         }
     }
     let own = Own { name: "worker", arguments, keep_fds, stop_order: WORKER_ORDER };
-    children::own(own, &setup.environment)
+    Ok((children::own(own, &setup.environment)?, path))
 }
 
 /// Where no socket can be created the cluster runs without its commands.
-fn operators_socket(path: &Path) -> Result<Option<std::os::unix::net::UnixListener>, Fatal> {
-    match sockets::bind_socket(path) {
-        Ok(socket) => Ok(Some(socket)),
+fn operators_socket(environment: &Environment) -> Result<Option<(PathBuf, UnixListener)>, Fatal> {
+    let path = sockets::socket_path(environment, None);
+    match sockets::bind_socket(&path) {
+        Ok(socket) => Ok(Some((path, socket))),
         Err(error @ BindError::SocketInUse { .. }) => Err(cannot_bind(error)),
         Err(error) => {
             log::line(Level::WARN, "appmaster", &format!("{}: no commands", log::chain(&error)));
@@ -202,21 +224,28 @@ fn cannot_bind(error: BindError) -> Fatal {
     Fatal::new(Exit::CannotCreate, error)
 }
 
-fn mesos(setup: &Setup, agents: u32, resources: String, port: u16, run: &RunDir) -> Result<Child, Fatal> {
+fn mesos(
+    setup: &Setup,
+    agents: u32,
+    resources: String,
+    listener: TcpListener,
+    run: &RunDir,
+) -> Result<Child, Fatal> {
+    let fd = children::hand_down(listener)?;
     let work_dir = run.path().join("mesos");
-    let mut arguments: Vec<OsString> = vec!["mesos".into(), "--port".into(), port.to_string().into()];
+    let mut arguments: Vec<OsString> = vec!["mesos".into(), "--listen-fd".into(), fd.to_string().into()];
     arguments.extend(["--agents".into(), agents.to_string().into()]);
     arguments.extend(["--resources".into(), resources.into()]);
     arguments.extend(["--work-dir".into(), work_dir.into()]);
     arguments.extend(["--hostname".into(), "localhost".into()]);
-    let own = Own { name: "mesos", arguments, keep_fds: Vec::new(), stop_order: MESOS_ORDER };
+    let own = Own { name: "mesos", arguments, keep_fds: vec![fd], stop_order: MESOS_ORDER };
     children::own(own, &setup.environment)
 }
 
 /// What all TaskManagers take, shared out among the agents, with room for as many again: the embedded Mesos keeps
 /// books, it does not limit anybody.
 fn enough_resources(setup: &Setup, settings: &Settings, agents: u32) -> String {
-    let memory = super::worker::taskmanager_memory_mb(setup);
+    let memory = worker::taskmanager_memory_mb(setup);
     let each = (settings.tasks.initial.max(1) * 2).div_ceil(agents.max(1));
     let cpus = settings.tasks.cpus * f64::from(each);
     let mem = memory.saturating_mul(u64::from(each));

@@ -6,13 +6,12 @@ use std::os::fd::{IntoRawFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
-use tracing::Level;
 
 use crate::conf::environment::Environment;
 use crate::exit::Exit;
 use crate::flink::command::Command;
+use crate::init;
 use crate::init::plan::{Child, Kind, Plan, Restart};
-use crate::{init, log};
 
 use super::error::{Fatal, fatal};
 
@@ -106,7 +105,6 @@ pub fn own_path() -> Result<PathBuf, Fatal> {
 /// Becomes init, with nothing left of the work on the configuration. Returns only when that failed.
 pub fn enter(plan: &Plan) -> Result<Infallible, Fatal> {
     let Err(error) = init::enter(plan);
-    log::line(Level::ERROR, "init", &log::chain(&error));
     Err(Fatal::new(Exit::Os, error))
 }
 

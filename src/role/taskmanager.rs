@@ -15,6 +15,7 @@ use crate::flink::command;
 use crate::http;
 use crate::init::plan::{Inherited, Kind};
 use crate::log;
+use crate::time::{Backoff, BackoffPolicy};
 
 use super::children::{self, Jvm};
 use super::error::{Fatal, fatal};
@@ -25,8 +26,16 @@ use super::setup::Setup;
 /// The variable with which a task gets its configuration from the AppMaster.
 pub const TOKEN_VARIABLE: &str = "FLINK_ON_MESOS_TOKEN";
 
-/// The AppMaster answers from memory.
-const FETCH_TIMEOUT: Duration = Duration::from_secs(30);
+/// For one answer; the AppMaster gives it from memory.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A worker that crashed is back within seconds: init starts it again. Its port stays open meanwhile, but a connection
+/// that it had accepted is lost.
+const FETCH_BACKOFF: BackoffPolicy =
+    BackoffPolicy { first: Duration::from_millis(100), most: Duration::from_secs(5), jitter: 0.5 };
+
+/// Somewhat above a quarter of a minute of waits. Then the task fails, which the scheduler sees.
+const FETCHES_MOST: u32 = 8;
 
 #[derive(Debug, thiserror::Error)]
 enum FetchError {
@@ -46,7 +55,7 @@ enum FetchError {
     Malformed {
         url: String,
         #[source]
-        source: serde_json::Error,
+        source: postcard::Error,
     },
     #[error("{url} sent a file with the name '{name}'")]
     Name { url: String, name: String },
@@ -96,20 +105,36 @@ fn start(setup: &Setup, run: RunDir, inherited: Inherited) -> Result<Infallible,
 }
 
 async fn fetch(base: &str, cluster: &ClusterOptions, token: &str) -> Result<Configuration, FetchError> {
-    let ids = cluster.properties.iter().rev().filter(|(key, _)| key == "taskmanager.resource-id");
-    let Some((_, id)) = ids.take(1).next() else { return Err(FetchError::NoId) };
+    let id = cluster.properties.iter().rev().find(|(key, _)| key == "taskmanager.resource-id");
+    let Some((_, id)) = id else { return Err(FetchError::NoId) };
     let url = format!("{}{}", base.trim_end_matches('/'), artifact::configuration_path(id));
+    let mut backoff = Backoff::new(FETCH_BACKOFF);
+    loop {
+        let fetched = fetch_once(&url, token).await;
+        let Err(FetchError::Http { source, .. }) = &fetched else { return fetched };
+        let wait = backoff.failed(fastrand::f64());
+        if backoff.attempts() >= FETCHES_MOST {
+            return fetched;
+        }
+        let text = format!("no configuration from {url} yet: {}", log::chain(source));
+        log::line(Level::WARN, "taskmanager", &text);
+        tokio::time::sleep(wait).await;
+    }
+}
+
+async fn fetch_once(url: &str, token: &str) -> Result<Configuration, FetchError> {
+    let url = url.to_owned();
     let failed = |source| FetchError::Http { url: url.clone(), source };
     let client = http::plain()?.timeout(FETCH_TIMEOUT).build().map_err(failed)?;
     let answer = client.get(&url).bearer_auth(token).send().await.map_err(failed)?;
     let status = answer.status();
-    let text = answer.text().await.map_err(failed)?;
+    let body = answer.bytes().await.map_err(failed)?;
     if !status.is_success() {
-        let text = text.trim().to_owned();
+        let text = String::from_utf8_lossy(&body).trim().to_owned();
         return Err(FetchError::Refused { url, status: status.as_u16(), text });
     }
-    let configuration: Configuration =
-        serde_json::from_str(&text).map_err(|source| FetchError::Malformed { url: url.clone(), source })?;
+    let configuration =
+        Configuration::decode(&body).map_err(|source| FetchError::Malformed { url: url.clone(), source })?;
     match configuration.files.keys().find(|name| name.contains('/') || name.starts_with('.')) {
         Some(name) => Err(FetchError::Name { url, name: name.clone() }),
         None => Ok(configuration),
@@ -122,4 +147,51 @@ fn store(configuration: &Configuration, directory: &Path) -> std::io::Result<()>
         std::fs::write(directory.join(name), content)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// Answers connections one after the other; an empty answer closes the connection, as a crash does.
+    fn serve(answers: Vec<Vec<u8>>) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let base = format!("http://{}", listener.local_addr().expect("an address"));
+        std::thread::spawn(move || {
+            for answer in answers {
+                let (mut stream, _) = listener.accept().expect("a connection");
+                let _ = stream.read(&mut [0; 4096]);
+                stream.write_all(&answer).expect("written");
+            }
+        });
+        base
+    }
+
+    async fn fetch_from(base: &str) -> Result<Configuration, FetchError> {
+        let properties = vec![("taskmanager.resource-id".to_owned(), "t-1".to_owned())];
+        fetch(base, &ClusterOptions { properties, conf_dir: None }, "token").await
+    }
+
+    #[tokio::test]
+    async fn a_lost_connection_is_tried_again() {
+        let files = [("a".to_owned(), b"b: c\n".to_vec())].into();
+        let body = Configuration { files }.encode();
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+        let whole = [head.as_bytes(), &body].concat();
+        let cut = whole[..whole.len() - 3].to_vec();
+        let base = serve(vec![Vec::new(), cut, whole]);
+        let fetched = fetch_from(&base).await.expect("the third answer");
+        assert_eq!(fetched.files["a"], b"b: c\n");
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_final() {
+        let answer = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 6\r\nConnection: close\r\n\r\nused\r\n";
+        let base = serve(vec![answer.to_vec()]);
+        let error = fetch_from(&base).await.expect_err("refused");
+        assert!(error.to_string().ends_with("refused the configuration: 403 used"), "{error}");
+    }
 }

@@ -42,6 +42,9 @@ const INBOX_WAITING_MOST: usize = 64;
 /// How often the JobManager's port is tried until it is open.
 const LISTENING_POLL: Duration = Duration::from_millis(50);
 
+/// The JobManager is on this host: an address that takes longer to answer leads elsewhere.
+const LISTENING_CONNECT_MOST: Duration = Duration::from_secs(1);
+
 #[derive(Debug, thiserror::Error)]
 #[error("failed to read {}, which mesos.master names", path.display())]
 struct MasterFileError {
@@ -84,7 +87,7 @@ async fn work(options: &WorkerOptions, environment: &Environment) -> Result<(), 
     let address = artifacts.local_addr().map_err(fatal(Exit::Os))?;
     let artifacts_url = format!("http://{}:{}", settings.job_manager.address, address.port());
     let spec = spec::of(&setup, &settings, options.local, &artifacts_url)?;
-    let framework = framework::info(&settings, &spec.roles, &setup.environment);
+    let framework = framework::info(&settings, &spec.roles, &setup);
     let mut registered = framework.clone();
     registered.id = state.framework_id.as_ref().map(crate::mesos::wire::id::FrameworkId::new);
 
@@ -104,7 +107,7 @@ async fn work(options: &WorkerOptions, environment: &Environment) -> Result<(), 
     let driver = Driver { scheduler, clock, calls, reports, inbox: messages, store, framework };
     driver.run().await.map_err(|error| {
         let exit = match &error {
-            RunError::Failed(Failure::NoMaster { .. } | Failure::Refused(_) | Failure::Superseded) => {
+            RunError::Failed(Failure::NoMaster { .. } | Failure::Refused { .. } | Failure::Superseded) => {
                 Exit::Unavailable
             }
             RunError::Store(_) | RunError::Client(_) => Exit::Software,
@@ -121,7 +124,14 @@ fn fresh_state() -> State {
 }
 
 fn adopt(fd: i32) -> Result<OwnedFd, Fatal> {
-    init::sys::adopt_fd(fd).map_err(fatal(Exit::Software))
+    init::adopt_fd(fd).map_err(fatal(Exit::Software))
+}
+
+/// Finds what the worker would end over, before anything is started.
+pub fn check(settings: &Settings) -> Result<(), Fatal> {
+    masters(settings)?;
+    credentials(settings)?;
+    Ok(())
 }
 
 fn masters(settings: &Settings) -> Result<Vec<Master>, Fatal> {
@@ -167,7 +177,7 @@ fn served_configuration(setup: &Setup, options: &WorkerOptions) -> Result<Config
     }
     let grammar = setup.loaded.grammar;
     let text = write::render(&table, grammar).map_err(fatal(Exit::Config))?;
-    configuration.files.insert(grammar.file_name().to_owned(), text);
+    configuration.files.insert(grammar.file_name().to_owned(), text.into_bytes());
     Ok(configuration)
 }
 
@@ -190,7 +200,7 @@ fn spawn_servers(
     let inbox = inbox.clone();
     tokio::spawn(async move {
         let served = tokio::try_join!(
-            artifact::serve(artifacts, configuration, inbox.clone()),
+            artifact::serve(artifacts, &configuration, inbox.clone()),
             status::serve(status, socket, inbox)
         );
         if let Err(failure) = served {
@@ -212,10 +222,22 @@ async fn watch_jobmanager(jobmanager: crate::conf::settings::JobManager, inbox: 
         let _ = inbox.send(Message::JobManagerListening).await;
         return;
     };
-    while TcpStream::connect((jobmanager.address.as_str(), port)).await.is_err() {
+    // The host may not resolve its own name, and the JobManager may not listen on loopback.
+    let hosts = [jobmanager.address.as_str(), "localhost"];
+    while !accepts_any(&hosts, port).await {
         tokio::time::sleep(LISTENING_POLL).await;
     }
     let _ = inbox.send(Message::JobManagerListening).await;
+}
+
+async fn accepts_any(hosts: &[&str], port: u16) -> bool {
+    for host in hosts {
+        let attempt = tokio::time::timeout(LISTENING_CONNECT_MOST, TcpStream::connect((*host, port)));
+        if matches!(attempt.await, Ok(Ok(_))) {
+            return true;
+        }
+    }
+    false
 }
 
 /// SIGTERM ends the cluster: without high availability nobody could go on with it.

@@ -1,6 +1,7 @@
 //! What the scheduler orders.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::mesos::answer::Refusal;
 use crate::mesos::call::Call;
@@ -27,10 +28,17 @@ pub enum Action {
 /// Why the scheduler gave up.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
-    #[error("no Mesos master could be reached within {seconds} s (mesos.registration.timeout): {why}")]
-    NoMaster { seconds: u64, why: String },
-    #[error("the Mesos master refused the framework")]
-    Refused(#[source] Refusal),
+    #[error(
+        "no Mesos master could be reached within {} (mesos.registration.timeout): {why}",
+        humantime::format_duration(*.within)
+    )]
+    NoMaster { within: Duration, why: String },
+    #[error("the Mesos master at {address} refused the framework")]
+    Refused {
+        address: String,
+        #[source]
+        why: Refusal,
+    },
     #[error("another AppMaster has taken the framework over; this one stops")]
     Superseded,
 }

@@ -129,7 +129,7 @@ impl<S: Store> Driver<S> {
             }
             report::Report::Refused { master, why } => {
                 debug!(%master, why = %log::chain(&why), "refused");
-                scheduler.handle_refused(&why, now);
+                scheduler.handle_refused(&master.to_string(), &why, now);
             }
             report::Report::TornDown => scheduler.handle_torn_down(),
         }

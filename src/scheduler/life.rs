@@ -48,15 +48,15 @@ impl Scheduler {
         self.fail_without_master(now);
     }
 
-    /// The master does not want us.
-    pub fn handle_refused(&mut self, refusal: &Refusal, now: Moment) {
-        match refusal {
+    /// The master at `address` does not want us.
+    pub fn handle_refused(&mut self, address: &str, why: &Refusal, now: Moment) {
+        match why {
             Refusal::FrameworkRemoved if self.phase == Phase::Working => self.register_anew(now),
             // Somebody else was faster with what we wanted.
             Refusal::FrameworkRemoved => self.end(),
             Refusal::FailedOver => self.fail(Failure::Superseded),
             Refusal::Unauthenticated(_) | Refusal::Rejected(_) => {
-                self.fail(Failure::Refused(refusal.clone()));
+                self.fail(Failure::Refused { address: address.to_owned(), why: why.clone() });
             }
         }
     }
@@ -115,8 +115,7 @@ impl Scheduler {
             && let Connection::Disconnected { why, .. } = &self.connection
         {
             let why = why.clone().unwrap_or_else(|| "no answer".to_owned());
-            let seconds = self.spec.patience.registration.as_secs();
-            self.fail(Failure::NoMaster { seconds, why });
+            self.fail(Failure::NoMaster { within: self.spec.patience.registration, why });
         }
     }
 

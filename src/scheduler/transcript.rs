@@ -290,7 +290,7 @@ fn scaling_down_retires_those_that_do_not_run_first() {
 fn a_removed_framework_is_archived_and_registered_anew() {
     let mut bench = Bench::ready(1);
     bench.offer(&[("a", 1.0)]);
-    bench.scheduler.handle_refused(&Refusal::FrameworkRemoved, bench.now);
+    bench.scheduler.handle_refused("127.0.0.1:5050", &Refusal::FrameworkRemoved, bench.now);
     assert_eq!(bench.orders(), "store subscribe-anew");
     assert_eq!(bench.stored.archived, ["f-1"]);
     bench.scheduler.handle_subscribed("f-2", bench.now);
@@ -301,11 +301,12 @@ fn a_removed_framework_is_archived_and_registered_anew() {
 #[test]
 fn other_refusals_end_it() {
     let mut bench = Bench::ready(1);
-    bench.scheduler.handle_refused(&Refusal::FailedOver, bench.now);
+    bench.scheduler.handle_refused("127.0.0.1:5050", &Refusal::FailedOver, bench.now);
     assert!(bench.orders().contains("another AppMaster"), "two must not kick each other out for ever");
     let mut bench = Bench::new(1);
-    bench.scheduler.handle_refused(&Refusal::Rejected("Roles { x }".into()), bench.now);
-    assert!(bench.orders().contains("Roles { x }"));
+    bench.scheduler.handle_refused("127.0.0.1:5050", &Refusal::Rejected("Roles { x }".into()), bench.now);
+    let orders = bench.orders();
+    assert!(orders.contains("Roles { x }") && orders.contains("127.0.0.1:5050"), "{orders}");
 }
 
 #[test]
@@ -314,7 +315,7 @@ fn the_first_registration_has_a_limit_and_later_ones_have_none() {
     bench.scheduler.handle_unreachable("127.0.0.1:5050", "connection refused", bench.now);
     assert_eq!(bench.orders(), "");
     let last = bench.wake();
-    assert!(last.contains("within 60 s") && last.contains("127.0.0.1:5050: connection refused"), "{last}");
+    assert!(last.contains("within 1m") && last.contains("127.0.0.1:5050: connection refused"), "{last}");
 
     let mut bench = Bench::ready(1);
     bench.scheduler.handle_disconnected("end of stream", bench.now);

@@ -14,7 +14,9 @@ use stage::{Fault, Outcome, Place, Stage};
 
 mod adapter;
 mod children;
+mod look;
 mod output;
+mod running;
 mod signals;
 mod stage;
 mod start;
@@ -56,7 +58,7 @@ pub fn run(arguments: &[&str]) -> ExitCode {
     let mut code = ExitCode::SUCCESS;
     for case in cases().filter(|case| ids.is_empty() || ids.contains(&case.id)) {
         let outcome = if case.luck.contains(&program) { Err(Fault::Luck) } else { (case.run)(&stage) };
-        stage.clean_up();
+        look::clean_up();
         let (verdict, why) = match outcome {
             Ok(()) => ("yes", String::new()),
             Err(Fault::Failed(why)) => ("no", why.replace(['\n', '\t'], " ")),

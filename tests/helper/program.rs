@@ -33,7 +33,7 @@ pub fn run(verb: &str, arguments: &[&str]) -> ExitCode {
         ("orphan", []) => drop(own(&["exit", "9"])),
         ("together", [count]) => together(count.parse().expect("a count")),
         ("scatter", [count]) => {
-            (0..count.parse().expect("a count")).for_each(|_: u32| drop(own(&["until-eof"])))
+            (0..count.parse().expect("a count")).for_each(|_: u32| drop(own(&["until-eof"])));
         }
         ("until-eof", []) => until_eof(),
         ("orphans-when-told", [count]) => orphans_when_told(count.parse().expect("a count")),
@@ -209,7 +209,7 @@ fn storm(count: u32, seconds: f64) {
 /// Leads a group of two and tells the other when it got a signal itself.
 fn leader() {
     let signals = signals();
-    let member = own(&["print-signals", "1", "member "]);
+    let member = Pid::from_raw(own(&["print-signals", "1", "member "]).id() as i32);
     loop {
         let signal = next(&signals);
         if signal != Any::CHLD {
@@ -217,13 +217,13 @@ fn leader() {
             break;
         }
     }
-    kill(Pid::from_raw(member.id() as i32), Signal::SIGUSR1).expect("a member");
+    kill(member, Signal::SIGUSR1).expect("a member");
     forever();
 }
 
 fn leave(code: &str, kinds: &[&str]) -> ExitCode {
     for kind in kinds {
-        own_command(&["leftover", kind]).stdin(Stdio::null()).spawn().expect("a process");
+        drop(own_command(&["leftover", kind]).stdin(Stdio::null()).spawn().expect("a process"));
     }
     until_eof();
     ExitCode::from(code.parse::<u8>().expect("a code"))

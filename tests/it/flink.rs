@@ -1,6 +1,6 @@
 //! Against stock Flink: its memory model, its scripts, its processes.
 
 mod cluster;
-mod home;
+pub mod home;
 mod memory;
 mod scripts;

@@ -1,5 +1,6 @@
 //! All tests that need the whole binary, other processes or recorded data, in one program.
 
+mod cluster;
 mod conf;
 mod conformance;
 mod elf;
@@ -7,4 +8,6 @@ mod flink;
 mod init;
 mod local;
 mod mesos;
+mod ports;
+mod refusals;
 mod tidy;

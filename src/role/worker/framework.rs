@@ -1,8 +1,12 @@
 //! How we introduce ourselves to the master.
 
+use std::time::Duration;
+
 use crate::conf::environment::Environment;
+use crate::conf::keys;
 use crate::conf::settings::Settings;
 use crate::mesos::wire::framework::{Capability, CapabilityType, FrameworkInfo};
+use crate::role::setup::Setup;
 
 /// Several roles and refined reservations are ours to handle, an unreachable task is told apart from a lost one, and
 /// TASK_KILLING is told.
@@ -13,17 +17,21 @@ const CAPABILITIES: [CapabilityType; 4] = [
     CapabilityType::TaskKillingState,
 ];
 
+/// Without high availability nobody takes the framework up once its AppMaster is gone. What is left of it shall not
+/// hold resources for the week that Flink's default means, yet outlast every outage that a worker can sit out.
+const FAILOVER_WITHOUT_HA: Duration = Duration::from_secs(3600);
+
 /// Without id.
-pub fn info(settings: &Settings, roles: &[String], environment: &Environment) -> FrameworkInfo {
+pub fn info(settings: &Settings, roles: &[String], setup: &Setup) -> FrameworkInfo {
     let framework = &settings.framework;
     // Masters with GPUs offer their agents only to frameworks that know them.
     let gpus = (settings.tasks.gpus > 0).then_some(CapabilityType::GpuResources);
     let capabilities = CAPABILITIES.into_iter().chain(gpus);
     let rest_port = settings.job_manager.rest_ports.single();
     FrameworkInfo {
-        user: Some(framework.user.clone().unwrap_or_else(|| own_user(environment))),
+        user: Some(framework.user.clone().unwrap_or_else(|| own_user(&setup.environment))),
         name: Some(framework.name.clone()),
-        failover_timeout: Some(framework.failover_timeout.as_secs_f64()),
+        failover_timeout: Some(failover_timeout(settings, setup).as_secs_f64()),
         // Agents keep checkpointed tasks over their own restart.
         checkpoint: Some(true),
         roles: roles.to_vec(),
@@ -32,6 +40,15 @@ pub fn info(settings: &Settings, roles: &[String], environment: &Environment) ->
         principal: framework.identity.as_ref().map(|identity| identity.principal.clone()),
         capabilities: capabilities.map(|kind| Capability { r#type: Some(kind as i32) }).collect(),
         ..FrameworkInfo::default()
+    }
+}
+
+fn failover_timeout(settings: &Settings, setup: &Setup) -> Duration {
+    let given = setup.loaded.table.get(keys::FAILOVER_TIMEOUT.name).is_some();
+    if given || settings.high_availability.is_some() {
+        settings.framework.failover_timeout
+    } else {
+        FAILOVER_WITHOUT_HA
     }
 }
 

@@ -1,5 +1,7 @@
 //! What the configuration makes of a TaskManager's task.
 
+use std::time::Duration;
+
 use crate::conf::settings::{self, Settings};
 use crate::exit::Exit;
 use crate::flink::memory;
@@ -13,6 +15,9 @@ use crate::role::{children, taskmanager};
 
 /// The ports that every TaskManager listens on and that others must reach.
 const OWN_PORTS: [&str; 2] = ["taskmanager.rpc.port", "taskmanager.data.port"];
+
+/// What the embedded Mesos does not know has ended with an earlier one: its agents never come back.
+const LOCAL_LOST: Duration = Duration::from_secs(1);
 
 pub fn of(setup: &Setup, settings: &Settings, local: bool, artifacts_url: &str) -> Result<Spec, Fatal> {
     let tasks = &settings.tasks;
@@ -44,8 +49,13 @@ pub fn of(setup: &Setup, settings: &Settings, local: bool, artifacts_url: &str) 
         roles: vec![settings.framework.role.clone()],
         refuse: settings.offers.refuse,
         kill_grace: tasks.kill_grace,
-        patience: Patience { registration: settings.registration_timeout, ..Patience::default() },
+        patience: patience(settings, local),
     })
+}
+
+fn patience(settings: &Settings, local: bool) -> Patience {
+    let common = Patience { registration: settings.registration_timeout, ..Patience::default() };
+    if local { Patience { lost: LOCAL_LOST, ..common } } else { common }
 }
 
 /// Mesos counts memory in MB, meaning 2^20 bytes.

@@ -76,13 +76,26 @@ pub enum Words {
     All,
 }
 
+/// What is typed before the command.
+#[derive(Clone, Debug, Default)]
+pub struct Typed {
+    pub words: Vec<String>,
+    pub env: Vec<(String, String)>,
+}
+
+impl From<Vec<String>> for Typed {
+    fn from(words: Vec<String>) -> Self {
+        Self { words, env: Vec::new() }
+    }
+}
+
 impl Wish {
-    /// Options up to the command, and the environment; `None` when the program has no such option.
-    pub fn options(&self, program: Program) -> Option<(Vec<String>, Vec<(String, String)>)> {
+    /// `None` when the program has no such option.
+    pub fn typed(&self, program: Program) -> Option<Typed> {
         match program {
-            Program::Ours => Some((self.ours(), Vec::new())),
-            Program::Tini => self.tini().map(|options| (options, Vec::new())),
-            Program::DumbInit => self.dumb_init().map(|options| (options, Vec::new())),
+            Program::Ours => Some(self.ours().into()),
+            Program::Tini => self.tini().map(Typed::from),
+            Program::DumbInit => self.dumb_init().map(Typed::from),
             Program::Catatonit => self.catatonit(),
         }
     }
@@ -177,7 +190,7 @@ impl Wish {
         Some(words)
     }
 
-    fn catatonit(&self) -> Option<(Vec<String>, Vec<(String, String)>)> {
+    fn catatonit(&self) -> Option<Typed> {
         if self.has_what_only_we_have()
             || self.exit_codes != ExitCodes::AsTheyAre
             || self.job_control
@@ -192,7 +205,7 @@ impl Wish {
             Words::Usual => Vec::new(),
             Words::All => vec![("CATATONIT_DEBUG".into(), "1".into())],
         };
-        Some((words, env))
+        Some(Typed { words, env })
     }
 }
 

@@ -1,8 +1,10 @@
 //! Orphans, statuses, and the main program's exit code.
 
 use super::adapter::{Orphans, Wish};
+use super::look::{children, expect_adopted_none, is_stopped, send, until};
+use super::running::Running;
 use super::signals::ready;
-use super::stage::{Launch, Outcome, Running, Stage, children, is_stopped, until};
+use super::stage::{Launch, Outcome, Stage};
 use super::{Case, case};
 
 pub const CASES: &[Case] = &[
@@ -31,7 +33,7 @@ fn done(stage: &Stage, wish: Wish, main: &[&str]) -> Outcome {
     running.expect_line("done")?;
     all_reaped(&running)?;
     // Somebody else may have reaped them.
-    stage.expect_adopted_none()?;
+    expect_adopted_none()?;
     running.signal("TERM")?;
     running.expect_code(143)
 }
@@ -55,7 +57,7 @@ fn storm(stage: &Stage) -> Outcome {
         running.signal("USR1")?;
     }
     all_reaped(&running)?;
-    stage.expect_adopted_none()?;
+    expect_adopted_none()?;
     running.signal("TERM")?;
     running.expect_code(0)
 }
@@ -65,7 +67,7 @@ fn while_stopping(stage: &Stage) -> Outcome {
     running.signal("TERM")?;
     running.expect_line("done")?;
     all_reaped(&running)?;
-    stage.expect_adopted_none()?;
+    expect_adopted_none()?;
     running.signal("USR1")?;
     running.expect_code(0)
 }
@@ -74,7 +76,7 @@ fn stop_is_no_end(stage: &Stage) -> Outcome {
     let mut running = ready(stage, Launch::new(&["stop-self", "4"]))?;
     let main = running.main()?;
     until("the stop", || is_stopped(main).then_some(()))?;
-    super::stage::send(main, super::signals::signal("CONT"))?;
+    send(main, super::signals::signal("CONT"))?;
     running.expect_line("continued")?;
     running.expect_code(4)
 }

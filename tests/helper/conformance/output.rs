@@ -15,7 +15,7 @@ pub const CASES: &[Case] = &[
 
 fn malformed(stage: &Stage) -> Outcome {
     let wish = Wish { rewrites: &[("HUP", Some("USR1"))], ..Wish::default() };
-    let (command, _) = stage.command(wish)?;
+    let command = stage.command(wish)?;
     let mut command: Vec<_> = command
         .into_iter()
         .map(|word| match word.to_str() {

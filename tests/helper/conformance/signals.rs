@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use flink_on_mesos::init::signals::{Signal as Any, SignalSet};
 
 use super::adapter::{Program, Receiver, Wish};
-use super::stage::{
-    Fault, Launch, Outcome, Place, Running, Stage, check, expect, failed, is_stopped, send, status, until,
-};
+use super::look::{expect_nothing_left, is_stopped, send, status, until};
+use super::running::Running;
+use super::stage::{Fault, Launch, Outcome, Place, Stage, check, expect, failed};
 use super::{Case, case};
 
 pub const CASES: &[Case] = &[
@@ -74,7 +74,7 @@ fn term_at_any_moment(stage: &Stage) -> Outcome {
             running.has_ended().then_some(())
         })?;
         running.expect_code(143)?;
-        stage.expect_nothing_left()?;
+        expect_nothing_left()?;
     }
     Ok(())
 }

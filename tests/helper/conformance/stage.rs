@@ -2,29 +2,19 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{Read as _, Write as _};
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use flink_on_mesos::init::plan::Inherited;
 use flink_on_mesos::init::signals::Signal as Any;
 use flink_on_mesos::init::spawn::{Group, Spawn};
 use flink_on_mesos::init::sys;
-use nix::errno::Errno;
-use nix::fcntl::OFlag;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::pty::openpty;
-use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::{Pid, pipe2};
 
 use super::adapter::{Program, Wish};
-
-/// Far above what any case takes that has an end, on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(5);
-const LOOK_EVERY: Duration = Duration::from_millis(1);
+use super::look::{link, pipe};
+use super::running::{Lines, Running};
 
 #[derive(Debug)]
 pub enum Fault {
@@ -53,6 +43,7 @@ pub fn check(fact: bool, why: impl Into<String>) -> Outcome {
     if fact { Ok(()) } else { failed(why) }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "calls read better without references")]
 pub fn expect<T: PartialEq + std::fmt::Debug>(found: T, expected: T) -> Outcome {
     check(found == expected, format!("expected {expected:?}, got {found:?}"))
 }
@@ -131,10 +122,11 @@ impl Stage {
 
     /// The same with any main program; `main` of `launch` does not count.
     pub fn start_program(&self, launch: Launch<'_>, main: &[OsString]) -> Result<Running, Fault> {
-        let (mut command, env) = self.command(launch.wish)?;
+        let typed = launch.wish.typed(self.program).ok_or(Fault::NoOption)?;
+        let mut command = self.with_words(typed.words);
         command.push("--".into());
         command.extend(main.iter().cloned());
-        let own = env.iter().map(|(name, value)| (&**name, &**value));
+        let own = typed.env.iter().map(|(name, value)| (&**name, &**value));
         let env: Vec<_> = own.chain(launch.env.iter().copied()).collect();
         self.start_command(&command, Launch { env: &env, ..launch })
     }
@@ -145,10 +137,14 @@ impl Stage {
     }
 
     /// The program under test with its options.
-    pub fn command(&self, wish: Wish) -> Result<(Vec<OsString>, Vec<(String, String)>), Fault> {
-        let (options, env) = wish.options(self.program).ok_or(Fault::NoOption)?;
+    pub fn command(&self, wish: Wish) -> Result<Vec<OsString>, Fault> {
+        let typed = wish.typed(self.program).ok_or(Fault::NoOption)?;
+        Ok(self.with_words(typed.words))
+    }
+
+    fn with_words(&self, words: Vec<String>) -> Vec<OsString> {
         let own = [self.path.clone().into_os_string()];
-        Ok((own.into_iter().chain(options.into_iter().map(OsString::from)).collect(), env))
+        own.into_iter().chain(words.into_iter().map(OsString::from)).collect()
     }
 
     /// Everything after the verbs of `before`; `wish` and `main` of `launch` do not count.
@@ -214,262 +210,5 @@ impl Stage {
         }
         argv.extend(command.iter().cloned());
         argv
-    }
-
-    /// No orphan has come to this process, which would adopt those that the program under test does not.
-    pub fn expect_adopted_none(&self) -> Outcome {
-        let count = children(Pid::this()).len();
-        check(count == 1, format!("{} processes went past it", count - 1))
-    }
-
-    /// Nothing that the program under test has adopted or started lives on.
-    pub fn expect_nothing_left(&self) -> Outcome {
-        match waitpid(None, Some(WaitPidFlag::WNOHANG | WaitPidFlag::__WALL)) {
-            Err(Errno::ECHILD) => Ok(()),
-            found => failed(format!("a process is left: {found:?}")),
-        }
-    }
-
-    /// Ends whatever a case has left.
-    pub fn clean_up(&self) {
-        let begin = Instant::now();
-        loop {
-            match waitpid(None, Some(WaitPidFlag::WNOHANG | WaitPidFlag::__WALL)) {
-                Err(Errno::ECHILD) => return,
-                Ok(WaitStatus::StillAlive) => {
-                    let own = Pid::this();
-                    for child in children(own) {
-                        let _ = kill(child, Signal::SIGKILL);
-                    }
-                    std::thread::sleep(LOOK_EVERY);
-                }
-                Ok(_) | Err(_) => {}
-            }
-            assert!(begin.elapsed() < PATIENCE, "processes that cannot be killed");
-        }
-    }
-}
-
-/// A program under test that was started. It is killed by [`Stage::clean_up`].
-pub struct Running {
-    pid: Pid,
-    place: Place,
-    stdin: Option<File>,
-    stdout: Option<Lines>,
-    stderr: Option<Lines>,
-    status: Option<WaitStatus>,
-    _terminal: Option<OwnedFd>,
-}
-
-/// How it ended.
-#[derive(Debug)]
-pub struct End {
-    /// 128 + n when signal n killed the program under test itself.
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
-}
-
-impl Running {
-    /// Waits for the next line of the main program.
-    pub fn line(&mut self) -> Result<String, Fault> {
-        let Some(stdout) = &mut self.stdout else { return failed("stdout is closed") };
-        match stdout.line(PATIENCE) {
-            Some(line) => Ok(line),
-            None => failed(format!("no line came; stderr: {}", self.errors())),
-        }
-    }
-
-    pub fn expect_line(&mut self, expected: &str) -> Outcome {
-        expect(self.line()?.as_str(), expected)
-    }
-
-    /// The next line with this in it, from there on: a terminal has echoes, and stderr too.
-    pub fn skip_to(&mut self, begin: &str) -> Result<String, Fault> {
-        loop {
-            let line = self.line()?;
-            if let Some(at) = line.find(begin).filter(|_| !line.contains(" init: ")) {
-                return Ok(line[at..].to_owned());
-            }
-        }
-    }
-
-    /// The pid of the program under test, seen from here.
-    pub fn init(&self) -> Result<Pid, Fault> {
-        until("PID 1", || self.init_if_there())
-    }
-
-    pub fn init_if_there(&self) -> Option<Pid> {
-        match self.place {
-            Place::Below => Some(self.pid),
-            Place::First => children(self.pid).first().copied(),
-        }
-    }
-
-    pub fn main(&self) -> Result<Pid, Fault> {
-        let init = self.init()?;
-        until("the main program", || children(init).first().copied())
-    }
-
-    pub fn send(&self, signal: Any) -> Outcome {
-        let init = self.init()?;
-        send(init, signal)
-    }
-
-    pub fn signal(&self, signal: &str) -> Outcome {
-        self.send(signal.parse().expect("a signal"))
-    }
-
-    pub fn close_stdout(&mut self) {
-        self.stdout = None;
-    }
-
-    pub fn close_stdin(&mut self) {
-        self.stdin = None;
-    }
-
-    pub fn type_in(&mut self, text: &str) {
-        let _ = self.stdin.as_mut().map(|stdin| stdin.write_all(text.as_bytes()));
-    }
-
-    pub fn has_ended(&mut self) -> bool {
-        if self.status.is_none() {
-            match waitpid(self.pid, Some(WaitPidFlag::WNOHANG)) {
-                Ok(WaitStatus::StillAlive) | Err(Errno::EINTR) => {}
-                Ok(status) => self.status = Some(status),
-                Err(errno) => panic!("a child is lost: {errno}"),
-            }
-        }
-        self.status.is_some()
-    }
-
-    /// Closes stdin and waits for the end.
-    pub fn end(mut self) -> Result<End, Fault> {
-        self.close_stdin();
-        self.wait()
-    }
-
-    pub fn wait(mut self) -> Result<End, Fault> {
-        until("the end", || self.has_ended().then_some(()))?;
-        let code = match self.status {
-            Some(WaitStatus::Exited(_, code)) => code,
-            Some(WaitStatus::Signaled(_, signal, _)) => 128 + signal as i32,
-            status => panic!("no end: {status:?}"),
-        };
-        if code == i32::from(crate::launch::CANNOT_BE_FIRST) {
-            return Err(Fault::Unable(self.errors()));
-        }
-        let stdout = self.stdout.as_mut().map(Lines::rest).unwrap_or_default();
-        Ok(End { code, stdout, stderr: self.errors() })
-    }
-
-    pub fn expect_code(self, code: i32) -> Outcome {
-        let end = self.end()?;
-        check(end.code == code, format!("expected code {code}, got {end:?}"))
-    }
-
-    fn errors(&mut self) -> String {
-        self.stderr.as_mut().map(Lines::rest).unwrap_or_default()
-    }
-}
-
-pub fn send(pid: Pid, signal: Any) -> Outcome {
-    sys::send_to(pid, signal).or_else(|errno| failed(format!("cannot send {signal}: {errno}")))
-}
-
-/// Waits until `look` finds something.
-pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> Result<T, Fault> {
-    let begin = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return Ok(found);
-        }
-        if begin.elapsed() > PATIENCE {
-            return failed(format!("waited too long for {what}"));
-        }
-        std::thread::sleep(LOOK_EVERY);
-    }
-}
-
-/// The children of a process, zombies included.
-pub fn children(pid: Pid) -> Vec<Pid> {
-    let text = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    text.split_whitespace().map(|pid| Pid::from_raw(pid.parse().expect("a pid"))).collect()
-}
-
-/// A field of `/proc/PID/status`.
-pub fn status(pid: Pid, field: &str) -> Result<String, Fault> {
-    let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(":\t").map(str::to_owned));
-    line.ok_or_else(|| Fault::Failed(format!("no {field} of {pid}")))
-}
-
-pub fn is_alive(pid: Pid) -> bool {
-    status(pid, "State").is_ok_and(|state| !state.starts_with(['Z', 'X']))
-}
-
-pub fn is_stopped(pid: Pid) -> bool {
-    status(pid, "State").is_ok_and(|state| state.starts_with('T'))
-}
-
-pub fn link(path: impl AsRef<Path>) -> String {
-    fs::read_link(path).map(|path| path.display().to_string()).unwrap_or_default()
-}
-
-/// A directory that goes with its end.
-pub fn directory() -> Result<tempfile::TempDir, Fault> {
-    tempfile::tempdir().map_err(|error| Fault::Unable(error.to_string()))
-}
-
-pub fn pipe() -> (OwnedFd, OwnedFd) {
-    pipe2(OFlag::O_CLOEXEC).expect("a pipe")
-}
-
-/// Lines from a pipe, with an end to waiting.
-struct Lines {
-    file: File,
-    ahead: Vec<u8>,
-}
-
-impl Lines {
-    fn new(fd: OwnedFd) -> Self {
-        Self { file: File::from(fd), ahead: Vec::new() }
-    }
-
-    fn line(&mut self, patience: Duration) -> Option<String> {
-        let end = Instant::now() + patience;
-        loop {
-            if let Some(at) = self.ahead.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = self.ahead.drain(..=at).collect();
-                return Some(String::from_utf8_lossy(&line).trim_end().to_owned());
-            }
-            if !self.more(end) {
-                return None;
-            }
-        }
-    }
-
-    /// What there is now; others may hold the pipe open for ever.
-    fn rest(&mut self) -> String {
-        while self.more(Instant::now()) {}
-        String::from_utf8_lossy(&std::mem::take(&mut self.ahead)).into_owned()
-    }
-
-    fn more(&mut self, end: Instant) -> bool {
-        let left = end.saturating_duration_since(Instant::now());
-        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
-        if !poll(&mut [PollFd::new(self.file.as_fd(), PollFlags::POLLIN)], timeout)
-            .is_ok_and(|ready| ready > 0)
-        {
-            return false;
-        }
-        let mut buffer = [0; 4096];
-        match self.file.read(&mut buffer) {
-            Ok(0) | Err(_) => false,
-            Ok(count) => {
-                self.ahead.extend_from_slice(&buffer[..count]);
-                true
-            }
-        }
     }
 }

@@ -8,10 +8,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use flink_on_mesos::init::plan::Inherited;
 
 use super::adapter::Wish;
+use super::look::{directory, is_alive, link, until};
 use super::signals::{ready, signal};
-use super::stage::{
-    Launch, Outcome, Place, Stage, check, directory, expect, is_alive, link, needs_root, until,
-};
+use super::stage::{Fault, Launch, Outcome, Place, Stage, check, expect, needs_root};
 use super::{Case, case};
 
 pub const CASES: &[Case] = &[
@@ -87,8 +86,7 @@ fn ignored_child_ends(stage: &Stage) -> Outcome {
 fn surroundings(stage: &Stage) -> Outcome {
     let launch = Launch { env: &[("ODD", "a b=c")], ..Launch::new(&["look"]).before(&[&["with-limits"]]) };
     let end = stage.start(launch)?.end()?;
-    let directory =
-        std::env::current_dir().map_err(|error| super::stage::Fault::Unable(error.to_string()))?;
+    let directory = std::env::current_dir().map_err(|error| Fault::Unable(error.to_string()))?;
     let expected = format!("cwd={} nofile=(333, 444) umask=137", directory.display());
     expect(end.stdout.lines().next().unwrap_or_default(), &expected)?;
     let launch = Launch { env: &[("ODD", "a b=c")], ..Launch::new(&["env", "ODD"]) };
@@ -126,7 +124,7 @@ fn cannot_run(stage: &Stage) -> Outcome {
 }
 
 fn usage(stage: &Stage) -> Outcome {
-    let (mut command, _) = stage.command(Wish::default())?;
+    let mut command = stage.command(Wish::default())?;
     command.push("--no-such-option".into());
     let end = stage.start_command(&command, Launch::new(&[]))?.end()?;
     check(matches!(end.code, 2 | 64), format!("{end:?}"))
@@ -155,7 +153,7 @@ fn parent_death(stage: &Stage) -> Outcome {
         return killed(stage);
     }
     let wish = Wish { parent_death_signal: Some("TERM"), ..Wish::default() };
-    let (mut command, _) = stage.command(wish)?;
+    let mut command = stage.command(wish)?;
     command.extend([
         "--".into(),
         stage.helper.clone().into_os_string(),
@@ -203,7 +201,7 @@ fn closed_stdout(stage: &Stage) -> Outcome {
 }
 
 fn no_permutation(stage: &Stage) -> Outcome {
-    let (mut command, _) = stage.command(Wish::default())?;
+    let mut command = stage.command(Wish::default())?;
     command.extend([
         stage.helper.clone().into_os_string(),
         "arguments".into(),

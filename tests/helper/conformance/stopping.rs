@@ -3,8 +3,10 @@
 use std::time::{Duration, Instant};
 
 use super::adapter::{Program, Wish, Words};
+use super::look::{children, expect_nothing_left, is_stopped, pipe, until};
+use super::running::Running;
 use super::signals::ready;
-use super::stage::{Fault, Launch, Outcome, Running, Stage, check, expect, is_stopped, pipe, until};
+use super::stage::{Fault, Launch, Outcome, Stage, check, expect};
 use super::{Case, case};
 
 pub const CASES: &[Case] = &[
@@ -35,7 +37,7 @@ fn leave(stage: &Stage, wish: Wish, kind: &str) -> Result<Running, Fault> {
 fn in_order(stage: &Stage, kind: &str) -> Outcome {
     let end = leave(stage, Wish::default(), kind)?.end()?;
     expect((end.code, end.stdout.as_str()), (5, "left in order\n"))?;
-    stage.expect_nothing_left()
+    expect_nothing_left()
 }
 
 fn leaves_slow(stage: &Stage) -> Outcome {
@@ -49,14 +51,14 @@ fn leaves_session(stage: &Stage) -> Outcome {
 fn leaves_stopped(stage: &Stage) -> Outcome {
     let running = leave(stage, Wish::default(), "stopped")?;
     let main = running.main()?;
-    until("the stop", || super::stage::children(main).iter().any(|pid| is_stopped(*pid)).then_some(()))?;
+    until("the stop", || children(main).iter().any(|pid| is_stopped(*pid)).then_some(()))?;
     running.expect_code(5)?;
-    stage.expect_nothing_left()
+    expect_nothing_left()
 }
 
 fn leaves_stubborn(stage: &Stage) -> Outcome {
     leave(stage, Wish { grace: Some("300ms"), ..Wish::default() }, "stubborn")?.expect_code(5)?;
-    stage.expect_nothing_left()
+    expect_nothing_left()
 }
 
 fn stubborn_program(stage: &Stage) -> Outcome {
@@ -71,7 +73,7 @@ fn stubborn_program(stage: &Stage) -> Outcome {
 
 fn leaves_chain(stage: &Stage) -> Outcome {
     leave(stage, Wish::default(), "chain")?.expect_code(5)?;
-    stage.expect_nothing_left()
+    expect_nothing_left()
 }
 
 fn no_grace(stage: &Stage) -> Outcome {

@@ -3,8 +3,10 @@
 use std::fs;
 
 use super::adapter::{Program, Wish};
+use super::look::{directory, status, until};
+use super::running::Running;
 use super::signals::ready;
-use super::stage::{Fault, Launch, Outcome, Place, Running, Stage, directory, expect, needs_root, until};
+use super::stage::{Fault, Launch, Outcome, Place, Stage, expect, needs_root};
 use super::{Case, case};
 
 pub const CASES: &[Case] = &[
@@ -32,9 +34,9 @@ fn works(mut running: Running) -> Outcome {
 const MAIN: &[&str] = &["print-until-term", "7"];
 
 fn nested(stage: &Stage) -> Outcome {
-    let (mut command, _) = stage.command(Wish::default())?;
+    let mut command = stage.command(Wish::default())?;
     command.push("--".into());
-    let (inner, _) = stage.command(Wish::default())?;
+    let inner = stage.command(Wish::default())?;
     command.extend(inner);
     let main: Vec<_> = MAIN.iter().map(Into::into).collect();
     command.extend(["--".into(), stage.helper.clone().into_os_string()].into_iter().chain(main));
@@ -55,7 +57,7 @@ fn empty_root(stage: &Stage) -> Outcome {
         fs::copy(from, directory.path().join(to)).map_err(|error| Fault::Unable(error.to_string()))?;
     }
     let inside = Stage { path: "/init".into(), helper: stage.helper.clone(), ..*stage };
-    let (mut command, _) = inside.command(Wish::default())?;
+    let mut command = inside.command(Wish::default())?;
     command.extend(["--".into(), "/helper".into()]);
     command.extend(MAIN.iter().map(Into::into));
     let root = directory.path().to_str().expect("a plain path");
@@ -88,10 +90,8 @@ const IDLE: std::time::Duration = std::time::Duration::from_millis(2_300);
 fn idle(stage: &Stage) -> Outcome {
     let running = ready(stage, Launch::new(&["sleep"]))?;
     let init = running.init()?;
-    let switches = || super::stage::status(init, "voluntary_ctxt_switches");
-    until("it to sleep", || {
-        super::stage::status(init, "State").is_ok_and(|state| state.starts_with('S')).then_some(())
-    })?;
+    let switches = || status(init, "voluntary_ctxt_switches");
+    until("it to sleep", || status(init, "State").is_ok_and(|state| state.starts_with('S')).then_some(()))?;
     let mut before = switches()?;
     // The last work of its start may come after the first time that it sleeps.
     until("it to rest", || {

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::future::Future;
-use std::net::TcpListener;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -17,6 +16,7 @@ use flink_on_mesos::flink::memory;
 use flink_on_mesos::flink::rest::{JarRun, JobState, RestClient};
 
 use super::home;
+use crate::ports::free_ports;
 
 /// Ten times what it takes on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -224,18 +224,9 @@ impl Cluster {
     }
 
     fn job_jar(&self) -> PathBuf {
-        let classes = self.scratch.path().join("classes");
         let jar = self.scratch.path().join("count.jar");
         let dist = self.distribution.jars.last().expect("flink-dist");
-        home::compile("CountJob.java", dist.to_str().expect("UTF-8"), &classes);
-        let output = Command::new("jar")
-            .args(["--create", "--main-class=CountJob", "--file"])
-            .arg(&jar)
-            .arg("-C")
-            .args([&classes, Path::new(".")])
-            .output()
-            .expect("jar starts");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        home::job_jar("tests/java/CountJob.java", dist.to_str().expect("UTF-8"), &jar);
         jar
     }
 }
@@ -292,10 +283,4 @@ fn linked_home(version: &str, scratch: &Path) -> PathBuf {
         symlink(stock.join(name), home.join(name)).expect("a link");
     }
     home
-}
-
-/// Two ports that were free a moment ago.
-fn free_ports() -> [u16; 2] {
-    let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a port"));
-    listeners.map(|listener| listener.local_addr().expect("an address").port())
 }

@@ -19,9 +19,9 @@ pub fn flink_home(version: &str) -> PathBuf {
     home
 }
 
-/// Compiles one of `tests/java` against a distribution, into `classes`.
+/// Compiles a source of this repository against a distribution, into `classes`.
 pub fn compile(source: &str, class_path: &str, classes: &Path) {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/java").join(source);
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(source);
     let output = Command::new("javac")
         .arg("-d")
         .arg(classes)
@@ -30,6 +30,21 @@ pub fn compile(source: &str, class_path: &str, classes: &Path) {
         .output()
         .expect("javac starts");
     assert!(output.status.success(), "{}: {}", source.display(), String::from_utf8_lossy(&output.stderr));
+}
+
+/// Packs a job that consists of one class, with its inner ones, into `jar`.
+pub fn job_jar(source: &str, class_path: &str, jar: &Path) {
+    let classes = jar.with_extension("classes");
+    compile(source, class_path, &classes);
+    let main_class = Path::new(source).file_stem().and_then(|name| name.to_str()).expect("a class name");
+    let output = Command::new("jar")
+        .args(["--create", "--main-class", main_class, "--file"])
+        .arg(jar)
+        .arg("-C")
+        .args([&classes, Path::new(".")])
+        .output()
+        .expect("jar starts");
+    assert!(output.status.success(), "{}: {}", jar.display(), String::from_utf8_lossy(&output.stderr));
 }
 
 /// The java in the PATH.

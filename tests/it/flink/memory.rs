@@ -131,7 +131,7 @@ fn ask_flink(version: &str, questions: &[Question]) -> Vec<Result<Answer, String
         home.join("bin/bash-java-utils.jar").display(),
         scratch.path().display(),
     );
-    home::compile("MemoryOracle.java", &class_path, scratch.path());
+    home::compile("tests/java/MemoryOracle.java", &class_path, scratch.path());
     let lines: Vec<_> = questions.iter().map(Question::line).collect();
     run_oracle(&class_path, &scratch.path().join("questions"), &(lines.join("\n") + "\n"))
         .lines()

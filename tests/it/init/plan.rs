@@ -172,7 +172,7 @@ fn a_child_that_cannot_start_stops_those_that_run() {
 }
 
 #[test]
-fn outputs_go_to_files_and_directories_are_removed() {
+fn outputs_go_to_files_and_what_is_temporary_is_removed() {
     let mut scene = Scene::new();
     let directory = scene.path().join("temporary");
     fs::create_dir_all(directory.join("deep")).expect("a directory");
@@ -181,12 +181,14 @@ fn outputs_go_to_files_and_directories_are_removed() {
     let child = scene.child("java", Kind::Main, 0, "pwd; ls temporary; echo oops >&2");
     child.stdout = Some(stdout.into());
     child.stderr = Some(stderr.into());
-    scene.plan.cleanup = vec![directory.clone().into(), "/nonexistent/directory".into()];
+    let file = scene.path().join("file");
+    fs::write(&file, "").expect("a file");
+    scene.plan.cleanup = vec![directory.clone().into(), file.clone().into(), "/nonexistent/directory".into()];
     let finished = scene.start(Place::Below).finish();
     assert_eq!((finished.code(), finished.stdout.as_str()), (0, ""), "{}", finished.stderr);
     let expected = format!("before\n{}\ndeep\n", scene.path().display());
     assert_eq!((scene.read("stdout"), scene.read("stderr")), (expected, "oops\n".into()));
-    assert!(!directory.exists());
+    assert!(!directory.exists() && !file.exists());
     assert!(!finished.stderr.contains("WARN"), "{}", finished.stderr);
 }
 

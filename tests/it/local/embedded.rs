@@ -74,14 +74,17 @@ pub fn wait_for<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// All living processes whose environment names this directory, as the tasks of an embedded Mesos' do.
+/// All living processes that work in this directory or whose environment names it: the tasks of an embedded
+/// Mesos, their children, and the inits above them.
 pub fn processes_in(directory: &Path) -> Vec<u32> {
     let needle = directory.as_os_str().as_encoded_bytes();
     let lives_there = |pid: &u32| {
         let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         let is_zombie = stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z'));
-        !is_zombie && environment.windows(needle.len()).any(|window| window == needle)
+        let works_there =
+            fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(directory));
+        !is_zombie && (works_there || environment.windows(needle.len()).any(|window| window == needle))
     };
     let entries = fs::read_dir("/proc").expect("/proc").flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(lives_there).collect()

@@ -15,6 +15,8 @@
 //! In `errors`, the reason within the message of a task whose URI cannot be fetched is not compared: there is no
 //! fetcher yet, and the message says so.
 
+use std::thread;
+
 use super::client::Form;
 use super::embedded::Embedded;
 use super::replay::Replay;
@@ -33,90 +35,67 @@ fn cluster() -> Embedded {
     ])
 }
 
-fn replay(form: Form, scenarios: &[(&str, u64)]) {
-    Replay::new(cluster(), form).run(scenarios);
-}
+/// Those that were recorded one after the other or side by side with the same framework, and how long after the
+/// first each began.
+type Group = &'static [(&'static str, u64)];
 
-#[test]
-fn task_lifecycle_in_protobuf() {
-    replay(Form::Protobuf, &[("task-lifecycle", 0)]);
-}
-
-#[test]
-fn task_lifecycle_in_json() {
-    replay(Form::Json, &[("task-lifecycle", 0)]);
-}
-
-#[test]
-fn without_capabilities_in_protobuf() {
-    replay(Form::Protobuf, &[("without-capabilities", 0)]);
-}
-
-#[test]
-fn without_capabilities_in_json() {
-    replay(Form::Json, &[("without-capabilities", 0)]);
-}
-
-#[test]
-fn two_roles_and_update_framework_in_protobuf() {
-    replay(Form::Protobuf, &[("two-roles-and-update-framework", 0)]);
-}
-
-#[test]
-fn two_roles_and_update_framework_in_json() {
-    replay(Form::Json, &[("two-roles-and-update-framework", 0)]);
-}
-
-#[test]
-fn update_retry_in_protobuf() {
-    replay(Form::Protobuf, &[("update-retry", 0)]);
-}
+const FAILOVER_TIMEOUT: Group =
+    &[("failover-timeout-expires-first", 0), ("failover-timeout-expires-second", 5100)];
 
 /// The second subscribes while the first is connected, the third after the second has gone, and after its
 /// TEARDOWN the id is refused.
-fn failover(form: Form) {
-    let second_ms = match form {
-        Form::Protobuf => 114,
-        Form::Json => 86,
-    };
-    let scenarios = [
-        ("failover-first", 0),
-        ("failover-second", second_ms),
-        ("failover-third-after-disconnect", 2300),
-        ("resubscribe-removed-framework", 4300),
+const FAILOVER_IN_PROTOBUF: Group = &[
+    ("failover-first", 0),
+    ("failover-second", 114),
+    ("failover-third-after-disconnect", 2300),
+    ("resubscribe-removed-framework", 4300),
+];
+const FAILOVER_IN_JSON: Group = &[
+    ("failover-first", 0),
+    ("failover-second", 86),
+    ("failover-third-after-disconnect", 2300),
+    ("resubscribe-removed-framework", 4300),
+];
+
+#[test]
+fn answers_and_events_are_as_recorded_in_protobuf() {
+    let groups = [
+        &[("task-lifecycle", 0)],
+        &[("errors", 0)],
+        FAILOVER_IN_PROTOBUF,
+        FAILOVER_TIMEOUT,
+        &[("two-roles-and-update-framework", 0)],
+        &[("without-capabilities", 0)],
+        &[("update-retry", 0)],
     ];
-    replay(form, &scenarios);
+    replay(Form::Protobuf, &groups);
 }
 
 #[test]
-fn failover_in_protobuf() {
-    failover(Form::Protobuf);
+fn answers_and_events_are_as_recorded_in_json() {
+    let groups = [
+        &[("task-lifecycle", 0)],
+        &[("errors", 0)],
+        FAILOVER_IN_JSON,
+        FAILOVER_TIMEOUT,
+        &[("two-roles-and-update-framework", 0)],
+        &[("without-capabilities", 0)],
+    ];
+    replay(Form::Json, &groups);
 }
 
-#[test]
-fn failover_in_json() {
-    failover(Form::Json);
-}
-
-const FAILOVER_TIMEOUT: [(&str, u64); 2] =
-    [("failover-timeout-expires-first", 0), ("failover-timeout-expires-second", 5100)];
-
-#[test]
-fn failover_timeout_in_protobuf() {
-    replay(Form::Protobuf, &FAILOVER_TIMEOUT);
-}
-
-#[test]
-fn failover_timeout_in_json() {
-    replay(Form::Json, &FAILOVER_TIMEOUT);
-}
-
-#[test]
-fn errors_in_protobuf() {
-    replay(Form::Protobuf, &[("errors", 0)]);
-}
-
-#[test]
-fn errors_in_json() {
-    replay(Form::Json, &[("errors", 0)]);
+/// Each group on an embedded Mesos of its own, all at the same time: most of it is waiting.
+fn replay(form: Form, groups: &[Group]) {
+    thread::scope(|scope| {
+        let start = |group: &Group| {
+            let group = *group;
+            (group, scope.spawn(move || Replay::new(cluster(), form).run(group)))
+        };
+        let running: Vec<_> = groups.iter().map(start).collect();
+        let failed: Vec<_> = running
+            .into_iter()
+            .filter_map(|(group, replay)| replay.join().is_err().then_some(group[0].0))
+            .collect();
+        assert!(failed.is_empty(), "not as recorded: {failed:?}");
+    });
 }

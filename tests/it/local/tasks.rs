@@ -127,8 +127,10 @@ fn no_process_outlives_a_killed_mesos() {
     let mut cluster = cluster();
     let scheduler = Scheduler::subscribe(cluster.address, 1000.0);
     let offer = scheduler.offer();
-    let command = "setsid sh -c 'echo child; sleep 1000' & (sleep 1000 &) & echo self; sleep 1000";
-    scheduler.launch(&offer, "t", shell(command));
+    // One child is deaf to SIGTERM, one is an orphan of the task.
+    let deaf = "setsid sh -c \"trap '' TERM; echo child; while :; do sleep 1; done\"";
+    let command = format!("{deaf} & (sleep 1000 &) & echo self; sleep 1000");
+    scheduler.launch(&offer, "t", shell(&command));
     scheduler.wait_for_running("t");
     let agent = offer["agent_id"]["value"].as_str().expect("an agent");
     let stdout = sandbox(&cluster, &scheduler, agent, "t").join("stdout");

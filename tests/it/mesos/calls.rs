@@ -46,6 +46,10 @@ fn retyped(recorded: wire::call::Call) -> Option<wire::call::Call> {
             let accept = recorded.accept?;
             let [operation] = <[_; 1]>::try_from(accept.operations).ok()?;
             let launch = operation.launch?.task_infos;
+            if launch.len() != 1 {
+                // We send an operation for each task.
+                return None;
+            }
             Call::Accept { offer_ids: accept.offer_ids, launch, refuse: refuse(accept.filters)? }
         }
         CallType::Decline => {

@@ -35,6 +35,7 @@ pub const WALLS: &[Wall] = &[
             "Instant::now",
             "SystemTime",
             "fastrand",
+            "Rng::new",
             "rand",
             "tempfile",
             "Uuid::new_v4",
@@ -47,7 +48,7 @@ pub const WALLS: &[Wall] = &[
         ban: Ban::CrateOutside(&["crate::init", "crate::exit", "crate::log", "crate::time"]),
     },
     Wall {
-        rule: "scheduler knows no HTTP, no ZooKeeper and nothing of Flink's REST",
+        rule: "scheduler knows no HTTP, no medium of the store and nothing of Flink's REST",
         files: &["src/scheduler.rs", "src/scheduler/**"],
         except: &[],
         ban: Ban::Names(&[
@@ -57,7 +58,8 @@ pub const WALLS: &[Wall] = &[
             "axum",
             "zookeeper_client",
             "flink::rest",
-            "crate::ha",
+            "ha::memory",
+            "ha::record",
         ]),
     },
     Wall {
@@ -73,21 +75,21 @@ pub const WALLS: &[Wall] = &[
         ban: Ban::Names(&[
             "mesos::client",
             "mesos::session",
-            "scheduler::driver",
+            "driver::Driver",
             "crate::ha",
             "crate::init",
             "crate::local",
         ]),
     },
     Wall {
-        rule: "local speaks HTTP to the scheduler and uses of it only the wire format",
+        rule: "local speaks HTTP to the scheduler and uses of it only the wire format, and init for its tasks",
         files: &["src/local.rs", "src/local/**"],
         except: &[],
         ban: Ban::CrateOutside(&[
             "crate::local",
             "crate::mesos::wire",
             "crate::mesos::recordio",
-            "crate::init::sys",
+            "crate::init",
             "crate::exit",
             "crate::log",
             "crate::time",
@@ -122,7 +124,11 @@ pub const WALLS: &[Wall] = &[
 
 /// The cores: facts in, decisions out.
 const PURE: &[&str] = &[
+    "src/init/action.rs",
+    "src/init/child.rs",
     "src/init/machine.rs",
+    "src/init/machine/**",
+    "src/init/note.rs",
     "src/init/plan.rs",
     "src/init/signals.rs",
     "src/init/status.rs",
@@ -130,7 +136,7 @@ const PURE: &[&str] = &[
     "src/conf/legacy.rs",
     "src/conf/redact.rs",
     "src/conf/rewrite.rs",
-    "src/conf/settings.rs",
+    "src/conf/settings*",
     "src/conf/table.rs",
     "src/conf/yaml.rs",
     "src/flink/command*",
@@ -144,7 +150,9 @@ const PURE: &[&str] = &[
     "src/mesos/call.rs",
     "src/mesos/event.rs",
     "src/mesos/recordio.rs",
-    "src/mesos/session.rs",
+    "src/mesos/answer.rs",
+    "src/mesos/report.rs",
+    "src/mesos/session*",
     "src/mesos/wire.rs",
     "src/mesos/wire/**",
     "src/scaling.rs",
@@ -153,36 +161,7 @@ const PURE: &[&str] = &[
 ];
 
 /// Patterns of files still to be written. One that has come must leave this list, or the tests fail.
-pub const NOT_YET: &[&str] = &[
-    "src/init/machine.rs",
-    "src/init/plan.rs",
-    "src/init/signals.rs",
-    "src/init/status.rs",
-    "src/init/**",
-    "src/conf/keys.rs",
-    "src/conf/legacy.rs",
-    "src/conf/redact.rs",
-    "src/conf/rewrite.rs",
-    "src/conf/settings.rs",
-    "src/conf/yaml.rs",
-    "src/flink/command*",
-    "src/flink/memory*",
-    "src/flink/version.rs",
-    "src/flink/**",
-    "src/ha/election.rs",
-    "src/ha/record.rs",
-    "src/local/master.rs",
-    "src/local/master/**",
-    "src/local/**",
-    "src/mesos/address.rs",
-    "src/mesos/call.rs",
-    "src/mesos/event.rs",
-    "src/mesos/recordio.rs",
-    "src/mesos/session.rs",
-    "src/scheduler/driver.rs",
-    "src/scheduler/**",
-    "src/status/**",
-];
+pub const NOT_YET: &[&str] = &["src/ha/election.rs"];
 
 /// Addresses and their arithmetic are data; only sockets are not.
 const NET_DATA: &[&str] =
@@ -235,7 +214,7 @@ impl Wall {
 impl Ban {
     fn forbids(&self, name: &Name) -> bool {
         match self {
-            Self::Names(words) => words.iter().any(|words| appears(words, name) && !is_net_data(words, name)),
+            Self::Names(words) => words.iter().any(|words| appears(words, name) && !is_data(words, name)),
             Self::CrateOutside(allowed) => {
                 name.segments[0] == "crate" && !allowed.iter().any(|allowed| begins(allowed, name))
             }
@@ -253,6 +232,11 @@ fn begins(words: &str, name: &Name) -> bool {
     name.segments.starts_with(&words.into_iter().map(str::to_owned).collect::<Vec<_>>())
 }
 
-fn is_net_data(words: &str, name: &Name) -> bool {
-    words == "std::net" && name.segments.get(2).is_some_and(|kind| NET_DATA.contains(&kind.as_str()))
+fn is_data(words: &str, name: &Name) -> bool {
+    match words {
+        "std::net" => name.segments.get(2).is_some_and(|kind| NET_DATA.contains(&kind.as_str())),
+        // A generator whose seed was handed in gives the same numbers every time.
+        "fastrand" => name.segments.get(1).is_some_and(|kind| kind == "Rng"),
+        _ => false,
+    }
 }
