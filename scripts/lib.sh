@@ -6,6 +6,7 @@
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/flink-on-mesos"
 binary="${CARGO_TARGET_DIR:-$root/target}/x86_64-unknown-linux-gnu/release/flink-on-mesos"
+helper="${CARGO_TARGET_DIR:-$root/target}/x86_64-unknown-linux-gnu/debug/examples/test-helper"
 
 # Progress and errors go to stderr: stdout belongs to what a script was asked for.
 say() {

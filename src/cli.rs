@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::init::plan::{ForwardTo, Subreaper, Verbosity};
-use crate::init::signals::{Rewrite, Signal};
+use crate::init::plan::{ForwardTo, Quit, Subreaper, Verbosity};
+use crate::init::signals::{JobControl, Rewrite, Signal};
 use crate::init::status::Remap;
 use crate::role::exec::{self, Grace};
 use crate::role::mesos;
@@ -149,9 +149,18 @@ pub struct ExecOptions {
     /// The signal that arrives here when the process that started this one dies
     #[arg(long, value_name = "SIGNAL")]
     parent_death_signal: Option<Signal>,
+    /// Whether SIGTSTP, SIGTTIN and SIGTTOU stop the program and init until SIGCONT: `on`, `off`
+    #[arg(long, value_parser = exec::parse_job_control)]
+    job_control: Option<JobControl>,
+    /// When a forwarded SIGQUIT reaches the program: `at-once`, or `once-caught`, when it has a handler, as JVMs need
+    #[arg(long, value_parser = exec::parse_quit)]
+    quit: Option<Quit>,
     /// `quiet`, `normal`, `debug`
     #[arg(long, value_parser = exec::parse_verbosity)]
     verbosity: Option<Verbosity>,
+    /// A file that the last line is also written to, such as /dev/termination-log
+    #[arg(long, value_name = "PATH")]
+    reason_file: Option<OsString>,
     /// A descriptor that the program keeps, besides 0 to 2
     #[arg(long, value_name = "N")]
     keep_fd: Vec<i32>,
@@ -172,6 +181,9 @@ impl ExecOptions {
         options.subreaper = self.subreaper.unwrap_or(options.subreaper);
         options.parent_death_signal = self.parent_death_signal.or(options.parent_death_signal);
         options.verbosity = self.verbosity.unwrap_or(options.verbosity);
+        options.job_control = self.job_control.unwrap_or(options.job_control);
+        options.quit = self.quit.or(options.quit);
+        options.reason_file = self.reason_file.clone().or_else(|| options.reason_file.take());
         options.keep_fds.extend(&self.keep_fd);
     }
 }

@@ -17,14 +17,16 @@
 //! The remap list of the options is applied last.
 
 use std::convert::Infallible;
-use std::ffi::CString;
-use std::fs::{self, File};
+use std::ffi::{CString, OsStr};
+use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::unistd::{getpgrp, getpid, tcgetpgrp, tcsetpgrp};
 use tracing::Level;
@@ -36,7 +38,6 @@ use action::Outcome;
 use journal::Journal;
 use plan::{Inherited, Plan, Subreaper, Terminal};
 use run::{Foreground, Standing};
-use signals::Signal;
 use status::Ended;
 
 mod action;
@@ -44,6 +45,7 @@ mod child;
 mod journal;
 mod machine;
 mod note;
+mod oom;
 pub mod plan;
 mod run;
 pub mod signals;
@@ -143,13 +145,12 @@ pub fn run_plan(plan: &Plan) -> u8 {
         }
     };
     let foreground = foreground(plan.options.terminal);
-    let oom_kills = oom_kills();
     let outcome = run::run(plan, standing, foreground, &mut kernel);
     if foreground == Foreground::Hand {
         // Whoever started init from this terminal may want to read from it again.
         let _ = tcsetpgrp(std::io::stdin(), getpgrp());
     }
-    finish(plan, &outcome, self::oom_kills().saturating_sub(oom_kills), &journal);
+    finish(plan, &outcome, &journal);
     outcome.code
 }
 
@@ -187,17 +188,7 @@ fn foreground(terminal: Terminal) -> Foreground {
     }
 }
 
-/// How many processes of this container the kernel has killed for want of memory; 0 when it does not say.
-fn oom_kills() -> u64 {
-    let events = fs::read_to_string("/sys/fs/cgroup/memory.events").unwrap_or_default();
-    events
-        .lines()
-        .find_map(|line| line.strip_prefix("oom_kill "))
-        .and_then(|count| count.trim().parse().ok())
-        .unwrap_or(0)
-}
-
-fn finish(plan: &Plan, outcome: &Outcome, oom_kills: u64, journal: &Journal) {
+fn finish(plan: &Plan, outcome: &Outcome, journal: &Journal) {
     if let (Some(number), Some(status)) = (plan.status_fd, outcome.main.and_then(Ended::to_raw)) {
         let written = sys::adopt_fd(number)
             .map_err(std::io::Error::from)
@@ -214,26 +205,22 @@ fn finish(plan: &Plan, outcome: &Outcome, oom_kills: u64, journal: &Journal) {
             Err(error) => journal.say(Level::WARN, &format!("cannot remove {}: {error}", path.display())),
         }
     }
-    journal.say(Level::INFO, &record(outcome, oom_kills));
+    let record = outcome.to_string();
+    if let Some(path) = &plan.options.reason_file
+        && let Err(error) = write_reason(path, &record)
+    {
+        journal.say(Level::WARN, &format!("cannot write to {}: {error}", path.display()));
+    }
+    journal.say(Level::INFO, &record);
 }
 
 fn remove(path: &Path) -> std::io::Result<()> {
     if fs::symlink_metadata(path)?.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }
 }
 
-/// Why the container ended, in one line.
-fn record(outcome: &Outcome, oom_kills: u64) -> String {
-    let Outcome { code, cause, main, main_killed, after } = outcome;
-    let mut text = format!("ended code={code} by={cause} after={}", note::Seconds(*after));
-    match main {
-        Some(Ended::Killed { signal: Signal::KILL, .. }) if *main_killed => {
-            text.push_str(" main=\"killed by SIGKILL from init\"");
-        }
-        Some(ended) => text.push_str(&format!(" main=\"{ended}\"")),
-        None => {}
-    }
-    if oom_kills > 0 {
-        text.push_str(&format!(" oom_kills={oom_kills}"));
-    }
-    text
+/// Without waiting: a pipe may have no reader.
+fn write_reason(path: &OsStr, record: &str) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o644).custom_flags(OFlag::O_NONBLOCK.bits());
+    options.open(path)?.write_all(format!("{record}\n").as_bytes())
 }

@@ -35,12 +35,16 @@ pub fn start(level: Level, part: &'static str) {
 /// Writes one line with a single `write`, so that lines of several processes never interleave. A closed or
 /// full stderr is no reason to fail.
 pub fn line(level: Level, part: &str, text: &str) {
+    let _ = std::io::stderr().write_all(format(level, part, text).as_bytes());
+}
+
+/// One event as one line with its end, whatever the text contains.
+pub fn format(level: Level, part: &str, text: &str) -> String {
     let mut buffer = String::with_capacity(64 + text.len());
     let _ = write!(buffer, "{} {level:5} {part}: {text}", timestamp());
-    // One event is one line, whatever the text contains.
     let mut buffer = buffer.replace('\n', "\\n");
     buffer.push('\n');
-    let _ = std::io::stderr().write_all(buffer.as_bytes());
+    buffer
 }
 
 /// An error with its chain of causes, `: ` between them.

@@ -13,14 +13,18 @@ use std::time::Duration;
 
 use nix::unistd::Pid;
 
-use super::action::{Action, Outcome, Rest, Target};
+use super::action::{Action, Outcome, Rest};
 use super::child::{Child, State, Told};
 use super::note::{Cause, Note};
-use super::plan::{ForwardTo, Kind, Options, Plan};
+use super::plan::{Kind, Options, Plan};
 use super::signals::{Handling, Signal, SignalSet};
 use super::status::{Ended, remap};
 use crate::exit::Exit;
 use crate::time::{Deadline, Moment};
+use forward::HeldQuit;
+
+mod forward;
+mod stop;
 
 /// A helper that lived this long was well; its crashes are counted anew.
 pub const STEADY_RUN: Duration = Duration::from_secs(60);
@@ -29,17 +33,8 @@ pub const STEADY_RUN: Duration = Duration::from_secs(60);
 /// in which nothing works; a container manager does better then by moving the container.
 pub const CRASHES_MOST: u32 = 10;
 
-/// How long processes may take to die of SIGKILL: a large heap is unmapped in about a second, and one that
-/// hangs in the kernel is left to the end of the PID namespace.
-pub const KILL_BOUND: Duration = Duration::from_secs(2);
-
 /// How often the rest is looked for while it is ended, to catch what was forked meanwhile.
 const SWEEP_EVERY: Duration = Duration::from_millis(100);
-
-/// A timer later than this was not late but frozen (cgroup freezer, suspended machine); the children were
-/// too, and get [`FRESH_GRACE`].
-const FROZEN: Duration = Duration::from_secs(1);
-const FRESH_GRACE: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Stage {
@@ -81,6 +76,7 @@ pub struct Machine {
     /// What the main child gets as its order to stop.
     main_stop: Signal,
     main_end: Option<Ended>,
+    quit: Option<HeldQuit>,
     actions: VecDeque<Action>,
 }
 
@@ -98,6 +94,7 @@ impl Machine {
             cause: None,
             main_stop: plan.options.signals.term(),
             main_end: None,
+            quit: None,
             actions: VecDeque::new(),
         }
     }
@@ -122,7 +119,10 @@ impl Machine {
     pub fn poll_timeout(&self) -> Option<Moment> {
         match &self.stage {
             Stage::Starting { .. } | Stage::Done { .. } => None,
-            Stage::Running => self.children.iter().filter_map(Child::restart_at).min(),
+            Stage::Running => {
+                let quit = self.quit.as_ref().map(HeldQuit::again);
+                self.children.iter().filter_map(Child::restart_at).chain(quit).min()
+            }
             Stage::Stopping { deadline, share, .. } => Some(deadline.at().min(share.at())),
             Stage::Sweeping { deadline, again } => Some(deadline.at().min(again.at())),
             Stage::Killing { bound, again } => Some(bound.at().min(again.at())),
@@ -138,13 +138,15 @@ impl Machine {
             main: self.main_end,
             main_killed: self.children[self.main].told == Told::Kill,
             after: at.since(self.began),
+            oom_kills: 0,
         })
     }
 
     pub fn handle_signal(&mut self, signal: Signal, sender: i32, now: Moment) {
         match self.options.signals.handling(signal) {
             Handling::Reap | Handling::Drop => {}
-            Handling::Forward(signal) => self.forward(signal),
+            Handling::Forward(signal) => self.forward(signal, now),
+            Handling::Suspend => self.suspend(),
             Handling::Stop(main_stop) => match self.stage {
                 Stage::Starting { .. } | Stage::Running => {
                     self.main_stop = main_stop;
@@ -154,7 +156,7 @@ impl Machine {
                 // which signals the whole tree, send several. The main child gets them once it was told.
                 Stage::Stopping { .. } | Stage::Sweeping { .. } | Stage::Killing { .. } => {
                     if self.children[self.main].told != Told::Nothing {
-                        self.forward(main_stop);
+                        self.forward(main_stop, now);
                     }
                 }
                 Stage::Done { .. } => {}
@@ -167,7 +169,7 @@ impl Machine {
         self.say(Note::Started { name: self.children[index].name.clone(), pid });
         if index == self.main {
             let kept = std::mem::take(&mut self.kept);
-            kept.iter().for_each(|signal| self.forward(signal));
+            kept.iter().for_each(|signal| self.forward(signal, now));
         }
     }
 
@@ -239,7 +241,10 @@ impl Machine {
         let next = Deadline::after(now, SWEEP_EVERY);
         match self.stage.clone() {
             Stage::Starting { .. } | Stage::Done { .. } => {}
-            Stage::Running => self.restart(now),
+            Stage::Running => {
+                self.restart(now);
+                self.look_again(now);
+            }
             Stage::Stopping { deadline, .. } | Stage::Sweeping { deadline, .. }
                 if deadline.has_passed(now) =>
             {
@@ -261,90 +266,6 @@ impl Machine {
             }
             Stage::Stopping { .. } | Stage::Sweeping { .. } | Stage::Killing { .. } => {}
         }
-    }
-
-    fn stop(&mut self, cause: Cause, now: Moment) {
-        self.say(Note::Stopping { cause: cause.clone(), grace: self.grace });
-        self.cause = Some(cause);
-        self.children
-            .iter_mut()
-            .filter(|child| !child.is_alive())
-            .for_each(|child| child.state = State::Ended);
-        self.stage = Stage::Stopping {
-            deadline: Deadline::after(now, self.grace),
-            order: 0,
-            share: Deadline::after(now, Duration::ZERO),
-        };
-        if self.grace.is_zero() {
-            self.kill(now);
-        } else {
-            self.tell_next(now);
-        }
-    }
-
-    /// Tells the next order to stop, if those told before have ended or their share is over.
-    fn tell_next(&mut self, now: Moment) {
-        let Stage::Stopping { deadline, order, share } = self.stage else { return };
-        let told =
-            |child: &&Child| child.is_alive() && child.told != Told::Nothing && child.stop_order == order;
-        let late: Vec<_> = self.children.iter().filter(told).map(|child| child.name.clone()).collect();
-        if !late.is_empty() && !share.has_passed(now) {
-            return;
-        }
-        let untold = |child: &&Child| child.is_alive() && child.told == Told::Nothing;
-        let Some(order) = self.children.iter().filter(untold).map(|child| child.stop_order).min() else {
-            self.stage = Stage::Stopping { deadline, order, share: deadline };
-            return;
-        };
-        late.into_iter().for_each(|name| self.say(Note::ShareOver { name }));
-        let mut share = Duration::ZERO;
-        for index in 0..self.children.len() {
-            let child = &mut self.children[index];
-            if child.stop_order != order || child.told != Told::Nothing {
-                continue;
-            }
-            let State::Alive { pid, .. } = child.state else { continue };
-            child.told = Told::Stop;
-            share = share.max(child.stop_share);
-            let (target, signal) = if index == self.main {
-                (self.target(pid, self.main_stop), self.main_stop)
-            } else {
-                (Target::Process(pid), Signal::TERM)
-            };
-            // A stopped process cannot act on SIGTERM.
-            self.actions.push_back(Action::Signal { target, signal });
-            self.actions.push_back(Action::Signal { target, signal: Signal::CONT });
-        }
-        self.stage = Stage::Stopping { deadline, order, share: Deadline::after(now, share) };
-    }
-
-    fn deadline_passed(&mut self, deadline: Deadline, now: Moment) {
-        if now.since(deadline.at()) < FROZEN {
-            self.kill(now);
-            return;
-        }
-        let fresh = Deadline::after(now, FRESH_GRACE);
-        match &mut self.stage {
-            Stage::Stopping { deadline, share, .. } => (*deadline, *share) = (fresh, fresh.min(*share)),
-            Stage::Sweeping { deadline, .. } => *deadline = fresh,
-            Stage::Starting { .. } | Stage::Running | Stage::Killing { .. } | Stage::Done { .. } => {}
-        }
-        self.tell_next(now);
-    }
-
-    fn kill(&mut self, now: Moment) {
-        self.say(Note::GraceOver { after: self.grace, alive: self.alive() });
-        for index in 0..self.children.len() {
-            let State::Alive { pid, .. } = self.children[index].state else { continue };
-            self.children[index].told = Told::Kill;
-            self.actions.push_back(Action::Signal { target: Target::Process(pid), signal: Signal::KILL });
-            self.actions.push_back(Action::Signal { target: Target::Group(pid), signal: Signal::KILL });
-        }
-        self.actions.push_back(Action::SignalRest(Signal::KILL));
-        self.stage = Stage::Killing {
-            bound: Deadline::after(now, KILL_BOUND),
-            again: Deadline::after(now, SWEEP_EVERY),
-        };
     }
 
     fn crashed(&mut self, index: usize, ran: Duration, random: f64, now: Moment) {
@@ -375,24 +296,6 @@ impl Machine {
             self.handle_ended(pid, Ended::Unknown, 0.0, now);
         }
         self.handle_reaped(Rest::None, now);
-    }
-
-    fn forward(&mut self, signal: Signal) {
-        match self.children[self.main].state {
-            State::Waiting => self.kept.insert(signal),
-            State::Alive { pid, .. } => {
-                self.actions.push_back(Action::Signal { target: self.target(pid, signal), signal });
-            }
-            State::Backoff { .. } | State::Ended => {}
-        }
-    }
-
-    fn target(&self, pid: Pid, signal: Signal) -> Target {
-        match self.options.forward_to {
-            ForwardTo::Child => Target::Process(pid),
-            ForwardTo::Group if signal == Signal::QUIT => Target::Process(pid),
-            ForwardTo::Group | ForwardTo::GroupEvenQuit => Target::Group(pid),
-        }
     }
 
     fn code(&self, cause: &Cause) -> u8 {

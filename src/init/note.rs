@@ -96,6 +96,10 @@ pub enum Note {
         from: u8,
         to: u8,
     },
+    /// The main child would have died of it.
+    QuitDropped {
+        name: String,
+    },
 }
 
 impl Note {
@@ -108,6 +112,7 @@ impl Note {
             | Self::Restarting { .. }
             | Self::ShareOver { .. }
             | Self::GraceOver { .. }
+            | Self::QuitDropped { .. }
             | Self::Unkillable { .. } => Level::WARN,
             Self::KeptCrashing { .. } => Level::ERROR,
         }
@@ -146,6 +151,7 @@ impl fmt::Display for Note {
             Self::Unkillable { alive } => {
                 write!(f, "leaving processes that SIGKILL did not end{}", Alive(alive))
             }
+            Self::QuitDropped { name } => write!(f, "dropped SIGQUIT, for which {name} has no handler"),
             Self::Remapped { from, to } => write!(f, "exit code {from} is reported as {to}"),
         }
     }

@@ -115,7 +115,19 @@ pub struct Options {
     pub terminal: Terminal,
     /// Sent to init by the kernel when the process that started init dies.
     pub parent_death_signal: Option<Signal>,
+    pub quit: Quit,
     pub verbosity: Verbosity,
+    /// Where the last line goes besides stderr.
+    pub reason_file: Option<OsString>,
+}
+
+/// When the main child gets a forwarded SIGQUIT.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Quit {
+    #[default]
+    AtOnce,
+    /// As soon as it has a handler: a JVM that is asked for a thread dump before it can give one dies.
+    OnceCaught,
 }
 
 /// Who gets a forwarded signal.

@@ -80,6 +80,16 @@ struct Driver<'a, S> {
 
 impl<S: Sys> Driver<'_, S> {
     fn run(&mut self) -> Outcome {
+        let oom_kills = self.sys.oom_kills();
+        let outcome = self.run_to_the_end();
+        let oom_kills = match (oom_kills, self.sys.oom_kills()) {
+            (Ok(before), Ok(after)) => after.saturating_sub(before),
+            (Err(_), _) | (_, Err(_)) => 0,
+        };
+        Outcome { oom_kills, ..outcome }
+    }
+
+    fn run_to_the_end(&mut self) -> Outcome {
         loop {
             self.take_signals();
             self.act();
@@ -138,6 +148,15 @@ impl<S: Sys> Driver<'_, S> {
                 }
                 Action::Settle => self.settle(),
                 Action::Signal { target, signal } => self.kill(target, signal),
+                Action::Suspend => {
+                    if let Err(errno) = self.sys.suspend() {
+                        self.failed("stop", errno);
+                    }
+                }
+                Action::LookAtHandlers(pid) => {
+                    let caught = self.sys.caught(pid).ok();
+                    self.machine.handle_handlers(pid, caught, self.sys.now());
+                }
                 Action::SignalRest(signal) => self.signal_rest(signal),
                 Action::Say(note) => self.journal.say(note.level(), &note.to_string()),
             }

@@ -136,6 +136,18 @@ pub enum Handling {
     Forward(Signal),
     /// The container stops; the main child gets this signal when it is its turn.
     Stop(Signal),
+    /// The main child's group is stopped, and init itself, until SIGCONT.
+    Suspend,
+}
+
+/// What SIGTSTP, SIGTTIN and SIGTTOU do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum JobControl {
+    /// Nothing: a main child stopped by a stray one would never be continued.
+    #[default]
+    Off,
+    /// What the shell expects that started init from a terminal.
+    On,
 }
 
 /// The user's changes to the table of signals.
@@ -145,11 +157,13 @@ pub struct SignalTable {
     pub rewrites: BTreeMap<Signal, Option<Signal>>,
     /// Signals that start the stop sequence, before or after rewriting.
     pub stop_on: SignalSet,
+    pub job_control: JobControl,
 }
 
 impl Default for SignalTable {
     fn default() -> Self {
-        Self { rewrites: BTreeMap::new(), stop_on: [Signal::TERM, Signal::INT].into_iter().collect() }
+        let stop_on = [Signal::TERM, Signal::INT].into_iter().collect();
+        Self { rewrites: BTreeMap::new(), stop_on, job_control: JobControl::default() }
     }
 }
 
@@ -167,9 +181,12 @@ impl SignalTable {
             }
             // A container manager's own stop signal (SIGPWR, SIGRTMIN+3) means nothing to a child.
             None if self.stops(received) => Handling::Stop(self.term()),
-            // Job control is for the shell that owns the terminal; a main child stopped by a stray one
-            // would never be continued.
-            None if matches!(received, Signal::TSTP | Signal::TTIN | Signal::TTOU) => Handling::Drop,
+            None if matches!(received, Signal::TSTP | Signal::TTIN | Signal::TTOU) => {
+                match self.job_control {
+                    JobControl::Off => Handling::Drop,
+                    JobControl::On => Handling::Suspend,
+                }
+            }
             None => Handling::Forward(received),
         }
     }

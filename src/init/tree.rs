@@ -6,6 +6,8 @@ use std::io;
 
 use nix::unistd::{Pid, getpid};
 
+use super::signals::SignalSet;
+
 /// A process; the start time tells it from a later one with the same pid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Process {
@@ -32,6 +34,20 @@ pub fn descendants(ancestor: Pid) -> io::Result<Vec<Process>> {
         }
     }
     Ok(below(ancestor, &children))
+}
+
+/// The signals that a process has handlers for.
+pub fn caught(pid: Pid) -> io::Result<SignalSet> {
+    if !is_of_own_namespace(&fs::read_to_string("/proc/self/status")?, getpid()) {
+        return Err(io::Error::new(io::ErrorKind::Unsupported, "/proc shows another PID namespace"));
+    }
+    parse_caught(&fs::read_to_string(format!("/proc/{pid}/status"))?)
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "no SigCgt"))
+}
+
+fn parse_caught(status: &str) -> Option<SignalSet> {
+    let set = status.lines().find_map(|line| line.strip_prefix("SigCgt:"))?;
+    u64::from_str_radix(set.trim(), 16).ok().map(SignalSet)
 }
 
 fn below(ancestor: Pid, children: &BTreeMap<Pid, Vec<Stat>>) -> Vec<Process> {
@@ -105,6 +121,14 @@ mod tests {
         let stat = stat(12, 3, 'S');
         assert_eq!(stat.process, Process { pid: Pid::from_raw(12), started: 777 });
         assert_eq!((stat.parent, stat.life), (Pid::from_raw(3), Life::Living));
+    }
+
+    #[test]
+    fn handlers_are_read() {
+        let status = "Name:\tjava\nSigIgn:\t0000000000000000\nSigCgt:\t2000000181005ccf\n";
+        assert!(parse_caught(status).unwrap().contains(crate::init::signals::Signal::QUIT));
+        assert_eq!(parse_caught("SigCgt:\t0000000000000000\n"), Some(SignalSet::EMPTY));
+        assert_eq!(parse_caught("Name:\tjava\n"), None);
     }
 
     #[test]

@@ -115,7 +115,7 @@ fn start(
     settings: &Settings,
     inherited: Inherited,
 ) -> Result<Infallible, Fatal> {
-    let options = exec::Options::from_environment(&setup.environment).map_err(fatal(Exit::Usage))?;
+    let options = exec::Options::for_jvm(&setup.environment).map_err(fatal(Exit::Usage))?;
     check_ports(settings)?;
     let run = RunDir::create(&setup.environment).map_err(fatal(Exit::CannotCreate))?;
     let dirs = setup.write_conf(&setup.loaded.table, &run)?;

@@ -8,8 +8,10 @@ use std::time::Duration;
 use crate::cli::ExecOptions;
 use crate::conf::environment::Environment;
 use crate::exit::Exit;
-use crate::init::plan::{self, Child, ForwardTo, Inherited, Kind, Plan, Subreaper, Terminal, Verbosity};
-use crate::init::signals::{Rewrite, Signal, SignalTable};
+use crate::init::plan::{
+    self, Child, ForwardTo, Inherited, Kind, Plan, Quit, Subreaper, Terminal, Verbosity,
+};
+use crate::init::signals::{JobControl, Rewrite, Signal, SignalTable};
 use crate::init::{self, status::Remap};
 
 use super::error::{Fatal, fatal};
@@ -25,7 +27,12 @@ pub struct Options {
     pub remaps: Vec<Remap>,
     pub subreaper: Subreaper,
     pub parent_death_signal: Option<Signal>,
+    pub job_control: JobControl,
+    /// `None` leaves it to the role.
+    pub quit: Option<Quit>,
     pub verbosity: Verbosity,
+    /// Where the last line goes besides stderr.
+    pub reason_file: Option<OsString>,
     /// Descriptors the program gets besides 0 to 2.
     pub keep_fds: Vec<RawFd>,
 }
@@ -40,7 +47,10 @@ impl Default for Options {
             remaps: Vec::new(),
             subreaper: Subreaper::default(),
             parent_death_signal: None,
+            job_control: JobControl::default(),
+            quit: None,
             verbosity: Verbosity::default(),
+            reason_file: None,
             keep_fds: Vec::new(),
         }
     }
@@ -95,11 +105,18 @@ fn plan(options: Options, command: Vec<OsString>, environment: &Environment, inh
 }
 
 impl Options {
+    /// Those for a main child that is a JVM: asked for a thread dump before it can give one it would die.
+    pub fn for_jvm(environment: &Environment) -> Result<Self, VariableError> {
+        let options = Self::from_environment(environment)?;
+        Ok(Self { quit: options.quit.or(Some(Quit::OnceCaught)), ..options })
+    }
+
     /// A plan for `children` that leaves nothing behind to clean up.
     pub fn plan(self, children: Vec<Child>, inherited: Inherited) -> Plan {
         let mut signals = SignalTable::default();
         signals.rewrites.extend(self.rewrites.iter().map(|rewrite| (rewrite.from, rewrite.to)));
         self.stop_on.iter().for_each(|signal| signals.stop_on.insert(*signal));
+        signals.job_control = self.job_control;
         Plan {
             children,
             grace_ms: u64::try_from(self.grace.0.as_millis()).unwrap_or(u64::MAX),
@@ -110,7 +127,9 @@ impl Options {
                 subreaper: self.subreaper,
                 terminal: Terminal::default(),
                 parent_death_signal: self.parent_death_signal,
+                quit: self.quit.unwrap_or_default(),
                 verbosity: self.verbosity,
+                reason_file: self.reason_file,
             },
             inherited,
             status_fd: None,
@@ -179,6 +198,14 @@ pub fn parse_subreaper(text: &str) -> Result<Subreaper, UnknownWord> {
     word("subreaper setting", text, &[("on", Subreaper::On), ("off", Subreaper::Off)])
 }
 
+pub fn parse_job_control(text: &str) -> Result<JobControl, UnknownWord> {
+    word("job control setting", text, &[("on", JobControl::On), ("off", JobControl::Off)])
+}
+
+pub fn parse_quit(text: &str) -> Result<Quit, UnknownWord> {
+    word("time for SIGQUIT", text, &[("at-once", Quit::AtOnce), ("once-caught", Quit::OnceCaught)])
+}
+
 pub fn parse_verbosity(text: &str) -> Result<Verbosity, UnknownWord> {
     let words = [("quiet", Verbosity::Quiet), ("normal", Verbosity::Normal), ("debug", Verbosity::Debug)];
     word("verbosity", text, &words)
@@ -221,9 +248,16 @@ impl Options {
         if let Some(text) = get(PARENT_DEATH_SIGNAL) {
             options.parent_death_signal = Some(text.parse().map_err(in_variable(PARENT_DEATH_SIGNAL))?);
         }
+        if let Some(text) = get(JOB_CONTROL) {
+            options.job_control = parse_job_control(text).map_err(in_variable(JOB_CONTROL))?;
+        }
+        if let Some(text) = get(QUIT) {
+            options.quit = Some(parse_quit(text).map_err(in_variable(QUIT))?);
+        }
         if let Some(text) = get(VERBOSITY) {
             options.verbosity = parse_verbosity(text).map_err(in_variable(VERBOSITY))?;
         }
+        options.reason_file = get(REASON_FILE).map(OsString::from);
         Ok(options)
     }
 }
@@ -235,7 +269,10 @@ const STOP_ON: &str = "FLINK_ON_MESOS_STOP_ON";
 const REMAP: &str = "FLINK_ON_MESOS_REMAP";
 const SUBREAPER: &str = "FLINK_ON_MESOS_SUBREAPER";
 const PARENT_DEATH_SIGNAL: &str = "FLINK_ON_MESOS_PARENT_DEATH_SIGNAL";
+const JOB_CONTROL: &str = "FLINK_ON_MESOS_JOB_CONTROL";
+const QUIT: &str = "FLINK_ON_MESOS_QUIT";
 const VERBOSITY: &str = "FLINK_ON_MESOS_VERBOSITY";
+const REASON_FILE: &str = "FLINK_ON_MESOS_REASON_FILE";
 
 fn list<T>(environment: &Environment, name: &'static str) -> Result<Vec<T>, VariableError>
 where
@@ -289,7 +326,10 @@ mod tests {
             (REMAP, "143=0"),
             (SUBREAPER, "off"),
             (PARENT_DEATH_SIGNAL, "TERM"),
+            (JOB_CONTROL, "on"),
+            (QUIT, "once-caught"),
             (VERBOSITY, "debug"),
+            (REASON_FILE, "/dev/termination-log"),
         ]
         .into_iter()
         .collect();
@@ -301,7 +341,10 @@ mod tests {
             remaps: vec!["143=0".parse().unwrap()],
             subreaper: Subreaper::Off,
             parent_death_signal: Some(Signal::TERM),
+            job_control: JobControl::On,
+            quit: Some(Quit::OnceCaught),
             verbosity: Verbosity::Debug,
+            reason_file: Some("/dev/termination-log".into()),
             keep_fds: Vec::new(),
         };
         assert_eq!(Options::from_environment(&environment).unwrap(), expected);
@@ -311,7 +354,8 @@ mod tests {
 
     #[test]
     fn a_malformed_variable_is_named() {
-        for name in [GRACE, FORWARD_TO, REWRITE, STOP_ON, REMAP, SUBREAPER, PARENT_DEATH_SIGNAL, VERBOSITY] {
+        let words = [FORWARD_TO, SUBREAPER, JOB_CONTROL, QUIT, VERBOSITY];
+        for name in words.into_iter().chain([GRACE, REWRITE, STOP_ON, REMAP, PARENT_DEATH_SIGNAL]) {
             let environment: Environment = [(name, "?")].into_iter().collect();
             let error = Options::from_environment(&environment).unwrap_err();
             let text = crate::log::chain(&error);

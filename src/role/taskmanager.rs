@@ -98,7 +98,7 @@ fn start(setup: &Setup, run: RunDir, inherited: Inherited) -> Result<Infallible,
         log::line(Level::WARN, "taskmanager", warning);
     }
     let jvm = Jvm { name: "taskmanager", command, kind: Kind::Main, stop_order: 0 };
-    let options = exec::Options::from_environment(&setup.environment).map_err(fatal(Exit::Usage))?;
+    let options = exec::Options::for_jvm(&setup.environment).map_err(fatal(Exit::Usage))?;
     let mut plan = options.plan(vec![children::jvm(jvm, &setup.environment)], inherited);
     plan.cleanup.push(run.keep().into_os_string());
     children::enter(&plan)

@@ -15,8 +15,10 @@ use process::{
     until,
 };
 
+mod outside;
 mod plan;
-mod process;
+pub mod process;
+mod stress;
 
 #[test]
 fn exit_codes_pass_unchanged() {
@@ -409,24 +411,4 @@ fn closed_outputs_are_no_reason_to_fail() {
     let mut command = Command::new("sh");
     command.args(["-c", &script]);
     assert_eq!(finish(Place::Below, command).code(), 4);
-}
-
-/// However early SIGTERM comes, the end is in order. Before `main` runs the signal itself ends an ordinary
-/// process, and as PID 1 it is dropped by the kernel, so it is sent until it works.
-#[test]
-fn term_at_any_moment_of_the_start() {
-    for round in 0..150u64 {
-        let mut command = Command::new(binary());
-        command.args(["exec", "--verbosity", "quiet", "--", "sleep", "1000"]);
-        let mut child = command.stdin(Stdio::null()).stderr(Stdio::null()).spawn().expect("a process");
-        let begin = Instant::now();
-        while begin.elapsed() < Duration::from_micros(round * 33) {
-            std::hint::spin_loop();
-        }
-        let pid = Pid::from_raw(child.id() as i32);
-        kill(pid, Signal::SIGTERM).expect("it is there");
-        let status = until("the end", || child.try_wait().expect("a child"));
-        let ended_by = std::os::unix::process::ExitStatusExt::signal(&status);
-        assert!(status.code() == Some(143) || ended_by == Some(15), "{round}: {status}");
-    }
 }

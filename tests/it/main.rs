@@ -2,6 +2,7 @@
 
 mod cluster;
 mod conf;
+mod conformance;
 mod elf;
 mod flink;
 mod init;

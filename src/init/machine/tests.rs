@@ -1,7 +1,10 @@
 //! Transcripts: a fact, the time it happened, and the orders it led to.
 
+use super::forward::QUIT_HELD_MOST;
 use super::*;
-use crate::init::plan::{self, Inherited, Restart};
+use crate::init::action::Target;
+use crate::init::plan::{self, ForwardTo, Inherited, Quit, Restart};
+use crate::init::signals::JobControl;
 
 const MAIN: i32 = 101;
 const WORKER: i32 = 102;
@@ -84,6 +87,8 @@ fn text(action: &Action) -> String {
     match action {
         Action::Start(index) => format!("start {index}"),
         Action::Settle => "settle".into(),
+        Action::Suspend => "suspend".into(),
+        Action::LookAtHandlers(pid) => format!("look at {pid}"),
         Action::Signal { target: Target::Process(pid), signal } => format!("{signal} {pid}"),
         Action::Signal { target: Target::Group(pid), signal } => format!("{signal} -{pid}"),
         Action::SignalRest(signal) => format!("{signal} rest"),
@@ -97,6 +102,7 @@ fn text(action: &Action) -> String {
             | Note::ShareOver { .. }
             | Note::Sweeping
             | Note::GraceOver { .. }
+            | Note::QuitDropped { .. }
             | Note::Unkillable { .. }
             | Note::Remapped { .. } => note.to_string(),
         },
@@ -482,5 +488,84 @@ fn remapping_comes_last() {
         let orders = run.ended(MAIN, 143 << 8, Rest::None);
         assert_eq!(run.code(), Some(expected));
         assert_eq!(orders.iter().any(|order| order == "exit code 143 is reported as 0"), by_signal);
+    }
+}
+
+/// The main child runs and its SIGQUIT is held back until it has a handler.
+fn careful() -> Run {
+    let mut plan = only_main();
+    plan.options.quit = Quit::OnceCaught;
+    let mut run = Run::of(&plan);
+    run.orders();
+    run.started(0, MAIN);
+    run.orders();
+    run
+}
+
+impl Run {
+    fn looked(&mut self, caught: Option<&[&str]>) -> Vec<String> {
+        let caught = caught.map(|names| names.iter().map(|name| name.parse::<Signal>().unwrap()).collect());
+        self.machine.handle_handlers(Pid::from_raw(MAIN), caught, self.now);
+        self.orders()
+    }
+}
+
+#[test]
+fn quit_waits_for_the_handler() {
+    let mut run = careful();
+    assert_eq!(run.signal("QUIT"), ["look at 101"]);
+    assert_eq!(run.looked(Some(&["HUP"])), [""; 0]);
+    assert_eq!(run.timer(100), ["look at 101"]);
+    assert_eq!(run.looked(Some(&["HUP", "QUIT"])), ["SIGQUIT 101"]);
+    assert_eq!(run.machine.poll_timeout(), None);
+    assert_eq!(run.signal("HUP"), ["SIGHUP 101"]);
+}
+
+#[test]
+fn quit_without_a_handler_is_dropped_in_the_end() {
+    let mut run = careful();
+    run.signal("QUIT");
+    run.looked(Some(&[]));
+    run.pass(QUIT_HELD_MOST.as_millis() as u64);
+    run.machine.handle_timeout(run.now);
+    assert_eq!(run.orders(), ["look at 101"]);
+    assert_eq!(run.looked(Some(&[])), ["dropped SIGQUIT, for which java has no handler"]);
+    assert_eq!(run.machine.poll_timeout(), None);
+}
+
+#[test]
+fn without_a_process_table_age_stands_for_the_handler() {
+    let mut run = careful();
+    run.signal("QUIT");
+    assert_eq!(run.looked(None), [""; 0]);
+    run.pass(QUIT_HELD_MOST.as_millis() as u64);
+    assert_eq!(run.looked(None), ["SIGQUIT 101"]);
+}
+
+#[test]
+fn quit_that_is_held_does_not_outlive_the_child() {
+    let mut run = careful();
+    run.signal("QUIT");
+    run.ended(MAIN, 0, Rest::None);
+    assert_eq!(run.looked(Some(&["QUIT"])), [""; 0]);
+    assert_eq!(run.code(), Some(0));
+}
+
+#[test]
+fn job_control_is_off_unless_asked_for() {
+    for (job_control, tstp, cont) in [
+        (JobControl::Off, vec![], "SIGCONT 101"),
+        (JobControl::On, vec!["SIGSTOP -101", "suspend"], "SIGCONT -101"),
+    ] {
+        let mut plan = only_main();
+        plan.options.signals.job_control = job_control;
+        let mut run = Run::of(&plan);
+        run.orders();
+        run.started(0, MAIN);
+        run.orders();
+        for signal in ["TSTP", "TTIN", "TTOU"] {
+            assert_eq!(run.signal(signal), tstp);
+        }
+        assert_eq!(run.signal("CONT"), [cont]);
     }
 }

@@ -124,7 +124,11 @@ pub const WALLS: &[Wall] = &[
 
 /// The cores: facts in, decisions out.
 const PURE: &[&str] = &[
+    "src/init/action.rs",
+    "src/init/child.rs",
     "src/init/machine.rs",
+    "src/init/machine/**",
+    "src/init/note.rs",
     "src/init/plan.rs",
     "src/init/signals.rs",
     "src/init/status.rs",

@@ -1,0 +1,40 @@
+//! Init as the library offers it, entered by executing this program again.
+
+use std::process::ExitCode;
+
+use flink_on_mesos::init;
+use flink_on_mesos::init::plan::{Child, GRACE_DEFAULT_MS, Kind, Options, Plan};
+
+pub fn run(verb: &str, arguments: &[&str]) -> ExitCode {
+    match (verb, arguments) {
+        ("init", ["--plan-fd", number]) => init::run(number.parse().expect("a number")).into(),
+        (_, command) => enter(command),
+    }
+}
+
+fn enter(command: &[&str]) -> ExitCode {
+    let inherited = init::block_signals();
+    let main = Child {
+        name: "main".into(),
+        kind: Kind::Main,
+        program: command[0].into(),
+        argv: command.iter().map(Into::into).collect(),
+        env: vec![("PATH".into(), "/usr/bin:/bin".into())],
+        cwd: None,
+        keep_fds: Vec::new(),
+        stdout: None,
+        stderr: None,
+        stop_order: 0,
+        stop_share_ms: 0,
+    };
+    let plan = Plan {
+        children: vec![main],
+        grace_ms: GRACE_DEFAULT_MS,
+        options: Options::default(),
+        inherited,
+        status_fd: None,
+        cleanup: Vec::new(),
+    };
+    let Err(error) = init::enter(&plan);
+    panic!("{}", flink_on_mesos::log::chain(&error));
+}
