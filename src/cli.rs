@@ -29,6 +29,40 @@ pub struct Cli {
     pub cluster: ClusterOptions,
 }
 
+/// `exec` alone.
+#[derive(Debug, Parser)]
+#[command(name = "exec", bin_name = "flink-on-mesos exec")]
+struct Exec {
+    #[command(flatten)]
+    options: ExecOptions,
+}
+
+/// `init` alone.
+#[derive(Debug, Parser)]
+#[command(name = "init", bin_name = "flink-on-mesos init")]
+struct Init {
+    #[command(flatten)]
+    options: InitOptions,
+}
+
+impl Cli {
+    /// The command line of this process.
+    pub fn read() -> Result<Self, clap::Error> {
+        Self::read_from(std::env::args_os().collect())
+    }
+
+    /// What stays in memory as PID 1 is read without the parsers of all the other commands, which take more of it than
+    /// init itself.
+    fn read_from(words: Vec<OsString>) -> Result<Self, clap::Error> {
+        let command = match words.get(1).and_then(|word| word.to_str()) {
+            Some("exec") => Command::Exec(Box::new(Exec::try_parse_from(&words[1..])?.options)),
+            Some("init") => Command::Init(Init::try_parse_from(&words[1..])?.options),
+            Some(_) | None => return Self::try_parse_from(words),
+        };
+        Ok(Self { command: Some(command), cluster: ClusterOptions::default() })
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// A session cluster: JobManager, Mesos framework and TaskManagers
@@ -229,7 +263,7 @@ mod tests {
 
     fn parse(line: &str) -> Result<Cli, String> {
         let words = std::iter::once("flink-on-mesos").chain(line.split_whitespace());
-        Cli::try_parse_from(words).map_err(|error| error.to_string())
+        Cli::read_from(words.map(OsString::from).collect()).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -247,6 +281,19 @@ mod tests {
             panic!("taken for a command of ours");
         };
         assert_eq!(words, ["sleep", "--help", "-D", "1"]);
+    }
+
+    #[test]
+    fn the_short_way_reads_the_same() {
+        for line in ["exec --grace 3s --remap 143=0 -- a --b", "exec a -v", "init --plan-fd 5"] {
+            let words: Vec<_> = std::iter::once("flink-on-mesos").chain(line.split_whitespace()).collect();
+            let long = Cli::try_parse_from(&words).expect("understood");
+            assert_eq!(format!("{:?}", parse(line).expect("understood")), format!("{long:?}"));
+        }
+        for line in ["exec", "exec --no-such-option a", "init"] {
+            let error = parse(line).expect_err("refused");
+            assert!(error.contains("Usage: flink-on-mesos "), "{error}");
+        }
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use tracing::Level;
 
 use flink_on_mesos::cli::{Cli, Command};
@@ -17,7 +16,7 @@ use flink_on_mesos::{init, log};
 fn main() -> ExitCode {
     // First of all: a signal that arrives from here on is kept for init.
     let inherited = init::block_signals();
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::read() {
         Ok(cli) => cli,
         Err(error) => {
             // Nobody is left to tell when neither stdout nor stderr takes it.

@@ -14,7 +14,7 @@ use super::status::Ended;
 pub enum Action {
     /// Start the child with this index of the plan.
     Start(usize),
-    /// All children run: let go of the working directory.
+    /// All children run: let go of what only the start needed.
     Settle,
     Signal {
         target: Target,

@@ -208,6 +208,7 @@ impl<S: Sys> Driver<'_, S> {
         if let Err(errno) = self.sys.leave_directory() {
             self.journal.say(Level::DEBUG, &format!("cannot leave the working directory: {errno}"));
         }
+        self.sys.shrink();
     }
 
     fn kill(&mut self, target: Target, signal: Signal) {

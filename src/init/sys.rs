@@ -28,6 +28,7 @@ use crate::time::{Clock, Moment};
 
 mod descriptor;
 mod mask;
+mod memory;
 mod process;
 
 /// What the loop of init needs; a test double makes each of these fail.
@@ -46,6 +47,8 @@ pub trait Sys {
     fn spawn(&mut self, spawn: &Spawn<'_>) -> Result<Pid, SpawnError>;
     /// Changes to `/`.
     fn leave_directory(&mut self) -> Result<(), Errno>;
+    /// Gives back the memory that only the start needed.
+    fn shrink(&mut self);
     /// Stops this process until somebody continues it; the kernel does not do that to PID 1.
     fn suspend(&mut self) -> Result<(), Errno>;
     /// The signals that a process has handlers for.
@@ -166,6 +169,10 @@ impl Sys for Kernel {
 
     fn leave_directory(&mut self) -> Result<(), Errno> {
         nix::unistd::chdir("/")
+    }
+
+    fn shrink(&mut self) {
+        memory::shrink();
     }
 
     fn suspend(&mut self) -> Result<(), Errno> {

@@ -266,6 +266,8 @@ impl Sys for Fake {
         self.fail(Call::LeaveDirectory)
     }
 
+    fn shrink(&mut self) {}
+
     fn suspend(&mut self) -> Result<(), Errno> {
         self.fail(Call::Suspend)
     }
