@@ -6,6 +6,7 @@
 
 mod action;
 mod check;
+mod demand;
 pub mod driver;
 mod life;
 mod offers;
@@ -16,6 +17,8 @@ pub mod resources;
 pub mod spec;
 pub mod state;
 mod task;
+#[cfg(test)]
+mod tests;
 mod token;
 #[cfg(test)]
 mod transcript;
@@ -31,6 +34,7 @@ use crate::mesos::wire::id::{AgentId, TaskId};
 use crate::mesos::wire::status::TaskState;
 use crate::time::{Backoff, Deadline, Moment};
 
+use demand::{Demand, Reviving};
 use place::Verdict;
 use reconcile::Reconciliation;
 use spec::Spec;
@@ -46,6 +50,8 @@ pub struct Scheduler {
     connection: Connection,
     jobmanager: JobManager,
     demand: Option<Demand>,
+    /// REVIVE again until an offer proves that it arrived.
+    reviving: Reviving,
     replacing: Backoff,
     /// No launch before this, because TaskManagers failed.
     hold: Option<Hold>,
@@ -62,6 +68,8 @@ struct Seen {
     since: Moment,
     launched: Moment,
     running_since: Option<Moment>,
+    /// Missing for so long that the next answer of this kind is the last.
+    last_asked: bool,
     kill_sent: Option<Moment>,
 }
 
@@ -96,14 +104,6 @@ enum JobManager {
     Listening,
 }
 
-/// What the master was told last, none if it may not have heard it. The first subscription begins suppressed and
-/// later ones go on as the last one ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Demand {
-    Suppressed,
-    Revived,
-}
-
 /// What a call that failed has done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
@@ -129,8 +129,9 @@ impl Scheduler {
     /// Goes on from `state`, which the store gave or [`State::default`] with a fresh secret.
     pub fn new(spec: Spec, state: State, seed: u64, now: Moment) -> Self {
         let seen = state.tasks.keys().map(|id| (id.clone(), Seen::new(now))).collect();
-        Self {
+        let mut scheduler = Self {
             replacing: Backoff::new(spec.patience.replace),
+            reviving: Reviving { backoff: Backoff::new(spec.patience.revive), again_at: None },
             reconciliation: Reconciliation::new(&spec.patience),
             spec,
             state,
@@ -143,7 +144,10 @@ impl Scheduler {
             last_round: None,
             actions: VecDeque::new(),
             random: fastrand::Rng::with_seed(seed),
-        }
+        };
+        // Fewer may be wanted than when the state was stored.
+        scheduler.retire_surplus();
+        scheduler
     }
 
     /// The next order, or none when the next fact may come.
@@ -157,24 +161,30 @@ impl Scheduler {
         let hold = self.hold.as_ref().map(|hold| hold.until.at());
         let registration = self.registration_deadline();
         let connected = self.is_subscribed().then(|| self.reconciliation.due()).flatten();
-        let tasks = self.seen.iter().filter_map(|(id, seen)| match (&seen.what, self.goal(id)) {
-            (_, Some(Goal::End)) if self.is_subscribed() => {
+        let revival = self.is_subscribed().then_some(self.reviving.again_at).flatten();
+        // Without a master nothing can be done for a task.
+        let seen = self.is_subscribed().then_some(&self.seen).into_iter().flatten();
+        let tasks = seen.filter_map(|(id, seen)| match (&seen.what, self.goal(id)) {
+            (_, Some(Goal::End)) if seen.kill_sent.is_some() => {
                 seen.kill_sent.map(|sent| sent + patience.kill_again)
             }
+            (Sight::Missing(_), _) if seen.last_asked => Some(seen.since + patience.unanswered),
             (Sight::Missing(_), _) => Some(seen.since + patience.lost),
             (Sight::Nothing, _) if !self.reconciliation.asks_about(id) => {
                 Some(seen.launched + patience.launch)
             }
             (Sight::Nothing | Sight::Alive(_), _) => None,
         });
-        tasks.chain(hold).chain(registration).chain(connected).min()
+        tasks.chain(hold).chain(registration).chain(connected).chain(revival).min()
     }
 
     /// Does what has become due.
     pub fn handle_timeout(&mut self, now: Moment) {
         self.fail_without_master(now);
-        self.give_up_missing(now);
+        self.let_go(now);
         if self.is_subscribed() {
+            self.ask_a_last_time(now);
+            self.give_up_unanswered(now);
             self.question_silent_launches(now);
             self.reconcile_if_due(now);
         }
@@ -204,6 +214,8 @@ impl Scheduler {
                     seen.kill_sent = None;
                 }
             }
+            // Without an answer the master may wait for one as long as the subscription lasts.
+            (Call::Decline { .. }, Effect::Unknown) if self.is_subscribed() => self.send(call.clone()),
             // Offers run out or come again, updates are repeated, questions too, and TEARDOWN goes out with the
             // next subscription.
             (
@@ -229,40 +241,6 @@ impl Scheduler {
 
     pub fn state(&self) -> &State {
         &self.state
-    }
-
-    /// Brings orders in line with what is known: retires what is too much, kills what shall end, and asks for
-    /// offers exactly while TaskManagers are wanted.
-    fn plan(&mut self, now: Moment) {
-        if self.phase != Phase::Working {
-            return;
-        }
-        self.retire_surplus();
-        if !self.is_subscribed() {
-            return;
-        }
-        self.send_kills(now);
-        let demand = if self.wanted(now) > 0 { Demand::Revived } else { Demand::Suppressed };
-        if self.demand != Some(demand) {
-            self.demand = Some(demand);
-            let roles = self.spec.roles.clone();
-            self.send(match demand {
-                Demand::Revived => Call::Revive { roles },
-                Demand::Suppressed => Call::Suppress { roles },
-            });
-        }
-    }
-
-    /// How many TaskManagers to launch if fitting offers came now.
-    fn wanted(&mut self, now: Moment) -> usize {
-        if self.hold.as_ref().is_some_and(|hold| hold.until.has_passed(now)) {
-            self.hold = None;
-        }
-        let open = self.phase == Phase::Working
-            && self.is_subscribed()
-            && self.jobmanager == JobManager::Listening
-            && self.hold.is_none();
-        if open { self.lacking() } else { 0 }
     }
 
     /// How many TaskManagers the target is ahead of those that run, start or may come back.
@@ -334,6 +312,10 @@ impl Scheduler {
         }
     }
 
+    fn let_go(&mut self, now: Moment) {
+        self.hold.take_if(|hold| hold.until.has_passed(now));
+    }
+
     fn send(&mut self, call: Call) {
         self.actions.push_back(Action::Send(call));
     }
@@ -349,6 +331,13 @@ impl Scheduler {
 
 impl Seen {
     fn new(now: Moment) -> Self {
-        Self { what: Sight::Nothing, since: now, launched: now, running_since: None, kill_sent: None }
+        Self {
+            what: Sight::Nothing,
+            since: now,
+            launched: now,
+            running_since: None,
+            last_asked: false,
+            kill_sent: None,
+        }
     }
 }

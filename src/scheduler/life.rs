@@ -2,9 +2,10 @@
 
 use crate::mesos::answer::Refusal;
 use crate::mesos::call::Call;
+use crate::mesos::wire::status::TaskState;
 use crate::time::Moment;
 
-use super::{Action, Connection, Failure, Note, Phase, Scheduler};
+use super::{Action, Connection, Failure, Note, Phase, Scheduler, Sight};
 
 impl Scheduler {
     /// The master has taken the subscription.
@@ -18,6 +19,10 @@ impl Scheduler {
         for seen in self.seen.values_mut() {
             // A KILL on the old connection may never have arrived.
             seen.kill_sent = None;
+            // This may be a master that agents have yet to come back to.
+            if seen.what == Sight::Missing(TaskState::Unknown) {
+                seen.wait_anew(now);
+            }
         }
         if self.phase == Phase::Ending {
             self.tear_down();

@@ -8,6 +8,7 @@ use crate::mesos::wire::offer::Offer;
 use crate::mesos::wire::task::TaskInfo;
 use crate::time::Moment;
 
+use super::demand::Demand;
 use super::place::{self, Group, Verdict};
 use super::resources::Share;
 use super::state::{Goal, TaskRecord};
@@ -17,6 +18,11 @@ impl Scheduler {
     /// The master offers resources.
     pub fn handle_offers(&mut self, offers: &[Offer], now: Moment) {
         let wanted = self.wanted(now);
+        self.hear_offers();
+        if self.demand == Some(Demand::Suppressed) {
+            // On their way when it was said, or SUPPRESS got lost: say it again.
+            self.demand = None;
+        }
         let groups = place::group(offers);
         let placed = place::place(groups, wanted, &self.spec.need, self.spec.placement, &self.present());
         if wanted > 0 {

@@ -100,6 +100,15 @@ impl Scheduler {
         self.reconciliation.next = Some(now + wait);
     }
 
+    /// Asks about these alone, at once.
+    pub(super) fn question(&mut self, ids: &[String]) {
+        let agent_of = |id: &String| self.state.tasks.get(id).map(|record| AgentId::new(&record.agent_id));
+        let tasks: Vec<_> = ids.iter().map(|id| (TaskId::new(id), agent_of(id))).collect();
+        if !tasks.is_empty() {
+            self.send(Call::Reconcile { tasks });
+        }
+    }
+
     /// Tasks without any update long after their launch are asked about.
     pub(super) fn question_silent_launches(&mut self, now: Moment) {
         let launch = self.spec.patience.launch;

@@ -64,10 +64,14 @@ pub struct Patience {
     /// A task that Mesos calls unreachable, lost or unknown is not replaced before this: its agent may come
     /// back, with the TaskManager alive. A master that was restarted knows no task until then.
     pub lost: Duration,
+    /// The same while the master does not answer about it at all.
+    pub unanswered: Duration,
     /// Without any update this long after ACCEPT the master is asked what became of the task.
     pub launch: Duration,
     /// Between two questions about tasks that the master has not answered yet.
     pub reconcile: BackoffPolicy,
+    /// Between two REVIVEs that no offer follows.
+    pub revive: BackoffPolicy,
     /// Between two reconciliations of everything.
     pub reconcile_every: Duration,
     /// How long the first registration may take, `mesos.registration.timeout`.
@@ -87,10 +91,17 @@ impl Default for Patience {
             healthy_after: Duration::from_secs(60),
             // The master gives an agent 75 s of missed pings, and 10 min after its own restart.
             lost: Duration::from_secs(75),
+            unanswered: Duration::from_secs(15 * 60),
             launch: Duration::from_secs(60),
             reconcile: BackoffPolicy {
                 first: Duration::from_secs(5),
                 most: Duration::from_secs(60),
+                jitter: 0.2,
+            },
+            // Agents that are full offer nothing, and REVIVE makes the master forget what was declined.
+            revive: BackoffPolicy {
+                first: Duration::from_secs(15),
+                most: Duration::from_secs(300),
                 jitter: 0.2,
             },
             // What Mesos recommends to frameworks.

@@ -6,7 +6,7 @@ use crate::mesos::wire::status::TaskState;
 use crate::time::Moment;
 
 use super::state::Goal;
-use super::{Note, Scheduler, Sight};
+use super::{Note, Scheduler, Seen, Sight};
 
 impl Scheduler {
     /// The state of a task as Mesos sees it. What follows from it is stored before the update is acknowledged.
@@ -67,12 +67,20 @@ impl Scheduler {
             // Its ACCEPT may still be on the way.
             return;
         }
-        if matches!(seen.what, Sight::Missing(_)) {
+        if let Sight::Missing(before) = seen.what {
             seen.what = Sight::Missing(state);
+            if before != TaskState::Unknown && state == TaskState::Unknown {
+                // Another master, which has heard nothing of the agent yet.
+                seen.wait_anew(now);
+                return;
+            }
+            if now.since(seen.since) >= self.spec.patience.lost {
+                self.give_up(id);
+            }
             return;
         }
         seen.what = Sight::Missing(state);
-        seen.since = now;
+        seen.wait_anew(now);
         self.reconciliation.ask(id.to_owned(), now);
         self.note(Note::Missing { task: id.to_owned(), state, detail: detail(update) });
     }
@@ -93,25 +101,38 @@ impl Scheduler {
         self.store();
     }
 
-    /// Tasks that Mesos has not found again in time: others take their place. Should one come back it is
-    /// unknown then, and killed.
-    pub(super) fn give_up_missing(&mut self, now: Moment) {
+    /// Whoever is missing for long is asked about once more, and its agent may have come back unheard.
+    pub(super) fn ask_a_last_time(&mut self, now: Moment) {
         let lost = self.spec.patience.lost;
-        let gone: Vec<String> = self
-            .seen
-            .iter()
-            .filter(|(_, seen)| matches!(seen.what, Sight::Missing(_)) && now.since(seen.since) >= lost)
-            .map(|(id, _)| id.clone())
-            .collect();
-        for id in &gone {
-            self.state.tasks.remove(id);
-            self.seen.remove(id);
-            self.reconciliation.forget(id);
-            self.note(Note::GivenUp { task: id.clone() });
+        let mut due = Vec::new();
+        for (id, seen) in &mut self.seen {
+            if matches!(seen.what, Sight::Missing(_)) && !seen.last_asked && now.since(seen.since) >= lost {
+                seen.last_asked = true;
+                due.push(id.clone());
+            }
         }
-        if !gone.is_empty() {
-            self.store();
+        self.question(&due);
+    }
+
+    /// A master that waits for an agent to come back answers nothing about its tasks, but not for ever.
+    pub(super) fn give_up_unanswered(&mut self, now: Moment) {
+        let unanswered = self.spec.patience.unanswered;
+        let is_due =
+            |seen: &Seen| matches!(seen.what, Sight::Missing(_)) && now.since(seen.since) >= unanswered;
+        let gone: Vec<_> =
+            self.seen.iter().filter(|(_, seen)| is_due(seen)).map(|(id, _)| id.clone()).collect();
+        for id in gone {
+            self.give_up(&id);
         }
+    }
+
+    /// Another takes its place. Should it come back it is unknown then, and killed.
+    fn give_up(&mut self, id: &str) {
+        self.state.tasks.remove(id);
+        self.seen.remove(id);
+        self.reconciliation.forget(id);
+        self.note(Note::GivenUp { task: id.to_owned() });
+        self.store();
     }
 
     /// An update without an uuid comes from the master and must not be acknowledged.
@@ -123,6 +144,14 @@ impl Scheduler {
                 uuid,
             });
         }
+    }
+}
+
+impl Seen {
+    /// For a task that is missing.
+    pub(super) fn wait_anew(&mut self, now: Moment) {
+        self.since = now;
+        self.last_asked = false;
     }
 }
 

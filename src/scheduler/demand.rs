@@ -1,0 +1,73 @@
+//! Asking for offers exactly while TaskManagers are wanted.
+
+use crate::mesos::call::Call;
+use crate::time::{Backoff, Moment};
+
+use super::{JobManager, Phase, Scheduler};
+
+/// What the master was told last, none if it may not have heard it. The first subscription begins suppressed and
+/// later ones go on as the last one ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Demand {
+    Suppressed,
+    Revived,
+}
+
+/// A REVIVE may get lost although it was answered, and then nobody ever offers anything.
+pub(super) struct Reviving {
+    pub backoff: Backoff,
+    pub again_at: Option<Moment>,
+}
+
+impl Scheduler {
+    /// Brings orders in line with what is known: retires what is too much, kills what shall end, and asks for
+    /// offers exactly while TaskManagers are wanted.
+    pub(super) fn plan(&mut self, now: Moment) {
+        if self.phase != Phase::Working {
+            return;
+        }
+        self.retire_surplus();
+        if !self.is_subscribed() {
+            return;
+        }
+        self.send_kills(now);
+        let demand = if self.wanted(now) > 0 { Demand::Revived } else { Demand::Suppressed };
+        let is_lost =
+            demand == Demand::Revived && self.reviving.again_at.is_some_and(|again_at| again_at <= now);
+        if self.demand != Some(demand) || is_lost {
+            self.tell_demand(demand, now);
+        }
+    }
+
+    fn tell_demand(&mut self, demand: Demand, now: Moment) {
+        self.demand = Some(demand);
+        let roles = self.spec.roles.clone();
+        match demand {
+            Demand::Revived => {
+                let wait = self.reviving.backoff.failed(self.random.f64());
+                self.reviving.again_at = Some(now + wait);
+                self.send(Call::Revive { roles });
+            }
+            Demand::Suppressed => {
+                self.hear_offers();
+                self.send(Call::Suppress { roles });
+            }
+        }
+    }
+
+    /// REVIVE has arrived, or is not needed any more.
+    pub(super) fn hear_offers(&mut self) {
+        self.reviving.backoff.succeeded();
+        self.reviving.again_at = None;
+    }
+
+    /// How many TaskManagers to launch if fitting offers came now.
+    pub(super) fn wanted(&mut self, now: Moment) -> usize {
+        self.let_go(now);
+        let open = self.phase == Phase::Working
+            && self.is_subscribed()
+            && self.jobmanager == JobManager::Listening
+            && self.hold.is_none();
+        if open { self.lacking() } else { 0 }
+    }
+}

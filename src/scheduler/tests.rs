@@ -1,0 +1,7 @@
+//! The whole core against the embedded Mesos' models, under every fault.
+
+mod cluster;
+mod faults;
+mod mutations;
+mod oracle;
+mod simulation;

@@ -1,0 +1,184 @@
+//! What must hold whatever happens, judged by what is true in the cluster and by what is stored.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::cluster::{Cluster, UNREACHABLE_AFTER};
+use crate::mesos::call::Call;
+use crate::mesos::event::StatusUpdate;
+use crate::mesos::wire::id::OfferId;
+use crate::mesos::wire::status::TaskState;
+use crate::scheduler::state::{Goal, State, TaskRecord};
+use crate::time::Moment;
+
+/// More TaskManagers than wanted for longer than this is a leak; between two full reconciliations lie 15 minutes.
+const SURPLUS_MOST: Duration = Duration::from_secs(20 * 60);
+
+#[derive(Default)]
+pub struct Oracle {
+    /// Tasks that nobody heard of for so long that giving them up was right.
+    excused: BTreeSet<String>,
+    /// Updates handed to the scheduler and not acknowledged yet, with whether they end the task.
+    unacknowledged: BTreeMap<(String, [u8; 16]), bool>,
+    launched: BTreeSet<String>,
+    /// Answered by calls that the master never got.
+    lost_offers: BTreeSet<OfferId>,
+    surplus_since: Option<Moment>,
+}
+
+type Judgement = Result<(), String>;
+
+impl Oracle {
+    /// Takes note of who could not be heard.
+    pub fn watch(&mut self, cluster: &Cluster, stored: &State, target: u32, now: Moment) -> Judgement {
+        let mut unheard = BTreeSet::new();
+        for (number, host) in cluster.hosts.iter().enumerate() {
+            if host.unheard_since.is_some() {
+                unheard.extend(cluster.alive_on(number));
+            }
+            if host.unheard_since.is_some_and(|since| now.since(since) >= UNREACHABLE_AFTER) {
+                self.excused.extend(cluster.alive_on(number).map(str::to_owned));
+            }
+        }
+        let alive = cluster.alive(framework(stored));
+        let alive = alive.iter().filter(|id| !unheard.contains(id.as_str())).count();
+        if alive <= target as usize {
+            self.surplus_since = None;
+            return Ok(());
+        }
+        let since = *self.surplus_since.get_or_insert(now);
+        (now.since(since) <= SURPLUS_MOST)
+            .then_some(())
+            .ok_or_else(|| format!("{alive} TaskManagers live, {target} are wanted, and it stays so"))
+    }
+
+    /// The scheduler is about to learn of an update.
+    pub fn handed_in(&mut self, update: &StatusUpdate) {
+        if let Some(uuid) = update.uuid {
+            let ends = update.state.is_some_and(crate::local::master::is_terminal);
+            self.unacknowledged.insert((update.task_id.text().to_owned(), uuid), ends);
+        }
+    }
+
+    /// Nothing is left to be carried out.
+    pub fn settled(&self) -> Judgement {
+        match self.unacknowledged.keys().next() {
+            Some((task, _)) => Err(format!("an update of {task} was not acknowledged")),
+            None => Ok(()),
+        }
+    }
+
+    /// A call that the master will never carry out.
+    pub fn lost(&mut self, call: &Call) {
+        if let Call::Accept { offer_ids, .. } | Call::Decline { offer_ids, .. } = call {
+            self.lost_offers.extend(offer_ids.iter().cloned());
+        }
+    }
+
+    pub fn crashed(&mut self) {
+        self.unacknowledged.clear();
+    }
+
+    /// A state is being stored in place of another.
+    pub fn stored(&self, old: &State, new: &State, target: u32, cluster: &Cluster) -> Judgement {
+        if old.framework_id != new.framework_id && old.framework_id.is_some() {
+            // The master has ended them all, or will as soon as it hears of them.
+            return Ok(());
+        }
+        let kept = new.tasks.values().filter(|record| record.goal == Goal::Run).count();
+        let was_kept = |id: &String| old.tasks.get(id).is_some_and(|record| record.goal == Goal::Run);
+        let retired = |(id, record): &(&String, &TaskRecord)| record.goal == Goal::End && was_kept(id);
+        if let Some((id, _)) = new.tasks.iter().find(retired).filter(|_| kept < target as usize) {
+            return Err(format!("{id} is retired, which leaves {kept} of {target}"));
+        }
+        let alive = cluster.alive(framework(old));
+        let forgotten = old.tasks.keys().filter(|id| !new.tasks.contains_key(*id));
+        let mut wrongly = forgotten.filter(|id| alive.contains(*id) && !self.excused.contains(*id));
+        match wrongly.next() {
+            Some(id) => Err(format!("{id} lives, could be heard of, and was given up")),
+            None => Ok(()),
+        }
+    }
+
+    /// A call is being sent.
+    pub fn sent(&mut self, call: &Call, stored: &State, target: u32, cluster: &Cluster) -> Judgement {
+        match call {
+            Call::Accept { launch, .. } => {
+                let ids: Vec<_> = launch.iter().filter_map(|task| task.name.clone()).collect();
+                self.launched(&ids, stored, target, cluster)
+            }
+            Call::Kill { task_id, .. } => self.killed(task_id.text(), stored, cluster),
+            Call::Acknowledge { task_id, uuid, .. } => self.acknowledged(task_id.text(), *uuid, stored),
+            Call::Decline { .. }
+            | Call::Revive { .. }
+            | Call::Suppress { .. }
+            | Call::Reconcile { .. }
+            | Call::Teardown => Ok(()),
+        }
+    }
+
+    fn launched(&mut self, ids: &[String], stored: &State, target: u32, cluster: &Cluster) -> Judgement {
+        for id in ids {
+            if stored.tasks.get(id).is_none_or(|record| record.goal != Goal::Run) {
+                return Err(format!("{id} is launched before it is stored"));
+            }
+            if !self.launched.insert(format!("{} {id}", framework(stored))) {
+                return Err(format!("{id} is launched twice"));
+            }
+        }
+        let alive = cluster.alive(framework(stored));
+        let is_ending = |id: &String| stored.tasks.get(id).is_some_and(|record| record.goal == Goal::End);
+        let kept = alive.iter().filter(|id| !self.excused.contains(*id) && !is_ending(id)).count();
+        if kept + ids.len() > target as usize {
+            return Err(format!("{kept} live and {} more are launched, {target} are wanted", ids.len()));
+        }
+        Ok(())
+    }
+
+    fn killed(&self, id: &str, stored: &State, cluster: &Cluster) -> Judgement {
+        if !cluster.alive(framework(stored)).contains(id) || self.excused.contains(id) {
+            return Ok(());
+        }
+        match stored.tasks.get(id) {
+            None => Err(format!("{id} lives, is not known any more, and is killed")),
+            Some(record) if record.goal != Goal::End => Err(format!("{id} is killed and shall run")),
+            // Judged when it was stored.
+            Some(_) => Ok(()),
+        }
+    }
+
+    fn acknowledged(&mut self, id: &str, uuid: [u8; 16], stored: &State) -> Judgement {
+        match self.unacknowledged.remove(&(id.to_owned(), uuid)) {
+            None => Err(format!("an update of {id} is acknowledged twice, or never came")),
+            Some(true) if stored.tasks.contains_key(id) => {
+                Err(format!("the end of {id} is acknowledged before it is stored"))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Faults have stopped and time has passed: everything must be as it is wanted.
+    pub fn at_rest(&self, cluster: &Cluster, stored: &State, target: u32) -> Judgement {
+        let alive = cluster.alive(framework(stored));
+        let kept: BTreeSet<_> = stored.tasks.keys().cloned().collect();
+        if alive != kept {
+            return Err(format!("{alive:?} live, {kept:?} are known"));
+        }
+        if alive.len() != target as usize {
+            return Err(format!("{} live, {target} are wanted", alive.len()));
+        }
+        match cluster.offers().iter().filter(|offer| !self.lost_offers.contains(*offer)).count() {
+            0 => Ok(()),
+            offers => Err(format!("{offers} offers are hoarded")),
+        }
+    }
+}
+
+/// Whether the scheduler's view of a task is that it runs.
+pub fn runs(state: &str) -> bool {
+    state == TaskState::Running.name()
+}
+
+fn framework(state: &State) -> &str {
+    state.framework_id.as_deref().unwrap_or_default()
+}
