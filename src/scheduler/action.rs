@@ -31,6 +31,8 @@ pub enum Failure {
     NoMaster { seconds: u64, why: String },
     #[error("the Mesos master refused the framework")]
     Refused(#[source] Refusal),
+    #[error("{failures} TaskManagers have failed, more than mesos.maximum-failed-tasks allows")]
+    TooManyFailures { failures: u32 },
     #[error("another AppMaster has taken the framework over; this one stops")]
     Superseded,
 }
