@@ -5,7 +5,9 @@
 //! later action. Time and randomness are arguments. [`driver`] is the one asynchronous file.
 
 mod action;
+mod agents;
 mod check;
+pub mod constraint;
 mod demand;
 pub mod driver;
 mod life;
@@ -34,6 +36,7 @@ use crate::mesos::wire::id::{AgentId, TaskId};
 use crate::mesos::wire::status::TaskState;
 use crate::time::{Backoff, Deadline, Moment};
 
+use agents::Agents;
 use demand::{Demand, Reviving};
 use place::Verdict;
 use reconcile::Reconciliation;
@@ -52,6 +55,7 @@ pub struct Scheduler {
     demand: Option<Demand>,
     /// REVIVE again until an offer proves that it arrived.
     reviving: Reviving,
+    agents: Agents,
     replacing: Backoff,
     /// No launch before this, because TaskManagers failed.
     hold: Option<Hold>,
@@ -130,6 +134,7 @@ impl Scheduler {
     pub fn new(spec: Spec, state: State, seed: u64, now: Moment) -> Self {
         let seen = state.tasks.keys().map(|id| (id.clone(), Seen::new(now))).collect();
         let mut scheduler = Self {
+            agents: Agents::default(),
             replacing: Backoff::new(spec.patience.replace),
             reviving: Reviving { backoff: Backoff::new(spec.patience.revive), again_at: None },
             reconciliation: Reconciliation::new(&spec.patience),

@@ -17,11 +17,11 @@ use super::problem::Problem;
 use super::table::Table;
 use super::variables::MAX_COUNT;
 use crate::mesos::address::{AddressError, MasterAddress};
-pub use agent::{Constraint, Constraints, Placement};
+pub use agent::{Constraints, Placement};
 pub use high_availability::HighAvailability;
 pub use parse::{Ports, Secret};
 use reader::Reader;
-pub use task::{Container, DockerParameter, Image, Mount, Runtime, Tasks, Volume};
+pub use task::{Container, DockerParameter, Image, Mount, Network, Runtime, Tasks, Volume};
 
 /// What this program itself needs to know; Flink reads the rest.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,7 +47,8 @@ pub struct Settings {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Framework {
     pub name: String,
-    pub role: String,
+    /// Whose resources it is offered.
+    pub roles: Vec<String>,
     /// User of the tasks unless [`Tasks::user`] is set; `None` for this process's own.
     pub user: Option<String>,
     pub identity: Option<Identity>,
@@ -195,7 +196,7 @@ impl Framework {
         let user = reader.value(&keys::FRAMEWORK_USER, parse::any_text);
         Self {
             name: reader.value(&keys::FRAMEWORK_NAME, parse::any_text),
-            role: reader.value(&keys::FRAMEWORK_ROLE, agent::role),
+            roles: reader.value(&keys::FRAMEWORK_ROLE, agent::roles),
             user: Some(user).filter(|user| !user.is_empty()),
             identity: reader
                 .optional(&keys::FRAMEWORK_PRINCIPAL, parse::text)

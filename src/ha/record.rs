@@ -49,13 +49,12 @@ pub fn decode(bytes: &[u8]) -> Result<State, RecordError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scheduler::state::{Goal, TaskRecord};
+    use crate::scheduler::state::TaskRecord;
 
     #[test]
     fn what_is_written_is_read() {
         let mut state = State { framework_id: Some("f-0000".into()), task_counter: 7, ..State::default() };
-        let record =
-            TaskRecord { agent_id: "S0".into(), hostname: "a".into(), goal: Goal::Run, fetched: true };
+        let record = TaskRecord { fetched: true, ..TaskRecord::new("S0".into(), "a".into()) };
         state.tasks.insert("taskmanager-00007".into(), record);
         assert_eq!(decode(&encode(&state).expect("written")).expect("read"), state);
     }

@@ -31,6 +31,7 @@ use crate::{init, log, status};
 use super::error::{Fatal, fatal};
 use super::setup::Setup;
 
+mod container;
 mod framework;
 mod spec;
 
@@ -110,6 +111,7 @@ async fn work(options: &WorkerOptions, environment: &Environment) -> Result<(), 
             RunError::Failed(Failure::NoMaster { .. } | Failure::Refused { .. } | Failure::Superseded) => {
                 Exit::Unavailable
             }
+            RunError::Failed(Failure::TooManyFailures { .. }) => Exit::Software,
             RunError::Store(_) | RunError::Client(_) => Exit::Software,
         };
         Fatal::new(exit, error)

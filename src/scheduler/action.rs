@@ -39,6 +39,8 @@ pub enum Failure {
         #[source]
         why: Refusal,
     },
+    #[error("{failures} TaskManagers have failed, more than mesos.maximum-failed-tasks allows")]
+    TooManyFailures { failures: u32 },
     #[error("another AppMaster has taken the framework over; this one stops")]
     Superseded,
 }

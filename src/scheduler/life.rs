@@ -28,7 +28,7 @@ impl Scheduler {
             self.tear_down();
             return;
         }
-        self.reconciliation.start(now, self.state.tasks.keys().cloned());
+        self.reconciliation.start(now);
         self.reconcile_if_due(now);
         self.plan(now);
     }
@@ -128,7 +128,7 @@ impl Scheduler {
         self.send(Call::Teardown);
     }
 
-    fn fail(&mut self, failure: Failure) {
+    pub(super) fn fail(&mut self, failure: Failure) {
         self.phase = Phase::Ended;
         self.actions.push_back(Action::Fail(failure));
     }

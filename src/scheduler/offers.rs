@@ -8,10 +8,11 @@ use crate::mesos::wire::offer::Offer;
 use crate::mesos::wire::task::TaskInfo;
 use crate::time::Moment;
 
+use super::constraint::Counts;
 use super::demand::Demand;
-use super::place::{self, Group, Verdict};
+use super::place::{self, Group, Verdict, Wish};
 use super::resources::Share;
-use super::state::{Goal, TaskRecord};
+use super::state::TaskRecord;
 use super::{Action, Note, Round, Scheduler, Seen, task, token};
 
 impl Scheduler {
@@ -24,7 +25,19 @@ impl Scheduler {
             self.demand = None;
         }
         let groups = place::group(offers);
-        let placed = place::place(groups, wanted, &self.spec.need, self.spec.placement, &self.present());
+        let placed = place::place(
+            groups,
+            &Wish {
+                wanted,
+                need: &self.spec.need,
+                placement: self.spec.placement,
+                hard: &self.spec.hard,
+                soft: &self.spec.soft,
+                present: &self.present(),
+                counts: &self.counts(),
+                standings: &self.agents.standings(now),
+            },
+        );
         if wanted > 0 {
             self.remember_round(wanted, offers.len(), placed.misses, now);
         }
@@ -53,6 +66,16 @@ impl Scheduler {
         present
     }
 
+    /// The same by the attributes that constraints count by.
+    fn counts(&self) -> Counts {
+        let mut counts = Counts::new();
+        for (attribute, value) in self.state.tasks.values().flat_map(|record| &record.attributes) {
+            let values = counts.entry(attribute.clone()).or_default();
+            *values.entry(value.clone()).or_default() += 1;
+        }
+        counts
+    }
+
     fn remember_round(&mut self, wanted: usize, offers: usize, verdicts: Vec<Verdict>, now: Moment) {
         let known = self.last_round.as_ref().is_some_and(|round| round.verdicts == verdicts);
         if let Some(nearest) = place::nearest(&verdicts).filter(|_| !known) {
@@ -66,12 +89,11 @@ impl Scheduler {
         let tasks = shares.into_iter().map(|share| {
             self.state.task_counter += 1;
             let id = format!("taskmanager-{:05}", self.state.task_counter);
-            let record = TaskRecord {
-                agent_id: group.agent_id.clone(),
-                hostname: group.hostname.clone(),
-                goal: Goal::Run,
-                fetched: false,
-            };
+            let mut record = TaskRecord::new(group.agent_id.clone(), group.hostname.clone());
+            for constraint in self.spec.hard.iter().chain(&self.spec.soft).filter(|known| known.counts()) {
+                let value = constraint.value(&group.traits);
+                record.attributes.extend(value.map(|value| (constraint.attribute().to_owned(), value)));
+            }
             self.state.tasks.insert(id.clone(), record);
             self.seen.insert(id.clone(), Seen::new(now));
             (id, share)
@@ -95,7 +117,7 @@ impl Scheduler {
         let mut infos = Vec::with_capacity(tasks.len());
         for (id, share) in tasks {
             let token = token::of(&self.state.token_secret, &id);
-            infos.push(task::info(&self.spec, &id, &group.agent_id, &group.hostname, share, token));
+            infos.push(task::info(&self.spec, &id, &group.agent_id, &group.hostname, &share, token));
             self.note(Note::Launched {
                 task: id,
                 hostname: group.hostname.clone(),

@@ -1,11 +1,13 @@
 //! Which offers get which TaskManagers.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::mesos::wire::id::OfferId;
+use crate::mesos::wire::id::{AgentId, OfferId};
 use crate::mesos::wire::offer::Offer;
 
+use super::constraint::{Constraint, Counts, Traits};
 use super::resources::{Miss, Need, Pool, Share};
 use super::spec::Placement;
 
@@ -15,7 +17,37 @@ pub struct Group {
     pub agent_id: String,
     pub hostname: String,
     pub offers: Vec<OfferId>,
+    pub traits: Traits,
     pool: Pool,
+}
+
+/// What is to be placed, and what is known of where.
+#[derive(Clone, Copy, Debug)]
+pub struct Wish<'a> {
+    pub wanted: usize,
+    pub need: &'a Need,
+    pub placement: Placement,
+    /// All must hold.
+    pub hard: &'a [Constraint],
+    /// Agents for which more of them hold come first.
+    pub soft: &'a [Constraint],
+    /// How many TaskManagers an agent runs already.
+    pub present: &'a BTreeMap<String, usize>,
+    pub counts: &'a Counts,
+    /// Of agents that TaskManagers failed on.
+    pub standings: &'a BTreeMap<String, Standing>,
+}
+
+/// What is thought of an agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    Good,
+    /// Others are taken first.
+    Avoided,
+    /// Not taken at all for so long.
+    Quarantined {
+        left_s: u64,
+    },
 }
 
 /// What becomes of a round of offers.
@@ -34,19 +66,33 @@ pub struct Placed {
 pub struct Verdict {
     pub agent_id: String,
     pub hostname: String,
-    pub misses: Vec<Miss>,
+    pub obstacles: Vec<Obstacle>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    Resource(Miss),
+    /// The constraint as written, and what the agent has instead.
+    Constraint {
+        text: String,
+        found: Vec<String>,
+    },
+    Quarantine {
+        left_s: u64,
+    },
 }
 
 /// Puts offers together that one ACCEPT may name, in order of agent and role.
 pub fn group<'a>(offers: impl IntoIterator<Item = &'a Offer>) -> Vec<Group> {
-    let mut groups: BTreeMap<(String, String), Group> = BTreeMap::new();
+    let mut groups: BTreeMap<(&str, &str), Group> = BTreeMap::new();
     for offer in offers {
-        let agent_id = offer.agent_id.as_ref().map(|id| id.text().to_owned()).unwrap_or_default();
-        let role = offer.allocation_info.as_ref().and_then(|info| info.role.clone()).unwrap_or_default();
-        let group = groups.entry((agent_id.clone(), role)).or_insert_with(|| Group {
-            agent_id,
+        let agent_id = offer.agent_id.as_ref().map(AgentId::text).unwrap_or_default();
+        let role = offer.allocation_info.as_ref().and_then(|info| info.role.as_deref()).unwrap_or_default();
+        let group = groups.entry((agent_id, role)).or_insert_with(|| Group {
+            agent_id: agent_id.to_owned(),
             hostname: offer.hostname.clone().unwrap_or_default(),
             offers: Vec::new(),
+            traits: Traits::of(offer),
             pool: Pool::default(),
         });
         group.offers.extend(offer.id.clone());
@@ -55,89 +101,203 @@ pub fn group<'a>(offers: impl IntoIterator<Item = &'a Offer>) -> Vec<Group> {
     groups.into_values().collect()
 }
 
-/// Places up to `wanted` TaskManagers. `present` tells how many an agent runs already. The same offers and
-/// numbers always give the same result. Takes `O((groups + wanted) log groups)`.
-pub fn place(
-    groups: Vec<Group>,
-    wanted: usize,
-    need: &Need,
-    placement: Placement,
-    present: &BTreeMap<String, usize>,
-) -> Placed {
-    let mut running = present.clone();
-    let mut shares: Vec<Vec<Share>> = vec![Vec::new(); groups.len()];
-    let mut groups = groups;
-    let mut placed = Placed::default();
-    let mut queue: BTreeSet<(i64, usize)> = groups
-        .iter()
-        .enumerate()
-        .map(|(index, group)| (rank(placement, &running, &group.agent_id), index))
-        .collect();
-    let mut left = wanted;
-
+/// Places as many TaskManagers as are wanted and fit. The same offers and numbers always give the same result. Takes
+/// `O((groups + wanted) log groups)`, with GROUP_BY up to `groups` times as much.
+pub fn place(groups: Vec<Group>, wish: &Wish<'_>) -> Placed {
+    let mut round = Round::new(groups, wish);
+    let mut left = wish.wanted;
     while left > 0
-        && let Some((asked_rank, index)) = queue.pop_first()
+        && let Some((asked_rank, index)) = round.queue.pop_first()
     {
-        let group = &mut groups[index];
-        let current_rank = rank(placement, &running, &group.agent_id);
+        let current_rank = round.rank(index);
         if asked_rank != current_rank {
             // Another role's offers of the same agent got one meanwhile.
-            queue.insert((current_rank, index));
+            round.queue.insert((current_rank, index));
             continue;
         }
-        match group.pool.take(need) {
-            Ok(share) => {
-                shares[index].push(share);
-                left -= 1;
-                *running.entry(group.agent_id.clone()).or_default() += 1;
-                queue.insert((rank(placement, &running, &group.agent_id), index));
-            }
-            Err(misses) => placed.misses.push(Verdict {
-                agent_id: group.agent_id.clone(),
-                hostname: group.hostname.clone(),
-                misses,
-            }),
+        if round.take(index) {
+            left -= 1;
         }
     }
-
-    for (group, shares) in groups.into_iter().zip(shares) {
-        if shares.is_empty() {
-            placed.unused.push(group);
-        } else {
-            placed.accepted.push((group, shares));
-        }
-    }
-    placed
+    round.finish()
 }
 
-/// The verdict that fell shortest of a launch: the fewest resources missing, then the smallest part of them.
+/// Fewer failures, more wishes fulfilled, then as the placement goes.
+type Rank = (Standing, Reverse<usize>, i64);
+
+struct Round<'a> {
+    wish: &'a Wish<'a>,
+    groups: Vec<Group>,
+    shares: Vec<Vec<Share>>,
+    queue: BTreeSet<(Rank, usize)>,
+    running: BTreeMap<String, usize>,
+    counts: Counts,
+    /// Groups that a constraint on how TaskManagers are spread keeps from their next one for now.
+    deferred: Vec<usize>,
+    misses: Vec<Verdict>,
+}
+
+impl<'a> Round<'a> {
+    fn new(groups: Vec<Group>, wish: &'a Wish<'a>) -> Self {
+        let mut counts = wish.counts.clone();
+        for constraint in wish.hard.iter().chain(wish.soft).filter(|constraint| constraint.counts()) {
+            let values = counts.entry(constraint.attribute().to_owned()).or_default();
+            for value in groups.iter().filter_map(|group| constraint.value(&group.traits)) {
+                values.entry(value).or_default();
+            }
+        }
+        let mut round = Self {
+            wish,
+            shares: vec![Vec::new(); groups.len()],
+            groups,
+            queue: BTreeSet::new(),
+            running: wish.present.clone(),
+            counts,
+            deferred: Vec::new(),
+            misses: Vec::new(),
+        };
+        round.queue = (0..round.groups.len()).map(|index| (round.rank(index), index)).collect();
+        round
+    }
+
+    fn rank(&self, index: usize) -> Rank {
+        let group = &self.groups[index];
+        let soft = self.wish.soft.iter().filter(|constraint| constraint.admits(&group.traits, &self.counts));
+        let count = self.running.get(&group.agent_id).copied().unwrap_or_default();
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        let count = match self.wish.placement {
+            Placement::Spread => count,
+            Placement::Pack => -count,
+        };
+        (self.standing(index), Reverse(soft.count()), count)
+    }
+
+    fn standing(&self, index: usize) -> Standing {
+        self.wish.standings.get(&self.groups[index].agent_id).copied().unwrap_or(Standing::Good)
+    }
+
+    /// Whether the group takes one more.
+    fn take(&mut self, index: usize) -> bool {
+        let obstacles = self.obstacles(index);
+        let taken = if obstacles.is_empty() {
+            self.groups[index]
+                .pool
+                .take(self.wish.need)
+                .map_err(|misses| misses.into_iter().map(Obstacle::Resource).collect())
+        } else {
+            Err(obstacles)
+        };
+        match taken {
+            Ok(share) => {
+                self.shares[index].push(share);
+                self.count(index);
+                self.queue.insert((self.rank(index), index));
+                for index in std::mem::take(&mut self.deferred) {
+                    self.queue.insert((self.rank(index), index));
+                }
+                true
+            }
+            Err(obstacles) => {
+                self.refuse(index, obstacles);
+                false
+            }
+        }
+    }
+
+    fn obstacles(&self, index: usize) -> Vec<Obstacle> {
+        let traits = &self.groups[index].traits;
+        let quarantine = match self.standing(index) {
+            Standing::Quarantined { left_s } => Some(Obstacle::Quarantine { left_s }),
+            Standing::Good | Standing::Avoided => None,
+        };
+        let broken = self.wish.hard.iter().filter(|constraint| !constraint.admits(traits, &self.counts));
+        let broken = broken.map(|constraint| Obstacle::Constraint {
+            text: constraint.text().to_owned(),
+            found: traits.texts(constraint.attribute()),
+        });
+        quarantine.into_iter().chain(broken).collect()
+    }
+
+    fn count(&mut self, index: usize) {
+        let group = &self.groups[index];
+        *self.running.entry(group.agent_id.clone()).or_default() += 1;
+        for (attribute, values) in &mut self.counts {
+            if let Some(count) = group.traits.texts(attribute).first().and_then(|value| values.get_mut(value))
+            {
+                *count += 1;
+            }
+        }
+    }
+
+    fn refuse(&mut self, index: usize, obstacles: Vec<Obstacle>) {
+        let is_relative = self.wish.hard.iter().any(Constraint::is_relative);
+        if is_relative && obstacles.iter().all(|obstacle| matches!(obstacle, Obstacle::Constraint { .. })) {
+            self.deferred.push(index);
+        }
+        let group = &self.groups[index];
+        let verdict =
+            Verdict { agent_id: group.agent_id.clone(), hostname: group.hostname.clone(), obstacles };
+        // One that was put off is asked again and again.
+        if !is_relative || !self.misses.contains(&verdict) {
+            self.misses.push(verdict);
+        }
+    }
+
+    fn finish(self) -> Placed {
+        let mut placed = Placed { misses: self.misses, ..Placed::default() };
+        for (group, shares) in self.groups.into_iter().zip(self.shares) {
+            if shares.is_empty() {
+                placed.unused.push(group);
+            } else {
+                placed.accepted.push((group, shares));
+            }
+        }
+        placed
+    }
+}
+
+/// The verdict that fell shortest of a launch: the fewest obstacles, then the smallest part of them.
 pub fn nearest(verdicts: &[Verdict]) -> Option<&Verdict> {
     verdicts.iter().min_by_key(|verdict| {
-        let worst = verdict.misses.iter().map(Miss::missing_per_mille).max().unwrap_or_default();
-        (verdict.misses.len(), worst)
+        let worst = verdict.obstacles.iter().map(Obstacle::size_per_mille).max().unwrap_or_default();
+        (verdict.obstacles.len(), worst)
     })
+}
+
+impl Obstacle {
+    /// What no bigger offer can mend is worse than the whole of a resource.
+    fn size_per_mille(&self) -> i64 {
+        match self {
+            Self::Resource(miss) => miss.missing_per_mille(),
+            Self::Quarantine { .. } => 1001,
+            Self::Constraint { .. } => 1002,
+        }
+    }
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Resource(miss) => write!(out, "{miss}"),
+            Self::Constraint { text, found } if found.is_empty() => {
+                write!(out, "constraint {text}: no such attribute")
+            }
+            Self::Constraint { text, found } => write!(out, "constraint {text}: has {}", found.join(",")),
+            Self::Quarantine { left_s } => write!(out, "quarantine: {left_s} s left after failures"),
+        }
+    }
 }
 
 impl fmt::Display for Verdict {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "nearest host={}", self.hostname)?;
-        self.misses.iter().try_for_each(|miss| write!(out, " {miss}"))
-    }
-}
-
-fn rank(placement: Placement, running: &BTreeMap<String, usize>, agent_id: &str) -> i64 {
-    let count = running.get(agent_id).copied().unwrap_or_default();
-    let count = i64::try_from(count).unwrap_or(i64::MAX);
-    match placement {
-        Placement::Spread => count,
-        Placement::Pack => -count,
+        self.obstacles.iter().try_for_each(|obstacle| write!(out, " {obstacle}"))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mesos::wire::id::AgentId;
     use crate::mesos::wire::resource::{Resource, Scalar};
     use crate::scheduler::resources::Milli;
 
@@ -159,7 +319,17 @@ mod tests {
     fn run(offers: &[Offer], wanted: usize, placement: Placement, present: &[(&str, usize)]) -> String {
         let need = Need { scalars: vec![("cpus".into(), Milli::of(1.0))], ports: 0 };
         let present = present.iter().map(|(agent, count)| ((*agent).to_owned(), *count)).collect();
-        let placed = place(group(offers), wanted, &need, placement, &present);
+        let wish = Wish {
+            wanted,
+            need: &need,
+            placement,
+            hard: &[],
+            soft: &[],
+            present: &present,
+            counts: &Counts::new(),
+            standings: &BTreeMap::new(),
+        };
+        let placed = place(group(offers), &wish);
         let accepted: Vec<_> = placed
             .accepted
             .iter()
@@ -177,6 +347,35 @@ mod tests {
         assert_eq!(run(&offers, 3, Placement::Pack, &[]), "a:3 unused b c missed ");
         assert_eq!(run(&offers, 2, Placement::Spread, &[("a", 2)]), "b:1 c:1 unused a missed ");
         assert_eq!(run(&offers, 5, Placement::Pack, &[("b", 1)]), "a:1 b:4 unused c missed b");
+    }
+
+    #[test]
+    fn constraints_and_standings() {
+        let offers = [offer("o1", "a", 4.0), offer("o2", "b", 4.0), offer("o3", "c", 4.0)];
+        let need = Need { scalars: vec![("cpus".into(), Milli::of(1.0))], ports: 0 };
+        let wish = Wish {
+            wanted: 3,
+            need: &need,
+            placement: Placement::Pack,
+            hard: &[Constraint::parse("HOSTNAME:GROUP_BY").expect("a constraint")],
+            soft: &[],
+            present: &BTreeMap::new(),
+            counts: &Counts::new(),
+            standings: &BTreeMap::from([("b".to_owned(), Standing::Quarantined { left_s: 9 })]),
+        };
+        let placed = place(group(&offers), &wish);
+        let count =
+            |placed: &Placed| placed.accepted.iter().map(|(_, shares)| shares.len()).collect::<Vec<_>>();
+        assert_eq!(
+            count(&placed),
+            [1, 1],
+            "a third would leave host-b, which is not to be had, too far behind"
+        );
+        let soft = [Constraint::parse("HOSTNAME:LIKE:host-[bc]").expect("a constraint")];
+        let standings = BTreeMap::from([("c".to_owned(), Standing::Avoided)]);
+        let placed = place(group(&offers), &Wish { hard: &[], soft: &soft, standings: &standings, ..wish });
+        assert_eq!(placed.accepted[0].0.agent_id, "b");
+        assert_eq!(count(&placed), [3]);
     }
 
     #[test]

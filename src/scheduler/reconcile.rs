@@ -33,8 +33,9 @@ impl Reconciliation {
         }
     }
 
-    pub fn start(&mut self, now: Moment, tasks: impl Iterator<Item = String>) {
-        self.open = tasks.collect();
+    /// A new series at `now`.
+    pub fn start(&mut self, now: Moment) {
+        self.open.clear();
         self.backoff.succeeded();
         self.at_its_start = true;
         self.next = Some(now);
@@ -75,9 +76,13 @@ impl Scheduler {
             return;
         }
         let first = std::mem::take(&mut self.reconciliation.at_its_start);
+        if first {
+            // What was heard of a task since the series was planned is no answer to it.
+            self.reconciliation.open = self.state.tasks.keys().cloned().collect();
+        }
         if self.reconciliation.open.is_empty() && !first {
             // The series is over: everything was answered. The next one asks about all of them again.
-            self.reconciliation.start(now + self.reconciliation.every, self.state.tasks.keys().cloned());
+            self.reconciliation.start(now + self.reconciliation.every);
             return;
         }
         let tasks: Vec<_> = self

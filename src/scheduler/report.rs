@@ -66,7 +66,7 @@ pub enum Reason {
 pub struct Lacks {
     pub agent_id: String,
     pub hostname: String,
-    /// `resource: needs N, offered M`
+    /// `resource: needs N, offered M`, `constraint attribute:value: has X`, `quarantine: …`
     pub lacks: Vec<String>,
 }
 
@@ -129,7 +129,7 @@ impl Scheduler {
 }
 
 fn lacks(verdict: &Verdict) -> Lacks {
-    let lacks = verdict.misses.iter();
+    let lacks = verdict.obstacles.iter();
     Lacks {
         agent_id: verdict.agent_id.clone(),
         hostname: verdict.hostname.clone(),

@@ -6,6 +6,7 @@ use crate::mesos::wire::container::ContainerInfo;
 use crate::mesos::wire::label::Label;
 use crate::time::BackoffPolicy;
 
+use super::constraint::Constraint;
 use super::resources::Need;
 
 /// Fixed for the life of a worker.
@@ -14,6 +15,10 @@ pub struct Spec {
     pub need: Need,
     pub template: Template,
     pub placement: Placement,
+    /// Agents for which one of these does not hold get none.
+    pub hard: Vec<Constraint>,
+    /// Agents for which more of these hold come first.
+    pub soft: Vec<Constraint>,
     /// How many TaskManagers to keep unless `scale` says otherwise.
     pub target: u32,
     /// The roles that offers come for.
@@ -22,6 +27,8 @@ pub struct Spec {
     pub refuse: Duration,
     /// Between SIGTERM and SIGKILL of a TaskManager.
     pub kill_grace: Duration,
+    /// More failed TaskManagers than this end the cluster.
+    pub failures_most: Option<u32>,
     pub patience: Patience,
 }
 
@@ -40,8 +47,35 @@ pub struct Template {
     pub user: Option<String>,
     pub labels: Vec<Label>,
     pub container: Option<ContainerInfo>,
-    /// `taskmanager.host` instead of the agent's host name; `_TASK_` stands for the task id.
-    pub host_pattern: Option<String>,
+    /// A shell runs the command.
+    pub shell: Option<Shell>,
+    /// What the agent fetches into the sandbox.
+    pub uris: Vec<String>,
+    pub host: Host,
+}
+
+/// Shell text around a TaskManager's command.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Shell {
+    /// Runs before it; its failure fails the task.
+    pub bootstrap: Option<String>,
+    /// Runs in its place, and finds it in [`COMMAND_VARIABLE`].
+    pub command: Option<String>,
+}
+
+/// In which a command of the user's finds the one that it takes the place of, quoted for a shell.
+pub const COMMAND_VARIABLE: &str = "FLINK_ON_MESOS_TASKMANAGER";
+
+/// What becomes of `taskmanager.host`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Host {
+    /// The agent's host name.
+    #[default]
+    Agent,
+    /// `_TASK_` stands for the task id.
+    Pattern(String),
+    /// What Flink finds out in the task.
+    Own,
 }
 
 /// Which of several agents that fit gets the next TaskManager.

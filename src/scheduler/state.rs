@@ -18,6 +18,9 @@ pub struct State {
     #[serde(default)]
     pub scale: Option<u32>,
     /// From it follows each task's token for fetching its configuration.
+    /// TaskManagers that failed since the cluster began.
+    #[serde(default)]
+    pub failures: u32,
     pub token_secret: [u8; 32],
     /// By task id, which is the TaskManager's resource id in Flink too.
     pub tasks: BTreeMap<String, TaskRecord>,
@@ -31,6 +34,16 @@ pub struct TaskRecord {
     pub goal: Goal,
     /// Whether it has fetched its configuration; its token works only once.
     pub fetched: bool,
+    /// The agent's values of the attributes that constraints count by.
+    #[serde(default)]
+    pub attributes: BTreeMap<String, String>,
+}
+
+impl TaskRecord {
+    /// Of a task that is to be launched.
+    pub fn new(agent_id: String, hostname: String) -> Self {
+        Self { agent_id, hostname, goal: Goal::Run, fetched: false, attributes: BTreeMap::new() }
+    }
 }
 
 /// What we want of a task.

@@ -2,35 +2,51 @@
 
 use std::time::Duration;
 
-use crate::mesos::wire::command::{CommandInfo, Environment, KillPolicy, Variable, VariableType};
+use crate::mesos::wire::command::{CommandInfo, Environment, KillPolicy, Uri, Variable, VariableType};
+use crate::mesos::wire::container::{ContainerInfo, DockerNetwork, DockerPortMapping};
 use crate::mesos::wire::id::{AgentId, TaskId};
 use crate::mesos::wire::label::Labels;
 use crate::mesos::wire::task::TaskInfo;
 use crate::mesos::wire::time::DurationInfo;
 
 use super::resources::Share;
-use super::spec::Spec;
+use super::spec::{COMMAND_VARIABLE, Host, Shell, Spec};
 
 /// Stands for the task id in `mesos.resourcemanager.tasks.hostname`.
 const TASK_ID_MARK: &str = "_TASK_";
 
 /// One name serves Mesos, Flink and our status: the task id is the TaskManager's resource id.
-pub fn info(spec: &Spec, id: &str, agent_id: &str, hostname: &str, share: Share, token: String) -> TaskInfo {
+pub fn info(spec: &Spec, id: &str, agent_id: &str, hostname: &str, share: &Share, token: String) -> TaskInfo {
     let template = &spec.template;
-    let host = template
-        .host_pattern
-        .as_ref()
-        .map_or_else(|| hostname.to_owned(), |pattern| pattern.replace(TASK_ID_MARK, id));
-    let own = [("taskmanager.resource-id", id.to_owned()), ("taskmanager.host", host)];
+    let host = match &template.host {
+        Host::Agent => Some(hostname.to_owned()),
+        Host::Pattern(pattern) => Some(pattern.replace(TASK_ID_MARK, id)),
+        Host::Own => None,
+    };
+    let own = [("taskmanager.resource-id", Some(id.to_owned())), ("taskmanager.host", host)];
+    let own = own.into_iter().filter_map(|(key, value)| Some((key, value?)));
     let ports =
         template.port_keys.iter().zip(&share.ports).map(|(key, port)| (key.as_str(), port.to_string()));
     let mut arguments = template.arguments.clone();
-    for (key, value) in own.into_iter().chain(ports) {
+    for (key, value) in own.chain(ports) {
         arguments.extend(["-D".to_owned(), format!("{key}={value}")]);
     }
 
     let mut environment = template.environment.clone();
     environment.push((template.token_variable.clone(), token));
+    let command = match &template.shell {
+        None => CommandInfo {
+            value: Some(template.program.clone()),
+            shell: Some(false),
+            arguments,
+            ..CommandInfo::default()
+        },
+        Some(shell) => {
+            let value = line(shell, &template.program, &arguments);
+            environment.push((COMMAND_VARIABLE.to_owned(), quoted(&template.program, &arguments)));
+            CommandInfo { value: Some(value), shell: Some(true), ..CommandInfo::default() }
+        }
+    };
     let variables = environment.into_iter().map(|(name, value)| Variable {
         name: Some(name),
         value: Some(value),
@@ -38,29 +54,92 @@ pub fn info(spec: &Spec, id: &str, agent_id: &str, hostname: &str, share: Share,
         secret: None,
     });
     let command = CommandInfo {
-        value: Some(template.program.clone()),
-        shell: Some(false),
-        arguments,
         environment: Some(Environment { variables: variables.collect() }),
         user: template.user.clone(),
-        ..CommandInfo::default()
+        uris: template.uris.iter().map(|uri| Uri { value: Some(uri.clone()), ..Uri::default() }).collect(),
+        ..command
     };
     let labels = (!template.labels.is_empty()).then(|| Labels { labels: template.labels.clone() });
     TaskInfo {
         name: Some(id.to_owned()),
         task_id: Some(TaskId::new(id)),
         agent_id: Some(AgentId::new(agent_id)),
-        resources: share.resources,
+        resources: share.resources.clone(),
         command: Some(command),
-        container: template.container.clone(),
+        container: template.container.clone().map(|container| mapped(container, &share.ports)),
         kill_policy: Some(kill_policy(spec.kill_grace)),
         labels,
         ..TaskInfo::default()
     }
 }
 
+/// Ports of the agent lead to the same ones of a container on docker's bridge.
+fn mapped(mut container: ContainerInfo, ports: &[u64]) -> ContainerInfo {
+    if let Some(docker) = &mut container.docker
+        && docker.network == Some(DockerNetwork::Bridge as i32)
+    {
+        let ports = ports.iter().filter_map(|port| u32::try_from(*port).ok());
+        docker.port_mappings = ports
+            .map(|port| DockerPortMapping {
+                host_port: Some(port),
+                container_port: Some(port),
+                protocol: Some("tcp".to_owned()),
+            })
+            .collect();
+    }
+    container
+}
+
+/// What the shell runs. A command of the user's gets the options that differ from task to task, as it did in Flink
+/// 1.13.
+fn line(shell: &Shell, program: &str, arguments: &[String]) -> String {
+    let bootstrap = shell.bootstrap.as_ref().map(|text| format!("{text} && ")).unwrap_or_default();
+    match &shell.command {
+        None => format!("{bootstrap}exec {}", quoted(program, arguments)),
+        Some(command) => {
+            let options = arguments.iter().position(|argument| argument == "-D").unwrap_or(arguments.len());
+            let options = arguments[options..].iter().map(|argument| quote(argument)).collect::<Vec<_>>();
+            format!("{bootstrap}{command} {}", options.join(" "))
+        }
+    }
+}
+
+/// `arguments` begin with the program's name for itself, which a shell cannot set.
+fn quoted(program: &str, arguments: &[String]) -> String {
+    let words = std::iter::once(program).chain(arguments.iter().skip(1).map(String::as_str));
+    words.map(quote).collect::<Vec<_>>().join(" ")
+}
+
+/// One word for any POSIX shell.
+fn quote(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
 /// Without one the command executor leaves 3 s, less than Flink's own 5 s for its shutdown hooks.
 fn kill_policy(grace: Duration) -> KillPolicy {
     let nanoseconds = i64::try_from(grace.as_nanos()).unwrap_or(i64::MAX);
     KillPolicy { grace_period: Some(DurationInfo { nanoseconds: Some(nanoseconds) }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shell_lines() {
+        let arguments = ["flink-on-mesos", "taskmanager", "-D", "a=it's $HOME"].map(str::to_owned);
+        let shell = |bootstrap: Option<&str>, command: Option<&str>| Shell {
+            bootstrap: bootstrap.map(str::to_owned),
+            command: command.map(str::to_owned),
+        };
+        let line = |shell: &Shell| line(shell, "/opt/a b", &arguments);
+        let own = r"'/opt/a b' taskmanager -D 'a=it'\''s $HOME'";
+        assert_eq!(line(&shell(Some("kinit -k"), None)), format!("kinit -k && exec {own}"));
+        assert_eq!(line(&shell(None, Some("my.sh"))), r"my.sh -D 'a=it'\''s $HOME'");
+        assert_eq!(quoted("/opt/a b", &arguments), own);
+    }
 }

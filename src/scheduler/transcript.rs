@@ -41,6 +41,9 @@ impl Bench {
             roles: vec!["*".into()],
             refuse: Duration::from_secs(5),
             kill_grace: Duration::from_secs(30),
+            hard: Vec::new(),
+            soft: Vec::new(),
+            failures_most: None,
             patience: Patience::default(),
         };
         let now = Moment::START;
@@ -269,8 +272,7 @@ fn a_successor_takes_the_tasks_up() {
     second.scheduler.handle_subscribed("f-1", second.now);
     assert_eq!(second.orders(), "reconcile(1,2) reconcile()");
     assert_eq!(second.update(1, TaskState::Running, false), "");
-    assert_eq!(second.update(2, TaskState::Gone, false), "store");
-    assert_eq!(second.wake(), "revive");
+    assert_eq!(second.update(2, TaskState::Gone, false), "store revive", "no failure of its own");
     assert_eq!(second.offer(&[("a", 1.0)]), "store accept(o1:3) suppress", "numbers go on");
 }
 
@@ -354,6 +356,48 @@ fn ending_tears_the_framework_down_when_the_master_hears_it() {
     let mut never_registered = Bench::new(1);
     never_registered.scheduler.handle_ending();
     assert_eq!(never_registered.orders(), "end");
+}
+
+#[test]
+fn a_launch_that_never_happened_is_tried_again_at_once_and_a_refused_one_later() {
+    let mut bench = Bench::ready(1);
+    bench.offer(&[("a", 1.0)]);
+    assert_eq!(bench.update(1, TaskState::Dropped, false), "store revive");
+    bench.offer(&[("a", 1.0)]);
+    assert_eq!(bench.update(2, TaskState::Error, false), "store", "the same again would be refused again");
+    assert_eq!(bench.wake(), "revive");
+    bench.offer(&[("a", 1.0)]);
+    bench.update(3, TaskState::Running, true);
+    assert_eq!(bench.update(3, TaskState::Error, false), "", "of another launch with the same id");
+    assert_eq!(bench.stored.failures, 0);
+}
+
+#[test]
+fn too_many_failures_end_it() {
+    let mut bench = Bench::ready(1);
+    bench.scheduler.spec.failures_most = Some(1);
+    for number in 1..=2 {
+        bench.offer(&[("a", 1.0)]);
+        bench.update(number, TaskState::Running, true);
+        let orders = bench.update(number, TaskState::Failed, true);
+        assert_eq!(orders.contains("2 TaskManagers have failed"), number == 2, "{orders}");
+        bench.pass(Duration::from_secs(60));
+    }
+}
+
+#[test]
+fn an_agent_on_which_nothing_starts_gets_nothing_for_a_while() {
+    let mut bench = Bench::ready(1);
+    for number in 1..=3 {
+        assert!(bench.offer(&[("a", 1.0)]).contains("accept"));
+        bench.update(number, TaskState::Failed, true);
+        bench.pass(Duration::from_secs(10));
+    }
+    let orders = bench.offer(&[("a", 1.0), ("b", 0.5)]);
+    assert!(orders.starts_with("decline"), "{orders}");
+    let text = format!("{:?}", bench.scheduler.report(bench.now).waiting);
+    assert!(text.contains("quarantine: 50 s left"), "{text}");
+    assert!(bench.offer(&[("b", 1.0)]).contains("accept"));
 }
 
 #[test]

@@ -2,11 +2,11 @@
 
 use crate::mesos::call::Call;
 use crate::mesos::event::StatusUpdate;
-use crate::mesos::wire::status::TaskState;
+use crate::mesos::wire::status::{Reason, TaskState};
 use crate::time::Moment;
 
 use super::state::Goal;
-use super::{Note, Scheduler, Seen, Sight};
+use super::{Failure, Note, Scheduler, Seen, Sight, agents};
 
 impl Scheduler {
     /// The state of a task as Mesos sees it. What follows from it is stored before the update is acknowledged.
@@ -23,7 +23,11 @@ impl Scheduler {
         let id = update.task_id.text();
         self.reconciliation.answered(id, state);
         let known = self.state.tasks.contains_key(id);
-        match kind(state) {
+        match kind(state, update.reason, self.has_been_seen(id)) {
+            // It carries the id of a task that lives, but speaks of another launch.
+            Kind::Over if state == TaskState::Error && self.has_been_seen(id) => {
+                self.note(Note::Unknown { task: id.to_owned(), state });
+            }
             Kind::Missing if known => self.miss(id, state, update, now),
             Kind::Over if known => self.finish(id, state, update, now),
             Kind::Alive if known => self.see(id, state, now),
@@ -36,6 +40,17 @@ impl Scheduler {
     fn kill_unknown_task(&mut self, update: &StatusUpdate, state: TaskState) {
         self.note(Note::Unknown { task: update.task_id.text().to_owned(), state });
         self.kill(update.task_id.clone(), update.agent_id.clone());
+    }
+
+    fn has_been_seen(&self, id: &str) -> bool {
+        self.seen.get(id).is_some_and(|seen| matches!(seen.what, Sight::Alive(_)))
+    }
+
+    fn fail_after_failures(&mut self) {
+        let failures = self.state.failures;
+        if self.spec.failures_most.is_some_and(|most| failures > most) {
+            self.fail(Failure::TooManyFailures { failures });
+        }
     }
 
     fn see(&mut self, id: &str, state: TaskState, now: Moment) {
@@ -89,16 +104,31 @@ impl Scheduler {
         let Some(record) = self.state.tasks.remove(id) else { return };
         let seen = self.seen.remove(id);
         let detail = detail(update);
-        let expected = record.goal == Goal::End;
+        let ran = seen.and_then(|seen| seen.running_since).map(|since| now.since(since));
+        let is_healthy = ran.is_some_and(|ran| ran >= self.spec.patience.healthy_after);
+        let end =
+            if record.goal == Goal::End { End::Expected } else { end(state, update.reason, ran.is_some()) };
+        let expected = end == End::Expected;
         self.note(Note::Ended { task: id.to_owned(), state, detail: detail.clone(), expected });
-        if !expected {
-            let ran = seen.and_then(|seen| seen.running_since).map(|since| now.since(since));
-            if ran.is_some_and(|ran| ran >= self.spec.patience.healthy_after) {
-                self.replacing.succeeded();
+        if agents::speaks_against(update, state, ran.is_some()) {
+            self.agents.strike(&record.agent_id, now);
+        } else if is_healthy {
+            self.agents.forgive(&record.agent_id);
+        }
+        if is_healthy {
+            self.replacing.succeeded();
+        }
+        let cause = format!("{id} on {}: {} {detail}", record.hostname, state.name());
+        match end {
+            End::Expected | End::NeverBegan => {}
+            End::Refused => self.hold_back(cause, now),
+            End::Failure => {
+                self.state.failures = self.state.failures.saturating_add(1);
+                self.hold_back(cause, now);
             }
-            self.hold_back(format!("{id} on {}: {} {detail}", record.hostname, state.name()), now);
         }
         self.store();
+        self.fail_after_failures();
     }
 
     /// Whoever is missing for long is asked about once more, and its agent may have come back unheard.
@@ -164,9 +194,11 @@ enum Kind {
     Over,
 }
 
-fn kind(state: TaskState) -> Kind {
+fn kind(state: TaskState, reason: Option<Reason>, has_been_seen: bool) -> Kind {
     match state {
         TaskState::Staging | TaskState::Starting | TaskState::Running | TaskState::Killing => Kind::Alive,
+        // Of a launch that never happened.
+        TaskState::Lost if !has_been_seen && reason.is_some_and(is_before_start) => Kind::Over,
         // LOST comes for an agent that was removed, which may be wrong about its tasks, even to frameworks that
         // know about partitions.
         TaskState::Unreachable | TaskState::Unknown | TaskState::Lost => Kind::Missing,
@@ -178,6 +210,43 @@ fn kind(state: TaskState) -> Kind {
         | TaskState::Gone
         | TaskState::GoneByOperator => Kind::Over,
     }
+}
+
+/// What the end of a task says about the next one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Expected,
+    /// It never ran, or was moved away; another may start at once.
+    NeverBegan,
+    /// It cannot be launched so, or somebody ended it: no failure of its own, but no reason for haste.
+    Refused,
+    Failure,
+}
+
+fn end(state: TaskState, reason: Option<Reason>, has_run: bool) -> End {
+    match (state, reason) {
+        (_, Some(Reason::AgentDraining)) => End::NeverBegan,
+        (TaskState::Dropped | TaskState::Lost, Some(Reason::ExecutorTerminated | Reason::GcError)) => {
+            End::Refused
+        }
+        (TaskState::Dropped | TaskState::Lost, _) if !has_run => End::NeverBegan,
+        (TaskState::Gone | TaskState::GoneByOperator, _) => End::NeverBegan,
+        (TaskState::Error | TaskState::Killed, _) => End::Refused,
+        _ => End::Failure,
+    }
+}
+
+/// The launch failed between the offer and the agent.
+fn is_before_start(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::InvalidOffers
+            | Reason::AgentDisconnected
+            | Reason::AgentRestarted
+            | Reason::AgentDraining
+            | Reason::ExecutorTerminated
+            | Reason::GcError
+    )
 }
 
 fn detail(update: &StatusUpdate) -> String {

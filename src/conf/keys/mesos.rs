@@ -4,16 +4,16 @@ use super::Key;
 
 pub const CONSTRAINTS_HARD: Key = Key {
     name: "mesos.constraints.hard.hostattribute",
-    kind: "list of attribute:value",
+    kind: "list of attribute:value or attribute:OPERATOR[:value]",
     default: None,
-    meaning: "Only agents whose attributes have all these values get TaskManagers.",
+    meaning: "Only agents for which all of these hold get TaskManagers. Operators as in Marathon: UNIQUE, MAX_PER, GROUP_BY, LIKE, UNLIKE; HOSTNAME, @region and @zone stand for the agent's.",
 };
 
 pub const CONSTRAINTS_SOFT: Key = Key {
     name: "mesos.constraints.soft.hostattribute",
-    kind: "list of attribute:value",
+    kind: "list of attribute:value or attribute:OPERATOR[:value]",
     default: None,
-    meaning: "Agents whose attributes have these values are preferred.",
+    meaning: "Agents for which more of these hold are preferred.",
 };
 
 pub const FAILOVER_TIMEOUT: Key = Key {
@@ -95,9 +95,9 @@ pub const FRAMEWORK_PRINCIPAL: Key = Key {
 
 pub const FRAMEWORK_ROLE: Key = Key {
     name: "mesos.resourcemanager.framework.role",
-    kind: "text",
+    kind: "list of roles",
     default: Some("*"),
-    meaning: "Role whose resources the framework is offered.",
+    meaning: "Roles whose resources the framework is offered.",
 };
 
 pub const FRAMEWORK_SECRET: Key = Key {
@@ -154,6 +154,13 @@ pub const CONTAINER_IMAGE: Key = Key {
     kind: "text",
     default: None,
     meaning: "Image of the TaskManagers.",
+};
+
+pub const CONTAINER_NETWORK: Key = Key {
+    name: "mesos.resourcemanager.tasks.container.network",
+    kind: "host, bridge or a name",
+    default: Some("host"),
+    meaning: "Network of the TaskManagers' containers: the agent's, docker's bridge, or a CNI or docker network by name.",
 };
 
 pub const CONTAINER_TYPE: Key = Key {
@@ -258,7 +265,7 @@ pub const UNUSED_OFFER_EXPIRATION: Key = Key {
     name: "mesos.resourcemanager.unused-offer-expiration",
     kind: "duration",
     default: Some("120000"),
-    meaning: "For how long an offer that fits nothing yet is kept.",
+    meaning: "Accepted and without effect: no offer is kept, each is used or declined at once.",
 };
 
 pub const SCALING: Key = Key {
@@ -283,7 +290,7 @@ pub const STATUS_PORT: Key = Key {
 };
 
 /// All of them by name.
-pub const KEYS: [&Key; 40] = [
+pub const KEYS: [&Key; 41] = [
     &CONSTRAINTS_HARD,
     &CONSTRAINTS_SOFT,
     &FAILOVER_TIMEOUT,
@@ -306,6 +313,7 @@ pub const KEYS: [&Key; 40] = [
     &DOCKER_FORCE_PULL,
     &DOCKER_PARAMETERS,
     &CONTAINER_IMAGE,
+    &CONTAINER_NETWORK,
     &CONTAINER_TYPE,
     &CONTAINER_VOLUMES,
     &TASK_CPUS,

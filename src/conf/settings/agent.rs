@@ -3,6 +3,7 @@
 use super::super::keys;
 use super::parse;
 use super::reader::Reader;
+use crate::scheduler::constraint::Constraint;
 
 /// Which of several fitting agents is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,13 +21,6 @@ pub struct Constraints {
     pub hard: Vec<Constraint>,
     /// Agents for which more of them hold come first.
     pub soft: Vec<Constraint>,
-}
-
-/// The agent's attribute has this value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Constraint {
-    pub attribute: String,
-    pub value: String,
 }
 
 impl Constraints {
@@ -60,7 +54,14 @@ pub fn role(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// Roles of Mesos, each once.
+pub fn roles(text: &str) -> Result<Vec<String>, String> {
+    let mut roles = parse::list(role)(text)?;
+    roles.sort();
+    roles.dedup();
+    Ok(roles)
+}
+
 fn constraints(text: &str) -> Result<Vec<Constraint>, String> {
-    let pairs = parse::list(parse::pair(':', "`attribute:value`"))(text)?;
-    Ok(pairs.into_iter().map(|(attribute, value)| Constraint { attribute, value }).collect())
+    parse::list(Constraint::parse)(text)
 }

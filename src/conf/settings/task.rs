@@ -43,6 +43,18 @@ pub struct Tasks {
 pub struct Container {
     pub runtime: Runtime,
     pub volumes: Vec<Volume>,
+    pub network: Network,
+}
+
+/// How a TaskManager's container is connected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Network {
+    /// As the agent itself.
+    Host,
+    /// Docker's bridge; the ports from the offer lead into the container.
+    Bridge,
+    /// A CNI network, or one that docker knows.
+    Named(String),
 }
 
 /// Which containerizer runs the task.
@@ -139,7 +151,17 @@ impl Container {
             image => Runtime::Mesos { image },
         };
         let volumes = reader.optional(&keys::CONTAINER_VOLUMES, parse::list(volume)).unwrap_or_default();
-        Self { runtime, volumes }
+        let network = reader.value(&keys::CONTAINER_NETWORK, network);
+        if network == Network::Bridge && matches!(runtime, Runtime::Mesos { .. }) {
+            reader.reject(
+                keys::CONTAINER_NETWORK.name,
+                format!(
+                    "`host` or the name of a network as long as `{}` is `mesos`",
+                    keys::CONTAINER_TYPE.name
+                ),
+            );
+        }
+        Self { runtime, volumes, network }
     }
 }
 
@@ -168,6 +190,14 @@ fn is_docker(text: &str) -> Result<bool, String> {
         "mesos" => Ok(false),
         _ => Err("`mesos` or `docker`".to_owned()),
     }
+}
+
+fn network(text: &str) -> Result<Network, String> {
+    Ok(match parse::word(text)?.as_str() {
+        "host" => Network::Host,
+        "bridge" => Network::Bridge,
+        name => Network::Named(name.to_owned()),
+    })
 }
 
 fn volume(text: &str) -> Result<Volume, String> {

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use crate::conf::settings::{self, Settings};
+use crate::conf::settings::{self, Network, Settings};
 use crate::exit::Exit;
 use crate::flink::memory;
 use crate::mesos::wire::label::Label;
 use crate::scheduler::resources::{Milli, Need};
-use crate::scheduler::spec::{Patience, Placement, Spec, Template};
+use crate::scheduler::spec::{Host, Patience, Placement, Shell, Spec, Template};
 
-use super::Fatal;
+use super::{Fatal, container};
 use crate::role::setup::Setup;
 use crate::role::{children, taskmanager};
 
@@ -46,9 +46,12 @@ pub fn of(setup: &Setup, settings: &Settings, local: bool, artifacts_url: &str) 
             settings::Placement::Pack => Placement::Pack,
         },
         target: tasks.initial,
-        roles: vec![settings.framework.role.clone()],
+        roles: settings.framework.roles.clone(),
         refuse: settings.offers.refuse,
         kill_grace: tasks.kill_grace,
+        hard: settings.constraints.hard.clone(),
+        soft: settings.constraints.soft.clone(),
+        failures_most: settings.failed_tasks_max,
         patience: patience(settings, local),
     })
 }
@@ -98,7 +101,15 @@ fn template(
         port_keys,
         user: tasks.user.clone(),
         labels: labels.collect(),
-        container: None,
-        host_pattern: tasks.hostname.clone(),
+        container: container::info(&tasks.container),
+        shell: (tasks.command.is_some() || tasks.bootstrap_command.is_some())
+            .then(|| Shell { bootstrap: tasks.bootstrap_command.clone(), command: tasks.command.clone() }),
+        uris: tasks.uris.clone(),
+        host: match (&tasks.hostname, &tasks.container.network) {
+            (Some(pattern), _) => Host::Pattern(pattern.clone()),
+            // The container has an address of its own, which only it knows.
+            (None, Network::Named(_)) => Host::Own,
+            (None, Network::Host | Network::Bridge) => Host::Agent,
+        },
     })
 }

@@ -499,7 +499,8 @@ impl Cluster {
             let launched =
                 framework.tasks.values().filter(|task| task.agent == *id && !is_terminal(task.latest));
             let inherited = host.processes.values().filter(|process| {
-                process.framework == framework.id && process.is_alive && self.is_inherited(&process.task)
+                let may_live = process.is_alive || host.link == Link::Dead;
+                process.framework == framework.id && may_live && self.is_inherited(&process.task)
             });
             found.extend(launched.map(|task| (stream.clone(), task.id())));
             found.extend(inherited.map(|process| (stream.clone(), process.task.clone())));

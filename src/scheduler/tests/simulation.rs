@@ -156,6 +156,9 @@ impl Run {
             roles: vec!["*".into()],
             refuse: Duration::from_secs(random.u64(1..10)),
             kill_grace: Duration::from_secs(30),
+            hard: Vec::new(),
+            soft: Vec::new(),
+            failures_most: None,
             patience,
         };
         let calm_from = Moment::START + Duration::from_secs(random.u64(20..400));
