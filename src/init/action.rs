@@ -53,7 +53,8 @@ pub struct Outcome {
     pub main_killed: bool,
     /// The time from the first start.
     pub after: Duration,
-    /// How many processes of this container the kernel has killed for want of memory meanwhile.
+    /// How many processes of this container the kernel has killed for want of memory meanwhile; 0 when the main child
+    /// says that all is well.
     pub oom_kills: u64,
 }
 

@@ -19,6 +19,7 @@ use super::machine::Machine;
 use super::plan::{Child, Kind, Plan};
 use super::signals::Signal;
 use super::spawn::{Group, Spawn};
+use super::status::Ended;
 use super::sys::{Reaped, Sys};
 use super::tree::Process;
 use crate::exit::Exit;
@@ -54,6 +55,8 @@ pub fn run<S: Sys>(plan: &Plan, standing: Standing, foreground: Foreground, sys:
         journal,
         groups: BTreeSet::new(),
         told: BTreeSet::new(),
+        life: Life::Starting,
+        oom_kills: None,
     };
     driver.run()
 }
@@ -76,15 +79,27 @@ struct Driver<'a, S> {
     groups: BTreeSet<Pid>,
     /// Processes of the rest that were told to stop.
     told: BTreeSet<Process>,
+    life: Life,
+    /// Of this container, up to the first rest.
+    oom_kills: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Life {
+    Starting,
+    Rested,
 }
 
 impl<S: Sys> Driver<'_, S> {
     fn run(&mut self) -> Outcome {
-        let oom_kills = self.sys.oom_kills();
         let outcome = self.run_to_the_end();
-        let oom_kills = match (oom_kills, self.sys.oom_kills()) {
-            (Ok(before), Ok(after)) => after.saturating_sub(before),
-            (Err(_), _) | (_, Err(_)) => 0,
+        // Only then it is of interest: reading it twice takes as long as a fork.
+        let was_killed = matches!(outcome.main, Some(Ended::Killed { signal: Signal::KILL, .. }));
+        let oom_kills = match self.oom_kills {
+            Some(before) if was_killed => {
+                self.sys.oom_kills().map_or(0, |after| after.saturating_sub(before))
+            }
+            Some(_) | None => 0,
         };
         Outcome { oom_kills, ..outcome }
     }
@@ -101,10 +116,20 @@ impl<S: Sys> Driver<'_, S> {
             }
             let now = self.sys.now();
             let timeout = self.machine.poll_timeout().map(|at| at.since(now));
+            self.rest();
             if let Err(errno) = self.sys.wait(timeout) {
                 self.failed("wait for signals", errno);
                 self.sys.pause(FAILED_PAUSE);
             }
+        }
+    }
+
+    /// Before the first time that there is nothing to do.
+    fn rest(&mut self) {
+        if self.life == Life::Starting {
+            self.life = Life::Rested;
+            self.oom_kills = self.sys.oom_kills().ok();
+            self.sys.shrink();
         }
     }
 
@@ -208,7 +233,6 @@ impl<S: Sys> Driver<'_, S> {
         if let Err(errno) = self.sys.leave_directory() {
             self.journal.say(Level::DEBUG, &format!("cannot leave the working directory: {errno}"));
         }
-        self.sys.shrink();
     }
 
     fn kill(&mut self, target: Target, signal: Signal) {

@@ -4,9 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use object::LittleEndian;
-use object::elf::{
-    DF_1_PIE, DT_FLAGS_1, DT_NEEDED, FileHeader64, PF_X, PT_DYNAMIC, PT_GNU_RELRO, PT_GNU_STACK, PT_INTERP,
-};
+use object::elf::{DT_NEEDED, FileHeader64, PF_X, PT_DYNAMIC, PT_GNU_RELRO, PT_GNU_STACK, PT_INTERP};
 use object::read::elf::{Dyn, FileHeader, ProgramHeader};
 
 type Header = FileHeader64<LittleEndian>;
@@ -56,7 +54,6 @@ fn faults(bytes: &[u8]) -> Vec<String> {
     let mut faults = Vec::new();
     let mut stack_is_plain = false;
     let mut relro = false;
-    let mut pie = false;
     for segment in segments {
         match segment.p_type(endian) {
             PT_INTERP => faults.push("interpreter asked for".to_owned()),
@@ -64,21 +61,15 @@ fn faults(bytes: &[u8]) -> Vec<String> {
             PT_GNU_RELRO => relro = true,
             PT_DYNAMIC => {
                 for entry in segment.dynamic(endian, bytes).expect("dynamic section").unwrap_or_default() {
-                    match entry.tag32(endian) {
-                        Some(DT_NEEDED) => faults.push("needs a shared library".to_owned()),
-                        Some(DT_FLAGS_1) => pie = entry.d_val(endian) & u64::from(DF_1_PIE) != 0,
-                        _ => {}
+                    if entry.tag32(endian) == Some(DT_NEEDED) {
+                        faults.push("needs a shared library".to_owned());
                     }
                 }
             }
             _ => {}
         }
     }
-    for (there, what) in [
-        (stack_is_plain, "stack may be executable"),
-        (relro, "relocations stay writable"),
-        (pie, "address is fixed (not a static PIE)"),
-    ] {
+    for (there, what) in [(stack_is_plain, "stack may be executable"), (relro, "relocations stay writable")] {
         if !there {
             faults.push(what.to_owned());
         }

@@ -120,6 +120,8 @@ fn quit_never_kills_a_jvm() {
     let mut command = Command::new(binary());
     command.args(["exec", "--quit", "once-caught", "--", "java"]).arg(&source);
     let mut running = Running::start(Place::Below, command);
+    // Earlier than init's first line nobody can do anything about a signal.
+    running.wait_until_signals_are_blocked();
     for _ in 0..200 {
         running.signal(Signal::SIGQUIT);
         std::thread::sleep(std::time::Duration::from_millis(1));

@@ -94,10 +94,25 @@ impl Running {
         Self { child, place, stdout, _watch: watch }
     }
 
+    /// Init's first act; from then on every signal is kept.
+    pub fn wait_until_signals_are_blocked(&self) {
+        let path = format!("/proc/{}/status", self.pid());
+        let quit = 1_u64 << (Signal::SIGQUIT as i32 - 1);
+        let blocked = || {
+            let status = std::fs::read_to_string(&path).expect("a status");
+            let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:")).expect("a mask");
+            u64::from_str_radix(mask.trim(), 16).expect("a number") & quit != 0
+        };
+        while !blocked() {
+            std::thread::yield_now();
+        }
+    }
+
     /// Blocks until the next line of the main child.
     pub fn line(&mut self) -> String {
         let mut line = String::new();
-        self.stdout.read_line(&mut line).expect("a line");
+        let bytes = self.stdout.read_line(&mut line).expect("a line");
+        assert_ne!(bytes, 0, "the output has ended");
         line.trim_end().to_owned()
     }
 
