@@ -7,18 +7,20 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use flink_on_mesos::init::plan::Inherited;
 
-use super::adapter::Wish;
+use super::adapter::{Program, Wish};
 use super::look::{directory, is_alive, link, until};
 use super::signals::{ready, signal};
 use super::stage::{Fault, Launch, Outcome, Place, Stage, check, expect, needs_root};
 use super::{Case, case};
 
 pub const CASES: &[Case] = &[
-    case(
-        "B11",
-        "a program that has become another user, out of its reach, is still supervised",
-        out_of_reach,
-    ),
+    Case {
+        id: "B11",
+        behaviour: "a program that has become another user, out of its reach, is still supervised",
+        run: out_of_reach,
+        // It looks whether the program is there by a signal, right after the fork.
+        luck: &[Program::Catatonit],
+    },
     case("B27a", "blocked and ignored signals reach the program as they were inherited", masks),
     case("B27b", "an ignored SIGCHLD that it inherits loses no exit code", ignored_child_ends),
     case("B28", "so do working directory, umask, limits and environment", surroundings),
