@@ -99,7 +99,7 @@ impl Running {
         let path = format!("/proc/{}/status", self.pid());
         let quit = 1_u64 << (Signal::SIGQUIT as i32 - 1);
         let blocked = || {
-            let status = std::fs::read_to_string(&path).expect("a status");
+            let status = fs::read_to_string(&path).expect("a status");
             let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:")).expect("a mask");
             u64::from_str_radix(mask.trim(), 16).expect("a number") & quit != 0
         };
