@@ -81,6 +81,30 @@ pub struct Child {
     pub stop_share_ms: u64,
 }
 
+impl Child {
+    /// The main child of a plan that has no other: it shares init's directory and outputs.
+    pub fn alone(
+        name: impl Into<String>,
+        program: impl Into<OsString>,
+        argv: Vec<OsString>,
+        env: Vec<(OsString, OsString)>,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            kind: Kind::Main,
+            program: program.into(),
+            argv,
+            env,
+            cwd: None,
+            keep_fds: Vec::new(),
+            stdout: None,
+            stderr: None,
+            stop_order: 0,
+            stop_share_ms: 0,
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Kind {
     /// Its end ends the container and decides the exit code.

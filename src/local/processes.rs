@@ -19,7 +19,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::unix::pipe;
 use tokio::sync::mpsc;
 
-use crate::init::plan::{Child, ForwardTo, Inherited, Kind, Options, Plan, Verbosity};
+use crate::init::plan::{Child, ForwardTo, Inherited, Options, Plan, Verbosity};
 use crate::init::signals::Signal;
 use crate::init::spawn::{Group, Spawn, SpawnError};
 use crate::init::status::Ended;
@@ -131,19 +131,8 @@ fn sandbox(start: &Start) -> io::Result<[File; 2]> {
 
 fn plan(start: &Start, status_fd: RawFd) -> Plan {
     let pairs = start.environment.iter().map(|(name, value)| (name.into(), value.into()));
-    let main = Child {
-        name: "task".to_owned(),
-        kind: Kind::Main,
-        program: (&start.command.program).into(),
-        argv: start.command.argv.iter().map(OsString::from).collect(),
-        env: pairs.collect(),
-        cwd: None,
-        keep_fds: Vec::new(),
-        stdout: None,
-        stderr: None,
-        stop_order: 0,
-        stop_share_ms: 0,
-    };
+    let argv = start.command.argv.iter().map(OsString::from).collect();
+    let main = Child::alone("task", &start.command.program, argv, pairs.collect());
     Plan {
         children: vec![main],
         grace_ms: start.grace_ms,

@@ -118,7 +118,7 @@ fn start(
     let options = exec::Options::for_jvm(&setup.environment).map_err(fatal(Exit::Usage))?;
     check_ports(settings)?;
     let run = RunDir::create(&setup.environment).map_err(fatal(Exit::CannotCreate))?;
-    let dirs = setup.write_conf(&setup.loaded.table, &run)?;
+    let dirs = setup.write_conf(&run)?;
     let (mut children, mut cleanup) = (Vec::new(), Vec::new());
     if let (Cluster::Embedded { agents, resources }, Some(listener)) = (cluster, embedded) {
         let resources = resources.clone().unwrap_or_else(|| enough_resources(setup, settings, *agents));

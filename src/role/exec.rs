@@ -8,9 +8,7 @@ use std::time::Duration;
 use crate::cli::ExecOptions;
 use crate::conf::environment::Environment;
 use crate::exit::Exit;
-use crate::init::plan::{
-    self, Child, ForwardTo, Inherited, Kind, Plan, Quit, Subreaper, Terminal, Verbosity,
-};
+use crate::init::plan::{self, Child, ForwardTo, Inherited, Plan, Quit, Subreaper, Terminal, Verbosity};
 use crate::init::signals::{JobControl, Rewrite, Signal, SignalTable};
 use crate::init::{self, status::Remap};
 
@@ -86,19 +84,8 @@ fn plan(options: Options, command: Vec<OsString>, environment: &Environment, inh
     let program = command.first().cloned().unwrap_or_default();
     let mut keep_fds = options.keep_fds.clone();
     keep_fds.extend(activated_sockets(environment));
-    let main = Child {
-        name: file_name(&program),
-        kind: Kind::Main,
-        program,
-        argv: command,
-        env: environment.pairs(),
-        cwd: None,
-        keep_fds,
-        stdout: None,
-        stderr: None,
-        stop_order: 0,
-        stop_share_ms: 0,
-    };
+    let alone = Child::alone(file_name(&program), program, command, environment.pairs());
+    let main = Child { keep_fds, ..alone };
     let mut plan = options.plan(vec![main], inherited);
     plan.options.terminal = Terminal::HandToMain;
     plan

@@ -111,12 +111,14 @@ impl Setup {
     }
 
     /// Writes the effective configuration into `run`, and our own log configuration if the user has none.
-    pub fn write_conf(&self, table: &Table, run: &RunDir) -> Result<Dirs, Fatal> {
+    pub fn write_conf(&self, run: &RunDir) -> Result<Dirs, Fatal> {
         let dirs = Dirs::of(run, self.log4j());
-        conf::write::write(table, self.loaded.grammar, &self.conf_dir, &dirs.conf).map_err(|error| {
-            let exit = error.exit();
-            Fatal::new(exit, error)
-        })?;
+        conf::write::write(&self.loaded.table, self.loaded.grammar, &self.conf_dir, &dirs.conf).map_err(
+            |error| {
+                let exit = error.exit();
+                Fatal::new(exit, error)
+            },
+        )?;
         if dirs.log4j == Log4j::Container {
             let path = dirs.conf.join(dirs.log4j.file_name());
             std::fs::write(path, crate::flink::command::log4j::CONTAINER_PROPERTIES)

@@ -88,7 +88,7 @@ pub fn run(
 fn start(setup: &Setup, run: RunDir, inherited: Inherited) -> Result<Infallible, Fatal> {
     setup.tell("taskmanager");
     let table = &setup.loaded.table;
-    let dirs = setup.write_conf(table, &run)?;
+    let dirs = setup.write_conf(&run)?;
     let properties: Vec<_> = dirs.tmp_property(table).into_iter().collect();
     let memory = crate::flink::memory::taskmanager(table, &setup.environment, setup.distribution.version)
         .map_err(fatal(Exit::Config))?;

@@ -111,8 +111,9 @@ async fn work(options: &WorkerOptions, environment: &Environment) -> Result<(), 
             RunError::Failed(Failure::NoMaster { .. } | Failure::Refused { .. } | Failure::Superseded) => {
                 Exit::Unavailable
             }
-            RunError::Failed(Failure::TooManyFailures { .. }) => Exit::Software,
-            RunError::Store(_) | RunError::Client(_) => Exit::Software,
+            RunError::Failed(Failure::TooManyFailures { .. }) | RunError::Store(_) | RunError::Client(_) => {
+                Exit::Software
+            }
         };
         Fatal::new(exit, error)
     })
