@@ -7,6 +7,7 @@
 
 pub mod agent;
 pub mod cluster;
+pub mod credentials;
 pub mod http;
 pub mod ids;
 pub mod machine;

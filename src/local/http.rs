@@ -4,6 +4,7 @@ mod scheduler;
 mod stream;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
@@ -15,6 +16,7 @@ use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 
 use super::cluster::Input;
+use super::credentials::Credentials;
 use super::master;
 
 /// Largest request body: as large as the largest event a scheduler must be ready for.
@@ -26,6 +28,8 @@ pub struct Server {
     /// Where this server listens.
     pub address: SocketAddr,
     pub hostname: String,
+    /// Whom schedulers must prove to be; without them anybody may call.
+    pub credentials: Option<Arc<Credentials>>,
 }
 
 pub fn router(server: Server) -> Router {

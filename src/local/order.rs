@@ -7,12 +7,17 @@ use crate::mesos::wire::id::FrameworkId;
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Call {
-    Subscribe(Box<Subscribe>),
+    Subscribe {
+        subscribe: Box<Subscribe>,
+        principal: Option<String>,
+    },
     Order {
         framework: FrameworkId,
         order: Box<Order>,
         /// The `Mesos-Stream-Id` header.
         stream: Option<String>,
+        /// Who the caller has proved to be; nobody without authentication.
+        principal: Option<String>,
     },
 }
 

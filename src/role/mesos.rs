@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use tokio::net::TcpListener;
@@ -14,6 +15,7 @@ use tracing::Level;
 use crate::exit::Exit;
 use crate::local::agent::{self, Agent};
 use crate::local::cluster::{Cluster, INPUTS_WAITING_MOST, Input};
+use crate::local::credentials::{Credentials, CredentialsError};
 use crate::local::http::{self, Server};
 use crate::local::ids::Ids;
 use crate::local::machine;
@@ -32,7 +34,7 @@ const AGENTS_MOST: u16 = 1000;
 /// runs every task as its own user, and its tasks end when it ends.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// Address to listen on. There is no authentication: loopback unless you know better
+    /// Address to listen on. Whoever reaches it can run anything as its user: loopback unless you know better
     #[arg(long, default_value_t = Ipv4Addr::LOCALHOST)]
     pub ip: Ipv4Addr,
 
@@ -49,7 +51,7 @@ pub struct Options {
     pub work_dir: PathBuf,
 
     /// How many agents
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=AGENTS_MOST as i64))]
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(0..=AGENTS_MOST as i64))]
     pub agents: u16,
 
     /// What each agent offers, such as 'cpus:4;mem:4096;disk:10240;ports:[31000-32000];cpus(role):2'. What is
@@ -76,6 +78,14 @@ pub struct Options {
     #[arg(long, value_delimiter = ',')]
     pub roles: Vec<String>,
 
+    /// Schedulers must prove who they are with HTTP Basic authentication; needs --credentials
+    #[arg(long, alias = "authenticate_http_frameworks", requires = "credentials")]
+    pub authenticate_http_frameworks: bool,
+
+    /// File of principals and secrets: a pair on each line, or JSON as the real master reads it
+    #[arg(long)]
+    pub credentials: Option<PathBuf>,
+
     /// File the port is written to once it listens
     #[arg(long)]
     pub port_file: Option<PathBuf>,
@@ -95,6 +105,10 @@ pub enum MesosError {
     Count { option: &'static str, given: usize, agents: u16 },
     #[error("cannot listen on {address}")]
     Listen { address: SocketAddr, source: io::Error },
+    #[error("cannot read {}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("cannot understand {}", path.display())]
+    Credentials { path: PathBuf, source: CredentialsError },
     #[error("cannot write {}", path.display())]
     Write { path: PathBuf, source: io::Error },
     #[error("cannot use the work directory {}", path.display())]
@@ -107,6 +121,8 @@ impl MesosError {
     fn exit(&self) -> Exit {
         match self {
             Self::Resources(_) | Self::Attributes(_) | Self::Count { .. } => Exit::Usage,
+            Self::Credentials { .. } => Exit::Data,
+            Self::Read { .. } => Exit::NoInput,
             Self::Listen { .. } | Self::Write { .. } | Self::WorkDir { .. } => Exit::CannotCreate,
             Self::Runtime(_) => Exit::Os,
         }
@@ -132,6 +148,7 @@ fn try_run(options: &Options) -> Result<(), MesosError> {
 
 async fn serve(options: &Options) -> Result<(), MesosError> {
     let places = places(options)?;
+    let credentials = credentials(options)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(MesosError::Runtime)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(MesosError::Runtime)?;
     let address = SocketAddr::from((options.ip, options.port));
@@ -146,7 +163,7 @@ async fn serve(options: &Options) -> Result<(), MesosError> {
     tracing::info!("listening on http://{address}");
     let (inputs, receiver) = mpsc::channel(INPUTS_WAITING_MOST);
     let hostname = hostname(options);
-    let router = http::router(Server { cluster: inputs.clone(), address, hostname });
+    let router = http::router(Server { cluster: inputs.clone(), address, hostname, credentials });
     let server = tokio::spawn(axum::serve(listener, router).into_future());
     let stopper = tokio::spawn(async move {
         tokio::select! {
@@ -167,6 +184,17 @@ fn write_port(path: &Path, port: u16) -> io::Result<()> {
     let unfinished = path.with_extension("new");
     std::fs::write(&unfinished, format!("{port}\n"))?;
     std::fs::rename(unfinished, path)
+}
+
+fn credentials(options: &Options) -> Result<Option<Arc<Credentials>>, MesosError> {
+    let Some(path) = options.credentials.as_ref().filter(|_| options.authenticate_http_frameworks) else {
+        return Ok(None);
+    };
+    let text =
+        std::fs::read_to_string(path).map_err(|source| MesosError::Read { path: path.clone(), source })?;
+    let credentials = Credentials::parse(&text);
+    let credentials = credentials.map_err(|source| MesosError::Credentials { path: path.clone(), source })?;
+    Ok(Some(Arc::new(credentials)))
 }
 
 /// What one agent is given.

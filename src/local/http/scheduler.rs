@@ -22,11 +22,16 @@ pub async fn call(State(server): State<Server>, request: Request) -> Response {
         content_type: text(&parts.headers, &header::CONTENT_TYPE),
         accept: text(&parts.headers, &header::ACCEPT),
         stream: text(&parts.headers, &STREAM_ID),
+        authorization: text(&parts.headers, &header::AUTHORIZATION),
+    };
+    let principal = match request::authenticate(&head, server.credentials.as_deref()) {
+        Ok(principal) => principal,
+        Err(refusal) => return refuse(refusal),
     };
     let Ok(body) = body::to_bytes(body, BODY_BYTES_MOST).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
-    let (call, media) = match request::read(&head, &body) {
+    let (call, media) = match request::read(&head, &body, principal) {
         Ok(read) => read,
         Err(refusal) => return refuse(refusal),
     };
@@ -71,6 +76,10 @@ fn plain(answer: Answer) -> Response {
 fn refuse(refusal: Refusal) -> Response {
     match refusal {
         Refusal::BadRequest(text) => (StatusCode::BAD_REQUEST, text).into_response(),
+        Refusal::Unauthorized => {
+            let realm = [(header::WWW_AUTHENTICATE, "Basic realm=\"mesos-master-scheduler\"")];
+            (StatusCode::UNAUTHORIZED, realm, "401 Unauthorized.").into_response()
+        }
         Refusal::MethodNotAllowed(method) => {
             let text =
                 format!("405 Method Not Allowed. Expecting one of {{ 'POST' }}, but received '{method}'.");

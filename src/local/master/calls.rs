@@ -2,6 +2,7 @@
 
 use crate::local::message::{self, ToAgent};
 use crate::local::order::{Call, Order};
+use crate::local::request::refuse_principal;
 use crate::mesos::wire::call::{Acknowledge, Kill, ReconcileTask, Shutdown};
 use crate::mesos::wire::id::{FrameworkId, TaskId};
 use crate::time::Moment;
@@ -30,9 +31,14 @@ pub enum Answer {
 impl Master {
     pub fn handle_call(&mut self, call: Call, now: Moment) -> Answer {
         match call {
-            Call::Subscribe(subscribe) => Answer::Stream(self.subscribe(*subscribe, now)),
-            Call::Order { framework, order, stream } => {
-                match self.refuse_caller(&framework, stream.as_deref()) {
+            Call::Subscribe { mut subscribe, principal } => {
+                // Who does not say who he is is who he has proved to be.
+                let info = subscribe.framework_info.get_or_insert_default();
+                info.principal = info.principal.take().or(principal);
+                Answer::Stream(self.subscribe(*subscribe, now))
+            }
+            Call::Order { framework, order, stream, principal } => {
+                match self.refuse_caller(&framework, stream.as_deref(), principal.as_deref()) {
                     Some(refusal) => refusal,
                     None => self.carry_out(&framework, *order, now),
                 }
@@ -40,10 +46,18 @@ impl Master {
         }
     }
 
-    fn refuse_caller(&self, framework: &FrameworkId, stream: Option<&str>) -> Option<Answer> {
+    fn refuse_caller(
+        &self,
+        framework: &FrameworkId,
+        stream: Option<&str>,
+        principal: Option<&str>,
+    ) -> Option<Answer> {
         let Some(known) = self.frameworks.get(framework) else {
             return Some(Answer::BadRequest("Framework cannot be found".to_owned()));
         };
+        if let Some(refusal) = refuse_principal(principal, known.info.principal.as_deref()) {
+            return Some(Answer::BadRequest(refusal));
+        }
         let Some(StreamId(current)) = known.stream() else {
             return Some(Answer::Forbidden("Framework is not subscribed"));
         };

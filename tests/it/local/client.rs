@@ -25,6 +25,8 @@ pub struct Answer {
     /// Such as `400 Bad Request`.
     pub status: String,
     pub content_type: Option<String>,
+    /// The `WWW-Authenticate` header.
+    pub challenge: Option<String>,
     pub body: Vec<u8>,
 }
 
@@ -58,8 +60,7 @@ pub fn call(address: SocketAddr, request: &[u8]) -> Answer {
             body
         }
     };
-    let content_type = head.header("content-type").map(str::to_owned);
-    Answer { status: head.status, content_type, body }
+    answer(head, body)
 }
 
 pub fn subscribe(address: SocketAddr, request: &[u8], form: Form) -> Events {
@@ -131,8 +132,13 @@ pub fn parse_answer(bytes: &[u8]) -> Answer {
     } else {
         reader.read_to_end(&mut body).expect("the body");
     }
-    let content_type = head.header("content-type").map(str::to_owned);
-    Answer { status: head.status, content_type, body }
+    answer(head, body)
+}
+
+fn answer(head: Head, body: Vec<u8>) -> Answer {
+    let text = |name: &str| head.header(name).map(str::to_owned);
+    let (content_type, challenge) = (text("content-type"), text("www-authenticate"));
+    Answer { status: head.status, content_type, challenge, body }
 }
 
 impl Head {

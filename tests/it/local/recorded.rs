@@ -5,7 +5,6 @@
 //!
 //! | scenario | reason |
 //! |---|---|
-//! | `auth-*` | no authentication yet |
 //! | `agent-drain`, `maintenance` | no operator API yet |
 //! | `agent-loss-and-return` | agents cannot be lost yet |
 //! | `master-restart-*` | the master cannot be restarted without its agents yet |
@@ -15,7 +14,10 @@
 //! In `errors`, the reason within the message of a task whose URI cannot be fetched is not compared: there is no
 //! fetcher yet, and the message says so.
 
+use std::fs;
 use std::thread;
+
+use tempfile::NamedTempFile;
 
 use super::client::Form;
 use super::embedded::Embedded;
@@ -33,6 +35,15 @@ fn cluster() -> Embedded {
         "--attributes=rack:r1;zone:z1;generation:1;slots:[1-3]",
         "--attributes=rack:r2;zone:z2;generation:2;slots:[1-3]",
     ])
+}
+
+/// The recorded master with authentication, which had neither agents nor a domain.
+fn guarded() -> Embedded {
+    let credentials = NamedTempFile::new().expect("a file");
+    fs::write(credentials.path(), r#"{"credentials": [{"principal": "flink", "secret": "s3cret"}]}"#)
+        .expect("credentials");
+    let path = credentials.path().to_str().expect("UTF-8");
+    Embedded::start(&["--agents=0", "--authenticate_http_frameworks", "--credentials", path])
 }
 
 /// Those that were recorded one after the other or side by side with the same framework, and how long after the
@@ -82,6 +93,15 @@ fn answers_and_events_are_as_recorded_in_json() {
         &[("without-capabilities", 0)],
     ];
     replay(Form::Json, &groups);
+}
+
+#[test]
+fn authentication_is_as_recorded() {
+    let all = ["auth-none", "auth-bad", "auth-unknown", "auth-good", "auth-other-principal"];
+    for form in [Form::Protobuf, Form::Json] {
+        let group = all.map(|scenario| (scenario, 0));
+        Replay::new(guarded(), form).run(&group);
+    }
 }
 
 /// Each group on an embedded Mesos of its own, all at the same time: most of it is waiting.

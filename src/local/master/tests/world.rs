@@ -68,7 +68,10 @@ impl World {
             suppressed_roles: suppressed.iter().map(|&role| role.to_owned()).collect(),
             offer_constraints: None,
         };
-        match self.master.handle_call(Call::Subscribe(Box::new(subscribe)), self.now) {
+        match self
+            .master
+            .handle_call(Call::Subscribe { subscribe: Box::new(subscribe), principal: None }, self.now)
+        {
             Answer::Stream(stream) => stream,
             other => panic!("{other:?}"),
         }
@@ -79,7 +82,7 @@ impl World {
         let id = self.framework_id(framework);
         let known = self.master.frameworks().find(|known| known.id == id);
         let stream = known.and_then(|known| known.stream()).map(|stream| stream.0.clone());
-        let call = Call::Order { framework: id, order: Box::new(order), stream };
+        let call = Call::Order { framework: id, order: Box::new(order), stream, principal: None };
         self.master.handle_call(call, self.now)
     }
 
