@@ -8,8 +8,9 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Json, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
@@ -22,10 +23,19 @@ const MOST_BYTES: u64 = 4 << 20;
 /// The files of a configuration directory by name, as they go over the wire.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Configuration {
-    pub files: BTreeMap<String, String>,
+    pub files: BTreeMap<String, Vec<u8>>,
 }
 
 impl Configuration {
+    /// The form it has on the wire.
+    pub fn encode(&self) -> Bytes {
+        postcard::to_stdvec(self).expect("maps of bytes have a form").into()
+    }
+
+    pub fn decode(bytes: &[u8]) -> Result<Self, postcard::Error> {
+        postcard::from_bytes(bytes)
+    }
+
     /// Reads every plain file of `directory`.
     pub fn read(directory: &FilePath) -> io::Result<Self> {
         let mut files = BTreeMap::new();
@@ -42,26 +52,26 @@ impl Configuration {
                 let text = format!("{} holds more than {MOST_BYTES} bytes", directory.display());
                 return Err(io::Error::new(io::ErrorKind::FileTooLarge, text));
             }
-            files.insert(name, std::fs::read_to_string(entry.path())?);
+            files.insert(name, std::fs::read(entry.path())?);
         }
         Ok(Self { files })
     }
 }
 
 struct Shared {
-    configuration: Configuration,
+    encoded: Bytes,
     inbox: mpsc::Sender<Message>,
 }
 
 /// Serves until the listener fails. The scheduler is asked about every token first.
 pub async fn serve(
     listener: TcpListener,
-    configuration: Configuration,
+    configuration: &Configuration,
     inbox: mpsc::Sender<Message>,
 ) -> io::Result<()> {
     let routes = Router::new()
         .route("/tasks/{task_id}/configuration", get(configuration_of))
-        .with_state(Arc::new(Shared { configuration, inbox }));
+        .with_state(Arc::new(Shared { encoded: configuration.encode(), inbox }));
     axum::serve(listener, routes).await
 }
 
@@ -81,7 +91,8 @@ async fn configuration_of(
     let message = Message::Redeem { task_id: task_id.clone(), token, answer };
     let asked = shared.inbox.send(message).await.is_ok();
     if asked && allowed.await.unwrap_or(false) {
-        return Json(&shared.configuration).into_response();
+        return ([(header::CONTENT_TYPE, "application/octet-stream")], shared.encoded.clone())
+            .into_response();
     }
     tracing::warn!(task = task_id, "refused a request for a configuration: wrong or used token");
     (StatusCode::FORBIDDEN, "wrong or used token\n").into_response()
@@ -96,8 +107,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let base = format!("http://{}", listener.local_addr().expect("an address"));
         let (inbox, mut asked) = mpsc::channel(1);
-        let files = BTreeMap::from([("config.yaml".to_owned(), "a: b\n".to_owned())]);
-        tokio::spawn(serve(listener, Configuration { files }, inbox));
+        let files = BTreeMap::from([("config.yaml".to_owned(), b"a: b\n".to_vec())]);
+        tokio::spawn(async move { serve(listener, &Configuration { files }, inbox).await });
         tokio::spawn(async move {
             let mut used = false;
             while let Some(message) = asked.recv().await {
@@ -110,7 +121,7 @@ mod tests {
         base
     }
 
-    async fn status(url: &str, token: &str) -> (u16, String) {
+    async fn status(url: &str, token: &str) -> (u16, Bytes) {
         let answer = crate::http::plain()
             .expect("TLS")
             .build()
@@ -120,7 +131,7 @@ mod tests {
             .send()
             .await
             .expect("an answer");
-        (answer.status().as_u16(), answer.text().await.expect("a body"))
+        (answer.status().as_u16(), answer.bytes().await.expect("a body"))
     }
 
     #[tokio::test]
@@ -130,7 +141,9 @@ mod tests {
         assert_eq!(status(&url, "wrong").await.0, 403);
         assert_eq!(status(&format!("{base}{}", configuration_path("t-2")), "right").await.0, 403);
         let (code, body) = status(&url, "right").await;
-        assert_eq!((code, body.as_str()), (200, r#"{"files":{"config.yaml":"a: b\n"}}"#));
+        assert_eq!(code, 200);
+        let files = Configuration::decode(&body).expect("decoded").files;
+        assert_eq!(files, BTreeMap::from([("config.yaml".to_owned(), b"a: b\n".to_vec())]));
         assert_eq!(status(&url, "right").await.0, 403);
     }
 
@@ -153,7 +166,7 @@ mod tests {
         let read = Configuration::read(directory.path()).expect("readable");
         assert_eq!(
             read.files.into_iter().collect::<Vec<_>>(),
-            [("a".to_owned(), "1".to_owned()), ("b".to_owned(), "1".to_owned())]
+            [("a".to_owned(), b"1".to_vec()), ("b".to_owned(), b"1".to_vec())]
         );
     }
 }

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::ffi::OsString;
+use std::net::TcpListener;
 use std::os::fd::RawFd;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
@@ -75,14 +76,15 @@ pub fn run(
     Err(fatal)
 }
 
-/// Points the configuration at the embedded Mesos, whose port is returned.
-fn embed(cluster: &Cluster, loaded: &mut Loaded) -> Result<Option<u16>, Fatal> {
+/// Points the configuration at the embedded Mesos, whose listener is returned.
+fn embed(cluster: &Cluster, loaded: &mut Loaded) -> Result<Option<TcpListener>, Fatal> {
     match cluster {
         Cluster::Embedded { .. } => {
-            let port = sockets::free_loopback_port().map_err(fatal(Exit::CannotCreate))?;
+            let listener = sockets::bind(keys::MASTER.name, LOOPBACK, 0).map_err(cannot_bind)?;
+            let port = listener.local_addr().map_err(fatal(Exit::Os))?.port();
             let why = "the embedded Mesos".to_owned();
             loaded.table.set(keys::MASTER.name, format!("{LOOPBACK}:{port}"), Origin::Rewritten { why });
-            Ok(Some(port))
+            Ok(Some(listener))
         }
         Cluster::Mesos | Cluster::Alone => Ok(None),
     }
@@ -104,7 +106,7 @@ fn refuse_zookeeper(setup: &Setup, settings: &Settings) -> Result<(), Fatal> {
 
 fn start(
     cluster: &Cluster,
-    embedded: Option<u16>,
+    embedded: Option<TcpListener>,
     setup: &Setup,
     settings: &Settings,
     inherited: Inherited,
@@ -114,9 +116,9 @@ fn start(
     let run = RunDir::create(&setup.environment).map_err(fatal(Exit::CannotCreate))?;
     let dirs = setup.write_conf(&setup.loaded.table, &run)?;
     let (mut children, mut cleanup) = (Vec::new(), Vec::new());
-    if let (Cluster::Embedded { agents, resources }, Some(port)) = (cluster, embedded) {
+    if let (Cluster::Embedded { agents, resources }, Some(listener)) = (cluster, embedded) {
         let resources = resources.clone().unwrap_or_else(|| enough_resources(setup, settings, *agents));
-        children.push(mesos(setup, *agents, resources, port, &run)?);
+        children.push(mesos(setup, *agents, resources, listener, &run)?);
     }
     children.push(jobmanager(setup, settings, &dirs)?);
     if !matches!(cluster, Cluster::Alone) {
@@ -217,14 +219,21 @@ fn cannot_bind(error: BindError) -> Fatal {
     Fatal::new(Exit::CannotCreate, error)
 }
 
-fn mesos(setup: &Setup, agents: u32, resources: String, port: u16, run: &RunDir) -> Result<Child, Fatal> {
+fn mesos(
+    setup: &Setup,
+    agents: u32,
+    resources: String,
+    listener: TcpListener,
+    run: &RunDir,
+) -> Result<Child, Fatal> {
+    let fd = children::hand_down(listener)?;
     let work_dir = run.path().join("mesos");
-    let mut arguments: Vec<OsString> = vec!["mesos".into(), "--port".into(), port.to_string().into()];
+    let mut arguments: Vec<OsString> = vec!["mesos".into(), "--listen-fd".into(), fd.to_string().into()];
     arguments.extend(["--agents".into(), agents.to_string().into()]);
     arguments.extend(["--resources".into(), resources.into()]);
     arguments.extend(["--work-dir".into(), work_dir.into()]);
     arguments.extend(["--hostname".into(), "localhost".into()]);
-    let own = Own { name: "mesos", arguments, keep_fds: Vec::new(), stop_order: MESOS_ORDER };
+    let own = Own { name: "mesos", arguments, keep_fds: vec![fd], stop_order: MESOS_ORDER };
     children::own(own, &setup.environment)
 }
 

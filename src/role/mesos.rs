@@ -22,10 +22,10 @@ use crate::local::machine;
 use crate::local::master::{self, AgentDescription, Master};
 use crate::local::resources::{Resources, parse, parse_attributes};
 use crate::local::timing::Timing;
-use crate::log;
 use crate::mesos::wire::cluster::{DomainInfo, FaultDomain, RegionInfo, ZoneInfo};
 use crate::mesos::wire::resource::Attribute;
 use crate::time::{Clock, Moment};
+use crate::{init, log};
 
 /// More would only be more work directories on the same machine.
 const AGENTS_MOST: u16 = 1000;
@@ -90,6 +90,10 @@ pub struct Options {
     #[arg(long)]
     pub port_file: Option<PathBuf>,
 
+    /// A descriptor that listens already, in place of address and port
+    #[arg(long, hide = true)]
+    pub listen_fd: Option<i32>,
+
     /// Makes ids and the order of offers repeatable
     #[arg(long)]
     pub seed: Option<u64>,
@@ -152,7 +156,10 @@ async fn serve(options: &Options) -> Result<(), MesosError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(MesosError::Runtime)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(MesosError::Runtime)?;
     let address = SocketAddr::from((options.ip, options.port));
-    let listener = TcpListener::bind(address).await;
+    let listener = match options.listen_fd {
+        Some(number) => adopt_listener(number),
+        None => TcpListener::bind(address).await,
+    };
     let listener = listener.map_err(|source| MesosError::Listen { address, source })?;
     let address = listener.local_addr().map_err(|source| MesosError::Listen { address, source })?;
     let cluster = assemble(options, places, address.port())?;
@@ -231,6 +238,12 @@ fn places(options: &Options) -> Result<Vec<Place>, MesosError> {
 
 fn hostname(options: &Options) -> String {
     options.hostname.clone().unwrap_or_else(|| options.ip.to_string())
+}
+
+fn adopt_listener(number: i32) -> io::Result<TcpListener> {
+    let listener = std::net::TcpListener::from(init::adopt_fd(number)?);
+    listener.set_nonblocking(true)?;
+    TcpListener::from_std(listener)
 }
 
 fn assemble(options: &Options, places: Vec<Place>, port: u16) -> Result<Cluster, MesosError> {

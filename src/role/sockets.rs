@@ -2,7 +2,7 @@
 //! outlives a worker's crash.
 
 use std::io;
-use std::net::{IpAddr, TcpListener, ToSocketAddrs};
+use std::net::{TcpListener, ToSocketAddrs};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
@@ -53,13 +53,6 @@ pub fn check_free(key: &'static str, host: &str, port: u16) -> Result<(), BindEr
         drop(bind(key, host, port)?);
     }
     Ok(())
-}
-
-/// A port on loopback that is free at this moment.
-pub fn free_loopback_port() -> Result<u16, BindError> {
-    let host = IpAddr::from([127, 0, 0, 1]).to_string();
-    let source = |source| BindError::Port { key: "port", host: host.clone(), port: 0, source };
-    Ok(bind("port", &host, 0)?.local_addr().map_err(source)?.port())
 }
 
 /// The path of the operator's socket.

@@ -46,7 +46,7 @@ enum FetchError {
     Malformed {
         url: String,
         #[source]
-        source: serde_json::Error,
+        source: postcard::Error,
     },
     #[error("{url} sent a file with the name '{name}'")]
     Name { url: String, name: String },
@@ -103,13 +103,13 @@ async fn fetch(base: &str, cluster: &ClusterOptions, token: &str) -> Result<Conf
     let client = http::plain()?.timeout(FETCH_TIMEOUT).build().map_err(failed)?;
     let answer = client.get(&url).bearer_auth(token).send().await.map_err(failed)?;
     let status = answer.status();
-    let text = answer.text().await.map_err(failed)?;
+    let body = answer.bytes().await.map_err(failed)?;
     if !status.is_success() {
-        let text = text.trim().to_owned();
+        let text = String::from_utf8_lossy(&body).trim().to_owned();
         return Err(FetchError::Refused { url, status: status.as_u16(), text });
     }
-    let configuration: Configuration =
-        serde_json::from_str(&text).map_err(|source| FetchError::Malformed { url: url.clone(), source })?;
+    let configuration =
+        Configuration::decode(&body).map_err(|source| FetchError::Malformed { url: url.clone(), source })?;
     match configuration.files.keys().find(|name| name.contains('/') || name.starts_with('.')) {
         Some(name) => Err(FetchError::Name { url, name: name.clone() }),
         None => Ok(configuration),

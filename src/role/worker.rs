@@ -167,7 +167,7 @@ fn served_configuration(setup: &Setup, options: &WorkerOptions) -> Result<Config
     }
     let grammar = setup.loaded.grammar;
     let text = write::render(&table, grammar).map_err(fatal(Exit::Config))?;
-    configuration.files.insert(grammar.file_name().to_owned(), text);
+    configuration.files.insert(grammar.file_name().to_owned(), text.into_bytes());
     Ok(configuration)
 }
 
@@ -190,7 +190,7 @@ fn spawn_servers(
     let inbox = inbox.clone();
     tokio::spawn(async move {
         let served = tokio::try_join!(
-            artifact::serve(artifacts, configuration, inbox.clone()),
+            artifact::serve(artifacts, &configuration, inbox.clone()),
             status::serve(status, socket, inbox)
         );
         if let Err(failure) = served {

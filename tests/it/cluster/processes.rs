@@ -73,7 +73,7 @@ pub fn describe(process: Process) -> String {
 }
 
 fn argv(process: Process) -> Vec<String> {
-    words(&format!("/proc/{}/cmdline", process.pid))
+    words(format!("/proc/{}/cmdline", process.pid))
 }
 
 fn words(path: impl AsRef<Path>) -> Vec<String> {

@@ -65,10 +65,8 @@ fn a_task_runs_and_gives_back_what_it_had() {
 }
 
 #[test]
-fn why_a_task_is_refused() {
-    let base = |world: &World| world.task("t", "S0", "cpus:1;mem:64");
-    type Change = fn(TaskInfo) -> TaskInfo;
-    let cases: [(Change, &str); 12] = [
+fn tasks_with_malformed_fields_are_refused() {
+    expect_refusals(&[
         (|task| TaskInfo { task_id: Some(TaskId::new("a/b")), ..task }, "'a/b' contains invalid characters"),
         (|task| TaskInfo { task_id: Some(TaskId::new("")), ..task }, "ID must not be empty"),
         (
@@ -87,6 +85,12 @@ fn why_a_task_is_refused() {
             |task| TaskInfo { health_check: Some(HealthCheck::default()), ..task },
             "Task uses invalid health check: HealthCheck must specify 'type'",
         ),
+    ]);
+}
+
+#[test]
+fn tasks_that_ask_for_the_impossible_are_refused() {
+    expect_refusals(&[
         (|task| TaskInfo { resources: Vec::new(), ..task }, "Task uses no resources"),
         (
             |task| TaskInfo { command: None, ..task },
@@ -126,10 +130,16 @@ fn why_a_task_is_refused() {
             },
             "Task's `CommandInfo` is invalid: Environment variable 'X' of type 'VALUE' must have a value set",
         ),
-    ];
+    ]);
+}
+
+type Change = fn(TaskInfo) -> TaskInfo;
+
+/// Changes to a good task, each with the master's answer.
+fn expect_refusals(cases: &[(Change, &str)]) {
     for (change, message) in cases {
         let mut world = world();
-        let task = change(base(&world));
+        let task = change(world.task("t", "S0", "cpus:1;mem:64"));
         let id = task.task_id.as_ref().map(|id| id.text().to_owned()).unwrap_or_default();
         world.launch(0, &["O0"], vec![task]);
         assert_eq!(world.said(), [format!("update {id} TASK_ERROR REASON_TASK_INVALID {message}")]);
