@@ -8,7 +8,7 @@ use crate::mesos::wire::call::{self, CallType};
 use crate::mesos::wire::id::FrameworkId;
 
 use super::credentials::Credentials;
-use super::order::{Call, Order};
+use super::order::{Call, InverseAnswer, Order};
 
 /// The part of the request's head that matters.
 #[derive(Clone, Debug, Default)]
@@ -167,12 +167,17 @@ fn order(kind: CallType, call: call::Call, framework: &FrameworkId) -> Result<Or
         CallType::Message => present(call.message.is_some(), "Expecting 'message' to be present")?,
         CallType::Request => present(call.request.is_some(), "Expecting 'request' to be present")?,
         CallType::AcceptInverseOffers => {
-            present(call.accept_inverse_offers.is_some(), "Expecting 'accept_inverse_offers' to be present")?
+            let answer =
+                call.accept_inverse_offers.ok_or("Expecting 'accept_inverse_offers' to be present")?;
+            let (offers, filters) = (answer.inverse_offer_ids, answer.filters);
+            Order::AnswerInverseOffers(InverseAnswer { offers, filters })
         }
-        CallType::DeclineInverseOffers => present(
-            call.decline_inverse_offers.is_some(),
-            "Expecting 'decline_inverse_offers' to be present",
-        )?,
+        CallType::DeclineInverseOffers => {
+            let answer =
+                call.decline_inverse_offers.ok_or("Expecting 'decline_inverse_offers' to be present")?;
+            let (offers, filters) = (answer.inverse_offer_ids, answer.filters);
+            Order::AnswerInverseOffers(InverseAnswer { offers, filters })
+        }
         CallType::AcknowledgeOperationStatus => present(
             call.acknowledge_operation_status.is_some(),
             "Expecting 'acknowledge_operation_status' to be present",

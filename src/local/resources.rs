@@ -124,13 +124,13 @@ impl Resources {
         Self { items: self.items.iter().filter(|item| keep(item)).cloned().collect() }
     }
 
-    /// Reserved entries first, then unreserved ones that are not scalars, then the rest: the order in which
-    /// the real allocator puts an offer together.
-    pub fn in_offer_order(mut self) -> Self {
-        self.items.sort_by_key(|item| match (&item.amount, item.is_reserved()) {
-            (_, true) => 0,
-            (Amount::Spans(_) | Amount::Set(_), false) => 1,
-            (Amount::Scalar(_), false) => 2,
+    /// What is reserved or no scalar first, then the rest, both in the order of the agent's total: the order
+    /// in which the real allocator puts an offer together.
+    pub fn in_offer_order(mut self, total: &Self) -> Self {
+        self.items.sort_by_key(|item| {
+            let place = total.items.iter().position(|other| other.shape == item.shape);
+            let is_late = matches!(item.amount, Amount::Scalar(_)) && !item.is_reserved();
+            (is_late, place)
         });
         self
     }

@@ -5,7 +5,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -14,7 +14,7 @@ use tracing::Level;
 
 use crate::exit::Exit;
 use crate::local::agent::{self, Agent};
-use crate::local::cluster::{Cluster, INPUTS_WAITING_MOST, Input};
+use crate::local::cluster::{Cluster, INPUTS_WAITING_MOST, Input, Pace};
 use crate::local::credentials::{Credentials, CredentialsError};
 use crate::local::http::{self, Server};
 use crate::local::ids::Ids;
@@ -94,6 +94,22 @@ pub struct Options {
     #[arg(long, hide = true)]
     pub listen_fd: Option<i32>,
 
+    /// Between two pings of an agent, such as '15secs'
+    #[arg(long, alias = "agent_ping_timeout", default_value = "15secs", value_parser = parse_duration)]
+    pub agent_ping_timeout: Duration,
+
+    /// Pings an agent may miss in a row before it counts as unreachable
+    #[arg(long, alias = "max_agent_ping_timeouts", default_value_t = 5)]
+    pub max_agent_ping_timeouts: u32,
+
+    /// How long a new master waits for the agents of the one before it
+    #[arg(long, alias = "agent_reregister_timeout", default_value = "10mins", value_parser = parse_duration)]
+    pub agent_reregister_timeout: Duration,
+
+    /// Lets time pass so many times as fast: heartbeats, timeouts, filters and graces alike, for tests
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub time_scale: u32,
+
     /// Makes ids and the order of offers repeatable
     #[arg(long)]
     pub seed: Option<u64>,
@@ -170,8 +186,10 @@ async fn serve(options: &Options) -> Result<(), MesosError> {
     tracing::info!("listening on http://{address}");
     let (inputs, receiver) = mpsc::channel(INPUTS_WAITING_MOST);
     let hostname = hostname(options);
-    let router = http::router(Server { cluster: inputs.clone(), address, hostname, credentials });
-    let server = tokio::spawn(axum::serve(listener, router).into_future());
+    let leadership = cluster.leadership();
+    let router = http::router(Server { cluster: inputs.clone(), address, hostname, credentials, leadership });
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let server = tokio::spawn(axum::serve(listener, service).into_future());
     let stopper = tokio::spawn(async move {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -250,7 +268,12 @@ fn assemble(options: &Options, places: Vec<Place>, port: u16) -> Result<Cluster,
     let epoch = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs_f64();
     let clock = Clock::start();
     let mut ids = Ids::seeded(options.seed.unwrap_or_else(|| fastrand::u64(..)));
-    let timing = Timing::REAL;
+    let timing = Timing {
+        agent_ping: options.agent_ping_timeout,
+        agent_pings_missed_most: options.max_agent_ping_timeouts,
+        agent_reregister: options.agent_reregister_timeout,
+        ..Timing::REAL
+    };
     let settings = master::Settings {
         ip: options.ip,
         port,
@@ -274,17 +297,22 @@ fn assemble(options: &Options, places: Vec<Place>, port: u16) -> Result<Cluster,
         let agent_port = port.wrapping_add(number);
         let description = AgentDescription {
             hostname: hostname(options),
-            ip: ip.clone(),
+            ip,
             port: agent_port,
             attributes: place.attributes,
             domain: place.domain,
             resources: place.resources,
         };
-        let id = master.handle_agent_registered(description, Moment::START);
-        let settings = agent::Settings { id: id.clone(), ip, port: agent_port, work_dir, timing, epoch };
-        agents.insert(id, Agent::new(settings, ids.fork()));
+        let id = master.handle_agent_registered(description.clone(), Moment::START);
+        let settings = agent::Settings { id: id.clone(), description, work_dir, timing, epoch };
+        agents.insert(id, Agent::new(settings, ids.fork(), Moment::START));
     }
-    Ok(Cluster::new(master, agents, clock))
+    Ok(Cluster::new(master, agents, ids, Pace::new(clock, options.time_scale)))
+}
+
+/// A number and a unit, as the real master writes them; other common units are taken as well.
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|error| error.to_string())
 }
 
 fn parse_domain(text: &str) -> Result<DomainInfo, String> {

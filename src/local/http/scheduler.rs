@@ -10,6 +10,7 @@ use crate::local::cluster::{Answered, Input};
 use crate::local::master::Answer;
 use crate::local::request::{self, Head, MediaType, Refusal};
 
+use super::leadership;
 use super::stream::{self, Closing};
 use super::{BODY_BYTES_MOST, Server};
 
@@ -28,6 +29,9 @@ pub async fn call(State(server): State<Server>, request: Request) -> Response {
         Ok(principal) => principal,
         Err(refusal) => return refuse(refusal),
     };
+    if let Some(response) = leadership::refuse(&server, parts.uri.path()) {
+        return response;
+    }
     let Ok(body) = body::to_bytes(body, BODY_BYTES_MOST).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
@@ -54,6 +58,10 @@ fn respond(answered: Answered, media: MediaType, server: &Server) -> Response {
     let events = match answered {
         Answered::Plainly(answer) => return plain(answer),
         Answered::WithEvents(events) => events,
+        Answered::Otherwise { status, text } => {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            return (status, text).into_response();
+        }
     };
     let id = events.stream.0.clone();
     let closing = Closing { stream: events.stream, cluster: server.cluster.clone() };
@@ -61,7 +69,7 @@ fn respond(answered: Answered, media: MediaType, server: &Server) -> Response {
     ([(header::CONTENT_TYPE, media.name()), (STREAM_ID, id.as_str())], body).into_response()
 }
 
-fn plain(answer: Answer) -> Response {
+pub(super) fn plain(answer: Answer) -> Response {
     match answer {
         // The cluster turns it into a stream of events before it comes here.
         Answer::Stream(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::local::message::{Run, ToAgent};
+use crate::local::message::ToAgent;
 use crate::local::resources::{Format, Resources};
 use crate::mesos::wire::call::Accept;
-use crate::mesos::wire::framework::CapabilityType;
 use crate::mesos::wire::id::{FrameworkId, OfferId};
 use crate::mesos::wire::operation::{Launch, Operation, OperationType};
 use crate::mesos::wire::status::{Reason, TaskState};
@@ -170,15 +169,6 @@ impl Master {
         let Some(framework) = self.frameworks.get_mut(&accepted.framework) else { return };
         accepted.resources.subtract(&resources);
         info.resources = resources.to_wire(Format::Refined);
-        let run = Run {
-            framework: accepted.framework.clone(),
-            user: framework.info.user.clone().unwrap_or_default(),
-            task: info.clone(),
-            role: accepted.role.clone(),
-            checkpoint: framework.info.checkpoint.unwrap_or_default(),
-            announces_killing: framework.has(CapabilityType::TaskKillingState),
-            partition_aware: framework.has(CapabilityType::PartitionAware),
-        };
         let task = Task {
             info,
             agent: accepted.agent.clone(),
@@ -188,6 +178,7 @@ impl Master {
             forwarded: None,
             statuses: Vec::new(),
         };
+        let run = task.run(framework);
         framework.tasks.insert(task.id(), task);
         self.tell(&accepted.agent, ToAgent::Run(Box::new(run)));
     }

@@ -76,15 +76,16 @@ impl Master {
 
     fn carry_out(&mut self, framework: &FrameworkId, order: Order, now: Moment) -> Answer {
         match order {
-            Order::Teardown => self.remove(framework),
+            Order::Teardown => self.remove(framework, now),
             Order::Accept(accept) => self.accept(framework, accept, now),
             Order::Decline(decline) => self.decline(framework, &decline, now),
             Order::Revive(roles) => self.revive(framework, roles, now),
             Order::Suppress(roles) => self.suppress(framework, roles),
             Order::Kill(kill) => self.kill(framework, kill, now),
             Order::ShutDownExecutor(shutdown) => self.shut_down_executor(framework, shutdown),
-            Order::Acknowledge(acknowledge) => self.acknowledge(framework, acknowledge),
+            Order::Acknowledge(acknowledge) => self.acknowledge(framework, acknowledge, now),
             Order::Reconcile(tasks) => self.reconcile(framework, &tasks, now),
+            Order::AnswerInverseOffers(answer) => self.answer_inverse_offers(framework, &answer, now),
             Order::Ineffective => {}
             Order::UpdateFramework(update) => {
                 let updated = self.update_framework(framework, *update);
@@ -138,7 +139,7 @@ impl Master {
         }
     }
 
-    fn acknowledge(&mut self, id: &FrameworkId, acknowledge: Acknowledge) {
+    fn acknowledge(&mut self, id: &FrameworkId, acknowledge: Acknowledge, now: Moment) {
         let task = acknowledge.task_id.unwrap_or_default();
         let agent = acknowledge.agent_id.unwrap_or_default();
         let uuid = acknowledge.uuid.unwrap_or_default();
@@ -151,6 +152,7 @@ impl Master {
             framework.complete(&task);
         }
         self.tell(&agent, ToAgent::Acknowledge { framework: id.clone(), task, uuid });
+        self.finish_drain(&agent, now);
     }
 }
 

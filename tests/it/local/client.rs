@@ -63,6 +63,23 @@ pub fn call(address: SocketAddr, request: &[u8]) -> Answer {
     answer(head, body)
 }
 
+/// A JSON body to any path.
+pub fn post(address: SocketAddr, path: &str, body: &Value) -> Answer {
+    let body = body.to_string();
+    let length = body.len();
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+         Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    );
+    call(address, request.as_bytes())
+}
+
+/// Makes something go wrong.
+pub fn fault(address: SocketAddr, name: &str, fields: &Value) {
+    let answer = post(address, &format!("/mini/{name}"), fields);
+    assert_eq!(answer.status, "200 OK", "{name}: {}", String::from_utf8_lossy(&answer.body));
+}
+
 pub fn subscribe(address: SocketAddr, request: &[u8], form: Form) -> Events {
     let mut reader = send(address, request);
     let head = read_head(&mut reader);

@@ -5,11 +5,11 @@
 //!
 //! | scenario | reason |
 //! |---|---|
-//! | `agent-drain`, `maintenance` | no operator API yet |
-//! | `agent-loss-and-return` | agents cannot be lost yet |
-//! | `master-restart-*` | the master cannot be restarted without its agents yet |
 //! | `dynamic-reservation` | RESERVE and UNRESERVE are not carried out yet |
 //! | `zookeeper-*` | no leader election |
+//!
+//! In `maintenance` it is not compared which offers came in one event: the real master's allocator ran once for
+//! both agents in one recording and once for each in the other.
 //!
 //! In `errors`, the reason within the message of a task whose URI cannot be fetched is not compared: there is no
 //! fetcher yet, and the message says so.
@@ -21,12 +21,14 @@ use tempfile::NamedTempFile;
 
 use super::client::Form;
 use super::embedded::Embedded;
-use super::replay::Replay;
+use super::replay::{Batches, Replay};
 
 /// The recorded master and its agents.
 fn cluster() -> Embedded {
     Embedded::start(&[
         "--agents=2",
+        "--agent_ping_timeout=5secs",
+        "--max_agent_ping_timeouts=2",
         "--domain=eu/eu-1",
         "--agent-domain=eu/eu-1",
         "--agent-domain=eu/eu-2",
@@ -50,8 +52,13 @@ fn guarded() -> Embedded {
 /// first each began.
 type Group = &'static [(&'static str, u64)];
 
+const MAINTENANCE: Group = &[("maintenance", 0)];
+
 const FAILOVER_TIMEOUT: Group =
     &[("failover-timeout-expires-first", 0), ("failover-timeout-expires-second", 5100)];
+
+/// The new master's first subscriber came about so long after the old master's.
+const MASTER_RESTART: Group = &[("master-restart-first", 0), ("master-restart-second", 2000)];
 
 /// The second subscribes while the first is connected, the third after the second has gone, and after its
 /// TEARDOWN the id is refused.
@@ -77,6 +84,10 @@ fn answers_and_events_are_as_recorded_in_protobuf() {
         FAILOVER_TIMEOUT,
         &[("two-roles-and-update-framework", 0)],
         &[("without-capabilities", 0)],
+        &[("agent-drain", 0)],
+        MAINTENANCE,
+        &[("agent-loss-and-return", 0)],
+        MASTER_RESTART,
         &[("update-retry", 0)],
     ];
     replay(Form::Protobuf, &groups);
@@ -91,6 +102,10 @@ fn answers_and_events_are_as_recorded_in_json() {
         FAILOVER_TIMEOUT,
         &[("two-roles-and-update-framework", 0)],
         &[("without-capabilities", 0)],
+        &[("agent-drain", 0)],
+        MAINTENANCE,
+        &[("agent-loss-and-return", 0)],
+        MASTER_RESTART,
     ];
     replay(Form::Json, &groups);
 }
@@ -100,7 +115,7 @@ fn authentication_is_as_recorded() {
     let all = ["auth-none", "auth-bad", "auth-unknown", "auth-good", "auth-other-principal"];
     for form in [Form::Protobuf, Form::Json] {
         let group = all.map(|scenario| (scenario, 0));
-        Replay::new(guarded(), form).run(&group);
+        Replay::new(guarded(), form, Batches::Compared).run(&group);
     }
 }
 
@@ -109,7 +124,8 @@ fn replay(form: Form, groups: &[Group]) {
     thread::scope(|scope| {
         let start = |group: &Group| {
             let group = *group;
-            (group, scope.spawn(move || Replay::new(cluster(), form).run(group)))
+            let batches = if group == MAINTENANCE { Batches::Ignored } else { Batches::Compared };
+            (group, scope.spawn(move || Replay::new(cluster(), form, batches).run(group)))
         };
         let running: Vec<_> = groups.iter().map(start).collect();
         let failed: Vec<_> = running

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use flink_on_mesos::mesos::recordio::Decoder;
 use flink_on_mesos::mesos::wire::call::Call;
 use prost::Message as _;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::client::{self, Events, Form};
 use super::embedded::{Embedded, PATIENCE};
@@ -26,6 +26,7 @@ pub struct Replay {
     /// Recorded identifier → live identifier.
     names: BTreeMap<String, String>,
     streams: BTreeMap<String, Stream>,
+    batches: Batches,
     /// When the first scenario began; the times of the others count from there.
     began: Instant,
 }
@@ -48,7 +49,43 @@ enum What {
     Closed {
         stream: String,
     },
+    Operator {
+        request: Value,
+    },
+    /// What was done to the cluster by other means.
+    Fault {
+        name: &'static str,
+        fields: Value,
+    },
 }
+
+/// Whether it counts which offers came in one event.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Batches {
+    Compared,
+    /// The real master's allocator puts agents together as its own timing has it.
+    Ignored,
+}
+
+/// What was done at a note in a timeline.
+fn fault_of(note: &str) -> Option<(&'static str, Value)> {
+    match note {
+        "agent process killed (SIGKILL); the task goes on" => {
+            Some(("disconnect-agent", json!({ "agent": "S0" })))
+        }
+        "agent started again with its old work directory" => {
+            Some(("connect-agent", json!({ "agent": "S0" })))
+        }
+        // The agents came to the new master as late as recorded, counted from here.
+        "master killed" => {
+            Some(("change-master", json!({ "registry": "lost", "agents_after_ms": [6500, 8600] })))
+        }
+        _ => None,
+    }
+}
+
+/// The recorder heard of what an operator's call did before it had the answer.
+const BEFORE_ANSWER: Duration = Duration::from_millis(20);
 
 struct Stream {
     events: Events,
@@ -62,7 +99,7 @@ struct Stream {
 const BEFORE_ALLOCATION: Duration = Duration::from_millis(740);
 
 impl Replay {
-    pub fn new(embedded: Embedded, form: Form) -> Self {
+    pub fn new(embedded: Embedded, form: Form, batches: Batches) -> Self {
         let folder = match form {
             Form::Protobuf => "pb",
             Form::Json => "json",
@@ -72,7 +109,7 @@ impl Replay {
         let since = Duration::from_millis(u64::try_from(since).expect("below 1000"));
         thread::sleep(Duration::from_secs(2) - since - BEFORE_ALLOCATION);
         let began = Instant::now();
-        Self { embedded, form, root, names: BTreeMap::new(), streams: BTreeMap::new(), began }
+        Self { embedded, form, root, names: BTreeMap::new(), streams: BTreeMap::new(), batches, began }
     }
 
     /// Replays scenarios, each from its own offset on.
@@ -89,6 +126,14 @@ impl Replay {
                 }
                 What::Event { stream } => self.expect_event(&key(stream)),
                 What::Closed { stream } => drop(self.streams.remove(&key(stream))),
+                What::Operator { request } => {
+                    self.wait_until(step.at);
+                    self.operate(request);
+                }
+                What::Fault { name, fields } => {
+                    self.wait_until(step.at);
+                    client::fault(self.embedded.address, name, fields);
+                }
             }
         }
         for (name, stream) in &mut self.streams {
@@ -105,6 +150,18 @@ impl Replay {
         let mut steps: Vec<Step> = Vec::new();
         for line in lines {
             let text = |key: &str| line[key].as_str().map(str::to_owned);
+            let at = Duration::from_secs_f64(line["t"].as_f64().expect("a time"));
+            let at = at + Duration::from_millis(offset_ms);
+            if let Some((name, fields)) = line["note"].as_str().and_then(fault_of) {
+                steps.push(Step { at, scenario: scenario.to_owned(), what: What::Fault { name, fields } });
+                continue;
+            }
+            if line["operator_call"].is_string() {
+                let what = What::Operator { request: line["request"].clone() };
+                let at = at.saturating_sub(BEFORE_ANSWER);
+                steps.push(Step { at, scenario: scenario.to_owned(), what });
+                continue;
+            }
             let what = if line["eof"] == true {
                 What::Closed { stream: text("stream").expect("a stream") }
             } else if let (Some(stream), Some(_)) = (text("stream"), text("event")) {
@@ -114,8 +171,6 @@ impl Replay {
             } else {
                 continue;
             };
-            let at = Duration::from_secs_f64(line["t"].as_f64().expect("a time"));
-            let at = at + Duration::from_millis(offset_ms);
             // The answers of a call can stand before it in the list, for it is written when it is answered.
             steps.push(Step { at, scenario: scenario.to_owned(), what });
         }
@@ -162,6 +217,12 @@ impl Replay {
         );
     }
 
+    fn operate(&self, request: &Value) {
+        let request: Value = serde_json::from_str(&self.translate(&request.to_string())).expect("JSON");
+        let answer = client::post(self.embedded.address, "/api/v1", &request);
+        assert_eq!((answer.status.as_str(), answer.body.as_slice()), ("200 OK", b"".as_slice()), "{request}");
+    }
+
     fn open(&mut self, scenario: &str, file: &str, request: &[u8]) {
         let directory = self.root.join(scenario);
         let events = client::subscribe(self.embedded.address, request, self.form);
@@ -185,19 +246,27 @@ impl Replay {
     fn expect_event(&mut self, stream_key: &str) {
         let stream = self.streams.get_mut(stream_key).expect("an open stream");
         let recorded = stream.recorded.pop_front().expect("as many records as the timeline has events");
-        let subject = subject(&recorded);
+        for recorded in parts(recorded, self.batches) {
+            self.expect_part(stream_key, &recorded);
+        }
+    }
+
+    fn expect_part(&mut self, stream_key: &str, recorded: &Value) {
+        let subject = subject(&serde_json::from_str(&self.translate(&recorded.to_string())).expect("JSON"));
         let deadline = Instant::now() + PATIENCE;
+        let batches = self.batches;
+        let stream = self.streams.get_mut(stream_key).expect("an open stream");
         let live = loop {
             if let Some(index) = stream.pending.iter().position(|live| self::subject(live) == subject) {
                 break stream.pending.remove(index);
             }
             assert!(Instant::now() < deadline, "{stream_key}: never came: {recorded:#}");
             match stream.events.next() {
-                Some(event) => stream.pending.push(event),
+                Some(event) => stream.pending.extend(parts(event, batches)),
                 None => panic!("{stream_key}: the stream ended before {recorded:#}"),
             }
         };
-        learn(&mut self.names, &recorded, &live);
+        learn(&mut self.names, recorded, &live);
         let expected: Value = serde_json::from_str(&self.translate(&recorded.to_string())).expect("JSON");
         let (expected, live) = (comparable(expected), comparable(live));
         assert_eq!(expected, live, "{stream_key}\nrecorded: {expected:#}\nlive: {live:#}");
@@ -250,10 +319,49 @@ fn kind(event: &Value) -> &str {
     event["type"].as_str().unwrap_or_default()
 }
 
-/// What an event is about: its kind, and the task of an update.
+/// What an event is about: its kind, and the task of an update, the offer of a rescind, the agents of single
+/// offers.
 fn subject(event: &Value) -> (String, String) {
-    let task = event["update"]["status"]["task_id"]["value"].as_str().unwrap_or_default();
-    (kind(event).to_owned(), task.to_owned())
+    let about = match kind(event) {
+        "UPDATE" => &event["update"]["status"]["task_id"]["value"],
+        "RESCIND" => &event["rescind"]["offer_id"]["value"],
+        "RESCIND_INVERSE_OFFER" => &event["rescind_inverse_offer"]["inverse_offer_id"]["value"],
+        _ => &Value::Null,
+    };
+    let about = match single(&event["offers"]["offers"]) {
+        Some(offer) => Some(place(offer)),
+        None => single(&event["inverse_offers"]["inverse_offers"])
+            .map_or(about, |offer| &offer["agent_id"]["value"])
+            .as_str()
+            .map(str::to_owned),
+    };
+    (kind(event).to_owned(), about.unwrap_or_default())
+}
+
+fn single(list: &Value) -> Option<&Value> {
+    match list.as_array().map(Vec::as_slice) {
+        Some([only]) => Some(only),
+        _ => None,
+    }
+}
+
+/// One event for each offer in it, if it does not count which came together.
+fn parts(event: Value, batches: Batches) -> Vec<Value> {
+    let list = match kind(&event) {
+        "OFFERS" => ["offers", "offers"],
+        "INVERSE_OFFERS" => ["inverse_offers", "inverse_offers"],
+        _ => return vec![event],
+    };
+    let offers = event[list[0]][list[1]].as_array().cloned().unwrap_or_default();
+    if batches == Batches::Compared {
+        return vec![event];
+    }
+    let single = |offer: Value| {
+        let mut part = event.clone();
+        part[list[0]][list[1]] = Value::from(vec![offer]);
+        part
+    };
+    offers.into_iter().map(single).collect()
 }
 
 /// Remembers which live identifiers stand where recorded ones stood.
@@ -266,6 +374,10 @@ fn learn(names: &mut BTreeMap<String, String>, recorded: &Value, live: &Value) {
     let (old, new) = (&recorded["subscribed"], &live["subscribed"]);
     learn(&old["framework_id"]["value"], &new["framework_id"]["value"]);
     learn(&old["master_info"]["id"], &new["master_info"]["id"]);
+    let inverse = |event: &Value| event["inverse_offers"]["inverse_offers"].as_array().cloned();
+    for (old, new) in inverse(recorded).into_iter().flatten().zip(inverse(live).into_iter().flatten()) {
+        learn(&old["id"]["value"], &new["id"]["value"]);
+    }
     let (old, new) = (&recorded["update"]["status"], &live["update"]["status"]);
     learn(&old["uuid"], &new["uuid"]);
     let empty = Vec::new();
@@ -286,7 +398,8 @@ fn place(offer: &Value) -> String {
 
 /// Without what differs from run to run, and offers in a fixed order.
 fn comparable(mut event: Value) -> Value {
-    const VARYING: [&str; 6] = ["timestamp", "executor_pid", "uuid", "container_id", "port", "pid"];
+    const VARYING: [&str; 7] =
+        ["unreachable_time", "timestamp", "executor_pid", "uuid", "container_id", "port", "pid"];
     fn strip(value: &mut Value) {
         match value {
             Value::Array(items) => items.iter_mut().for_each(strip),

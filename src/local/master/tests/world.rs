@@ -40,15 +40,16 @@ impl World {
             hostname: "localhost".to_owned(),
             domain: None,
             roles: None,
-            timing: Timing::REAL,
+            // Nobody answers pings here unless a test does.
+            timing: Timing { agent_ping: Duration::MAX, ..Timing::REAL },
             epoch: 0.0,
         };
         let mut master = Master::new(settings, Ids::seeded(seed), Moment::START);
-        for _ in 0..2 {
+        for port in [5051, 5052] {
             let description = AgentDescription {
                 hostname: "localhost".to_owned(),
                 ip: "127.0.0.1".to_owned(),
-                port: 5051,
+                port,
                 attributes: Vec::new(),
                 domain: None,
                 resources: parse(resources).expect("resources"),
@@ -123,7 +124,7 @@ impl World {
             ..TaskStatus::default()
         };
         let event = FromAgent::Updated { framework, status: Box::new(status), latest: state };
-        self.master.handle_agent_event(&agent, event);
+        self.master.handle_agent_event(&agent, event, self.now);
         uuid
     }
 
@@ -241,6 +242,12 @@ impl World {
             ToAgent::Kill { task, grace, .. } => format!("{agent}: kill {} {grace:?}", task.text()),
             ToAgent::Acknowledge { task, .. } => format!("{agent}: acknowledge {}", task.text()),
             ToAgent::ShutDown { framework } => format!("{agent}: shut down {}", self.short(framework.text())),
+            ToAgent::Ping { is_connected } => format!("{agent}: ping {is_connected}"),
+            ToAgent::Registered { missing } => format!("{agent}: registered, {} missing", missing.len()),
+            ToAgent::Resources(resources) => format!("{agent}: resources {resources}"),
+            ToAgent::Drain(_) => format!("{agent}: drain"),
+            ToAgent::Reactivate => format!("{agent}: reactivate"),
+            ToAgent::Dismiss => format!("{agent}: dismiss"),
         }
     }
 }
