@@ -150,16 +150,24 @@ impl Agent {
     }
 
     /// Ends a running task in a way of the caller's choice. Answers whether there is such a task.
-    pub fn handle_fate(&mut self, framework: Option<&FrameworkId>, task: &TaskId, fate: &Fate) -> bool {
+    pub fn handle_fate(
+        &mut self,
+        framework: Option<&FrameworkId>,
+        task: &TaskId,
+        fate: &Fate,
+        now: Moment,
+    ) -> bool {
         let is_meant = |executor: &Executor| {
             framework.is_none_or(|framework| executor.run.framework == *framework)
                 && executor.run.task.task_id.as_ref() == Some(task)
-                && executor.life != Life::Ended
+                && matches!(executor.life, Life::Running | Life::Killing { .. })
         };
         let Some((container, executor)) = self.executors.iter_mut().find(|(_, e)| is_meant(e)) else {
             return false;
         };
         executor.fate = Some(fate.clone());
+        // Without grace: SIGKILL, and again until it works.
+        executor.life = Life::Killing { since: now, until: Some(Deadline::after(now, Duration::ZERO)) };
         let signal = KillSignal::Kill;
         self.actions.push_back(Action::Signal { container: container.clone(), signal });
         true

@@ -16,6 +16,7 @@ mod maintenance;
 mod offers;
 mod operator;
 mod reconcile;
+mod reserve;
 mod roles;
 mod subscribe;
 mod task;

@@ -74,8 +74,11 @@ impl Resources {
     }
 
     pub fn contains(&self, other: &Self) -> bool {
-        let fits = |wanted: &Item| self.items.iter().any(|item| item.can_give(wanted));
-        other.items.iter().all(fits)
+        other.items.iter().all(|wanted| self.can_give(wanted))
+    }
+
+    pub fn can_give(&self, wanted: &Item) -> bool {
+        self.items.iter().any(|item| item.can_give(wanted))
     }
 
     /// Takes `other` out. Answers whether all of it was there; if not, nothing is taken.
@@ -133,6 +136,22 @@ impl Resources {
             (is_late, place)
         });
         self
+    }
+
+    /// The same without their last reservation.
+    pub fn without_last_reservation(&self) -> Self {
+        let mut all = Self::default();
+        for item in &self.items {
+            let mut item = item.clone();
+            item.shape.reservations.pop();
+            all.add(item);
+        }
+        all
+    }
+
+    /// The last reservation of each entry.
+    pub fn last_reservations(&self) -> impl Iterator<Item = Option<&ReservationInfo>> {
+        self.items.iter().map(|item| item.shape.reservations.last())
     }
 
     /// How much there is of this name, whoever it is reserved for. Each number of a range and each name of a

@@ -2,6 +2,7 @@
 
 mod client;
 mod embedded;
+mod faults;
 mod recorded;
 mod replay;
 mod scheduler;

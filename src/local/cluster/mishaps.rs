@@ -64,7 +64,7 @@ impl Cluster {
             Fault::EndTask { task, framework, end } => {
                 let fate = end.resolve()?;
                 let mut agents = self.agents.values_mut();
-                if !agents.any(|agent| agent.handle_fate(framework.as_ref(), &task, &fate)) {
+                if !agents.any(|agent| agent.handle_fate(framework.as_ref(), &task, &fate, now)) {
                     let name = task.text().to_owned();
                     return Err(FaultError::Unknown { what: "running task", name });
                 }

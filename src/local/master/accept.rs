@@ -14,6 +14,7 @@ use crate::time::Moment;
 use super::Master;
 use super::launch::{self, Circumstances};
 use super::offers::HeldOffer;
+use super::reserve::check_unreserve;
 use super::task::Task;
 
 impl Master {
@@ -30,9 +31,11 @@ impl Master {
         for offer in offers {
             accepted.resources.add_all(&offer.resources);
         }
+        let mut converted = Resources::default();
         for operation in accept.operations {
-            self.perform(&mut accepted, operation, now);
+            self.perform(&mut accepted, &mut converted, operation, now);
         }
+        self.return_converted(&mut accepted, &converted);
         self.refuse_offer(accepted, accept.filters.as_ref(), now);
     }
 
@@ -97,7 +100,13 @@ impl Master {
         }
     }
 
-    fn perform(&mut self, accepted: &mut HeldOffer, operation: Operation, now: Moment) {
+    fn perform(
+        &mut self,
+        accepted: &mut HeldOffer,
+        converted: &mut Resources,
+        operation: Operation,
+        now: Moment,
+    ) {
         let framework = accepted.framework.clone();
         let kind = operation.r#type.and_then(|n| OperationType::try_from(n).ok());
         match kind {
@@ -113,10 +122,18 @@ impl Master {
                 let message = "The embedded Mesos does not launch task groups";
                 self.refuse_all(&framework, &operation, Reason::TaskGroupInvalid, message, now);
             }
+            Some(OperationType::Reserve) => {
+                let resources = operation.reserve.unwrap_or_default().resources;
+                let conversion = self.check_reserve(accepted, &resources);
+                self.convert(accepted, converted, conversion, operation.id);
+            }
+            Some(OperationType::Unreserve) => {
+                let resources = operation.unreserve.unwrap_or_default().resources;
+                let conversion = check_unreserve(accepted, &resources);
+                self.convert(accepted, converted, conversion, operation.id);
+            }
             Some(
                 OperationType::Unknown
-                | OperationType::Reserve
-                | OperationType::Unreserve
                 | OperationType::Create
                 | OperationType::Destroy
                 | OperationType::GrowVolume

@@ -12,12 +12,12 @@ use crate::local::resources::parse;
 use crate::local::timing::Timing;
 use crate::mesos::wire::call::{Accept, Acknowledge, Decline, Subscribe};
 use crate::mesos::wire::command::CommandInfo;
-use crate::mesos::wire::event::Event;
+use crate::mesos::wire::event::{Event, UpdateOperationStatus};
 use crate::mesos::wire::framework::{Capability, CapabilityType, FrameworkInfo};
 use crate::mesos::wire::id::{AgentId, FrameworkId, OfferId, TaskId};
 use crate::mesos::wire::offer::Filters;
 use crate::mesos::wire::operation::{Launch, Operation, OperationType};
-use crate::mesos::wire::status::{Reason, TaskState, TaskStatus};
+use crate::mesos::wire::status::{OperationState, Reason, TaskState, TaskStatus};
 use crate::mesos::wire::task::TaskInfo;
 use crate::time::Moment;
 
@@ -106,6 +106,12 @@ impl World {
             filters: Some(Filters { refuse_seconds: Some(0.0) }),
         };
         assert_eq!(self.call(framework, Order::Accept(accept)), Answer::Accepted);
+    }
+
+    /// Carries out operations on one offer of the first framework.
+    pub fn operate(&mut self, offer: &str, operations: Vec<Operation>) {
+        let accept = Accept { offer_ids: vec![self.offer_id(offer)], operations, filters: None };
+        assert_eq!(self.call(0, Order::Accept(accept)), Answer::Accepted);
     }
 
     /// What the agent of a task reports.
@@ -222,6 +228,15 @@ impl World {
         }
         if let Some(error) = &event.error {
             return Some(format!("error {}", error.message.as_deref().unwrap_or_default()));
+        }
+        if let Some(UpdateOperationStatus { status: Some(status) }) = &event.update_operation_status {
+            let state = status.state.and_then(|n| OperationState::try_from(n).ok()).map(OperationState::name);
+            let message = status.message.as_deref().unwrap_or_default();
+            return Some(format!("operation {} {message}", state.unwrap_or_default()).trim_end().to_owned());
+        }
+        if let Some(failure) = &event.failure {
+            let agent = failure.agent_id.as_ref().map(AgentId::text).unwrap_or_default();
+            return Some(format!("failure {}", self.short(agent)));
         }
         let status = event.update.as_ref()?.status.as_ref()?;
         let task = status.task_id.as_ref().map(TaskId::text).unwrap_or_default();
