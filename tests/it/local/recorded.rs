@@ -20,8 +20,9 @@ use std::thread;
 use tempfile::NamedTempFile;
 
 use super::client::Form;
+use super::compare::Batches;
 use super::embedded::Embedded;
-use super::replay::{Batches, Replay};
+use super::replay::Replay;
 
 /// The recorded master and its agents.
 fn cluster() -> Embedded {
