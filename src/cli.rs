@@ -74,7 +74,7 @@ pub enum Command {
     /// Inside a Mesos task: one TaskManager
     Taskmanager(TaskmanagerOptions),
     /// The embedded Mesos alone
-    Mesos(mesos::Options),
+    Mesos(Box<mesos::Options>),
     /// Any program under init
     Exec(Box<ExecOptions>),
     /// The effective configuration and where each value came from

@@ -7,6 +7,8 @@
 
 pub mod agent;
 pub mod cluster;
+pub mod credentials;
+pub mod fault;
 pub mod http;
 pub mod ids;
 pub mod machine;

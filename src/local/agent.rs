@@ -5,22 +5,26 @@
 mod environment;
 mod executor;
 mod kill;
+mod registration;
 mod updates;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::mesos::wire::framework::CapabilityType;
 use crate::mesos::wire::id::{AgentId, FrameworkId, TaskId};
 use crate::mesos::wire::status::{Reason, StatusSource, TaskState};
 use crate::time::{Deadline, Moment};
 
 use super::ids::Ids;
-use super::message::{FromAgent, Run, ToAgent};
+use super::master::AgentDescription;
+use super::message::{Drain, FromAgent, Run, ToAgent};
 use super::timing::Timing;
 
-pub use executor::{Command, End, Start};
+pub use executor::{Command, End, Fate, Start};
 use executor::{Executor, Life};
+use registration::Registration;
 
 /// Names one run of one task: a UUID, as Mesos has it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,14 +35,15 @@ pub struct Agent {
     settings: Settings,
     ids: Ids,
     executors: BTreeMap<ContainerId, Executor>,
+    registration: Registration,
+    drain: Option<Drain>,
     actions: VecDeque<Action>,
 }
 
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub id: AgentId,
-    pub ip: String,
-    pub port: u16,
+    pub description: AgentDescription,
     pub work_dir: PathBuf,
     pub timing: Timing,
     /// Seconds since 1970 at [`Moment::START`], for time stamps.
@@ -71,8 +76,20 @@ pub enum ProcessEvent {
 }
 
 impl Agent {
-    pub fn new(settings: Settings, ids: Ids) -> Self {
-        Self { settings, ids, executors: BTreeMap::new(), actions: VecDeque::new() }
+    /// One that its master knows already.
+    pub fn new(settings: Settings, ids: Ids, now: Moment) -> Self {
+        let registration = Registration::Done { heard: now };
+        let (executors, actions) = (BTreeMap::new(), VecDeque::new());
+        Self { settings, ids, executors, registration, drain: None, actions }
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Whether it has left or been sent away for good.
+    pub fn is_dismissed(&self) -> bool {
+        matches!(self.registration, Registration::Dismissed)
     }
 
     pub fn next_action(&mut self) -> Option<Action> {
@@ -80,7 +97,8 @@ impl Agent {
     }
 
     pub fn poll_timeout(&self) -> Option<Moment> {
-        self.executors.values().filter_map(Executor::poll_timeout).min()
+        let executors = self.executors.values().filter_map(Executor::poll_timeout);
+        executors.chain(self.registration.poll_timeout(&self.settings.timing)).min()
     }
 
     /// Whether no process of a task is left.
@@ -106,6 +124,15 @@ impl Agent {
                 }
             }
             ToAgent::ShutDown { framework } => self.shut_down(|run| run.framework == framework, now),
+            ToAgent::Ping { is_connected } => self.answer_ping(is_connected, now),
+            ToAgent::Registered { missing } => self.registered(missing, now),
+            ToAgent::Resources(resources) => self.settings.description.resources = resources,
+            ToAgent::Drain(drain) => self.start_drain(drain, now),
+            ToAgent::Reactivate => self.drain = None,
+            ToAgent::Dismiss => {
+                self.registration = Registration::Dismissed;
+                self.shut_down(|_| true, now);
+            }
         }
     }
 
@@ -122,7 +149,38 @@ impl Agent {
         }
     }
 
+    /// Ends a running task in a way of the caller's choice. Answers whether there is such a task.
+    pub fn handle_fate(
+        &mut self,
+        framework: Option<&FrameworkId>,
+        task: &TaskId,
+        fate: &Fate,
+        now: Moment,
+    ) -> bool {
+        let is_meant = |executor: &Executor| {
+            framework.is_none_or(|framework| executor.run.framework == *framework)
+                && executor.run.task.task_id.as_ref() == Some(task)
+                && matches!(executor.life, Life::Running | Life::Killing { .. })
+        };
+        let Some((container, executor)) = self.executors.iter_mut().find(|(_, e)| is_meant(e)) else {
+            return false;
+        };
+        executor.fate = Some(fate.clone());
+        // Without grace: SIGKILL, and again until it works.
+        executor.life = Life::Killing { since: now, until: Some(Deadline::after(now, Duration::ZERO)) };
+        let signal = KillSignal::Kill;
+        self.actions.push_back(Action::Signal { container: container.clone(), signal });
+        true
+    }
+
+    /// A task that is not to start, but to end in a way of the caller's choice.
+    pub fn handle_doomed_run(&mut self, run: Run, fate: Fate, now: Moment) {
+        let container = self.insert(run);
+        self.tell_fate(&container, fate, now);
+    }
+
     pub fn handle_timeout(&mut self, now: Moment) {
+        self.retry_registration(now);
         let containers: Vec<_> = self.executors.keys().cloned().collect();
         for container in containers {
             let Some(executor) = self.executors.get_mut(&container) else { continue };
@@ -135,6 +193,16 @@ impl Agent {
     }
 
     fn run(&mut self, run: Run, now: Moment) {
+        let task = run.task.task_id.clone().unwrap_or_default();
+        if self.find(&run.framework, &task).is_some() {
+            tracing::warn!(task = task.text(), "is here already, not started again");
+            return;
+        }
+        if self.drain.is_some() {
+            let message = "Task was received while agent was already draining";
+            self.handle_doomed_run(run.clone(), drop_fate(&run, Reason::AgentDraining, message), now);
+            return;
+        }
         let container = ContainerId(self.ids.uuid());
         let prepared = executor::prepare(&run, &container, &self.settings);
         self.executors.insert(container.clone(), Executor::new(run));
@@ -155,59 +223,59 @@ impl Agent {
             self.actions.push_back(Action::Signal { container: container.clone(), signal });
             return;
         }
-        self.update(container, TaskState::Starting, None, None, now);
-        self.update(container, TaskState::Running, None, None, now);
+        self.update(container, TaskState::Starting, Told::default(), now);
+        self.update(container, TaskState::Running, Told::default(), now);
     }
 
     fn fail_start(&mut self, container: &ContainerId, message: &str, now: Moment) {
         let Some(executor) = self.executors.get_mut(container) else { return };
         executor.life = Life::Ended;
         let message = format!("Failed to launch container: {message}");
-        let reason = Reason::ContainerLaunchFailed;
-        self.update(container, TaskState::Failed, Some(reason), Some(message), now);
+        let told = Told::by_agent(Reason::ContainerLaunchFailed, message);
+        self.update(container, TaskState::Failed, told, now);
         self.forget_if_silent(container);
     }
 
     fn ended(&mut self, container: &ContainerId, end: End, now: Moment) {
         let Some(executor) = self.executors.get_mut(container) else { return };
         let life = std::mem::replace(&mut executor.life, Life::Ended);
+        if let Some(fate) = executor.fate.take().filter(|_| life != Life::Ended) {
+            self.tell_fate(container, fate, now);
+            return;
+        }
+        let killed = self.killed(container);
         match life {
             Life::Ended => return,
             Life::Running => {
                 let state = if end == End::Exited(0) { TaskState::Finished } else { TaskState::Failed };
-                self.update(container, state, None, Some(end.to_string()), now);
+                self.update(container, state, Told::message(end.to_string()), now);
             }
             Life::Killing { until: Some(_), .. } => {
-                self.update(container, TaskState::Killed, None, Some(end.to_string()), now);
+                self.update(container, killed, Told::message(end.to_string()), now);
             }
             Life::Starting { .. } | Life::Killing { until: None, .. } => {
                 let message = "Killed before delivery to the executor".to_owned();
-                let reason = Reason::TaskKilledDuringLaunch;
-                self.update(container, TaskState::Killed, Some(reason), Some(message), now);
+                let told = Told::by_agent(Reason::TaskKilledDuringLaunch, message);
+                self.update(container, killed, told, now);
             }
         }
         self.forget_if_silent(container);
     }
 
     /// Queues an update, unless the framework is gone.
-    fn update(
-        &mut self,
-        container: &ContainerId,
-        state: TaskState,
-        reason: Option<Reason>,
-        message: Option<String>,
-        now: Moment,
-    ) {
+    fn update(&mut self, container: &ContainerId, state: TaskState, told: Told, now: Moment) {
         let timestamp = self.settings.epoch + now.since(Moment::START).as_secs_f64();
         let Some(executor) = self.executors.get_mut(container) else { return };
         let mut status = executor.status(container, &self.settings, state);
         status.uuid = Some(self.ids.uuid_bytes());
         status.timestamp = Some(timestamp);
-        status.message = message;
-        if let Some(reason) = reason {
-            status.reason = Some(reason as i32);
-            status.source = Some(StatusSource::Agent as i32);
+        status.message = told.message;
+        status.reason = told.reason.map(|reason| reason as i32);
+        if told.source != StatusSource::Executor {
+            status.source = Some(told.source as i32);
             status.container_status = None;
+        } else if executor.is_drained {
+            status.reason = Some(Reason::AgentDraining as i32);
         }
         executor.updates.push(status, state);
         self.send_head(container, now);
@@ -222,6 +290,20 @@ impl Agent {
             let status = Box::new(status);
             self.actions.push_back(Action::Report(FromAgent::Updated { framework, status, latest }));
         }
+    }
+
+    fn insert(&mut self, run: Run) -> ContainerId {
+        let container = ContainerId(self.ids.uuid());
+        self.executors.insert(container.clone(), Executor::new(run));
+        container
+    }
+
+    fn tell_fate(&mut self, container: &ContainerId, fate: Fate, now: Moment) {
+        let Some(executor) = self.executors.get_mut(container) else { return };
+        executor.life = Life::Ended;
+        let Fate { state, reason, source, message } = fate;
+        self.update(container, state, Told { reason, source, message }, now);
+        self.forget_if_silent(container);
     }
 
     fn forget_if_silent(&mut self, container: &ContainerId) {
@@ -251,6 +333,40 @@ impl Agent {
             executor.run.framework == *framework && executor.run.task.task_id.as_ref() == Some(task)
         };
         self.executors.iter().find(|(_, executor)| is_meant(executor)).map(|(id, _)| id.clone())
+    }
+}
+
+/// What an update says besides the state.
+struct Told {
+    reason: Option<Reason>,
+    source: StatusSource,
+    message: Option<String>,
+}
+
+impl Default for Told {
+    fn default() -> Self {
+        Self { reason: None, source: StatusSource::Executor, message: None }
+    }
+}
+
+impl Told {
+    fn message(text: String) -> Self {
+        Self { message: Some(text), ..Self::default() }
+    }
+
+    fn by_agent(reason: Reason, message: String) -> Self {
+        Self { reason: Some(reason), source: StatusSource::Agent, message: Some(message) }
+    }
+}
+
+/// The end of a task that never ran.
+fn drop_fate(run: &Run, reason: Reason, message: &str) -> Fate {
+    let is_aware = run.has(CapabilityType::PartitionAware);
+    Fate {
+        state: if is_aware { TaskState::Dropped } else { TaskState::Lost },
+        reason: Some(reason),
+        source: StatusSource::Agent,
+        message: Some(message.to_owned()),
     }
 }
 

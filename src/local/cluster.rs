@@ -1,20 +1,32 @@
 //! The driver: one task that owns master and agents, hands messages between them, keeps the streams, the
 //! processes and the clock. Its sources are requests, the ends of processes and timers.
 
-use std::collections::BTreeMap;
+mod links;
+mod mishaps;
+mod pace;
+mod rules;
+
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::mesos::wire::event::Event;
 use crate::mesos::wire::id::AgentId;
-use crate::time::{Clock, Deadline, Moment};
+use crate::time::{Deadline, Moment};
 
 use super::agent::{self, Agent, ContainerId, ProcessEvent};
-use super::master::{Action, Answer, Master, StreamId};
+use super::fault::{Deed, Fault, FaultError, Leadership};
+use super::ids::Ids;
+use super::master::{Action, Answer, Master, OperatorCall, StreamId};
+use super::message::{FromAgent, ToAgent};
 use super::order::Call;
 use super::processes::Processes;
 use super::state;
+
+use links::Links;
+pub use pace::Pace;
+use rules::Rules;
 
 /// Events that wait for a slow client; one that falls further behind is cut off, as a full socket would do.
 const EVENTS_WAITING_MOST: usize = 4096;
@@ -27,6 +39,8 @@ const STOP_SLACK: Duration = Duration::from_secs(2);
 
 pub enum Input {
     Called { call: Box<Call>, reply: oneshot::Sender<Answered> },
+    Operated { call: Box<OperatorCall>, reply: oneshot::Sender<Answer> },
+    Faulted { fault: Box<Fault>, reply: oneshot::Sender<Result<(), FaultError>> },
     StreamClosed(StreamId),
     AskedForState(oneshot::Sender<serde_json::Value>),
     AskedForMetrics(oneshot::Sender<serde_json::Value>),
@@ -36,18 +50,52 @@ pub enum Input {
 pub enum Answered {
     Plainly(Answer),
     WithEvents(Events),
+    /// As a fault wants it.
+    Otherwise {
+        status: u16,
+        text: String,
+    },
 }
 
 pub struct Events {
     pub stream: StreamId,
-    pub receiver: mpsc::Receiver<Box<Event>>,
+    pub receiver: mpsc::Receiver<Record>,
+}
+
+/// One event on its way to a scheduler.
+pub enum Record {
+    Whole(Box<Event>),
+    /// The stream breaks in the middle of it.
+    Torn(Box<Event>),
+}
+
+struct Outlet {
+    records: mpsc::Sender<Record>,
+    state: Flow,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Flow {
+    Open,
+    /// Nothing comes out, and no end either.
+    Silent,
+    /// The next record is torn.
+    Cut,
 }
 
 pub struct Cluster {
     master: Master,
     agents: BTreeMap<AgentId, Agent>,
-    clock: Clock,
-    streams: BTreeMap<StreamId, mpsc::Sender<Box<Event>>>,
+    ids: Ids,
+    pace: Pace,
+    streams: BTreeMap<StreamId, Outlet>,
+    links: Links,
+    rules: Rules,
+    leadership: watch::Sender<Leadership>,
+    /// What the leadership is to be, and from when on.
+    phases: VecDeque<(Moment, Leadership)>,
+    /// Whom no answer will ever reach.
+    hung: Vec<oneshot::Sender<Answered>>,
     processes: Processes,
     /// Whose task runs in which container.
     containers: BTreeMap<ContainerId, AgentId>,
@@ -55,10 +103,27 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    pub fn new(master: Master, agents: BTreeMap<AgentId, Agent>, clock: Clock) -> Self {
+    pub fn new(master: Master, agents: BTreeMap<AgentId, Agent>, ids: Ids, pace: Pace) -> Self {
         let (processes, ends) = Processes::new();
-        let (streams, containers) = (BTreeMap::new(), BTreeMap::new());
-        Self { master, agents, clock, streams, processes, containers, ends }
+        Self {
+            master,
+            agents,
+            ids,
+            pace,
+            streams: BTreeMap::new(),
+            links: Links::default(),
+            rules: Rules::default(),
+            leadership: watch::Sender::new(Leadership::Leads),
+            phases: VecDeque::new(),
+            hung: Vec::new(),
+            processes,
+            containers: BTreeMap::new(),
+            ends,
+        }
+    }
+
+    pub fn leadership(&self) -> watch::Receiver<Leadership> {
+        self.leadership.subscribe()
     }
 
     /// Runs until it is told to stop and all tasks have ended.
@@ -66,7 +131,7 @@ impl Cluster {
         let mut stop_by: Option<Deadline> = None;
         loop {
             self.settle();
-            let now = self.clock.now();
+            let now = self.pace.now();
             let is_idle = self.agents.values().all(Agent::is_idle);
             if stop_by.is_some_and(|deadline| is_idle || deadline.has_passed(now)) {
                 return;
@@ -76,13 +141,13 @@ impl Cluster {
                 self.handle_timeout();
                 continue;
             }
-            let wait = timeout.map_or(Duration::MAX, |at| at.since(now));
+            let wait = timeout.map_or(Duration::MAX, |at| self.pace.real(at.since(now)));
             tokio::select! {
                 biased;
                 Some((container, event)) = self.ends.recv() => self.handle_end(&container, event),
                 input = inputs.recv() => match input {
                     Some(Input::Stopped) | None => {
-                        self.stop(self.clock.now());
+                        self.stop(now);
                         let grace = self.master.settings().timing.shutdown_grace + STOP_SLACK;
                         stop_by.get_or_insert(Deadline::after(now, grace));
                     }
@@ -96,24 +161,19 @@ impl Cluster {
     }
 
     fn poll_timeout(&self) -> Option<Moment> {
-        self.agents.values().filter_map(Agent::poll_timeout).chain(self.master.poll_timeout()).min()
+        let agents = self.agents.values().filter_map(Agent::poll_timeout);
+        let phase = self.phases.front().map(|(at, _)| *at);
+        agents.chain(self.master.poll_timeout()).chain(phase).chain(self.links.poll_timeout()).min()
     }
 
     fn handle(&mut self, input: Input) {
-        let now = self.clock.now();
+        let now = self.pace.now();
         match input {
-            Input::Called { call, reply } => {
-                let answered = match self.master.handle_call(*call, now) {
-                    Answer::Stream(stream) => {
-                        let (sender, receiver) = mpsc::channel(EVENTS_WAITING_MOST);
-                        self.streams.insert(stream.clone(), sender);
-                        Answered::WithEvents(Events { stream, receiver })
-                    }
-                    answer => Answered::Plainly(answer),
-                };
-                // A caller who is gone will close his stream or miss an answer.
-                let _ = reply.send(answered);
+            Input::Called { call, reply } => self.handle_call(*call, reply, now),
+            Input::Operated { call, reply } => {
+                drop(reply.send(self.master.handle_operator_call(*call, now)));
             }
+            Input::Faulted { fault, reply } => drop(reply.send(self.handle_fault(*fault, now))),
             Input::StreamClosed(stream) => self.close(&stream, now),
             Input::AskedForState(reply) => drop(reply.send(state::state(&self.master, now))),
             Input::AskedForMetrics(reply) => drop(reply.send(state::metrics(&self.master, now))),
@@ -121,16 +181,55 @@ impl Cluster {
         }
     }
 
+    fn handle_call(&mut self, call: Call, reply: oneshot::Sender<Answered>, now: Moment) {
+        let answered = match self.rules.deed(call.name()) {
+            None => self.answer(call, now),
+            Some(Deed::Swallow) => Answered::Plainly(Answer::Accepted),
+            Some(Deed::Refuse { status, text }) => Answered::Otherwise { status, text },
+            Some(Deed::Hang) => return self.hang(reply),
+            Some(Deed::Mute) => {
+                drop(self.answer(call, now));
+                return self.hang(reply);
+            }
+        };
+        // A caller who is gone will close his stream or miss an answer.
+        let _ = reply.send(answered);
+    }
+
+    fn answer(&mut self, call: Call, now: Moment) -> Answered {
+        match self.master.handle_call(call, now) {
+            Answer::Stream(stream) => {
+                let (records, receiver) = mpsc::channel(EVENTS_WAITING_MOST);
+                self.streams.insert(stream.clone(), Outlet { records, state: Flow::Open });
+                Answered::WithEvents(Events { stream, receiver })
+            }
+            answer => Answered::Plainly(answer),
+        }
+    }
+
+    fn hang(&mut self, reply: oneshot::Sender<Answered>) {
+        self.hung.retain(|reply| !reply.is_closed());
+        self.hung.push(reply);
+    }
+
     fn handle_end(&mut self, container: &ContainerId, event: ProcessEvent) {
         self.processes.forget(container);
         let agent = self.containers.remove(container).and_then(|agent| self.agents.get_mut(&agent));
         if let Some(agent) = agent {
-            agent.handle_process(container, event, self.clock.now());
+            agent.handle_process(container, event, self.pace.now());
         }
     }
 
     fn handle_timeout(&mut self) {
-        let now = self.clock.now();
+        let now = self.pace.now();
+        while let Some((_, leadership)) = self.phases.pop_front_if(|(at, _)| *at <= now) {
+            self.leadership.send_replace(leadership);
+        }
+        for agent in self.links.restored(now) {
+            if let Some(agent) = self.agents.get_mut(&agent) {
+                agent.handle_connected(now);
+            }
+        }
         self.master.handle_timeout(now);
         for agent in self.agents.values_mut() {
             agent.handle_timeout(now);
@@ -139,6 +238,7 @@ impl Cluster {
 
     fn stop(&mut self, now: Moment) {
         self.streams.clear();
+        self.hung.clear();
         for agent in self.agents.values_mut() {
             agent.handle_stop(now);
         }
@@ -171,38 +271,68 @@ impl Cluster {
     }
 
     fn perform(&mut self, action: Action) {
-        let now = self.clock.now();
+        let now = self.pace.now();
         match action {
-            Action::Send { stream, event } => {
-                let sent = self.streams.get(&stream).map(|sender| sender.try_send(event));
-                if let Some(Err(mpsc::error::TrySendError::Full(_))) = sent {
-                    tracing::warn!(stream = stream.0, "the scheduler does not read its events: cut off");
-                    self.close(&stream, now);
-                }
-            }
+            Action::Send { stream, event } => self.send(&stream, event, now),
             Action::Close { stream } => drop(self.streams.remove(&stream)),
             Action::Tell { agent, message } => {
-                if let Some(agent) = self.agents.get_mut(&agent) {
-                    agent.handle_message(message, now);
+                let is_up = self.links.is_up(&agent);
+                let Some(agent) = self.agents.get_mut(&agent).filter(|_| is_up) else { return };
+                match (message, &mut self.rules) {
+                    (ToAgent::Run(run), rules) => match rules.fate(&run) {
+                        Some(fate) => agent.handle_doomed_run(*run, fate, now),
+                        None => agent.handle_message(ToAgent::Run(run), now),
+                    },
+                    (message, _) => agent.handle_message(message, now),
                 }
             }
         }
     }
 
+    fn send(&mut self, stream: &StreamId, event: Box<Event>, now: Moment) {
+        let Some(outlet) = self.streams.get(stream) else { return };
+        let record = match outlet.state {
+            Flow::Open => Record::Whole(event),
+            Flow::Silent => return,
+            Flow::Cut => Record::Torn(event),
+        };
+        let is_last = outlet.state == Flow::Cut;
+        let is_full = matches!(outlet.records.try_send(record), Err(mpsc::error::TrySendError::Full(_)));
+        if is_full {
+            tracing::warn!(stream = stream.0, "the scheduler does not read its events: cut off");
+        }
+        if is_full || is_last {
+            self.close(stream, now);
+        }
+    }
+
     fn perform_for_agent(&mut self, id: &AgentId, action: agent::Action) {
+        let now = self.pace.now();
         match action {
-            agent::Action::Report(event) => self.master.handle_agent_event(id, event),
+            agent::Action::Report(event) => self.report(id, &event, now),
             agent::Action::Start(start) => {
                 let event = self.processes.start(&start);
                 if let ProcessEvent::Started { .. } = event {
                     self.containers.insert(start.container.clone(), id.clone());
                 }
-                let now = self.clock.now();
                 if let Some(agent) = self.agents.get_mut(id) {
                     agent.handle_process(&start.container, event, now);
                 }
             }
             agent::Action::Signal { container, signal } => self.processes.signal(&container, signal),
+        }
+    }
+
+    fn report(&mut self, id: &AgentId, event: &FromAgent, now: Moment) {
+        if !self.links.is_up(id) {
+            return;
+        }
+        let times = match event {
+            FromAgent::Updated { .. } => self.rules.deliveries(),
+            FromAgent::Pong | FromAgent::Registering(_) | FromAgent::Unregistering => 1,
+        };
+        for _ in 0..times {
+            self.master.handle_agent_event(id, event.clone(), now);
         }
     }
 }

@@ -1,20 +1,25 @@
 //! HTTP: the scheduler API and the few operator endpoints that tools ask first.
 
+mod leadership;
+mod operator;
 mod scheduler;
 mod stream;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get};
+use axum::routing::{any, get, post};
 use serde_json::json;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::cluster::Input;
+use super::credentials::Credentials;
+use super::fault::Leadership;
 use super::master;
 
 /// Largest request body: as large as the largest event a scheduler must be ready for.
@@ -26,6 +31,9 @@ pub struct Server {
     /// Where this server listens.
     pub address: SocketAddr,
     pub hostname: String,
+    /// Whom schedulers must prove to be; without them anybody may call.
+    pub credentials: Option<Arc<Credentials>>,
+    pub leadership: watch::Receiver<Leadership>,
 }
 
 pub fn router(server: Server) -> Router {
@@ -34,20 +42,25 @@ pub fn router(server: Server) -> Router {
         let at = |path: &str| format!("{prefix}{path}");
         router = router
             .route(&at("/api/v1/scheduler"), any(scheduler::call))
+            .route(&at("/api/v1"), post(operator::call))
             .route(&at("/health"), get(StatusCode::OK))
             .route(&at("/redirect"), get(redirect))
             .route(&at("/state"), get(state))
             .route(&at("/state.json"), get(state));
     }
     router
+        .route("/mini/{fault}", post(operator::fault))
         .route("/version", get(version))
         .route("/metrics/snapshot", get(metrics))
         .fallback((StatusCode::NOT_FOUND, "404 Not Found."))
         .with_state(server)
 }
 
-/// Where the leader is: here.
+/// Where the leader is: here, as long as this one leads.
 async fn redirect(State(server): State<Server>) -> Response {
+    if let Some(response) = leadership::refuse(&server, "") {
+        return response;
+    }
     let location = format!("//{}:{}", server.hostname, server.address.port());
     let mut response = StatusCode::TEMPORARY_REDIRECT.into_response();
     if let Ok(location) = HeaderValue::from_str(&location) {

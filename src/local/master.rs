@@ -12,8 +12,11 @@ mod calls;
 mod framework;
 mod identifier;
 mod launch;
+mod maintenance;
 mod offers;
+mod operator;
 mod reconcile;
+mod reserve;
 mod roles;
 mod subscribe;
 mod task;
@@ -21,21 +24,26 @@ mod updates;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use crate::mesos::wire::address::Address;
 use crate::mesos::wire::cluster::{DomainInfo, MasterCapability, MasterCapabilityType, MasterInfo};
 use crate::mesos::wire::event::{Event, EventType};
 use crate::mesos::wire::id::{AgentId, FrameworkId, OfferId};
-use crate::time::Moment;
+use crate::mesos::wire::time::TimeInfo;
+use crate::time::{Deadline, Moment};
 
 use super::ids::Ids;
 use super::message::ToAgent;
 use super::timing::Timing;
 
-pub use agents::{Agent, AgentDescription};
+pub use agents::{Agent, AgentDescription, Duty, Link};
 pub use calls::Answer;
 pub use framework::{Connection, Framework};
+use maintenance::HeldInverseOffer;
+pub use maintenance::{MachineId, Window};
 pub use offers::HeldOffer;
+pub use operator::OperatorCall;
 pub use task::{Task, is_terminal};
 
 /// The release whose behaviour this one follows.
@@ -53,11 +61,20 @@ pub struct Master {
     frameworks: BTreeMap<FrameworkId, Framework>,
     completed: VecDeque<Framework>,
     offers: BTreeMap<OfferId, HeldOffer>,
+    inverse_offers: BTreeMap<OfferId, HeldInverseOffer>,
+    schedule: Vec<Window>,
+    /// Agents out of reach, since when.
+    unreachable: BTreeMap<AgentId, Moment>,
+    gone: BTreeSet<AgentId>,
+    /// Agents of the master before this one that have not come back yet.
+    recovered: BTreeMap<AgentId, Duty>,
+    recovered_until: Deadline,
     /// How many of each have been made, for the next id.
     agents_made: u64,
     frameworks_made: u64,
     offers_made: u64,
     next_allocation: Moment,
+    next_ping: Moment,
     actions: VecDeque<Action>,
 }
 
@@ -74,6 +91,14 @@ pub struct Settings {
     pub epoch: f64,
 }
 
+/// Whether a new master finds out from its registry which agents there were.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Registry {
+    Kept,
+    /// As with a registry in memory.
+    Lost,
+}
+
 /// A stream of events to one subscribed framework.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StreamId(pub String);
@@ -88,19 +113,41 @@ pub enum Action {
 impl Master {
     pub fn new(settings: Settings, mut ids: Ids, now: Moment) -> Self {
         let next_allocation = now + settings.timing.allocation_interval;
+        let next_ping = now + settings.timing.agent_ping;
         Self {
             id: ids.uuid(),
-            settings,
             ids,
             agents: BTreeMap::new(),
             frameworks: BTreeMap::new(),
             completed: VecDeque::new(),
             offers: BTreeMap::new(),
+            inverse_offers: BTreeMap::new(),
+            schedule: Vec::new(),
+            unreachable: BTreeMap::new(),
+            gone: BTreeSet::new(),
+            recovered: BTreeMap::new(),
+            recovered_until: Deadline::after(now, settings.timing.agent_reregister),
             agents_made: 0,
             frameworks_made: 0,
             offers_made: 0,
             next_allocation,
+            next_ping,
+            settings,
             actions: VecDeque::new(),
+        }
+    }
+
+    /// The next leader: another id, no frameworks, no offers; its agents have to come to it.
+    pub fn successor(&self, registry: Registry, ids: Ids, now: Moment) -> Self {
+        let next = Self::new(self.settings.clone(), ids, now);
+        match registry {
+            Registry::Lost => next,
+            Registry::Kept => {
+                let agents = self.agents.values().map(|agent| (agent.id.clone(), agent.duty));
+                let recovered = self.recovered.clone().into_iter().chain(agents).collect();
+                let (unreachable, gone) = (self.unreachable.clone(), self.gone.clone());
+                Self { recovered, unreachable, gone, schedule: self.schedule.clone(), ..next }
+            }
         }
     }
 
@@ -114,11 +161,15 @@ impl Master {
             Connection::Connected { next_heartbeat, .. } => *next_heartbeat,
             Connection::Disconnected { until } => until.at(),
         });
-        frameworks.chain(allocation).min()
+        let ping = (!self.agents.is_empty()).then_some(self.next_ping);
+        let recovery = (!self.recovered.is_empty()).then_some(self.recovered_until.at());
+        frameworks.chain(allocation).chain(ping).chain(recovery).min()
     }
 
     pub fn handle_timeout(&mut self, now: Moment) {
         self.send_heartbeats(now);
+        self.ping(now);
+        self.give_up_recovered(now);
         self.remove_overdue_frameworks(now);
         while self.next_allocation <= now {
             // A late timer must not shorten filters: what counts is when it was due.
@@ -140,6 +191,16 @@ impl Master {
 
     pub fn agents(&self) -> impl Iterator<Item = &Agent> {
         self.agents.values()
+    }
+
+    /// Out of reach, since when.
+    pub fn unreachable_agents(&self) -> impl Iterator<Item = (&AgentId, Moment)> {
+        self.unreachable.iter().map(|(id, since)| (id, *since))
+    }
+
+    /// Known from the master before this one.
+    pub fn recovered_agents(&self) -> impl Iterator<Item = &AgentId> {
+        self.recovered.keys()
     }
 
     pub fn frameworks(&self) -> impl Iterator<Item = &Framework> {
@@ -214,6 +275,12 @@ impl Master {
     /// Seconds since 1970.
     fn timestamp(&self, now: Moment) -> f64 {
         self.settings.epoch + now.since(Moment::START).as_secs_f64()
+    }
+
+    fn time_info(&self, moment: Moment) -> TimeInfo {
+        let epoch = Duration::try_from_secs_f64(self.settings.epoch).unwrap_or_default();
+        let since_epoch = epoch.saturating_add(moment.since(Moment::START));
+        TimeInfo { nanoseconds: i64::try_from(since_epoch.as_nanos()).ok() }
     }
 }
 

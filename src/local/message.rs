@@ -1,13 +1,18 @@
-//! What master and agents tell each other.
+//! What master and agents tell each other. Whoever drives the two may lose, delay or repeat it: both get over
+//! that by registering again.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::mesos::wire::id::{FrameworkId, TaskId};
+use crate::mesos::wire::framework::{CapabilityType, FrameworkInfo};
+use crate::mesos::wire::id::{AgentId, FrameworkId, TaskId};
 use crate::mesos::wire::status::{TaskState, TaskStatus};
 use crate::mesos::wire::task::TaskInfo;
 use crate::mesos::wire::time::DurationInfo;
+
+use super::master::AgentDescription;
+use super::resources::Resources;
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum ToAgent {
@@ -26,21 +31,51 @@ pub enum ToAgent {
     ShutDown {
         framework: FrameworkId,
     },
+    /// Is it there? One that the master takes for disconnected registers again.
+    Ping {
+        is_connected: bool,
+    },
+    /// The answer to a registration, with the tasks that the agent did not name but should have.
+    Registered {
+        missing: Vec<Run>,
+    },
+    /// What it has from now on, reservations included.
+    Resources(Resources),
+    Drain(Drain),
+    Reactivate,
+    /// It is no longer wanted: end everything and stay away.
+    Dismiss,
+}
+
+/// How an agent is to be emptied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Drain {
+    /// No task gets more grace than this.
+    pub grace_most: Option<Duration>,
+    pub then: AfterDrain,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterDrain {
+    Keep,
+    /// It is marked gone once it is empty.
+    Gone,
 }
 
 /// One task to start.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Run {
     pub framework: FrameworkId,
-    pub user: String,
+    pub info: Box<FrameworkInfo>,
     pub task: TaskInfo,
     /// The role whose offer pays for it.
     pub role: String,
-    pub checkpoint: bool,
-    /// The framework wants TASK_KILLING.
-    pub announces_killing: bool,
-    /// The framework knows TASK_DROPPED and its like; others get TASK_LOST.
-    pub partition_aware: bool,
+}
+
+impl Run {
+    pub fn has(&self, capability: CapabilityType) -> bool {
+        self.info.capabilities.iter().any(|c| c.r#type == Some(capability as i32))
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -51,6 +86,27 @@ pub enum FromAgent {
         /// What the task is by now, which the update at the head of the queue may not say yet.
         latest: TaskState,
     },
+    Pong,
+    Registering(Box<Registration>),
+    /// It leaves for good, its tasks with it.
+    Unregistering,
+}
+
+/// An agent with an id comes back, to this master or to a new one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Registration {
+    pub id: AgentId,
+    pub description: AgentDescription,
+    pub tasks: Vec<Reported>,
+}
+
+/// A task on an agent that registers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reported {
+    pub run: Run,
+    pub latest: TaskState,
+    /// The last one that was acknowledged or is under way.
+    pub status: Option<TaskStatus>,
 }
 
 /// A span from the wire; what is negative counts as none at all.

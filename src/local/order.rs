@@ -3,17 +3,58 @@
 use crate::mesos::wire::call::{
     Accept, Acknowledge, Decline, Kill, ReconcileTask, Shutdown, Subscribe, UpdateFramework,
 };
-use crate::mesos::wire::id::FrameworkId;
+use crate::mesos::wire::id::{FrameworkId, OfferId};
+use crate::mesos::wire::offer::Filters;
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Call {
-    Subscribe(Box<Subscribe>),
+    Subscribe {
+        subscribe: Box<Subscribe>,
+        principal: Option<String>,
+    },
     Order {
         framework: FrameworkId,
         order: Box<Order>,
         /// The `Mesos-Stream-Id` header.
         stream: Option<String>,
+        /// Who the caller has proved to be; nobody without authentication.
+        principal: Option<String>,
     },
+}
+
+impl Call {
+    /// Its name in the protocol; those without effect share one.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Subscribe { .. } => "SUBSCRIBE",
+            Self::Order { order, .. } => order.name(),
+        }
+    }
+}
+
+impl Order {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Teardown => "TEARDOWN",
+            Self::Accept(_) => "ACCEPT",
+            Self::Decline(_) => "DECLINE",
+            Self::Revive(_) => "REVIVE",
+            Self::Suppress(_) => "SUPPRESS",
+            Self::Kill(_) => "KILL",
+            Self::ShutDownExecutor(_) => "SHUTDOWN",
+            Self::Acknowledge(_) => "ACKNOWLEDGE",
+            Self::Reconcile(_) => "RECONCILE",
+            Self::UpdateFramework(_) => "UPDATE_FRAMEWORK",
+            Self::AnswerInverseOffers(_) => "ACCEPT_INVERSE_OFFERS",
+            Self::Ineffective | Self::Unknown => "UNKNOWN",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct InverseAnswer {
+    pub offers: Vec<OfferId>,
+    pub filters: Option<Filters>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -30,8 +71,10 @@ pub enum Order {
     /// No tasks: all that the master knows.
     Reconcile(Vec<ReconcileTask>),
     UpdateFramework(Box<UpdateFramework>),
+    /// Yes or no makes no difference here, as with the real master's allocator.
+    AnswerInverseOffers(InverseAnswer),
     /// Accepted by the real master as well and without effect here: messages to executors, requests for
-    /// resources, inverse offers, feedback on operations.
+    /// resources, feedback on operations.
     Ineffective,
     /// The call type that Mesos reserves for "none".
     Unknown,

@@ -7,7 +7,8 @@ mod required;
 use crate::mesos::wire::call::{self, CallType};
 use crate::mesos::wire::id::FrameworkId;
 
-use super::order::{Call, Order};
+use super::credentials::Credentials;
+use super::order::{Call, InverseAnswer, Order};
 
 /// The part of the request's head that matters.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +17,7 @@ pub struct Head {
     pub content_type: Option<String>,
     pub accept: Option<String>,
     pub stream: Option<String>,
+    pub authorization: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +30,8 @@ pub enum MediaType {
 pub enum Refusal {
     /// 400
     BadRequest(String),
+    /// 401
+    Unauthorized,
     /// 405
     MethodNotAllowed(String),
     /// 406
@@ -64,8 +68,15 @@ impl MediaType {
     }
 }
 
+/// Who calls. Without credentials nobody is asked and the header is ignored.
+pub fn authenticate(head: &Head, credentials: Option<&Credentials>) -> Result<Option<String>, Refusal> {
+    let Some(credentials) = credentials else { return Ok(None) };
+    let principal = credentials.authenticate(head.authorization.as_deref());
+    principal.map(Some).ok_or(Refusal::Unauthorized)
+}
+
 /// The call and the form in which a stream of events is to be answered.
-pub fn read(head: &Head, body: &[u8]) -> Result<(Call, MediaType), Refusal> {
+pub fn read(head: &Head, body: &[u8], principal: Option<String>) -> Result<(Call, MediaType), Refusal> {
     if head.method != "POST" {
         return Err(Refusal::MethodNotAllowed(head.method.clone()));
     }
@@ -75,8 +86,8 @@ pub fn read(head: &Head, body: &[u8]) -> Result<(Call, MediaType), Refusal> {
     let media = MediaType::of_body(content_type).ok_or(Refusal::UnsupportedMediaType)?;
     let call = body::decode(media, body).map_err(Refusal::BadRequest)?;
     let invalid = |detail: &str| Refusal::BadRequest(format!("Failed to validate scheduler::Call: {detail}"));
-    let call = validate(call, head).map_err(invalid)?;
-    let Call::Subscribe(_) = &call else { return Ok((call, media)) };
+    let call = validate(call, head, principal).map_err(|detail| invalid(&detail))?;
+    let Call::Subscribe { .. } = &call else { return Ok((call, media)) };
     let answered_in = MediaType::allowed_by(head.accept.as_deref()).ok_or(Refusal::NotAcceptable)?;
     if head.stream.is_some() {
         let text = "Subscribe calls should not include the 'Mesos-Stream-Id' header";
@@ -85,7 +96,7 @@ pub fn read(head: &Head, body: &[u8]) -> Result<(Call, MediaType), Refusal> {
     Ok((call, answered_in))
 }
 
-fn validate(call: call::Call, head: &Head) -> Result<Call, &'static str> {
+fn validate(call: call::Call, head: &Head, principal: Option<String>) -> Result<Call, String> {
     let kind =
         call.r#type.and_then(|n| CallType::try_from(n).ok()).ok_or("Expecting 'type' to be present")?;
     if kind == CallType::Subscribe {
@@ -94,13 +105,33 @@ fn validate(call: call::Call, head: &Head) -> Result<Call, &'static str> {
             subscribe.framework_info.as_ref().and_then(|info| info.id.as_ref()).map(FrameworkId::text);
         if named.unwrap_or_default() != call.framework_id.as_ref().map(FrameworkId::text).unwrap_or_default()
         {
-            return Err("'framework_id' differs from 'subscribe.framework_info.id'");
+            return Err("'framework_id' differs from 'subscribe.framework_info.id'".to_owned());
         }
-        return Ok(Call::Subscribe(Box::new(subscribe)));
+        let declared = subscribe.framework_info.as_ref().and_then(|info| info.principal.as_deref());
+        if let Some(refusal) = refuse_principal(principal.as_deref(), declared) {
+            return Err(refusal);
+        }
+        return Ok(Call::Subscribe { subscribe: Box::new(subscribe), principal });
     }
     let framework = call.framework_id.clone().ok_or("Expecting 'framework_id' to be present")?;
     let order = Box::new(order(kind, call, &framework)?);
-    Ok(Call::Order { framework, order, stream: head.stream.clone() })
+    if let Order::UpdateFramework(update) = &*order {
+        let declared = update.framework_info.as_ref().and_then(|info| info.principal.as_deref());
+        if let Some(refusal) = refuse_principal(principal.as_deref(), declared) {
+            return Err(refusal);
+        }
+    }
+    Ok(Call::Order { framework, order, stream: head.stream.clone(), principal })
+}
+
+/// Why somebody proved to be `proved` cannot speak for a framework that declares `declared`.
+pub fn refuse_principal(proved: Option<&str>, declared: Option<&str>) -> Option<String> {
+    let (proved, declared) = (proved?, declared?);
+    (proved != declared).then(|| {
+        format!(
+            "Authenticated principal '{proved}' does not match principal '{declared}' set in `FrameworkInfo`"
+        )
+    })
 }
 
 fn order(kind: CallType, call: call::Call, framework: &FrameworkId) -> Result<Order, &'static str> {
@@ -136,12 +167,17 @@ fn order(kind: CallType, call: call::Call, framework: &FrameworkId) -> Result<Or
         CallType::Message => present(call.message.is_some(), "Expecting 'message' to be present")?,
         CallType::Request => present(call.request.is_some(), "Expecting 'request' to be present")?,
         CallType::AcceptInverseOffers => {
-            present(call.accept_inverse_offers.is_some(), "Expecting 'accept_inverse_offers' to be present")?
+            let answer =
+                call.accept_inverse_offers.ok_or("Expecting 'accept_inverse_offers' to be present")?;
+            let (offers, filters) = (answer.inverse_offer_ids, answer.filters);
+            Order::AnswerInverseOffers(InverseAnswer { offers, filters })
         }
-        CallType::DeclineInverseOffers => present(
-            call.decline_inverse_offers.is_some(),
-            "Expecting 'decline_inverse_offers' to be present",
-        )?,
+        CallType::DeclineInverseOffers => {
+            let answer =
+                call.decline_inverse_offers.ok_or("Expecting 'decline_inverse_offers' to be present")?;
+            let (offers, filters) = (answer.inverse_offer_ids, answer.filters);
+            Order::AnswerInverseOffers(InverseAnswer { offers, filters })
+        }
         CallType::AcknowledgeOperationStatus => present(
             call.acknowledge_operation_status.is_some(),
             "Expecting 'acknowledge_operation_status' to be present",

@@ -74,8 +74,11 @@ impl Resources {
     }
 
     pub fn contains(&self, other: &Self) -> bool {
-        let fits = |wanted: &Item| self.items.iter().any(|item| item.can_give(wanted));
-        other.items.iter().all(fits)
+        other.items.iter().all(|wanted| self.can_give(wanted))
+    }
+
+    pub fn can_give(&self, wanted: &Item) -> bool {
+        self.items.iter().any(|item| item.can_give(wanted))
     }
 
     /// Takes `other` out. Answers whether all of it was there; if not, nothing is taken.
@@ -124,15 +127,31 @@ impl Resources {
         Self { items: self.items.iter().filter(|item| keep(item)).cloned().collect() }
     }
 
-    /// Reserved entries first, then unreserved ones that are not scalars, then the rest: the order in which
-    /// the real allocator puts an offer together.
-    pub fn in_offer_order(mut self) -> Self {
-        self.items.sort_by_key(|item| match (&item.amount, item.is_reserved()) {
-            (_, true) => 0,
-            (Amount::Spans(_) | Amount::Set(_), false) => 1,
-            (Amount::Scalar(_), false) => 2,
+    /// What is reserved or no scalar first, then the rest, both in the order of the agent's total: the order
+    /// in which the real allocator puts an offer together.
+    pub fn in_offer_order(mut self, total: &Self) -> Self {
+        self.items.sort_by_key(|item| {
+            let place = total.items.iter().position(|other| other.shape == item.shape);
+            let is_late = matches!(item.amount, Amount::Scalar(_)) && !item.is_reserved();
+            (is_late, place)
         });
         self
+    }
+
+    /// The same without their last reservation.
+    pub fn without_last_reservation(&self) -> Self {
+        let mut all = Self::default();
+        for item in &self.items {
+            let mut item = item.clone();
+            item.shape.reservations.pop();
+            all.add(item);
+        }
+        all
+    }
+
+    /// The last reservation of each entry.
+    pub fn last_reservations(&self) -> impl Iterator<Item = Option<&ReservationInfo>> {
+        self.items.iter().map(|item| item.shape.reservations.last())
     }
 
     /// How much there is of this name, whoever it is reserved for. Each number of a range and each name of a

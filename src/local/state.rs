@@ -9,7 +9,7 @@ use crate::mesos::wire::resource::{Attribute, ValueType};
 use crate::mesos::wire::status::{TaskState, TaskStatus};
 use crate::time::Moment;
 
-use super::master::{self, Agent, Framework, HeldOffer, Master, Task};
+use super::master::{self, Agent, Duty, Framework, HeldOffer, Master, Task};
 use super::resources::{Amount, Milli, Resources};
 
 /// `/state`
@@ -26,9 +26,9 @@ pub fn state(master: &Master, now: Moment) -> Value {
         "pid": leader,
         "hostname": settings.hostname,
         "capabilities": ["AGENT_UPDATE", "AGENT_DRAINING", "QUOTA_V2"],
-        "activated_slaves": master.agents().count(),
-        "deactivated_slaves": 0,
-        "unreachable_slaves": 0,
+        "activated_slaves": active(master),
+        "deactivated_slaves": master.agents().count() - active(master),
+        "unreachable_slaves": master.unreachable_agents().count(),
         "leader": leader,
         "leader_info": {
             "id": master.id(), "pid": leader, "port": settings.port, "hostname": settings.hostname,
@@ -36,7 +36,7 @@ pub fn state(master: &Master, now: Moment) -> Value {
         "domain": settings.domain,
         "flags": {},
         "slaves": master.agents().map(|agent| view.agent(agent)).collect::<Vec<_>>(),
-        "recovered_slaves": [],
+        "recovered_slaves": master.recovered_agents().map(|id| json!({ "id": id.text() })).collect::<Vec<_>>(),
         "frameworks": master.frameworks().map(|framework| view.framework(framework)).collect::<Vec<_>>(),
         "completed_frameworks":
             master.completed_frameworks().map(|framework| view.framework(framework)).collect::<Vec<_>>(),
@@ -51,7 +51,8 @@ pub fn metrics(master: &Master, now: Moment) -> Value {
     let mut set = |name: &str, value: Value| metrics.insert(format!("master/{name}"), value);
     set("elected", json!(1));
     set("uptime_secs", json!(now.since(Moment::START).as_secs_f64()));
-    set("slaves_active", json!(master.agents().count()));
+    set("slaves_active", json!(active(master)));
+    set("slaves_unreachable", json!(master.unreachable_agents().count()));
     let (connected, disconnected): (Vec<_>, Vec<_>) =
         master.frameworks().partition(|framework| framework.stream().is_some());
     set("frameworks_active", json!(connected.len()));
@@ -73,6 +74,10 @@ pub fn metrics(master: &Master, now: Moment) -> Value {
         set(&format!("{name}_used"), json!(used.to_f64()));
     }
     Value::Object(metrics)
+}
+
+fn active(master: &Master) -> usize {
+    master.agents().filter(|agent| agent.is_offered()).count()
 }
 
 struct View<'a> {
@@ -103,7 +108,8 @@ impl View<'_> {
             "used_resources": amounts(&held_by(tasks.filter(|task| task.agent == agent.id))),
             "offered_resources": amounts(&offered(offers)),
             "unreserved_resources": amounts(&description.resources.filtered(|item| !item.is_reserved())),
-            "active": true,
+            "active": agent.is_offered(),
+            "deactivated": agent.duty != Duty::Active,
             "version": master::VERSION,
         })
     }
@@ -137,7 +143,8 @@ impl View<'_> {
             "offered_resources": amounts(&offered(offers())),
             "offers": offers().map(|offer| offer.id.text()).collect::<Vec<_>>(),
             "tasks": framework.tasks.values().map(|task| self::task(framework, task)).collect::<Vec<_>>(),
-            "unreachable_tasks": [],
+            "unreachable_tasks":
+                framework.unreachable_tasks.values().map(|task| self::task(framework, task)).collect::<Vec<_>>(),
             "completed_tasks":
                 framework.completed_tasks.iter().map(|task| self::task(framework, task)).collect::<Vec<_>>(),
             "executors": [],

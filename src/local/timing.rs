@@ -18,6 +18,14 @@ pub struct Timing {
     pub kill_grace: Duration,
     /// The same when a framework is removed.
     pub shutdown_grace: Duration,
+    /// Between two pings of an agent, and how long it has to answer.
+    pub agent_ping: Duration,
+    /// Pings missed in a row that make an agent unreachable.
+    pub agent_pings_missed_most: u32,
+    /// How long a new master waits for the agents of the old one.
+    pub agent_reregister: Duration,
+    /// Between two attempts of an agent to register.
+    pub registration_retry: BackoffPolicy,
 }
 
 impl Timing {
@@ -32,5 +40,18 @@ impl Timing {
         },
         kill_grace: Duration::from_secs(3),
         shutdown_grace: Duration::from_secs(5),
+        agent_ping: Duration::from_secs(15),
+        agent_pings_missed_most: 5,
+        agent_reregister: Duration::from_secs(600),
+        registration_retry: BackoffPolicy {
+            first: Duration::from_secs(1),
+            most: Duration::from_secs(60),
+            jitter: 0.0,
+        },
     };
+
+    /// Without a ping for so long an agent takes the master for gone and registers again.
+    pub fn agent_silence(&self) -> Duration {
+        self.agent_ping.saturating_mul(self.agent_pings_missed_most)
+    }
 }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -14,7 +15,8 @@ use tracing::Level;
 use crate::conf::environment::Environment;
 use crate::exit::Exit;
 use crate::local::agent::{self, Agent};
-use crate::local::cluster::{Cluster, INPUTS_WAITING_MOST, Input};
+use crate::local::cluster::{Cluster, INPUTS_WAITING_MOST, Input, Pace};
+use crate::local::credentials::{Credentials, CredentialsError};
 use crate::local::http::{self, Server};
 use crate::local::ids::Ids;
 use crate::local::machine;
@@ -33,7 +35,7 @@ const AGENTS_MOST: u16 = 1000;
 /// runs every task as its own user, and its tasks end when it ends.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// Address to listen on. There is no authentication: loopback unless you know better
+    /// Address to listen on. Whoever reaches it can run anything as its user: loopback unless you know better
     #[arg(long, default_value_t = Ipv4Addr::LOCALHOST)]
     pub ip: Ipv4Addr,
 
@@ -50,7 +52,7 @@ pub struct Options {
     pub work_dir: PathBuf,
 
     /// How many agents
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=AGENTS_MOST as i64))]
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(0..=AGENTS_MOST as i64))]
     pub agents: u16,
 
     /// What each agent offers, such as 'cpus:4;mem:4096;disk:10240;ports:[31000-32000];cpus(role):2'. What is
@@ -77,6 +79,14 @@ pub struct Options {
     #[arg(long, value_delimiter = ',')]
     pub roles: Vec<String>,
 
+    /// Schedulers must prove who they are with HTTP Basic authentication; needs --credentials
+    #[arg(long, alias = "authenticate_http_frameworks", requires = "credentials")]
+    pub authenticate_http_frameworks: bool,
+
+    /// File of principals and secrets: a pair on each line, or JSON as the real master reads it
+    #[arg(long)]
+    pub credentials: Option<PathBuf>,
+
     /// File the port is written to once it listens
     #[arg(long)]
     pub port_file: Option<PathBuf>,
@@ -84,6 +94,22 @@ pub struct Options {
     /// A descriptor that listens already, in place of address and port
     #[arg(long, hide = true)]
     pub listen_fd: Option<i32>,
+
+    /// Between two pings of an agent, such as '15secs'
+    #[arg(long, alias = "agent_ping_timeout", default_value = "15secs", value_parser = parse_duration)]
+    pub agent_ping_timeout: Duration,
+
+    /// Pings an agent may miss in a row before it counts as unreachable
+    #[arg(long, alias = "max_agent_ping_timeouts", default_value_t = 5)]
+    pub max_agent_ping_timeouts: u32,
+
+    /// How long a new master waits for the agents of the one before it
+    #[arg(long, alias = "agent_reregister_timeout", default_value = "10mins", value_parser = parse_duration)]
+    pub agent_reregister_timeout: Duration,
+
+    /// Lets time pass so many times as fast: heartbeats, timeouts, filters and graces alike, for tests
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub time_scale: u32,
 
     /// Makes ids and the order of offers repeatable
     #[arg(long)]
@@ -100,6 +126,10 @@ pub enum MesosError {
     Count { option: &'static str, given: usize, agents: u16 },
     #[error("cannot listen on {address}")]
     Listen { address: SocketAddr, source: io::Error },
+    #[error("cannot read {}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("cannot understand {}", path.display())]
+    Credentials { path: PathBuf, source: CredentialsError },
     #[error("cannot write {}", path.display())]
     Write { path: PathBuf, source: io::Error },
     #[error("cannot use the work directory {}", path.display())]
@@ -112,6 +142,8 @@ impl MesosError {
     fn exit(&self) -> Exit {
         match self {
             Self::Resources(_) | Self::Attributes(_) | Self::Count { .. } => Exit::Usage,
+            Self::Credentials { .. } => Exit::Data,
+            Self::Read { .. } => Exit::NoInput,
             Self::Listen { .. } | Self::Write { .. } | Self::WorkDir { .. } => Exit::CannotCreate,
             Self::Runtime(_) => Exit::Os,
         }
@@ -138,6 +170,7 @@ fn try_run(options: &Options) -> Result<(), MesosError> {
 
 async fn serve(options: &Options) -> Result<(), MesosError> {
     let places = places(options)?;
+    let credentials = credentials(options)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(MesosError::Runtime)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(MesosError::Runtime)?;
     let address = SocketAddr::from((options.ip, options.port));
@@ -155,8 +188,10 @@ async fn serve(options: &Options) -> Result<(), MesosError> {
     tracing::info!("listening on http://{address}");
     let (inputs, receiver) = mpsc::channel(INPUTS_WAITING_MOST);
     let hostname = hostname(options);
-    let router = http::router(Server { cluster: inputs.clone(), address, hostname });
-    let server = tokio::spawn(axum::serve(listener, router).into_future());
+    let leadership = cluster.leadership();
+    let router = http::router(Server { cluster: inputs.clone(), address, hostname, credentials, leadership });
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let server = tokio::spawn(axum::serve(listener, service).into_future());
     let stopper = tokio::spawn(async move {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -176,6 +211,17 @@ fn write_port(path: &Path, port: u16) -> io::Result<()> {
     let unfinished = path.with_extension("new");
     std::fs::write(&unfinished, format!("{port}\n"))?;
     std::fs::rename(unfinished, path)
+}
+
+fn credentials(options: &Options) -> Result<Option<Arc<Credentials>>, MesosError> {
+    let Some(path) = options.credentials.as_ref().filter(|_| options.authenticate_http_frameworks) else {
+        return Ok(None);
+    };
+    let text =
+        std::fs::read_to_string(path).map_err(|source| MesosError::Read { path: path.clone(), source })?;
+    let credentials = Credentials::parse(&text);
+    let credentials = credentials.map_err(|source| MesosError::Credentials { path: path.clone(), source })?;
+    Ok(Some(Arc::new(credentials)))
 }
 
 /// What one agent is given.
@@ -224,7 +270,12 @@ fn assemble(options: &Options, places: Vec<Place>, port: u16) -> Result<Cluster,
     let epoch = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs_f64();
     let clock = Clock::start();
     let mut ids = Ids::seeded(options.seed.unwrap_or_else(|| fastrand::u64(..)));
-    let timing = Timing::REAL;
+    let timing = Timing {
+        agent_ping: options.agent_ping_timeout,
+        agent_pings_missed_most: options.max_agent_ping_timeouts,
+        agent_reregister: options.agent_reregister_timeout,
+        ..Timing::REAL
+    };
     let settings = master::Settings {
         ip: options.ip,
         port,
@@ -248,17 +299,22 @@ fn assemble(options: &Options, places: Vec<Place>, port: u16) -> Result<Cluster,
         let agent_port = port.wrapping_add(number);
         let description = AgentDescription {
             hostname: hostname(options),
-            ip: ip.clone(),
+            ip,
             port: agent_port,
             attributes: place.attributes,
             domain: place.domain,
             resources: place.resources,
         };
-        let id = master.handle_agent_registered(description, Moment::START);
-        let settings = agent::Settings { id: id.clone(), ip, port: agent_port, work_dir, timing, epoch };
-        agents.insert(id, Agent::new(settings, ids.fork()));
+        let id = master.handle_agent_registered(description.clone(), Moment::START);
+        let settings = agent::Settings { id: id.clone(), description, work_dir, timing, epoch };
+        agents.insert(id, Agent::new(settings, ids.fork(), Moment::START));
     }
-    Ok(Cluster::new(master, agents, clock))
+    Ok(Cluster::new(master, agents, ids, Pace::new(clock, options.time_scale)))
+}
+
+/// A number and a unit, as the real master writes them; other common units are taken as well.
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|error| error.to_string())
 }
 
 fn parse_domain(text: &str) -> Result<DomainInfo, String> {

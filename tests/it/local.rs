@@ -1,7 +1,9 @@
 //! The embedded Mesos, as a process of its own that is spoken to over sockets.
 
 mod client;
+mod compare;
 mod embedded;
+mod faults;
 mod recorded;
 mod replay;
 mod scheduler;

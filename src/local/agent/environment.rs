@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::local::master::AgentDescription;
 use crate::local::message::Run;
 use crate::mesos::wire::id::TaskId;
 
@@ -12,7 +13,8 @@ const PATH_DEFAULT: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 
 /// Sorted by name.
 pub fn of(run: &Run, sandbox: &Path, settings: &Settings) -> Vec<(String, String)> {
-    let Settings { id, ip, port, .. } = settings;
+    let Settings { id, description: AgentDescription { ip, port, .. }, .. } = settings;
+    let checkpoint = run.info.checkpoint.unwrap_or_default();
     let task = run.task.task_id.as_ref().map(TaskId::text).unwrap_or_default();
     let sandbox = sandbox.to_string_lossy();
     let grace_s = settings.timing.shutdown_grace.as_secs();
@@ -23,7 +25,7 @@ pub fn of(run: &Run, sandbox: &Path, settings: &Settings) -> Vec<(String, String
     set("LIBPROCESS_IP", ip);
     set("LIBPROCESS_PORT", "0");
     set("MESOS_AGENT_ENDPOINT", &format!("{ip}:{port}"));
-    set("MESOS_CHECKPOINT", if run.checkpoint { "1" } else { "0" });
+    set("MESOS_CHECKPOINT", if checkpoint { "1" } else { "0" });
     set("MESOS_DIRECTORY", &sandbox);
     set("MESOS_EXECUTOR_ID", task);
     set("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", &format!("{grace_s}secs"));
@@ -32,7 +34,7 @@ pub fn of(run: &Run, sandbox: &Path, settings: &Settings) -> Vec<(String, String
     set("MESOS_SANDBOX", &sandbox);
     set("MESOS_SLAVE_ID", id.text());
     set("MESOS_SLAVE_PID", &format!("slave(1)@{ip}:{port}"));
-    if run.checkpoint {
+    if checkpoint {
         set("MESOS_RECOVERY_TIMEOUT", "15mins");
         set("MESOS_SUBSCRIPTION_BACKOFF_MAX", "2secs");
     }

@@ -7,7 +7,7 @@ use crate::local::message::Run;
 use crate::mesos::wire::command::CommandInfo;
 use crate::mesos::wire::id::{self, ExecutorId};
 use crate::mesos::wire::network::{IpAddress, NetworkInfo};
-use crate::mesos::wire::status::{ContainerStatus, StatusSource, TaskState, TaskStatus};
+use crate::mesos::wire::status::{ContainerStatus, Reason, StatusSource, TaskState, TaskStatus};
 use crate::time::{Deadline, Moment};
 
 use super::environment;
@@ -21,6 +21,19 @@ pub struct Executor {
     /// Of the process that plays the executor.
     pub pid: Option<u32>,
     pub updates: Updates,
+    /// What its end is told as, whatever it was.
+    pub fate: Option<Fate>,
+    /// Its agent is being drained, of which its updates tell.
+    pub is_drained: bool,
+}
+
+/// How a task is made to end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fate {
+    pub state: TaskState,
+    pub reason: Option<Reason>,
+    pub source: StatusSource,
+    pub message: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,13 +79,14 @@ pub enum End {
 
 impl Executor {
     pub fn new(run: Run) -> Self {
-        Self { run, life: Life::Starting { is_killed: false }, pid: None, updates: Updates::new() }
+        let life = Life::Starting { is_killed: false };
+        Self { run, life, pid: None, updates: Updates::new(), fate: None, is_drained: false }
     }
 
     /// A status as the executor sends it.
     pub fn status(&self, container: &ContainerId, settings: &Settings, state: TaskState) -> TaskStatus {
         let task = self.run.task.task_id.clone().unwrap_or_default();
-        let address = IpAddress { ip_address: Some(settings.ip.clone()), ..IpAddress::default() };
+        let address = IpAddress { ip_address: Some(settings.description.ip.clone()), ..IpAddress::default() };
         let network = NetworkInfo { ip_addresses: vec![address], ..NetworkInfo::default() };
         TaskStatus {
             executor_id: Some(ExecutorId { value: task.value.clone() }),

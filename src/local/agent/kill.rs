@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use crate::mesos::wire::framework::CapabilityType;
 use crate::mesos::wire::status::TaskState;
 use crate::time::{Deadline, Moment};
 
 use super::executor::{Executor, Life};
-use super::{Action, Agent, ContainerId, KillSignal, grace};
+use super::{Action, Agent, ContainerId, KillSignal, Told, grace};
 
 impl Agent {
     /// A repeated kill never gives more time than the one before.
@@ -19,8 +20,8 @@ impl Agent {
             Life::Starting { is_killed } => *is_killed = true,
             Life::Running => {
                 executor.life = Life::Killing { since: now, until: Some(Deadline::after(now, grace)) };
-                if executor.run.announces_killing {
-                    self.update(container, TaskState::Killing, None, None, now);
+                if executor.run.has(CapabilityType::TaskKillingState) {
+                    self.update(container, TaskState::Killing, Told::default(), now);
                 }
                 let signal = KillSignal::Terminate;
                 self.actions.push_back(Action::Signal { container: container.clone(), signal });

@@ -1,5 +1,7 @@
 use super::*;
+use crate::local::resources::Resources;
 use crate::mesos::wire::command::{CommandInfo, KillPolicy};
+use crate::mesos::wire::framework::{Capability, FrameworkInfo};
 use crate::mesos::wire::task::TaskInfo;
 use crate::mesos::wire::time::DurationInfo;
 use bytes::Bytes;
@@ -16,16 +18,16 @@ struct Bench {
 fn run() -> Run {
     Run {
         framework: FrameworkId::new("f"),
-        user: "root".to_owned(),
+        info: Box::new(FrameworkInfo {
+            capabilities: vec![Capability { r#type: Some(CapabilityType::TaskKillingState as i32) }],
+            ..FrameworkInfo::default()
+        }),
         task: TaskInfo {
             task_id: Some(TaskId::new("t")),
             command: Some(CommandInfo { value: Some("true".to_owned()), ..CommandInfo::default() }),
             ..TaskInfo::default()
         },
         role: "a".to_owned(),
-        checkpoint: false,
-        announces_killing: true,
-        partition_aware: true,
     }
 }
 
@@ -33,13 +35,20 @@ impl Bench {
     fn new(run: Run) -> Self {
         let settings = Settings {
             id: AgentId::new("s"),
-            ip: "127.0.0.1".to_owned(),
-            port: 5051,
+            description: AgentDescription {
+                hostname: "localhost".to_owned(),
+                ip: "127.0.0.1".to_owned(),
+                port: 5051,
+                attributes: Vec::new(),
+                domain: None,
+                resources: Resources::default(),
+            },
             work_dir: "/work".into(),
-            timing: Timing::REAL,
+            // Its master does not ping.
+            timing: Timing { agent_ping: Duration::MAX, ..Timing::REAL },
             epoch: 0.0,
         };
-        let mut agent = Agent::new(settings, Ids::seeded(1));
+        let mut agent = Agent::new(settings, Ids::seeded(1), Moment::START);
         agent.handle_message(ToAgent::Run(Box::new(run)), Moment::START);
         let container = agent.executors.keys().next().expect("an executor").clone();
         Self { agent, now: Moment::START, container, uuid: Bytes::new() }
@@ -88,8 +97,17 @@ impl Bench {
                     let ahead =
                         if latest == state { String::new() } else { format!(" by now {}", latest.name()) };
                     let message = status.message.as_deref().unwrap_or_default();
-                    format!("{}{ahead} {message}", state.name()).trim_end().to_owned()
+                    let reason =
+                        status.reason.and_then(|n| Reason::try_from(n).ok()).map_or("", Reason::name);
+                    let line = format!("{}{ahead} {message} {}", state.name(), reason.replace("REASON_", ""));
+                    line.trim_end().to_owned()
                 }
+                Action::Report(FromAgent::Pong) => "pong".to_owned(),
+                Action::Report(FromAgent::Registering(registration)) => {
+                    let states: Vec<_> = registration.tasks.iter().map(|task| task.latest.name()).collect();
+                    format!("register {states:?}")
+                }
+                Action::Report(FromAgent::Unregistering) => "unregister".to_owned(),
             });
         }
         lines
@@ -194,14 +212,20 @@ fn a_task_that_was_killed_while_it_started_never_ran() {
     bench.process(ProcessEvent::Started { pid: 7 });
     assert_eq!(bench.done(), ["start sh", "Kill"]);
     bench.process(ProcessEvent::Ended(End::Signalled { number: 9, dumped_core: false }));
-    assert_eq!(bench.done(), ["TASK_KILLED Killed before delivery to the executor"]);
+    assert_eq!(
+        bench.done(),
+        ["TASK_KILLED Killed before delivery to the executor TASK_KILLED_DURING_LAUNCH"]
+    );
 }
 
 #[test]
 fn what_cannot_start_fails() {
     let mut bench = Bench::new(run());
     bench.process(ProcessEvent::FailedToStart { message: "no more processes".to_owned() });
-    assert_eq!(bench.done(), ["start sh", "TASK_FAILED Failed to launch container: no more processes"]);
+    assert_eq!(
+        bench.done(),
+        ["start sh", "TASK_FAILED Failed to launch container: no more processes CONTAINER_LAUNCH_FAILED"]
+    );
     assert!(bench.agent.is_idle());
     bench.acknowledge();
     assert!(bench.agent.executors.is_empty());

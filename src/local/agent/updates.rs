@@ -10,6 +10,8 @@ pub struct Updates {
     waiting: VecDeque<TaskStatus>,
     head: Head,
     latest: TaskState,
+    /// The last one that was sent.
+    last: Option<TaskStatus>,
     /// The framework was removed.
     is_unwanted: bool,
 }
@@ -31,7 +33,13 @@ pub enum Acknowledged {
 
 impl Updates {
     pub fn new() -> Self {
-        Self { waiting: VecDeque::new(), head: Head::Unsent, latest: TaskState::Staging, is_unwanted: false }
+        Self {
+            waiting: VecDeque::new(),
+            head: Head::Unsent,
+            latest: TaskState::Staging,
+            last: None,
+            is_unwanted: false,
+        }
     }
 
     pub fn push(&mut self, status: TaskStatus, state: TaskState) {
@@ -48,6 +56,19 @@ impl Updates {
 
     pub fn are_unwanted(&self) -> bool {
         self.is_unwanted
+    }
+
+    /// Has the head go out at once, as to a master that may not have seen it.
+    pub fn send_again(&mut self) {
+        self.head = Head::Unsent;
+    }
+
+    pub fn latest(&self) -> TaskState {
+        self.latest
+    }
+
+    pub fn last(&self) -> Option<&TaskStatus> {
+        self.last.as_ref()
     }
 
     pub fn acknowledge(&mut self, uuid: &[u8]) -> Acknowledged {
@@ -71,6 +92,7 @@ impl Updates {
         };
         let again_at = now + backoff.failed(0.0);
         self.head = Head::Sent { again_at, backoff };
+        self.last = Some(status.clone());
         Some((status, self.latest))
     }
 

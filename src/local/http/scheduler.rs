@@ -10,6 +10,7 @@ use crate::local::cluster::{Answered, Input};
 use crate::local::master::Answer;
 use crate::local::request::{self, Head, MediaType, Refusal};
 
+use super::leadership;
 use super::stream::{self, Closing};
 use super::{BODY_BYTES_MOST, Server};
 
@@ -22,11 +23,19 @@ pub async fn call(State(server): State<Server>, request: Request) -> Response {
         content_type: text(&parts.headers, &header::CONTENT_TYPE),
         accept: text(&parts.headers, &header::ACCEPT),
         stream: text(&parts.headers, &STREAM_ID),
+        authorization: text(&parts.headers, &header::AUTHORIZATION),
     };
+    let principal = match request::authenticate(&head, server.credentials.as_deref()) {
+        Ok(principal) => principal,
+        Err(refusal) => return refuse(refusal),
+    };
+    if let Some(response) = leadership::refuse(&server, parts.uri.path()) {
+        return response;
+    }
     let Ok(body) = body::to_bytes(body, BODY_BYTES_MOST).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
-    let (call, media) = match request::read(&head, &body) {
+    let (call, media) = match request::read(&head, &body, principal) {
         Ok(read) => read,
         Err(refusal) => return refuse(refusal),
     };
@@ -49,6 +58,10 @@ fn respond(answered: Answered, media: MediaType, server: &Server) -> Response {
     let events = match answered {
         Answered::Plainly(answer) => return plain(answer),
         Answered::WithEvents(events) => events,
+        Answered::Otherwise { status, text } => {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            return (status, text).into_response();
+        }
     };
     let id = events.stream.0.clone();
     let closing = Closing { stream: events.stream, cluster: server.cluster.clone() };
@@ -56,7 +69,7 @@ fn respond(answered: Answered, media: MediaType, server: &Server) -> Response {
     ([(header::CONTENT_TYPE, media.name()), (STREAM_ID, id.as_str())], body).into_response()
 }
 
-fn plain(answer: Answer) -> Response {
+pub(super) fn plain(answer: Answer) -> Response {
     match answer {
         // The cluster turns it into a stream of events before it comes here.
         Answer::Stream(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
@@ -71,6 +84,10 @@ fn plain(answer: Answer) -> Response {
 fn refuse(refusal: Refusal) -> Response {
     match refusal {
         Refusal::BadRequest(text) => (StatusCode::BAD_REQUEST, text).into_response(),
+        Refusal::Unauthorized => {
+            let realm = [(header::WWW_AUTHENTICATE, "Basic realm=\"mesos-master-scheduler\"")];
+            (StatusCode::UNAUTHORIZED, realm, "401 Unauthorized.").into_response()
+        }
         Refusal::MethodNotAllowed(method) => {
             let text =
                 format!("405 Method Not Allowed. Expecting one of {{ 'POST' }}, but received '{method}'.");

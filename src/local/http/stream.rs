@@ -1,18 +1,22 @@
 //! The body of the answer to SUBSCRIBE: one record per event, each sent as soon as it is there.
 
-use std::convert::Infallible;
+use std::io;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::stream::{self, Stream};
 use prost::Message as _;
 use tokio::sync::mpsc;
 
-use crate::local::cluster::Input;
+use crate::local::cluster::{Input, Record};
 use crate::local::master::StreamId;
 use crate::local::request::MediaType;
 use crate::mesos::recordio;
 use crate::mesos::wire::event::Event;
 use crate::mesos::wire::network::NetworkProtocol;
+
+/// Between half a record and the end of its connection.
+const TEAR_AFTER: Duration = Duration::from_millis(5);
 
 /// Tells the cluster when the body is dropped, which is when the client is gone.
 pub struct Closing {
@@ -34,13 +38,23 @@ impl Drop for Closing {
 }
 
 pub fn records(
-    events: mpsc::Receiver<Box<Event>>,
+    events: mpsc::Receiver<Record>,
     media: MediaType,
     closing: Closing,
-) -> impl Stream<Item = Result<Bytes, Infallible>> {
-    stream::unfold((events, closing), move |(mut events, closing)| async move {
-        let event = events.recv().await?;
-        Some((Ok(record(*event, media)), (events, closing)))
+) -> impl Stream<Item = io::Result<Bytes>> {
+    stream::unfold((Some(events), closing), move |(events, closing)| async move {
+        let Some(mut events) = events else {
+            // What came before is to be on its way when the connection breaks.
+            tokio::time::sleep(TEAR_AFTER).await;
+            return Some((Err(io::ErrorKind::ConnectionAborted.into()), (None, closing)));
+        };
+        Some(match events.recv().await? {
+            Record::Whole(event) => (Ok(record(*event, media)), (Some(events), closing)),
+            Record::Torn(event) => {
+                let whole = record(*event, media);
+                (Ok(whole.slice(..whole.len() / 2)), (None, closing))
+            }
+        })
     })
 }
 

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::local::message::{Run, ToAgent};
+use crate::local::message::ToAgent;
 use crate::local::resources::{Format, Resources};
 use crate::mesos::wire::call::Accept;
-use crate::mesos::wire::framework::CapabilityType;
 use crate::mesos::wire::id::{FrameworkId, OfferId};
 use crate::mesos::wire::operation::{Launch, Operation, OperationType};
 use crate::mesos::wire::status::{Reason, TaskState};
@@ -15,6 +14,7 @@ use crate::time::Moment;
 use super::Master;
 use super::launch::{self, Circumstances};
 use super::offers::HeldOffer;
+use super::reserve::check_unreserve;
 use super::task::Task;
 
 impl Master {
@@ -31,9 +31,11 @@ impl Master {
         for offer in offers {
             accepted.resources.add_all(&offer.resources);
         }
+        let mut converted = Resources::default();
         for operation in accept.operations {
-            self.perform(&mut accepted, operation, now);
+            self.perform(&mut accepted, &mut converted, operation, now);
         }
+        self.return_converted(&mut accepted, &converted);
         self.refuse_offer(accepted, accept.filters.as_ref(), now);
     }
 
@@ -98,7 +100,13 @@ impl Master {
         }
     }
 
-    fn perform(&mut self, accepted: &mut HeldOffer, operation: Operation, now: Moment) {
+    fn perform(
+        &mut self,
+        accepted: &mut HeldOffer,
+        converted: &mut Resources,
+        operation: Operation,
+        now: Moment,
+    ) {
         let framework = accepted.framework.clone();
         let kind = operation.r#type.and_then(|n| OperationType::try_from(n).ok());
         match kind {
@@ -114,10 +122,18 @@ impl Master {
                 let message = "The embedded Mesos does not launch task groups";
                 self.refuse_all(&framework, &operation, Reason::TaskGroupInvalid, message, now);
             }
+            Some(OperationType::Reserve) => {
+                let resources = operation.reserve.unwrap_or_default().resources;
+                let conversion = self.check_reserve(accepted, &resources);
+                self.convert(accepted, converted, conversion, operation.id);
+            }
+            Some(OperationType::Unreserve) => {
+                let resources = operation.unreserve.unwrap_or_default().resources;
+                let conversion = check_unreserve(accepted, &resources);
+                self.convert(accepted, converted, conversion, operation.id);
+            }
             Some(
                 OperationType::Unknown
-                | OperationType::Reserve
-                | OperationType::Unreserve
                 | OperationType::Create
                 | OperationType::Destroy
                 | OperationType::GrowVolume
@@ -170,15 +186,6 @@ impl Master {
         let Some(framework) = self.frameworks.get_mut(&accepted.framework) else { return };
         accepted.resources.subtract(&resources);
         info.resources = resources.to_wire(Format::Refined);
-        let run = Run {
-            framework: accepted.framework.clone(),
-            user: framework.info.user.clone().unwrap_or_default(),
-            task: info.clone(),
-            role: accepted.role.clone(),
-            checkpoint: framework.info.checkpoint.unwrap_or_default(),
-            announces_killing: framework.has(CapabilityType::TaskKillingState),
-            partition_aware: framework.has(CapabilityType::PartitionAware),
-        };
         let task = Task {
             info,
             agent: accepted.agent.clone(),
@@ -188,6 +195,7 @@ impl Master {
             forwarded: None,
             statuses: Vec::new(),
         };
+        let run = task.run(framework);
         framework.tasks.insert(task.id(), task);
         self.tell(&accepted.agent, ToAgent::Run(Box::new(run)));
     }

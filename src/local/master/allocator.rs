@@ -20,14 +20,19 @@ const LEAST_MEM_MB: Milli = Milli(32_000);
 impl Master {
     /// Offers what is free on one agent or on all.
     pub(super) fn allocate(&mut self, only: Option<&AgentId>, now: Moment) {
-        let mut agents: Vec<_> = match only {
+        let agents = match only {
             Some(agent) => vec![agent.clone()],
             None => self.agents.keys().cloned().collect(),
         };
+        self.allocate_on(agents, now);
+    }
+
+    /// Offers what is free on these agents, and asks for back what is under maintenance.
+    pub(super) fn allocate_on(&mut self, mut agents: Vec<AgentId>, now: Moment) {
         self.ids.shuffle(&mut agents);
         let mut ledger = Ledger::of(self);
         let mut given: BTreeMap<FrameworkId, Vec<Allocation>> = BTreeMap::new();
-        for id in agents {
+        for id in agents.clone() {
             for (role, framework) in ledger.order() {
                 let Some(resources) = self.share_for(&id, &role, &framework, now) else { continue };
                 if let Some(agent) = self.agents.get_mut(&id) {
@@ -41,6 +46,7 @@ impl Master {
         for (framework, allocations) in given {
             self.offer(&framework, allocations);
         }
+        self.make_inverse_offers(&agents, now);
     }
 
     /// Everything on the agent that the framework may have in this role, unless it does not want it.
@@ -53,14 +59,14 @@ impl Master {
     ) -> Option<Resources> {
         let agent = self.agents.get(agent)?;
         let framework = self.frameworks.get(framework)?;
-        if !may_see(framework, agent, self.settings.domain.as_ref()) {
+        if !agent.is_offered() || !may_see(framework, agent, self.settings.domain.as_ref()) {
             return None;
         }
         let share = agent.free.filtered(|item| item.is_for(role) && understands(framework, item));
         if !is_worth_offering(framework, role, &share) {
             return None;
         }
-        let share = share.in_offer_order().allocated_to(role);
+        let share = share.in_offer_order(&agent.description.resources).allocated_to(role);
         (!framework.is_filtered(role, &agent.id, &share, now)).then_some(share)
     }
 }

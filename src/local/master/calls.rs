@@ -2,6 +2,7 @@
 
 use crate::local::message::{self, ToAgent};
 use crate::local::order::{Call, Order};
+use crate::local::request::refuse_principal;
 use crate::mesos::wire::call::{Acknowledge, Kill, ReconcileTask, Shutdown};
 use crate::mesos::wire::id::{FrameworkId, TaskId};
 use crate::time::Moment;
@@ -30,9 +31,14 @@ pub enum Answer {
 impl Master {
     pub fn handle_call(&mut self, call: Call, now: Moment) -> Answer {
         match call {
-            Call::Subscribe(subscribe) => Answer::Stream(self.subscribe(*subscribe, now)),
-            Call::Order { framework, order, stream } => {
-                match self.refuse_caller(&framework, stream.as_deref()) {
+            Call::Subscribe { mut subscribe, principal } => {
+                // Who does not say who he is is who he has proved to be.
+                let info = subscribe.framework_info.get_or_insert_default();
+                info.principal = info.principal.take().or(principal);
+                Answer::Stream(self.subscribe(*subscribe, now))
+            }
+            Call::Order { framework, order, stream, principal } => {
+                match self.refuse_caller(&framework, stream.as_deref(), principal.as_deref()) {
                     Some(refusal) => refusal,
                     None => self.carry_out(&framework, *order, now),
                 }
@@ -40,10 +46,18 @@ impl Master {
         }
     }
 
-    fn refuse_caller(&self, framework: &FrameworkId, stream: Option<&str>) -> Option<Answer> {
+    fn refuse_caller(
+        &self,
+        framework: &FrameworkId,
+        stream: Option<&str>,
+        principal: Option<&str>,
+    ) -> Option<Answer> {
         let Some(known) = self.frameworks.get(framework) else {
             return Some(Answer::BadRequest("Framework cannot be found".to_owned()));
         };
+        if let Some(refusal) = refuse_principal(principal, known.info.principal.as_deref()) {
+            return Some(Answer::BadRequest(refusal));
+        }
         let Some(StreamId(current)) = known.stream() else {
             return Some(Answer::Forbidden("Framework is not subscribed"));
         };
@@ -62,15 +76,16 @@ impl Master {
 
     fn carry_out(&mut self, framework: &FrameworkId, order: Order, now: Moment) -> Answer {
         match order {
-            Order::Teardown => self.remove(framework),
+            Order::Teardown => self.remove(framework, now),
             Order::Accept(accept) => self.accept(framework, accept, now),
             Order::Decline(decline) => self.decline(framework, &decline, now),
             Order::Revive(roles) => self.revive(framework, roles, now),
             Order::Suppress(roles) => self.suppress(framework, roles),
             Order::Kill(kill) => self.kill(framework, kill, now),
             Order::ShutDownExecutor(shutdown) => self.shut_down_executor(framework, shutdown),
-            Order::Acknowledge(acknowledge) => self.acknowledge(framework, acknowledge),
+            Order::Acknowledge(acknowledge) => self.acknowledge(framework, acknowledge, now),
             Order::Reconcile(tasks) => self.reconcile(framework, &tasks, now),
+            Order::AnswerInverseOffers(answer) => self.answer_inverse_offers(framework, &answer, now),
             Order::Ineffective => {}
             Order::UpdateFramework(update) => {
                 let updated = self.update_framework(framework, *update);
@@ -124,7 +139,7 @@ impl Master {
         }
     }
 
-    fn acknowledge(&mut self, id: &FrameworkId, acknowledge: Acknowledge) {
+    fn acknowledge(&mut self, id: &FrameworkId, acknowledge: Acknowledge, now: Moment) {
         let task = acknowledge.task_id.unwrap_or_default();
         let agent = acknowledge.agent_id.unwrap_or_default();
         let uuid = acknowledge.uuid.unwrap_or_default();
@@ -137,6 +152,7 @@ impl Master {
             framework.complete(&task);
         }
         self.tell(&agent, ToAgent::Acknowledge { framework: id.clone(), task, uuid });
+        self.finish_drain(&agent, now);
     }
 }
 

@@ -6,15 +6,19 @@ use std::time::Duration;
 use crate::local::resources::{Format, Resources};
 use crate::mesos::wire::framework::{CapabilityType, FrameworkInfo};
 use crate::mesos::wire::id::{AgentId, FrameworkId, TaskId};
+use crate::mesos::wire::status::TaskState;
 use crate::time::{Deadline, Moment};
 
 use super::StreamId;
 use super::identifier;
 use super::roles;
-use super::task::Task;
+use super::task::{Task, is_terminal};
 
 /// Finished tasks that `/state` still shows, per framework; as many as the real master keeps.
 const COMPLETED_TASKS: usize = 1000;
+
+/// Unreachable tasks that are remembered, per framework; as many as the real master keeps.
+const UNREACHABLE_TASKS: usize = 1000;
 
 /// Longest failover timeout in seconds: what 64 bits of nanoseconds hold.
 const LONGEST_FAILOVER_S: f64 = 9_223_372_036.0;
@@ -28,9 +32,13 @@ pub struct Framework {
     pub suppressed: BTreeSet<String>,
     /// What was refused, by role and agent.
     pub filters: BTreeMap<(String, AgentId), Vec<Filter>>,
+    /// Agents that it is not asked for back before the deadline.
+    pub inverse_filters: BTreeMap<AgentId, Deadline>,
     /// Every task whose terminal update is not acknowledged yet.
     pub tasks: BTreeMap<TaskId, Task>,
     pub completed_tasks: VecDeque<Task>,
+    /// Those whose agents are out of reach.
+    pub unreachable_tasks: BTreeMap<TaskId, Task>,
     pub registered: Moment,
 }
 
@@ -53,7 +61,36 @@ pub struct Filter {
     pub until: Deadline,
 }
 
+/// What was left of a task that ended without an update from its agent.
+pub struct Ended {
+    pub held: Option<Resources>,
+    /// It had ended before, and only the acknowledgement was missing.
+    pub was_terminal: bool,
+}
+
 impl Framework {
+    /// One that a new master knows from its tasks only. Its failover timeout does not run.
+    pub fn recovered(id: FrameworkId, info: FrameworkInfo, now: Moment) -> Self {
+        let until = Deadline::after(now, Duration::MAX);
+        Self::new(id, info, Connection::Disconnected { until }, now)
+    }
+
+    pub fn new(id: FrameworkId, info: FrameworkInfo, connection: Connection, now: Moment) -> Self {
+        Self {
+            id,
+            roles: roles_of(&info),
+            info,
+            connection,
+            suppressed: BTreeSet::new(),
+            filters: BTreeMap::new(),
+            inverse_filters: BTreeMap::new(),
+            tasks: BTreeMap::new(),
+            completed_tasks: VecDeque::new(),
+            unreachable_tasks: BTreeMap::new(),
+            registered: now,
+        }
+    }
+
     pub fn has(&self, capability: CapabilityType) -> bool {
         has(&self.info, capability)
     }
@@ -103,9 +140,34 @@ impl Framework {
         self.info = info;
     }
 
+    /// Takes a task out of the living ones because its agent is gone or out of reach.
+    pub fn end(&mut self, id: &TaskId, state: TaskState, is_unreachable: bool) -> Option<Ended> {
+        let mut task = self.tasks.remove(id)?;
+        let was_terminal = is_terminal(task.latest);
+        let held = task.held.take();
+        if !was_terminal {
+            task.latest = state;
+            task.forwarded = None;
+        }
+        if is_unreachable && !was_terminal {
+            if self.unreachable_tasks.len() == UNREACHABLE_TASKS {
+                self.unreachable_tasks.pop_first();
+            }
+            self.unreachable_tasks.insert(id.clone(), task);
+        } else {
+            self.keep_completed(task);
+        }
+        Some(Ended { held, was_terminal })
+    }
+
     /// Takes a task out of the living ones.
     pub fn complete(&mut self, task: &TaskId) {
-        let Some(task) = self.tasks.remove(task) else { return };
+        if let Some(task) = self.tasks.remove(task) {
+            self.keep_completed(task);
+        }
+    }
+
+    fn keep_completed(&mut self, task: Task) {
         if self.completed_tasks.len() == COMPLETED_TASKS {
             self.completed_tasks.pop_front();
         }

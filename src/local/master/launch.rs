@@ -66,8 +66,12 @@ fn task_id(task: &TaskInfo) -> &str {
 
 fn refuse_duplicate(task: &TaskInfo, _: &Resources, circumstances: &Circumstances<'_>) -> Option<String> {
     let id = task.task_id.as_ref()?;
-    let is_known = circumstances.framework.tasks.contains_key(id);
-    is_known.then(|| format!("Task has duplicate ID: {}", id.text()))
+    let framework = circumstances.framework;
+    if framework.tasks.contains_key(id) {
+        return Some(format!("Task has duplicate ID: {}", id.text()));
+    }
+    let is_unreachable = framework.unreachable_tasks.contains_key(id);
+    is_unreachable.then(|| format!("Task reuses the ID of an unreachable task: {}", id.text()))
 }
 
 fn refuse_agent(task: &TaskInfo, _: &Resources, circumstances: &Circumstances<'_>) -> Option<String> {

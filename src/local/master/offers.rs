@@ -39,12 +39,11 @@ pub(super) struct Allocation {
 impl Master {
     /// Turns what the allocator gave into offers, all in one event.
     pub(super) fn offer(&mut self, framework: &FrameworkId, allocations: Vec<Allocation>) {
-        let Some(known) = self.frameworks.get(framework) else { return };
         let mut offers = Vec::with_capacity(allocations.len());
         for Allocation { agent, role, resources } in allocations {
+            let id = self.new_offer_id();
             let Some(from) = self.agents.get(&agent) else { continue };
-            let id = OfferId::new(format!("{}-O{}", self.id, self.offers_made));
-            self.offers_made += 1;
+            let Some(known) = self.frameworks.get(framework) else { return };
             let held = HeldOffer { id: id.clone(), framework: framework.clone(), agent, role, resources };
             offers.push(describe(&held, from, known));
             self.offers.insert(id, held);
@@ -85,6 +84,11 @@ impl Master {
         self.release(&offer.agent, offer.resources);
     }
 
+    /// Takes offers back and tells; of one agent or of all.
+    pub fn rescind(&mut self, agent: Option<&AgentId>) {
+        self.take_back(Announced::Yes, |offer| agent.is_none_or(|agent| offer.agent == *agent));
+    }
+
     /// Takes offers back. Without `announced` the framework is not told.
     pub(super) fn take_back(&mut self, announced: Announced, which: impl Fn(&HeldOffer) -> bool) {
         let ids: Vec<_> = self.offers.values().filter(|o| which(o)).map(|o| o.id.clone()).collect();
@@ -110,7 +114,7 @@ pub(super) enum Announced {
 }
 
 /// How long the same is not to be offered again; zero: at the next occasion.
-fn refusal(filters: Option<&Filters>, default: Duration) -> Duration {
+pub(super) fn refusal(filters: Option<&Filters>, default: Duration) -> Duration {
     match filters.and_then(|filters| filters.refuse_seconds) {
         Some(seconds) if seconds >= 0.0 => Duration::from_secs_f64(seconds.min(LONGEST_REFUSAL_S)),
         Some(_) | None => default,
@@ -118,7 +122,7 @@ fn refusal(filters: Option<&Filters>, default: Duration) -> Duration {
 }
 
 fn describe(held: &HeldOffer, agent: &Agent, framework: &Framework) -> Offer {
-    let AgentDescription { hostname, ip, port, attributes, domain, .. } = &agent.description;
+    let AgentDescription { hostname, attributes, domain, .. } = &agent.description;
     let is_multi_role = framework.has(CapabilityType::MultiRole);
     let resources = if is_multi_role { held.resources.clone() } else { held.resources.clone().unallocated() };
     let format = framework.format();
@@ -130,18 +134,24 @@ fn describe(held: &HeldOffer, agent: &Agent, framework: &Framework) -> Offer {
         hostname: Some(hostname.clone()),
         resources: resources.to_wire(format),
         attributes: attributes.clone(),
-        url: Some(Url {
-            scheme: Some("http".to_owned()),
-            address: Some(Address {
-                hostname: Some(hostname.clone()),
-                ip: Some(ip.clone()),
-                port: Some(i32::from(*port)),
-            }),
-            path: Some("/slave(1)".to_owned()),
-            ..Url::default()
-        }),
+        url: Some(url(&agent.description)),
         allocation_info: is_multi_role.then(|| AllocationInfo { role: Some(held.role.clone()) }),
         domain: domain.clone(),
+        unavailability: agent.unavailability.clone(),
         ..Offer::default()
+    }
+}
+
+/// Where an agent says it is.
+pub(super) fn url(agent: &AgentDescription) -> Url {
+    Url {
+        scheme: Some("http".to_owned()),
+        address: Some(Address {
+            hostname: Some(agent.hostname.clone()),
+            ip: Some(agent.ip.clone()),
+            port: Some(i32::from(agent.port)),
+        }),
+        path: Some("/slave(1)".to_owned()),
+        ..Url::default()
     }
 }

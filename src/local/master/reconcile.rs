@@ -1,7 +1,7 @@
 //! Answers to a framework that asks what became of its tasks.
 
 use crate::mesos::wire::call::ReconcileTask;
-use crate::mesos::wire::id::FrameworkId;
+use crate::mesos::wire::id::{AgentId, FrameworkId};
 use crate::mesos::wire::status::{Reason, StatusSource, TaskState, TaskStatus};
 use crate::time::Moment;
 
@@ -18,7 +18,7 @@ impl Master {
         let answers: Vec<_> = if tasks.is_empty() {
             framework.tasks.values().map(known).collect()
         } else {
-            tasks.iter().map(|task| self.answer(framework, task)).collect()
+            tasks.iter().filter_map(|task| self.answer(framework, task)).collect()
         };
         for mut status in answers {
             status.timestamp = Some(timestamp);
@@ -28,25 +28,52 @@ impl Master {
         }
     }
 
-    fn answer(&self, framework: &Framework, asked: &ReconcileTask) -> TaskStatus {
+    fn answer(&self, framework: &Framework, asked: &ReconcileTask) -> Option<TaskStatus> {
         let task = asked.task_id.clone().unwrap_or_default();
         if let Some(task) = framework.tasks.get(&task) {
-            return known(task);
+            return Some(known(task));
         }
-        let is_registered = asked.agent_id.as_ref().is_some_and(|agent| self.agents.contains_key(agent));
-        let (state, message) = if is_registered {
-            (TaskState::Gone, "Reconciliation: Task is unknown to the agent")
-        } else {
-            (TaskState::Unknown, "Reconciliation: Task is unknown")
+        let (state, message, since) = match self.standing(asked.agent_id.as_ref()) {
+            Standing::Undecided => return None,
+            Standing::Registered => (TaskState::Gone, "Reconciliation: Task is unknown to the agent", None),
+            Standing::Unreachable(since) => {
+                (TaskState::Unreachable, "Reconciliation: Task is unreachable", Some(since))
+            }
+            Standing::Gone => (TaskState::GoneByOperator, "Reconciliation: Task is gone", None),
+            Standing::Unknown => (TaskState::Unknown, "Reconciliation: Task is unknown", None),
         };
-        TaskStatus {
+        Some(TaskStatus {
             task_id: Some(task),
             agent_id: asked.agent_id.clone(),
             state: Some(spoken(framework, state) as i32),
             message: Some(message.to_owned()),
+            unreachable_time: since.map(|since| self.time_info(since)),
             ..TaskStatus::default()
+        })
+    }
+
+    fn standing(&self, agent: Option<&AgentId>) -> Standing {
+        let Some(agent) = agent else {
+            return if self.recovered.is_empty() { Standing::Unknown } else { Standing::Undecided };
+        };
+        match self.unreachable.get(agent) {
+            _ if self.recovered.contains_key(agent) => Standing::Undecided,
+            _ if self.agents.contains_key(agent) => Standing::Registered,
+            Some(since) => Standing::Unreachable(*since),
+            None if self.gone.contains(agent) => Standing::Gone,
+            None => Standing::Unknown,
         }
     }
+}
+
+/// How the agent stands whose task is not known.
+enum Standing {
+    /// It may still come back to this new master, and is said to have the task or not then.
+    Undecided,
+    Registered,
+    Unreachable(Moment),
+    Gone,
+    Unknown,
 }
 
 fn known(task: &Task) -> TaskStatus {

@@ -1,6 +1,6 @@
 //! The life of a framework: subscribed, taken over, disconnected, changed, removed.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 
 use crate::local::message::ToAgent;
 use crate::mesos::wire::call::{Subscribe, UpdateFramework};
@@ -39,6 +39,7 @@ impl Master {
         framework.filters.clear();
         tracing::info!(framework = id.text(), "disconnected");
         self.take_back(Announced::No, |offer| offer.framework == id);
+        self.inverse_offers.retain(|_, offer| offer.framework != id);
         self.remove_overdue_frameworks(now);
     }
 
@@ -50,18 +51,19 @@ impl Master {
         let ids: Vec<_> = self.frameworks.values().filter(overdue).map(|f| f.id.clone()).collect();
         for id in ids {
             tracing::info!(framework = id.text(), "did not come back in time");
-            self.remove(&id);
+            self.remove(&id, now);
         }
     }
 
     /// Ends a framework for good. Its tasks end without updates.
-    pub(super) fn remove(&mut self, id: &FrameworkId) {
+    pub(super) fn remove(&mut self, id: &FrameworkId, now: Moment) {
         let Some(mut framework) = self.frameworks.remove(id) else { return };
         tracing::info!(framework = id.text(), tasks = framework.tasks.len(), "removed");
         if let Some(stream) = framework.stream() {
             self.actions.push_back(Action::Close { stream: stream.clone() });
         }
         self.take_back(Announced::No, |offer| offer.framework == *id);
+        self.inverse_offers.retain(|_, offer| offer.framework != *id);
         let mut agents = BTreeSet::new();
         for (task, mut ended) in std::mem::take(&mut framework.tasks) {
             agents.insert(ended.agent.clone());
@@ -74,6 +76,7 @@ impl Master {
         }
         for agent in agents {
             self.tell(&agent, ToAgent::ShutDown { framework: id.clone() });
+            self.finish_drain(&agent, now);
         }
         if self.completed.len() == COMPLETED_FRAMEWORKS {
             self.completed.pop_front();
@@ -129,15 +132,8 @@ impl Master {
         let Some(known) = self.frameworks.get_mut(&id) else {
             tracing::info!(framework = id.text(), name = info.name, "subscribed");
             let framework = Framework {
-                id: id.clone(),
-                roles: framework::roles_of(&info),
-                info,
-                connection,
                 suppressed: suppressed.into_iter().collect(),
-                filters: BTreeMap::new(),
-                tasks: BTreeMap::new(),
-                completed_tasks: VecDeque::new(),
-                registered: now,
+                ..Framework::new(id.clone(), info, connection, now)
             };
             self.frameworks.insert(id.clone(), framework);
             self.welcome(&id, stream);
@@ -149,6 +145,7 @@ impl Master {
             // The allocator never saw it leave: filters stay and offers wait for the next regular run.
             Connection::Connected { stream: old, .. } => {
                 self.end_stream(&old, "Framework failed over".to_owned());
+                self.inverse_offers.retain(|_, offer| offer.framework != id);
                 self.take_back(Announced::No, |offer| offer.framework == id);
                 self.welcome(&id, stream);
                 self.change(&id, info, suppressed);

@@ -2,10 +2,13 @@
 
 use bytes::Bytes;
 
+use crate::local::message::Run;
 use crate::local::resources::Resources;
 use crate::mesos::wire::id::{AgentId, TaskId};
 use crate::mesos::wire::status::{TaskState, TaskStatus};
 use crate::mesos::wire::task::TaskInfo;
+
+use super::framework::Framework;
 
 #[derive(Clone, Debug)]
 pub struct Task {
@@ -30,6 +33,16 @@ pub struct Forwarded {
 impl Task {
     pub fn id(&self) -> TaskId {
         self.info.task_id.clone().unwrap_or_default()
+    }
+
+    /// What its agent was told to start.
+    pub fn run(&self, framework: &Framework) -> Run {
+        Run {
+            framework: framework.id.clone(),
+            info: Box::new(framework.info.clone()),
+            task: self.info.clone(),
+            role: self.role.clone(),
+        }
     }
 
     /// What reconciliation answers.

@@ -1,3 +1,4 @@
+mod agents;
 mod frameworks;
 mod launches;
 mod offers;

@@ -1,5 +1,6 @@
 //! Task states: what agents report, and what the master says by itself.
 
+use crate::local::message::Reported;
 use crate::mesos::wire::event::{Event, EventType, Update};
 use crate::mesos::wire::framework::CapabilityType;
 use crate::mesos::wire::id::{AgentId, FrameworkId};
@@ -9,10 +10,19 @@ use crate::time::Moment;
 
 use super::Master;
 use super::framework::Framework;
-use super::task::{Forwarded, is_terminal};
+use super::task::{Forwarded, Task, is_terminal};
 
 /// Updates kept per task for `/state`; a health check that flaps must not grow without end.
 const KEPT_STATUSES: usize = 32;
+
+/// What the master says by itself of all tasks of one agent.
+pub(super) struct MasterUpdate<'a> {
+    pub state: TaskState,
+    pub reason: Reason,
+    pub message: &'a str,
+    /// Since when the agent has been out of reach.
+    pub unreachable: Option<Moment>,
+}
 
 impl Master {
     pub(super) fn forward_update(
@@ -39,6 +49,72 @@ impl Master {
                 self.release(agent, held);
             }
         }
+        self.send(id, update(status));
+    }
+
+    /// The tasks of some frameworks on one agent are over, or out of reach, as the master sees it.
+    pub(super) fn end_tasks(
+        &mut self,
+        agent: &AgentId,
+        concerned: impl Fn(&Framework) -> bool,
+        update: &MasterUpdate<'_>,
+        now: Moment,
+    ) {
+        let timestamp = self.timestamp(now);
+        let unreachable_time = update.unreachable.map(|since| self.time_info(since));
+        let frameworks: Vec<_> =
+            self.frameworks.values().filter(|f| concerned(f)).map(|f| f.id.clone()).collect();
+        for id in frameworks {
+            let Some(framework) = self.frameworks.get_mut(&id) else { continue };
+            let here = framework.tasks.values().filter(|task| task.agent == *agent);
+            let tasks: Vec<_> = here.map(Task::id).collect();
+            for task in tasks {
+                let Some(framework) = self.frameworks.get_mut(&id) else { continue };
+                let state = spoken(framework, update.state);
+                let is_aware = framework.has(CapabilityType::PartitionAware);
+                let reason = match update.reason {
+                    Reason::AgentRemovedByOperator if !is_aware => Reason::AgentRemoved,
+                    reason => reason,
+                };
+                let Some(ended) = framework.end(&task, state, update.unreachable.is_some()) else { continue };
+                if let Some(held) = ended.held {
+                    self.release(agent, held);
+                }
+                if ended.was_terminal {
+                    continue;
+                }
+                let status = TaskStatus {
+                    task_id: Some(task),
+                    state: Some(state as i32),
+                    message: Some(update.message.to_owned()),
+                    agent_id: Some(agent.clone()),
+                    timestamp: Some(timestamp),
+                    source: Some(StatusSource::Master as i32),
+                    reason: Some(reason as i32),
+                    unreachable_time: unreachable_time.clone(),
+                    ..TaskStatus::default()
+                };
+                self.send(&id, self::update(status));
+            }
+        }
+    }
+
+    /// Tells of a task that came back with its agent.
+    pub(super) fn tell_again(&mut self, id: &FrameworkId, reported: &Reported, message: &str, now: Moment) {
+        let last = reported.status.as_ref();
+        let status = TaskStatus {
+            task_id: reported.run.task.task_id.clone(),
+            state: Some(reported.latest as i32),
+            message: Some(message.to_owned()),
+            agent_id: reported.run.task.agent_id.clone(),
+            timestamp: Some(self.timestamp(now)),
+            source: Some(StatusSource::Master as i32),
+            reason: Some(Reason::AgentReregistered as i32),
+            healthy: last.and_then(|status| status.healthy),
+            check_status: last.and_then(|status| status.check_status.clone()),
+            container_status: last.and_then(|status| status.container_status.clone()),
+            ..TaskStatus::default()
+        };
         self.send(id, update(status));
     }
 

@@ -1,7 +1,7 @@
 use super::*;
 
 fn refusal(head: &Head, body: &str) -> Refusal {
-    read(head, body.as_bytes()).expect_err("refused")
+    read(head, body.as_bytes(), None).expect_err("refused")
 }
 
 fn json() -> Head {
@@ -10,6 +10,7 @@ fn json() -> Head {
         content_type: Some("application/json".to_owned()),
         accept: Some("application/json".to_owned()),
         stream: None,
+        authorization: None,
     }
 }
 
@@ -75,7 +76,7 @@ fn what_a_call_must_carry() {
         assert_eq!(refusal(&json(), body), Refusal::BadRequest(text));
     }
     let revive = br#"{"type":"REVIVE","framework_id":{"value":"f"}}"#;
-    let Ok((Call::Order { order, .. }, _)) = read(&json(), revive) else { panic!("a good call") };
+    let Ok((Call::Order { order, .. }, _)) = read(&json(), revive, None) else { panic!("a good call") };
     assert_eq!(*order, Order::Revive(Vec::new()));
 }
 
@@ -91,19 +92,39 @@ fn the_stream_comes_in_a_form_that_is_accepted() {
         (Some("text/html"), None),
     ] {
         let head = Head { accept: accept.map(str::to_owned), ..json() };
-        assert_eq!(read(&head, body).map(|(_, media)| media).ok(), media, "{accept:?}");
+        assert_eq!(read(&head, body, None).map(|(_, media)| media).ok(), media, "{accept:?}");
     }
     let head = Head { stream: Some("s".to_owned()), ..json() };
     let text = "Subscribe calls should not include the 'Mesos-Stream-Id' header";
-    assert_eq!(read(&head, body).expect_err("refused"), bad(text));
+    assert_eq!(read(&head, body, None).expect_err("refused"), bad(text));
 }
 
 #[test]
 fn wide_numbers_may_be_texts() {
     let body = br#"{"type":"KILL","framework_id":{"value":"f"},"kill":
         {"task_id":{"value":"t"},"kill_policy":{"grace_period":{"nanoseconds":"2000000000"}}}}"#;
-    let Ok((Call::Order { order, .. }, _)) = read(&json(), body) else { panic!("a good call") };
+    let Ok((Call::Order { order, .. }, _)) = read(&json(), body, None) else { panic!("a good call") };
     let Order::Kill(kill) = *order else { panic!("a kill") };
     let grace = kill.kill_policy.and_then(|policy| policy.grace_period).and_then(|grace| grace.nanoseconds);
     assert_eq!(grace, Some(2_000_000_000));
+}
+
+#[test]
+fn whoever_has_proved_who_he_is_cannot_be_somebody_else() {
+    let read = |body: &str| read(&json(), body.as_bytes(), Some("flink".to_owned()));
+    let subscribe = |principal: &str| {
+        format!(
+            r#"{{"type":"SUBSCRIBE","subscribe":{{"framework_info":{{"user":"u","name":"n"{principal}}}}}}}"#
+        )
+    };
+    for own in ["", r#","principal":"flink""#] {
+        let Ok((Call::Subscribe { principal, .. }, _)) = read(&subscribe(own)) else { panic!("a good call") };
+        assert_eq!(principal.as_deref(), Some("flink"));
+    }
+    let text = "Authenticated principal 'flink' does not match principal 'other' set in `FrameworkInfo`";
+    let bad = Refusal::BadRequest(format!("Failed to validate scheduler::Call: {text}"));
+    assert_eq!(read(&subscribe(r#","principal":"other""#)).expect_err("refused"), bad);
+    let update = r#"{"type":"UPDATE_FRAMEWORK","framework_id":{"value":"f"},"update_framework":
+        {"framework_info":{"user":"u","name":"n","id":{"value":"f"},"principal":"other"}}}"#;
+    assert_eq!(read(update).expect_err("refused"), bad);
 }

@@ -25,6 +25,8 @@ pub struct Answer {
     /// Such as `400 Bad Request`.
     pub status: String,
     pub content_type: Option<String>,
+    /// The `WWW-Authenticate` header.
+    pub challenge: Option<String>,
     pub body: Vec<u8>,
 }
 
@@ -58,8 +60,24 @@ pub fn call(address: SocketAddr, request: &[u8]) -> Answer {
             body
         }
     };
-    let content_type = head.header("content-type").map(str::to_owned);
-    Answer { status: head.status, content_type, body }
+    answer(head, body)
+}
+
+/// A JSON body to any path.
+pub fn post(address: SocketAddr, path: &str, body: &Value) -> Answer {
+    let body = body.to_string();
+    let length = body.len();
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+         Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    );
+    call(address, request.as_bytes())
+}
+
+/// Makes something go wrong.
+pub fn fault(address: SocketAddr, name: &str, fields: &Value) {
+    let answer = post(address, &format!("/mini/{name}"), fields);
+    assert_eq!(answer.status, "200 OK", "{name}: {}", String::from_utf8_lossy(&answer.body));
 }
 
 pub fn subscribe(address: SocketAddr, request: &[u8], form: Form) -> Events {
@@ -131,8 +149,13 @@ pub fn parse_answer(bytes: &[u8]) -> Answer {
     } else {
         reader.read_to_end(&mut body).expect("the body");
     }
-    let content_type = head.header("content-type").map(str::to_owned);
-    Answer { status: head.status, content_type, body }
+    answer(head, body)
+}
+
+fn answer(head: Head, body: Vec<u8>) -> Answer {
+    let text = |name: &str| head.header(name).map(str::to_owned);
+    let (content_type, challenge) = (text("content-type"), text("www-authenticate"));
+    Answer { status: head.status, content_type, challenge, body }
 }
 
 impl Head {

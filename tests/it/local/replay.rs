@@ -13,9 +13,10 @@ use std::time::{Duration, Instant};
 use flink_on_mesos::mesos::recordio::Decoder;
 use flink_on_mesos::mesos::wire::call::Call;
 use prost::Message as _;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::client::{self, Events, Form};
+use super::compare::{self, Batches, comparable, kind, learn, parts, subject};
 use super::embedded::{Embedded, PATIENCE};
 
 /// Scenarios that were recorded one after the other or side by side on one master.
@@ -26,6 +27,7 @@ pub struct Replay {
     /// Recorded identifier → live identifier.
     names: BTreeMap<String, String>,
     streams: BTreeMap<String, Stream>,
+    batches: Batches,
     /// When the first scenario began; the times of the others count from there.
     began: Instant,
 }
@@ -48,7 +50,35 @@ enum What {
     Closed {
         stream: String,
     },
+    Operator {
+        request: Value,
+    },
+    /// What was done to the cluster by other means.
+    Fault {
+        name: &'static str,
+        fields: Value,
+    },
 }
+
+/// What was done at a note in a timeline.
+fn fault_of(note: &str) -> Option<(&'static str, Value)> {
+    match note {
+        "agent process killed (SIGKILL); the task goes on" => {
+            Some(("disconnect-agent", json!({ "agent": "S0" })))
+        }
+        "agent started again with its old work directory" => {
+            Some(("connect-agent", json!({ "agent": "S0" })))
+        }
+        // The agents came to the new master as late as recorded, counted from here.
+        "master killed" => {
+            Some(("change-master", json!({ "registry": "lost", "agents_after_ms": [6500, 8600] })))
+        }
+        _ => None,
+    }
+}
+
+/// The recorder heard of what an operator's call did before it had the answer.
+const BEFORE_ANSWER: Duration = Duration::from_millis(20);
 
 struct Stream {
     events: Events,
@@ -62,7 +92,7 @@ struct Stream {
 const BEFORE_ALLOCATION: Duration = Duration::from_millis(740);
 
 impl Replay {
-    pub fn new(embedded: Embedded, form: Form) -> Self {
+    pub fn new(embedded: Embedded, form: Form, batches: Batches) -> Self {
         let folder = match form {
             Form::Protobuf => "pb",
             Form::Json => "json",
@@ -72,7 +102,7 @@ impl Replay {
         let since = Duration::from_millis(u64::try_from(since).expect("below 1000"));
         thread::sleep(Duration::from_secs(2) - since - BEFORE_ALLOCATION);
         let began = Instant::now();
-        Self { embedded, form, root, names: BTreeMap::new(), streams: BTreeMap::new(), began }
+        Self { embedded, form, root, names: BTreeMap::new(), streams: BTreeMap::new(), batches, began }
     }
 
     /// Replays scenarios, each from its own offset on.
@@ -89,6 +119,14 @@ impl Replay {
                 }
                 What::Event { stream } => self.expect_event(&key(stream)),
                 What::Closed { stream } => drop(self.streams.remove(&key(stream))),
+                What::Operator { request } => {
+                    self.wait_until(step.at);
+                    self.operate(request);
+                }
+                What::Fault { name, fields } => {
+                    self.wait_until(step.at);
+                    client::fault(self.embedded.address, name, fields);
+                }
             }
         }
         for (name, stream) in &mut self.streams {
@@ -105,6 +143,18 @@ impl Replay {
         let mut steps: Vec<Step> = Vec::new();
         for line in lines {
             let text = |key: &str| line[key].as_str().map(str::to_owned);
+            let at = Duration::from_secs_f64(line["t"].as_f64().expect("a time"));
+            let at = at + Duration::from_millis(offset_ms);
+            if let Some((name, fields)) = line["note"].as_str().and_then(fault_of) {
+                steps.push(Step { at, scenario: scenario.to_owned(), what: What::Fault { name, fields } });
+                continue;
+            }
+            if line["operator_call"].is_string() {
+                let what = What::Operator { request: line["request"].clone() };
+                let at = at.saturating_sub(BEFORE_ANSWER);
+                steps.push(Step { at, scenario: scenario.to_owned(), what });
+                continue;
+            }
             let what = if line["eof"] == true {
                 What::Closed { stream: text("stream").expect("a stream") }
             } else if let (Some(stream), Some(_)) = (text("stream"), text("event")) {
@@ -114,8 +164,6 @@ impl Replay {
             } else {
                 continue;
             };
-            let at = Duration::from_secs_f64(line["t"].as_f64().expect("a time"));
-            let at = at + Duration::from_millis(offset_ms);
             // The answers of a call can stand before it in the list, for it is written when it is answered.
             steps.push(Step { at, scenario: scenario.to_owned(), what });
         }
@@ -135,20 +183,37 @@ impl Replay {
         let directory = self.root.join(scenario);
         let recorded = fs::read(directory.join(format!("{file}.request.http"))).expect("a request");
         let request = self.translate_request(&recorded);
-        if directory.join(format!("{file}.stream.http")).exists() {
-            self.open(scenario, file, &request);
-            return;
-        }
+        let stream = directory.join(format!("{file}.stream.http"));
+        let expected = if stream.exists() {
+            let head = fs::read(stream).expect("a stream");
+            if head.starts_with(b"HTTP/1.1 200 ") {
+                self.open(scenario, file, &request);
+                return;
+            }
+            head
+        } else {
+            fs::read(directory.join(format!("{file}.response.http"))).expect("a response")
+        };
         let answer = client::call(self.embedded.address, &request);
-        let expected = fs::read(directory.join(format!("{file}.response.http"))).expect("a response");
         let mut expected = client::parse_answer(&expected);
         expected.body = self.translate(&String::from_utf8_lossy(&expected.body)).into_bytes();
         let context = format!("{scenario}/{file}: {}", String::from_utf8_lossy(&answer.body));
         assert_eq!(
-            (&answer.status, &answer.content_type, String::from_utf8_lossy(&answer.body)),
-            (&expected.status, &expected.content_type, String::from_utf8_lossy(&expected.body)),
+            (&answer.status, &answer.challenge, &answer.content_type, String::from_utf8_lossy(&answer.body)),
+            (
+                &expected.status,
+                &expected.challenge,
+                &expected.content_type,
+                String::from_utf8_lossy(&expected.body)
+            ),
             "{context}"
         );
+    }
+
+    fn operate(&self, request: &Value) {
+        let request: Value = serde_json::from_str(&self.translate(&request.to_string())).expect("JSON");
+        let answer = client::post(self.embedded.address, "/api/v1", &request);
+        assert_eq!((answer.status.as_str(), answer.body.as_slice()), ("200 OK", b"".as_slice()), "{request}");
     }
 
     fn open(&mut self, scenario: &str, file: &str, request: &[u8]) {
@@ -174,19 +239,27 @@ impl Replay {
     fn expect_event(&mut self, stream_key: &str) {
         let stream = self.streams.get_mut(stream_key).expect("an open stream");
         let recorded = stream.recorded.pop_front().expect("as many records as the timeline has events");
-        let subject = subject(&recorded);
+        for recorded in parts(recorded, self.batches) {
+            self.expect_part(stream_key, &recorded);
+        }
+    }
+
+    fn expect_part(&mut self, stream_key: &str, recorded: &Value) {
+        let subject = subject(&serde_json::from_str(&self.translate(&recorded.to_string())).expect("JSON"));
         let deadline = Instant::now() + PATIENCE;
+        let batches = self.batches;
+        let stream = self.streams.get_mut(stream_key).expect("an open stream");
         let live = loop {
-            if let Some(index) = stream.pending.iter().position(|live| self::subject(live) == subject) {
+            if let Some(index) = stream.pending.iter().position(|live| compare::subject(live) == subject) {
                 break stream.pending.remove(index);
             }
             assert!(Instant::now() < deadline, "{stream_key}: never came: {recorded:#}");
             match stream.events.next() {
-                Some(event) => stream.pending.push(event),
+                Some(event) => stream.pending.extend(parts(event, batches)),
                 None => panic!("{stream_key}: the stream ended before {recorded:#}"),
             }
         };
-        learn(&mut self.names, &recorded, &live);
+        learn(&mut self.names, recorded, &live);
         let expected: Value = serde_json::from_str(&self.translate(&recorded.to_string())).expect("JSON");
         let (expected, live) = (comparable(expected), comparable(live));
         assert_eq!(expected, live, "{stream_key}\nrecorded: {expected:#}\nlive: {live:#}");
@@ -233,77 +306,4 @@ impl Replay {
         }
         text
     }
-}
-
-fn kind(event: &Value) -> &str {
-    event["type"].as_str().unwrap_or_default()
-}
-
-/// What an event is about: its kind, and the task of an update.
-fn subject(event: &Value) -> (String, String) {
-    let task = event["update"]["status"]["task_id"]["value"].as_str().unwrap_or_default();
-    (kind(event).to_owned(), task.to_owned())
-}
-
-/// Remembers which live identifiers stand where recorded ones stood.
-fn learn(names: &mut BTreeMap<String, String>, recorded: &Value, live: &Value) {
-    let mut learn = |recorded: &Value, live: &Value| {
-        if let (Some(recorded), Some(live)) = (recorded.as_str(), live.as_str()) {
-            names.insert(recorded.to_owned(), live.to_owned());
-        }
-    };
-    let (old, new) = (&recorded["subscribed"], &live["subscribed"]);
-    learn(&old["framework_id"]["value"], &new["framework_id"]["value"]);
-    learn(&old["master_info"]["id"], &new["master_info"]["id"]);
-    let (old, new) = (&recorded["update"]["status"], &live["update"]["status"]);
-    learn(&old["uuid"], &new["uuid"]);
-    let empty = Vec::new();
-    let offers = |event: &Value| event["offers"]["offers"].as_array().unwrap_or(&empty).clone();
-    for old in offers(recorded) {
-        let place = place(&old);
-        if let Some(new) = offers(live).iter().find(|new| self::place(new) == place) {
-            learn(&old["id"]["value"], &new["id"]["value"]);
-            learn(&old["agent_id"]["value"], &new["agent_id"]["value"]);
-        }
-    }
-}
-
-/// What tells one offer of an event from the others.
-fn place(offer: &Value) -> String {
-    format!("{} {}", offer["attributes"], offer["allocation_info"])
-}
-
-/// Without what differs from run to run, and offers in a fixed order.
-fn comparable(mut event: Value) -> Value {
-    const VARYING: [&str; 6] = ["timestamp", "executor_pid", "uuid", "container_id", "port", "pid"];
-    fn strip(value: &mut Value) {
-        match value {
-            Value::Array(items) => items.iter_mut().for_each(strip),
-            Value::Object(fields) => {
-                for (name, value) in fields.iter_mut() {
-                    if VARYING.contains(&name.as_str()) {
-                        *value = Value::from("varies");
-                    } else {
-                        strip(value);
-                    }
-                }
-            }
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-        }
-    }
-    strip(&mut event);
-    if let Some(Value::String(message)) = event.pointer_mut("/update/status/message")
-        && let Some(end) = message.find("Failed to fetch all URIs")
-    {
-        message.truncate(end);
-    }
-    if let Some(offers) = event["offers"]["offers"].as_array_mut() {
-        offers.sort_by_key(place);
-    }
-    if event["offers"].is_null()
-        && let Some(fields) = event.as_object_mut()
-    {
-        fields.remove("offers");
-    }
-    event
 }

@@ -1,7 +1,7 @@
 use super::world::{World, info, modern};
-use crate::local::master::Answer;
+use crate::local::master::{Answer, StreamId};
 use crate::local::order::{Call, Order};
-use crate::mesos::wire::call::UpdateFramework;
+use crate::mesos::wire::call::{Subscribe, UpdateFramework};
 use crate::mesos::wire::framework::{CapabilityType, FrameworkInfo};
 use crate::mesos::wire::id::FrameworkId;
 
@@ -118,7 +118,8 @@ fn calls_need_their_own_stream() {
     let mut call = |framework: &FrameworkId, stream: Option<&str>| {
         let order = Box::new(Order::Revive(Vec::new()));
         let stream = stream.map(str::to_owned);
-        world.master.handle_call(Call::Order { framework: framework.clone(), order, stream }, world.now)
+        let call = Call::Order { framework: framework.clone(), order, stream, principal: None };
+        world.master.handle_call(call, world.now)
     };
     let bad = |text: &str| Answer::BadRequest(text.to_owned());
     assert_eq!(call(&FrameworkId::new("x"), Some(&stream)), bad("Framework cannot be found"));
@@ -172,4 +173,23 @@ fn heartbeats_come_every_fifteen_seconds() {
     assert_eq!(beats(&mut world), 0);
     world.pass(30_001);
     assert_eq!(beats(&mut world), 3);
+}
+
+#[test]
+fn a_framework_belongs_to_the_principal_it_came_with() {
+    let mut world = World::new("cpus:4;mem:1024");
+    let subscribe = Box::new(Subscribe { framework_info: Some(modern(&["a"])), ..Subscribe::default() });
+    let principal = Some("flink".to_owned());
+    let answer = world.master.handle_call(Call::Subscribe { subscribe, principal }, world.now);
+    let Answer::Stream(StreamId(stream)) = answer else { panic!("{answer:?}") };
+    let framework = world.framework_id(0);
+    let mut revive = |principal: &str| {
+        let order = Box::new(Order::Revive(Vec::new()));
+        let (stream, principal) = (Some(stream.clone()), Some(principal.to_owned()));
+        let call = Call::Order { framework: framework.clone(), order, stream, principal };
+        world.master.handle_call(call, world.now)
+    };
+    assert_eq!(revive("flink"), Answer::Accepted);
+    let text = "Authenticated principal 'other' does not match principal 'flink' set in `FrameworkInfo`";
+    assert_eq!(revive("other"), Answer::BadRequest(text.to_owned()));
 }

@@ -1,6 +1,9 @@
 use super::world::{MODERN, World, info, modern};
 use crate::local::order::Order;
 use crate::mesos::wire::framework::CapabilityType;
+use crate::mesos::wire::id::OperationId;
+use crate::mesos::wire::operation::{Operation, OperationType, Reserve, Unreserve};
+use crate::mesos::wire::resource::{ReservationInfo, ReservationType, Resource, Scalar, ValueType};
 use crate::mesos::wire::status::TaskState;
 
 const BOTH: &str = "offers O0 S0 a: cpus:4; mem:1024 | O1 S1 a: cpus:4; mem:1024";
@@ -152,4 +155,51 @@ fn too_little_is_not_offered() {
         world.subscribe(modern(&["a"]));
         assert_eq!(world.said().len() == 2, offered, "{resources}");
     }
+}
+
+#[test]
+fn a_reservation_changes_the_agent_and_its_results_are_not_filtered() {
+    let mut world = World::new("cpus:4;mem:1024");
+    world.subscribe(modern(&["a"]));
+    world.quietly();
+    let reservation = ReservationInfo {
+        role: Some("a".to_owned()),
+        r#type: Some(ReservationType::Dynamic as i32),
+        ..ReservationInfo::default()
+    };
+    let wanted = |role: &str| Resource {
+        name: Some("cpus".to_owned()),
+        r#type: Some(ValueType::Scalar as i32),
+        scalar: Some(Scalar { value: Some(1.0) }),
+        reservations: vec![ReservationInfo { role: Some(role.to_owned()), ..reservation.clone() }],
+        ..Resource::default()
+    };
+    let reserve = |role: &str| Operation {
+        id: Some(OperationId { value: Some("op".to_owned()) }),
+        r#type: Some(OperationType::Reserve as i32),
+        reserve: Some(Reserve { resources: vec![wanted(role)], ..Reserve::default() }),
+        ..Operation::default()
+    };
+    world.operate("O0", vec![reserve("b"), reserve("a")]);
+    let said = world.said();
+    assert_eq!(said[0], "operation OPERATION_ERROR Invalid reservation: role 'b' is not the offer's 'a'");
+    assert!(
+        said[1].ends_with(": resources cpus:3; mem:1024; cpus(reservations: [(DYNAMIC,a)]):1"),
+        "{said:?}"
+    );
+    assert_eq!(said[2], "operation OPERATION_FINISHED");
+    assert_eq!(world.master.check_books(), Ok(()));
+
+    world.pass(1000);
+    // What was there before is filtered, what was made is not.
+    assert_eq!(world.said().len(), 1);
+    let unreserve = Operation {
+        r#type: Some(OperationType::Unreserve as i32),
+        unreserve: Some(Unreserve { resources: vec![wanted("a")] }),
+        ..Operation::default()
+    };
+    world.operate("O2", vec![unreserve]);
+    let said = world.said();
+    assert!(said[0].ends_with(": resources cpus:4; mem:1024"), "{said:?}");
+    assert_eq!(world.master.check_books(), Ok(()));
 }

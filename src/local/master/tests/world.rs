@@ -12,12 +12,12 @@ use crate::local::resources::parse;
 use crate::local::timing::Timing;
 use crate::mesos::wire::call::{Accept, Acknowledge, Decline, Subscribe};
 use crate::mesos::wire::command::CommandInfo;
-use crate::mesos::wire::event::Event;
+use crate::mesos::wire::event::{Event, UpdateOperationStatus};
 use crate::mesos::wire::framework::{Capability, CapabilityType, FrameworkInfo};
 use crate::mesos::wire::id::{AgentId, FrameworkId, OfferId, TaskId};
 use crate::mesos::wire::offer::Filters;
 use crate::mesos::wire::operation::{Launch, Operation, OperationType};
-use crate::mesos::wire::status::{Reason, TaskState, TaskStatus};
+use crate::mesos::wire::status::{OperationState, Reason, TaskState, TaskStatus};
 use crate::mesos::wire::task::TaskInfo;
 use crate::time::Moment;
 
@@ -40,15 +40,16 @@ impl World {
             hostname: "localhost".to_owned(),
             domain: None,
             roles: None,
-            timing: Timing::REAL,
+            // Nobody answers pings here unless a test does.
+            timing: Timing { agent_ping: Duration::MAX, ..Timing::REAL },
             epoch: 0.0,
         };
         let mut master = Master::new(settings, Ids::seeded(seed), Moment::START);
-        for _ in 0..2 {
+        for port in [5051, 5052] {
             let description = AgentDescription {
                 hostname: "localhost".to_owned(),
                 ip: "127.0.0.1".to_owned(),
-                port: 5051,
+                port,
                 attributes: Vec::new(),
                 domain: None,
                 resources: parse(resources).expect("resources"),
@@ -68,7 +69,10 @@ impl World {
             suppressed_roles: suppressed.iter().map(|&role| role.to_owned()).collect(),
             offer_constraints: None,
         };
-        match self.master.handle_call(Call::Subscribe(Box::new(subscribe)), self.now) {
+        match self
+            .master
+            .handle_call(Call::Subscribe { subscribe: Box::new(subscribe), principal: None }, self.now)
+        {
             Answer::Stream(stream) => stream,
             other => panic!("{other:?}"),
         }
@@ -79,7 +83,7 @@ impl World {
         let id = self.framework_id(framework);
         let known = self.master.frameworks().find(|known| known.id == id);
         let stream = known.and_then(|known| known.stream()).map(|stream| stream.0.clone());
-        let call = Call::Order { framework: id, order: Box::new(order), stream };
+        let call = Call::Order { framework: id, order: Box::new(order), stream, principal: None };
         self.master.handle_call(call, self.now)
     }
 
@@ -104,6 +108,12 @@ impl World {
         assert_eq!(self.call(framework, Order::Accept(accept)), Answer::Accepted);
     }
 
+    /// Carries out operations on one offer of the first framework.
+    pub fn operate(&mut self, offer: &str, operations: Vec<Operation>) {
+        let accept = Accept { offer_ids: vec![self.offer_id(offer)], operations, filters: None };
+        assert_eq!(self.call(0, Order::Accept(accept)), Answer::Accepted);
+    }
+
     /// What the agent of a task reports.
     pub fn report(&mut self, framework: usize, task: &str, state: TaskState) -> Bytes {
         let framework = self.framework_id(framework);
@@ -120,7 +130,7 @@ impl World {
             ..TaskStatus::default()
         };
         let event = FromAgent::Updated { framework, status: Box::new(status), latest: state };
-        self.master.handle_agent_event(&agent, event);
+        self.master.handle_agent_event(&agent, event, self.now);
         uuid
     }
 
@@ -219,6 +229,15 @@ impl World {
         if let Some(error) = &event.error {
             return Some(format!("error {}", error.message.as_deref().unwrap_or_default()));
         }
+        if let Some(UpdateOperationStatus { status: Some(status) }) = &event.update_operation_status {
+            let state = status.state.and_then(|n| OperationState::try_from(n).ok()).map(OperationState::name);
+            let message = status.message.as_deref().unwrap_or_default();
+            return Some(format!("operation {} {message}", state.unwrap_or_default()).trim_end().to_owned());
+        }
+        if let Some(failure) = &event.failure {
+            let agent = failure.agent_id.as_ref().map(AgentId::text).unwrap_or_default();
+            return Some(format!("failure {}", self.short(agent)));
+        }
         let status = event.update.as_ref()?.status.as_ref()?;
         let task = status.task_id.as_ref().map(TaskId::text).unwrap_or_default();
         let state = status.state.and_then(|n| TaskState::try_from(n).ok()).map(TaskState::name);
@@ -238,6 +257,12 @@ impl World {
             ToAgent::Kill { task, grace, .. } => format!("{agent}: kill {} {grace:?}", task.text()),
             ToAgent::Acknowledge { task, .. } => format!("{agent}: acknowledge {}", task.text()),
             ToAgent::ShutDown { framework } => format!("{agent}: shut down {}", self.short(framework.text())),
+            ToAgent::Ping { is_connected } => format!("{agent}: ping {is_connected}"),
+            ToAgent::Registered { missing } => format!("{agent}: registered, {} missing", missing.len()),
+            ToAgent::Resources(resources) => format!("{agent}: resources {resources}"),
+            ToAgent::Drain(_) => format!("{agent}: drain"),
+            ToAgent::Reactivate => format!("{agent}: reactivate"),
+            ToAgent::Dismiss => format!("{agent}: dismiss"),
         }
     }
 }

@@ -1,0 +1,69 @@
+//! `/api/v1`, in JSON only, and `/mini/<fault>`.
+
+use std::net::SocketAddr;
+
+use axum::body::Bytes;
+use axum::extract::{ConnectInfo, Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use tokio::sync::oneshot;
+
+use crate::local::cluster::Input;
+use crate::local::fault::{self, FaultError};
+use crate::local::master::OperatorCall;
+use crate::local::request::MediaType;
+use crate::log;
+
+use super::{Server, leadership, scheduler};
+
+pub async fn call(State(server): State<Server>, headers: HeaderMap, body: Bytes) -> Response {
+    if let Some(response) = leadership::refuse(&server, "/api/v1") {
+        return response;
+    }
+    let media = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    if media != Some(MediaType::Json.name().as_bytes()) {
+        let text = "Expecting 'Content-Type' of application/json: the embedded Mesos knows no other here";
+        return (StatusCode::UNSUPPORTED_MEDIA_TYPE, text).into_response();
+    }
+    let call: OperatorCall = match serde_json::from_slice(&body) {
+        Ok(call) => call,
+        Err(error) => {
+            let text = format!("Failed to convert JSON into Call protobuf: {error}");
+            return (StatusCode::BAD_REQUEST, text).into_response();
+        }
+    };
+    let (reply, answer) = oneshot::channel();
+    let question = Input::Operated { call: Box::new(call), reply };
+    if server.cluster.send(question).await.is_err() {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
+    answer.await.map_or_else(|_| StatusCode::SERVICE_UNAVAILABLE.into_response(), scheduler::plain)
+}
+
+pub async fn fault(
+    State(server): State<Server>,
+    ConnectInfo(caller): ConnectInfo<SocketAddr>,
+    Path(name): Path<String>,
+    body: Bytes,
+) -> Response {
+    if !caller.ip().is_loopback() {
+        return (StatusCode::FORBIDDEN, "faults are for callers on this machine").into_response();
+    }
+    let fault = match fault::parse(&name, &body) {
+        Ok(fault) => fault,
+        Err(error) => return refuse(&error),
+    };
+    let (reply, done) = oneshot::channel();
+    if server.cluster.send(Input::Faulted { fault: Box::new(fault), reply }).await.is_err() {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
+    match done.await {
+        Ok(Ok(())) => StatusCode::OK.into_response(),
+        Ok(Err(error)) => refuse(&error),
+        Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    }
+}
+
+fn refuse(error: &FaultError) -> Response {
+    (StatusCode::BAD_REQUEST, log::chain(error)).into_response()
+}
