@@ -26,6 +26,9 @@ use crate::time::{BackoffPolicy, Moment};
 /// After which the master calls an agent unreachable: five pings of 15 s.
 pub const UNREACHABLE_AFTER: Duration = Duration::from_secs(75);
 
+/// Never: agents are lost and found by [`Cluster`] itself.
+const PING: Duration = Duration::from_secs(1_000_000);
+
 const CPUS: usize = 8;
 
 pub struct Cluster {
@@ -105,7 +108,7 @@ impl Cluster {
             hostname: "master".to_owned(),
             domain: None,
             roles: None,
-            timing: Timing::REAL,
+            timing: Timing { agent_ping: PING, ..Timing::REAL },
             epoch: 0.0,
         };
         self.master = Some(Master::new(settings, Ids::seeded(self.seed.wrapping_add(self.masters)), now));
@@ -127,10 +130,10 @@ impl Cluster {
         let id = AgentId::new(format!("host-{number}"));
         let settings = Settings {
             id: id.clone(),
-            ip: "127.0.0.1".to_owned(),
-            port: 5051,
+            description: description(number, CPUS),
             work_dir: "/work".into(),
             timing: Timing {
+                agent_ping: PING,
                 // So that what was lost comes again within the time that runs have to settle.
                 update_retry: BackoffPolicy {
                     first: Duration::from_secs(10),
@@ -145,7 +148,7 @@ impl Cluster {
         self.hosts.push(Host {
             id,
             registered_as: None,
-            agent: Agent::new(settings, Ids::seeded(seed)),
+            agent: Agent::new(settings, Ids::seeded(seed), now),
             processes: BTreeMap::new(),
             link: Link::Up,
             unheard_since: Some(now),
@@ -161,15 +164,7 @@ impl Cluster {
             return;
         };
         let alive: Vec<_> = host.processes.values().filter(|process| process.is_alive).collect();
-        let description = AgentDescription {
-            hostname: format!("h{number}"),
-            ip: "127.0.0.1".to_owned(),
-            port: 5051,
-            attributes: Vec::new(),
-            domain: None,
-            resources: parse(&format!("cpus:{};mem:4096", CPUS.saturating_sub(alive.len())))
-                .expect("resources"),
-        };
+        let description = description(number, CPUS.saturating_sub(alive.len()));
         self.inherited.extend(host.processes.values().map(|process| (process.task.clone(), number)));
         let removed: BTreeSet<_> =
             master.completed_frameworks().map(|framework| framework.id.clone()).collect();
@@ -230,7 +225,7 @@ impl Cluster {
                 }
                 Some(_) => {}
                 // Its order was lost on the way.
-                None => self.drop_task(number, task),
+                None => self.drop_task(number, task, now),
             }
         }
     }
@@ -256,7 +251,10 @@ impl Cluster {
             master.frameworks().find_map(|known| Some((known.id.clone(), known.stream()?.0.clone())));
         if let Some((framework, stream)) = subscribed {
             let order = Box::new(Order::Teardown);
-            master.handle_call(WireCall::Order { framework, order, stream: Some(stream) }, now);
+            master.handle_call(
+                WireCall::Order { framework, order, stream: Some(stream), principal: None },
+                now,
+            );
         }
     }
 
@@ -313,10 +311,10 @@ impl Cluster {
         }
     }
 
-    pub fn reach_master(&mut self, number: usize, event: FromAgent) {
+    pub fn reach_master(&mut self, number: usize, event: FromAgent, now: Moment) {
         let host = &self.hosts[number];
         if let (Some(master), Link::Up, Some(id)) = (&mut self.master, host.link, &host.registered_as) {
-            master.handle_agent_event(&id.clone(), event);
+            master.handle_agent_event(&id.clone(), event, now);
         }
     }
 
@@ -526,7 +524,7 @@ impl Cluster {
     }
 
     /// Master and agent find out together that a task never arrived.
-    fn drop_task(&mut self, number: usize, task: TaskId) {
+    fn drop_task(&mut self, number: usize, task: TaskId, now: Moment) {
         let (Some(master), Some(id)) = (&mut self.master, &self.hosts[number].registered_as) else { return };
         let owner = master.frameworks().find(|framework| framework.tasks.contains_key(&task));
         let Some(framework) = owner.map(|framework| framework.id.clone()) else { return };
@@ -538,14 +536,17 @@ impl Cluster {
             ..TaskStatus::default()
         };
         let event = FromAgent::Updated { framework, status: Box::new(status), latest: TaskState::Dropped };
-        master.handle_agent_event(&id.clone(), event);
+        master.handle_agent_event(&id.clone(), event, now);
     }
 
     fn take_back(&mut self, framework: FrameworkId, stream: StreamId, offer_ids: Vec<OfferId>, now: Moment) {
         let filters = Some(Filters { refuse_seconds: Some(30.0) });
         let order = Box::new(Order::Decline(Decline { offer_ids, filters }));
         if let Some(master) = &mut self.master {
-            master.handle_call(WireCall::Order { framework, order, stream: Some(stream.0) }, now);
+            master.handle_call(
+                WireCall::Order { framework, order, stream: Some(stream.0), principal: None },
+                now,
+            );
         }
     }
 
@@ -578,8 +579,9 @@ impl Cluster {
             content_type: protobuf.clone(),
             accept: protobuf,
             stream: stream.map(|stream| stream.0.clone()),
+            authorization: None,
         };
-        let (call, _) = request::read(&head, bytes).expect("a valid call");
+        let (call, _) = request::read(&head, bytes, None).expect("a valid call");
         Some(self.master.as_mut()?.handle_call(call, now))
     }
 
@@ -596,5 +598,17 @@ impl Cluster {
     fn stream_of(&self, framework: &FrameworkId) -> Option<StreamId> {
         let mut frameworks = self.master.iter().flat_map(Master::frameworks);
         frameworks.find(|known| known.id == *framework)?.stream().cloned()
+    }
+}
+
+fn description(number: usize, cpus: usize) -> AgentDescription {
+    AgentDescription {
+        hostname: format!("h{number}"),
+        // The master takes one at the address of another for its successor.
+        ip: format!("127.0.0.{}", number + 1),
+        port: 5051,
+        attributes: Vec::new(),
+        domain: None,
+        resources: parse(&format!("cpus:{cpus};mem:4096")).expect("resources"),
     }
 }

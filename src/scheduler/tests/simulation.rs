@@ -267,7 +267,7 @@ impl Run {
                 }
             }
             Item::ToAgent { host, message } => self.cluster.reach_agent(host, message, self.now),
-            Item::FromAgent { host, event } => self.cluster.reach_master(host, event),
+            Item::FromAgent { host, event } => self.cluster.reach_master(host, event, self.now),
             Item::Process { host, container, event } => {
                 self.cluster.process(host, &container, event, self.now);
             }
