@@ -145,6 +145,7 @@ fn scheduler(agents: usize) -> Scheduler {
         roles: vec!["*".into()],
         refuse: Duration::from_secs(5),
         kill_grace: Duration::from_secs(30),
+        gang: None,
         failures_most: None,
         patience: Patience::default(),
     };

@@ -162,6 +162,7 @@ impl Run {
             kill_grace: Duration::from_secs(30),
             hard: Vec::new(),
             soft: Vec::new(),
+            gang: seed.is_multiple_of(5).then_some(Duration::from_secs(30)),
             failures_most: None,
             patience,
         };
