@@ -56,6 +56,8 @@ pub struct Scheduler {
     /// REVIVE again until an offer proves that it arrived.
     reviving: Reviving,
     agents: Agents,
+    /// While the whole set of TaskManagers waits for offers that hold all of it.
+    gang: Option<Gang>,
     replacing: Backoff,
     /// No launch before this, because TaskManagers failed.
     hold: Option<Hold>,
@@ -108,6 +110,13 @@ enum JobManager {
     Listening,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Gang {
+    since: Moment,
+    /// How many of them the last offers held.
+    fits: usize,
+}
+
 /// What a call that failed has done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
@@ -135,6 +144,7 @@ impl Scheduler {
         let seen = state.tasks.keys().map(|id| (id.clone(), Seen::new(now))).collect();
         let mut scheduler = Self {
             agents: Agents::default(),
+            gang: None,
             replacing: Backoff::new(spec.patience.replace),
             reviving: Reviving { backoff: Backoff::new(spec.patience.revive), again_at: None },
             reconciliation: Reconciliation::new(&spec.patience),

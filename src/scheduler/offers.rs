@@ -10,10 +10,10 @@ use crate::time::Moment;
 
 use super::constraint::Counts;
 use super::demand::Demand;
-use super::place::{self, Group, Verdict, Wish};
+use super::place::{self, Group, Placed, Verdict, Wish};
 use super::resources::Share;
 use super::state::TaskRecord;
-use super::{Action, Note, Round, Scheduler, Seen, task, token};
+use super::{Action, Gang, Note, Round, Scheduler, Seen, task, token};
 
 impl Scheduler {
     /// The master offers resources.
@@ -25,7 +25,7 @@ impl Scheduler {
             self.demand = None;
         }
         let groups = place::group(offers);
-        let placed = place::place(
+        let mut placed = place::place(
             groups,
             &Wish {
                 wanted,
@@ -38,6 +38,10 @@ impl Scheduler {
                 standings: &self.agents.standings(now),
             },
         );
+        if self.waits_for_all(&placed, wanted, now) {
+            // Declined like any other: whoever hoards starves the rest.
+            placed.unused.extend(std::mem::take(&mut placed.accepted).into_iter().map(|(group, _)| group));
+        }
         if wanted > 0 {
             self.remember_round(wanted, offers.len(), placed.misses, now);
         }
@@ -55,6 +59,20 @@ impl Scheduler {
             self.send(Call::Decline { offer_ids: unused, refuse: self.spec.refuse });
         }
         self.plan(now);
+    }
+
+    /// Whether nothing is launched because not everything fits, as long as `Spec::gang` allows.
+    fn waits_for_all(&mut self, placed: &Placed, wanted: usize, now: Moment) -> bool {
+        let Some(patience) = self.spec.gang.filter(|_| wanted > 0) else { return false };
+        let fits = placed.accepted.iter().map(|(_, shares)| shares.len()).sum();
+        let is_whole_set = self.kept().next().is_none();
+        if !is_whole_set || fits >= wanted {
+            self.gang = None;
+            return false;
+        }
+        let since = self.gang.map_or(now, |gang| gang.since);
+        self.gang = Some(Gang { since, fits });
+        now.since(since) < patience
     }
 
     /// How many TaskManagers each agent holds, those that may come back included.

@@ -54,6 +54,12 @@ pub enum Reason {
         cause: String,
     },
     NoOffers,
+    /// The whole set is started together, once it fits or the time is over.
+    Gang {
+        fits: usize,
+        left_ms: u64,
+        verdicts: Vec<Lacks>,
+    },
     DoesNotFit {
         age_s: u64,
         offers: usize,
@@ -115,6 +121,14 @@ impl Scheduler {
         if let Some(hold) = self.hold.as_ref().filter(|hold| !hold.until.has_passed(now)) {
             let left_ms = u64::try_from(hold.until.left(now).as_millis()).unwrap_or(u64::MAX);
             return Reason::Backoff { left_ms, cause: hold.cause.clone() };
+        }
+        if let (Some(gang), Some(patience), Some(round)) = (self.gang, self.spec.gang, &self.last_round) {
+            let left = (gang.since + patience).since(now);
+            return Reason::Gang {
+                fits: gang.fits,
+                left_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
+                verdicts: round.verdicts.iter().map(lacks).collect(),
+            };
         }
         match &self.last_round {
             Some(round) if !round.verdicts.is_empty() => Reason::DoesNotFit {

@@ -27,6 +27,8 @@ pub struct Spec {
     pub refuse: Duration,
     /// Between SIGTERM and SIGKILL of a TaskManager.
     pub kill_grace: Duration,
+    /// How long the first TaskManagers wait for offers that hold them all; `None` starts each as soon as it fits.
+    pub gang: Option<Duration>,
     /// More failed TaskManagers than this end the cluster.
     pub failures_most: Option<u32>,
     pub patience: Patience,

@@ -43,6 +43,7 @@ impl Bench {
             kill_grace: Duration::from_secs(30),
             hard: Vec::new(),
             soft: Vec::new(),
+            gang: None,
             failures_most: None,
             patience: Patience::default(),
         };
@@ -383,6 +384,23 @@ fn too_many_failures_end_it() {
         assert_eq!(orders.contains("2 TaskManagers have failed"), number == 2, "{orders}");
         bench.pass(Duration::from_secs(60));
     }
+}
+
+#[test]
+fn a_gang_starts_together_or_late() {
+    let mut bench = Bench::ready(2);
+    bench.scheduler.spec.gang = Some(Duration::from_secs(60));
+    assert_eq!(bench.offer(&[("a", 1.0)]), "decline(o1)", "not hoarded");
+    let text = format!("{:?}", bench.scheduler.report(bench.now).waiting);
+    assert!(text.contains("Gang { fits: 1, left_ms: 60000"), "{text}");
+    assert_eq!(bench.offer(&[("a", 1.0), ("b", 1.0)]), "store accept(o2:1) accept(o3:2) suppress");
+
+    let mut bench = Bench::ready(2);
+    bench.scheduler.spec.gang = Some(Duration::from_secs(60));
+    bench.offer(&[("a", 1.0)]);
+    bench.pass(Duration::from_secs(60));
+    assert_eq!(bench.offer(&[("a", 1.0)]), "store accept(o2:1)", "better late than never");
+    assert_eq!(bench.offer(&[("b", 1.0)]), "store accept(o3:2) suppress");
 }
 
 #[test]

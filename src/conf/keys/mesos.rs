@@ -23,6 +23,13 @@ pub const FAILOVER_TIMEOUT: Key = Key {
     meaning: "How long Mesos keeps the TaskManagers of a framework that went away, for the next AppMaster to take over.",
 };
 
+pub const GANG_TIMEOUT: Key = Key {
+    name: "mesos.gang-start.timeout",
+    kind: "duration",
+    default: Some("0"),
+    meaning: "How long the first TaskManagers wait until all of them fit and start together; 0 starts each as soon as it fits.",
+};
+
 pub const INITIAL_TASKS: Key = Key {
     name: "mesos.initial-tasks",
     kind: "number",
@@ -290,10 +297,11 @@ pub const STATUS_PORT: Key = Key {
 };
 
 /// All of them by name.
-pub const KEYS: [&Key; 41] = [
+pub const KEYS: [&Key; 42] = [
     &CONSTRAINTS_HARD,
     &CONSTRAINTS_SOFT,
     &FAILOVER_TIMEOUT,
+    &GANG_TIMEOUT,
     &INITIAL_TASKS,
     &MASTER,
     &MAXIMUM_FAILED_TASKS,

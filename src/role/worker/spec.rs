@@ -51,6 +51,7 @@ pub fn of(setup: &Setup, settings: &Settings, local: bool, artifacts_url: &str) 
         kill_grace: tasks.kill_grace,
         hard: settings.constraints.hard.clone(),
         soft: settings.constraints.soft.clone(),
+        gang: settings.gang_timeout,
         failures_most: settings.failed_tasks_max,
         patience: patience(settings, local),
     })

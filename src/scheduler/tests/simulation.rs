@@ -16,7 +16,7 @@ use crate::mesos::call::Call;
 use crate::mesos::event::Event;
 use crate::mesos::wire;
 use crate::mesos::wire::framework::{Capability, CapabilityType, FrameworkInfo};
-use crate::mesos::wire::id::FrameworkId;
+use crate::mesos::wire::id::{FrameworkId, OfferId};
 use crate::scheduler::resources::{Milli, Need};
 use crate::scheduler::spec::{Patience, Placement, Spec, Template};
 use crate::scheduler::state::State;
@@ -28,6 +28,9 @@ const RUNS: u64 = 2_000;
 
 /// After the last fault: waits for lost agents, reconciliation's longest pause and replacement's backoff fit in.
 const SETTLING: Duration = Duration::from_secs(30 * 60);
+
+/// The master's `--offer_timeout`; without one an offer whose answer got lost would be gone for good.
+const OFFER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// More steps mean that somebody is spinning.
 const STEPS_MOST: u32 = 60_000;
@@ -127,6 +130,7 @@ pub enum Item {
     Unreachable { host: usize, since: Moment },
     Mend { host: usize },
     NewHost,
+    OffersTimeOut { offers: Vec<OfferId> },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,6 +162,7 @@ impl Run {
             kill_grace: Duration::from_secs(30),
             hard: Vec::new(),
             soft: Vec::new(),
+            gang: seed.is_multiple_of(5).then_some(Duration::from_secs(30)),
             failures_most: None,
             patience,
         };
@@ -298,6 +303,11 @@ impl Run {
                 self.cluster.mend(host, self.now);
             }
             Item::NewHost => self.cluster.add_host(self.now),
+            Item::OffersTimeOut { offers } => {
+                for offer in offers {
+                    self.cluster.rescind(&offer, self.now);
+                }
+            }
         }
     }
 
@@ -425,9 +435,9 @@ impl Run {
         };
         match fate {
             // Nobody can know then that the master still takes the offers for ours.
-            Fate::IsLost => self.oracle.lost(&call),
+            Fate::IsLost => self.lose(&call),
             Fate::IsRejected => {
-                self.oracle.lost(&call);
+                self.lose(&call);
                 fails(self, call, Effect::None);
             }
             Fate::Arrives | Fate::ArrivesUnanswered => {
@@ -439,6 +449,14 @@ impl Run {
                     Some(other) => self.violate(format!("{} answered {other:?}", call.name())),
                 }
             }
+        }
+    }
+
+    fn lose(&mut self, call: &Call) {
+        self.oracle.lost(call);
+        if let Call::Accept { offer_ids, .. } | Call::Decline { offer_ids, .. } = call {
+            let offers = offer_ids.clone();
+            self.after(OFFER_TIMEOUT, Item::OffersTimeOut { offers });
         }
     }
 
