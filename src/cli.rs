@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::flink::command::{Application, UnrestoredState};
 use crate::init::plan::{ForwardTo, Quit, Subreaper, Verbosity};
 use crate::init::signals::{JobControl, Rewrite, Signal};
 use crate::init::status::Remap;
@@ -67,8 +68,12 @@ impl Cli {
 pub enum Command {
     /// A session cluster: JobManager, Mesos framework and TaskManagers
     Appmaster(ClusterOptions),
+    /// A cluster for one job, which ends with it: 0 when it finished or was canceled, 163 when it failed
+    AppmasterJob(JobOptions),
     /// The JobManager alone, for TaskManagers that somebody else starts
     Jobmanager(ClusterOptions),
+    /// The JobManager of one job alone
+    StandaloneJob(JobOptions),
     /// `appmaster` on an embedded Mesos, all on this machine
     Local(LocalOptions),
     /// Inside a Mesos task: one TaskManager
@@ -103,6 +108,48 @@ pub struct ClusterOptions {
     /// Flink's configuration directory [default: $FLINK_CONF_DIR, else $FLINK_HOME/conf]
     #[arg(long = "configDir", short = 'c', value_name = "DIR")]
     pub conf_dir: Option<PathBuf>,
+}
+
+/// Named as Flink's `standalone-job.sh` has them.
+#[derive(Clone, Debug, Args)]
+pub struct JobOptions {
+    #[command(flatten)]
+    pub cluster: ClusterOptions,
+    /// The job's main class [default: the one that the manifest of its jar names]
+    #[arg(long, short = 'j', value_name = "CLASS")]
+    job_classname: Option<String>,
+    /// The job's id, 32 hexadecimal digits
+    #[arg(long, value_name = "ID", value_parser = job_id)]
+    job_id: Option<String>,
+    /// The savepoint or checkpoint that the job starts from
+    #[arg(long = "fromSavepoint", short = 's', value_name = "PATH")]
+    from_savepoint: Option<String>,
+    /// Start even if the savepoint holds state of operators that the job does not have
+    #[arg(long = "allowNonRestoredState", short = 'n')]
+    allow_non_restored_state: bool,
+    /// Where the job's jars are, as paths or URLs, from Flink 1.19 on [default: what is in usrlib]
+    #[arg(long, value_name = "JAR,…", value_delimiter = ',')]
+    jars: Vec<String>,
+    /// The job's own arguments
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARG")]
+    arguments: Vec<OsString>,
+}
+
+impl JobOptions {
+    pub fn application(&self) -> Application {
+        Application {
+            jars: self.jars.clone(),
+            job_classname: self.job_classname.clone(),
+            job_id: self.job_id.clone(),
+            from_savepoint: self.from_savepoint.clone(),
+            unrestored_state: if self.allow_non_restored_state {
+                UnrestoredState::Allow
+            } else {
+                UnrestoredState::Refuse
+            },
+            arguments: self.arguments.clone(),
+        }
+    }
 }
 
 #[derive(Clone, Debug, Args)]
@@ -257,6 +304,11 @@ fn key_value(text: &str) -> Result<(String, String), String> {
     }
 }
 
+fn job_id(text: &str) -> Result<String, String> {
+    let is_id = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_id.then(|| text.to_owned()).ok_or_else(|| "expected 32 hexadecimal digits".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -294,6 +346,22 @@ mod tests {
             let error = parse(line).expect_err("refused");
             assert!(error.contains("Usage: flink-on-mesos "), "{error}");
         }
+    }
+
+    #[test]
+    fn what_follows_the_options_belongs_to_the_job() {
+        let line = "appmaster-job -D a=b -j Main --jars a.jar,b.jar -n --input x -D c=d";
+        let Some(Command::AppmasterJob(options)) = parse(line).expect("understood").command else {
+            panic!("another command");
+        };
+        let application = options.application();
+        assert_eq!(application.jars, ["a.jar", "b.jar"]);
+        assert_eq!(application.job_classname.as_deref(), Some("Main"));
+        assert_eq!(application.unrestored_state, UnrestoredState::Allow);
+        assert_eq!(application.arguments, ["--input", "x", "-D", "c=d"]);
+        assert_eq!(options.cluster.properties.len(), 1);
+        let error = parse("appmaster-job --job-id 0x17").expect_err("refused");
+        assert!(error.contains("32 hexadecimal digits"), "{error}");
     }
 
     #[test]

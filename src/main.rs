@@ -7,6 +7,7 @@ use tracing::Level;
 use flink_on_mesos::cli::{Cli, Command};
 use flink_on_mesos::conf::environment::Environment;
 use flink_on_mesos::exit::Exit;
+use flink_on_mesos::flink::command::Entrypoint;
 use flink_on_mesos::init::plan::Inherited;
 use flink_on_mesos::role::appmaster::{self, Cluster};
 use flink_on_mesos::role::error::Fatal;
@@ -40,11 +41,23 @@ fn run(cli: Cli, environment: Environment, inherited: Inherited) -> Result<u8, F
         init::unblock_signals(&inherited);
     }
     match command {
-        Command::Appmaster(options) => appmaster::run(&Cluster::Mesos, &options, environment, inherited),
-        Command::Jobmanager(options) => appmaster::run(&Cluster::Alone, &options, environment, inherited),
+        Command::Appmaster(options) => {
+            appmaster::run(&Cluster::Mesos, &Entrypoint::Session, &options, environment, inherited)
+        }
+        Command::AppmasterJob(options) => {
+            let entrypoint = Entrypoint::Application(options.application());
+            appmaster::run(&Cluster::Mesos, &entrypoint, &options.cluster, environment, inherited)
+        }
+        Command::Jobmanager(options) => {
+            appmaster::run(&Cluster::Alone, &Entrypoint::Session, &options, environment, inherited)
+        }
+        Command::StandaloneJob(options) => {
+            let entrypoint = Entrypoint::Application(options.application());
+            appmaster::run(&Cluster::Alone, &entrypoint, &options.cluster, environment, inherited)
+        }
         Command::Local(options) => {
             let embedded = Cluster::Embedded { agents: options.agents, resources: options.resources };
-            appmaster::run(&embedded, &options.cluster, environment, inherited)
+            appmaster::run(&embedded, &Entrypoint::Session, &options.cluster, environment, inherited)
         }
         Command::Taskmanager(options) => taskmanager::run(&options, environment, inherited),
         Command::Mesos(options) => Ok(role::mesos::run(&options, &environment)),
@@ -64,7 +77,9 @@ fn run(cli: Cli, environment: Environment, inherited: Inherited) -> Result<u8, F
 fn becomes_init(command: &Command) -> bool {
     match command {
         Command::Appmaster(_)
+        | Command::AppmasterJob(_)
         | Command::Jobmanager(_)
+        | Command::StandaloneJob(_)
         | Command::Local(_)
         | Command::Taskmanager(_)
         | Command::Exec(_)

@@ -1,4 +1,4 @@
-//! `appmaster`, `jobmanager` and `local`: everything is prepared and checked here, then init takes over.
+//! `appmaster`, `jobmanager`, their one-job forms and `local`: everything is prepared and checked here, then init takes over.
 
 use std::convert::Infallible;
 use std::ffi::OsString;
@@ -56,6 +56,7 @@ struct NoZooKeeper(String);
 
 pub fn run(
     cluster: &Cluster,
+    entrypoint: &Entrypoint,
     options: &ClusterOptions,
     environment: Environment,
     inherited: Inherited,
@@ -75,8 +76,9 @@ pub fn run(
     if matches!(cluster, Cluster::Mesos) {
         worker::check(&settings)?;
     }
+    check_job(entrypoint, &setup)?;
     setup.tell("appmaster");
-    let Err(fatal) = start(cluster, embedded, &setup, &settings, inherited);
+    let Err(fatal) = start(cluster, entrypoint, embedded, &setup, &settings, inherited);
     Err(fatal)
 }
 
@@ -110,6 +112,7 @@ fn refuse_zookeeper(setup: &Setup, settings: &Settings) -> Result<(), Fatal> {
 
 fn start(
     cluster: &Cluster,
+    entrypoint: &Entrypoint,
     embedded: Option<TcpListener>,
     setup: &Setup,
     settings: &Settings,
@@ -124,7 +127,7 @@ fn start(
         let resources = resources.clone().unwrap_or_else(|| enough_resources(setup, settings, *agents));
         children.push(mesos(setup, *agents, resources, listener, &run)?);
     }
-    children.push(jobmanager(setup, settings, &dirs)?);
+    children.push(jobmanager(entrypoint, setup, settings, &dirs)?);
     if !matches!(cluster, Cluster::Alone) {
         let (child, socket) = worker_child(cluster, setup, settings, &dirs)?;
         children.push(child);
@@ -134,6 +137,16 @@ fn start(
     plan.cleanup = cleanup;
     plan.cleanup.push(run.keep().into_os_string());
     children::enter(&plan)
+}
+
+/// What the JobManager would find out seconds later, with a stack trace.
+fn check_job(entrypoint: &Entrypoint, setup: &Setup) -> Result<(), Fatal> {
+    match entrypoint {
+        Entrypoint::Session => Ok(()),
+        Entrypoint::Application(application) => {
+            application.check(&setup.distribution).map_err(fatal(Exit::NoInput))
+        }
+    }
 }
 
 /// The JobManager binds them itself, seconds later and with a stack trace in place of a message.
@@ -151,10 +164,15 @@ fn check_ports(settings: &Settings) -> Result<(), Fatal> {
     Ok(())
 }
 
-fn jobmanager(setup: &Setup, settings: &Settings, dirs: &Dirs) -> Result<Child, Fatal> {
+fn jobmanager(
+    entrypoint: &Entrypoint,
+    setup: &Setup,
+    settings: &Settings,
+    dirs: &Dirs,
+) -> Result<Child, Fatal> {
     let properties: Vec<_> = dirs.tmp_property(&setup.loaded.table).into_iter().collect();
     let launch = setup.launch(dirs, super::available_cpus(), &properties);
-    let command = command::jobmanager(&launch, &Entrypoint::Session).map_err(fatal(Exit::Config))?;
+    let command = command::jobmanager(&launch, entrypoint).map_err(fatal(Exit::Config))?;
     for warning in &command.warnings {
         log::line(Level::WARN, "appmaster", warning);
     }
