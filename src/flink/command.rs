@@ -17,7 +17,7 @@ use std::ffi::{OsStr, OsString};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
-pub use application::{Application, JobError, UnrestoredState};
+pub use application::{Application, UnrestoredState};
 pub use classpath::HadoopClassPath;
 pub use log4j::Log4j;
 

@@ -24,6 +24,7 @@ use crate::{ha, log};
 use super::children::{self, Jvm, Own};
 use super::error::{Fatal, fatal};
 use super::exec;
+use super::job;
 use super::rundir::RunDir;
 use super::setup::{Dirs, Setup};
 use super::sockets::{self, BindError};
@@ -76,7 +77,7 @@ pub fn run(
     if matches!(cluster, Cluster::Mesos) {
         worker::check(&settings)?;
     }
-    check_job(entrypoint, &setup)?;
+    job::check(entrypoint, &setup.distribution).map_err(fatal(Exit::NoInput))?;
     setup.tell("appmaster");
     let Err(fatal) = start(cluster, entrypoint, embedded, &setup, &settings, inherited);
     Err(fatal)
@@ -137,16 +138,6 @@ fn start(
     plan.cleanup = cleanup;
     plan.cleanup.push(run.keep().into_os_string());
     children::enter(&plan)
-}
-
-/// What the JobManager would find out seconds later, with a stack trace.
-fn check_job(entrypoint: &Entrypoint, setup: &Setup) -> Result<(), Fatal> {
-    match entrypoint {
-        Entrypoint::Session => Ok(()),
-        Entrypoint::Application(application) => {
-            application.check(&setup.distribution).map_err(fatal(Exit::NoInput))
-        }
-    }
 }
 
 /// The JobManager binds them itself, seconds later and with a stack trace in place of a message.

@@ -1,8 +1,7 @@
 //! The one job of an application cluster.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
-use std::{fs, io};
+use std::path::Path;
 
 use crate::flink::distribution::Distribution;
 
@@ -29,31 +28,10 @@ pub enum UnrestoredState {
     Allow,
 }
 
-/// Why no JobManager would find the job.
-#[derive(Debug, thiserror::Error)]
-pub enum JobError {
-    #[error("cannot read {path}, which --jars names", path = path.display())]
-    Jar {
-        path: PathBuf,
-        #[source]
-        cause: io::Error,
-    },
-
-    #[error("there is no job: {usrlib} holds no jar, and --jars and --job-classname are not given", usrlib = usrlib.display())]
-    NoJob { usrlib: PathBuf },
-}
-
 impl Application {
-    /// Whether the job can be there. What other file systems hold and which classes a jar has is Flink's to find out.
-    pub fn check(&self, distribution: &Distribution) -> Result<(), JobError> {
-        for path in self.jars.iter().filter_map(|jar| local_path(jar)) {
-            fs::metadata(path).map_err(|cause| JobError::Jar { path: path.to_owned(), cause })?;
-        }
-        let usrlib = distribution.usrlib();
-        if self.jars.is_empty() && self.job_classname.is_none() && !holds_jar(&usrlib) {
-            return Err(JobError::NoJob { usrlib });
-        }
-        Ok(())
+    /// Those of its jars that are files on this machine.
+    pub fn local_jars(&self) -> impl Iterator<Item = &Path> {
+        self.jars.iter().filter_map(|jar| local_path(jar))
     }
 
     /// `--jars` takes every plain argument that follows, so it comes first and an option behind it.
@@ -91,11 +69,6 @@ fn local_path(jar: &str) -> Option<&Path> {
         None => Path::new(jar),
     };
     Some(path)
-}
-
-fn holds_jar(directory: &Path) -> bool {
-    let Ok(mut entries) = fs::read_dir(directory) else { return false };
-    entries.any(|entry| entry.is_ok_and(|entry| entry.path().extension().is_some_and(|end| end == "jar")))
 }
 
 #[cfg(test)]
