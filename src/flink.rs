@@ -1,5 +1,6 @@
 //! How to run stock Flink without its scripts: the distribution, the memory model, the java command lines, the REST client.
 
+pub mod archive;
 pub mod command;
 pub mod distribution;
 pub mod java;

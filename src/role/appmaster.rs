@@ -16,6 +16,7 @@ use crate::conf::table::Origin;
 use crate::conf::{Loaded, Mode};
 use crate::conf::{keys, redact};
 use crate::exit::Exit;
+use crate::flink::archive;
 use crate::flink::command::{self, Entrypoint};
 use crate::init::plan::{Child, Inherited, Kind};
 use crate::mesos::address::MasterAddress;
@@ -163,7 +164,8 @@ fn jobmanager(
 ) -> Result<Child, Fatal> {
     let properties: Vec<_> = dirs.tmp_property(&setup.loaded.table).into_iter().collect();
     let launch = setup.launch(dirs, super::available_cpus(), &properties);
-    let command = command::jobmanager(&launch, entrypoint).map_err(fatal(Exit::Config))?;
+    let mut command = command::jobmanager(&launch, entrypoint).map_err(fatal(Exit::Config))?;
+    archive::apply(&mut command, setup.cds_archives.jobmanager.as_deref());
     for warning in &command.warnings {
         log::line(Level::WARN, "appmaster", warning);
     }

@@ -11,7 +11,7 @@ use crate::cli::{ClusterOptions, TaskmanagerOptions};
 use crate::conf::Mode;
 use crate::conf::environment::Environment;
 use crate::exit::Exit;
-use crate::flink::command;
+use crate::flink::{archive, command};
 use crate::http;
 use crate::init::plan::{Inherited, Kind};
 use crate::log;
@@ -93,7 +93,8 @@ fn start(setup: &Setup, run: RunDir, inherited: Inherited) -> Result<Infallible,
     let memory = crate::flink::memory::taskmanager(table, &setup.environment, setup.distribution.version)
         .map_err(fatal(Exit::Config))?;
     let launch = setup.launch(&dirs, memory.cpu_cores, &properties);
-    let command = command::taskmanager(&launch).map_err(fatal(Exit::Config))?;
+    let mut command = command::taskmanager(&launch).map_err(fatal(Exit::Config))?;
+    archive::apply(&mut command, setup.cds_archives.taskmanager.as_deref());
     for warning in &command.warnings {
         log::line(Level::WARN, "taskmanager", warning);
     }
