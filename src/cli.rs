@@ -295,6 +295,9 @@ pub struct WorkerOptions {
     pub status_fd: Option<i32>,
     #[arg(long)]
     pub socket_fd: Option<i32>,
+    /// What the status shall tell about the start.
+    #[arg(long)]
+    pub warning: Vec<String>,
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {

@@ -6,5 +6,6 @@ pub mod distribution;
 pub mod java;
 pub mod manifest;
 pub mod memory;
+pub mod pulse;
 pub mod rest;
 pub mod version;

@@ -15,8 +15,11 @@ use serde::{Deserialize, Serialize};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::flink::pulse::Endpoint;
+use crate::log;
 use crate::scaling;
 use crate::scheduler::driver::Message;
+use crate::scheduler::report::Report;
 
 /// The body of `POST /v1/scale`.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -24,17 +27,53 @@ pub struct Scale {
     pub taskmanagers: u32,
 }
 
+/// What is known besides the scheduler's report.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// Where the JobManager answers; none when nobody can tell.
+    pub rest: Option<Endpoint>,
+    /// What was odd when the cluster started.
+    pub warnings: Vec<String>,
+}
+
+/// The answer to `GET /v1/status`.
+#[derive(Debug, Serialize)]
+struct Status {
+    #[serde(flatten)]
+    report: Report,
+    jobmanager: JobManager,
+    warnings: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct JobManager {
+    /// Why it does not answer; none when it does.
+    silent: Option<String>,
+}
+
+#[derive(Clone)]
+struct Shared {
+    inbox: Inbox,
+    surroundings: Surroundings,
+}
+
 type Inbox = mpsc::Sender<Message>;
 
 /// Serves reports on `tcp` and reports and orders on `unix`, each if there is one.
-pub async fn serve(tcp: Option<TcpListener>, unix: Option<UnixListener>, inbox: Inbox) -> io::Result<()> {
+pub async fn serve(
+    tcp: Option<TcpListener>,
+    unix: Option<UnixListener>,
+    inbox: Inbox,
+    surroundings: Surroundings,
+) -> io::Result<()> {
+    let shared = Shared { inbox, surroundings };
     let reading = Router::new().route("/healthz", get(health)).route("/v1/status", get(report));
     let ordering = reading
         .clone()
         .route("/v1/scale", post(scale))
         .route("/v1/teardown", post(teardown))
-        .with_state(inbox.clone());
-    let reading = reading.with_state(inbox);
+        .with_state(shared.clone());
+    let reading = reading.with_state(shared);
     tokio::try_join!(listen(tcp, reading), listen(unix, ordering))?;
     Ok(())
 }
@@ -50,28 +89,38 @@ where
     }
 }
 
-async fn health() -> &'static str {
-    "ok\n"
+/// Whether the JobManager answers; that this process does is seen by the answer.
+async fn health(State(shared): State<Shared>) -> Response {
+    match silence(&shared.surroundings).await {
+        None => "ok\n".into_response(),
+        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("the JobManager: {why}\n")).into_response(),
+    }
 }
 
-async fn report(State(inbox): State<Inbox>) -> Response {
+async fn silence(surroundings: &Surroundings) -> Option<String> {
+    let silence = surroundings.rest.as_ref()?.check().await.err()?;
+    Some(log::chain(&silence))
+}
+
+async fn report(State(Shared { inbox, surroundings }): State<Shared>) -> Response {
     let (answer, report) = oneshot::channel();
     if inbox.send(Message::Report(answer)).await.is_ok()
         && let Ok(report) = report.await
     {
-        return Json(report).into_response();
+        let jobmanager = JobManager { silent: silence(&surroundings).await };
+        return Json(Status { report, jobmanager, warnings: surroundings.warnings }).into_response();
     }
     unavailable()
 }
 
-async fn scale(State(inbox): State<Inbox>, Json(scale): Json<Scale>) -> Response {
+async fn scale(State(Shared { inbox, .. }): State<Shared>, Json(scale): Json<Scale>) -> Response {
     match scaling::checked_target(scale.taskmanagers) {
         Ok(target) => order(&inbox, Message::Scale(target)).await,
         Err(error) => (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
     }
 }
 
-async fn teardown(State(inbox): State<Inbox>) -> Response {
+async fn teardown(State(Shared { inbox, .. }): State<Shared>) -> Response {
     order(&inbox, Message::End).await
 }
 

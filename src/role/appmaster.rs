@@ -129,9 +129,10 @@ fn start(
         let resources = resources.clone().unwrap_or_else(|| enough_resources(setup, settings, *agents));
         children.push(mesos(setup, *agents, resources, listener, &run)?);
     }
-    children.push(jobmanager(entrypoint, setup, settings, &dirs)?);
+    let (child, warnings) = jobmanager(entrypoint, setup, settings, &dirs)?;
+    children.push(child);
     if !matches!(cluster, Cluster::Alone) {
-        let (child, socket) = worker_child(cluster, setup, settings, &dirs)?;
+        let (child, socket) = worker_child(cluster, setup, settings, &dirs, &warnings)?;
         children.push(child);
         cleanup.extend(socket.map(PathBuf::into_os_string));
     }
@@ -156,12 +157,13 @@ fn check_ports(settings: &Settings) -> Result<(), Fatal> {
     Ok(())
 }
 
+/// With what is odd about it.
 fn jobmanager(
     entrypoint: &Entrypoint,
     setup: &Setup,
     settings: &Settings,
     dirs: &Dirs,
-) -> Result<Child, Fatal> {
+) -> Result<(Child, Vec<String>), Fatal> {
     let properties: Vec<_> = dirs.tmp_property(&setup.loaded.table).into_iter().collect();
     let launch = setup.launch(dirs, super::available_cpus(), &properties);
     let mut command = command::jobmanager(&launch, entrypoint).map_err(fatal(Exit::Config))?;
@@ -169,12 +171,13 @@ fn jobmanager(
     for warning in &command.warnings {
         log::line(Level::WARN, "appmaster", warning);
     }
+    let warnings = command.warnings.clone();
     let jvm = Jvm { name: "jobmanager", command, kind: Kind::Main, stop_order: JOBMANAGER_ORDER };
     let mut environment = setup.environment.clone();
     for (name, value) in &settings.job_manager.environment {
         environment.set(name, value);
     }
-    Ok(children::jvm(jvm, &environment))
+    Ok((children::jvm(jvm, &environment), warnings))
 }
 
 /// With the path of its operators' socket, if it has one.
@@ -183,6 +186,7 @@ fn worker_child(
     setup: &Setup,
     settings: &Settings,
     dirs: &Dirs,
+    warnings: &[String],
 ) -> Result<(Child, Option<PathBuf>), Fatal> {
     let local = matches!(cluster, Cluster::Embedded { .. });
     let artifacts_host = if local { LOOPBACK } else { ALL_ADDRESSES };
@@ -206,6 +210,9 @@ fn worker_child(
     arguments.extend(["--java-home".into(), setup.java.path.clone().into()]);
     if local {
         arguments.push("--local".into());
+    }
+    for warning in warnings {
+        arguments.extend(["--warning".into(), warning.into()]);
     }
     let mut keep_fds = Vec::new();
     for (option, fd) in fds {

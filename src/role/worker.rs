@@ -18,6 +18,7 @@ use crate::conf::environment::Environment;
 use crate::conf::settings::{SecretSource, Settings};
 use crate::conf::{Mode, write};
 use crate::exit::Exit;
+use crate::flink::pulse::Endpoint;
 use crate::ha::Store;
 use crate::ha::memory::MemoryStore;
 use crate::mesos::address::{Master, MasterAddress};
@@ -100,7 +101,8 @@ async fn work(options: &WorkerOptions, environment: &Environment) -> Result<(), 
     })
     .map_err(fatal(Exit::Config))?;
     let (inbox, messages) = mpsc::channel(INBOX_WAITING_MOST);
-    spawn_servers(options, artifacts, served_configuration(&setup, options)?, &inbox)?;
+    let surroundings = surroundings(options, &settings);
+    spawn_servers(options, artifacts, served_configuration(&setup, options)?, &inbox, surroundings)?;
     tokio::spawn(watch_jobmanager(settings.job_manager.clone(), inbox.clone()));
     tokio::spawn(watch_signals(inbox)?);
 
@@ -189,6 +191,7 @@ fn spawn_servers(
     artifacts: StdTcpListener,
     configuration: Configuration,
     inbox: &mpsc::Sender<Message>,
+    surroundings: status::Surroundings,
 ) -> Result<(), Fatal> {
     let artifacts = asynchronous(artifacts)?;
     let status = options.status_fd.map(|fd| asynchronous(adopt(fd)?.into())).transpose()?;
@@ -204,13 +207,21 @@ fn spawn_servers(
     tokio::spawn(async move {
         let served = tokio::try_join!(
             artifact::serve(artifacts, &configuration, inbox.clone()),
-            status::serve(status, socket, inbox)
+            status::serve(status, socket, inbox, surroundings)
         );
         if let Err(failure) = served {
             error!("a server has ended: {}", log::chain(&failure));
         }
     });
     Ok(())
+}
+
+fn surroundings(options: &WorkerOptions, settings: &Settings) -> status::Surroundings {
+    let jobmanager = &settings.job_manager;
+    // The host may not resolve its own name, and the JobManager may not listen on loopback.
+    let hosts = vec![jobmanager.address.clone(), "localhost".to_owned()];
+    let rest = jobmanager.rest_ports.single().map(|port| Endpoint { hosts, port });
+    status::Surroundings { rest, warnings: options.warning.clone() }
 }
 
 fn asynchronous(listener: StdTcpListener) -> Result<TcpListener, Fatal> {
