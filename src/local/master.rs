@@ -163,7 +163,8 @@ impl Master {
         });
         let ping = (!self.agents.is_empty()).then_some(self.next_ping);
         let recovery = (!self.recovered.is_empty()).then_some(self.recovered_until.at());
-        frameworks.chain(allocation).chain(ping).chain(recovery).min()
+        let offers = self.offers.values().filter_map(|offer| offer.until).map(Deadline::at);
+        frameworks.chain(offers).chain(allocation).chain(ping).chain(recovery).min()
     }
 
     pub fn handle_timeout(&mut self, now: Moment) {
@@ -171,6 +172,7 @@ impl Master {
         self.ping(now);
         self.give_up_recovered(now);
         self.remove_overdue_frameworks(now);
+        self.expire_offers(now);
         while self.next_allocation <= now {
             // A late timer must not shorten filters: what counts is when it was due.
             let due = self.next_allocation;

@@ -202,6 +202,7 @@ impl Master {
             Some(agent) => {
                 agent.link = Link::Connected;
                 agent.pings_missed = 0;
+                self.end_completed(registration);
                 self.missing_in(registration)
             }
             None => {
@@ -244,11 +245,10 @@ impl Master {
 
     /// The tasks of an agent that this master did not have among its own.
     fn take_over(&mut self, registration: &Registration, message: &str, now: Moment) {
-        let mut ended = BTreeSet::new();
+        self.end_completed(registration);
         for reported in &registration.tasks {
             let id = &reported.run.framework;
-            if self.completed.iter().any(|framework| framework.id == *id) {
-                ended.insert(id.clone());
+            if self.is_completed(id) {
                 continue;
             }
             self.recover_framework(id, &reported.run.info, now);
@@ -257,9 +257,18 @@ impl Master {
                 self.tell_again(id, reported, message, now);
             }
         }
-        for framework in ended {
+    }
+
+    /// An agent that was out of reach may not have heard that frameworks were removed.
+    fn end_completed(&mut self, registration: &Registration) {
+        let named: BTreeSet<_> = registration.tasks.iter().map(|reported| &reported.run.framework).collect();
+        for framework in named.into_iter().filter(|id| self.is_completed(id)).cloned().collect::<Vec<_>>() {
             self.tell(&registration.id, ToAgent::ShutDown { framework });
         }
+    }
+
+    fn is_completed(&self, id: &FrameworkId) -> bool {
+        self.completed.iter().any(|framework| framework.id == *id)
     }
 
     /// A framework of which only its tasks are known so far. It may come back whenever it likes.
