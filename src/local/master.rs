@@ -37,13 +37,14 @@ use super::ids::Ids;
 use super::message::ToAgent;
 use super::timing::Timing;
 
+use agents::Away;
 pub use agents::{Agent, AgentDescription, Duty, Link};
 pub use calls::Answer;
 pub use framework::{Connection, Framework};
 use maintenance::HeldInverseOffer;
 pub use maintenance::{MachineId, Window};
 pub use offers::HeldOffer;
-pub use operator::OperatorCall;
+pub use operator::{AgentTarget, DrainTarget, FrameworkTarget, OperatorCall, Schedule, ScheduleUpdate};
 pub use task::{Task, is_terminal};
 
 /// The release whose behaviour this one follows.
@@ -64,7 +65,7 @@ pub struct Master {
     inverse_offers: BTreeMap<OfferId, HeldInverseOffer>,
     schedule: Vec<Window>,
     /// Agents out of reach, since when.
-    unreachable: BTreeMap<AgentId, Moment>,
+    unreachable: BTreeMap<AgentId, Away>,
     gone: BTreeSet<AgentId>,
     /// Agents of the master before this one that have not come back yet.
     recovered: BTreeMap<AgentId, Duty>,
@@ -197,7 +198,7 @@ impl Master {
 
     /// Out of reach, since when.
     pub fn unreachable_agents(&self) -> impl Iterator<Item = (&AgentId, Moment)> {
-        self.unreachable.iter().map(|(id, since)| (id, *since))
+        self.unreachable.iter().map(|(id, away)| (id, away.since))
     }
 
     /// Known from the master before this one.
