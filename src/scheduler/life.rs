@@ -74,6 +74,8 @@ impl Scheduler {
         }
         self.state.tasks.clear();
         self.seen.clear();
+        // Nobody has told the master anything about the next one.
+        self.demand = None;
         self.store();
         let why = Some(Refusal::FrameworkRemoved.to_string());
         self.connection = Connection::Disconnected { since: now, why };

@@ -5,3 +5,4 @@ mod faults;
 mod mutations;
 mod oracle;
 mod simulation;
+mod worker;

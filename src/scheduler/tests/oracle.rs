@@ -6,7 +6,6 @@ use std::time::Duration;
 use super::cluster::{Cluster, UNREACHABLE_AFTER};
 use crate::mesos::call::Call;
 use crate::mesos::event::StatusUpdate;
-use crate::mesos::wire::id::OfferId;
 use crate::mesos::wire::status::TaskState;
 use crate::scheduler::state::{Goal, State, TaskRecord};
 use crate::time::Moment;
@@ -21,8 +20,6 @@ pub struct Oracle {
     /// Updates handed to the scheduler and not acknowledged yet, with whether they end the task.
     unacknowledged: BTreeMap<(String, [u8; 16]), bool>,
     launched: BTreeSet<String>,
-    /// Answered by calls that the master never got.
-    lost_offers: BTreeSet<OfferId>,
     surplus_since: Option<Moment>,
 }
 
@@ -36,7 +33,8 @@ impl Oracle {
             if host.unheard_since.is_some() {
                 unheard.extend(cluster.alive_on(number));
             }
-            if host.unheard_since.is_some_and(|since| now.since(since) >= UNREACHABLE_AFTER) {
+            let is_lost = host.unheard_since.is_some_and(|since| now.since(since) >= UNREACHABLE_AFTER);
+            if is_lost || host.is_written_off {
                 self.excused.extend(cluster.alive_on(number).map(str::to_owned));
             }
         }
@@ -65,13 +63,6 @@ impl Oracle {
         match self.unacknowledged.keys().next() {
             Some((task, _)) => Err(format!("an update of {task} was not acknowledged")),
             None => Ok(()),
-        }
-    }
-
-    /// A call that the master will never carry out.
-    pub fn lost(&mut self, call: &Call) {
-        if let Call::Accept { offer_ids, .. } | Call::Decline { offer_ids, .. } = call {
-            self.lost_offers.extend(offer_ids.iter().cloned());
         }
     }
 
@@ -158,7 +149,7 @@ impl Oracle {
     }
 
     /// Faults have stopped and time has passed: everything must be as it is wanted.
-    pub fn at_rest(&self, cluster: &Cluster, stored: &State, target: u32) -> Judgement {
+    pub fn at_rest(cluster: &Cluster, stored: &State, target: u32) -> Judgement {
         let alive = cluster.alive(framework(stored));
         let kept: BTreeSet<_> = stored.tasks.keys().cloned().collect();
         if alive != kept {
@@ -167,7 +158,7 @@ impl Oracle {
         if alive.len() != target as usize {
             return Err(format!("{} live, {target} are wanted", alive.len()));
         }
-        match cluster.offers().iter().filter(|offer| !self.lost_offers.contains(*offer)).count() {
+        match cluster.offers().len() {
             0 => Ok(()),
             offers => Err(format!("{offers} offers are hoarded")),
         }
