@@ -4,6 +4,7 @@
 
 mod environment;
 mod executor;
+mod fetch;
 mod kill;
 mod registration;
 mod updates;
@@ -24,6 +25,7 @@ use super::timing::Timing;
 
 pub use executor::{Command, End, Fate, Start};
 use executor::{Executor, Life};
+pub use fetch::{Archive, Fetch, Source, Then};
 use registration::Registration;
 
 /// Names one run of one task: a UUID, as Mesos has it.

@@ -4,6 +4,7 @@ mod client;
 mod compare;
 mod embedded;
 mod faults;
+mod fetches;
 mod pymesos;
 mod recorded;
 mod replay;

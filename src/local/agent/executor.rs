@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 
 use crate::local::message::Run;
 use crate::mesos::wire::command::CommandInfo;
+use crate::mesos::wire::container::ContainerInfo;
 use crate::mesos::wire::id::{self, ExecutorId};
 use crate::mesos::wire::network::{IpAddress, NetworkInfo};
 use crate::mesos::wire::status::{ContainerStatus, Reason, StatusSource, TaskState, TaskStatus};
 use crate::time::{Deadline, Moment};
 
 use super::environment;
+use super::fetch::{self, Fetch};
 use super::updates::Updates;
 use super::{ContainerId, Settings};
 
@@ -58,6 +60,10 @@ pub struct Start {
     pub sandbox: PathBuf,
     pub environment: Vec<(String, String)>,
     pub command: Command,
+    /// Before it starts.
+    pub fetches: Vec<Fetch>,
+    /// Where fetched files may be kept.
+    pub cache: PathBuf,
     /// For what the task leaves behind when it ends, in milliseconds.
     pub grace_ms: u64,
 }
@@ -107,19 +113,12 @@ impl Executor {
 
 /// What to start, or why it cannot be.
 pub fn prepare(run: &Run, container: &ContainerId, settings: &Settings) -> Result<Start, String> {
-    if run.task.container.is_some() {
-        return Err("the embedded Mesos runs no containers ('container' is set)".to_owned());
+    if let Some(set) = run.task.container.as_ref().and_then(isolating) {
+        return Err(format!("the embedded Mesos isolates nothing (the container's '{set}' is set)"));
     }
     let Some(command) = &run.task.command else {
         return Err("the embedded Mesos runs no custom executors ('executor' is set)".to_owned());
     };
-    if let Some(uri) = command.uris.first() {
-        let uri = uri.value.as_deref().unwrap_or_default();
-        let container = &container.0;
-        return Err(format!(
-            "Failed to fetch all URIs for container '{container}': the embedded Mesos has no fetcher for '{uri}'"
-        ));
-    }
     if run.task.health_check.is_some() || run.task.check.is_some() || run.task.max_completion_time.is_some() {
         tracing::warn!(task = ?run.task.task_id, "checks and the longest completion time are not watched");
     }
@@ -130,9 +129,28 @@ pub fn prepare(run: &Run, container: &ContainerId, settings: &Settings) -> Resul
         container: container.clone(),
         environment: environment::of(run, &sandbox, settings),
         command: program(command)?,
+        fetches: fetch::plan(&command.uris)?,
+        cache: settings.work_dir.join("fetch"),
         sandbox,
         grace_ms: u64::try_from(grace.as_millis()).unwrap_or(u64::MAX),
     })
+}
+
+/// What of a container needs more than a process and a sandbox.
+fn isolating(container: &ContainerInfo) -> Option<&'static str> {
+    let ContainerInfo { r#type: _, volumes, docker, hostname, mesos, network_infos, .. } = container;
+    let has_image = mesos.as_ref().is_some_and(|mesos| mesos.image.is_some());
+    let parts = [
+        ("docker", docker.is_some()),
+        ("mesos.image", has_image),
+        ("volumes", !volumes.is_empty()),
+        ("network_infos", !network_infos.is_empty()),
+        ("hostname", hostname.is_some()),
+        ("linux_info", container.linux_info.is_some()),
+        ("rlimit_info", container.rlimit_info.is_some()),
+        ("tty_info", container.tty_info.is_some()),
+    ];
+    parts.into_iter().find_map(|(name, is_set)| is_set.then_some(name))
 }
 
 fn sandbox(run: &Run, container: &ContainerId, settings: &Settings) -> PathBuf {

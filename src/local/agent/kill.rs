@@ -17,7 +17,13 @@ impl Agent {
         let grace = grace(requested, &executor.run, default);
         match &mut executor.life {
             Life::Ended => {}
-            Life::Starting { is_killed } => *is_killed = true,
+            Life::Starting { is_killed } => {
+                // What it waits for need not come any more.
+                if !std::mem::replace(is_killed, true) {
+                    let signal = KillSignal::Kill;
+                    self.actions.push_back(Action::Signal { container: container.clone(), signal });
+                }
+            }
             Life::Running => {
                 executor.life = Life::Killing { since: now, until: Some(Deadline::after(now, grace)) };
                 if executor.run.has(CapabilityType::TaskKillingState) {
