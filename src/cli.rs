@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::artifact::delivered::Delivered;
 use crate::flink::command::{Application, UnrestoredState};
 use crate::init::plan::{ForwardTo, Quit, Subreaper, Verbosity};
 use crate::init::signals::{JobControl, Rewrite, Signal};
@@ -172,6 +173,9 @@ pub struct TaskmanagerOptions {
     /// Where the AppMaster hands out the configuration; without it the configuration directory counts
     #[arg(long, value_name = "URL")]
     pub artifacts: Option<String>,
+    /// What was fetched into the working directory, with its SHA-256
+    #[arg(long, value_name = "NAME=DIGEST")]
+    pub delivered: Vec<Delivered>,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tracing::Level;
 
+use crate::artifact::delivered::{Delivered, DeliveryError};
 use crate::artifact::{self, Configuration};
 use crate::cli::{ClusterOptions, TaskmanagerOptions};
 use crate::conf::Mode;
@@ -25,6 +26,11 @@ use super::setup::Setup;
 
 /// The variable with which a task gets its configuration from the AppMaster.
 pub const TOKEN_VARIABLE: &str = "FLINK_ON_MESOS_TOKEN";
+
+/// What is delivered to agents that have no image, by its name in the sandbox.
+pub const PROGRAM: &str = "flink-on-mesos";
+pub const FLINK_ARCHIVE: &str = "flink.tar";
+pub const JAVA_ARCHIVE: &str = "java.tar";
 
 /// For one answer; the AppMaster gives it from memory.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
@@ -67,6 +73,7 @@ pub fn run(
     inherited: Inherited,
 ) -> Result<u8, Fatal> {
     let run = RunDir::create(&environment).map_err(fatal(Exit::CannotCreate))?;
+    receive(&options.delivered, &mut environment).map_err(fatal(Exit::NoInput))?;
     let mut cluster = options.cluster.clone();
     if let Some(base) = &options.artifacts {
         let token = environment.text(TOKEN_VARIABLE).unwrap_or_default().to_owned();
@@ -83,6 +90,25 @@ pub fn run(
     let setup = Setup::open(&cluster, environment, Mode::Effective)?;
     let Err(fatal) = start(&setup, run, inherited);
     Err(fatal)
+}
+
+/// Checks what was fetched, and unpacks where the variables then lead to.
+fn receive(delivered: &[Delivered], environment: &mut Environment) -> Result<(), DeliveryError> {
+    let sandbox = super::rundir::base(environment);
+    for file in delivered {
+        let unpacked = match file.name.as_str() {
+            FLINK_ARCHIVE => ("FLINK_HOME", sandbox.join("flink")),
+            JAVA_ARCHIVE => ("JAVA_HOME", sandbox.join("java")),
+            _ => {
+                file.check(&sandbox)?;
+                continue;
+            }
+        };
+        let (variable, directory) = unpacked;
+        file.unpack(&sandbox, &directory)?;
+        environment.set(variable, &directory);
+    }
+    Ok(())
 }
 
 fn start(setup: &Setup, run: RunDir, inherited: Inherited) -> Result<Infallible, Fatal> {

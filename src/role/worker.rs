@@ -12,10 +12,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tracing::error;
 
+use crate::artifact::bundle::Bundle;
 use crate::artifact::{self, Configuration};
 use crate::cli::{ClusterOptions, WorkerOptions};
 use crate::conf::environment::Environment;
-use crate::conf::settings::{SecretSource, Settings};
+use crate::conf::settings::{Delivery, SecretSource, Settings};
 use crate::conf::{Mode, write};
 use crate::exit::Exit;
 use crate::flink::pulse::Endpoint;
@@ -33,6 +34,7 @@ use super::error::{Fatal, fatal};
 use super::setup::Setup;
 
 mod container;
+mod delivery;
 mod framework;
 mod spec;
 
@@ -88,7 +90,8 @@ async fn work(options: &WorkerOptions, environment: &Environment) -> Result<(), 
     let artifacts = StdTcpListener::from(adopt(options.artifacts_fd)?);
     let address = artifacts.local_addr().map_err(fatal(Exit::Os))?;
     let artifacts_url = format!("http://{}:{}", settings.job_manager.address, address.port());
-    let spec = spec::of(&setup, &settings, options.local, &artifacts_url)?;
+    let bundles = delivery::bundles(&setup, &settings, options.local)?;
+    let spec = spec::of(&setup, &settings, options.local, &artifacts_url, &bundles)?;
     let framework = framework::info(&settings, &spec.roles, &setup);
     let mut registered = framework.clone();
     registered.id = state.framework_id.as_ref().map(crate::mesos::wire::id::FrameworkId::new);
@@ -102,7 +105,8 @@ async fn work(options: &WorkerOptions, environment: &Environment) -> Result<(), 
     .map_err(fatal(Exit::Config))?;
     let (inbox, messages) = mpsc::channel(INBOX_WAITING_MOST);
     let surroundings = surroundings(options, &settings);
-    spawn_servers(options, artifacts, served_configuration(&setup, options)?, &inbox, surroundings)?;
+    let served = Served { configuration: served_configuration(&setup, &settings, options)?, bundles };
+    spawn_servers(options, artifacts, served, &inbox, surroundings)?;
     tokio::spawn(watch_jobmanager(settings.job_manager.clone(), inbox.clone()));
     tokio::spawn(watch_signals(inbox)?);
 
@@ -172,7 +176,11 @@ fn credentials(settings: &Settings) -> Result<Option<Credentials>, Fatal> {
 
 /// What TaskManagers get: the effective configuration without what concerns the framework alone, its secret above
 /// all.
-fn served_configuration(setup: &Setup, options: &WorkerOptions) -> Result<Configuration, Fatal> {
+fn served_configuration(
+    setup: &Setup,
+    settings: &Settings,
+    options: &WorkerOptions,
+) -> Result<Configuration, Fatal> {
     let mut configuration = Configuration::read(&options.conf_dir).map_err(fatal(Exit::NoInput))?;
     let mut table = setup.loaded.table.clone();
     let own: Vec<_> =
@@ -180,16 +188,26 @@ fn served_configuration(setup: &Setup, options: &WorkerOptions) -> Result<Config
     for key in own {
         table.remove(&key);
     }
+    if settings.tasks.delivery == Delivery::Everything && !options.local {
+        // It is where the task unpacks it.
+        table.remove("env.java.home");
+    }
     let grammar = setup.loaded.grammar;
     let text = write::render(&table, grammar).map_err(fatal(Exit::Config))?;
     configuration.files.insert(grammar.file_name().to_owned(), text.into_bytes());
     Ok(configuration)
 }
 
+/// What agents fetch.
+struct Served {
+    configuration: Configuration,
+    bundles: Vec<Bundle>,
+}
+
 fn spawn_servers(
     options: &WorkerOptions,
     artifacts: StdTcpListener,
-    configuration: Configuration,
+    served: Served,
     inbox: &mpsc::Sender<Message>,
     surroundings: status::Surroundings,
 ) -> Result<(), Fatal> {
@@ -205,11 +223,11 @@ fn spawn_servers(
         .transpose()?;
     let inbox = inbox.clone();
     tokio::spawn(async move {
-        let served = tokio::try_join!(
-            artifact::serve(artifacts, &configuration, inbox.clone()),
+        let ended = tokio::try_join!(
+            artifact::serve(artifacts, &served.configuration, served.bundles, inbox.clone()),
             status::serve(status, socket, inbox, surroundings)
         );
-        if let Err(failure) = served {
+        if let Err(failure) = ended {
             error!("a server has ended: {}", log::chain(&failure));
         }
     });

@@ -243,6 +243,8 @@ impl Cluster {
             ("jobmanager.rpc.port", &rpc_port),
             ("mesos.status.port", "0"),
             ("blob.server.port", "0"),
+            // Agents are on this machine.
+            ("mesos.resourcemanager.tasks.delivery", "none"),
         ];
         for (key, value) in own.iter().chain(start.properties) {
             arguments.extend(["-D".to_owned(), format!("{key}={value}")]);
