@@ -3,6 +3,7 @@
 
 pub mod bundle;
 pub mod delivered;
+pub mod overlay;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -33,6 +34,13 @@ pub struct Configuration {
     pub files: BTreeMap<String, Vec<u8>>,
 }
 
+/// Why a configuration is not stored.
+#[derive(Debug, thiserror::Error)]
+#[error("a file of the configuration has the name '{name}'")]
+pub struct NameError {
+    name: String,
+}
+
 impl Configuration {
     /// The form it has on the wire.
     pub fn encode(&self) -> Bytes {
@@ -41,6 +49,37 @@ impl Configuration {
 
     pub fn decode(bytes: &[u8]) -> Result<Self, postcard::Error> {
         postcard::from_bytes(bytes)
+    }
+
+    /// Names lead nowhere but below the directory that it is stored in.
+    pub fn check(&self) -> Result<(), NameError> {
+        let is_below = |name: &str| {
+            FilePath::new(name).components().all(|part| matches!(part, std::path::Component::Normal(_)))
+                && !name.starts_with('.')
+        };
+        match self.files.keys().find(|name| !is_below(name)) {
+            Some(name) => Err(NameError { name: name.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes it to a new directory, which its values then name.
+    pub fn store(&self, directory: &FilePath) -> io::Result<()> {
+        std::fs::create_dir(directory)?;
+        let here = format!("{}/", directory.display());
+        for (name, content) in &self.files {
+            let path = directory.join(name);
+            if let Some(parent) = path.parent() {
+                std::fs::create_dir_all(parent)?;
+            }
+            match std::str::from_utf8(content) {
+                Ok(text) if text.contains(overlay::DIRECTORY_MARK) => {
+                    std::fs::write(path, text.replace(overlay::DIRECTORY_MARK, &here))?;
+                }
+                Ok(_) | Err(_) => std::fs::write(path, content)?,
+            }
+        }
+        Ok(())
     }
 
     /// Reads every plain file of `directory`.
@@ -201,6 +240,23 @@ mod tests {
             let code = status(&format!("{base}{path}"), "right").await.0;
             assert!(code == 404 || code == 403, "{path}: {code}");
         }
+    }
+
+    #[test]
+    fn what_is_stored_stays_below_and_names_where_it_is() {
+        let scratch = tempfile::tempdir().expect("a directory");
+        let directory = scratch.path().join("fetched");
+        let of = |name: &str, content: &str| Configuration {
+            files: BTreeMap::from([(name.to_owned(), content.as_bytes().to_vec())]),
+        };
+        for name in ["../a", "/a", "a/../../b", ".", ".hidden"] {
+            of(name, "").check().expect_err(name);
+        }
+        let configuration = of("hadoop-conf/a", &format!("path: {}b", overlay::DIRECTORY_MARK));
+        configuration.check().expect("good");
+        configuration.store(&directory).expect("stored");
+        let stored = std::fs::read_to_string(directory.join("hadoop-conf/a")).expect("there");
+        assert_eq!(stored, format!("path: {}/b", directory.display()));
     }
 
     #[test]

@@ -1,13 +1,12 @@
 //! `taskmanager`: inside a Mesos task, one TaskManager under init.
 
 use std::convert::Infallible;
-use std::path::Path;
 use std::time::Duration;
 
 use tracing::Level;
 
 use crate::artifact::delivered::{Delivered, DeliveryError};
-use crate::artifact::{self, Configuration};
+use crate::artifact::{self, Configuration, NameError};
 use crate::cli::{ClusterOptions, TaskmanagerOptions};
 use crate::conf::Mode;
 use crate::conf::environment::Environment;
@@ -63,8 +62,12 @@ enum FetchError {
         #[source]
         source: postcard::Error,
     },
-    #[error("{url} sent a file with the name '{name}'")]
-    Name { url: String, name: String },
+    #[error("{url} sent what cannot be stored")]
+    Name {
+        url: String,
+        #[source]
+        source: NameError,
+    },
 }
 
 pub fn run(
@@ -82,7 +85,7 @@ pub fn run(
         let configuration =
             super::runtime()?.block_on(fetch(base, &cluster, &token)).map_err(fatal(Exit::NoInput))?;
         let fetched = run.path().join("fetched");
-        store(&configuration, &fetched).map_err(fatal(Exit::CannotCreate))?;
+        configuration.store(&fetched).map_err(fatal(Exit::CannotCreate))?;
         cluster.conf_dir = Some(fetched);
     } else if let Some(address) = environment.text("JOB_MANAGER_RPC_ADDRESS") {
         cluster.properties.insert(0, ("jobmanager.rpc.address".to_owned(), address.to_owned()));
@@ -162,18 +165,8 @@ async fn fetch_once(url: &str, token: &str) -> Result<Configuration, FetchError>
     }
     let configuration =
         Configuration::decode(&body).map_err(|source| FetchError::Malformed { url: url.clone(), source })?;
-    match configuration.files.keys().find(|name| name.contains('/') || name.starts_with('.')) {
-        Some(name) => Err(FetchError::Name { url, name: name.clone() }),
-        None => Ok(configuration),
-    }
-}
-
-fn store(configuration: &Configuration, directory: &Path) -> std::io::Result<()> {
-    std::fs::create_dir(directory)?;
-    for (name, content) in &configuration.files {
-        std::fs::write(directory.join(name), content)?;
-    }
-    Ok(())
+    configuration.check().map_err(|source| FetchError::Name { url, source })?;
+    Ok(configuration)
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tracing::error;
 
 use crate::artifact::bundle::Bundle;
-use crate::artifact::{self, Configuration};
+use crate::artifact::{self, Configuration, overlay};
 use crate::cli::{ClusterOptions, WorkerOptions};
 use crate::conf::environment::Environment;
 use crate::conf::settings::{Delivery, SecretSource, Settings};
@@ -191,6 +191,10 @@ fn served_configuration(
     if settings.tasks.delivery == Delivery::Everything && !options.local {
         // It is where the task unpacks it.
         table.remove("env.java.home");
+    }
+    if settings.tasks.delivery != Delivery::Nothing && !options.local {
+        let hadoop = setup.environment.text("HADOOP_CONF_DIR");
+        overlay::add(&mut table, hadoop, &mut configuration.files).map_err(fatal(Exit::NoInput))?;
     }
     let grammar = setup.loaded.grammar;
     let text = write::render(&table, grammar).map_err(fatal(Exit::Config))?;
