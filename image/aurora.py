@@ -8,7 +8,7 @@ appmaster = Process(
         "PORT_RPC={{thermos.ports[rpc]}}",
         "PORT_BLOB={{thermos.ports[blob]}}",
         "PORT_ARTIFACT={{thermos.ports[artifact]}}",
-        "PORT_STATUS={{thermos.ports[http]}}",
+        "PORT_STATUS={{thermos.ports[health]}}",
         "_CLIENT_TM_COUNT=2 _CLIENT_TM_MEMORY=1728 _SLOTS=2",
         "FLINK_CONF_DIR=/etc/flink/conf",
         "exec flink-on-mesos appmaster",
@@ -30,7 +30,7 @@ jobs = [
         environment="prod",
         name="flink",
         task=task,
-        # Aurora asks for /health on the port named `http`.
+        # Asked for on the port named `health`.
         health_check_config=HealthCheckConfig(
             health_checker=HealthCheckerConfig(
                 http=HttpHealthChecker(endpoint="/healthz", expected_response="ok", expected_response_code=200),

@@ -1,12 +1,18 @@
 # A Docker engine of one's own, with its data in a directory that goes with it; source it after lib.sh.
 # shellcheck shell=bash
 
+# The code of a script that found no engine and could not start one.
+no_engine=69
+
 # Far above what the engine takes on a busy machine.
 engine_start_limit_s=60
 
 install_engine() {
     : "${root:?}"
-    ((EUID == 0)) || die "the Docker engine needs root"
+    ((EUID == 0)) || {
+        say "the Docker engine needs root"
+        exit "$no_engine"
+    }
     command -v dockerd >/dev/null || "$root/scripts/setup" --docker
 }
 
@@ -23,5 +29,6 @@ start_engine() {
         sleep 0.1
     done
     tail --lines=20 "$directory/log" >&2
-    die "the Docker engine did not start"
+    say "the Docker engine did not start"
+    exit "$no_engine"
 }
