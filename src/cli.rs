@@ -31,7 +31,7 @@ pub struct Cli {
 
 /// `exec` alone.
 #[derive(Debug, Parser)]
-#[command(name = "exec", bin_name = "flink-on-mesos exec")]
+#[command(name = "exec", about = "Any program under init", bin_name = "flink-on-mesos exec")]
 struct Exec {
     #[command(flatten)]
     options: ExecOptions,
@@ -51,13 +51,18 @@ impl Cli {
         Self::read_from(std::env::args_os().collect())
     }
 
-    /// What stays in memory as PID 1 is read without the parsers of all the other commands, which take more of it than
-    /// init itself.
+    /// What stays in memory as PID 1 is read without the parsers of all the other commands, and without any when there
+    /// are no options: a parser takes more memory than init itself.
     fn read_from(words: Vec<OsString>) -> Result<Self, clap::Error> {
-        let command = match words.get(1).and_then(|word| word.to_str()) {
-            Some("exec") => Command::Exec(Box::new(Exec::try_parse_from(&words[1..])?.options)),
-            Some("init") => Command::Init(Init::try_parse_from(&words[1..])?.options),
-            Some(_) | None => return Self::try_parse_from(words),
+        let texts: Vec<_> = words.iter().take(4).map(|word| word.to_str()).collect();
+        let command = match texts[..] {
+            [_, Some("exec"), Some("--"), _] => Command::Exec(Box::new(ExecOptions {
+                command: words[3..].to_vec(),
+                ..ExecOptions::default()
+            })),
+            [_, Some("exec"), ..] => Command::Exec(Box::new(Exec::try_parse_from(&words[1..])?.options)),
+            [_, Some("init"), ..] => Command::Init(Init::try_parse_from(&words[1..])?.options),
+            _ => return Self::try_parse_from(words),
         };
         Ok(Self { command: Some(command), cluster: ClusterOptions::default() })
     }
@@ -160,7 +165,7 @@ pub struct ScaleOptions {
     pub socket: SocketOptions,
 }
 
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct ExecOptions {
     /// From the begin of a stop to SIGKILL, as `9s` or `500ms`
     #[arg(long)]
@@ -285,12 +290,18 @@ mod tests {
 
     #[test]
     fn the_short_way_reads_the_same() {
-        for line in ["exec --grace 3s --remap 143=0 -- a --b", "exec a -v", "init --plan-fd 5"] {
+        for line in [
+            "exec --grace 3s --remap 143=0 -- a --b",
+            "exec a -v",
+            "exec -- a --b",
+            "exec -- -- a",
+            "init --plan-fd 5",
+        ] {
             let words: Vec<_> = std::iter::once("flink-on-mesos").chain(line.split_whitespace()).collect();
             let long = Cli::try_parse_from(&words).expect("understood");
             assert_eq!(format!("{:?}", parse(line).expect("understood")), format!("{long:?}"));
         }
-        for line in ["exec", "exec --no-such-option a", "init"] {
+        for line in ["exec", "exec --", "exec --no-such-option a", "init"] {
             let error = parse(line).expect_err("refused");
             assert!(error.contains("Usage: flink-on-mesos "), "{error}");
         }

@@ -60,8 +60,9 @@ pub fn block_signals() -> Inherited {
     sys::block_signals()
 }
 
-/// Undoes [`block_signals`], for the roles that are no init.
+/// Undoes [`block_signals`], for the roles that are no init; to them a closed pipe is an error like any other.
 pub fn unblock_signals(inherited: &Inherited) {
+    sys::ignore_sigpipe();
     sys::set_mask(inherited.mask);
 }
 
@@ -148,7 +149,7 @@ pub fn run_plan(plan: &Plan) -> u8 {
     let outcome = run::run(plan, standing, foreground, &mut kernel);
     if foreground == Foreground::Hand {
         // Whoever started init from this terminal may want to read from it again.
-        let _ = tcsetpgrp(std::io::stdin(), getpgrp());
+        let _ = tcsetpgrp(sys::stdin(), getpgrp());
     }
     finish(plan, &outcome, &journal);
     outcome.code
@@ -182,7 +183,7 @@ fn take_standing(plan: &Plan, journal: &Journal) -> Standing {
 
 /// The terminal is only handed on by who has it.
 fn foreground(terminal: Terminal) -> Foreground {
-    match (terminal, tcgetpgrp(std::io::stdin())) {
+    match (terminal, tcgetpgrp(sys::stdin())) {
         (Terminal::HandToMain, Ok(group)) if group == getpgrp() => Foreground::Hand,
         (Terminal::HandToMain | Terminal::Keep, _) => Foreground::Leave,
     }
@@ -205,13 +206,12 @@ fn finish(plan: &Plan, outcome: &Outcome, journal: &Journal) {
             Err(error) => journal.say(Level::WARN, &format!("cannot remove {}: {error}", path.display())),
         }
     }
-    let record = outcome.to_string();
     if let Some(path) = &plan.options.reason_file
-        && let Err(error) = write_reason(path, &record)
+        && let Err(error) = write_reason(path, outcome)
     {
         journal.say(Level::WARN, &format!("cannot write to {}: {error}", path.display()));
     }
-    journal.say(Level::INFO, &record);
+    journal.say(Level::INFO, outcome);
 }
 
 fn remove(path: &Path) -> std::io::Result<()> {
@@ -219,7 +219,7 @@ fn remove(path: &Path) -> std::io::Result<()> {
 }
 
 /// Without waiting: a pipe may have no reader.
-fn write_reason(path: &OsStr, record: &str) -> std::io::Result<()> {
+fn write_reason(path: &OsStr, record: &Outcome) -> std::io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o644).custom_flags(OFlag::O_NONBLOCK.bits());
     options.open(path)?.write_all(format!("{record}\n").as_bytes())

@@ -1,6 +1,7 @@
 //! Options, role, run, exit code.
 
-use std::process::ExitCode;
+// Rust's runtime would come before it: `init/sys/entry.rs`.
+#![no_main]
 
 use tracing::Level;
 
@@ -13,7 +14,9 @@ use flink_on_mesos::role::error::Fatal;
 use flink_on_mesos::role::{self, config, exec, operator, taskmanager, worker};
 use flink_on_mesos::{init, log};
 
-fn main() -> ExitCode {
+flink_on_mesos::begin_with!(run_command_line);
+
+fn run_command_line() -> u8 {
     // First of all: a signal that arrives from here on is kept for init.
     let inherited = init::block_signals();
     let cli = match Cli::read() {
@@ -21,15 +24,15 @@ fn main() -> ExitCode {
         Err(error) => {
             // Nobody is left to tell when neither stdout nor stderr takes it.
             let _ = error.print();
-            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Ok.into() };
+            return if error.use_stderr() { Exit::Usage.code() } else { Exit::Ok.code() };
         }
     };
     let environment = Environment::read();
     match run(cli, environment, inherited) {
-        Ok(code) => ExitCode::from(code),
+        Ok(code) => code,
         Err(Fatal { exit, error }) => {
             log::line(Level::ERROR, "flink-on-mesos", &log::chain(error.as_ref()));
-            exit.into()
+            exit.code()
         }
     }
 }

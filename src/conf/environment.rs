@@ -12,7 +12,10 @@ pub struct Environment {
 impl Environment {
     /// The environment of this process.
     pub fn read() -> Self {
-        Self { variables: std::env::vars_os().collect() }
+        // One by one: `collect` sorts a copy first.
+        let mut variables = BTreeMap::new();
+        variables.extend(std::env::vars_os());
+        Self { variables }
     }
 
     /// The value of `name` when it is set, not empty and UTF-8.

@@ -183,7 +183,7 @@ impl<S: Sys> Driver<'_, S> {
                     self.machine.handle_handlers(pid, caught, self.sys.now());
                 }
                 Action::SignalRest(signal) => self.signal_rest(signal),
-                Action::Say(note) => self.journal.say(note.level(), &note.to_string()),
+                Action::Say(note) => self.journal.say(note.level(), note),
             }
         }
     }
@@ -237,7 +237,7 @@ impl<S: Sys> Driver<'_, S> {
 
     fn kill(&mut self, target: Target, signal: Signal) {
         match self.sys.kill(target, signal) {
-            Ok(()) => self.journal.say(Level::DEBUG, &format!("sent {signal} to {}", Aim(target))),
+            Ok(()) => self.journal.say(Level::DEBUG, format_args!("sent {signal} to {}", Aim(target))),
             // It has ended, which SIGCHLD tells; a group may be gone before its leader is reaped.
             Err(Errno::ESRCH) => {}
             Err(errno) => self.failed(&format!("send {signal} to {}", Aim(target)), errno),

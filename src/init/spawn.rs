@@ -1,4 +1,4 @@
-//! What a child is started with, prepared so that nothing needs memory between fork and exec.
+//! What a child is started with, prepared so that nothing needs memory between clone and exec.
 
 use std::ffi::{CString, OsStr, OsString};
 use std::os::fd::{BorrowedFd, RawFd};
@@ -47,21 +47,11 @@ pub enum Group {
 
 /// What the child was about when it failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
 pub enum Step {
     Directory,
     Redirect,
     Keep,
     Exec,
-}
-
-impl Step {
-    pub(super) fn from_number(number: u8) -> Self {
-        [Self::Directory, Self::Redirect, Self::Keep]
-            .into_iter()
-            .find(|step| *step as u8 == number)
-            .unwrap_or(Self::Exec)
-    }
 }
 
 #[derive(Debug, thiserror::Error)]
