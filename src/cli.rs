@@ -205,25 +205,26 @@ pub struct ExecOptions {
     keep_fd: Vec<i32>,
     /// The program and its arguments
     #[arg(required = true, trailing_var_arg = true, value_name = "CMD")]
-    pub command: Vec<OsString>,
+    command: Vec<OsString>,
 }
 
 impl ExecOptions {
-    /// Puts what was given over `options`, which come from the environment.
-    pub fn apply(&self, options: &mut exec::Options) {
+    /// Puts what was given over `options`, which come from the environment, and returns the command.
+    pub fn apply(self, options: &mut exec::Options) -> Vec<OsString> {
         options.grace = self.grace.unwrap_or(options.grace);
         options.forward_to = self.forward_to.unwrap_or(options.forward_to);
         options.rewrites.extend(&self.rewrite);
         options.stop_on.extend(&self.stop_on);
         // The first that fits counts.
-        options.remaps.splice(0..0, self.remap.iter().cloned());
+        options.remaps.splice(0..0, self.remap);
         options.subreaper = self.subreaper.unwrap_or(options.subreaper);
         options.parent_death_signal = self.parent_death_signal.or(options.parent_death_signal);
         options.verbosity = self.verbosity.unwrap_or(options.verbosity);
         options.job_control = self.job_control.unwrap_or(options.job_control);
         options.quit = self.quit.or(options.quit);
-        options.reason_file = self.reason_file.clone().or_else(|| options.reason_file.take());
+        options.reason_file = self.reason_file.or_else(|| options.reason_file.take());
         options.keep_fds.extend(&self.keep_fd);
+        self.command
     }
 }
 

@@ -51,7 +51,7 @@ fn run(cli: Cli, environment: Environment, inherited: Inherited) -> Result<u8, F
         }
         Command::Taskmanager(options) => taskmanager::run(&options, environment, inherited),
         Command::Mesos(options) => Ok(role::mesos::run(&options, &environment)),
-        Command::Exec(options) => exec::run_command(&options, &environment, inherited),
+        Command::Exec(options) => exec::run_command(*options, environment, inherited),
         Command::Config(options) => config::run(&options, &environment),
         Command::Status(options) => operator::status(&options, &environment),
         Command::Explain(options) => operator::explain(&options, &environment),
@@ -59,7 +59,7 @@ fn run(cli: Cli, environment: Environment, inherited: Inherited) -> Result<u8, F
         Command::Teardown(options) => operator::teardown(&options, &environment),
         Command::Init(options) => Ok(init::run(options.plan_fd)),
         Command::Worker(options) => worker::run(&options, &environment),
-        Command::Other(command) => exec::run_other(command, &environment, inherited),
+        Command::Other(command) => exec::run_other(command, environment, inherited),
     }
 }
 

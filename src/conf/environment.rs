@@ -40,8 +40,8 @@ impl Environment {
     }
 
     /// All of it, as a child gets it.
-    pub fn pairs(&self) -> Vec<(OsString, OsString)> {
-        self.variables.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+    pub fn into_pairs(self) -> Vec<(OsString, OsString)> {
+        self.variables.into_iter().collect()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {

@@ -10,7 +10,7 @@ use nix::libc::c_char;
 use nix::unistd::Pid;
 
 use super::plan::Inherited;
-use super::signals::Signal;
+use super::signals::{Signal, SignalSet};
 use crate::exit::Exit;
 
 /// A program to start.
@@ -33,6 +33,8 @@ pub struct Spawn<'a> {
     pub keep_fds: &'a [RawFd],
     /// The child's signal mask and ignored signals; all others get their default action.
     pub signals: &'a Inherited,
+    /// Those of them whose action in this process is perhaps not the child's.
+    pub changed: SignalSet,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -227,6 +229,7 @@ mod tests {
                 stderr: None,
                 keep_fds: &[],
                 signals: &signals,
+                changed: SignalSet::EMPTY,
             };
             let mut prepared = Prepared::new(&spawn, Pid::from_raw(41)).unwrap();
             prepared.set_listen_pid(pid);

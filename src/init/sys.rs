@@ -16,7 +16,7 @@ use nix::unistd::{Pid, getpid, getppid};
 
 pub use descriptor::{adopt_fd, close_others, set_cloexec, stdin, write_to_stderr};
 pub use entry::{begin, end};
-pub use mask::{block_signals, ignore_sigpipe, reset_dispositions, set_mask};
+pub use mask::{CHANGED, block_signals, ignore_sigpipe, reset_dispositions, set_mask};
 pub use process::spawn;
 
 use super::action::Target;

@@ -7,6 +7,7 @@ use std::os::fd::AsFd as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
+use flink_on_mesos::init::signals::SignalSet;
 use flink_on_mesos::init::spawn::{Group, Spawn};
 use flink_on_mesos::init::{self, sys};
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
@@ -105,6 +106,7 @@ fn first(command: &[OsString]) -> u8 {
         stderr: None,
         keep_fds: &[],
         signals: &inherited,
+        changed: SignalSet::ALL,
     });
     match waitpid(pid.expect("a process"), None) {
         Ok(WaitStatus::Exited(_, code)) => code as u8,

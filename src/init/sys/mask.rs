@@ -52,8 +52,13 @@ pub fn set_disposition(signal: Signal, handler: libc::sighandler_t) {
 /// SIGCHLD not ignored, which would make the kernel throw statuses away. Handlers there are none: `exec` has ended them
 /// and Rust's runtime, which has two, does not run.
 pub fn reset_dispositions() {
-    set_disposition(Signal::CHLD, libc::SIG_DFL);
+    for signal in CHANGED.iter() {
+        set_disposition(signal, libc::SIG_DFL);
+    }
 }
+
+/// What [`reset_dispositions`] changes; all else is in init as it was inherited.
+pub const CHANGED: SignalSet = SignalSet(1 << (libc::SIGCHLD - 1));
 
 /// A closed pipe is an error of the write, not the end of the process.
 pub fn ignore_sigpipe() {

@@ -108,7 +108,7 @@ fn become_program(spawn: &Spawn<'_>, prepared: &mut Prepared, parent: Pid) -> (S
             }
         }
         prepared.set_listen_pid(libc::getpid());
-        for signal in Signal::all().filter(|signal| !signal.belongs_to_libc()) {
+        for signal in spawn.changed.iter().filter(|signal| !signal.belongs_to_libc()) {
             let ignored = spawn.signals.ignored.contains(signal);
             set_disposition(signal, if ignored { libc::SIG_IGN } else { libc::SIG_DFL });
         }
