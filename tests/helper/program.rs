@@ -9,7 +9,8 @@ use flink_on_mesos::init::signals::Signal as Any;
 use flink_on_mesos::init::sys;
 use nix::sys::signal::{SigSet, Signal, kill, raise};
 use nix::sys::signalfd::SignalFd;
-use nix::unistd::{Pid, getpgrp, getpid, getsid, tcgetpgrp};
+use nix::sys::wait::waitpid;
+use nix::unistd::{ForkResult, Pid, fork, getpgrp, getpid, getsid, tcgetpgrp};
 
 /// How long a process that stops slowly takes.
 const SLOW: Duration = Duration::from_millis(200);
@@ -31,7 +32,6 @@ pub fn run(verb: &str, arguments: &[&str]) -> u8 {
         ("sleep", []) => sleep(),
         ("stop-self", [code]) => return stop_self(code),
         ("orphans", [count]) => orphans(count.parse().expect("a count")),
-        ("orphan", []) => drop(own(&["exit", "9"])),
         ("together", [count]) => together(count.parse().expect("a count")),
         ("scatter", [count]) => {
             (0..count.parse().expect("a count")).for_each(|_: u32| drop(own(&["until-eof"])));
@@ -148,9 +148,33 @@ fn stop_self(code: &str) -> u8 {
     code.parse::<u8>().expect("a code")
 }
 
+/// So many have one parent, which ends before them.
+const BATCH: u32 = 10;
+
 fn make_orphans(count: u32) {
-    for _ in 0..count {
-        own(&["orphan"]).wait().expect("a status");
+    for first in (0..count).step_by(BATCH as usize) {
+        fork_orphans(BATCH.min(count - first));
+    }
+}
+
+/// Orphans without a program of their own, so that a machine makes thousands a second.
+#[expect(unsafe_code, reason = "fork has no safe form")]
+fn fork_orphans(count: u32) {
+    // SAFETY: the children only make system calls.
+    match unsafe { fork() }.expect("a process") {
+        ForkResult::Parent { child } => drop(waitpid(child, None).expect("a status")),
+        ForkResult::Child => {
+            for _ in 0..count {
+                // SAFETY: as above.
+                unsafe {
+                    if fork().is_ok_and(|result| result.is_child()) {
+                        nix::libc::_exit(9);
+                    }
+                }
+            }
+            // SAFETY: as above.
+            unsafe { nix::libc::_exit(0) }
+        }
     }
 }
 
@@ -192,8 +216,8 @@ fn storm(count: u32, seconds: f64) {
     say("ready");
     std::thread::spawn(move || {
         let begin = std::time::Instant::now();
-        for number in 0..count {
-            own(&["orphan"]).wait().expect("a status");
+        for number in (0..count).step_by(BATCH as usize) {
+            fork_orphans(BATCH.min(count - number));
             std::thread::sleep((begin + pause * number).saturating_duration_since(std::time::Instant::now()));
         }
         say("done");
