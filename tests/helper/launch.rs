@@ -166,16 +166,37 @@ fn become_user(uid: u32, rest: &[&str]) {
     }
 }
 
+/// What the container managers' old filters do not know.
+const NEW: [i64; 4] =
+    [nix::libc::SYS_pidfd_open, nix::libc::SYS_close_range, nix::libc::SYS_statx, nix::libc::SYS_clone3];
+
+/// Besides [`NEW`] what Linux got after 3.10 and a C library, Rust's standard library or init might use.
+const SINCE_3_10: [i64; 14] = [
+    nix::libc::SYS_copy_file_range,
+    nix::libc::SYS_epoll_pwait2,
+    nix::libc::SYS_execveat,
+    nix::libc::SYS_faccessat2,
+    nix::libc::SYS_getrandom,
+    nix::libc::SYS_membarrier,
+    nix::libc::SYS_memfd_create,
+    nix::libc::SYS_openat2,
+    nix::libc::SYS_pidfd_getfd,
+    nix::libc::SYS_pidfd_send_signal,
+    nix::libc::SYS_preadv2,
+    nix::libc::SYS_pwritev2,
+    nix::libc::SYS_renameat2,
+    nix::libc::SYS_rseq,
+];
+
 /// What an old kernel (ENOSYS) or a container manager's old filter (EPERM) answers to newer system calls.
-fn deny_calls(errno: &str) {
-    let errno = match errno {
-        "ENOSYS" => nix::libc::ENOSYS,
-        "EPERM" => nix::libc::EPERM,
-        errno => panic!("deny-calls: cannot use {errno}"),
+fn deny_calls(how: &str) {
+    let (errno, more) = match how {
+        "ENOSYS" => (nix::libc::ENOSYS, &[][..]),
+        "EPERM" => (nix::libc::EPERM, &[][..]),
+        "3.10" => (nix::libc::ENOSYS, &SINCE_3_10[..]),
+        how => panic!("deny-calls: cannot use {how}"),
     };
-    let calls =
-        [nix::libc::SYS_pidfd_open, nix::libc::SYS_close_range, nix::libc::SYS_statx, nix::libc::SYS_clone3];
-    let rules: BTreeMap<i64, Vec<_>> = calls.into_iter().map(|call| (call, Vec::new())).collect();
+    let rules: BTreeMap<i64, Vec<_>> = NEW.iter().chain(more).map(|call| (*call, Vec::new())).collect();
     let arch = std::env::consts::ARCH.try_into().expect("a known processor");
     let filter = SeccompFilter::new(rules, SeccompAction::Allow, SeccompAction::Errno(errno as u32), arch)
         .expect("a filter");
