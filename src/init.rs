@@ -129,7 +129,7 @@ fn read_plan(number: RawFd) -> Result<Plan, ReadPlanError> {
 pub fn run_plan(plan: &Plan) -> u8 {
     let journal = Journal::new(plan.options.verbosity);
     if let Err(error) = plan.check() {
-        journal.say(Level::ERROR, &error.to_string());
+        journal.say(Level::ERROR, error);
         return Exit::Software.code();
     }
     let clock = Clock::start();
@@ -141,7 +141,7 @@ pub fn run_plan(plan: &Plan) -> u8 {
     let mut kernel = match sys::Kernel::new(clock) {
         Ok(kernel) => kernel,
         Err(errno) => {
-            journal.say(Level::ERROR, &format!("no signal descriptor: {errno}"));
+            journal.say(Level::ERROR, format_args!("no signal descriptor: {errno}"));
             return Exit::Os.code();
         }
     };
@@ -161,7 +161,7 @@ fn take_standing(plan: &Plan, journal: &Journal) -> Standing {
     if let Some(signal) = plan.options.parent_death_signal
         && let Err(errno) = sys::set_parent_death_signal(signal, plan.inherited.parent)
     {
-        journal.say(Level::WARN, &format!("the death of the parent will go unnoticed: {errno}"));
+        journal.say(Level::WARN, format_args!("the death of the parent will go unnoticed: {errno}"));
     }
     if getpid().as_raw() == 1 {
         return Standing::First;
@@ -173,7 +173,7 @@ fn take_standing(plan: &Plan, journal: &Journal) -> Standing {
             Err(errno) => {
                 journal.say(
                     Level::WARN,
-                    &format!("not PID 1 and no subreaper, orphans are not reaped: {errno}"),
+                    format_args!("not PID 1 and no subreaper, orphans are not reaped: {errno}"),
                 );
                 Standing::Plain
             }
@@ -195,21 +195,23 @@ fn finish(plan: &Plan, outcome: &Outcome, journal: &Journal) {
             .map_err(std::io::Error::from)
             .and_then(|fd| File::from(fd).write_all(status.to_string().as_bytes()));
         if let Err(error) = written {
-            journal
-                .say(Level::WARN, &format!("cannot write the wait status to descriptor {number}: {error}"));
+            journal.say(
+                Level::WARN,
+                format_args!("cannot write the wait status to descriptor {number}: {error}"),
+            );
         }
     }
     for path in plan.cleanup.iter().map(Path::new) {
         match remove(path) {
             Ok(()) => {}
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => journal.say(Level::WARN, &format!("cannot remove {}: {error}", path.display())),
+            Err(error) => journal.say(Level::WARN, format_args!("cannot remove {}: {error}", path.display())),
         }
     }
     if let Some(path) = &plan.options.reason_file
         && let Err(error) = write_reason(path, outcome)
     {
-        journal.say(Level::WARN, &format!("cannot write to {}: {error}", path.display()));
+        journal.say(Level::WARN, format_args!("cannot write to {}: {error}", path.display()));
     }
     journal.say(Level::INFO, outcome);
 }

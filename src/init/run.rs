@@ -219,7 +219,7 @@ impl<S: Sys> Driver<'_, S> {
                 self.machine.handle_started(index, pid, now);
             }
             Err((exit, text)) => {
-                self.journal.say(Level::ERROR, &format!("cannot start {}: {text}", child.name));
+                self.journal.say(Level::ERROR, format_args!("cannot start {}: {text}", child.name));
                 self.machine.handle_start_failed(index, exit, fastrand::f64(), now);
             }
         }
@@ -253,7 +253,7 @@ impl<S: Sys> Driver<'_, S> {
     /// A working directory would keep a mount busy for as long as the container lives.
     fn settle(&mut self) {
         if let Err(errno) = self.sys.leave_directory() {
-            self.journal.say(Level::DEBUG, &format!("cannot leave the working directory: {errno}"));
+            self.journal.say(Level::DEBUG, format_args!("cannot leave the working directory: {errno}"));
         }
     }
 

@@ -5,7 +5,7 @@ use flink_on_mesos::init::plan::{Child, GRACE_DEFAULT_MS, Kind, Options, Plan};
 
 pub fn run(verb: &str, arguments: &[&str]) -> u8 {
     match (verb, arguments) {
-        ("init", ["--plan-fd", number]) => init::run(number.parse().expect("a number")).into(),
+        ("init", ["--plan-fd", number]) => init::run(number.parse().expect("a number")),
         (_, command) => enter(command),
     }
 }

@@ -167,7 +167,7 @@ fn fork_orphans(count: u32) {
             for _ in 0..count {
                 // SAFETY: as above.
                 unsafe {
-                    if fork().is_ok_and(|result| result.is_child()) {
+                    if fork().is_ok_and(|forked| matches!(forked, ForkResult::Child)) {
                         nix::libc::_exit(9);
                     }
                 }
