@@ -32,7 +32,7 @@ pub struct Cli {
 
 /// `exec` alone.
 #[derive(Debug, Parser)]
-#[command(name = "exec", bin_name = "flink-on-mesos exec")]
+#[command(name = "exec", about = "Any program under init", bin_name = "flink-on-mesos exec")]
 struct Exec {
     #[command(flatten)]
     options: ExecOptions,
@@ -52,13 +52,18 @@ impl Cli {
         Self::read_from(std::env::args_os().collect())
     }
 
-    /// What stays in memory as PID 1 is read without the parsers of all the other commands, which take more of it than
-    /// init itself.
+    /// What stays in memory as PID 1 is read without the parsers of all the other commands, and without any when there
+    /// are no options: a parser takes more memory than init itself.
     fn read_from(words: Vec<OsString>) -> Result<Self, clap::Error> {
-        let command = match words.get(1).and_then(|word| word.to_str()) {
-            Some("exec") => Command::Exec(Box::new(Exec::try_parse_from(&words[1..])?.options)),
-            Some("init") => Command::Init(Init::try_parse_from(&words[1..])?.options),
-            Some(_) | None => return Self::try_parse_from(words),
+        let texts: Vec<_> = words.iter().take(4).map(|word| word.to_str()).collect();
+        let command = match texts[..] {
+            [_, Some("exec"), Some("--"), _] => Command::Exec(Box::new(ExecOptions {
+                command: words[3..].to_vec(),
+                ..ExecOptions::default()
+            })),
+            [_, Some("exec"), ..] => Command::Exec(Box::new(Exec::try_parse_from(&words[1..])?.options)),
+            [_, Some("init"), ..] => Command::Init(Init::try_parse_from(&words[1..])?.options),
+            _ => return Self::try_parse_from(words),
         };
         Ok(Self { command: Some(command), cluster: ClusterOptions::default() })
     }
@@ -207,7 +212,7 @@ pub struct ScaleOptions {
     pub socket: SocketOptions,
 }
 
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct ExecOptions {
     /// From the begin of a stop to SIGKILL, as `9s` or `500ms`
     #[arg(long)]
@@ -247,25 +252,26 @@ pub struct ExecOptions {
     keep_fd: Vec<i32>,
     /// The program and its arguments
     #[arg(required = true, trailing_var_arg = true, value_name = "CMD")]
-    pub command: Vec<OsString>,
+    command: Vec<OsString>,
 }
 
 impl ExecOptions {
-    /// Puts what was given over `options`, which come from the environment.
-    pub fn apply(&self, options: &mut exec::Options) {
+    /// Puts what was given over `options`, which come from the environment, and returns the command.
+    pub fn apply(self, options: &mut exec::Options) -> Vec<OsString> {
         options.grace = self.grace.unwrap_or(options.grace);
         options.forward_to = self.forward_to.unwrap_or(options.forward_to);
         options.rewrites.extend(&self.rewrite);
         options.stop_on.extend(&self.stop_on);
         // The first that fits counts.
-        options.remaps.splice(0..0, self.remap.iter().cloned());
+        options.remaps.splice(0..0, self.remap);
         options.subreaper = self.subreaper.unwrap_or(options.subreaper);
         options.parent_death_signal = self.parent_death_signal.or(options.parent_death_signal);
         options.verbosity = self.verbosity.unwrap_or(options.verbosity);
         options.job_control = self.job_control.unwrap_or(options.job_control);
         options.quit = self.quit.or(options.quit);
-        options.reason_file = self.reason_file.clone().or_else(|| options.reason_file.take());
+        options.reason_file = self.reason_file.or_else(|| options.reason_file.take());
         options.keep_fds.extend(&self.keep_fd);
+        self.command
     }
 }
 
@@ -337,12 +343,18 @@ mod tests {
 
     #[test]
     fn the_short_way_reads_the_same() {
-        for line in ["exec --grace 3s --remap 143=0 -- a --b", "exec a -v", "init --plan-fd 5"] {
+        for line in [
+            "exec --grace 3s --remap 143=0 -- a --b",
+            "exec a -v",
+            "exec -- a --b",
+            "exec -- -- a",
+            "init --plan-fd 5",
+        ] {
             let words: Vec<_> = std::iter::once("flink-on-mesos").chain(line.split_whitespace()).collect();
             let long = Cli::try_parse_from(&words).expect("understood");
             assert_eq!(format!("{:?}", parse(line).expect("understood")), format!("{long:?}"));
         }
-        for line in ["exec", "exec --no-such-option a", "init"] {
+        for line in ["exec", "exec --", "exec --no-such-option a", "init"] {
             let error = parse(line).expect_err("refused");
             assert!(error.contains("Usage: flink-on-mesos "), "{error}");
         }
