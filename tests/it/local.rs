@@ -1,5 +1,6 @@
 //! The embedded Mesos, as a process of its own that is spoken to over sockets.
 
+mod bad_input;
 mod client;
 mod compare;
 mod embedded;
