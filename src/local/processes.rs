@@ -171,7 +171,8 @@ async fn watch(
     let _ = ends.send((container, ProcessEvent::Ended(end(of_task, of_init))));
 }
 
-async fn reap(pid: Pid) -> Ended {
+/// Waits for the end of a child.
+pub async fn reap(pid: Pid) -> Ended {
     loop {
         match waitpid(pid, Some(WaitPidFlag::WNOHANG)) {
             Ok(WaitStatus::Exited(_, code)) => return Ended::Exited(code.to_le_bytes()[0]),

@@ -1,9 +1,11 @@
 //! The embedded Mesos, as a process of its own that is spoken to over sockets.
 
+mod bad_input;
 mod client;
 mod compare;
 mod embedded;
 mod faults;
+mod fetches;
 mod pymesos;
 mod recorded;
 mod replay;

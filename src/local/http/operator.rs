@@ -17,7 +17,7 @@ use crate::log;
 use super::{Server, leadership, scheduler};
 
 pub async fn call(State(server): State<Server>, headers: HeaderMap, body: Bytes) -> Response {
-    if let Some(response) = leadership::refuse(&server, "/api/v1") {
+    if let Some(response) = leadership::refuse(&server, "/master/api/v1") {
         return response;
     }
     let media = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
