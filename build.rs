@@ -2,6 +2,6 @@
 
 fn main() {
     let directory = std::env::var("CARGO_MANIFEST_DIR").expect("cargo sets it");
-    println!("cargo::rerun-if-changed=first.ld");
-    println!("cargo::rustc-link-arg-bins=-Wl,--script={directory}/first.ld");
+    println!("cargo::rerun-if-changed=src/init/first.ld");
+    println!("cargo::rustc-link-arg-bins=-Wl,--script={directory}/src/init/first.ld");
 }
