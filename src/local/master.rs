@@ -44,7 +44,7 @@ pub use framework::{Connection, Framework};
 use maintenance::HeldInverseOffer;
 pub use maintenance::{MachineId, Window};
 pub use offers::HeldOffer;
-pub use operator::OperatorCall;
+pub use operator::{FrameworkTarget, OperatorCall};
 pub use task::{Task, is_terminal};
 
 /// The release whose behaviour this one follows.
