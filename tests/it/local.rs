@@ -6,6 +6,8 @@ mod compare;
 mod embedded;
 mod faults;
 mod fetches;
+mod operator;
+mod own_client;
 mod pymesos;
 mod recorded;
 mod replay;
