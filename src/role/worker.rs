@@ -90,7 +90,7 @@ async fn work(options: &WorkerOptions, environment: &Environment) -> Result<(), 
     let address = artifacts.local_addr().map_err(fatal(Exit::Os))?;
     let artifacts_url = format!("http://{}:{}", settings.job_manager.address, address.port());
     let spec = spec::of(&setup, &settings, options.local, &artifacts_url, epoch)?;
-    let framework = framework::info(&settings, &spec.roles, &setup);
+    let framework = framework::info(&settings, &spec.roles, &setup.loaded.table, &setup.environment);
     let mut registered = framework.clone();
     registered.id = state.framework_id.as_ref().map(crate::mesos::wire::id::FrameworkId::new);
 
