@@ -24,6 +24,7 @@ impl Scheduler {
             // On their way when it was said, or SUPPRESS got lost: say it again.
             self.demand = None;
         }
+        self.learn_departures(offers, now);
         let groups = place::group(offers);
         let mut placed = place::place(
             groups,
@@ -35,7 +36,7 @@ impl Scheduler {
                 soft: &self.spec.soft,
                 present: &self.present(),
                 counts: &self.counts(),
-                standings: &self.agents.standings(now),
+                standings: &self.standings(now),
             },
         );
         if self.waits_for_all(&placed, wanted, now) {

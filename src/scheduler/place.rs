@@ -48,6 +48,10 @@ pub enum Standing {
     Quarantined {
         left_s: u64,
     },
+    /// Not taken at all: its maintenance begins so soon.
+    Leaving {
+        in_s: u64,
+    },
 }
 
 /// What becomes of a round of offers.
@@ -79,6 +83,9 @@ pub enum Obstacle {
     },
     Quarantine {
         left_s: u64,
+    },
+    Maintenance {
+        in_s: u64,
     },
 }
 
@@ -208,6 +215,7 @@ impl<'a> Round<'a> {
         let traits = &self.groups[index].traits;
         let quarantine = match self.standing(index) {
             Standing::Quarantined { left_s } => Some(Obstacle::Quarantine { left_s }),
+            Standing::Leaving { in_s } => Some(Obstacle::Maintenance { in_s }),
             Standing::Good | Standing::Avoided => None,
         };
         let broken = self.wish.hard.iter().filter(|constraint| !constraint.admits(traits, &self.counts));
@@ -269,7 +277,7 @@ impl Obstacle {
     fn size_per_mille(&self) -> i64 {
         match self {
             Self::Resource(miss) => miss.missing_per_mille(),
-            Self::Quarantine { .. } => 1001,
+            Self::Quarantine { .. } | Self::Maintenance { .. } => 1001,
             Self::Constraint { .. } => 1002,
         }
     }
@@ -283,6 +291,8 @@ impl fmt::Display for Obstacle {
                 write!(out, "constraint {text}: no such attribute")
             }
             Self::Constraint { text, found } => write!(out, "constraint {text}: has {}", found.join(",")),
+            Self::Maintenance { in_s: 0 } => write!(out, "maintenance: it has begun"),
+            Self::Maintenance { in_s } => write!(out, "maintenance: it begins in {in_s} s"),
             Self::Quarantine { left_s } => write!(out, "quarantine: {left_s} s left after failures"),
         }
     }

@@ -4,5 +4,6 @@ mod cluster;
 mod faults;
 mod mutations;
 mod oracle;
+mod parting;
 mod simulation;
 mod worker;

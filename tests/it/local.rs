@@ -6,6 +6,7 @@ mod compare;
 mod embedded;
 mod faults;
 mod fetches;
+mod life;
 mod operator;
 mod own_client;
 mod pymesos;
