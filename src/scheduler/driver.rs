@@ -13,17 +13,22 @@ use crate::mesos::report::{self, CallFailure};
 use crate::mesos::wire::framework::FrameworkInfo;
 use crate::time::{Clock, Moment};
 
+use super::explain::{Explanation, Question};
 use super::report::Report;
 use super::{Action, Effect, Failure, Note, Scheduler};
 
 /// How long the driver sleeps when nothing is due; only a guard against a clock that went wrong.
 const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
 
+/// So many are acknowledged together at most: one that is not acknowledged for long is sent again.
+const UPDATES_AT_ONCE: usize = 256;
+
 /// What the other rooms tell or ask the scheduler.
 #[derive(Debug)]
 pub enum Message {
     JobManagerListening,
     Report(oneshot::Sender<Report>),
+    Explain(Option<Question>, oneshot::Sender<Box<Explanation>>),
     /// How many TaskManagers to keep from now on.
     Scale(u32),
     /// A task asks for its configuration; the answer comes when its use is stored.
@@ -77,6 +82,7 @@ impl<S: Store> Driver<S> {
                 biased;
                 report = self.reports.next() => {
                     self.handle_report(report.ok_or(SendError::Ended)?);
+                    self.handle_more_updates();
                 }
                 Some(message) = self.inbox.recv() => {
                     if let Next::End = self.handle_message(message).await? {
@@ -106,6 +112,15 @@ impl<S: Store> Driver<S> {
             }
         }
         Ok(Next::Continue)
+    }
+
+    /// A storm of updates is stored once for many, not for each.
+    fn handle_more_updates(&mut self) {
+        let now = self.clock.now();
+        for _ in 0..UPDATES_AT_ONCE {
+            let Some(update) = self.reports.next_update() else { return };
+            self.scheduler.handle_update(&update, now);
+        }
     }
 
     fn handle_report(&mut self, report: report::Report) {
@@ -140,6 +155,7 @@ impl<S: Store> Driver<S> {
         match event {
             Event::Subscribed { framework_id, master, .. } => {
                 info!(master = master.hostname, version = master.version, "registered");
+                scheduler.handle_home_region(master.region);
                 scheduler.handle_subscribed(framework_id.text(), now);
             }
             Event::Offers(offers) => scheduler.handle_offers(&offers, now),
@@ -166,6 +182,9 @@ impl<S: Store> Driver<S> {
             Message::Report(answer) => {
                 // Whoever asked may have gone meanwhile.
                 let _ = answer.send(self.scheduler.report(now));
+            }
+            Message::Explain(question, answer) => {
+                let _ = answer.send(Box::new(self.scheduler.explain(question.as_ref(), now)));
             }
             Message::Scale(target) => self.scheduler.handle_scaled(target, now),
             Message::Redeem { task_id, token, answer } => {

@@ -4,4 +4,5 @@ mod cluster;
 mod faults;
 mod mutations;
 mod oracle;
+mod placement;
 mod simulation;

@@ -4,6 +4,7 @@ mod client;
 mod compare;
 mod embedded;
 mod faults;
+mod placement;
 mod recorded;
 mod replay;
 mod scheduler;
