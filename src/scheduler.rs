@@ -9,6 +9,7 @@ mod agents;
 mod check;
 pub mod constraint;
 mod demand;
+mod departures;
 pub mod driver;
 pub mod explain;
 mod failures;
@@ -30,6 +31,7 @@ mod token;
 mod transcript;
 mod updates;
 pub mod verdict;
+mod witness;
 
 use std::collections::BTreeMap;
 
@@ -43,6 +45,7 @@ use crate::time::{Backoff, Deadline, Moment};
 use action::Queue;
 use agents::Agents;
 use demand::{Demand, Reviving};
+use departures::Departures;
 use failures::Cause;
 use gang::Gang;
 use offered::Offered;
@@ -64,6 +67,8 @@ pub struct Scheduler {
     /// REVIVE again until an offer proves that it arrived.
     reviving: Reviving,
     agents: Agents,
+    departures: Departures,
+    asked_jobmanager: Option<Moment>,
     /// While the whole set of TaskManagers waits for offers that hold all of it.
     gang: Option<Gang>,
     replacing: BTreeMap<Cause, Backoff>,
@@ -91,6 +96,10 @@ struct Seen {
     /// Missing for so long that the next answer of this kind is the last.
     last_asked: bool,
     kill_sent: Option<Moment>,
+    /// When the JobManager last had it among its TaskManagers.
+    heard: Option<Moment>,
+    /// It has registered with the JobManager, or has had the time for it.
+    is_settled: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -161,6 +170,8 @@ impl Scheduler {
         let seen = state.tasks.keys().map(|id| (id.clone(), Seen::new(now))).collect();
         let mut scheduler = Self {
             agents: Agents::default(),
+            departures: Departures::default(),
+            asked_jobmanager: None,
             gang: None,
             replacing: BTreeMap::new(),
             recent_failures: failures::Recent::new(),
@@ -197,6 +208,7 @@ impl Scheduler {
         let hold = self.hold.as_ref().map(|hold| hold.until.at());
         let registration = self.registration_deadline();
         let connected = self.is_subscribed().then(|| self.reconciliation.due()).flatten();
+        let departure = self.is_working().then(|| self.departure_due()).flatten();
         let revival = self.is_subscribed().then_some(self.reviving.again_at).flatten();
         // Without a master nothing can be done for a task.
         let seen = self.is_subscribed().then_some(&self.seen).into_iter().flatten();
@@ -210,7 +222,8 @@ impl Scheduler {
             (Sight::Nothing | Sight::Alive(_), _) => None,
         });
         let gang = self.is_subscribed().then(|| self.gang_due()).flatten();
-        tasks.chain(hold).chain(registration).chain(connected).chain(revival).chain(gang).min()
+        let waits = [hold, registration, connected, revival, departure, gang, self.asks_jobmanager_at()];
+        tasks.chain(waits.into_iter().flatten()).min()
     }
 
     /// Does what has become due.
@@ -256,10 +269,18 @@ impl Scheduler {
             }
             // Without an answer the master may wait for one as long as the subscription lasts.
             (Call::Decline { .. }, Effect::Unknown) if self.is_subscribed() => self.send(call.clone()),
+            // The same, and what is not asked for again is taken for called off.
+            (Call::AcceptInverseOffers { .. }, Effect::None | Effect::Unknown) if self.is_subscribed() => {
+                self.send(call.clone());
+            }
             // Offers run out or come again, updates are repeated, questions too, and TEARDOWN goes out with the
             // next subscription.
             (
-                Call::Decline { .. } | Call::Acknowledge { .. } | Call::Reconcile { .. } | Call::Teardown,
+                Call::Decline { .. }
+                | Call::AcceptInverseOffers { .. }
+                | Call::Acknowledge { .. }
+                | Call::Reconcile { .. }
+                | Call::Teardown,
                 Effect::None | Effect::Unknown,
             ) => {}
         }
@@ -308,6 +329,10 @@ impl Scheduler {
         self.state.tasks.get(id).map(|record| record.goal)
     }
 
+    fn is_working(&self) -> bool {
+        self.phase == Phase::Working && self.is_subscribed()
+    }
+
     fn is_subscribed(&self) -> bool {
         matches!(self.connection, Connection::Subscribed { .. })
     }
@@ -325,12 +350,16 @@ impl Scheduler {
             (running, std::cmp::Reverse(id.clone()))
         });
         for id in candidates.into_iter().take(surplus) {
-            if let Some(record) = self.state.tasks.get_mut(&id) {
-                record.goal = Goal::End;
-            }
-            self.note(Note::Retired { task: id });
+            self.retire(&id);
         }
         self.store();
+    }
+
+    fn retire(&mut self, id: &str) {
+        if let Some(record) = self.state.tasks.get_mut(id) {
+            record.goal = Goal::End;
+            self.note(Note::Retired { task: id.to_owned() });
+        }
     }
 
     fn send_kills(&mut self, now: Moment) {
@@ -378,6 +407,8 @@ impl Seen {
             running_since: None,
             last_asked: false,
             kill_sent: None,
+            heard: None,
+            is_settled: false,
         }
     }
 }

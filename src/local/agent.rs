@@ -194,6 +194,10 @@ impl Agent {
 
     fn run(&mut self, run: Run, now: Moment) {
         let task = run.task.task_id.clone().unwrap_or_default();
+        if self.is_dismissed() {
+            tracing::warn!(task = task.text(), "the agent has left, not started");
+            return;
+        }
         if self.find(&run.framework, &task).is_some() {
             tracing::warn!(task = task.text(), "is here already, not started again");
             return;

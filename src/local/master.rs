@@ -37,13 +37,14 @@ use super::ids::Ids;
 use super::message::ToAgent;
 use super::timing::Timing;
 
+use agents::Away;
 pub use agents::{Agent, AgentDescription, Duty, Link};
 pub use calls::Answer;
 pub use framework::{Connection, Framework};
 use maintenance::HeldInverseOffer;
 pub use maintenance::{MachineId, Window};
 pub use offers::HeldOffer;
-pub use operator::OperatorCall;
+pub use operator::{AgentTarget, DrainTarget, FrameworkTarget, OperatorCall, Schedule, ScheduleUpdate};
 pub use task::{Task, is_terminal};
 
 /// The release whose behaviour this one follows.
@@ -64,7 +65,7 @@ pub struct Master {
     inverse_offers: BTreeMap<OfferId, HeldInverseOffer>,
     schedule: Vec<Window>,
     /// Agents out of reach, since when.
-    unreachable: BTreeMap<AgentId, Moment>,
+    unreachable: BTreeMap<AgentId, Away>,
     gone: BTreeSet<AgentId>,
     /// Agents of the master before this one that have not come back yet.
     recovered: BTreeMap<AgentId, Duty>,
@@ -163,7 +164,8 @@ impl Master {
         });
         let ping = (!self.agents.is_empty()).then_some(self.next_ping);
         let recovery = (!self.recovered.is_empty()).then_some(self.recovered_until.at());
-        frameworks.chain(allocation).chain(ping).chain(recovery).min()
+        let offers = self.offers.values().filter_map(|offer| offer.until).map(Deadline::at);
+        frameworks.chain(offers).chain(allocation).chain(ping).chain(recovery).min()
     }
 
     pub fn handle_timeout(&mut self, now: Moment) {
@@ -171,6 +173,7 @@ impl Master {
         self.ping(now);
         self.give_up_recovered(now);
         self.remove_overdue_frameworks(now);
+        self.expire_offers(now);
         while self.next_allocation <= now {
             // A late timer must not shorten filters: what counts is when it was due.
             let due = self.next_allocation;
@@ -195,7 +198,7 @@ impl Master {
 
     /// Out of reach, since when.
     pub fn unreachable_agents(&self) -> impl Iterator<Item = (&AgentId, Moment)> {
-        self.unreachable.iter().map(|(id, since)| (id, *since))
+        self.unreachable.iter().map(|(id, away)| (id, away.since))
     }
 
     /// Known from the master before this one.

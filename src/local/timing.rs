@@ -12,6 +12,8 @@ pub struct Timing {
     pub allocation_interval: Duration,
     /// A filter without a time of its own.
     pub default_refusal: Duration,
+    /// After which an unanswered offer is taken back; `None` waits for ever, as `--offer_timeout` by default.
+    pub offer_timeout: Option<Duration>,
     /// Until an unacknowledged update is sent again.
     pub update_retry: BackoffPolicy,
     /// Between SIGTERM and SIGKILL when neither the task nor the call says.
@@ -33,6 +35,7 @@ impl Timing {
         heartbeat: Duration::from_secs(15),
         allocation_interval: Duration::from_secs(1),
         default_refusal: Duration::from_secs(5),
+        offer_timeout: None,
         update_retry: BackoffPolicy {
             first: Duration::from_secs(10),
             most: Duration::from_secs(600),

@@ -5,12 +5,12 @@ use std::net::TcpListener as StdTcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener as StdUnixListener;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
-use tracing::error;
+use tracing::{debug, error};
 
 use crate::artifact::{self, Configuration};
 use crate::cli::{ClusterOptions, WorkerOptions};
@@ -18,6 +18,7 @@ use crate::conf::environment::Environment;
 use crate::conf::settings::{SecretSource, Settings};
 use crate::conf::{Mode, write};
 use crate::exit::Exit;
+use crate::flink::rest::RestClient;
 use crate::ha::Store;
 use crate::ha::memory::MemoryStore;
 use crate::mesos::address::{Master, MasterAddress};
@@ -72,6 +73,7 @@ pub fn run(options: &WorkerOptions, environment: &Environment) -> Result<u8, Fat
 
 async fn work(options: &WorkerOptions, environment: &Environment) -> Result<(), Fatal> {
     let clock = Clock::start();
+    let epoch = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
     let mut environment = environment.clone();
     environment.set("FLINK_HOME", &options.flink_home);
     environment.set("JAVA_HOME", &options.java_home);
@@ -87,7 +89,7 @@ async fn work(options: &WorkerOptions, environment: &Environment) -> Result<(), 
     let artifacts = StdTcpListener::from(adopt(options.artifacts_fd)?);
     let address = artifacts.local_addr().map_err(fatal(Exit::Os))?;
     let artifacts_url = format!("http://{}:{}", settings.job_manager.address, address.port());
-    let spec = spec::of(&setup, &settings, options.local, &artifacts_url)?;
+    let spec = spec::of(&setup, &settings, options.local, &artifacts_url, epoch)?;
     let framework = framework::info(&settings, &spec.roles, &setup);
     let mut registered = framework.clone();
     registered.id = state.framework_id.as_ref().map(crate::mesos::wire::id::FrameworkId::new);
@@ -102,18 +104,23 @@ async fn work(options: &WorkerOptions, environment: &Environment) -> Result<(), 
     let (inbox, messages) = mpsc::channel(INBOX_WAITING_MOST);
     spawn_servers(options, artifacts, served_configuration(&setup, options)?, &inbox)?;
     tokio::spawn(watch_jobmanager(settings.job_manager.clone(), inbox.clone()));
-    tokio::spawn(watch_signals(inbox)?);
+    let jobmanager = watch_taskmanagers(&settings, inbox.clone())?;
+    let farewell = match settings.high_availability {
+        // Another AppMaster goes on with what is there.
+        Some(_) => || Message::HandOver,
+        None => || Message::End,
+    };
+    tokio::spawn(watch_signals(inbox, farewell)?);
 
     let scheduler = Scheduler::new(spec, state, fastrand::u64(..), clock.now());
-    let driver = Driver { scheduler, clock, calls, reports, inbox: messages, store, framework };
+    let driver = Driver { scheduler, clock, calls, reports, inbox: messages, jobmanager, store, framework };
     driver.run().await.map_err(|error| {
         let exit = match &error {
             RunError::Failed(Failure::NoMaster { .. } | Failure::Refused { .. } | Failure::Superseded) => {
                 Exit::Unavailable
             }
-            RunError::Failed(Failure::TooManyFailures { .. }) | RunError::Store(_) | RunError::Client(_) => {
-                Exit::Software
-            }
+            RunError::Failed(Failure::TooManyFailures { .. }) => Exit::TooManyFailures,
+            RunError::Store(_) | RunError::Client(_) => Exit::Software,
         };
         Fatal::new(exit, error)
     })
@@ -243,12 +250,40 @@ async fn accepts_any(hosts: &[&str], port: u16) -> bool {
     false
 }
 
-/// SIGTERM ends the cluster: without high availability nobody could go on with it.
-fn watch_signals(inbox: mpsc::Sender<Message>) -> Result<impl Future<Output = ()>, Fatal> {
+/// Asks the JobManager which TaskManagers it hears, whenever the scheduler wants to know.
+fn watch_taskmanagers(settings: &Settings, inbox: mpsc::Sender<Message>) -> Result<mpsc::Sender<()>, Fatal> {
+    let (ask, mut asked) = mpsc::channel(1);
+    let Some(port) = settings.job_manager.rest_ports.single() else {
+        // Nobody can tell where it answers.
+        return Ok(ask);
+    };
+    let url = format!("http://{}:{port}", settings.job_manager.address);
+    let client = RestClient::new(&url).map_err(fatal(Exit::Software))?;
+    tokio::spawn(async move {
+        while let Some(()) = asked.recv().await {
+            match client.taskmanagers().await {
+                Ok(heard) => {
+                    let ids = heard.into_iter().map(|taskmanager| taskmanager.id).collect();
+                    if inbox.send(Message::TaskManagersHeard(ids)).await.is_err() {
+                        return;
+                    }
+                }
+                Err(error) => debug!("the JobManager does not answer: {}", log::chain(&error)),
+            }
+        }
+    });
+    Ok(ask)
+}
+
+/// What SIGTERM means to the scheduler.
+fn watch_signals(
+    inbox: mpsc::Sender<Message>,
+    farewell: fn() -> Message,
+) -> Result<impl Future<Output = ()>, Fatal> {
     let mut term = signal(SignalKind::terminate()).map_err(fatal(Exit::Os))?;
     Ok(async move {
         while term.recv().await.is_some() {
-            if inbox.send(Message::End).await.is_err() {
+            if inbox.send(farewell()).await.is_err() {
                 return;
             }
         }

@@ -18,6 +18,8 @@ pub enum Action {
     Send(Call),
     /// Subscribe without a framework id: the old one is of no use any more.
     SubscribeAnew,
+    /// Which TaskManagers the JobManager hears is to be handed in.
+    AskJobManager,
     /// For the log and whoever follows the events.
     Note(Note),
     /// The framework is gone from the master; nothing is left to do.
@@ -100,7 +102,9 @@ pub enum Note {
     Missing { task: String, state: TaskState, detail: String },
     Returned { task: String },
     Ended { task: String, state: TaskState, detail: String, expected: bool },
+    StillHeard { task: String },
     GivenUp { task: String },
+    Replacing { task: String, why: String },
     Retired { task: String },
     Unknown { task: String, state: TaskState },
     DoesNotFit { wanted: usize, offers: usize, nearest: String },
@@ -114,6 +118,7 @@ impl Note {
             | Self::Unreachable { .. }
             | Self::FrameworkRemoved { .. }
             | Self::Missing { .. }
+            | Self::StillHeard { .. }
             | Self::GivenUp { .. }
             | Self::Unknown { .. }
             | Self::DoesNotFit { .. } => true,
@@ -124,6 +129,7 @@ impl Note {
             | Self::Launched { .. }
             | Self::Running { .. }
             | Self::Returned { .. }
+            | Self::Replacing { .. }
             | Self::Retired { .. } => false,
         }
     }
@@ -150,6 +156,12 @@ impl fmt::Display for Note {
             Self::Returned { task } => write!(out, "returned task={task}"),
             Self::Ended { task, state, detail, .. } => {
                 write!(out, "ended task={task} state={} {detail}", state.name())
+            }
+            Self::StillHeard { task } => {
+                write!(out, "keeping task={task}: Mesos does not find it, but the JobManager hears it")
+            }
+            Self::Replacing { task, why } => {
+                write!(out, "replacing task={task} as soon as another runs: {why}")
             }
             Self::GivenUp { task } => write!(out, "given up task={task}: it did not come back"),
             Self::Retired { task } => write!(out, "retiring task={task}: more TaskManagers than wanted"),

@@ -27,6 +27,9 @@ impl Scheduler {
             return;
         }
         self.retire_surplus();
+        self.leave_agents(now);
+        self.end_replaced(now);
+        self.ask_jobmanager(now);
         if !self.is_subscribed() {
             return;
         }

@@ -1,5 +1,6 @@
 //! Brings the scheduler together with the world: the only asynchronous file of this room.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -29,6 +30,8 @@ pub enum Message {
     JobManagerListening,
     Report(oneshot::Sender<Report>),
     Explain(Option<Question>, oneshot::Sender<Box<Explanation>>),
+    /// Those that the JobManager hears, by task id.
+    TaskManagersHeard(BTreeSet<String>),
     /// How many TaskManagers to keep from now on.
     Scale(u32),
     /// A task asks for its configuration; the answer comes when its use is stored.
@@ -39,6 +42,8 @@ pub enum Message {
     },
     /// The cluster shall end.
     End,
+    /// This AppMaster ends and leaves framework and TaskManagers to the next.
+    HandOver,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +63,8 @@ pub struct Driver<S> {
     pub calls: Calls,
     pub reports: Reports,
     pub inbox: mpsc::Receiver<Message>,
+    /// Whom to ask which TaskManagers the JobManager hears. One question at a time is enough.
+    pub jobmanager: mpsc::Sender<()>,
     pub store: S,
     /// For subscribing anew; without id.
     pub framework: FrameworkInfo,
@@ -106,6 +113,8 @@ impl<S: Store> Driver<S> {
                 Action::SubscribeAnew => {
                     self.calls.subscribe(self.framework.clone())?;
                 }
+                // Full: it is being asked.
+                Action::AskJobManager => drop(self.jobmanager.try_send(())),
                 Action::Note(note) => tell(&note),
                 Action::End => return Ok(Next::End),
                 Action::Fail(failure) => return Err(failure.into()),
@@ -163,11 +172,14 @@ impl<S: Store> Driver<S> {
             // Offers are answered at once, so there is none to forget; a launch on one that was rescinded
             // meanwhile comes back as DROPPED.
             Event::Rescinded(_) | Event::Heartbeat => {}
-            // The tasks of a lost agent each get an update; ours have neither executors of their own nor
-            // operations with an id.
+            Event::InverseOffers(offers) => scheduler.handle_inverse_offers(&offers, now),
+            Event::Failure { agent_id: Some(agent_id), executor_id: None, .. } => {
+                scheduler.handle_agent_failed(agent_id.text(), now);
+            }
+            // Our tasks have neither executors of their own nor operations with an id, and inverse offers are
+            // answered at once.
             Event::Failure { .. }
             | Event::OperationUpdated(_)
-            | Event::InverseOffers(_)
             | Event::RescindedInverseOffer(_)
             | Event::Message { .. }
             | Event::Unknown { .. }
@@ -186,6 +198,7 @@ impl<S: Store> Driver<S> {
             Message::Explain(question, answer) => {
                 let _ = answer.send(Box::new(self.scheduler.explain(question.as_ref(), now)));
             }
+            Message::TaskManagersHeard(ids) => self.scheduler.handle_taskmanagers_heard(&ids, now),
             Message::Scale(target) => self.scheduler.handle_scaled(target, now),
             Message::Redeem { task_id, token, answer } => {
                 let allowed = self.scheduler.handle_redeemed(&task_id, &token, now);
@@ -195,6 +208,7 @@ impl<S: Store> Driver<S> {
                 let _ = answer.send(allowed);
             }
             Message::End => self.scheduler.handle_ending(),
+            Message::HandOver => self.scheduler.handle_handed_over(),
         }
         Ok(Next::Continue)
     }

@@ -318,7 +318,7 @@ impl Scheduler {
         now: Moment,
         look: impl FnOnce(&Placing<'_, '_>, usize) -> T,
     ) -> T {
-        let standings = self.agents.standings(now);
+        let standings = self.standings(now);
         let wish = Wish { standings: &standings, ..wish };
         let mut placing = Placing::new(self.offered.candidates(), &wish);
         let fits = placing.run();

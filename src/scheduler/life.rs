@@ -15,6 +15,7 @@ impl Scheduler {
             self.state.framework_id = Some(framework_id.to_owned());
             self.store();
         }
+        self.departures.told_again(now);
         self.note(Note::Subscribed { framework_id: framework_id.to_owned() });
         for seen in self.seen.values_mut() {
             // A KILL on the old connection may never have arrived.
@@ -74,6 +75,8 @@ impl Scheduler {
         }
         self.state.tasks.clear();
         self.seen.clear();
+        // Nobody has told the master anything about the next one.
+        self.demand = None;
         self.store();
         let why = Some(Refusal::FrameworkRemoved.to_string());
         self.connection = Connection::Disconnected { since: now, why };
@@ -92,6 +95,26 @@ impl Scheduler {
         } else if self.is_subscribed() {
             self.tear_down();
         }
+    }
+
+    /// This AppMaster ends and another goes on with the framework: its tasks run meanwhile.
+    pub fn handle_handed_over(&mut self) {
+        if self.phase == Phase::Working {
+            self.end();
+        }
+    }
+
+    /// The master has lost an agent, or says so: its tasks' updates may have got lost.
+    pub fn handle_agent_failed(&mut self, agent_id: &str, now: Moment) {
+        let there = self.state.tasks.iter().filter(|(_, record)| record.agent_id == agent_id);
+        let ids: Vec<_> = there.map(|(id, _)| id.clone()).collect();
+        for id in ids {
+            self.reconciliation.ask(id, now);
+        }
+        if self.is_working() {
+            self.reconcile_if_due(now);
+        }
+        self.plan(now);
     }
 
     /// The master has accepted TEARDOWN.

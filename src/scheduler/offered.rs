@@ -13,11 +13,11 @@ use super::constraint::Traits;
 use super::place::Candidate;
 use super::resources::Holding;
 
-/// Twice the biggest Mesos clusters known; at some 300 bytes each no more than a few MB.
-const AGENTS_MAX: usize = 100_000;
+/// More than the biggest Mesos clusters known have; at some 500 bytes each they take 10 MB.
+const AGENTS_MAX: usize = 20_000;
 
 /// Attributes of an agent that take more than this are not remembered, so that many agents stay small.
-const ATTRIBUTES_BYTES_MAX: usize = 4096;
+const ATTRIBUTES_BYTES_MAX: usize = 1024;
 
 #[derive(Clone, Debug, Default)]
 pub struct Offered {

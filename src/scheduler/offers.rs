@@ -44,6 +44,7 @@ impl Scheduler {
             // On their way when it was said, or SUPPRESS got lost: say it again.
             self.demand = None;
         }
+        self.learn_departures(offers, now);
         let (groups, candidates) = group(offers);
         self.offered.begin();
         for candidate in &candidates {
@@ -76,7 +77,7 @@ impl Scheduler {
         if wanted == 0 {
             return (candidates, none);
         }
-        let standings = self.agents.standings(now);
+        let standings = self.standings(now);
         let wish = Wish { standings: &standings, ..self.wish(wanted) };
         let mut placing = Placing::new(candidates, &wish);
         let fits = placing.run();

@@ -53,6 +53,20 @@ pub enum Standing {
     Quarantined {
         until: Moment,
     },
+    /// Not taken at all: its maintenance begins so soon, or has begun.
+    Leaving {
+        at: Moment,
+    },
+}
+
+impl Standing {
+    /// Whether the agent gets none.
+    fn is_out(self) -> bool {
+        match self {
+            Self::Good | Self::Avoided { .. } => false,
+            Self::Quarantined { .. } | Self::Leaving { .. } => true,
+        }
+    }
 }
 
 /// Less trouble, more wishes fulfilled, then as the placement goes, reserved resources first, then in order.
@@ -156,8 +170,9 @@ impl<'w, 'o> Placing<'w, 'o> {
     /// Why a candidate does not take one more; without obstacles it would.
     pub fn verdict(&self, index: usize) -> Verdict {
         let candidate = &self.candidates[index];
-        let quarantine = match self.standings[index] {
+        let standing = match self.standings[index] {
             Standing::Quarantined { until } => Some(Obstacle::Quarantine { until }),
+            Standing::Leaving { at } => Some(Obstacle::Maintenance { at }),
             Standing::Good | Standing::Avoided { .. } => None,
         };
         let broken = self.wish.hard.iter().filter(|constraint| self.is_broken(constraint, index));
@@ -170,7 +185,7 @@ impl<'w, 'o> Placing<'w, 'o> {
             agent_id: candidate.agent_id.to_owned(),
             hostname: candidate.traits.hostname.to_owned(),
             role: candidate.role.to_owned(),
-            obstacles: quarantine
+            obstacles: standing
                 .into_iter()
                 .chain(self.far_region(candidate))
                 .chain(broken)
@@ -189,9 +204,8 @@ impl<'w, 'o> Placing<'w, 'o> {
     /// How far a candidate's verdict is from none, without putting it into words.
     pub fn distance(&self, index: usize) -> Distance {
         let candidate = &self.candidates[index];
-        let quarantine = matches!(self.standings[index], Standing::Quarantined { .. });
         let broken = self.wish.hard.iter().filter(|constraint| self.is_broken(constraint, index));
-        let sizes = quarantine.then_some(size::QUARANTINE).into_iter();
+        let sizes = self.standings[index].is_out().then_some(size::STANDING).into_iter();
         let sizes = sizes.chain(self.is_far(candidate).then_some(size::REGION));
         let sizes = sizes.chain(broken.map(|_| size::CONSTRAINT));
         let sizes = sizes.chain(candidate.holding.missing_per_mille(self.wish.need));
@@ -245,7 +259,7 @@ impl<'w, 'o> Placing<'w, 'o> {
     /// Whether it may ever get one, resources aside.
     fn is_suitable(&self, index: usize) -> bool {
         let candidate = &self.candidates[index];
-        !matches!(self.standings[index], Standing::Quarantined { .. })
+        !self.standings[index].is_out()
             && !self.is_far(candidate)
             && self.wish.hard.iter().all(|constraint| constraint.suits(&candidate.traits))
     }

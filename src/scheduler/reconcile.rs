@@ -11,13 +11,15 @@ use crate::time::{Backoff, Moment};
 use super::spec::Patience;
 use super::{Scheduler, Sight};
 
-/// One series of questions at a time; a new one replaces the old.
+/// Two kinds of questions: about each task, again and again until it is answered, and about all that the master
+/// knows of us, which has no answer of its own.
 pub struct Reconciliation {
     /// Tasks that the master has not told a definite state of.
     open: BTreeSet<String>,
+    /// When to ask about the open ones.
     next: Option<Moment>,
-    /// Whether this series still has to ask for all that the master knows of us.
-    at_its_start: bool,
+    /// When to ask about everything. What stays open does not put it off.
+    everything: Option<Moment>,
     backoff: Backoff,
     every: Duration,
 }
@@ -27,18 +29,15 @@ impl Reconciliation {
         Self {
             open: BTreeSet::new(),
             next: None,
-            at_its_start: true,
+            everything: None,
             backoff: Backoff::new(patience.reconcile),
             every: patience.reconcile_every,
         }
     }
 
-    /// A new series at `now`.
+    /// Asks about everything at `now`.
     pub fn start(&mut self, now: Moment) {
-        self.open.clear();
-        self.backoff.succeeded();
-        self.at_its_start = true;
-        self.next = Some(now);
+        self.everything = Some(now);
     }
 
     /// Asks about `id` too, at once or with the next question of the running series.
@@ -51,7 +50,7 @@ impl Reconciliation {
     }
 
     pub fn due(&self) -> Option<Moment> {
-        self.next
+        [self.next.filter(|_| !self.open.is_empty()), self.everything].into_iter().flatten().min()
     }
 
     /// A master that was restarted answers UNKNOWN until the agent is back, so that is no answer.
@@ -72,37 +71,25 @@ impl Reconciliation {
 
 impl Scheduler {
     pub(super) fn reconcile_if_due(&mut self, now: Moment) {
-        if self.reconciliation.next.is_none_or(|due| due > now) {
-            return;
-        }
-        let first = std::mem::take(&mut self.reconciliation.at_its_start);
-        if first {
-            // What was heard of a task since the series was planned is no answer to it.
+        let is_due = |at: Option<Moment>| at.is_some_and(|at| at <= now);
+        let is_everything_due = is_due(self.reconciliation.everything);
+        if is_everything_due {
+            // What was heard of a task before is no answer to the new question.
             self.reconciliation.open = self.state.tasks.keys().cloned().collect();
+            self.reconciliation.backoff.succeeded();
+            self.reconciliation.next = Some(now);
+            self.reconciliation.everything = Some(now + self.reconciliation.every);
         }
-        if self.reconciliation.open.is_empty() && !first {
-            // The series is over: everything was answered. The next one asks about all of them again.
-            self.reconciliation.start(now + self.reconciliation.every);
-            return;
+        if is_due(self.reconciliation.next) && !self.reconciliation.open.is_empty() {
+            let open: Vec<_> = self.reconciliation.open.iter().cloned().collect();
+            self.question(&open);
+            let wait = self.reconciliation.backoff.failed(self.random.f64());
+            self.reconciliation.next = Some(now + wait);
         }
-        let tasks: Vec<_> = self
-            .reconciliation
-            .open
-            .iter()
-            .filter_map(|id| {
-                let agent_id = AgentId::new(&self.state.tasks.get(id)?.agent_id);
-                Some((TaskId::new(id), Some(agent_id)))
-            })
-            .collect();
-        if !tasks.is_empty() {
-            self.send(Call::Reconcile { tasks });
-        }
-        if first {
-            // All that the master knows of us, to find tasks that we have no record of.
+        if is_everything_due {
+            // To find tasks that we have no record of.
             self.send(Call::Reconcile { tasks: Vec::new() });
         }
-        let wait = self.reconciliation.backoff.failed(self.random.f64());
-        self.reconciliation.next = Some(now + wait);
     }
 
     /// Asks about these alone, at once.

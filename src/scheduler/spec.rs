@@ -32,6 +32,8 @@ pub struct Spec {
     /// More failed TaskManagers than this end the cluster.
     pub failures_most: Option<u32>,
     pub patience: Patience,
+    /// Since 1970 at [`Moment::START`], for the times that Mesos tells.
+    pub epoch: Duration,
 }
 
 /// What is the same in every TaskManager's `TaskInfo`.

@@ -29,6 +29,11 @@ impl Scheduler {
             Kind::Over if state == TaskState::Error && self.has_been_seen(id) => {
                 self.note(Note::Unknown { task: id.to_owned(), state });
             }
+            Kind::Alive if known && state == TaskState::Killing => {
+                self.see(id, state, now);
+                // Not our doing, or its goal would be another already: its agent is being drained.
+                self.replace(id, &detail(update));
+            }
             Kind::Missing if known => self.miss(id, state, update, now),
             Kind::Over if known => self.finish(id, state, update, now),
             Kind::Alive if known => self.see(id, state, now),
@@ -84,7 +89,7 @@ impl Scheduler {
                 return;
             }
             if now.since(seen.since) >= self.spec.patience.lost {
-                self.give_up(id);
+                self.give_up(id, now);
             }
             return;
         }
@@ -147,12 +152,15 @@ impl Scheduler {
         let gone: Vec<_> =
             self.seen.iter().filter(|(_, seen)| is_due(seen)).map(|(id, _)| id.clone()).collect();
         for id in gone {
-            self.give_up(&id);
+            self.give_up(&id, now);
         }
     }
 
     /// Another takes its place. Should it come back it is unknown then, and killed.
-    fn give_up(&mut self, id: &str) {
+    fn give_up(&mut self, id: &str, now: Moment) {
+        if self.is_kept_by_jobmanager(id, now) {
+            return;
+        }
         self.state.tasks.remove(id);
         self.seen.remove(id);
         self.reconciliation.forget(id);

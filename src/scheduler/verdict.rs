@@ -30,6 +30,9 @@ pub enum Obstacle {
     Quarantine {
         until: Moment,
     },
+    Maintenance {
+        at: Moment,
+    },
 }
 
 /// How far it is from holding one: the number of obstacles, then the size of the biggest in thousandths of what it takes.
@@ -37,7 +40,7 @@ pub type Distance = (usize, i64);
 
 /// What no bigger offer can mend is worse than the whole of a resource.
 pub mod size {
-    pub const QUARANTINE: i64 = 1001;
+    pub const STANDING: i64 = 1001;
     pub const CONSTRAINT: i64 = 1002;
     pub const REGION: i64 = 1003;
 }
@@ -64,6 +67,10 @@ impl Obstacle {
             Self::Quarantine { until } => {
                 format!("quarantine: {} s left after failures", until.since(now).as_secs().max(1))
             }
+            Self::Maintenance { at } if *at <= now => "maintenance: it has begun".to_owned(),
+            Self::Maintenance { at } => {
+                format!("maintenance: it begins in {} s", at.since(now).as_secs())
+            }
         }
     }
 
@@ -74,6 +81,7 @@ impl Obstacle {
             Self::Constraint { text, .. } => Subject::Constraint(text),
             Self::Region { .. } => Subject::Region,
             Self::Quarantine { .. } => Subject::Quarantine,
+            Self::Maintenance { .. } => Subject::Maintenance,
         }
     }
 }
@@ -84,6 +92,7 @@ pub enum Subject<'a> {
     Constraint(&'a str),
     Region,
     Quarantine,
+    Maintenance,
 }
 
 impl fmt::Display for Subject<'_> {
@@ -93,6 +102,7 @@ impl fmt::Display for Subject<'_> {
             Self::Constraint(text) => write!(out, "constraint {text}"),
             Self::Region => write!(out, "region"),
             Self::Quarantine => write!(out, "quarantine"),
+            Self::Maintenance => write!(out, "maintenance"),
         }
     }
 }

@@ -110,7 +110,11 @@ fn round(agents: usize, bytes: &Bytes) -> Spans {
                 record::encode(&state).expect("writable");
                 store += begin.elapsed();
             }
-            Action::SubscribeAnew | Action::Note(_) | Action::End | Action::Fail(_) => {}
+            Action::SubscribeAnew
+            | Action::AskJobManager
+            | Action::Note(_)
+            | Action::End
+            | Action::Fail(_) => {}
         }
     }
     assert!(launched > 0, "nothing was launched");
@@ -157,6 +161,7 @@ fn scheduler(agents: usize) -> Scheduler {
         kill_grace: Duration::from_secs(30),
         gang: None,
         failures_most: None,
+        epoch: Duration::ZERO,
         patience: Patience::default(),
     };
     let mut scheduler = Scheduler::new(spec, state, 1, Moment::START);

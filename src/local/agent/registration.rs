@@ -75,6 +75,8 @@ impl Agent {
 
     pub(super) fn registered(&mut self, missing: Vec<Run>, now: Moment) {
         self.registration = Registration::Done { heard: now };
+        // If it still is to be drained, that comes next.
+        self.drain = None;
         for run in missing {
             let task = run.task.task_id.clone().unwrap_or_default();
             if self.find(&run.framework, &task).is_none() {

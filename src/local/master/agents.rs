@@ -60,6 +60,14 @@ pub enum Duty {
     Drained,
 }
 
+/// An agent out of reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Away {
+    pub since: Moment,
+    /// What the operator wants of it outlasts its absence.
+    pub duty: Duty,
+}
+
 /// How an agent left.
 #[derive(Clone, Copy)]
 enum Leave {
@@ -166,7 +174,7 @@ impl Master {
     pub(super) fn give_up_recovered(&mut self, now: Moment) {
         if self.recovered_until.has_passed(now) {
             let late = std::mem::take(&mut self.recovered);
-            self.unreachable.extend(late.into_keys().map(|id| (id, now)));
+            self.unreachable.extend(late.into_iter().map(|(id, duty)| (id, Away { since: now, duty })));
         }
     }
 
@@ -202,14 +210,15 @@ impl Master {
             Some(agent) => {
                 agent.link = Link::Connected;
                 agent.pings_missed = 0;
+                self.end_completed(registration);
                 self.missing_in(registration)
             }
             None => {
-                let was_unreachable = self.unreachable.remove(&id).is_some();
-                let duty = self.recovered.remove(&id).unwrap_or(Duty::Active);
+                let away = self.unreachable.remove(&id);
+                let duty = self.recovered.remove(&id).or(away.map(|away| away.duty)).unwrap_or(Duty::Active);
                 let free = registration.description.resources.clone();
                 self.add_agent(id.clone(), registration.description.clone(), free, duty, now);
-                let message = match was_unreachable {
+                let message = match away.is_some() {
                     true => "Unreachable agent re-reregistered",
                     false => "Unknown agent reregistered",
                 };
@@ -221,6 +230,7 @@ impl Master {
         self.tell(&id, ToAgent::Registered { missing });
         if let Some(Duty::Draining(drain)) = self.agents.get(&id).map(|agent| agent.duty) {
             self.tell(&id, ToAgent::Drain(drain));
+            self.finish_drain(&id, now);
         }
         self.allocate(Some(&id), now);
     }
@@ -244,11 +254,10 @@ impl Master {
 
     /// The tasks of an agent that this master did not have among its own.
     fn take_over(&mut self, registration: &Registration, message: &str, now: Moment) {
-        let mut ended = BTreeSet::new();
+        self.end_completed(registration);
         for reported in &registration.tasks {
             let id = &reported.run.framework;
-            if self.completed.iter().any(|framework| framework.id == *id) {
-                ended.insert(id.clone());
+            if self.is_completed(id) {
                 continue;
             }
             self.recover_framework(id, &reported.run.info, now);
@@ -257,9 +266,18 @@ impl Master {
                 self.tell_again(id, reported, message, now);
             }
         }
-        for framework in ended {
+    }
+
+    /// An agent that was out of reach may not have heard that frameworks were removed.
+    fn end_completed(&mut self, registration: &Registration) {
+        let named: BTreeSet<_> = registration.tasks.iter().map(|reported| &reported.run.framework).collect();
+        for framework in named.into_iter().filter(|id| self.is_completed(id)).cloned().collect::<Vec<_>>() {
             self.tell(&registration.id, ToAgent::ShutDown { framework });
         }
+    }
+
+    fn is_completed(&self, id: &FrameworkId) -> bool {
+        self.completed.iter().any(|framework| framework.id == *id)
     }
 
     /// A framework of which only its tasks are known so far. It may come back whenever it likes.
@@ -296,9 +314,8 @@ impl Master {
 
     /// Takes an agent out, tells of its tasks, its offers and itself.
     fn leave(&mut self, id: &AgentId, how: Leave, now: Moment) {
-        let Some(hostname) = self.agents.get(id).map(|agent| agent.description.hostname.clone()) else {
-            return;
-        };
+        let Some(agent) = self.agents.get(id) else { return };
+        let (hostname, duty) = (agent.description.hostname.clone(), agent.duty);
         let removed;
         let (state, reason, message, unreachable) = match how {
             Leave::Unreachable => {
@@ -320,7 +337,7 @@ impl Master {
         self.take_inverse_offers_back(id);
         self.agents.remove(id);
         if let Leave::Unreachable = how {
-            self.unreachable.insert(id.clone(), now);
+            self.unreachable.insert(id.clone(), Away { since: now, duty });
         }
         let failure = Event {
             r#type: Some(EventType::Failure as i32),

@@ -44,7 +44,7 @@ impl Master {
             }
         }
         for (framework, allocations) in given {
-            self.offer(&framework, allocations);
+            self.offer(&framework, allocations, now);
         }
         self.make_inverse_offers(&agents, now);
     }

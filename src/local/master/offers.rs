@@ -27,6 +27,8 @@ pub struct HeldOffer {
     pub agent: AgentId,
     pub role: String,
     pub resources: Resources,
+    /// It is taken back then.
+    pub until: Option<Deadline>,
 }
 
 /// What the allocator gives to a framework from one agent.
@@ -38,13 +40,15 @@ pub(super) struct Allocation {
 
 impl Master {
     /// Turns what the allocator gave into offers, all in one event.
-    pub(super) fn offer(&mut self, framework: &FrameworkId, allocations: Vec<Allocation>) {
+    pub(super) fn offer(&mut self, framework: &FrameworkId, allocations: Vec<Allocation>, now: Moment) {
+        let until = self.settings.timing.offer_timeout.map(|most| Deadline::after(now, most));
         let mut offers = Vec::with_capacity(allocations.len());
         for Allocation { agent, role, resources } in allocations {
             let id = self.new_offer_id();
             let Some(from) = self.agents.get(&agent) else { continue };
             let Some(known) = self.frameworks.get(framework) else { return };
-            let held = HeldOffer { id: id.clone(), framework: framework.clone(), agent, role, resources };
+            let held =
+                HeldOffer { id: id.clone(), framework: framework.clone(), agent, role, resources, until };
             offers.push(describe(&held, from, known));
             self.offers.insert(id, held);
         }
@@ -82,6 +86,11 @@ impl Master {
             filters.push(Filter { refused: offer.resources.clone(), until });
         }
         self.release(&offer.agent, offer.resources);
+    }
+
+    /// Takes back what nobody answered.
+    pub(super) fn expire_offers(&mut self, now: Moment) {
+        self.take_back(Announced::Yes, |offer| offer.until.is_some_and(|until| until.has_passed(now)));
     }
 
     /// Takes offers back and tells; of one agent or of all.

@@ -109,8 +109,9 @@ impl Master {
 
     /// Whether there is such an agent.
     fn set_duty(&mut self, id: &AgentId, duty: Duty) -> bool {
-        if let Some(recovered) = self.recovered.get_mut(id) {
-            *recovered = duty;
+        let away = self.unreachable.get_mut(id).map(|away| &mut away.duty);
+        if let Some(absent) = self.recovered.get_mut(id).or(away) {
+            *absent = duty;
             return true;
         }
         let Some(agent) = self.agents.get_mut(id) else { return false };

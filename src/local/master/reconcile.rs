@@ -59,7 +59,7 @@ impl Master {
         match self.unreachable.get(agent) {
             _ if self.recovered.contains_key(agent) => Standing::Undecided,
             _ if self.agents.contains_key(agent) => Standing::Registered,
-            Some(since) => Standing::Unreachable(*since),
+            Some(away) => Standing::Unreachable(away.since),
             None if self.gone.contains(agent) => Standing::Gone,
             None => Standing::Unknown,
         }

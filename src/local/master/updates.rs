@@ -32,6 +32,10 @@ impl Master {
         status: TaskStatus,
         latest: TaskState,
     ) {
+        if !self.agents.contains_key(agent) {
+            tracing::warn!(agent = agent.text(), "an update of an agent that is not registered: dropped");
+            return;
+        }
         let Some(framework) = self.frameworks.get_mut(id) else { return };
         let state = status.state.and_then(|n| TaskState::try_from(n).ok());
         let task = status.task_id.as_ref().and_then(|task| framework.tasks.get_mut(task));

@@ -19,7 +19,14 @@ const OWN_PORTS: [&str; 2] = ["taskmanager.rpc.port", "taskmanager.data.port"];
 /// What the embedded Mesos does not know has ended with an earlier one: its agents never come back.
 const LOCAL_LOST: Duration = Duration::from_secs(1);
 
-pub fn of(setup: &Setup, settings: &Settings, local: bool, artifacts_url: &str) -> Result<Spec, Fatal> {
+/// `epoch` is the time since 1970 at the start of the worker's clock.
+pub fn of(
+    setup: &Setup,
+    settings: &Settings,
+    local: bool,
+    artifacts_url: &str,
+    epoch: Duration,
+) -> Result<Spec, Fatal> {
     let tasks = &settings.tasks;
     // All TaskManagers of the embedded Mesos share one host with everybody else: the kernel picks free ports.
     let port_keys: Vec<String> = if local {
@@ -54,6 +61,7 @@ pub fn of(setup: &Setup, settings: &Settings, local: bool, artifacts_url: &str) 
         gang: settings.gang_timeout,
         failures_most: settings.failed_tasks_max,
         patience: patience(settings, local),
+        epoch,
     })
 }
 

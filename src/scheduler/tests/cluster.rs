@@ -1,265 +1,250 @@
-//! The embedded Mesos' own models of master and agents, put together with what can happen to them: agents that
-//! lose touch or die, masters that fail over and forget.
+//! The embedded Mesos' own models of master and agents, the machines under them, and the wires between. Nothing here
+//! knows what a master or an agent would do.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use prost::Message as _;
 
-use crate::local::agent::{Action as AgentAction, Agent, ContainerId, End, ProcessEvent, Settings};
+use crate::local::agent::{
+    Action as AgentAction, Agent, ContainerId, End, KillSignal, ProcessEvent, Settings, Start,
+};
 use crate::local::ids::Ids;
-use crate::local::master::{self, Action, AgentDescription, Answer, Master, StreamId, is_terminal};
+use crate::local::master::{
+    self, Action, AgentDescription, Answer, Master, OperatorCall, Registry, StreamId,
+};
 use crate::local::message::{FromAgent, ToAgent};
-use crate::local::order::{Call as WireCall, Order};
 use crate::local::request::{self, Head};
 use crate::local::resources::parse;
 use crate::local::timing::Timing;
 use crate::mesos::call::Call;
-use crate::mesos::wire::call::Decline;
-use crate::mesos::wire::event::{Event, EventType, Rescind, Update};
+use crate::mesos::wire::event::Event;
 use crate::mesos::wire::framework::FrameworkInfo;
-use crate::mesos::wire::id::{AgentId, FrameworkId, OfferId, TaskId};
-use crate::mesos::wire::offer::Filters;
-use crate::mesos::wire::status::{Reason, StatusSource, TaskState, TaskStatus};
+use crate::mesos::wire::id::{AgentId, FrameworkId, OfferId};
 use crate::time::{BackoffPolicy, Moment};
 
-/// After which the master calls an agent unreachable: five pings of 15 s.
+/// An agent that was not heard of for so long may be given up.
 pub const UNREACHABLE_AFTER: Duration = Duration::from_secs(75);
 
-/// Never: agents are lost and found by [`Cluster`] itself.
-const PING: Duration = Duration::from_secs(1_000_000);
+/// After which the JobManager takes a TaskManager that it does not hear for dead, Flink's `heartbeat.timeout`.
+const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(50);
+
+/// The real times, but for those that only cost steps.
+const TIMING: Timing = Timing {
+    heartbeat: Duration::from_secs(1_000_000),
+    // As long as five pings of 15 s.
+    agent_ping: Duration::from_millis(37_500),
+    agent_pings_missed_most: 2,
+    // So that what was lost comes again within the time that runs have to settle.
+    update_retry: BackoffPolicy {
+        first: Duration::from_secs(10),
+        most: Duration::from_secs(40),
+        jitter: 0.0,
+    },
+    // Without one an offer whose answer got lost would be gone for good.
+    offer_timeout: Some(Duration::from_secs(60)),
+    ..Timing::REAL
+};
 
 const CPUS: usize = 8;
 
 pub struct Cluster {
-    pub master: Option<Master>,
+    master: Master,
+    /// Between the end of a master and the next one nobody hears anything.
+    leads: bool,
     pub hosts: Vec<Host>,
-    /// Tasks that a master before this one launched: by id, with the number of their host.
-    inherited: BTreeMap<TaskId, usize>,
     pub outbox: Vec<Out>,
-    masters: u64,
-    seed: u64,
-    random: fastrand::Rng,
+    ids: Ids,
 }
 
 /// A machine with an agent and the tasks on it.
 pub struct Host {
-    /// For life, whatever the master of today calls it.
-    pub id: AgentId,
-    registered_as: Option<AgentId>,
     agent: Agent,
     processes: BTreeMap<ContainerId, Process>,
     pub link: Link,
-    /// Since when the master of today has not heard of it.
+    /// Since when TaskManagers on it do not reach the JobManager.
+    jobmanager_lost: Option<Moment>,
+    /// Which connection to a master this is: what was on its way on an earlier one is lost.
+    connection: u32,
+    /// Since when the master has not heard of it.
     pub unheard_since: Option<Moment>,
-    told_unreachable: bool,
+    /// An operator says that it is gone, whatever is true.
+    pub is_written_off: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Link {
     Up,
-    Cut {
-        since: Moment,
-    },
+    Cut,
     /// The machine is gone for good.
     Dead,
 }
 
 struct Process {
     framework: FrameworkId,
-    task: TaskId,
+    task: String,
+    has_started: bool,
     /// From its start on.
     is_alive: bool,
-    has_started: bool,
+    died: Option<Moment>,
 }
 
 /// What is to be carried over the wires, or to happen to a process.
 pub enum Out {
     Event { stream: StreamId, event: Box<Event> },
     Close { stream: StreamId },
-    ToAgent { host: usize, message: ToAgent },
-    FromAgent { host: usize, event: FromAgent },
-    Process { host: usize, container: ContainerId, event: ProcessEvent },
+    ToAgent { host: usize, connection: u32, message: ToAgent },
+    FromAgent { host: usize, connection: u32, event: FromAgent },
+    Start { host: usize, container: ContainerId },
+    Signal { host: usize, container: ContainerId, signal: KillSignal },
 }
 
 impl Cluster {
     pub fn new(hosts: usize, seed: u64) -> Self {
-        let mut cluster = Self {
-            master: None,
-            hosts: Vec::new(),
-            inherited: BTreeMap::new(),
-            outbox: Vec::new(),
-            masters: 0,
-            seed,
-            random: fastrand::Rng::with_seed(seed ^ 0x5eed),
-        };
-        cluster.start_master(Moment::START);
-        for _ in 0..hosts {
-            cluster.add_host(Moment::START);
-        }
-        cluster
-    }
-
-    pub fn start_master(&mut self, now: Moment) {
-        self.masters += 1;
+        let mut ids = Ids::seeded(seed ^ 0x5eed);
         let settings = master::Settings {
             ip: [127, 0, 0, 1].into(),
             port: 5050,
             hostname: "master".to_owned(),
             domain: None,
             roles: None,
-            timing: Timing { agent_ping: PING, ..Timing::REAL },
+            timing: TIMING,
             epoch: 0.0,
         };
-        self.master = Some(Master::new(settings, Ids::seeded(self.seed.wrapping_add(self.masters)), now));
-    }
-
-    /// The master dies. All streams end with it, and what it knew of tasks.
-    pub fn stop_master(&mut self, now: Moment) -> Vec<StreamId> {
-        let Some(master) = self.master.take() else { return Vec::new() };
-        for host in &mut self.hosts {
-            host.registered_as = None;
-            host.told_unreachable = false;
-            host.unheard_since.get_or_insert(now);
+        let master = Master::new(settings, ids.fork(), Moment::START);
+        let mut cluster = Self { master, leads: true, hosts: Vec::new(), outbox: Vec::new(), ids };
+        for _ in 0..hosts {
+            cluster.add_host(Moment::START);
         }
-        master.frameworks().filter_map(|framework| framework.stream().cloned()).collect()
+        cluster
     }
 
-    pub fn add_host(&mut self, now: Moment) {
-        let number = self.hosts.len();
-        let id = AgentId::new(format!("host-{number}"));
-        let settings = Settings {
-            id: id.clone(),
-            description: description(number, CPUS),
-            work_dir: "/work".into(),
-            timing: Timing {
-                agent_ping: PING,
-                // So that what was lost comes again within the time that runs have to settle.
-                update_retry: BackoffPolicy {
-                    first: Duration::from_secs(10),
-                    most: Duration::from_secs(40),
-                    jitter: 0.0,
-                },
-                ..Timing::REAL
-            },
-            epoch: 0.0,
-        };
-        let seed = self.seed.wrapping_mul(31).wrapping_add(number as u64);
+    /// The leading master, if there is one.
+    pub fn master(&self) -> Option<&Master> {
+        self.leads.then_some(&self.master)
+    }
+
+    fn master_mut(&mut self) -> Option<&mut Master> {
+        self.leads.then_some(&mut self.master)
+    }
+
+    /// The master dies. All streams end with it.
+    pub fn stop_master(&mut self) -> Vec<StreamId> {
+        self.leads = false;
+        for host in &mut self.hosts {
+            host.connection += 1;
+        }
+        self.master.frameworks().filter_map(|framework| framework.stream().cloned()).collect()
+    }
+
+    /// Another takes over. No agent has found it yet.
+    pub fn start_master(&mut self, registry: Registry, now: Moment) {
+        self.master = self.master.successor(registry, self.ids.fork(), now);
+        self.leads = true;
+        for host in self.hosts.iter_mut().filter(|host| host.link == Link::Up) {
+            host.link = Link::Cut;
+        }
+    }
+
+    /// False when there is no master that could take it.
+    pub fn add_host(&mut self, now: Moment) -> bool {
+        let description = description(self.hosts.len());
+        let Some(agent) = self.register_new(description, now) else { return false };
         self.hosts.push(Host {
-            id,
-            registered_as: None,
-            agent: Agent::new(settings, Ids::seeded(seed), now),
+            agent,
             processes: BTreeMap::new(),
             link: Link::Up,
-            unheard_since: Some(now),
-            told_unreachable: false,
+            jobmanager_lost: None,
+            connection: 0,
+            unheard_since: None,
+            is_written_off: false,
         });
-        self.register(number, now);
+        true
     }
 
-    /// The agent reaches the master of today, which may never have heard of it.
-    pub fn register(&mut self, number: usize, now: Moment) {
+    /// The agent loses all that it knew, its tasks among it, and comes as a new one.
+    pub fn replace_agent(&mut self, number: usize, now: Moment) {
+        let description = description(number);
+        if self.hosts[number].link == Link::Up
+            && let Some(agent) = self.register_new(description, now)
+        {
+            let host = &mut self.hosts[number];
+            host.connection += 1;
+            host.agent = agent;
+            host.is_written_off = false;
+            host.end_all(now);
+        }
+    }
+
+    fn register_new(&mut self, description: AgentDescription, now: Moment) -> Option<Agent> {
+        let id = self.master_mut()?.handle_agent_registered(description.clone(), now);
+        let settings = Settings { id, description, work_dir: "/work".into(), timing: TIMING, epoch: 0.0 };
+        Some(Agent::new(settings, self.ids.fork(), now))
+    }
+
+    /// Nothing goes to or from the host any more.
+    pub fn cut(&mut self, number: usize, jobmanager_lost: Option<Moment>) {
         let host = &mut self.hosts[number];
-        let (Some(master), Link::Up, None) = (&mut self.master, host.link, &host.registered_as) else {
-            return;
-        };
-        let alive: Vec<_> = host.processes.values().filter(|process| process.is_alive).collect();
-        let description = description(number, CPUS.saturating_sub(alive.len()));
-        self.inherited.extend(host.processes.values().map(|process| (process.task.clone(), number)));
-        let removed: BTreeSet<_> =
-            master.completed_frameworks().map(|framework| framework.id.clone()).collect();
-        for process in alive.iter().filter(|process| removed.contains(&process.framework)) {
-            let message = ToAgent::ShutDown { framework: process.framework.clone() };
-            self.outbox.push(Out::ToAgent { host: number, message });
-        }
-        host.registered_as = Some(master.handle_agent_registered(description, now));
-        host.unheard_since = None;
+        host.link = Link::Cut;
+        host.jobmanager_lost = jobmanager_lost;
+        host.connection += 1;
     }
 
-    /// Nothing goes to or from the host any more; the master notices at once that the connection is gone.
-    pub fn cut(&mut self, number: usize, link: Link, now: Moment) {
-        let host = &mut self.hosts[number];
-        host.link = link;
-        host.unheard_since.get_or_insert(now);
-        if link == Link::Dead {
-            host.processes.values_mut().for_each(|process| process.is_alive = false);
-        }
-        let Some(id) = host.registered_as.clone() else { return };
-        let Some(master) = &self.master else { return };
-        let offers: Vec<_> =
-            master.offers().filter(|offer| offer.agent == id).map(|offer| offer.id.clone()).collect();
-        for offer in offers {
-            self.rescind(&offer, now);
+    /// The machine and all on it are gone.
+    pub fn end_host(&mut self, number: usize, now: Moment) {
+        self.cut(number, Some(now));
+        self.hosts[number].link = Link::Dead;
+        self.hosts[number].end_all(now);
+    }
+
+    /// The master notices that the connection is broken.
+    pub fn notice(&mut self, number: usize, now: Moment) {
+        let id = self.agent_id(number);
+        if let Some(master) = self.master_mut() {
+            master.handle_agent_disconnected(&id, now);
         }
     }
 
-    /// The pings have run out.
-    pub fn call_unreachable(&mut self, number: usize) {
-        self.hosts[number].told_unreachable = true;
-        for (stream, task) in self.tasks_on(number) {
-            let state = TaskState::Unreachable;
-            self.tell(stream, number, task, state, Reason::AgentRemoved);
-        }
-    }
-
-    pub fn is_registered(&self, number: usize) -> bool {
-        self.hosts[number].registered_as.is_some()
-    }
-
-    /// The link is whole again.
     pub fn mend(&mut self, number: usize, now: Moment) {
         let host = &mut self.hosts[number];
-        host.link = Link::Up;
-        if host.registered_as.is_none() {
-            self.register(number, now);
+        if host.link == Link::Dead {
             return;
         }
-        host.unheard_since = None;
-        let was_told = std::mem::take(&mut host.told_unreachable);
-        for (stream, task) in self.tasks_on(number) {
-            let host = &self.hosts[number];
-            let known = host.processes.values().find(|process| process.task == task);
-            match known {
-                Some(process) if process.is_alive && was_told => {
-                    self.tell(stream, number, task, TaskState::Running, Reason::AgentReregistered);
-                }
-                Some(_) => {}
-                // Its order was lost on the way.
-                None => self.drop_task(number, task, now),
-            }
+        host.link = Link::Up;
+        host.jobmanager_lost = None;
+        host.connection += 1;
+        host.agent.handle_connected(now);
+    }
+
+    /// The agent leaves in good order.
+    pub fn unregister(&mut self, number: usize, now: Moment) {
+        self.hosts[number].agent.handle_unregister(now);
+    }
+
+    pub fn operate(&mut self, call: OperatorCall, now: Moment) {
+        if let Some(master) = self.master_mut() {
+            master.handle_operator_call(call, now);
         }
     }
 
-    pub fn rescind(&mut self, id: &OfferId, now: Moment) {
-        let Some(master) = &self.master else { return };
-        let Some(offer) = master.offers().find(|offer| offer.id == *id) else { return };
-        let framework = offer.framework.clone();
-        let Some(stream) = self.stream_of(&framework) else { return };
-        let rescind = Event {
-            r#type: Some(EventType::Rescind as i32),
-            rescind: Some(Rescind { offer_id: Some(id.clone()) }),
-            ..Event::default()
-        };
-        self.outbox.push(Out::Event { stream: stream.clone(), event: Box::new(rescind) });
-        self.take_back(framework, stream, vec![id.clone()], now);
+    /// Takes all offers back; most of them race an ACCEPT.
+    pub fn rescind(&mut self) {
+        if let Some(master) = self.master_mut() {
+            master.rescind(None);
+        }
     }
 
-    /// Ends whoever is subscribed.
-    pub fn tear_down(&mut self, now: Moment) {
-        let Some(master) = &mut self.master else { return };
-        let subscribed =
-            master.frameworks().find_map(|known| Some((known.id.clone(), known.stream()?.0.clone())));
-        if let Some((framework, stream)) = subscribed {
-            let order = Box::new(Order::Teardown);
-            master.handle_call(
-                WireCall::Order { framework, order, stream: Some(stream), principal: None },
-                now,
-            );
-        }
+    /// Whoever is subscribed.
+    pub fn subscribed(&self) -> Option<FrameworkId> {
+        self.master()?.frameworks().find(|known| known.stream().is_some()).map(|known| known.id.clone())
     }
 
     pub fn offers(&self) -> Vec<OfferId> {
-        self.master.iter().flat_map(Master::offers).map(|offer| offer.id.clone()).collect()
+        self.master().into_iter().flat_map(Master::offers).map(|offer| offer.id.clone()).collect()
+    }
+
+    pub fn agent_id(&self, number: usize) -> AgentId {
+        self.hosts[number].agent.settings().id.clone()
     }
 
     pub fn subscribe(
@@ -277,299 +262,8 @@ impl Cluster {
 
     /// A call reaches the master. `None` without a master.
     pub fn call(&mut self, framework: &str, stream: &StreamId, call: Call, now: Moment) -> Option<Answer> {
-        let framework = FrameworkId::new(framework);
-        let is_current = self.stream_of(&framework).as_ref() == Some(stream);
-        match &call {
-            Call::Kill { task_id, agent_id, .. } if is_current && self.is_inherited(task_id) => {
-                let message = ToAgent::Kill { framework, task: task_id.clone(), grace: None };
-                self.order_host(agent_id.as_ref(), message);
-                return Some(Answer::Accepted);
-            }
-            Call::Acknowledge { agent_id, task_id, uuid } if is_current && self.is_inherited(task_id) => {
-                let uuid = bytes::Bytes::copy_from_slice(uuid);
-                let message = ToAgent::Acknowledge { framework, task: task_id.clone(), uuid };
-                self.order_host(Some(agent_id), message);
-                return Some(Answer::Accepted);
-            }
-            Call::Reconcile { tasks } if is_current && tasks.is_empty() => self.tell_inherited(&framework),
-            _ => {}
-        }
-        let bytes = self.in_words_of_today(call).into_wire(framework).encode_to_vec();
+        let bytes = call.into_wire(FrameworkId::new(framework)).encode_to_vec();
         self.hand_in(&bytes, Some(stream), now)
-    }
-
-    pub fn close(&mut self, stream: &StreamId, now: Moment) {
-        if let Some(master) = &mut self.master {
-            master.handle_stream_closed(stream, now);
-        }
-    }
-
-    pub fn reach_agent(&mut self, number: usize, message: ToAgent, now: Moment) {
-        let host = &mut self.hosts[number];
-        if host.link == Link::Up {
-            host.agent.handle_message(message, now);
-        }
-    }
-
-    pub fn reach_master(&mut self, number: usize, event: FromAgent, now: Moment) {
-        let host = &self.hosts[number];
-        if let (Some(master), Link::Up, Some(id)) = (&mut self.master, host.link, &host.registered_as) {
-            master.handle_agent_event(&id.clone(), event, now);
-        }
-    }
-
-    pub fn process(&mut self, number: usize, container: &ContainerId, event: ProcessEvent, now: Moment) {
-        let host = &mut self.hosts[number];
-        let Some(process) = host.processes.get_mut(container) else { return };
-        if host.link == Link::Dead || !process.is_alive {
-            return;
-        }
-        match event {
-            ProcessEvent::Started { .. } => process.has_started = true,
-            ProcessEvent::FailedToStart { .. } | ProcessEvent::Ended(_) => process.is_alive = false,
-        }
-        host.agent.handle_process(container, event, now);
-    }
-
-    /// One of the living tasks, for a fault to pick.
-    pub fn living(&self) -> Vec<(usize, ContainerId)> {
-        let living = |(number, host): (usize, &Host)| {
-            let alive = host.processes.iter().filter(|(_, process)| process.is_alive && process.has_started);
-            alive.map(|(container, _)| (number, container.clone())).collect::<Vec<_>>()
-        };
-        self.hosts.iter().enumerate().flat_map(living).collect()
-    }
-
-    /// The ids of a framework's tasks whose process lives, wherever.
-    pub fn alive(&self, framework: &str) -> BTreeSet<String> {
-        let processes = self.hosts.iter().flat_map(|host| host.processes.values());
-        processes
-            .filter(|process| process.is_alive && process.framework.text() == framework)
-            .map(|process| process.task.text().to_owned())
-            .collect()
-    }
-
-    pub fn alive_on(&self, number: usize) -> impl Iterator<Item = &str> {
-        let processes = self.hosts[number].processes.values();
-        processes.filter(|process| process.is_alive).map(|process| process.task.text())
-    }
-
-    /// When master or agents want to be woken.
-    pub fn poll_timeout(&self) -> Option<Moment> {
-        let agents = self.hosts.iter().filter(|host| host.link == Link::Up);
-        let agents = agents.filter_map(|host| host.agent.poll_timeout());
-        agents.chain(self.master.iter().filter_map(Master::poll_timeout)).min()
-    }
-
-    pub fn handle_timeout(&mut self, now: Moment) {
-        if let Some(master) = &mut self.master {
-            master.handle_timeout(now);
-        }
-        for host in self.hosts.iter_mut().filter(|host| host.link == Link::Up) {
-            if host.agent.poll_timeout().is_some_and(|due| due <= now) {
-                host.agent.handle_timeout(now);
-            }
-        }
-    }
-
-    /// Puts all that master and agents have to say into the outbox.
-    pub fn collect(&mut self, now: Moment) {
-        while let Some(action) = self.master.as_mut().and_then(Master::next_action) {
-            match action {
-                Action::Send { stream, event } => self.send(stream, *event, now),
-                Action::Close { stream } => self.outbox.push(Out::Close { stream }),
-                Action::Tell { agent, message } => {
-                    if let Some(host) =
-                        self.hosts.iter().position(|host| host.registered_as.as_ref() == Some(&agent))
-                    {
-                        self.outbox.push(Out::ToAgent { host, message });
-                    }
-                }
-            }
-        }
-        for number in 0..self.hosts.len() {
-            self.collect_from(number);
-        }
-    }
-
-    fn collect_from(&mut self, number: usize) {
-        let host = &mut self.hosts[number];
-        while let Some(action) = host.agent.next_action() {
-            self.outbox.push(match action {
-                AgentAction::Report(event) => Out::FromAgent { host: number, event },
-                AgentAction::Start(start) => {
-                    let variable = |name: &str| {
-                        let found = start.environment.iter().find(|(known, _)| known == name);
-                        found.map(|(_, value)| value.clone()).expect("set by the agent")
-                    };
-                    let process = Process {
-                        framework: FrameworkId::new(variable("MESOS_FRAMEWORK_ID")),
-                        task: TaskId::new(variable("MESOS_EXECUTOR_ID")),
-                        is_alive: true,
-                        has_started: false,
-                    };
-                    host.processes.insert(start.container.clone(), process);
-                    let event = ProcessEvent::Started { pid: 1 };
-                    Out::Process { host: number, container: start.container, event }
-                }
-                AgentAction::Signal { container, .. } => {
-                    let end = End::Signalled { number: 15, dumped_core: false };
-                    Out::Process { host: number, container, event: ProcessEvent::Ended(end) }
-                }
-            });
-        }
-    }
-
-    /// An event on its way out, in words that outlive the master, and without what it cannot know.
-    fn send(&mut self, stream: StreamId, mut event: Event, now: Moment) {
-        if let Some(offers) = &mut event.offers {
-            let (mut framework, mut withheld) = (None, Vec::new());
-            offers.offers.retain_mut(|offer| {
-                let host =
-                    self.hosts.iter().find(|host| host.registered_as == offer.agent_id).expect("a host");
-                offer.agent_id = Some(host.id.clone());
-                if host.link != Link::Up {
-                    framework = offer.framework_id.clone();
-                    withheld.extend(offer.id.clone());
-                }
-                host.link == Link::Up
-            });
-            let is_empty = offers.offers.is_empty();
-            if let Some(framework) = framework {
-                self.take_back(framework, stream.clone(), withheld, now);
-            }
-            if is_empty {
-                return;
-            }
-        }
-        if let Some(status) = event.update.as_mut().and_then(|update| update.status.as_mut()) {
-            let named = |host: &&Host| {
-                host.registered_as == status.agent_id || Some(&host.id) == status.agent_id.as_ref()
-            };
-            if let Some(number) = self.hosts.iter().position(|host| named(&host)) {
-                status.agent_id = Some(self.hosts[number].id.clone());
-                let is_answer = status.reason == Some(Reason::Reconciliation as i32);
-                if is_answer && !self.correct(number, status) {
-                    return;
-                }
-            }
-        }
-        self.outbox.push(Out::Event { stream, event: Box::new(event) });
-    }
-
-    /// What the real master would answer about a task of an agent that it has lost or not yet seen. False for
-    /// nothing at all.
-    fn correct(&mut self, number: usize, status: &mut TaskStatus) -> bool {
-        let host = &self.hosts[number];
-        let task = status.task_id.clone().unwrap_or_default();
-        if host.told_unreachable {
-            status.state = Some(TaskState::Unreachable as i32);
-        } else if host.registered_as.is_none() {
-            status.state = Some(TaskState::Unknown as i32);
-            return self.random.bool();
-        } else if self.is_inherited(&task) {
-            let is_alive = host.processes.values().any(|process| process.task == task && process.is_alive);
-            let state = if is_alive { TaskState::Running } else { TaskState::Gone };
-            status.state = Some(state as i32);
-        }
-        true
-    }
-
-    fn tell_inherited(&mut self, framework: &FrameworkId) {
-        let Some(stream) = self.stream_of(framework) else { return };
-        for (task, number) in self.inherited.clone() {
-            let mut processes = self.hosts[number].processes.values();
-            let is_alive = processes
-                .any(|process| process.task == task && process.is_alive && process.framework == *framework);
-            if is_alive && self.hosts[number].link == Link::Up {
-                self.tell(stream.clone(), number, task, TaskState::Running, Reason::Reconciliation);
-            }
-        }
-    }
-
-    /// What the master knows to be on a host and not ended, each with the stream of its framework.
-    fn tasks_on(&self, number: usize) -> Vec<(StreamId, TaskId)> {
-        let host = &self.hosts[number];
-        let (Some(master), Some(id)) = (&self.master, &host.registered_as) else { return Vec::new() };
-        let mut found = Vec::new();
-        for framework in master.frameworks() {
-            let Some(stream) = framework.stream() else { continue };
-            let launched =
-                framework.tasks.values().filter(|task| task.agent == *id && !is_terminal(task.latest));
-            let inherited = host.processes.values().filter(|process| {
-                let may_live = process.is_alive || host.link == Link::Dead;
-                process.framework == framework.id && may_live && self.is_inherited(&process.task)
-            });
-            found.extend(launched.map(|task| (stream.clone(), task.id())));
-            found.extend(inherited.map(|process| (stream.clone(), process.task.clone())));
-        }
-        found
-    }
-
-    fn tell(&mut self, stream: StreamId, number: usize, task: TaskId, state: TaskState, reason: Reason) {
-        let status = TaskStatus {
-            task_id: Some(task),
-            agent_id: Some(self.hosts[number].id.clone()),
-            state: Some(state as i32),
-            reason: Some(reason as i32),
-            source: Some(StatusSource::Master as i32),
-            ..TaskStatus::default()
-        };
-        let event = Event {
-            r#type: Some(EventType::Update as i32),
-            update: Some(Update { status: Some(status) }),
-            ..Event::default()
-        };
-        self.outbox.push(Out::Event { stream, event: Box::new(event) });
-    }
-
-    /// Master and agent find out together that a task never arrived.
-    fn drop_task(&mut self, number: usize, task: TaskId, now: Moment) {
-        let (Some(master), Some(id)) = (&mut self.master, &self.hosts[number].registered_as) else { return };
-        let owner = master.frameworks().find(|framework| framework.tasks.contains_key(&task));
-        let Some(framework) = owner.map(|framework| framework.id.clone()) else { return };
-        let status = TaskStatus {
-            task_id: Some(task),
-            agent_id: Some(id.clone()),
-            state: Some(TaskState::Dropped as i32),
-            reason: Some(Reason::Reconciliation as i32),
-            ..TaskStatus::default()
-        };
-        let event = FromAgent::Updated { framework, status: Box::new(status), latest: TaskState::Dropped };
-        master.handle_agent_event(&id.clone(), event, now);
-    }
-
-    fn take_back(&mut self, framework: FrameworkId, stream: StreamId, offer_ids: Vec<OfferId>, now: Moment) {
-        let filters = Some(Filters { refuse_seconds: Some(30.0) });
-        let order = Box::new(Order::Decline(Decline { offer_ids, filters }));
-        if let Some(master) = &mut self.master {
-            master.handle_call(
-                WireCall::Order { framework, order, stream: Some(stream.0), principal: None },
-                now,
-            );
-        }
-    }
-
-    fn in_words_of_today(&self, mut call: Call) -> Call {
-        let today = |id: &AgentId| {
-            let host = self.hosts.iter().find(|host| host.id == *id);
-            host.and_then(|host| host.registered_as.clone()).unwrap_or_else(|| id.clone())
-        };
-        match &mut call {
-            Call::Accept { launch, .. } => {
-                for id in launch.iter_mut().filter_map(|task| task.agent_id.as_mut()) {
-                    *id = today(id);
-                }
-            }
-            Call::Kill { agent_id: Some(id), .. } | Call::Acknowledge { agent_id: id, .. } => *id = today(id),
-            Call::Reconcile { tasks } => {
-                for id in tasks.iter_mut().filter_map(|(_, id)| id.as_mut()) {
-                    *id = today(id);
-                }
-            }
-            _ => {}
-        }
-        call
     }
 
     fn hand_in(&mut self, bytes: &[u8], stream: Option<&StreamId>, now: Moment) -> Option<Answer> {
@@ -582,26 +276,180 @@ impl Cluster {
             authorization: None,
         };
         let (call, _) = request::read(&head, bytes, None).expect("a valid call");
-        Some(self.master.as_mut()?.handle_call(call, now))
+        Some(self.master_mut()?.handle_call(call, now))
     }
 
-    fn order_host(&mut self, id: Option<&AgentId>, message: ToAgent) {
-        if let Some(host) = self.hosts.iter().position(|host| Some(&host.id) == id) {
-            self.outbox.push(Out::ToAgent { host, message });
+    pub fn close(&mut self, stream: &StreamId, now: Moment) {
+        if let Some(master) = self.master_mut() {
+            master.handle_stream_closed(stream, now);
         }
     }
 
-    fn is_inherited(&self, task: &TaskId) -> bool {
-        self.inherited.contains_key(task)
+    pub fn reach_agent(&mut self, number: usize, connection: u32, message: ToAgent, now: Moment) {
+        let host = &mut self.hosts[number];
+        if host.link == Link::Up && host.connection == connection {
+            host.agent.handle_message(message, now);
+        }
     }
 
-    fn stream_of(&self, framework: &FrameworkId) -> Option<StreamId> {
-        let mut frameworks = self.master.iter().flat_map(Master::frameworks);
-        frameworks.find(|known| known.id == *framework)?.stream().cloned()
+    pub fn reach_master(&mut self, number: usize, connection: u32, event: FromAgent, now: Moment) {
+        let host = &self.hosts[number];
+        let (is_connected, id) =
+            (host.link == Link::Up && host.connection == connection, self.agent_id(number));
+        if let Some(master) = self.master_mut().filter(|_| is_connected) {
+            master.handle_agent_event(&id, event, now);
+        }
+    }
+
+    pub fn process(&mut self, number: usize, container: &ContainerId, event: ProcessEvent, now: Moment) {
+        let host = &mut self.hosts[number];
+        let Some(process) = host.processes.get_mut(container).filter(|process| process.is_alive) else {
+            return;
+        };
+        match event {
+            ProcessEvent::Started { .. } => process.has_started = true,
+            ProcessEvent::FailedToStart { .. } | ProcessEvent::Ended(_) => process.end(now),
+        }
+        host.agent.handle_process(container, event, now);
+    }
+
+    /// Those that have started, for a fault to pick.
+    pub fn running(&self) -> Vec<(usize, ContainerId)> {
+        let running = |(number, host): (usize, &Host)| {
+            let running =
+                host.processes.iter().filter(|(_, process)| process.is_alive && process.has_started);
+            running.map(|(container, _)| (number, container.clone())).collect::<Vec<_>>()
+        };
+        self.hosts.iter().enumerate().flat_map(running).collect()
+    }
+
+    /// The ids of a framework's tasks whose process lives, wherever.
+    pub fn alive(&self, framework: &str) -> BTreeSet<String> {
+        let processes = self.hosts.iter().flat_map(|host| host.processes.values());
+        processes
+            .filter(|process| process.is_alive && process.framework.text() == framework)
+            .map(|process| process.task.clone())
+            .collect()
+    }
+
+    pub fn alive_on(&self, number: usize) -> impl Iterator<Item = &str> {
+        let processes = self.hosts[number].processes.values();
+        processes.filter(|process| process.is_alive).map(|process| process.task.as_str())
+    }
+
+    /// The TaskManagers that the JobManager believes in.
+    pub fn heard_by_jobmanager(&self, now: Moment) -> BTreeSet<String> {
+        let believed = |host: &Host, process: &Process| {
+            let since = process.died.or(host.jobmanager_lost);
+            process.has_started && since.is_none_or(|since| now.since(since) < HEARTBEAT_TIMEOUT)
+        };
+        let processes = self
+            .hosts
+            .iter()
+            .flat_map(|host| host.processes.values().filter(move |process| believed(host, process)));
+        processes.map(|process| process.task.clone()).collect()
+    }
+
+    /// Takes note of whom the master does not hear.
+    pub fn listen(&mut self, now: Moment) {
+        for number in 0..self.hosts.len() {
+            let id = self.agent_id(number);
+            let is_connected =
+                |agent: &master::Agent| agent.id == id && agent.link == master::Link::Connected;
+            let is_known = self.master().is_some_and(|master| master.agents().any(is_connected));
+            let host = &mut self.hosts[number];
+            let is_heard = is_known && host.link == Link::Up;
+            host.unheard_since = (!is_heard).then(|| host.unheard_since.unwrap_or(now));
+        }
+    }
+
+    /// When master or agents want to be woken.
+    pub fn poll_timeout(&self) -> Option<Moment> {
+        let agents = self.hosts.iter().filter(|host| host.link != Link::Dead);
+        let agents = agents.filter_map(|host| host.agent.poll_timeout());
+        agents.chain(self.master().and_then(Master::poll_timeout)).min()
+    }
+
+    pub fn handle_timeout(&mut self, now: Moment) {
+        if let Some(master) = self.master_mut() {
+            master.handle_timeout(now);
+        }
+        for host in self.hosts.iter_mut().filter(|host| host.link != Link::Dead) {
+            if host.agent.poll_timeout().is_some_and(|due| due <= now) {
+                host.agent.handle_timeout(now);
+            }
+        }
+    }
+
+    /// Puts all that master and agents have to say into the outbox.
+    pub fn collect(&mut self) {
+        while let Some(action) = self.master_mut().and_then(Master::next_action) {
+            match action {
+                Action::Send { stream, event } => self.outbox.push(Out::Event { stream, event }),
+                Action::Close { stream } => self.outbox.push(Out::Close { stream }),
+                Action::Tell { agent, message } => {
+                    let known = self.hosts.iter().position(|host| host.agent.settings().id == agent);
+                    if let Some(host) = known {
+                        let connection = self.hosts[host].connection;
+                        self.outbox.push(Out::ToAgent { host, connection, message });
+                    }
+                }
+            }
+        }
+        for (number, host) in self.hosts.iter_mut().enumerate() {
+            while let Some(action) = host.agent.next_action() {
+                self.outbox.push(host.carry_out(number, action));
+            }
+        }
     }
 }
 
-fn description(number: usize, cpus: usize) -> AgentDescription {
+impl Host {
+    fn carry_out(&mut self, number: usize, action: AgentAction) -> Out {
+        match action {
+            AgentAction::Report(event) => Out::FromAgent { host: number, connection: self.connection, event },
+            AgentAction::Signal { container, signal } => Out::Signal { host: number, container, signal },
+            AgentAction::Start(start) => {
+                let process = Process {
+                    framework: FrameworkId::new(variable(&start, "MESOS_FRAMEWORK_ID")),
+                    task: variable(&start, "MESOS_EXECUTOR_ID").to_owned(),
+                    has_started: false,
+                    is_alive: true,
+                    died: None,
+                };
+                self.processes.insert(start.container.clone(), process);
+                Out::Start { host: number, container: start.container }
+            }
+        }
+    }
+
+    fn end_all(&mut self, now: Moment) {
+        self.processes.values_mut().filter(|process| process.is_alive).for_each(|process| process.end(now));
+    }
+}
+
+impl Process {
+    fn end(&mut self, now: Moment) {
+        self.is_alive = false;
+        self.died = Some(now);
+    }
+}
+
+/// How a process ends that was told to.
+pub fn end_of(signal: KillSignal) -> ProcessEvent {
+    let number = match signal {
+        KillSignal::Terminate => 15,
+        KillSignal::Kill => 9,
+    };
+    ProcessEvent::Ended(End::Signalled { number, dumped_core: false })
+}
+
+fn variable<'a>(start: &'a Start, name: &str) -> &'a str {
+    let found = start.environment.iter().find(|(known, _)| known == name);
+    found.map(|(_, value)| value.as_str()).expect("set by the agent")
+}
+
+fn description(number: usize) -> AgentDescription {
     AgentDescription {
         hostname: format!("h{number}"),
         // The master takes one at the address of another for its successor.
@@ -609,6 +457,6 @@ fn description(number: usize, cpus: usize) -> AgentDescription {
         port: 5051,
         attributes: Vec::new(),
         domain: None,
-        resources: parse(&format!("cpus:{cpus};mem:4096")).expect("resources"),
+        resources: parse(&format!("cpus:{CPUS};mem:4096")).expect("resources"),
     }
 }

@@ -2,33 +2,73 @@
 
 use std::time::Duration;
 
-use super::cluster::{Link, UNREACHABLE_AFTER};
+use super::cluster::Link;
 use super::mutations::Mutation;
 use super::simulation::{Item, Run};
 use crate::local::agent::{End, ProcessEvent};
+use crate::local::master::{
+    AgentTarget, DrainTarget, FrameworkTarget, MachineId, OperatorCall, Registry, Schedule, ScheduleUpdate,
+    Window,
+};
+use crate::mesos::wire::id::AgentId;
+use crate::mesos::wire::time::{DurationInfo, TimeInfo, Unavailability};
+use crate::time::Moment;
 
 impl Run {
     pub fn fault(&mut self) {
         if self.now >= self.calm_from {
             return;
         }
-        match self.random.u8(..10) {
+        match self.random.u8(..14) {
             0 => self.crash("by a fault"),
             1 => self.cut_stream(),
             2 => self.master_dies(),
             3 | 4 => self.lose_host(),
-            5 | 6 => self.rescind(),
+            5 | 6 => self.cluster.rescind(),
             7 => self.end_process(),
             8 => self.scale(),
-            9 if self.random.u8(..4) == 0 => {
-                self.log(|| "an operator tears the framework down".to_owned());
-                self.cluster.tear_down(self.now);
-            }
+            9 if self.random.u8(..4) == 0 => self.tear_down(),
+            10 => self.drain(),
+            11 => self.plan_maintenance(),
+            12 if self.random.bool() => self.dismiss_host(),
             _ => {}
         }
         self.carry();
         let delay = Duration::from_millis(self.random.u64(200..30_000));
         self.after(delay, Item::Fault);
+    }
+
+    /// What operators have done is undone, and there is room for all.
+    pub fn calm(&mut self) {
+        if self.cluster.master().is_none() {
+            self.after(Duration::from_secs(5), Item::Calm);
+            return;
+        }
+        self.log(|| "calm".to_owned());
+        for host in 0..self.cluster.hosts.len() {
+            let agent_id = self.cluster.agent_id(host);
+            self.operate(OperatorCall::ReactivateAgent { reactivate_agent: target(agent_id) });
+        }
+        self.operate(schedule(Vec::new()));
+        self.after(Duration::ZERO, Item::NewHost);
+    }
+
+    pub fn start_master(&mut self) {
+        // One that lost its registry knows no agent.
+        let registry = if self.random.u8(..3) == 0 { Registry::Lost } else { Registry::Kept };
+        self.log(|| format!("a new master, registry {registry:?}"));
+        let waiting: Vec<_> = self.hosts(Link::Up).collect();
+        self.cluster.start_master(registry, self.now);
+        for host in waiting {
+            let seconds = if self.random.u8(..6) == 0 { 120 } else { 30 };
+            let delay = Duration::from_millis(self.random.u64(..seconds * 1000));
+            self.after(delay, Item::Mend { host });
+        }
+    }
+
+    fn hosts(&self, link: Link) -> impl Iterator<Item = usize> {
+        let hosts = self.cluster.hosts.iter().enumerate();
+        hosts.filter(move |(_, host)| host.link == link).map(|(number, _)| number)
     }
 
     fn cut_stream(&mut self) {
@@ -40,11 +80,11 @@ impl Run {
     }
 
     fn master_dies(&mut self) {
-        if self.cluster.master.is_none() {
+        if self.cluster.master().is_none() {
             return;
         }
         self.log(|| "the master dies".to_owned());
-        for stream in self.cluster.stop_master(self.now) {
+        for stream in self.cluster.stop_master() {
             self.queue
                 .retain(|_, item| !matches!(item, Item::Event { stream: other, .. } if *other == stream));
             self.stream_ends(&stream);
@@ -54,36 +94,29 @@ impl Run {
     }
 
     fn lose_host(&mut self) {
-        let host = self.random.usize(..self.cluster.hosts.len());
-        if self.cluster.hosts[host].link != Link::Up {
-            return;
-        }
-        let since = self.now;
-        self.after(UNREACHABLE_AFTER, Item::Unreachable { host, since });
+        let hosts: Vec<_> = self.hosts(Link::Up).collect();
+        let Some(host) = self.random.choice(hosts) else { return };
         if self.random.u8(..4) == 0 {
-            self.log(|| format!("host-{host} dies"));
-            self.cluster.cut(host, Link::Dead, self.now);
+            self.log(|| format!("h{host} dies"));
+            self.cluster.end_host(host, self.now);
             self.after(Duration::from_secs(60), Item::NewHost);
         } else {
-            self.log(|| format!("host-{host} is cut off"));
-            self.cluster.cut(host, Link::Cut { since }, self.now);
+            let is_whole = self.random.bool();
+            self.log(|| format!("h{host} is cut off{}", if is_whole { " from all" } else { "" }));
+            self.cluster.cut(host, is_whole.then_some(self.now));
             let longest = if self.random.bool() { 70 } else { 300 };
             let delay = Duration::from_secs(self.random.u64(1..longest));
             self.after(delay, Item::Mend { host });
         }
-    }
-
-    fn rescind(&mut self) {
-        // There are offers only between their way and their answer's: most rescinds race an ACCEPT.
-        for offer in self.cluster.offers() {
-            self.cluster.rescind(&offer, self.now);
+        if self.random.bool() {
+            self.cluster.notice(host, self.now);
         }
     }
 
     fn end_process(&mut self) {
-        let living = self.cluster.living();
-        if let Some((host, container)) = self.random.choice(living) {
-            self.log(|| format!("a process on host-{host} ends"));
+        let running = self.cluster.running();
+        if let Some((host, container)) = self.random.choice(running) {
+            self.log(|| format!("a process on h{host} ends"));
             let event = ProcessEvent::Ended(End::Exited(1));
             self.cluster.process(host, &container, event, self.now);
         }
@@ -96,4 +129,73 @@ impl Run {
         self.log(|| format!("scaled to {target}"));
         self.with_scheduler(|scheduler| scheduler.handle_scaled(target, now));
     }
+
+    fn tear_down(&mut self) {
+        if let Some(framework_id) = self.cluster.subscribed() {
+            self.operate(OperatorCall::Teardown { teardown: FrameworkTarget { framework_id } });
+        }
+    }
+
+    fn drain(&mut self) {
+        let hosts: Vec<_> = self.hosts(Link::Up).collect();
+        let Some(host) = self.random.choice(hosts) else { return };
+        let agent_id = self.cluster.agent_id(host);
+        let mark_gone = self.random.u8(..3) == 0;
+        let max_grace_period =
+            self.random.bool().then_some(DurationInfo { nanoseconds: Some(5_000_000_000) });
+        if mark_gone {
+            self.cluster.hosts[host].is_written_off = true;
+            self.after(Duration::from_secs(60), Item::NewHost);
+        } else {
+            let call = OperatorCall::ReactivateAgent { reactivate_agent: target(agent_id.clone()) };
+            let delay = Duration::from_secs(self.random.u64(10..200));
+            self.after(delay, Item::Operate { call });
+        }
+        let drain_agent = DrainTarget { agent_id, max_grace_period, mark_gone };
+        self.operate(OperatorCall::DrainAgent { drain_agent });
+    }
+
+    fn plan_maintenance(&mut self) {
+        let host = self.random.usize(..self.cluster.hosts.len());
+        let begin = self.now + Duration::from_secs(self.random.u64(..1200));
+        let nanoseconds = i64::try_from(begin.since(Moment::START).as_nanos()).ok();
+        let window = Window {
+            machine_ids: vec![MachineId { hostname: Some(format!("h{host}")), ip: None }],
+            unavailability: Unavailability { start: Some(TimeInfo { nanoseconds }), duration: None },
+        };
+        let windows = if self.random.u8(..4) == 0 { Vec::new() } else { vec![window] };
+        self.operate(schedule(windows));
+    }
+
+    /// Its agent leaves, loses its memory or is declared gone.
+    fn dismiss_host(&mut self) {
+        let host = self.random.usize(..self.cluster.hosts.len());
+        self.log(|| format!("h{host} is dismissed"));
+        match self.random.u8(..3) {
+            0 => self.cluster.replace_agent(host, self.now),
+            1 => {
+                self.cluster.unregister(host, self.now);
+                self.after(Duration::from_secs(60), Item::NewHost);
+            }
+            _ => {
+                self.cluster.hosts[host].is_written_off = true;
+                let mark_agent_gone = target(self.cluster.agent_id(host));
+                self.operate(OperatorCall::MarkAgentGone { mark_agent_gone });
+                self.after(Duration::from_secs(60), Item::NewHost);
+            }
+        }
+    }
+
+    fn operate(&mut self, call: OperatorCall) {
+        self.after(Duration::ZERO, Item::Operate { call });
+    }
+}
+
+fn target(agent_id: AgentId) -> AgentTarget {
+    AgentTarget { agent_id }
+}
+
+fn schedule(windows: Vec<Window>) -> OperatorCall {
+    let update_maintenance_schedule = ScheduleUpdate { schedule: Schedule { windows } };
+    OperatorCall::UpdateMaintenanceSchedule { update_maintenance_schedule }
 }

@@ -15,6 +15,7 @@ use crate::mesos::wire::resource::{
 };
 use crate::mesos::wire::status::{Reason as TaskReason, TaskState};
 use crate::mesos::wire::task::TaskInfo;
+use crate::mesos::wire::time::{TimeInfo, Unavailability};
 use crate::scheduler::constraint::Constraint;
 use crate::scheduler::report::Reason;
 use crate::scheduler::resources::{Milli, Need};
@@ -52,6 +53,7 @@ impl Bench {
             gang: None,
             failures_most: None,
             patience: Patience::default(),
+            epoch: Duration::ZERO,
         };
         change(&mut spec);
         let mut scheduler = Scheduler::new(spec, State::default(), 1, Moment::START);
@@ -221,6 +223,22 @@ fn explanations() {
     assert_eq!(remedies, ["without constraint rack:r1: 3", "with cpus 0.5 instead of 1: 1"]);
     let counts: Vec<_> = explanation.offers.obstacles.into_iter().collect();
     assert_eq!(counts, [("constraint rack:r1".to_owned(), 2), ("cpus".to_owned(), 2)]);
+}
+
+#[test]
+fn an_agent_that_leaves_soon_gets_none() {
+    let mut bench = Bench::new(1, |_| {});
+    let leaving = |minutes: i64| Offer {
+        unavailability: Some(Unavailability {
+            start: Some(TimeInfo { nanoseconds: Some(minutes * 60_000_000_000) }),
+            duration: None,
+        }),
+        ..cpus("a", 4.0)
+    };
+    assert_eq!(bench.offer(&[leaving(30)]).accepted.len(), 0);
+    let verdicts = bench.scheduler.explain(None, bench.now).offers.verdicts;
+    assert_eq!(verdicts[0].lacks, ["maintenance: it begins in 1800 s"]);
+    assert_eq!(bench.offer(&[leaving(24 * 60)]).accepted.len(), 1, "tomorrow is not soon");
 }
 
 #[test]

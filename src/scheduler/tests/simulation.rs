@@ -5,22 +5,20 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::cluster::{Cluster, Link, Out};
+use super::cluster::{self, Cluster, Out};
 use super::mutations::Mutation;
 use super::oracle::{self, Oracle};
-use crate::local::agent::{ContainerId, ProcessEvent};
-use crate::local::master::{Answer, Master, StreamId};
+use super::parting::Parting;
+use super::worker::Worker;
+use crate::local::agent::{ContainerId, KillSignal, ProcessEvent};
+use crate::local::master::{Master, OperatorCall, StreamId};
 use crate::local::message::{FromAgent, ToAgent};
-use crate::mesos::answer::Refusal;
 use crate::mesos::call::Call;
-use crate::mesos::event::Event;
 use crate::mesos::wire;
-use crate::mesos::wire::framework::{Capability, CapabilityType, FrameworkInfo};
-use crate::mesos::wire::id::{FrameworkId, OfferId};
+use crate::scheduler::Effect;
 use crate::scheduler::resources::{Milli, Need};
 use crate::scheduler::spec::{Patience, Placement, Spec, Template};
 use crate::scheduler::state::State;
-use crate::scheduler::{Action, Effect, Scheduler};
 use crate::time::Moment;
 
 /// In the test suite; a long run is told by the environment.
@@ -28,9 +26,6 @@ const RUNS: u64 = 2_000;
 
 /// After the last fault: waits for lost agents, reconciliation's longest pause and replacement's backoff fit in.
 const SETTLING: Duration = Duration::from_secs(30 * 60);
-
-/// The master's `--offer_timeout`; without one an offer whose answer got lost would be gone for good.
-const OFFER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// More steps mean that somebody is spinning.
 const STEPS_MOST: u32 = 60_000;
@@ -48,7 +43,8 @@ fn whatever_happens_the_truths_hold_and_the_target_is_reached() {
             again.trace = Some(Vec::new());
             let _ = again.run();
             let lines = again.trace.unwrap_or_default();
-            let last = lines.len().saturating_sub(150);
+            let shown = number("SIMULATION_LINES", 150);
+            let last = lines.len().saturating_sub(usize::try_from(shown).expect("a number of lines"));
             panic!("{}\nSIMULATION_SEED={seed}: {violation}", lines[last..].join("\n"));
         }
     }
@@ -66,9 +62,14 @@ fn every_broken_invariant_is_caught() {
         (Mutation::ForgetTasksInCrash, "lives"),
         (Mutation::GiveUpAtOnce, "could be heard of, and was given up"),
         (Mutation::KeepSurplus, "live"),
+        (Mutation::EndWhatIsReplaced, "is retired, which leaves"),
+        (Mutation::DoNotAskJobManager, "could be heard of, and was given up"),
+        (Mutation::TearDownInsteadOfHandingOver, "lives, could be heard of, and was given up"),
+        (Mutation::HandOverInsteadOfTearingDown, "are left after the end"),
+        (Mutation::ShowToken, "a token is where anybody sees it"),
         (Mutation::StayRemoved, "live"),
         (Mutation::OneMore, "live"),
-        (Mutation::SleepThroughDeadlines, "wanted"),
+        (Mutation::SleepThroughDeadlines, "live"),
     ] {
         let caught = (1..400).filter_map(|seed| Run::new(seed, mutation).run().err());
         let violations: Vec<_> = caught.take(10).collect();
@@ -94,44 +95,75 @@ pub struct Run {
     pub(super) violation: Option<String>,
     pub(super) calm_from: Moment,
     pub(super) streams: BTreeMap<StreamId, Wires>,
+    pub(super) agents: BTreeMap<usize, Wires>,
     pub(super) mutation: Mutation,
+    pub(super) parting: Option<Parting>,
     pub(super) trace: Option<Vec<String>>,
 }
 
-pub struct Worker {
-    pub(super) number: u32,
-    pub(super) scheduler: Scheduler,
-    pub(super) framework_id: Option<String>,
-    pub(super) is_suppressed: bool,
-    pub(super) stream: Option<StreamId>,
-    pub(super) is_subscribed: bool,
-}
-
-/// The connections of one subscription keep the order of what they carry.
+/// The connections of one subscription or agent keep the order of what they carry.
 #[derive(Default)]
 pub struct Wires {
-    last_event: Moment,
-    last_call: Moment,
+    /// When what was sent last arrives.
+    from_master: Moment,
+    to_master: Moment,
 }
 
 pub enum Item {
     StartWorker,
-    JobManagerListens { worker: u32 },
-    Subscribe { worker: u32 },
-    Event { stream: StreamId, event: Box<wire::event::Event> },
-    StreamEnds { stream: StreamId },
-    Call { stream: StreamId, framework: String, call: Call, fate: Fate },
-    CallFailed { worker: u32, call: Call, effect: Effect },
-    ToAgent { host: usize, message: ToAgent },
-    FromAgent { host: usize, event: FromAgent },
-    Process { host: usize, container: ContainerId, event: ProcessEvent },
+    JobManagerListens {
+        worker: u32,
+    },
+    JobManagerAnswers {
+        worker: u32,
+    },
+    Subscribe {
+        worker: u32,
+    },
+    Event {
+        stream: StreamId,
+        event: Box<wire::event::Event>,
+    },
+    StreamEnds {
+        stream: StreamId,
+    },
+    Call {
+        stream: StreamId,
+        framework: String,
+        call: Call,
+        fate: Fate,
+    },
+    CallFailed {
+        worker: u32,
+        call: Call,
+        effect: Effect,
+    },
+    ToAgent {
+        host: usize,
+        connection: u32,
+        message: ToAgent,
+    },
+    FromAgent {
+        host: usize,
+        connection: u32,
+        event: FromAgent,
+    },
+    Process {
+        host: usize,
+        container: ContainerId,
+        event: ProcessEvent,
+    },
     Fault,
     StartMaster,
-    Register { host: usize },
-    Unreachable { host: usize, since: Moment },
-    Mend { host: usize },
+    Mend {
+        host: usize,
+    },
     NewHost,
-    OffersTimeOut { offers: Vec<OfferId> },
+    Operate {
+        call: OperatorCall,
+    },
+    /// The last fault has happened.
+    Calm,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,6 +198,7 @@ impl Run {
             gang: seed.is_multiple_of(5).then_some(Duration::from_secs(30)),
             failures_most: None,
             patience,
+            epoch: Duration::ZERO,
         };
         let calm_from = Moment::START + Duration::from_secs(random.u64(20..400));
         let mut run = Self {
@@ -183,12 +216,15 @@ impl Run {
             violation: None,
             calm_from,
             streams: BTreeMap::new(),
+            agents: BTreeMap::new(),
             mutation,
+            parting: None,
             trace: None,
             random,
         };
         run.after(Duration::ZERO, Item::StartWorker);
         run.after(Duration::from_secs(3), Item::Fault);
+        run.at(calm_from, Item::Calm);
         run
     }
 
@@ -209,7 +245,7 @@ impl Run {
             if self.now > self.calm_from && self.at_rest().is_ok() {
                 let since = *rested.get_or_insert(self.now);
                 if self.now.since(since) > Duration::from_secs(150) {
-                    return Ok(());
+                    return self.part();
                 }
             } else {
                 rested = None;
@@ -218,7 +254,7 @@ impl Run {
         Err(format!("{STEPS_MOST} steps and no end"))
     }
 
-    fn next_moment(&self) -> Option<Moment> {
+    pub(super) fn next_moment(&self) -> Option<Moment> {
         let queued = self.queue.keys().next().map(|(at, _)| *at);
         // Without anybody who wants offers the master's allocations do nothing.
         let is_quiet = self.worker.as_ref().is_none_or(|worker| worker.is_suppressed);
@@ -234,7 +270,7 @@ impl Run {
         self.worker.as_ref().and_then(|worker| worker.scheduler.poll_timeout())
     }
 
-    fn step(&mut self) {
+    pub(super) fn step(&mut self) {
         self.cluster.handle_timeout(self.now);
         self.carry();
         if self.scheduler_due().is_some_and(|due| due <= self.now) {
@@ -259,7 +295,14 @@ impl Run {
                 self.with_scheduler(|scheduler| scheduler.handle_jobmanager_listening(now));
             }
             Item::Subscribe { worker } if self.is_current(worker) => self.subscribe(),
-            Item::JobManagerListens { .. } | Item::Subscribe { .. } => {}
+            Item::JobManagerAnswers { worker }
+                if self.is_current(worker) && self.mutation != Mutation::DoNotAskJobManager =>
+            {
+                let (heard, now) = (self.cluster.heard_by_jobmanager(self.now), self.now);
+                self.log(|| format!("the JobManager hears {heard:?}"));
+                self.with_scheduler(|scheduler| scheduler.handle_taskmanagers_heard(&heard, now));
+            }
+            Item::JobManagerListens { .. } | Item::JobManagerAnswers { .. } | Item::Subscribe { .. } => {}
             Item::Event { stream, event } => self.event(&stream, *event),
             Item::StreamEnds { stream } => self.stream_ends(&stream),
             Item::Call { stream, framework, call, fate } => {
@@ -272,342 +315,111 @@ impl Run {
                     self.with_scheduler(|scheduler| scheduler.handle_call_failed(&call, effect, now));
                 }
             }
-            Item::ToAgent { host, message } => self.cluster.reach_agent(host, message, self.now),
-            Item::FromAgent { host, event } => self.cluster.reach_master(host, event, self.now),
+            Item::ToAgent { host, connection, message } => {
+                self.log(|| format!("      to h{host} {message:.60?}"));
+                self.cluster.reach_agent(host, connection, message, self.now);
+            }
+            Item::FromAgent { host, connection, event } => {
+                self.log(|| format!("      from h{host} {event:.60?}"));
+                self.cluster.reach_master(host, connection, event, self.now);
+            }
             Item::Process { host, container, event } => {
                 self.cluster.process(host, &container, event, self.now);
             }
             Item::Fault => self.fault(),
-            Item::StartMaster => {
-                self.log(|| "a new master".to_owned());
-                self.cluster.start_master(self.now);
-                for host in 0..self.cluster.hosts.len() {
-                    let seconds = if self.random.u8(..6) == 0 { 120 } else { 30 };
-                    let delay = Duration::from_millis(self.random.u64(..seconds * 1000));
-                    self.after(delay, Item::Register { host });
-                }
-            }
-            Item::Register { host } => self.cluster.register(host, self.now),
-            Item::Unreachable { host, since } => {
-                let is_so = self.cluster.hosts[host].link == (Link::Cut { since });
-                let is_dead = self.cluster.hosts[host].link == Link::Dead;
-                if (is_so || is_dead) && self.cluster.is_registered(host) {
-                    self.log(|| format!("host-{host} is called unreachable"));
-                    self.cluster.call_unreachable(host);
-                }
-            }
+            Item::StartMaster => self.start_master(),
             Item::Mend { host } => {
-                // What was under way to it is lost with the connection.
-                self.queue
-                    .retain(|_, item| !matches!(item, Item::ToAgent { host: other, .. } if *other == host));
-                self.log(|| format!("host-{host} is back"));
+                self.log(|| format!("h{host} is back"));
                 self.cluster.mend(host, self.now);
             }
-            Item::NewHost => self.cluster.add_host(self.now),
-            Item::OffersTimeOut { offers } => {
-                for offer in offers {
-                    self.cluster.rescind(&offer, self.now);
-                }
+            Item::NewHost if !self.cluster.add_host(self.now) => {
+                self.after(Duration::from_secs(5), Item::NewHost);
             }
-        }
-    }
-
-    // --- the worker
-
-    fn start_worker(&mut self) {
-        if self.worker.is_some() {
-            return;
-        }
-        self.workers += 1;
-        let number = self.workers;
-        if self.mutation == Mutation::ForgetTasksInCrash {
-            self.stored.tasks.clear();
-        }
-        // Somebody may have asked for another number while no worker could hear it.
-        self.stored.scale = self.stored.scale.map(|_| self.spec.target);
-        let state = self.stored.clone();
-        self.worker = Some(Worker {
-            number,
-            framework_id: state.framework_id.clone(),
-            scheduler: Scheduler::new(self.spec.clone(), state, self.random.u64(..), self.now),
-            is_suppressed: true,
-            stream: None,
-            is_subscribed: false,
-        });
-        self.with_scheduler(|_| {});
-        let delay = Duration::from_millis(self.random.u64(..3_000));
-        self.after(delay, Item::JobManagerListens { worker: number });
-        self.after(Duration::from_millis(100), Item::Subscribe { worker: number });
-    }
-
-    pub(super) fn crash(&mut self, how: &str) {
-        let Some(worker) = self.worker.take() else { return };
-        self.log(|| format!("the worker crashes {how}"));
-        self.oracle.crashed();
-        if let Some(stream) = worker.stream {
-            self.close(&stream);
-        }
-        // Long enough at times for a short failover timeout to pass.
-        let longest = if self.random.u8(..4) == 0 { 100_000 } else { 10_000 };
-        let delay = Duration::from_millis(self.random.u64(100..longest));
-        self.after(delay, Item::StartWorker);
-    }
-
-    fn is_current(&self, number: u32) -> bool {
-        self.worker.as_ref().is_some_and(|worker| worker.number == number)
-    }
-
-    pub(super) fn with_scheduler(&mut self, tell: impl FnOnce(&mut Scheduler)) {
-        let Some(worker) = &mut self.worker else { return };
-        tell(&mut worker.scheduler);
-        let mut actions = Vec::new();
-        while let Some(action) = worker.scheduler.next_action() {
-            actions.push(action);
-        }
-        self.mutate(&mut actions);
-        for action in actions {
-            if self.now < self.calm_from && self.random.u16(..400) == 0 {
-                self.crash("between two actions");
-                return;
+            Item::NewHost => {}
+            Item::Operate { call } => {
+                self.log(|| format!("{call:?}"));
+                self.cluster.operate(call, self.now);
             }
-            self.carry_out(action);
+            Item::Calm => self.calm(),
         }
-        let checked = self.worker.as_ref().map_or(Ok(()), |worker| worker.scheduler.check());
-        let judgement = checked.and_then(|()| self.oracle.settled());
-        self.judge(judgement);
-    }
-
-    fn carry_out(&mut self, action: Action) {
-        match action {
-            Action::Store(state) => {
-                let judgement = self.oracle.stored(&self.stored, &state, self.target, &self.cluster);
-                self.judge(judgement);
-                self.stored = state;
-            }
-            Action::Send(call) => self.send(call),
-            Action::SubscribeAnew => {
-                let Some(worker) = &mut self.worker else { return };
-                worker.framework_id = None;
-                let number = worker.number;
-                self.after(Duration::from_millis(10), Item::Subscribe { worker: number });
-            }
-            Action::Note(note) => self.log(|| format!("    {note}")),
-            Action::End => self.violate("it ended by itself".to_owned()),
-            Action::Fail(failure) => self.violate(format!("it gave up: {failure}")),
-        }
-    }
-
-    fn send(&mut self, call: Call) {
-        let judgement = self.oracle.sent(&call, &self.stored, self.target, &self.cluster);
-        self.judge(judgement);
-        self.log(|| format!("  -> {call:.120?}"));
-        let worker = self.worker.as_mut().expect("it has sent");
-        let number = worker.number;
-        if let Call::Revive { .. } | Call::Suppress { .. } = call {
-            worker.is_suppressed = matches!(call, Call::Suppress { .. });
-        }
-        let (Some(stream), Some(framework), true) =
-            (worker.stream.clone(), worker.framework_id.clone(), worker.is_subscribed)
-        else {
-            self.after(Duration::ZERO, Item::CallFailed { worker: number, call, effect: Effect::None });
-            return;
-        };
-        let fate = match self.random.u8(..100) {
-            _ if self.now >= self.calm_from => Fate::Arrives,
-            0 | 1 => Fate::ArrivesUnanswered,
-            2 | 3 => Fate::IsLost,
-            4 => Fate::IsRejected,
-            _ => Fate::Arrives,
-        };
-        let delay = self.delay();
-        let wires = self.streams.entry(stream.clone()).or_default();
-        wires.last_call = wires.last_call.max(self.now + delay);
-        let at = wires.last_call;
-        self.at(at, Item::Call { stream, framework, call, fate });
-    }
-
-    fn call_arrives(&mut self, stream: &StreamId, framework: &str, call: Call, fate: Fate) {
-        let sender = self.worker.as_ref().filter(|worker| worker.stream.as_ref() == Some(stream));
-        let sender = sender.map(|worker| worker.number);
-        let fails = |run: &mut Self, call, effect| {
-            if let Some(worker) = sender {
-                run.after(Duration::from_millis(5), Item::CallFailed { worker, call, effect });
-            }
-        };
-        match fate {
-            // Nobody can know then that the master still takes the offers for ours.
-            Fate::IsLost => self.lose(&call),
-            Fate::IsRejected => {
-                self.lose(&call);
-                fails(self, call, Effect::None);
-            }
-            Fate::Arrives | Fate::ArrivesUnanswered => {
-                match self.cluster.call(framework, stream, call.clone(), self.now) {
-                    None => fails(self, call, Effect::Unknown),
-                    Some(Answer::Accepted | Answer::Done) if fate == Fate::Arrives => {}
-                    Some(Answer::Accepted | Answer::Done) => fails(self, call, Effect::Unknown),
-                    Some(Answer::Forbidden(_) | Answer::BadRequest(_)) => fails(self, call, Effect::None),
-                    Some(other) => self.violate(format!("{} answered {other:?}", call.name())),
-                }
-            }
-        }
-    }
-
-    fn lose(&mut self, call: &Call) {
-        self.oracle.lost(call);
-        if let Call::Accept { offer_ids, .. } | Call::Decline { offer_ids, .. } = call {
-            let offers = offer_ids.clone();
-            self.after(OFFER_TIMEOUT, Item::OffersTimeOut { offers });
-        }
-    }
-
-    fn subscribe(&mut self) {
-        let Some(worker) = &mut self.worker else { return };
-        if worker.stream.is_some() {
-            return;
-        }
-        let number = worker.number;
-        let capabilities = [
-            CapabilityType::MultiRole,
-            CapabilityType::ReservationRefinement,
-            CapabilityType::PartitionAware,
-            CapabilityType::TaskKillingState,
-        ];
-        let info = FrameworkInfo {
-            user: Some("root".to_owned()),
-            name: Some("Flink".to_owned()),
-            id: worker.framework_id.as_ref().map(FrameworkId::new),
-            checkpoint: Some(true),
-            failover_timeout: Some(self.failover_timeout),
-            roles: self.spec.roles.clone(),
-            capabilities: capabilities.map(|kind| Capability { r#type: Some(kind as i32) }).to_vec(),
-            ..FrameworkInfo::default()
-        };
-        let suppressed = if worker.is_suppressed { self.spec.roles.clone() } else { Vec::new() };
-        match self.cluster.subscribe(info, suppressed, self.now) {
-            Some(stream) => worker.stream = Some(stream),
-            None => {
-                let now = self.now;
-                self.with_scheduler(|scheduler| scheduler.handle_unreachable("master:5050", "refused", now));
-                let delay = Duration::from_millis(self.random.u64(300..4_000));
-                self.after(delay, Item::Subscribe { worker: number });
-            }
-        }
-    }
-
-    fn event(&mut self, stream: &StreamId, event: wire::event::Event) {
-        let now = self.now;
-        let Some(worker) = self.worker.as_mut().filter(|worker| worker.stream.as_ref() == Some(stream))
-        else {
-            return;
-        };
-        let event = Event::from_wire(event).expect("a usable event");
-        match event {
-            Event::Subscribed { framework_id, .. } => {
-                worker.is_subscribed = true;
-                worker.framework_id = Some(framework_id.text().to_owned());
-                self.with_scheduler(|scheduler| scheduler.handle_subscribed(framework_id.text(), now));
-            }
-            Event::Failed(message) => {
-                let refusal = Refusal::from_error(message);
-                worker.stream = None;
-                worker.is_subscribed = false;
-                worker.is_suppressed = true;
-                self.log(|| format!("refused: {refusal}"));
-                if self.mutation != Mutation::StayRemoved {
-                    self.with_scheduler(|scheduler| scheduler.handle_refused("m:5050", &refusal, now));
-                }
-            }
-            Event::Offers(offers) => {
-                self.log(|| format!("offers: {}", offers.len()));
-                self.with_scheduler(|scheduler| scheduler.handle_offers(&offers, now));
-            }
-            Event::Updated(update) => {
-                self.log(|| {
-                    format!("update: {} {:?} {:?}", update.task_id.text(), update.state, update.reason)
-                });
-                self.oracle.handed_in(&update);
-                self.with_scheduler(|scheduler| scheduler.handle_update(&update, now));
-            }
-            _ => {}
-        }
-    }
-
-    pub(super) fn stream_ends(&mut self, stream: &StreamId) {
-        let now = self.now;
-        let Some(worker) = self.worker.as_mut().filter(|worker| worker.stream.as_ref() == Some(stream))
-        else {
-            return;
-        };
-        worker.stream = None;
-        worker.is_subscribed = false;
-        let number = worker.number;
-        // Calls under way may or may not arrive; nobody will tell.
-        let mut failed = Vec::new();
-        for item in self.queue.values_mut() {
-            if let Item::Call { stream: other, call, fate, .. } = item
-                && other == stream
-            {
-                failed.push(call.clone());
-                *fate = if self.random.bool() { Fate::IsLost } else { *fate };
-            }
-        }
-        self.with_scheduler(|scheduler| scheduler.handle_disconnected("end of stream", now));
-        for call in failed {
-            self.after(Duration::ZERO, Item::CallFailed { worker: number, call, effect: Effect::Unknown });
-        }
-        let delay = Duration::from_millis(self.random.u64(100..3_000));
-        self.after(delay, Item::Subscribe { worker: number });
-    }
-
-    pub(super) fn close(&mut self, stream: &StreamId) {
-        self.queue.retain(|_, item| !matches!(item, Item::Event { stream: other, .. } if other == stream));
-        self.cluster.close(stream, self.now);
     }
 
     // --- the wires
 
     /// Puts what the cluster has to say on its wires.
     pub(super) fn carry(&mut self) {
-        self.cluster.collect(self.now);
+        self.cluster.collect();
         for out in std::mem::take(&mut self.cluster.outbox) {
-            let delay = self.delay();
             match out {
                 Out::Event { event, .. } if is_heartbeat(&event) => {}
                 Out::Event { stream, event } => {
-                    let at = self.event_at(&stream, delay);
-                    if event.update.is_some() && self.is_unlucky() {
-                        // Sent again by an impatient agent.
-                        let again = self.event_at(&stream, delay);
-                        self.at(again, Item::Event { stream: stream.clone(), event: event.clone() });
-                    }
+                    let at = self.event_at(&stream);
                     self.at(at, Item::Event { stream, event });
                 }
                 Out::Close { stream } => {
-                    let at = self.event_at(&stream, delay);
+                    let at = self.event_at(&stream);
                     self.at(at, Item::StreamEnds { stream });
                 }
-                // Between master and agent, too, order is kept.
-                Out::ToAgent { host, message } => {
-                    self.after(Duration::from_millis(20), Item::ToAgent { host, message });
+                Out::ToAgent { host, connection, message } => {
+                    let at = self.now + self.delay();
+                    let wires = self.agents.entry(host).or_default();
+                    wires.from_master = wires.from_master.max(at);
+                    let at = wires.from_master;
+                    self.at(at, Item::ToAgent { host, connection, message });
                 }
-                Out::FromAgent { host, event } => {
-                    if !self.is_unlucky() {
-                        self.after(Duration::from_millis(20), Item::FromAgent { host, event });
-                    }
-                }
-                Out::Process { host, container, event } => {
-                    let delay = Duration::from_millis(self.random.u64(10..8_000));
-                    self.after(delay, Item::Process { host, container, event });
-                }
+                Out::FromAgent { host, connection, event } => self.carry_up(host, connection, &event),
+                Out::Start { host, container } => self.start_process(host, container),
+                Out::Signal { host, container, signal } => self.signal(host, container, signal),
             }
         }
     }
 
-    fn event_at(&mut self, stream: &StreamId, delay: Duration) -> Moment {
+    fn carry_up(&mut self, host: usize, connection: u32, event: &FromAgent) {
+        if self.is_unlucky() {
+            return;
+        }
+        // An impatient agent sends its updates again.
+        let is_repeated = matches!(event, FromAgent::Updated { .. }) && self.is_unlucky();
+        for _ in 0..=u8::from(is_repeated) {
+            let at = self.now + self.delay();
+            let wires = self.agents.entry(host).or_default();
+            wires.to_master = wires.to_master.max(at);
+            let at = wires.to_master;
+            self.at(at, Item::FromAgent { host, connection, event: event.clone() });
+        }
+    }
+
+    fn start_process(&mut self, host: usize, container: ContainerId) {
+        let delay = Duration::from_millis(self.random.u64(10..8_000));
+        let event = if self.is_unlucky() {
+            ProcessEvent::FailedToStart { message: "no such image".to_owned() }
+        } else {
+            ProcessEvent::Started { pid: 1 }
+        };
+        self.after(delay, Item::Process { host, container, event });
+    }
+
+    fn signal(&mut self, host: usize, container: ContainerId, signal: KillSignal) {
+        if signal == KillSignal::Terminate && self.random.u8(..10) == 0 {
+            // It does not listen.
+            return;
+        }
+        let delay = Duration::from_millis(self.random.u64(10..8_000));
+        self.after(delay, Item::Process { host, container, event: cluster::end_of(signal) });
+    }
+
+    fn event_at(&mut self, stream: &StreamId) -> Moment {
+        let at = self.now + self.delay();
         let wires = self.streams.entry(stream.clone()).or_default();
-        wires.last_event = wires.last_event.max(self.now + delay);
-        wires.last_event
+        wires.from_master = wires.from_master.max(at);
+        wires.from_master
+    }
+
+    pub(super) fn call_at(&mut self, stream: &StreamId) -> Moment {
+        let at = self.now + self.delay();
+        let wires = self.streams.entry(stream.clone()).or_default();
+        wires.to_master = wires.to_master.max(at);
+        wires.to_master
     }
 
     fn delay(&mut self) -> Duration {
@@ -615,7 +427,7 @@ impl Run {
         Duration::from_millis(self.random.u64(1..longest))
     }
 
-    fn is_unlucky(&mut self) -> bool {
+    pub(super) fn is_unlucky(&mut self) -> bool {
         self.now < self.calm_from && self.random.u8(..20) == 0
     }
 
@@ -623,23 +435,24 @@ impl Run {
         self.at(self.now + delay, item);
     }
 
-    fn at(&mut self, at: Moment, item: Item) {
+    pub(super) fn at(&mut self, at: Moment, item: Item) {
         self.items += 1;
         self.queue.insert((at, self.items), item);
     }
 
     // --- judging
 
-    fn observe(&mut self) {
+    pub(super) fn observe(&mut self) {
+        self.cluster.listen(self.now);
         let judgement = self.oracle.watch(&self.cluster, &self.stored, self.target, self.now);
         self.judge(judgement);
-        if let Some(Err(imbalance)) = self.cluster.master.as_ref().map(Master::check_books) {
+        if let Some(Err(imbalance)) = self.cluster.master().map(Master::check_books) {
             self.violate(imbalance.to_string());
         }
     }
 
     fn at_rest(&self) -> Result<(), String> {
-        self.oracle.at_rest(&self.cluster, &self.stored, self.target)?;
+        Oracle::at_rest(&self.cluster, &self.stored, self.target)?;
         let worker = self.worker.as_ref().ok_or("no worker")?;
         let report = worker.scheduler.report(self.now);
         if !report.subscribed {
@@ -651,13 +464,13 @@ impl Run {
         }
     }
 
-    fn judge(&mut self, judgement: Result<(), String>) {
+    pub(super) fn judge(&mut self, judgement: Result<(), String>) {
         if let Err(violation) = judgement {
             self.violate(violation);
         }
     }
 
-    fn violate(&mut self, violation: String) {
+    pub(super) fn violate(&mut self, violation: String) {
         self.log(|| format!("VIOLATION {violation}"));
         self.violation.get_or_insert(violation);
     }

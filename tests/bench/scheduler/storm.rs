@@ -50,7 +50,11 @@ fn hand_in(scheduler: &mut Scheduler, batch: &[Bytes]) -> usize {
                 record::encode(&state).expect("writable");
                 stores += 1;
             }
-            Action::SubscribeAnew | Action::Note(_) | Action::End | Action::Fail(_) => {}
+            Action::SubscribeAnew
+            | Action::AskJobManager
+            | Action::Note(_)
+            | Action::End
+            | Action::Fail(_) => {}
         }
     }
     stores

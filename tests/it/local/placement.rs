@@ -66,8 +66,11 @@ impl AppMaster {
         tokio::task::spawn_local(status::serve(None, Some(unix), inbox.clone()));
         let clock = Clock::start();
         let scheduler = Core::new(spec, State::default(), 1, clock.now());
+        // Nobody listens: there is no JobManager to ask.
+        let (jobmanager, _) = mpsc::channel(1);
         let store = MemoryStore::new(memory::create().expect("a memory file"));
-        let driver = Driver { scheduler, clock, calls, reports, inbox: messages, store, framework };
+        let driver =
+            Driver { scheduler, clock, calls, reports, inbox: messages, jobmanager, store, framework };
         tokio::task::spawn_local(async move { driver.run().await.expect("no failure") });
         inbox.send(Message::JobManagerListening).await.expect("a driver");
         Self { inbox, socket, _directory: directory }
@@ -118,6 +121,7 @@ fn spec(target: u32, cpus: f64) -> Spec {
         gang: None,
         failures_most: None,
         patience: Patience::default(),
+        epoch: Duration::ZERO,
     }
 }
 

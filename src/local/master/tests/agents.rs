@@ -140,3 +140,15 @@ fn a_new_master_keeps_silent_about_agents_that_may_still_come() {
     );
     assert_eq!(world.master.check_books(), Ok(()));
 }
+
+#[test]
+fn an_agent_that_missed_the_end_of_a_framework_hears_of_it_when_it_registers() {
+    let mut world = world(modern(&["a"]));
+    let registration = registration(&world);
+    world.call(0, Order::Teardown);
+    world.quietly();
+    let id = id_of(&world);
+    world.master.handle_agent_event(&id, FromAgent::Registering(Box::new(registration)), world.now);
+    let said = without_pings(world.said());
+    assert!(said.iter().any(|line| line.starts_with("S0: shut down")), "{said:?}");
+}

@@ -203,3 +203,17 @@ fn a_reservation_changes_the_agent_and_its_results_are_not_filtered() {
     assert!(said[0].ends_with(": resources cpus:4; mem:1024"), "{said:?}");
     assert_eq!(world.master.check_books(), Ok(()));
 }
+
+#[test]
+fn an_offer_that_nobody_answers_is_taken_back_when_its_time_is_over() {
+    let mut world = World::new("cpus:4;mem:1024");
+    world.master.settings.timing.offer_timeout = Some(std::time::Duration::from_secs(7));
+    world.subscribe(modern(&["a"]));
+    world.quietly();
+    world.pass(6_900);
+    assert!(world.said().is_empty());
+    world.pass(100);
+    let said = world.said();
+    assert!(said.contains(&"rescind O0".to_owned()) && said.contains(&"rescind O1".to_owned()), "{said:?}");
+    assert_eq!(world.master.check_books(), Ok(()));
+}
