@@ -11,6 +11,7 @@ use crate::init::signals::{JobControl, Rewrite, Signal};
 use crate::init::status::Remap;
 use crate::role::exec::{self, Grace};
 use crate::role::mesos;
+use crate::scheduler::explain::{Question, QuestionError};
 
 /// Apache Flink on Apache Mesos.
 ///
@@ -92,7 +93,7 @@ pub enum Command {
     /// What the running AppMaster does
     Status(SocketOptions),
     /// Why TaskManagers are missing
-    Explain(SocketOptions),
+    Explain(ExplainOptions),
     /// How many TaskManagers to keep from now on
     Scale(ScaleOptions),
     /// End the cluster and its framework
@@ -206,6 +207,19 @@ pub struct SocketOptions {
 }
 
 #[derive(Clone, Debug, Args)]
+pub struct ExplainOptions {
+    /// How many would fit on what was offered last if something else were wanted, as `count=20,cpus=4,mem=8192`. Besides
+    /// resources by their Mesos names: `ports=3`, `constraint=rack:UNIQUE`, `constraint=none`
+    #[arg(long, value_name = "TEXT", value_parser = supposition)]
+    pub what_if: Option<String>,
+    /// The answer as JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub socket: SocketOptions,
+}
+
+#[derive(Clone, Debug, Args)]
 pub struct ScaleOptions {
     pub taskmanagers: u32,
     #[command(flatten)]
@@ -301,6 +315,11 @@ pub struct WorkerOptions {
     pub status_fd: Option<i32>,
     #[arg(long)]
     pub socket_fd: Option<i32>,
+}
+
+/// Checked here, understood where it is answered.
+fn supposition(text: &str) -> Result<String, QuestionError> {
+    text.parse::<Question>().map(|_| text.to_owned())
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {

@@ -24,6 +24,8 @@ pub enum Exit {
     NoFlink = 72,
     /// A port cannot be bound or a file cannot be created.
     CannotCreate = 73,
+    /// More TaskManagers failed than the configuration allows.
+    TooManyFailures = 75,
     /// A value in the configuration is wrong or contradicts another.
     Config = 78,
     /// A program was found but could not be executed.

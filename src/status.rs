@@ -6,7 +6,7 @@ pub mod client;
 
 use std::io;
 
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::scaling;
 use crate::scheduler::driver::Message;
+use crate::scheduler::explain::Question;
 
 /// The body of `POST /v1/scale`.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -24,11 +25,23 @@ pub struct Scale {
     pub taskmanagers: u32,
 }
 
+/// The query of `GET /v1/explain`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Ask {
+    /// In the words of [`Question`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub what_if: Option<String>,
+}
+
 type Inbox = mpsc::Sender<Message>;
 
 /// Serves reports on `tcp` and reports and orders on `unix`, each if there is one.
 pub async fn serve(tcp: Option<TcpListener>, unix: Option<UnixListener>, inbox: Inbox) -> io::Result<()> {
-    let reading = Router::new().route("/healthz", get(health)).route("/v1/status", get(report));
+    let reading = Router::new()
+        .route("/healthz", get(health))
+        .route("/v1/status", get(report))
+        .route("/v1/explain", get(explain));
     let ordering = reading
         .clone()
         .route("/v1/scale", post(scale))
@@ -60,6 +73,20 @@ async fn report(State(inbox): State<Inbox>) -> Response {
         && let Ok(report) = report.await
     {
         return Json(report).into_response();
+    }
+    unavailable()
+}
+
+async fn explain(State(inbox): State<Inbox>, Query(ask): Query<Ask>) -> Response {
+    let question = match ask.what_if.as_deref().map(str::parse::<Question>).transpose() {
+        Ok(question) => question,
+        Err(error) => return (StatusCode::BAD_REQUEST, format!("what-if: {error}\n")).into_response(),
+    };
+    let (answer, explanation) = oneshot::channel();
+    if inbox.send(Message::Explain(question, answer)).await.is_ok()
+        && let Ok(explanation) = explanation.await
+    {
+        return Json(explanation).into_response();
     }
     unavailable()
 }

@@ -22,7 +22,7 @@ const JVM_SHARE_MS: u64 = 7_000;
 const WORKER_SHARE_MS: u64 = 3_000;
 
 /// Codes with which a helper says that starting it again would not help, or that the cluster has ended.
-const ENDING: [Exit; 10] = [
+const ENDING: [Exit; 11] = [
     Exit::Ok,
     Exit::Usage,
     Exit::Data,
@@ -32,6 +32,7 @@ const ENDING: [Exit; 10] = [
     Exit::Os,
     Exit::NoFlink,
     Exit::CannotCreate,
+    Exit::TooManyFailures,
     Exit::Config,
 ];
 

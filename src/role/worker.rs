@@ -119,9 +119,8 @@ async fn work(options: &WorkerOptions, environment: &Environment) -> Result<(), 
             RunError::Failed(Failure::NoMaster { .. } | Failure::Refused { .. } | Failure::Superseded) => {
                 Exit::Unavailable
             }
-            RunError::Failed(Failure::TooManyFailures { .. }) | RunError::Store(_) | RunError::Client(_) => {
-                Exit::Software
-            }
+            RunError::Failed(Failure::TooManyFailures { .. }) => Exit::TooManyFailures,
+            RunError::Store(_) | RunError::Client(_) => Exit::Software,
         };
         Fatal::new(exit, error)
     })

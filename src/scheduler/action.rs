@@ -1,5 +1,6 @@
 //! What the scheduler orders.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::time::Duration;
 
@@ -27,6 +28,43 @@ pub enum Action {
     Fail(Failure),
 }
 
+/// Actions in their order. Of several stores that wait only the first is kept: it stores what the state is by then, so
+/// that whatever follows any of them finds it stored.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    items: VecDeque<Item>,
+    waits_to_store: bool,
+}
+
+#[derive(Debug)]
+enum Item {
+    Store,
+    Other(Action),
+}
+
+impl Queue {
+    pub fn push_back(&mut self, action: Action) {
+        self.items.push_back(Item::Other(action));
+    }
+
+    pub fn push_store(&mut self) {
+        if !self.waits_to_store {
+            self.items.push_back(Item::Store);
+            self.waits_to_store = true;
+        }
+    }
+
+    pub fn pop(&mut self, state: &State) -> Option<Action> {
+        Some(match self.items.pop_front()? {
+            Item::Other(action) => action,
+            Item::Store => {
+                self.waits_to_store = false;
+                Action::Store(state.clone())
+            }
+        })
+    }
+}
+
 /// Why the scheduler gave up.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
@@ -41,8 +79,11 @@ pub enum Failure {
         #[source]
         why: Refusal,
     },
-    #[error("{failures} TaskManagers have failed, more than mesos.maximum-failed-tasks allows")]
-    TooManyFailures { failures: u32 },
+    #[error(
+        "{failures} TaskManagers have failed{}, more than mesos.maximum-failed-tasks allows",
+        .within.map(|within| format!(" within {}", humantime::format_duration(within))).unwrap_or_default()
+    )]
+    TooManyFailures { failures: u32, within: Option<Duration> },
     #[error("another AppMaster has taken the framework over; this one stops")]
     Superseded,
 }

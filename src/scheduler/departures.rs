@@ -81,7 +81,7 @@ impl Departures {
     fn standing(&self, agent_id: &str, now: Moment) -> Option<Standing> {
         let departure =
             self.0.get(agent_id).filter(|departure| departure.begin_early(AVOID_BEFORE) <= now)?;
-        Some(Standing::Leaving { in_s: departure.begin.since(now).as_secs() })
+        Some(Standing::Leaving { at: departure.begin })
     }
 }
 

@@ -14,17 +14,22 @@ use crate::mesos::report::{self, CallFailure};
 use crate::mesos::wire::framework::FrameworkInfo;
 use crate::time::{Clock, Moment};
 
+use super::explain::{Explanation, Question};
 use super::report::Report;
 use super::{Action, Effect, Failure, Note, Scheduler};
 
 /// How long the driver sleeps when nothing is due; only a guard against a clock that went wrong.
 const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
 
+/// So many are acknowledged together at most: one that is not acknowledged for long is sent again.
+const UPDATES_AT_ONCE: usize = 256;
+
 /// What the other rooms tell or ask the scheduler.
 #[derive(Debug)]
 pub enum Message {
     JobManagerListening,
     Report(oneshot::Sender<Report>),
+    Explain(Option<Question>, oneshot::Sender<Box<Explanation>>),
     /// Those that the JobManager hears, by task id.
     TaskManagersHeard(BTreeSet<String>),
     /// How many TaskManagers to keep from now on.
@@ -84,6 +89,7 @@ impl<S: Store> Driver<S> {
                 biased;
                 report = self.reports.next() => {
                     self.handle_report(report.ok_or(SendError::Ended)?);
+                    self.handle_more_updates();
                 }
                 Some(message) = self.inbox.recv() => {
                     if let Next::End = self.handle_message(message).await? {
@@ -115,6 +121,15 @@ impl<S: Store> Driver<S> {
             }
         }
         Ok(Next::Continue)
+    }
+
+    /// A storm of updates is stored once for many, not for each.
+    fn handle_more_updates(&mut self) {
+        let now = self.clock.now();
+        for _ in 0..UPDATES_AT_ONCE {
+            let Some(update) = self.reports.next_update() else { return };
+            self.scheduler.handle_update(&update, now);
+        }
     }
 
     fn handle_report(&mut self, report: report::Report) {
@@ -149,6 +164,7 @@ impl<S: Store> Driver<S> {
         match event {
             Event::Subscribed { framework_id, master, .. } => {
                 info!(master = master.hostname, version = master.version, "registered");
+                scheduler.handle_home_region(master.region);
                 scheduler.handle_subscribed(framework_id.text(), now);
             }
             Event::Offers(offers) => scheduler.handle_offers(&offers, now),
@@ -178,6 +194,9 @@ impl<S: Store> Driver<S> {
             Message::Report(answer) => {
                 // Whoever asked may have gone meanwhile.
                 let _ = answer.send(self.scheduler.report(now));
+            }
+            Message::Explain(question, answer) => {
+                let _ = answer.send(Box::new(self.scheduler.explain(question.as_ref(), now)));
             }
             Message::TaskManagersHeard(ids) => self.scheduler.handle_taskmanagers_heard(&ids, now),
             Message::Scale(target) => self.scheduler.handle_scaled(target, now),

@@ -5,5 +5,6 @@ mod faults;
 mod mutations;
 mod oracle;
 mod parting;
+mod placement;
 mod simulation;
 mod worker;

@@ -339,7 +339,7 @@ fn scaling_down_retires_those_that_do_not_run_first() {
     bench.update(1, TaskState::Running, true);
     bench.update(3, TaskState::Running, true);
     bench.scheduler.handle_scaled(1, bench.now);
-    assert_eq!(bench.orders(), "store store kill(2) kill(3)");
+    assert_eq!(bench.orders(), "store kill(2) kill(3)");
     assert_eq!(bench.pass(Patience::default().kill_again), "kill(2) kill(3)", "again until they end");
     assert_eq!(bench.update(2, TaskState::Killed, true), "store ack(2)");
     assert!(bench.scheduler.report(bench.now).waiting.is_none(), "no failure, no replacement");

@@ -5,8 +5,9 @@ use crate::mesos::event::StatusUpdate;
 use crate::mesos::wire::status::{Reason, TaskState};
 use crate::time::Moment;
 
+use super::failures::Cause;
 use super::state::Goal;
-use super::{Failure, Note, Scheduler, Seen, Sight, agents};
+use super::{Note, Scheduler, Seen, Sight, agents};
 
 impl Scheduler {
     /// The state of a task as Mesos sees it. What follows from it is stored before the update is acknowledged.
@@ -49,13 +50,6 @@ impl Scheduler {
 
     fn has_been_seen(&self, id: &str) -> bool {
         self.seen.get(id).is_some_and(|seen| matches!(seen.what, Sight::Alive(_)))
-    }
-
-    fn fail_after_failures(&mut self) {
-        let failures = self.state.failures;
-        if self.spec.failures_most.is_some_and(|most| failures > most) {
-            self.fail(Failure::TooManyFailures { failures });
-        }
     }
 
     fn see(&mut self, id: &str, state: TaskState, now: Moment) {
@@ -115,21 +109,22 @@ impl Scheduler {
             if record.goal == Goal::End { End::Expected } else { end(state, update.reason, ran.is_some()) };
         let expected = end == End::Expected;
         self.note(Note::Ended { task: id.to_owned(), state, detail: detail.clone(), expected });
-        if agents::speaks_against(update, state, ran.is_some()) {
-            self.agents.strike(&record.agent_id, now);
+        let evidence = agents::evidence(update, state, ran.is_some(), is_healthy);
+        if let Some(evidence) = evidence.filter(|_| !expected) {
+            self.agents.strike(&record.agent_id, evidence, now);
         } else if is_healthy {
             self.agents.forgive(&record.agent_id);
         }
         if is_healthy {
-            self.replacing.succeeded();
+            self.replacing.clear();
         }
         let cause = format!("{id} on {}: {} {detail}", record.hostname, state.name());
         match end {
             End::Expected | End::NeverBegan => {}
-            End::Refused => self.hold_back(cause, now),
+            End::Refused => self.hold_back(Cause::Refused, cause, now),
             End::Failure => {
-                self.state.failures = self.state.failures.saturating_add(1);
-                self.hold_back(cause, now);
+                self.count_failure(now);
+                self.hold_back(Cause::of_failure(update, ran.is_some()), cause, now);
             }
         }
         self.store();

@@ -1,7 +1,13 @@
 //! How long the scheduler takes for a round of offers, from the bytes of the event to the bytes of the calls.
 //!
 //! `bench-scheduler [ROUNDS]` prints one line per number of agents: as many tasks are known as there are agents, all of
-//! which are offered at once, and a tenth as many are to be placed. `scripts/bench scheduler` runs it.
+//! which are offered at once, and a tenth as many are to be placed. Then a storm of updates, one of each task, and what
+//! the connection takes for the same offers and calls. `scripts/bench scheduler` runs it.
+
+#[path = "scheduler/connection.rs"]
+mod connection;
+#[path = "scheduler/storm.rs"]
+mod storm;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -35,19 +41,21 @@ struct Spans {
     decode: Duration,
     decide: Duration,
     encode: Duration,
-    /// The driver's share: the state in the form in which it is stored.
+    /// The state in the form in which it is stored, not counted in the round.
     store: Duration,
 }
 
 fn main() {
     let rounds: usize = std::env::args().nth(1).map_or(5, |text| text.parse().expect("a number of rounds"));
     println!(
-        "agents  tasks  placed  round_ms  offers/s  decode_ms  decide_ms  encode_ms  store_ms  peak_MiB"
+        "agents  tasks  placed  round_ms  offers/s  decode_ms  decide_ms  encode_ms  store_ms  memory_MiB"
     );
     let mut totals = Vec::new();
     for agents in AGENTS {
         let bytes = offers(agents);
+        let before = memory::forget_peak();
         let mut spans: Vec<_> = (0..rounds).map(|_| round(agents, &bytes)).collect();
+        let peak = memory::peak_mib() - before;
         spans.sort_by_key(|spans| spans.total());
         let median = spans[rounds / 2];
         let total = median.total();
@@ -61,13 +69,15 @@ fn main() {
             ms(median.decide),
             ms(median.encode),
             ms(median.store),
-            peak_mib(),
+            peak,
         );
     }
     // n log n from 1,000 to 10,000 is a factor of 13.3.
     let growth = totals[2].as_secs_f64() / totals[1].as_secs_f64();
     println!("growth from 1,000 to 10,000 agents: {growth:.1} times; n log n would be 13.3");
     println!("aim for 10,000 agents: {} ms, measured {:.1} ms", AIM.as_millis(), ms(totals[2]));
+    storm::run(&AGENTS);
+    connection::run(&AGENTS);
 }
 
 fn round(agents: usize, bytes: &Bytes) -> Spans {
@@ -222,10 +232,24 @@ fn ms(span: Duration) -> f64 {
     span.as_secs_f64() * 1000.0
 }
 
-/// The most memory this process ever held.
-fn peak_mib() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");
-    let kib: f64 = peak.trim().trim_end_matches(" kB").parse().expect("a number");
-    kib / 1024.0
+/// As the kernel counts it, in MiB.
+mod memory {
+    use std::fs;
+
+    /// The peak starts anew; answers what is held now.
+    pub fn forget_peak() -> f64 {
+        fs::write("/proc/self/clear_refs", "5").expect("Linux");
+        mib("VmRSS:")
+    }
+
+    pub fn peak_mib() -> f64 {
+        mib("VmHWM:")
+    }
+
+    fn mib(name: &str) -> f64 {
+        let status = fs::read_to_string("/proc/self/status").expect("Linux");
+        let value = status.lines().find_map(|line| line.strip_prefix(name)).expect("a value");
+        let kib: f64 = value.trim().trim_end_matches(" kB").parse().expect("a number");
+        kib / 1024.0
+    }
 }

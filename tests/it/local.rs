@@ -9,6 +9,7 @@ mod fetches;
 mod life;
 mod operator;
 mod own_client;
+mod placement;
 mod pymesos;
 mod recorded;
 mod replay;

@@ -8,13 +8,14 @@ use crate::conf::settings::Settings;
 use crate::conf::table::Table;
 use crate::mesos::wire::framework::{Capability, CapabilityType, FrameworkInfo};
 
-/// Several roles and refined reservations are ours to handle, an unreachable task is told apart from a lost one, and
-/// TASK_KILLING is told.
-const CAPABILITIES: [CapabilityType; 4] = [
+/// Several roles and refined reservations are ours to handle, an unreachable task is told apart from a lost one,
+/// TASK_KILLING is told, and other regions' agents are offered: they are used where a constraint names `@region`.
+const CAPABILITIES: [CapabilityType; 5] = [
     CapabilityType::MultiRole,
     CapabilityType::ReservationRefinement,
     CapabilityType::PartitionAware,
     CapabilityType::TaskKillingState,
+    CapabilityType::RegionAware,
 ];
 
 /// Without high availability nobody takes the framework up once its AppMaster is gone. What is left of it shall not

@@ -66,7 +66,11 @@ pub fn of(
 }
 
 fn patience(settings: &Settings, local: bool) -> Patience {
-    let common = Patience { registration: settings.registration_timeout, ..Patience::default() };
+    let common = Patience {
+        registration: settings.registration_timeout,
+        failures_within: settings.failed_tasks_interval,
+        ..Patience::default()
+    };
     if local { Patience { lost: LOCAL_LOST, ..common } } else { common }
 }
 

@@ -85,7 +85,8 @@ impl Oracle {
             // The master has ended them all, or will as soon as it hears of them.
             return Ok(());
         }
-        let kept = new.tasks.values().filter(|record| record.goal == Goal::Run).count();
+        // Those that give way to others go on until then.
+        let kept = new.tasks.values().filter(|record| record.goal != Goal::End).count();
         let was_kept = |id: &String| old.tasks.get(id).is_some_and(|record| record.goal == Goal::Run);
         let retired = |(id, record): &(&String, &TaskRecord)| record.goal == Goal::End && was_kept(id);
         if let Some((id, _)) = new.tasks.iter().find(retired).filter(|_| kept < target as usize) {

@@ -71,9 +71,10 @@ fn every_broken_invariant_is_caught() {
         (Mutation::OneMore, "live"),
         (Mutation::SleepThroughDeadlines, "live"),
     ] {
-        let caught = (1..400).find_map(|seed| Run::new(seed, mutation).run().err());
-        let violation = caught.unwrap_or_else(|| panic!("{mutation:?} was not caught"));
-        assert!(violation.contains(complaint), "{mutation:?}: {violation}");
+        let caught = (1..400).filter_map(|seed| Run::new(seed, mutation).run().err());
+        let violations: Vec<_> = caught.take(10).collect();
+        let is_caught = violations.iter().any(|violation| violation.contains(complaint));
+        assert!(is_caught, "{mutation:?}: {violations:#?}");
     }
 }
 
@@ -457,7 +458,7 @@ impl Run {
         if !report.subscribed {
             return Err("not subscribed".to_owned());
         }
-        match report.tasks.iter().find(|task| !oracle::runs(task.state)) {
+        match report.tasks.iter().find(|task| !oracle::runs(&task.state)) {
             Some(task) => Err(format!("{} is {} in the scheduler's eyes", task.task_id, task.state)),
             None => Ok(()),
         }
