@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::flink::command::{Application, UnrestoredState};
 use crate::init::plan::{ForwardTo, Quit, Subreaper, Verbosity};
 use crate::init::signals::{JobControl, Rewrite, Signal};
 use crate::init::status::Remap;
@@ -31,7 +32,7 @@ pub struct Cli {
 
 /// `exec` alone.
 #[derive(Debug, Parser)]
-#[command(name = "exec", bin_name = "flink-on-mesos exec")]
+#[command(name = "exec", about = "Any program under init", bin_name = "flink-on-mesos exec")]
 struct Exec {
     #[command(flatten)]
     options: ExecOptions,
@@ -51,13 +52,18 @@ impl Cli {
         Self::read_from(std::env::args_os().collect())
     }
 
-    /// What stays in memory as PID 1 is read without the parsers of all the other commands, which take more of it than
-    /// init itself.
+    /// What stays in memory as PID 1 is read without the parsers of all the other commands, and without any when there
+    /// are no options: a parser takes more memory than init itself.
     fn read_from(words: Vec<OsString>) -> Result<Self, clap::Error> {
-        let command = match words.get(1).and_then(|word| word.to_str()) {
-            Some("exec") => Command::Exec(Box::new(Exec::try_parse_from(&words[1..])?.options)),
-            Some("init") => Command::Init(Init::try_parse_from(&words[1..])?.options),
-            Some(_) | None => return Self::try_parse_from(words),
+        let texts: Vec<_> = words.iter().take(4).map(|word| word.to_str()).collect();
+        let command = match texts[..] {
+            [_, Some("exec"), Some("--"), _] => Command::Exec(Box::new(ExecOptions {
+                command: words[3..].to_vec(),
+                ..ExecOptions::default()
+            })),
+            [_, Some("exec"), ..] => Command::Exec(Box::new(Exec::try_parse_from(&words[1..])?.options)),
+            [_, Some("init"), ..] => Command::Init(Init::try_parse_from(&words[1..])?.options),
+            _ => return Self::try_parse_from(words),
         };
         Ok(Self { command: Some(command), cluster: ClusterOptions::default() })
     }
@@ -67,8 +73,12 @@ impl Cli {
 pub enum Command {
     /// A session cluster: JobManager, Mesos framework and TaskManagers
     Appmaster(ClusterOptions),
+    /// A cluster for one job, which ends with it: 0 when it finished or was canceled, 163 when it failed
+    AppmasterJob(JobOptions),
     /// The JobManager alone, for TaskManagers that somebody else starts
     Jobmanager(ClusterOptions),
+    /// The JobManager of one job alone
+    StandaloneJob(JobOptions),
     /// `appmaster` on an embedded Mesos, all on this machine
     Local(LocalOptions),
     /// Inside a Mesos task: one TaskManager
@@ -103,6 +113,48 @@ pub struct ClusterOptions {
     /// Flink's configuration directory [default: $FLINK_CONF_DIR, else $FLINK_HOME/conf]
     #[arg(long = "configDir", short = 'c', value_name = "DIR")]
     pub conf_dir: Option<PathBuf>,
+}
+
+/// Named as Flink's `standalone-job.sh` has them.
+#[derive(Clone, Debug, Args)]
+pub struct JobOptions {
+    #[command(flatten)]
+    pub cluster: ClusterOptions,
+    /// The job's main class [default: the one that the manifest of its jar names]
+    #[arg(long, short = 'j', value_name = "CLASS")]
+    job_classname: Option<String>,
+    /// The job's id, 32 hexadecimal digits
+    #[arg(long, value_name = "ID", value_parser = job_id)]
+    job_id: Option<String>,
+    /// The savepoint or checkpoint that the job starts from
+    #[arg(long = "fromSavepoint", short = 's', value_name = "PATH")]
+    from_savepoint: Option<String>,
+    /// Start even if the savepoint holds state of operators that the job does not have
+    #[arg(long = "allowNonRestoredState", short = 'n')]
+    allow_non_restored_state: bool,
+    /// Where the job's jars are, as paths or URLs, from Flink 1.19 on [default: what is in usrlib]
+    #[arg(long, value_name = "JAR,…", value_delimiter = ',')]
+    jars: Vec<String>,
+    /// The job's own arguments
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARG")]
+    arguments: Vec<OsString>,
+}
+
+impl JobOptions {
+    pub fn application(&self) -> Application {
+        Application {
+            jars: self.jars.clone(),
+            job_classname: self.job_classname.clone(),
+            job_id: self.job_id.clone(),
+            from_savepoint: self.from_savepoint.clone(),
+            unrestored_state: if self.allow_non_restored_state {
+                UnrestoredState::Allow
+            } else {
+                UnrestoredState::Refuse
+            },
+            arguments: self.arguments.clone(),
+        }
+    }
 }
 
 #[derive(Clone, Debug, Args)]
@@ -160,7 +212,7 @@ pub struct ScaleOptions {
     pub socket: SocketOptions,
 }
 
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct ExecOptions {
     /// From the begin of a stop to SIGKILL, as `9s` or `500ms`
     #[arg(long)]
@@ -200,25 +252,26 @@ pub struct ExecOptions {
     keep_fd: Vec<i32>,
     /// The program and its arguments
     #[arg(required = true, trailing_var_arg = true, value_name = "CMD")]
-    pub command: Vec<OsString>,
+    command: Vec<OsString>,
 }
 
 impl ExecOptions {
-    /// Puts what was given over `options`, which come from the environment.
-    pub fn apply(&self, options: &mut exec::Options) {
+    /// Puts what was given over `options`, which come from the environment, and returns the command.
+    pub fn apply(self, options: &mut exec::Options) -> Vec<OsString> {
         options.grace = self.grace.unwrap_or(options.grace);
         options.forward_to = self.forward_to.unwrap_or(options.forward_to);
         options.rewrites.extend(&self.rewrite);
         options.stop_on.extend(&self.stop_on);
         // The first that fits counts.
-        options.remaps.splice(0..0, self.remap.iter().cloned());
+        options.remaps.splice(0..0, self.remap);
         options.subreaper = self.subreaper.unwrap_or(options.subreaper);
         options.parent_death_signal = self.parent_death_signal.or(options.parent_death_signal);
         options.verbosity = self.verbosity.unwrap_or(options.verbosity);
         options.job_control = self.job_control.unwrap_or(options.job_control);
         options.quit = self.quit.or(options.quit);
-        options.reason_file = self.reason_file.clone().or_else(|| options.reason_file.take());
+        options.reason_file = self.reason_file.or_else(|| options.reason_file.take());
         options.keep_fds.extend(&self.keep_fd);
+        self.command
     }
 }
 
@@ -257,6 +310,11 @@ fn key_value(text: &str) -> Result<(String, String), String> {
     }
 }
 
+fn job_id(text: &str) -> Result<String, String> {
+    let is_id = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_id.then(|| text.to_owned()).ok_or_else(|| "expected 32 hexadecimal digits".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -285,15 +343,37 @@ mod tests {
 
     #[test]
     fn the_short_way_reads_the_same() {
-        for line in ["exec --grace 3s --remap 143=0 -- a --b", "exec a -v", "init --plan-fd 5"] {
+        for line in [
+            "exec --grace 3s --remap 143=0 -- a --b",
+            "exec a -v",
+            "exec -- a --b",
+            "exec -- -- a",
+            "init --plan-fd 5",
+        ] {
             let words: Vec<_> = std::iter::once("flink-on-mesos").chain(line.split_whitespace()).collect();
             let long = Cli::try_parse_from(&words).expect("understood");
             assert_eq!(format!("{:?}", parse(line).expect("understood")), format!("{long:?}"));
         }
-        for line in ["exec", "exec --no-such-option a", "init"] {
+        for line in ["exec", "exec --", "exec --no-such-option a", "init"] {
             let error = parse(line).expect_err("refused");
             assert!(error.contains("Usage: flink-on-mesos "), "{error}");
         }
+    }
+
+    #[test]
+    fn what_follows_the_options_belongs_to_the_job() {
+        let line = "appmaster-job -D a=b -j Main --jars a.jar,b.jar -n --input x -D c=d";
+        let Some(Command::AppmasterJob(options)) = parse(line).expect("understood").command else {
+            panic!("another command");
+        };
+        let application = options.application();
+        assert_eq!(application.jars, ["a.jar", "b.jar"]);
+        assert_eq!(application.job_classname.as_deref(), Some("Main"));
+        assert_eq!(application.unrestored_state, UnrestoredState::Allow);
+        assert_eq!(application.arguments, ["--input", "x", "-D", "c=d"]);
+        assert_eq!(options.cluster.properties.len(), 1);
+        let error = parse("appmaster-job --job-id 0x17").expect_err("refused");
+        assert!(error.contains("32 hexadecimal digits"), "{error}");
     }
 
     #[test]

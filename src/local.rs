@@ -9,6 +9,7 @@ pub mod agent;
 pub mod cluster;
 pub mod credentials;
 pub mod fault;
+pub mod fetcher;
 pub mod http;
 pub mod ids;
 pub mod machine;

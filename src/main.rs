@@ -1,19 +1,23 @@
 //! Options, role, run, exit code.
 
-use std::process::ExitCode;
+// Rust's runtime would come before it: `init/sys/entry.rs`.
+#![no_main]
 
 use tracing::Level;
 
 use flink_on_mesos::cli::{Cli, Command};
 use flink_on_mesos::conf::environment::Environment;
 use flink_on_mesos::exit::Exit;
+use flink_on_mesos::flink::command::Entrypoint;
 use flink_on_mesos::init::plan::Inherited;
 use flink_on_mesos::role::appmaster::{self, Cluster};
 use flink_on_mesos::role::error::Fatal;
 use flink_on_mesos::role::{self, config, exec, operator, taskmanager, worker};
 use flink_on_mesos::{init, log};
 
-fn main() -> ExitCode {
+flink_on_mesos::begin_with!(run_command_line);
+
+fn run_command_line() -> u8 {
     // First of all: a signal that arrives from here on is kept for init.
     let inherited = init::block_signals();
     let cli = match Cli::read() {
@@ -21,15 +25,15 @@ fn main() -> ExitCode {
         Err(error) => {
             // Nobody is left to tell when neither stdout nor stderr takes it.
             let _ = error.print();
-            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Ok.into() };
+            return if error.use_stderr() { Exit::Usage.code() } else { Exit::Ok.code() };
         }
     };
     let environment = Environment::read();
     match run(cli, environment, inherited) {
-        Ok(code) => ExitCode::from(code),
+        Ok(code) => code,
         Err(Fatal { exit, error }) => {
             log::line(Level::ERROR, "flink-on-mesos", &log::chain(error.as_ref()));
-            exit.into()
+            exit.code()
         }
     }
 }
@@ -40,15 +44,27 @@ fn run(cli: Cli, environment: Environment, inherited: Inherited) -> Result<u8, F
         init::unblock_signals(&inherited);
     }
     match command {
-        Command::Appmaster(options) => appmaster::run(&Cluster::Mesos, &options, environment, inherited),
-        Command::Jobmanager(options) => appmaster::run(&Cluster::Alone, &options, environment, inherited),
+        Command::Appmaster(options) => {
+            appmaster::run(&Cluster::Mesos, &Entrypoint::Session, &options, environment, inherited)
+        }
+        Command::AppmasterJob(options) => {
+            let entrypoint = Entrypoint::Application(options.application());
+            appmaster::run(&Cluster::Mesos, &entrypoint, &options.cluster, environment, inherited)
+        }
+        Command::Jobmanager(options) => {
+            appmaster::run(&Cluster::Alone, &Entrypoint::Session, &options, environment, inherited)
+        }
+        Command::StandaloneJob(options) => {
+            let entrypoint = Entrypoint::Application(options.application());
+            appmaster::run(&Cluster::Alone, &entrypoint, &options.cluster, environment, inherited)
+        }
         Command::Local(options) => {
             let embedded = Cluster::Embedded { agents: options.agents, resources: options.resources };
-            appmaster::run(&embedded, &options.cluster, environment, inherited)
+            appmaster::run(&embedded, &Entrypoint::Session, &options.cluster, environment, inherited)
         }
         Command::Taskmanager(options) => taskmanager::run(&options, environment, inherited),
         Command::Mesos(options) => Ok(role::mesos::run(&options, &environment)),
-        Command::Exec(options) => exec::run_command(&options, &environment, inherited),
+        Command::Exec(options) => exec::run_command(*options, environment, inherited),
         Command::Config(options) => config::run(&options, &environment),
         Command::Status(options) => operator::status(&options, &environment),
         Command::Explain(options) => operator::explain(&options, &environment),
@@ -56,7 +72,7 @@ fn run(cli: Cli, environment: Environment, inherited: Inherited) -> Result<u8, F
         Command::Teardown(options) => operator::teardown(&options, &environment),
         Command::Init(options) => Ok(init::run(options.plan_fd)),
         Command::Worker(options) => worker::run(&options, &environment),
-        Command::Other(command) => exec::run_other(command, &environment, inherited),
+        Command::Other(command) => exec::run_other(command, environment, inherited),
     }
 }
 
@@ -64,7 +80,9 @@ fn run(cli: Cli, environment: Environment, inherited: Inherited) -> Result<u8, F
 fn becomes_init(command: &Command) -> bool {
     match command {
         Command::Appmaster(_)
+        | Command::AppmasterJob(_)
         | Command::Jobmanager(_)
+        | Command::StandaloneJob(_)
         | Command::Local(_)
         | Command::Taskmanager(_)
         | Command::Exec(_)

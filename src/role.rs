@@ -5,6 +5,7 @@ pub mod children;
 pub mod config;
 pub mod error;
 pub mod exec;
+mod job;
 pub mod mesos;
 pub mod operator;
 pub mod rundir;

@@ -3,6 +3,7 @@
 //! Order on the line: what we add, so that a user's flag wins; `JVM_ARGS`; the memory; the user's flags; logging; class path;
 //! main class; arguments. Everything on it can be read by every user of the host, so nothing secret belongs there.
 
+mod application;
 mod classpath;
 mod jvm;
 pub mod log4j;
@@ -16,6 +17,7 @@ use std::ffi::{OsStr, OsString};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
+pub use application::{Application, UnrestoredState};
 pub use classpath::HadoopClassPath;
 pub use log4j::Log4j;
 
@@ -83,28 +85,6 @@ pub enum Entrypoint {
     Application(Application),
 }
 
-/// The one job of an application cluster.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Application {
-    /// From Flink 1.19; otherwise the jar is in `usrlib` or `lib`.
-    pub jars: Vec<String>,
-    pub job_classname: Option<String>,
-    /// 32 hexadecimal digits.
-    pub job_id: Option<String>,
-    pub from_savepoint: Option<String>,
-    pub unrestored_state: UnrestoredState,
-    /// The job's own arguments.
-    pub arguments: Vec<OsString>,
-}
-
-/// What to do with state of a savepoint that no operator of the job claims.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum UnrestoredState {
-    #[default]
-    Refuse,
-    Allow,
-}
-
 /// Why there is no command line.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
@@ -157,7 +137,7 @@ pub fn jobmanager(launch: &Launch<'_>, entrypoint: &Entrypoint) -> Result<Comman
         }
         Entrypoint::Application(application) => {
             args.extend(conf_dir(launch));
-            args.extend(application_options(launch, application)?);
+            args.extend(application.options(launch.distribution)?);
             args.extend(properties(&memory_properties));
             args.extend(properties(launch.properties));
             args.extend(application.arguments.iter().cloned());
@@ -236,35 +216,6 @@ fn check_versions(launch: &Launch<'_>) -> Result<(), CommandError> {
         return Err(CommandError::JavaTooOld { version, needed, java: launch.java.path.clone(), found });
     }
     Ok(())
-}
-
-/// `--jars` takes every plain argument that follows, so it comes first and an option behind it.
-fn application_options(
-    launch: &Launch<'_>,
-    application: &Application,
-) -> Result<Vec<OsString>, CommandError> {
-    let version = launch.distribution.version;
-    let mut args: Vec<OsString> = vec![];
-    if !application.jars.is_empty() {
-        if !version.at_least(1, 19) {
-            return Err(CommandError::NoJarsOption { version, usrlib: launch.distribution.usrlib() });
-        }
-        args.extend(["--jars".into(), application.jars.join(",").into()]);
-    }
-    for (option, value) in [
-        ("--job-classname", &application.job_classname),
-        ("--job-id", &application.job_id),
-        ("--fromSavepoint", &application.from_savepoint),
-    ] {
-        if let Some(value) = value {
-            args.extend([option.into(), value.into()]);
-        }
-    }
-    match application.unrestored_state {
-        UnrestoredState::Refuse => {}
-        UnrestoredState::Allow => args.push("--allowNonRestoredState".into()),
-    }
-    Ok(args)
 }
 
 fn conf_dir(launch: &Launch<'_>) -> [OsString; 2] {

@@ -1,6 +1,7 @@
 //! The driver: one task that owns master and agents, hands messages between them, keeps the streams, the
 //! processes and the clock. Its sources are requests, the ends of processes and timers.
 
+mod fetches;
 mod links;
 mod mishaps;
 mod pace;
@@ -15,15 +16,16 @@ use crate::mesos::wire::event::Event;
 use crate::mesos::wire::id::AgentId;
 use crate::time::{Deadline, Moment};
 
-use super::agent::{self, Agent, ContainerId, ProcessEvent};
+use super::agent::{self, Agent, ContainerId, End, KillSignal, ProcessEvent, Start};
 use super::fault::{Deed, Fault, FaultError, Leadership};
 use super::ids::Ids;
 use super::master::{Action, Answer, Master, OperatorCall, StreamId};
 use super::message::{FromAgent, ToAgent};
 use super::order::Call;
 use super::processes::Processes;
-use super::state;
+use super::state::{self, Question};
 
+use fetches::{Fetched, Fetches};
 use links::Links;
 pub use pace::Pace;
 use rules::Rules;
@@ -42,8 +44,7 @@ pub enum Input {
     Operated { call: Box<OperatorCall>, reply: oneshot::Sender<Answer> },
     Faulted { fault: Box<Fault>, reply: oneshot::Sender<Result<(), FaultError>> },
     StreamClosed(StreamId),
-    AskedForState(oneshot::Sender<serde_json::Value>),
-    AskedForMetrics(oneshot::Sender<serde_json::Value>),
+    Asked { question: Question, reply: oneshot::Sender<serde_json::Value> },
     Stopped,
 }
 
@@ -96,6 +97,8 @@ pub struct Cluster {
     phases: VecDeque<(Moment, Leadership)>,
     /// Whom no answer will ever reach.
     hung: Vec<oneshot::Sender<Answered>>,
+    fetches: Fetches,
+    fetched: mpsc::UnboundedReceiver<Fetched>,
     processes: Processes,
     /// Whose task runs in which container.
     containers: BTreeMap<ContainerId, AgentId>,
@@ -105,6 +108,7 @@ pub struct Cluster {
 impl Cluster {
     pub fn new(master: Master, agents: BTreeMap<AgentId, Agent>, ids: Ids, pace: Pace) -> Self {
         let (processes, ends) = Processes::new();
+        let (fetches, fetched) = Fetches::new();
         Self {
             master,
             agents,
@@ -116,6 +120,8 @@ impl Cluster {
             leadership: watch::Sender::new(Leadership::Leads),
             phases: VecDeque::new(),
             hung: Vec::new(),
+            fetches,
+            fetched,
             processes,
             containers: BTreeMap::new(),
             ends,
@@ -145,6 +151,7 @@ impl Cluster {
             tokio::select! {
                 biased;
                 Some((container, event)) = self.ends.recv() => self.handle_end(&container, event),
+                Some((start, result)) = self.fetched.recv() => self.handle_fetched(&start, result),
                 input = inputs.recv() => match input {
                     Some(Input::Stopped) | None => {
                         self.stop(now);
@@ -175,8 +182,9 @@ impl Cluster {
             }
             Input::Faulted { fault, reply } => drop(reply.send(self.handle_fault(*fault, now))),
             Input::StreamClosed(stream) => self.close(&stream, now),
-            Input::AskedForState(reply) => drop(reply.send(state::state(&self.master, now))),
-            Input::AskedForMetrics(reply) => drop(reply.send(state::metrics(&self.master, now))),
+            Input::Asked { question, reply } => {
+                drop(reply.send(state::answer(&question, &self.master, now)));
+            }
             Input::Stopped => {}
         }
     }
@@ -217,6 +225,16 @@ impl Cluster {
         let agent = self.containers.remove(container).and_then(|agent| self.agents.get_mut(&agent));
         if let Some(agent) = agent {
             agent.handle_process(container, event, self.pace.now());
+        }
+    }
+
+    fn handle_fetched(&mut self, start: &Start, result: Result<(), String>) {
+        if !self.fetches.forget(&start.container) {
+            return;
+        }
+        match result {
+            Ok(()) => self.start(start),
+            Err(message) => self.handle_end(&start.container, ProcessEvent::FailedToStart { message }),
         }
     }
 
@@ -278,11 +296,12 @@ impl Cluster {
             Action::Tell { agent, message } => {
                 let is_up = self.links.is_up(&agent);
                 let Some(agent) = self.agents.get_mut(&agent).filter(|_| is_up) else { return };
-                match (message, &mut self.rules) {
-                    (ToAgent::Run(run), rules) => match rules.fate(&run) {
-                        Some(fate) => agent.handle_doomed_run(*run, fate, now),
-                        None => agent.handle_message(ToAgent::Run(run), now),
-                    },
+                if matches!(message, ToAgent::Acknowledge { .. }) && self.rules.loses_acknowledgement() {
+                    return;
+                }
+                let fate = if let ToAgent::Run(run) = &message { self.rules.fate(run) } else { None };
+                match (message, fate) {
+                    (ToAgent::Run(run), Some(fate)) => agent.handle_doomed_run(*run, fate, now),
                     (message, _) => agent.handle_message(message, now),
                 }
             }
@@ -311,15 +330,33 @@ impl Cluster {
         match action {
             agent::Action::Report(event) => self.report(id, &event, now),
             agent::Action::Start(start) => {
-                let event = self.processes.start(&start);
-                if let ProcessEvent::Started { .. } = event {
-                    self.containers.insert(start.container.clone(), id.clone());
-                }
-                if let Some(agent) = self.agents.get_mut(id) {
-                    agent.handle_process(&start.container, event, now);
+                self.containers.insert(start.container.clone(), id.clone());
+                if start.fetches.is_empty() { self.start(&start) } else { self.fetches.begin(start) }
+            }
+            agent::Action::Signal { container, signal } => self.signal(&container, signal),
+        }
+    }
+
+    fn start(&mut self, start: &Start) {
+        match self.processes.start(start) {
+            started @ ProcessEvent::Started { .. } => {
+                let agent = self.containers.get(&start.container).and_then(|id| self.agents.get_mut(id));
+                if let Some(agent) = agent {
+                    agent.handle_process(&start.container, started, self.pace.now());
                 }
             }
-            agent::Action::Signal { container, signal } => self.processes.signal(&container, signal),
+            end @ (ProcessEvent::FailedToStart { .. } | ProcessEvent::Ended(_)) => {
+                self.handle_end(&start.container, end);
+            }
+        }
+    }
+
+    fn signal(&mut self, container: &ContainerId, signal: KillSignal) {
+        if self.fetches.end(container) {
+            let end = End::Signalled { number: nix::libc::SIGKILL, dumped_core: false };
+            self.handle_end(container, ProcessEvent::Ended(end));
+        } else {
+            self.processes.signal(container, signal);
         }
     }
 

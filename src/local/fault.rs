@@ -97,6 +97,13 @@ pub enum Fault {
         #[serde(default = "once")]
         times: u32,
     },
+    /// Acknowledgements are lost on their way to the agent: after `skip` of them, the next `times`.
+    LoseAcknowledgements {
+        #[serde(default)]
+        skip: u32,
+        #[serde(default = "once")]
+        times: u32,
+    },
     /// The next updates of agents are lost on their way to the scheduler, and come again when they are due.
     LoseUpdates {
         #[serde(default = "once")]

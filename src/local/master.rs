@@ -9,6 +9,7 @@ mod agents;
 mod allocator;
 mod books;
 mod calls;
+mod constraints;
 mod framework;
 mod identifier;
 mod launch;

@@ -1,4 +1,4 @@
-//! `appmaster`, `jobmanager` and `local`: everything is prepared and checked here, then init takes over.
+//! `appmaster`, `jobmanager`, their one-job forms and `local`: everything is prepared and checked here, then init takes over.
 
 use std::convert::Infallible;
 use std::ffi::OsString;
@@ -24,6 +24,7 @@ use crate::{ha, log};
 use super::children::{self, Jvm, Own};
 use super::error::{Fatal, fatal};
 use super::exec;
+use super::job;
 use super::rundir::RunDir;
 use super::setup::{Dirs, Setup};
 use super::sockets::{self, BindError};
@@ -56,6 +57,7 @@ struct NoZooKeeper(String);
 
 pub fn run(
     cluster: &Cluster,
+    entrypoint: &Entrypoint,
     options: &ClusterOptions,
     environment: Environment,
     inherited: Inherited,
@@ -75,8 +77,9 @@ pub fn run(
     if matches!(cluster, Cluster::Mesos) {
         worker::check(&settings)?;
     }
+    job::check(entrypoint, &setup.distribution).map_err(fatal(Exit::NoInput))?;
     setup.tell("appmaster");
-    let Err(fatal) = start(cluster, embedded, &setup, &settings, inherited);
+    let Err(fatal) = start(cluster, entrypoint, embedded, &setup, &settings, inherited);
     Err(fatal)
 }
 
@@ -110,6 +113,7 @@ fn refuse_zookeeper(setup: &Setup, settings: &Settings) -> Result<(), Fatal> {
 
 fn start(
     cluster: &Cluster,
+    entrypoint: &Entrypoint,
     embedded: Option<TcpListener>,
     setup: &Setup,
     settings: &Settings,
@@ -124,7 +128,7 @@ fn start(
         let resources = resources.clone().unwrap_or_else(|| enough_resources(setup, settings, *agents));
         children.push(mesos(setup, *agents, resources, listener, &run)?);
     }
-    children.push(jobmanager(setup, settings, &dirs)?);
+    children.push(jobmanager(entrypoint, setup, settings, &dirs)?);
     if !matches!(cluster, Cluster::Alone) {
         let (child, socket) = worker_child(cluster, setup, settings, &dirs)?;
         children.push(child);
@@ -151,10 +155,15 @@ fn check_ports(settings: &Settings) -> Result<(), Fatal> {
     Ok(())
 }
 
-fn jobmanager(setup: &Setup, settings: &Settings, dirs: &Dirs) -> Result<Child, Fatal> {
+fn jobmanager(
+    entrypoint: &Entrypoint,
+    setup: &Setup,
+    settings: &Settings,
+    dirs: &Dirs,
+) -> Result<Child, Fatal> {
     let properties: Vec<_> = dirs.tmp_property(&setup.loaded.table).into_iter().collect();
     let launch = setup.launch(dirs, super::available_cpus(), &properties);
-    let command = command::jobmanager(&launch, &Entrypoint::Session).map_err(fatal(Exit::Config))?;
+    let command = command::jobmanager(&launch, entrypoint).map_err(fatal(Exit::Config))?;
     for warning in &command.warnings {
         log::line(Level::WARN, "appmaster", warning);
     }

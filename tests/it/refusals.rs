@@ -76,6 +76,9 @@ async fn command_lines() {
         (64, &["local", "-D", "rest.port"], &["rest.port", "key=value"]),
         (64, &["exec", "--grace", "soon", "true"], &["--grace", "soon", "500ms"]),
         (64, &["mesos", "--port", "0", "--resources", "cpus:"], &["--resources", "cpus:"]),
+        (64, &["appmaster-job", "--job-id", "17"], &["--job-id", "32 hexadecimal digits"]),
+        (66, &["standalone-job", "-D", "rest.port=0"], &["no job", "usrlib", "--jars"]),
+        (66, &["appmaster-job", "-D", "mesos.master=127.0.0.1:5050", "--jars", "no.jar"], &["no.jar"]),
         (69, &["status"], &["no AppMaster answers at", "/socket"]),
     ];
     for (code, arguments, told) in cases {

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 
 use crate::local::message::Run;
 use crate::mesos::wire::command::CommandInfo;
+use crate::mesos::wire::container::ContainerInfo;
 use crate::mesos::wire::id::{self, ExecutorId};
 use crate::mesos::wire::network::{IpAddress, NetworkInfo};
 use crate::mesos::wire::status::{ContainerStatus, Reason, StatusSource, TaskState, TaskStatus};
 use crate::time::{Deadline, Moment};
 
 use super::environment;
+use super::fetch::{self, Fetch};
 use super::updates::Updates;
 use super::{ContainerId, Settings};
 
@@ -23,6 +25,10 @@ pub struct Executor {
     pub updates: Updates,
     /// What its end is told as, whatever it was.
     pub fate: Option<Fate>,
+    /// Until when it has to be done by itself.
+    pub complete_by: Option<Deadline>,
+    /// It was not, and is killed for it.
+    pub is_overdue: bool,
     /// Its agent is being drained, of which its updates tell.
     pub is_drained: bool,
 }
@@ -58,6 +64,10 @@ pub struct Start {
     pub sandbox: PathBuf,
     pub environment: Vec<(String, String)>,
     pub command: Command,
+    /// Before it starts.
+    pub fetches: Vec<Fetch>,
+    /// Where fetched files may be kept.
+    pub cache: PathBuf,
     /// For what the task leaves behind when it ends, in milliseconds.
     pub grace_ms: u64,
 }
@@ -80,7 +90,25 @@ pub enum End {
 impl Executor {
     pub fn new(run: Run) -> Self {
         let life = Life::Starting { is_killed: false };
-        Self { run, life, pid: None, updates: Updates::new(), fate: None, is_drained: false }
+        Self {
+            run,
+            life,
+            pid: None,
+            updates: Updates::new(),
+            fate: None,
+            complete_by: None,
+            is_overdue: false,
+            is_drained: false,
+        }
+    }
+
+    pub fn poll_timeout(&self) -> Option<Moment> {
+        let kill = match &self.life {
+            Life::Killing { until, .. } => until.map(Deadline::at),
+            Life::Starting { .. } | Life::Running | Life::Ended => None,
+        };
+        let complete = self.complete_by.map(Deadline::at).filter(|_| self.life == Life::Running);
+        kill.into_iter().chain(complete).chain(self.updates.poll_timeout()).min()
     }
 
     /// A status as the executor sends it.
@@ -107,21 +135,15 @@ impl Executor {
 
 /// What to start, or why it cannot be.
 pub fn prepare(run: &Run, container: &ContainerId, settings: &Settings) -> Result<Start, String> {
-    if run.task.container.is_some() {
-        return Err("the embedded Mesos runs no containers ('container' is set)".to_owned());
+    if let Some(set) = run.task.container.as_ref().and_then(isolating) {
+        return Err(format!("the embedded Mesos isolates nothing (the container's '{set}' is set)"));
     }
     let Some(command) = &run.task.command else {
         return Err("the embedded Mesos runs no custom executors ('executor' is set)".to_owned());
     };
-    if let Some(uri) = command.uris.first() {
-        let uri = uri.value.as_deref().unwrap_or_default();
-        let container = &container.0;
-        return Err(format!(
-            "Failed to fetch all URIs for container '{container}': the embedded Mesos has no fetcher for '{uri}'"
-        ));
-    }
-    if run.task.health_check.is_some() || run.task.check.is_some() || run.task.max_completion_time.is_some() {
-        tracing::warn!(task = ?run.task.task_id, "checks and the longest completion time are not watched");
+    if run.task.health_check.is_some() || run.task.check.is_some() {
+        let set = if run.task.check.is_some() { "check" } else { "health_check" };
+        return Err(format!("the embedded Mesos watches no checks ('{set}' is set)"));
     }
     let sandbox = sandbox(run, container, settings);
     // A task must not outlive the embedded Mesos for long, whatever grace it has against a kill.
@@ -130,9 +152,28 @@ pub fn prepare(run: &Run, container: &ContainerId, settings: &Settings) -> Resul
         container: container.clone(),
         environment: environment::of(run, &sandbox, settings),
         command: program(command)?,
+        fetches: fetch::plan(&command.uris)?,
+        cache: settings.work_dir.join("fetch"),
         sandbox,
         grace_ms: u64::try_from(grace.as_millis()).unwrap_or(u64::MAX),
     })
+}
+
+/// What of a container needs more than a process and a sandbox.
+fn isolating(container: &ContainerInfo) -> Option<&'static str> {
+    let ContainerInfo { r#type: _, volumes, docker, hostname, mesos, network_infos, .. } = container;
+    let has_image = mesos.as_ref().is_some_and(|mesos| mesos.image.is_some());
+    let parts = [
+        ("docker", docker.is_some()),
+        ("mesos.image", has_image),
+        ("volumes", !volumes.is_empty()),
+        ("network_infos", !network_infos.is_empty()),
+        ("hostname", hostname.is_some()),
+        ("linux_info", container.linux_info.is_some()),
+        ("rlimit_info", container.rlimit_info.is_some()),
+        ("tty_info", container.tty_info.is_some()),
+    ];
+    parts.into_iter().find_map(|(name, is_set)| is_set.then_some(name))
 }
 
 fn sandbox(run: &Run, container: &ContainerId, settings: &Settings) -> PathBuf {

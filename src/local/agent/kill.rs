@@ -17,7 +17,13 @@ impl Agent {
         let grace = grace(requested, &executor.run, default);
         match &mut executor.life {
             Life::Ended => {}
-            Life::Starting { is_killed } => *is_killed = true,
+            Life::Starting { is_killed } => {
+                // What it waits for need not come any more.
+                if !std::mem::replace(is_killed, true) {
+                    let signal = KillSignal::Kill;
+                    self.actions.push_back(Action::Signal { container: container.clone(), signal });
+                }
+            }
             Life::Running => {
                 executor.life = Life::Killing { since: now, until: Some(Deadline::after(now, grace)) };
                 if executor.run.has(CapabilityType::TaskKillingState) {
@@ -31,6 +37,16 @@ impl Agent {
                     *until = Deadline::after(*since, grace).min(*until);
                 }
             }
+        }
+    }
+
+    /// Ends a task that runs longer than it may.
+    pub(super) fn kill_if_overdue(&mut self, container: &ContainerId, now: Moment) {
+        let Some(executor) = self.executors.get_mut(container) else { return };
+        let is_due = executor.complete_by.is_some_and(|deadline| deadline.has_passed(now));
+        if is_due && executor.life == Life::Running {
+            executor.is_overdue = true;
+            self.kill(container, None, now);
         }
     }
 }

@@ -209,8 +209,11 @@ fn killed_is_killed_even_with_code_zero() {
 fn a_task_that_was_killed_while_it_started_never_ran() {
     let mut bench = Bench::new(run());
     bench.kill(None);
-    bench.process(ProcessEvent::Started { pid: 7 });
+    bench.kill(None);
+    // At once, for it may wait for what is being fetched.
     assert_eq!(bench.done(), ["start sh", "Kill"]);
+    bench.process(ProcessEvent::Started { pid: 7 });
+    assert_eq!(bench.done(), ["Kill"]);
     bench.process(ProcessEvent::Ended(End::Signalled { number: 9, dumped_core: false }));
     assert_eq!(
         bench.done(),
@@ -255,4 +258,25 @@ fn ends_in_the_words_of_the_real_executor() {
     ] {
         assert_eq!(end.to_string(), text);
     }
+}
+
+#[test]
+fn a_task_that_takes_too_long_has_failed() {
+    let mut run = run();
+    run.task.max_completion_time = Some(DurationInfo { nanoseconds: Some(2_000_000_000) });
+    let mut bench = Bench::new(run);
+    bench.process(ProcessEvent::Started { pid: 7 });
+    bench.done();
+    // STARTING, then RUNNING.
+    bench.acknowledge();
+    bench.done();
+    bench.acknowledge();
+    bench.pass(1);
+    assert_eq!(bench.done(), [""; 0]);
+    bench.pass(1);
+    assert_eq!(bench.done(), ["TASK_KILLING", "Terminate"]);
+    bench.acknowledge();
+    bench.process(ProcessEvent::Ended(End::Signalled { number: 15, dumped_core: false }));
+    let end = "TASK_FAILED Command terminated with signal Terminated MAX_COMPLETION_TIME_REACHED";
+    assert_eq!(bench.done(), [end]);
 }

@@ -8,7 +8,7 @@ use crate::local::master::{Registry, StreamId};
 use crate::mesos::wire::id::{AgentId, FrameworkId};
 use crate::time::Moment;
 
-use super::rules::{CallRule, LaunchRule};
+use super::rules::{AcknowledgementRule, CallRule, LaunchRule};
 use super::{Cluster, Flow};
 
 impl Cluster {
@@ -70,6 +70,9 @@ impl Cluster {
                 }
             }
             Fault::DuplicateUpdates { times } => self.rules.duplicates += times,
+            Fault::LoseAcknowledgements { skip, times } => {
+                self.rules.acknowledgements = AcknowledgementRule { skip, times };
+            }
             Fault::LoseUpdates { times } => self.rules.losses += times,
         }
         Ok(())

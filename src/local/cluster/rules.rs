@@ -11,6 +11,14 @@ pub struct Rules {
     pub launches: Vec<LaunchRule>,
     pub duplicates: u32,
     pub losses: u32,
+    pub acknowledgements: AcknowledgementRule,
+}
+
+/// Which acknowledgements do not reach their agent.
+#[derive(Debug, Default)]
+pub struct AcknowledgementRule {
+    pub skip: u32,
+    pub times: u32,
 }
 
 #[derive(Debug)]
@@ -55,6 +63,18 @@ impl Rules {
         Some(fate)
     }
 
+    /// Whether the next acknowledgement is lost.
+    pub fn loses_acknowledgement(&mut self) -> bool {
+        let AcknowledgementRule { skip, times } = &mut self.acknowledgements;
+        if *skip > 0 {
+            *skip -= 1;
+            return false;
+        }
+        let is_lost = *times > 0;
+        *times = times.saturating_sub(1);
+        is_lost
+    }
+
     /// How often the next update arrives.
     pub fn deliveries(&mut self) -> u32 {
         if self.losses > 0 {
@@ -86,6 +106,13 @@ mod tests {
         let (swallow, hang) = (Some(Deed::Swallow), Some(Deed::Hang));
         assert_eq!(deeds, [None, None, swallow.clone(), swallow, None, hang, None]);
         assert!(rules.calls.is_empty());
+    }
+
+    #[test]
+    fn the_nth_acknowledgement_is_lost() {
+        let acknowledgements = AcknowledgementRule { skip: 1, times: 1 };
+        let mut rules = Rules { acknowledgements, ..Rules::default() };
+        assert_eq!([(); 3].map(|()| rules.loses_acknowledgement()), [false, true, false]);
     }
 
     #[test]

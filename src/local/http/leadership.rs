@@ -7,7 +7,8 @@ use crate::local::fault::Leadership;
 
 use super::Server;
 
-/// What is answered in place of the leader's answer to a request for `path`.
+/// What is answered in place of the leader's answer to a request for `path`, which is the one below `/master` of
+/// the two that lead to the same.
 pub fn refuse(server: &Server, path: &str) -> Option<Response> {
     match &*server.leadership.borrow() {
         Leadership::Leads => None,

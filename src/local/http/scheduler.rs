@@ -29,7 +29,7 @@ pub async fn call(State(server): State<Server>, request: Request) -> Response {
         Ok(principal) => principal,
         Err(refusal) => return refuse(refusal),
     };
-    if let Some(response) = leadership::refuse(&server, parts.uri.path()) {
+    if let Some(response) = leadership::refuse(&server, "/master/api/v1/scheduler") {
         return response;
     }
     let Ok(body) = body::to_bytes(body, BODY_BYTES_MOST).await else {

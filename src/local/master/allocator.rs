@@ -62,6 +62,9 @@ impl Master {
         if !agent.is_offered() || !may_see(framework, agent, self.settings.domain.as_ref()) {
             return None;
         }
+        if !framework.constraints.allow(role, &agent.description) {
+            return None;
+        }
         let share = agent.free.filtered(|item| item.is_for(role) && understands(framework, item));
         if !is_worth_offering(framework, role, &share) {
             return None;

@@ -10,6 +10,7 @@ use crate::mesos::wire::status::TaskState;
 use crate::time::{Deadline, Moment};
 
 use super::StreamId;
+use super::constraints::Constraints;
 use super::identifier;
 use super::roles;
 use super::task::{Task, is_terminal};
@@ -30,6 +31,8 @@ pub struct Framework {
     pub roles: BTreeSet<String>,
     pub connection: Connection,
     pub suppressed: BTreeSet<String>,
+    /// Which agents it wants to hear of.
+    pub constraints: Constraints,
     /// What was refused, by role and agent.
     pub filters: BTreeMap<(String, AgentId), Vec<Filter>>,
     /// Agents that it is not asked for back before the deadline.
@@ -82,6 +85,7 @@ impl Framework {
             info,
             connection,
             suppressed: BTreeSet::new(),
+            constraints: Constraints::default(),
             filters: BTreeMap::new(),
             inverse_filters: BTreeMap::new(),
             tasks: BTreeMap::new(),

@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 
 use crate::local::message::ToAgent;
 use crate::mesos::wire::call::{Subscribe, UpdateFramework};
+use crate::mesos::wire::constraints::OfferConstraints;
 use crate::mesos::wire::event::{Error, Event, EventType, Subscribed};
 use crate::mesos::wire::framework::FrameworkInfo;
 use crate::mesos::wire::id::FrameworkId;
 use crate::mesos::wire::status::TaskState;
 use crate::time::{Deadline, Moment};
 
+use super::constraints::Constraints;
 use super::framework::{self, Connection, Framework};
 use super::offers::Announced;
 use super::{Action, COMPLETED_FRAMEWORKS, Master, StreamId, heartbeat};
@@ -18,13 +20,14 @@ impl Master {
     /// Opens a stream, on which all that follows happens, refusals too.
     pub(super) fn subscribe(&mut self, subscribe: Subscribe, now: Moment) -> StreamId {
         let stream = StreamId(self.ids.uuid());
-        if subscribe.offer_constraints.is_some() {
-            tracing::warn!("offer constraints are ignored: more is offered than the framework asks for");
-        }
         let info = subscribe.framework_info.unwrap_or_default();
-        match self.refuse_subscription(&info, &subscribe.suppressed_roles) {
-            Some(refusal) => self.end_stream(&stream, refusal),
-            None => self.admit(info, subscribe.suppressed_roles, &stream, now),
+        let wishes = match self.refuse_subscription(&info, &subscribe.suppressed_roles) {
+            Some(refusal) => Err(refusal),
+            None => Wishes::read(subscribe.suppressed_roles, subscribe.offer_constraints.as_ref(), &info),
+        };
+        match wishes {
+            Err(refusal) => self.end_stream(&stream, refusal),
+            Ok(wishes) => self.admit(info, wishes, &stream, now),
         }
         stream
     }
@@ -98,11 +101,13 @@ impl Master {
         if let Some(refusal) = framework::refuse_suppression(&info, &update.suppressed_roles) {
             return Err(format!("'UpdateFramework' call is not valid: {refusal}"));
         }
+        let wishes = Wishes::read(update.suppressed_roles, update.offer_constraints.as_ref(), &info)
+            .map_err(|refusal| format!("'UpdateFramework' call is not valid: {refusal}"))?;
         let Some(known) = self.frameworks.get(id) else { return Ok(()) };
         if let Some(refusal) = refuse_change(&known.info, &info) {
             return Err(format!("FrameworkInfo update is not valid: {refusal}"));
         }
-        self.change(id, info, update.suppressed_roles);
+        self.change(id, info, wishes);
         Ok(())
     }
 
@@ -124,7 +129,7 @@ impl Master {
         is_other.then(|| "Changing framework's principal is not allowed.".to_owned())
     }
 
-    fn admit(&mut self, mut info: FrameworkInfo, suppressed: Vec<String>, stream: &StreamId, now: Moment) {
+    fn admit(&mut self, mut info: FrameworkInfo, wishes: Wishes, stream: &StreamId, now: Moment) {
         let id = known_id(&info).unwrap_or_else(|| self.new_framework_id());
         info.id = Some(id.clone());
         let next_heartbeat = now + self.settings.timing.heartbeat;
@@ -132,7 +137,8 @@ impl Master {
         let Some(known) = self.frameworks.get_mut(&id) else {
             tracing::info!(framework = id.text(), name = info.name, "subscribed");
             let framework = Framework {
-                suppressed: suppressed.into_iter().collect(),
+                suppressed: wishes.suppressed,
+                constraints: wishes.constraints,
                 ..Framework::new(id.clone(), info, connection, now)
             };
             self.frameworks.insert(id.clone(), framework);
@@ -148,22 +154,23 @@ impl Master {
                 self.inverse_offers.retain(|_, offer| offer.framework != id);
                 self.take_back(Announced::No, |offer| offer.framework == id);
                 self.welcome(&id, stream);
-                self.change(&id, info, suppressed);
+                self.change(&id, info, wishes);
             }
             Connection::Disconnected { .. } => {
                 self.welcome(&id, stream);
-                self.change(&id, info, suppressed);
+                self.change(&id, info, wishes);
                 self.allocate(None, now);
             }
         }
     }
 
     /// Replaces what a framework says of itself and what it does not want to hear of.
-    fn change(&mut self, id: &FrameworkId, info: FrameworkInfo, suppressed: Vec<String>) {
+    fn change(&mut self, id: &FrameworkId, info: FrameworkInfo, wishes: Wishes) {
         let Some(framework) = self.frameworks.get_mut(id) else { return };
         let old_roles = framework.roles.clone();
         framework.replace_info(info);
-        let new: BTreeSet<_> = suppressed.into_iter().collect();
+        framework.constraints = wishes.constraints;
+        let new = wishes.suppressed;
         let old = std::mem::replace(&mut framework.suppressed, new.clone());
         let roles = framework.roles.clone();
         framework.drop_filters(|role| !roles.contains(role) || (old.contains(role) && !new.contains(role)));
@@ -200,6 +207,23 @@ impl Master {
         let id = FrameworkId::new(format!("{}-{:04}", self.id, self.frameworks_made));
         self.frameworks_made += 1;
         id
+    }
+}
+
+/// What a framework wants to hear of.
+struct Wishes {
+    suppressed: BTreeSet<String>,
+    constraints: Constraints,
+}
+
+impl Wishes {
+    fn read(
+        suppressed: Vec<String>,
+        constraints: Option<&OfferConstraints>,
+        info: &FrameworkInfo,
+    ) -> Result<Self, String> {
+        let constraints = Constraints::read(constraints, &framework::roles_of(info))?;
+        Ok(Self { suppressed: suppressed.into_iter().collect(), constraints })
     }
 }
 

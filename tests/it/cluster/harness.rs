@@ -205,11 +205,13 @@ pub struct Start<'a> {
     pub command: &'a [&'a str],
     pub variables: &'a [(&'a str, &'a str)],
     pub properties: &'a [(&'a str, &'a str)],
+    /// Options and arguments of an application's job, which come last.
+    pub job: &'a [&'a str],
 }
 
 impl Default for Start<'_> {
     fn default() -> Self {
-        Self { flink: FLINK, command: &["local"], variables: &[], properties: &[] }
+        Self { flink: FLINK, command: &["local"], variables: &[], properties: &[], job: &[] }
     }
 }
 
@@ -245,6 +247,7 @@ impl Cluster {
         for (key, value) in own.iter().chain(start.properties) {
             arguments.extend(["-D".to_owned(), format!("{key}={value}")]);
         }
+        arguments.extend(start.job.iter().map(|&word| word.to_owned()));
         let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
         let flink = RestClient::new(&format!("http://127.0.0.1:{rest}")).expect("a client");
         let program = Program::start_with(scratch, command, start.variables, &arguments);

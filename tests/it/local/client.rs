@@ -27,6 +27,7 @@ pub struct Answer {
     pub content_type: Option<String>,
     /// The `WWW-Authenticate` header.
     pub challenge: Option<String>,
+    pub location: Option<String>,
     pub body: Vec<u8>,
 }
 
@@ -155,7 +156,8 @@ pub fn parse_answer(bytes: &[u8]) -> Answer {
 fn answer(head: Head, body: Vec<u8>) -> Answer {
     let text = |name: &str| head.header(name).map(str::to_owned);
     let (content_type, challenge) = (text("content-type"), text("www-authenticate"));
-    Answer { status: head.status, content_type, challenge, body }
+    let location = text("location");
+    Answer { status: head.status, content_type, challenge, location, body }
 }
 
 impl Head {

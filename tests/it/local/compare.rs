@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::client::Answer;
+
 /// Whether it counts which offers came in one event.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Batches {
@@ -61,6 +63,20 @@ pub fn parts(event: Value, batches: Batches) -> Vec<Value> {
     offers.into_iter().map(single).collect()
 }
 
+/// What of a plain answer is the same in every run.
+pub fn answer(answer: &Answer) -> [Option<String>; 5] {
+    const BUILD: [&str; 3] = ["build_date", "build_time", "build_user"];
+    let mut body = String::from_utf8_lossy(&answer.body).into_owned();
+    if let Ok(Value::Object(mut version)) = serde_json::from_str(&body) {
+        for name in BUILD {
+            version.entry(name).and_modify(|value| *value = Value::from("varies"));
+        }
+        body = Value::Object(version).to_string();
+    }
+    let Answer { status, content_type, challenge, location, .. } = answer;
+    [Some(status.clone()), content_type.clone(), challenge.clone(), location.clone(), Some(body)]
+}
+
 /// Remembers which live identifiers stand where recorded ones stood.
 pub fn learn(names: &mut BTreeMap<String, String>, recorded: &Value, live: &Value) {
     let mut learn = |recorded: &Value, live: &Value| {
@@ -71,10 +87,6 @@ pub fn learn(names: &mut BTreeMap<String, String>, recorded: &Value, live: &Valu
     let (old, new) = (&recorded["subscribed"], &live["subscribed"]);
     learn(&old["framework_id"]["value"], &new["framework_id"]["value"]);
     learn(&old["master_info"]["id"], &new["master_info"]["id"]);
-    let inverse = |event: &Value| event["inverse_offers"]["inverse_offers"].as_array().cloned();
-    for (old, new) in inverse(recorded).into_iter().flatten().zip(inverse(live).into_iter().flatten()) {
-        learn(&old["id"]["value"], &new["id"]["value"]);
-    }
     let (old, new) = (&recorded["update"]["status"], &live["update"]["status"]);
     learn(&old["uuid"], &new["uuid"]);
     let empty = Vec::new();
@@ -84,6 +96,15 @@ pub fn learn(names: &mut BTreeMap<String, String>, recorded: &Value, live: &Valu
         if let Some(new) = offers(live).iter().find(|new| self::place(new) == place) {
             learn(&old["id"]["value"], &new["id"]["value"]);
             learn(&old["agent_id"]["value"], &new["agent_id"]["value"]);
+        }
+    }
+    let inverse =
+        |event: &Value| event["inverse_offers"]["inverse_offers"].as_array().unwrap_or(&empty).clone();
+    for old in inverse(recorded) {
+        let agent = old["agent_id"]["value"].as_str().and_then(|agent| names.get(agent)).cloned();
+        let of_agent = |new: &&Value| new["agent_id"]["value"].as_str() == agent.as_deref();
+        if let (Some(id), Some(new)) = (old["id"]["value"].as_str(), inverse(live).iter().find(of_agent)) {
+            names.insert(id.to_owned(), new["id"]["value"].as_str().unwrap_or_default().to_owned());
         }
     }
 }
@@ -113,13 +134,14 @@ pub fn comparable(mut event: Value) -> Value {
         }
     }
     strip(&mut event);
-    if let Some(Value::String(message)) = event.pointer_mut("/update/status/message")
-        && let Some(end) = message.find("Failed to fetch all URIs")
-    {
-        message.truncate(end);
+    if let Some(Value::String(message)) = event.pointer_mut("/update/status/message") {
+        *message = without_container(message);
     }
     if let Some(offers) = event["offers"]["offers"].as_array_mut() {
         offers.sort_by_key(place);
+    }
+    if let Some(offers) = event["inverse_offers"]["inverse_offers"].as_array_mut() {
+        offers.sort_by_key(|offer| offer["agent_id"].to_string());
     }
     if event["offers"].is_null()
         && let Some(fields) = event.as_object_mut()
@@ -127,4 +149,11 @@ pub fn comparable(mut event: Value) -> Value {
         fields.remove("offers");
     }
     event
+}
+
+/// Without the name of the container in a message.
+fn without_container(message: &str) -> String {
+    let Some((before, rest)) = message.split_once("for container '") else { return message.to_owned() };
+    let after = rest.split_once('\'').map_or("", |(_, after)| after);
+    format!("{before}for container 'varies'{after}")
 }

@@ -36,8 +36,27 @@ impl Embedded {
         Self { process, address, started: Instant::now(), directory }
     }
 
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     pub fn work_dir(&self) -> PathBuf {
         self.directory.path().join("work")
+    }
+
+    /// Of the latest run of a task that got as far as running.
+    pub fn sandbox(&self, agent: &str, framework: &str, task: &str) -> PathBuf {
+        self.runs(agent, framework, task).join("latest")
+    }
+
+    /// Of the only run of a task.
+    pub fn only_sandbox(&self, agent: &str, framework: &str, task: &str) -> PathBuf {
+        let mut runs = fs::read_dir(self.runs(agent, framework, task)).expect("runs").flatten();
+        runs.next().expect("a run").path()
+    }
+
+    fn runs(&self, agent: &str, framework: &str, task: &str) -> PathBuf {
+        self.work_dir().join(format!("slaves/{agent}/frameworks/{framework}/executors/{task}/runs"))
     }
 
     pub fn kill_hard(&mut self) {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::embedded::{Embedded, processes_in, wait_for};
 use super::scheduler::{Scheduler, framework_info, shell, task_info};
@@ -18,8 +18,7 @@ fn states(life: &[(String, String)]) -> Vec<&str> {
 }
 
 fn sandbox(cluster: &Embedded, scheduler: &Scheduler, agent: &str, task: &str) -> std::path::PathBuf {
-    let path = format!("slaves/{agent}/frameworks/{}/executors/{task}/runs/latest", scheduler.framework);
-    cluster.work_dir().join(path)
+    cluster.sandbox(agent, &scheduler.framework, task)
 }
 
 /// Waits until what a task prints is there.
@@ -214,14 +213,33 @@ fn what_cannot_be_run_says_so() {
     let cluster = cluster();
     let scheduler = Scheduler::with_info(cluster.address, &framework_info(0.0)).expect("subscribed");
     let offer = scheduler.offer();
-    let mut with_container = task_info(&offer, "container", shell("true"));
-    with_container["container"] = json!({ "type": "MESOS" });
-    let mut with_uri = task_info(&offer, "uri", shell("true"));
-    with_uri["command"]["uris"] = json!([{ "value": "http://localhost/x" }]);
-    scheduler.accept(&offer, &[with_container, with_uri]);
-    for (task, part) in
-        [("container", "runs no containers"), ("uri", "has no fetcher for 'http://localhost/x'")]
-    {
+    let with_container = |task: &str, container: Value| {
+        let mut info = task_info(&offer, task, shell("true"));
+        info["container"] = container;
+        info
+    };
+    let image =
+        json!({ "type": "MESOS", "mesos": { "image": { "type": "DOCKER", "docker": { "name": "x" } } } });
+    let docker = json!({ "type": "DOCKER", "docker": { "image": "x" } });
+    let network = json!({ "type": "MESOS", "network_infos": [{ "name": "cni" }] });
+    let tasks = [
+        with_container("image", image),
+        with_container("docker", docker),
+        with_container("network", network),
+        with_container("plain", json!({ "type": "MESOS" })),
+    ];
+    let mut checked = task_info(&offer, "checked", shell("true"));
+    checked["health_check"] = json!({ "type": "TCP", "tcp": { "port": 1 } });
+    let tasks = [tasks.as_slice(), &[checked]].concat();
+    scheduler.accept(&offer, &tasks);
+    // Without anything that would need isolation it is a task like any other.
+    assert_eq!(scheduler.life("plain").last().expect("an end").0, "TASK_FINISHED");
+    for (task, part) in [
+        ("image", "'mesos.image'"),
+        ("docker", "'docker'"),
+        ("network", "'network_infos'"),
+        ("checked", "'health_check'"),
+    ] {
         let status = scheduler.update(task);
         assert_eq!(status["state"], "TASK_FAILED");
         assert_eq!(status["reason"], "REASON_CONTAINER_LAUNCH_FAILED");

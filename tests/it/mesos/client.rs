@@ -347,7 +347,7 @@ fn what_cannot_work_is_told_at_once() {
     assert!(client::start(config(Vec::new(), None)).is_err());
 }
 
-fn start(address: &str, credentials: Option<Credentials>) -> (Calls, Reports) {
+pub fn start(address: &str, credentials: Option<Credentials>) -> (Calls, Reports) {
     let config = Config {
         masters: masters(address),
         framework: framework("flink"),
@@ -378,7 +378,7 @@ fn kill(task: &str) -> Call {
 }
 
 /// Opens the stream and waits until the client has read SUBSCRIBED.
-async fn subscribe(stream: &mut Connection, reports: &mut Reports) {
+pub async fn subscribe(stream: &mut Connection, reports: &mut Reports) {
     stream.send(&[stream_head(), chunk(&subscribed(15.0))].concat()).await;
     let Report::Event(Event::Subscribed { framework_id, heartbeat, .. }) = next(reports).await else {
         panic!("not subscribed")
@@ -386,6 +386,6 @@ async fn subscribe(stream: &mut Connection, reports: &mut Reports) {
     assert_eq!((framework_id, heartbeat), (FrameworkId::new("framework-1"), Duration::from_secs(15)));
 }
 
-async fn next(reports: &mut Reports) -> Report {
+pub async fn next(reports: &mut Reports) -> Report {
     tokio::time::timeout(PATIENCE, reports.next()).await.expect("a report in time").expect("a running client")
 }

@@ -89,6 +89,7 @@ pub const WALLS: &[Wall] = &[
             "crate::local",
             "crate::mesos::wire",
             "crate::mesos::recordio",
+            "crate::http",
             "crate::init",
             "crate::exit",
             "crate::log",

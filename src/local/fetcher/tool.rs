@@ -1,0 +1,104 @@
+//! Runs one of the host's tools to its end.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd as _;
+use std::path::{Path, PathBuf};
+
+use nix::sys::signal::{self, kill};
+use nix::unistd::Pid;
+
+use crate::init::plan::Inherited;
+use crate::init::signals::{Signal, SignalSet};
+use crate::init::spawn::{Group, Spawn, SpawnError};
+use crate::init::status::Ended;
+use crate::init::sys;
+use crate::local::processes::reap;
+
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+#[derive(Debug, thiserror::Error)]
+pub enum ToolError {
+    #[error("cannot write {}", path.display())]
+    Write { path: PathBuf, source: io::Error },
+    #[error("cannot start '{tool}'")]
+    Start { tool: String, source: SpawnError },
+    #[error("'{tool}' exited with status {status}")]
+    Failed { tool: String, status: u8 },
+    #[error("'{tool}' was killed")]
+    Killed { tool: String },
+}
+
+/// Says to the sandbox's files what it has to say.
+pub async fn run(argv: &[&OsStr], sandbox: &Path) -> Result<(), ToolError> {
+    let stdout = append(&sandbox.join("stdout"))?;
+    run_with(argv, sandbox, &stdout).await
+}
+
+/// Its output becomes a file.
+pub async fn run_into(argv: &[&OsStr], sandbox: &Path, output: &Path) -> Result<(), ToolError> {
+    let write = |source| ToolError::Write { path: output.to_owned(), source };
+    let file = File::create(output).map_err(write)?;
+    run_with(argv, sandbox, &file).await
+}
+
+async fn run_with(argv: &[&OsStr], sandbox: &Path, stdout: &File) -> Result<(), ToolError> {
+    let tool = argv[0].to_string_lossy().into_owned();
+    let null = Path::new("/dev/null");
+    let stdin = File::open(null).map_err(|source| ToolError::Write { path: null.to_owned(), source })?;
+    let stderr = append(&sandbox.join("stderr"))?;
+    let argv: Vec<OsString> = argv.iter().map(Into::into).collect();
+    let env = [("PATH".into(), PATH.into())];
+    let spawned = sys::spawn(&Spawn {
+        program: &argv[0],
+        argv: &argv,
+        env: &env,
+        cwd: Some(sandbox.as_os_str()),
+        group: Group::Session,
+        death_signal: Some(Signal::KILL),
+        stdin: Some(stdin.as_fd()),
+        stdout: Some(stdout.as_fd()),
+        stderr: Some(stderr.as_fd()),
+        keep_fds: &[],
+        signals: &Inherited::default(),
+        changed: SignalSet::ALL,
+    });
+    let mut running = match spawned {
+        Ok(pid) => Running(Some(pid)),
+        Err(source) => return Err(ToolError::Start { tool, source }),
+    };
+    match running.end().await {
+        Ended::Exited(0) => Ok(()),
+        Ended::Exited(status) => Err(ToolError::Failed { tool, status }),
+        Ended::Killed { .. } | Ended::Unknown => Err(ToolError::Killed { tool }),
+    }
+}
+
+fn append(path: &Path) -> Result<File, ToolError> {
+    let file = File::options().append(true).create(true).open(path);
+    file.map_err(|source| ToolError::Write { path: path.to_owned(), source })
+}
+
+/// Killed when nobody waits for it any more.
+struct Running(Option<Pid>);
+
+impl Running {
+    async fn end(&mut self) -> Ended {
+        let Some(pid) = self.0 else { return Ended::Unknown };
+        let ended = reap(pid).await;
+        self.0 = None;
+        ended
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(pid) = self.0.take() {
+            // The whole session: tar starts a decompressor.
+            let _ = signal::killpg(pid, signal::Signal::SIGKILL);
+            let _ = kill(pid, signal::Signal::SIGKILL);
+            tokio::spawn(reap(pid));
+        }
+    }
+}
