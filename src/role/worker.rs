@@ -1,5 +1,6 @@
 //! `worker`: the scheduler with its servers, started and started again by init.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::TcpListener as StdTcpListener;
 use std::os::fd::OwnedFd;
@@ -104,7 +105,7 @@ async fn work(options: &WorkerOptions, environment: &Environment) -> Result<(), 
     let (inbox, messages) = mpsc::channel(INBOX_WAITING_MOST);
     spawn_servers(options, artifacts, served_configuration(&setup, options)?, &inbox)?;
     tokio::spawn(watch_jobmanager(settings.job_manager.clone(), inbox.clone()));
-    let jobmanager = watch_taskmanagers(&settings, inbox.clone())?;
+    let jobmanager = watch_taskmanagers(&settings, options.local, inbox.clone())?;
     let farewell = match settings.high_availability {
         // Another AppMaster goes on with what is there.
         Some(_) => || Message::HandOver,
@@ -251,28 +252,39 @@ async fn accepts_any(hosts: &[&str], port: u16) -> bool {
 }
 
 /// Asks the JobManager which TaskManagers it hears, whenever the scheduler wants to know.
-fn watch_taskmanagers(settings: &Settings, inbox: mpsc::Sender<Message>) -> Result<mpsc::Sender<()>, Fatal> {
+fn watch_taskmanagers(
+    settings: &Settings,
+    local: bool,
+    inbox: mpsc::Sender<Message>,
+) -> Result<mpsc::Sender<()>, Fatal> {
     let (ask, mut asked) = mpsc::channel(1);
-    let Some(port) = settings.job_manager.rest_ports.single() else {
-        // Nobody can tell where it answers.
-        return Ok(ask);
-    };
-    let url = format!("http://{}:{port}", settings.job_manager.address);
-    let client = RestClient::new(&url).map_err(fatal(Exit::Software))?;
+    // Tasks of an embedded Mesos end with it: the JobManager would only be the last to notice. And of a range or any
+    // free port nobody can tell which one it is.
+    let Some(port) = settings.job_manager.rest_ports.single().filter(|_| !local) else { return Ok(ask) };
+    // The host may not resolve its own name, and the JobManager may not listen on loopback.
+    let hosts = [settings.job_manager.address.as_str(), "localhost"];
+    let clients = hosts.map(|host| RestClient::new(&format!("http://{host}:{port}")));
+    let clients = clients.into_iter().collect::<Result<Vec<_>, _>>().map_err(fatal(Exit::Software))?;
     tokio::spawn(async move {
         while let Some(()) = asked.recv().await {
-            match client.taskmanagers().await {
-                Ok(heard) => {
-                    let ids = heard.into_iter().map(|taskmanager| taskmanager.id).collect();
-                    if inbox.send(Message::TaskManagersHeard(ids)).await.is_err() {
-                        return;
-                    }
-                }
-                Err(error) => debug!("the JobManager does not answer: {}", log::chain(&error)),
+            if let Some(heard) = heard_taskmanagers(&clients).await
+                && inbox.send(Message::TaskManagersHeard(heard)).await.is_err()
+            {
+                return;
             }
         }
     });
     Ok(ask)
+}
+
+async fn heard_taskmanagers(clients: &[RestClient]) -> Option<BTreeSet<String>> {
+    for client in clients {
+        match client.taskmanagers().await {
+            Ok(heard) => return Some(heard.into_iter().map(|taskmanager| taskmanager.id).collect()),
+            Err(error) => debug!("the JobManager does not answer: {}", log::chain(&error)),
+        }
+    }
+    None
 }
 
 /// What SIGTERM means to the scheduler.

@@ -11,7 +11,7 @@ use super::{Action, JobManager, Note, Phase, Scheduler, Sight};
 const ASK_EVERY: Duration = Duration::from_secs(10);
 
 /// For so long its word counts: two answers may get lost.
-const HEARD_MOST: Duration = Duration::from_secs(35);
+const HEARD_MOST: Duration = Duration::from_secs(25);
 
 impl Scheduler {
     /// The JobManager has these TaskManagers, by task id, registered and hears their heartbeats.
