@@ -3,6 +3,7 @@
 //! Without ZooKeeper the state lives in a memory file that `init` holds open ([`memory`]): it survives every crash
 //! of the worker and goes with the container.
 
+pub mod election;
 pub mod memory;
 pub mod record;
 
