@@ -101,7 +101,10 @@ impl<S: Store> Driver<S> {
                     self.calls.subscribe(self.framework.clone())?;
                 }
                 Action::Note(note) => tell(&note),
-                Action::End => return Ok(Next::End),
+                Action::End => {
+                    self.store.clear().await?;
+                    return Ok(Next::End);
+                }
                 Action::Fail(failure) => return Err(failure.into()),
             }
         }

@@ -1,0 +1,5 @@
+//! High availability on real ZooKeeper servers.
+
+mod election;
+mod ensemble;
+mod store;

@@ -1,0 +1,1 @@
+//! The one suite for all stores, and what only ZooKeeper's has.
