@@ -46,11 +46,13 @@ pub struct NodeError {
 }
 
 impl Ensemble {
-    /// A new session, or `session` if the ensemble still keeps it; tries each server until the session's timeout.
+    /// A new session, or `session` if the ensemble still keeps it. Tries each server once: in the client's own waits
+    /// between rounds, which grow to seconds, a session would be lost.
     pub async fn connect(&self, session: Option<SessionInfo>) -> Result<Client, Error> {
         let mut connector = Client::connector()
             .with_session_timeout(self.session_timeout)
-            .with_connection_timeout(self.connection_timeout);
+            .with_connection_timeout(self.connection_timeout)
+            .with_fail_eagerly();
         if let Some(session) = session {
             connector = connector.with_session(session);
         }

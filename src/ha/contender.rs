@@ -164,11 +164,11 @@ impl Driver {
                     self.election.handle_timeout(self.clock.now());
                 }
                 state = changed(&mut self.watcher) => self.state_changed(state),
-                Some(Ok((generation, fact))) = self.waiting.join_next() => {
-                    if generation == self.generation {
-                        self.learn(fact);
-                    }
-                }
+                Some(joined) = self.waiting.join_next() => match joined {
+                    Ok((generation, fact)) if generation == self.generation => self.learn(fact),
+                    // Of an earlier client, or ended with it.
+                    Ok(_) | Err(_) => {}
+                },
                 order = orders.recv() => match order {
                     Some(Order::Leave(left, done)) => {
                         self.leave(left).await;

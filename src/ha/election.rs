@@ -170,7 +170,8 @@ impl Election {
 
     /// No session could be had.
     pub fn handle_unreachable(&mut self, now: Moment, random: f64) {
-        let wait = self.backoff.failed(random);
+        // A session that the ensemble still keeps is lost when it is reclaimed too late.
+        let wait = self.backoff.failed(random).min(self.timeout_or_most() / ASKS_PER_TIMEOUT);
         self.link = Link::Down { again: Some(Deadline::after(now, wait)) };
     }
 
@@ -274,6 +275,11 @@ impl Election {
         self.step_down();
         self.state = State::Joining;
         self.handle_cut(now);
+    }
+
+    /// Before the first session its timeout is not known.
+    fn timeout_or_most(&self) -> Duration {
+        if self.timeout.is_zero() { RECONNECTING.most * ASKS_PER_TIMEOUT } else { self.timeout }
     }
 
     fn join(&mut self) {

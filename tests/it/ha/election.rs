@@ -30,6 +30,11 @@ pub async fn until_leading(contender: &Contender) -> String {
     standing.node().expect("it leads").to_owned()
 }
 
+async fn until_held(contender: &Contender) {
+    let held = tokio::time::timeout(PATIENCE, contender.lease.held()).await;
+    assert!(held.is_ok(), "never allowed to act: {:?}", contender.standing.borrow());
+}
+
 async fn until_standby(contender: &Contender, leader: &str) {
     let knows = |standing: &Standing| {
         matches!(standing, Standing::Standby { leader: Some(about) } if about == leader.as_bytes())
@@ -75,7 +80,7 @@ async fn a_server_that_dies_or_hangs_changes_nothing() {
 /// For longer than its session would last without a server.
 async fn still_leads(contender: &Contender, node: &str) {
     tokio::time::sleep(SESSION * 2).await;
-    contender.lease.held().await;
+    until_held(contender).await;
     assert_eq!(contender.standing.borrow().node(), Some(node));
 }
 
@@ -98,7 +103,7 @@ async fn without_a_majority_nobody_acts_and_the_leader_goes_on_when_it_is_back()
     assert!(!first.lease.is_held() && !second.lease.is_held());
     others.iter().for_each(|index| ensemble.start_server(*index));
     let back = Instant::now();
-    first.lease.held().await;
+    until_held(&first).await;
     println!("went on {:?} after the majority was back", back.elapsed());
     assert_eq!(first.standing.borrow().node(), Some(&*node), "without another election");
     assert!(!second.lease.is_held());

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -154,10 +154,6 @@ impl Ensemble {
         let log = |index| fs::read_to_string(self.directory(index).join("log")).unwrap_or_default();
         let ends = (0..self.len()).map(|index| last_lines(&log(index)));
         ends.collect::<Vec<_>>().join("\n---\n")
-    }
-
-    pub fn path(&self) -> &Path {
-        self.scratch.path()
     }
 }
 
