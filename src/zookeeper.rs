@@ -89,9 +89,11 @@ pub enum Outlook {
 pub fn outlook(error: &Error) -> Outlook {
     match error {
         Error::ConnectionLoss | Error::Throttled | Error::Custom(_) => Outlook::Retry,
-        Error::Timeout | Error::ClientClosed | Error::SessionExpired | Error::SessionMoved | Error::NoHosts => {
-            Outlook::ClientEnded
-        }
+        Error::Timeout
+        | Error::ClientClosed
+        | Error::SessionExpired
+        | Error::SessionMoved
+        | Error::NoHosts => Outlook::ClientEnded,
         _ => Outlook::Hopeless,
     }
 }

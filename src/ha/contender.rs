@@ -185,9 +185,9 @@ impl Driver {
     fn carry_out(&mut self, action: Action) {
         match action {
             Action::Connect => self.connect(),
-            Action::Join => self.with_client(|client, tools| async move {
-                Fact::Joined(tools.join(&client).await)
-            }),
+            Action::Join => {
+                self.with_client(|client, tools| async move { Fact::Joined(tools.join(&client).await) })
+            }
             Action::Look => self.with_client(|client, tools| async move {
                 let found = client.list_children(&tools.paths.line).await;
                 Fact::Line(found.map_err(|error| tools.ensemble.failed(&tools.paths.line, error)))
@@ -243,7 +243,8 @@ impl Driver {
         self.waiting.abort_all();
         self.generation += 1;
         self.watcher = None;
-        let (generation, ensemble, session) = (self.generation, Arc::clone(&self.ensemble), self.session.clone());
+        let (generation, ensemble, session) =
+            (self.generation, Arc::clone(&self.ensemble), self.session.clone());
         self.waiting.spawn(async move {
             let fact = match session {
                 None => Fact::Connected(ensemble.connect(None).await, Session::New),
@@ -290,9 +291,9 @@ impl Driver {
     }
 
     fn watch_for_the_end(&mut self, known: Option<bool>) {
-        self.with_client(move |client, tools| async move {
-            Fact::Ending(tools.is_ending(&client, known).await)
-        });
+        self.with_client(
+            move |client, tools| async move { Fact::Ending(tools.is_ending(&client, known).await) },
+        );
     }
 
     fn learn(&mut self, fact: Fact) {

@@ -300,7 +300,9 @@ impl Election {
         }
         match &mut self.state {
             State::Joining | State::Waiting { .. } => {}
-            State::Elected { node, ask } | State::Leading { node, ask, .. } | State::Suspended { node, ask } => {
+            State::Elected { node, ask }
+            | State::Leading { node, ask, .. }
+            | State::Suspended { node, ask } => {
                 *ask = Ask::UnderWay;
                 self.actions.push_back(Action::Ask(node.clone()));
             }
@@ -310,10 +312,12 @@ impl Election {
     fn ask_due(&self) -> Option<Moment> {
         match &self.state {
             State::Joining | State::Waiting { .. } => None,
-            State::Elected { ask, .. } | State::Leading { ask, .. } | State::Suspended { ask, .. } => match ask {
-                Ask::Due(at) => Some(at.at()),
-                Ask::UnderWay => None,
-            },
+            State::Elected { ask, .. } | State::Leading { ask, .. } | State::Suspended { ask, .. } => {
+                match ask {
+                    Ask::Due(at) => Some(at.at()),
+                    Ask::UnderWay => None,
+                }
+            }
         }
     }
 }

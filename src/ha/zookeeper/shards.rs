@@ -37,8 +37,10 @@ mod tests {
         let ids = ["taskmanager-00000", "taskmanager-00063", "taskmanager-00064", "taskmanager-16384", "odd"];
         assert_eq!(ids.map(name), ["000", "000", "001", "000", "000"]);
         let record = TaskRecord::new("S0".into(), "a".into());
-        let tasks: BTreeMap<_, _> =
-            (0..100_000).step_by(10).map(|number| (format!("taskmanager-{number:05}"), record.clone())).collect();
+        let tasks: BTreeMap<_, _> = (0..100_000)
+            .step_by(10)
+            .map(|number| (format!("taskmanager-{number:05}"), record.clone()))
+            .collect();
         let shards = split(&tasks);
         assert_eq!(shards.len() as u64, SHARDS);
         let most = shards.values().map(BTreeMap::len).max();

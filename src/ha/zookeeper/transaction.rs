@@ -36,7 +36,12 @@ pub enum Outcome {
 }
 
 /// All of `changes`, if the node at `fence` is there.
-pub async fn commit(client: &Client, fence: &str, changes: &[Change], options: &CreateOptions<'_>) -> Outcome {
+pub async fn commit(
+    client: &Client,
+    fence: &str,
+    changes: &[Change],
+    options: &CreateOptions<'_>,
+) -> Outcome {
     let failed = |path: &str, source| Outcome::Failed { path: path.to_owned(), source };
     let mut writer = match client.new_check_writer(fence, Some(0)) {
         Ok(writer) => writer,

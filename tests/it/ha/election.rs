@@ -22,7 +22,10 @@ pub fn contender(ensemble: &Ensemble, about: &str) -> Contender {
 pub async fn until(contender: &Contender, what: &str, is: impl Fn(&Standing) -> bool) -> Standing {
     let mut standing = contender.standing.clone();
     let found = tokio::time::timeout(PATIENCE, standing.wait_for(|standing| is(standing))).await;
-    found.unwrap_or_else(|_| panic!("never {what}: {:?}", contender.standing.borrow())).expect("it runs").clone()
+    found
+        .unwrap_or_else(|_| panic!("never {what}: {:?}", contender.standing.borrow()))
+        .expect("it runs")
+        .clone()
 }
 
 pub async fn until_leading(contender: &Contender) -> String {
@@ -36,9 +39,7 @@ async fn until_held(contender: &Contender) {
 }
 
 async fn until_standby(contender: &Contender, leader: &str) {
-    let knows = |standing: &Standing| {
-        matches!(standing, Standing::Standby { leader: Some(about) } if about == leader.as_bytes())
-    };
+    let knows = |standing: &Standing| matches!(standing, Standing::Standby { leader: Some(about) } if about == leader.as_bytes());
     until(contender, "standing by", knows).await;
 }
 

@@ -104,9 +104,7 @@ impl Ensemble {
 
     /// The index of the server that leads the others.
     pub fn leader(&self) -> usize {
-        let leads = |index: &usize| {
-            matches!(self.mode(*index).as_deref(), Some("leader" | "standalone"))
-        };
+        let leads = |index: &usize| matches!(self.mode(*index).as_deref(), Some("leader" | "standalone"));
         (0..self.len()).find(leads).expect("one leads")
     }
 
