@@ -8,6 +8,7 @@
 
 pub mod contender;
 pub mod election;
+pub mod flink;
 pub mod memory;
 pub mod paths;
 pub mod record;

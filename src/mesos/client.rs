@@ -16,6 +16,7 @@ use super::call::Call;
 use super::event::Event;
 use super::report::Report;
 use super::wire::framework::FrameworkInfo;
+use crate::lease::Lease;
 
 /// Calls that may wait for their turn. A scheduler that launches a thousand TaskManagers at once acknowledges
 /// a few thousand updates; more means that the master does not answer.
@@ -32,6 +33,8 @@ pub struct Config {
     /// Roles that want no offers from the start.
     pub suppressed_roles: Vec<String>,
     pub credentials: Option<Credentials>,
+    /// Nothing is sent without it.
+    pub lease: Lease,
 }
 
 /// For HTTP's Basic scheme.

@@ -119,18 +119,21 @@ fn start(
     check_ports(settings)?;
     let run = RunDir::create(&setup.environment).map_err(fatal(Exit::CannotCreate))?;
     let dirs = setup.write_conf(&run)?;
-    let (mut children, mut cleanup) = (Vec::new(), Vec::new());
+    let (mut children, mut cleanup, mut jobmanager_end) = (Vec::new(), Vec::new(), None);
     if let (Cluster::Embedded { agents, resources }, Some(listener)) = (cluster, embedded) {
         let resources = resources.clone().unwrap_or_else(|| enough_resources(setup, settings, *agents));
         children.push(mesos(setup, *agents, resources, listener, &run)?);
     }
     children.push(jobmanager(setup, settings, &dirs)?);
     if !matches!(cluster, Cluster::Alone) {
-        let (child, socket) = worker_child(cluster, setup, settings, &dirs)?;
+        let end = children::hand_down(ha::memory::create().map_err(fatal(Exit::Os))?)?;
+        let (child, socket) = worker_child(cluster, setup, settings, &dirs, end)?;
         children.push(child);
         cleanup.extend(socket.map(PathBuf::into_os_string));
+        jobmanager_end = Some(end);
     }
     let mut plan = options.plan(children, inherited);
+    plan.status_fd = jobmanager_end;
     plan.cleanup = cleanup;
     plan.cleanup.push(run.keep().into_os_string());
     children::enter(&plan)
@@ -172,6 +175,7 @@ fn worker_child(
     setup: &Setup,
     settings: &Settings,
     dirs: &Dirs,
+    jobmanager_end: RawFd,
 ) -> Result<(Child, Option<PathBuf>), Fatal> {
     let local = matches!(cluster, Cluster::Embedded { .. });
     let artifacts_host = if local { LOOPBACK } else { ALL_ADDRESSES };
@@ -184,8 +188,9 @@ fn worker_child(
     // The last, for it leaves a file behind.
     let (path, socket) = operators_socket(&setup.environment)?.unzip();
 
-    let fds: [(&str, Option<RawFd>); 4] = [
+    let fds: [(&str, Option<RawFd>); 5] = [
         ("--state-fd", Some(children::hand_down(state)?)),
+        ("--jobmanager-end-fd", Some(jobmanager_end)),
         ("--artifacts-fd", Some(children::hand_down(artifacts)?)),
         ("--status-fd", Some(children::hand_down(status)?)),
         ("--socket-fd", socket.map(children::hand_down).transpose()?),

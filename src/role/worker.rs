@@ -18,11 +18,15 @@ use crate::conf::environment::Environment;
 use crate::conf::settings::{SecretSource, Settings};
 use crate::conf::{Mode, write};
 use crate::exit::Exit;
-use crate::ha::Store;
 use crate::ha::memory::MemoryStore;
+use crate::ha::{Store, StoreError};
+use crate::lease::Lease;
 use crate::mesos::address::{Master, MasterAddress};
 use crate::mesos::client::{self, Config, Credentials};
+use crate::mesos::wire::framework::FrameworkInfo;
+use crate::mesos::wire::id::FrameworkId;
 use crate::scheduler::driver::{Driver, Message, RunError};
+use crate::scheduler::spec::Spec;
 use crate::scheduler::state::State;
 use crate::scheduler::{Failure, Scheduler};
 use crate::time::Clock;
@@ -32,8 +36,13 @@ use super::error::{Fatal, fatal};
 use super::setup::Setup;
 
 mod container;
+mod desk;
 mod framework;
+mod jobmanager;
 mod spec;
+
+use desk::Desk;
+use jobmanager::JobManagerEnd;
 
 pub use spec::taskmanager_memory_mb;
 
@@ -79,44 +88,78 @@ async fn work(options: &WorkerOptions, environment: &Environment) -> Result<(), 
     let setup = Setup::open(&cluster, environment, Mode::Effective)?;
     let settings = setup.settings()?;
 
-    let mut store = MemoryStore::new(adopt(options.state_fd)?);
-    let state = match store.load().await.map_err(fatal(Exit::Software))? {
-        Some(state) => state,
-        None => fresh_state(),
-    };
     let artifacts = StdTcpListener::from(adopt(options.artifacts_fd)?);
     let address = artifacts.local_addr().map_err(fatal(Exit::Os))?;
     let artifacts_url = format!("http://{}:{}", settings.job_manager.address, address.port());
     let spec = spec::of(&setup, &settings, options.local, &artifacts_url)?;
     let framework = framework::info(&settings, &spec.roles, &setup);
-    let mut registered = framework.clone();
-    registered.id = state.framework_id.as_ref().map(crate::mesos::wire::id::FrameworkId::new);
-
-    let (calls, reports) = client::start(Config {
-        masters: masters(&settings)?,
-        framework: registered,
-        suppressed_roles: spec.roles.clone(),
-        credentials: credentials(&settings)?,
-    })
-    .map_err(fatal(Exit::Config))?;
+    let (masters, credentials) = (masters(&settings)?, credentials(&settings)?);
+    let work = Work { spec, framework, masters, credentials, clock };
     let (inbox, messages) = mpsc::channel(INBOX_WAITING_MOST);
     spawn_servers(options, artifacts, served_configuration(&setup, options)?, &inbox)?;
     tokio::spawn(watch_jobmanager(settings.job_manager.clone(), inbox.clone()));
-    tokio::spawn(watch_signals(inbox)?);
 
-    let scheduler = Scheduler::new(spec, state, fastrand::u64(..), clock.now());
-    let driver = Driver { scheduler, clock, calls, reports, inbox: messages, store, framework };
-    driver.run().await.map_err(|error| {
-        let exit = match &error {
-            RunError::Failed(Failure::NoMaster { .. } | Failure::Refused { .. } | Failure::Superseded) => {
-                Exit::Unavailable
-            }
-            RunError::Failed(Failure::TooManyFailures { .. }) | RunError::Store(_) | RunError::Client(_) => {
-                Exit::Software
-            }
-        };
-        Fatal::new(exit, error)
-    })
+    match &settings.high_availability {
+        None => {
+            let mut store = MemoryStore::new(adopt(options.state_fd)?);
+            tokio::spawn(watch_signals(inbox)?);
+            let state = store.load().await.map_err(|error| stopped(error.into()))?;
+            work.schedule(store, state, Lease::unlimited(), messages).await.map_err(stopped)
+        }
+        Some(ha) => {
+            let end = JobManagerEnd::new(adopt(options.jobmanager_end_fd)?);
+            Desk::open(&settings, ha, messages, end)?.work(&work).await
+        }
+    }
+}
+
+/// What a scheduler needs besides the state, whoever keeps that.
+struct Work {
+    spec: Spec,
+    /// Without id.
+    framework: FrameworkInfo,
+    masters: Vec<Master>,
+    credentials: Option<Credentials>,
+    clock: Clock,
+}
+
+impl Work {
+    /// Until the framework is torn down.
+    async fn schedule<S: Store>(
+        &self,
+        store: S,
+        state: Option<State>,
+        lease: Lease,
+        inbox: mpsc::Receiver<Message>,
+    ) -> Result<(), RunError> {
+        let state = state.unwrap_or_else(fresh_state);
+        let mut registered = self.framework.clone();
+        registered.id = state.framework_id.as_ref().map(FrameworkId::new);
+        let (calls, reports) = client::start(Config {
+            masters: self.masters.clone(),
+            framework: registered,
+            suppressed_roles: self.spec.roles.clone(),
+            credentials: self.credentials.clone(),
+            lease,
+        })?;
+        let scheduler = Scheduler::new(self.spec.clone(), state, fastrand::u64(..), self.clock.now());
+        let (clock, framework) = (self.clock, self.framework.clone());
+        Driver { scheduler, clock, calls, reports, inbox, store, framework }.run().await
+    }
+}
+
+fn stopped(error: RunError) -> Fatal {
+    let exit = match &error {
+        RunError::Failed(Failure::NoMaster { .. } | Failure::Refused { .. } | Failure::Superseded) => {
+            Exit::Unavailable
+        }
+        RunError::Start(_) => Exit::Config,
+        RunError::Store(StoreError::Node { .. } | StoreError::Record(_)) => Exit::Data,
+        RunError::Failed(Failure::TooManyFailures { .. }) | RunError::Store(_) | RunError::Client(_) => {
+            Exit::Software
+        }
+    };
+    Fatal::new(exit, error)
 }
 
 fn fresh_state() -> State {

@@ -7,7 +7,7 @@ use tracing::{debug, info, warn};
 
 use crate::ha::{Store, StoreError};
 use crate::log;
-use crate::mesos::client::{Calls, Reports, SendError};
+use crate::mesos::client::{Calls, Reports, SendError, StartError};
 use crate::mesos::event::Event;
 use crate::mesos::report::{self, CallFailure};
 use crate::mesos::wire::framework::FrameworkInfo;
@@ -42,6 +42,8 @@ pub enum RunError {
     Failed(#[from] Failure),
     #[error("the scheduler's state could not be stored")]
     Store(#[from] StoreError),
+    #[error("failed to start the Mesos client")]
+    Start(#[from] StartError),
     #[error("failed to hand a call to the Mesos client")]
     Client(#[from] SendError),
 }

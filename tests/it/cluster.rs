@@ -2,7 +2,7 @@
 
 mod crashes;
 pub mod harness;
-mod masters;
-mod processes;
+pub mod masters;
+pub mod processes;
 mod start;
-mod stop;
+pub mod stop;

@@ -3,3 +3,4 @@
 mod election;
 mod ensemble;
 mod store;
+mod takeover;

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 
 use super::http::{self, Http};
 use super::{Command, Config, Numbered};
+use crate::lease::Lease;
 use crate::log;
 use crate::mesos::answer::Answer;
 use crate::mesos::event::Event;
@@ -23,6 +24,7 @@ use crate::time::Clock;
 pub struct Driver {
     session: Session,
     http: Http,
+    lease: Lease,
     clock: Clock,
     commands: mpsc::Receiver<Command>,
     reports: mpsc::Sender<Numbered>,
@@ -61,6 +63,7 @@ impl Driver {
         Self {
             session,
             http,
+            lease: config.lease,
             clock,
             commands,
             reports,
@@ -118,10 +121,12 @@ impl Driver {
         while let Some(action) = self.session.next_action() {
             match action {
                 Action::Subscribe { master, call } => {
-                    self.stream = Stream::Asking(Box::pin(self.http.clone().subscribe(master, call)));
+                    let answer = self.http.clone().subscribe(master, call);
+                    self.stream = Stream::Asking(once_allowed(self.lease.clone(), answer));
                 }
                 Action::Send { master, stream_id, call } => {
-                    self.calling = Some(Box::pin(self.http.clone().call(master, stream_id, call)));
+                    let answer = self.http.clone().call(master, stream_id, call);
+                    self.calling = Some(once_allowed(self.lease.clone(), answer));
                 }
                 Action::Close => {
                     self.stream = Stream::Closed;
@@ -229,6 +234,17 @@ impl Stream {
             },
         }
     }
+}
+
+/// An AppMaster that leads no longer must not take the framework back from its successor.
+fn once_allowed<T: 'static>(
+    lease: Lease,
+    request: impl Future<Output = Result<T, Trouble>> + Send + 'static,
+) -> Pending<T> {
+    Box::pin(async move {
+        lease.held().await;
+        request.await
+    })
 }
 
 async fn pending<T>(future: &mut Option<Pending<T>>) -> Result<T, Trouble> {

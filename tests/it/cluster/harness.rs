@@ -217,6 +217,7 @@ impl Default for Start<'_> {
 pub struct Cluster {
     pub program: Program,
     pub flink: RestClient,
+    rest_url: String,
     home: PathBuf,
 }
 
@@ -246,9 +247,14 @@ impl Cluster {
             arguments.extend(["-D".to_owned(), format!("{key}={value}")]);
         }
         let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-        let flink = RestClient::new(&format!("http://127.0.0.1:{rest}")).expect("a client");
+        let rest_url = format!("http://127.0.0.1:{rest}");
+        let flink = RestClient::new(&rest_url).expect("a client");
         let program = Program::start_with(scratch, command, start.variables, &arguments);
-        Self { program, flink, home }
+        Self { program, flink, rest_url, home }
+    }
+
+    pub fn rest_url(&self) -> &str {
+        &self.rest_url
     }
 
     pub fn conf(&self) -> PathBuf {

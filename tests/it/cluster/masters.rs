@@ -57,7 +57,7 @@ async fn two_appmasters_share_a_mesos_and_outlive_it() {
     mesos.assert_nothing_left(stop::AT_ONCE).await;
 }
 
-async fn start_mesos(port: u16, ports: &RangeInclusive<u16>) -> Program {
+pub async fn start_mesos(port: u16, ports: &RangeInclusive<u16>) -> Program {
     let scratch = scratch();
     let path = |name: &str| scratch.path().join(name).to_str().expect("UTF-8").to_owned();
     let (port_file, work_dir) = (path("port"), path("work"));

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use flink_on_mesos::log;
+use flink_on_mesos::lease::Lease;
 use flink_on_mesos::mesos::address::MasterAddress;
 use flink_on_mesos::mesos::answer::Refusal;
 use flink_on_mesos::mesos::call::Call;
@@ -341,6 +342,7 @@ fn what_cannot_work_is_told_at_once() {
         framework: framework("flink"),
         suppressed_roles: Vec::new(),
         credentials,
+        lease: Lease::unlimited(),
     };
     let error = client::start(config(masters, Some(credentials))).expect_err("a colon");
     assert_eq!(error.to_string(), "principal and secret must not contain ':'");
@@ -353,6 +355,7 @@ fn start(address: &str, credentials: Option<Credentials>) -> (Calls, Reports) {
         framework: framework("flink"),
         suppressed_roles: Vec::new(),
         credentials,
+        lease: Lease::unlimited(),
     };
     client::start(config).expect("a client")
 }

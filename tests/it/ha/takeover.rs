@@ -1,0 +1,186 @@
+//! Two AppMasters with stock Flink on a real ensemble: one goes, the other goes on.
+
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+use super::ensemble::Ensemble;
+use crate::cluster::harness::{Cluster, FLINK, Program, Start};
+use crate::cluster::masters::start_mesos;
+use crate::cluster::processes::{self, Part, Process};
+use crate::cluster::stop;
+use crate::flink::home;
+use crate::ports::{free_ports, free_range};
+use flink_on_mesos::flink::rest::JarRun;
+
+/// Of both sessions, ours and Flink's.
+const SESSION: Duration = Duration::from_secs(3);
+const POLL: Duration = Duration::from_millis(10);
+const TASKMANAGERS: u32 = 2;
+
+/// Everything that two AppMasters share.
+struct Site {
+    ensemble: Ensemble,
+    mesos: Program,
+    mesos_port: u16,
+    storage: tempfile::TempDir,
+}
+
+/// What a takeover must leave as it is.
+#[derive(Debug, PartialEq)]
+struct Kept {
+    framework_id: String,
+    taskmanagers: Vec<Process>,
+    tasks: std::collections::BTreeSet<String>,
+}
+
+impl Site {
+    async fn open() -> Self {
+        let [mesos_port] = free_ports();
+        let mesos = start_mesos(mesos_port, &free_range(8)).await;
+        let storage = tempfile::tempdir().expect("a directory");
+        Self { ensemble: Ensemble::start(), mesos, mesos_port, storage }
+    }
+
+    fn appmaster(&self) -> Cluster {
+        let session = SESSION.as_millis().to_string();
+        let storage = format!("file://{}", self.storage.path().display());
+        let checkpoints = format!("{storage}/checkpoints");
+        Cluster::start(&Start {
+            flink: FLINK,
+            command: &["appmaster"],
+            variables: &[("_CLIENT_TM_COUNT", "2"), ("_SLOTS", "1"), ("_CLIENT_TM_MEMORY", "1024")],
+            properties: &[
+                ("mesos.master", &format!("127.0.0.1:{}", self.mesos_port)),
+                ("high-availability", "zookeeper"),
+                ("high-availability.zookeeper.quorum", &self.ensemble.quorum()),
+                ("high-availability.zookeeper.client.session-timeout", &session),
+                ("high-availability.storageDir", &storage),
+                ("high-availability.cluster-id", "/test"),
+                ("state.checkpoints.dir", &checkpoints),
+                ("mesos.artifact.port", "0"),
+            ],
+        })
+    }
+
+    async fn two_with_a_job(&self) -> (Cluster, Cluster, String) {
+        let first = self.appmaster();
+        first.until_slots(TASKMANAGERS, TASKMANAGERS).await;
+        let second = self.appmaster();
+        second.program.until("it stands by", async || (role(&second)? == "standby").then_some(())).await;
+        // Its JobManager answers too.
+        second.until_slots(TASKMANAGERS, TASKMANAGERS).await;
+        let jar = first.program.path().join("endless.jar");
+        let lib = home::flink_home(FLINK).join("lib/*");
+        home::job_jar("tests/data/jobs/Endless.java", lib.to_str().expect("UTF-8"), &jar);
+        let jar_id = first.flink.upload_jar(&jar).await.expect("an upload");
+        let run = JarRun { parallelism: Some(2), ..JarRun::default() };
+        let job = first.flink.run_jar(&jar_id, &run).await.expect("a start");
+        first
+            .program
+            .until("it has checkpoints", async || {
+                let counts = ask(&first, &format!("/jobs/{job}/checkpoints")).await?;
+                (counts["counts"]["completed"].as_u64()? >= 2).then_some(())
+            })
+            .await;
+        (first, second, job)
+    }
+
+    fn kept(&self, cluster: &Cluster) -> Kept {
+        Kept {
+            framework_id: cluster.framework_id(),
+            taskmanagers: self.mesos.parts(Part::TaskManager),
+            tasks: cluster.running().expect("an answer"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_killed_leader_is_followed_by_the_standby_with_everything_as_it_was() {
+    let site = Site::open().await;
+    let (first, second, job) = site.two_with_a_job().await;
+    let before = site.kept(&first);
+    assert_eq!(before.taskmanagers.len(), 2);
+    let start = Instant::now();
+    first.program.signal(Signal::SIGKILL);
+    let parts = takeover(&second, &job, start).await;
+    println!("takeover after SIGKILL of the leader's init: {parts}");
+    settled(&site, &second, &before).await;
+    stop::by_sigkill(first).await;
+
+    // A third one comes, and the second one's JobManager dies.
+    let third = site.appmaster();
+    third.program.until("it stands by", async || (role(&third)? == "standby").then_some(())).await;
+    third.until_slots(TASKMANAGERS, TASKMANAGERS).await;
+    let start = Instant::now();
+    processes::signal(second.program.part(Part::JobManager), Signal::SIGKILL);
+    let parts = takeover(&third, &job, start).await;
+    println!("takeover after SIGKILL of the leading JobManager: {parts}");
+    settled(&site, &third, &before).await;
+
+    // The end of the cluster is the end of everything.
+    stop::by_rest(third).await;
+    assert_eq!(site.mesos.parts(Part::TaskManager), []);
+    assert_eq!(left(&site).await, Vec::<String>::new());
+}
+
+/// The times from `start`, in words.
+async fn takeover(successor: &Cluster, job: &str, start: Instant) -> String {
+    let mut parts = Vec::new();
+    let mut part = |name: &str| parts.push(format!("{name} {:.2} s", start.elapsed().as_secs_f64()));
+    let (mut leads, mut registered, mut answers) = (false, false, false);
+    loop {
+        assert!(start.elapsed() < Duration::from_secs(120), "{}", successor.program.log_end());
+        if !leads && role(successor) == Some("leader".to_owned()) {
+            leads = true;
+            part("AppMaster leads");
+        }
+        if leads && !registered && successor.status().is_some_and(|status| status["subscribed"] == true) {
+            registered = true;
+            part("subscribed to Mesos");
+        }
+        if let Some(found) = ask(successor, &format!("/jobs/{job}")).await {
+            if !answers {
+                answers = true;
+                part("JobManager leads");
+            }
+            let vertices = found["vertices"].as_array().cloned().unwrap_or_default();
+            let runs = !vertices.is_empty() && vertices.iter().all(|vertex| vertex["status"] == "RUNNING");
+            let restored = ask(successor, &format!("/jobs/{job}/checkpoints")).await;
+            let restored = restored.is_some_and(|answer| answer["latest"]["restored"]["id"].is_u64());
+            if registered && runs && restored {
+                part("job runs from a checkpoint");
+                return parts.join(", ");
+            }
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+/// Whatever was to happen has happened.
+async fn settled(site: &Site, cluster: &Cluster, before: &Kept) {
+    cluster
+        .program
+        .until("it knows the tasks", async || {
+            (cluster.running()?.len() == before.tasks.len()).then_some(())
+        })
+        .await;
+    assert_eq!(&site.kept(cluster), before, "{}", cluster.program.log_end());
+}
+
+fn role(cluster: &Cluster) -> Option<String> {
+    Some(cluster.status()?["high_availability"]["role"].as_str()?.to_owned())
+}
+
+async fn ask(cluster: &Cluster, path: &str) -> Option<Value> {
+    let url = format!("{}{path}", cluster.rest_url());
+    let answer = reqwest::get(url).await.ok()?.error_for_status().ok()?;
+    answer.json().await.ok()
+}
+
+/// Below the path of all frameworks' states.
+async fn left(site: &Site) -> Vec<String> {
+    let client = zookeeper_client::Client::connect(&site.ensemble.quorum()).await.expect("a session");
+    client.list_children("/flink/mesos-workers").await.expect("a list")
+}
