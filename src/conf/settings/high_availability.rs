@@ -47,9 +47,7 @@ impl HighAvailability {
             session_timeout: reader.flink(flink::HA_SESSION_TIMEOUT, "60000", parse::duration),
             connection_timeout: reader.flink(flink::HA_CONNECTION_TIMEOUT, "15000", parse::duration),
             creator_acl: reader.flink(flink::HA_ACL, "open", is_creator),
-            authorization: reader
-                .optional_flink(flink::HA_AUTHORIZATION, authorization)
-                .unwrap_or_default(),
+            authorization: reader.optional_flink(flink::HA_AUTHORIZATION, authorization).unwrap_or_default(),
         };
         if settings.creator_acl && settings.authorization.is_empty() {
             let expected = format!("`open`, or `{}` to be set too", flink::HA_AUTHORIZATION);

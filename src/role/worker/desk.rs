@@ -71,8 +71,7 @@ impl Desk {
         let ensemble = ensemble(ha);
         let paths = Paths::new(&ha.root, &ha.workers, &ha.cluster_id);
         let jobmanager = &settings.job_manager;
-        let rest_url =
-            jobmanager.rest_ports.single().map(|port| format!("://{}:{port}", jobmanager.address));
+        let rest_url = jobmanager.rest_ports.single().map(|port| format!("://{}:{port}", jobmanager.address));
         let about = serde_json::json!({ "host": jobmanager.address, "status_port": settings.status.port });
         let contender = contender::start(ensemble.clone(), paths.clone(), about.to_string().into_bytes());
         Ok(Self {
@@ -157,7 +156,12 @@ impl Desk {
         let scheduling = schedule(
             work,
             self.contender.ending.clone(),
-            ZooKeeperStore::new(self.ensemble.clone(), self.paths.clone(), self.contender.clients.clone(), node),
+            ZooKeeperStore::new(
+                self.ensemble.clone(),
+                self.paths.clone(),
+                self.contender.clients.clone(),
+                node,
+            ),
             self.contender.lease.clone(),
             inbox,
         );

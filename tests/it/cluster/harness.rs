@@ -19,7 +19,7 @@ use super::processes::{self, Part, Process};
 
 /// Twice what the longest wait takes on an idle machine: for tasks that their master has lost.
 pub const PATIENCE: Duration = Duration::from_secs(180);
-const POLL_INTERVAL: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The end of the log that a failure shows.
 const LOG_LINES_SHOWN: usize = 60;

@@ -16,7 +16,7 @@ use flink_on_mesos::flink::rest::JarRun;
 
 /// Of both sessions, ours and Flink's.
 const SESSION: Duration = Duration::from_secs(3);
-const POLL: Duration = Duration::from_millis(10);
+const ANSWER_MOST: Duration = Duration::from_millis(500);
 const TASKMANAGERS: u32 = 2;
 
 /// Everything that two AppMasters share.
@@ -59,12 +59,11 @@ impl Site {
                 ("high-availability.storageDir", &storage),
                 ("high-availability.cluster-id", "/test"),
                 ("state.checkpoints.dir", &checkpoints),
-                ("mesos.artifact.port", "0"),
             ],
         })
     }
 
-    async fn two_with_a_job(&self) -> (Cluster, Cluster, String) {
+    async fn two_with_a_job(&self) -> (Cluster, Cluster) {
         let first = self.appmaster();
         first.until_slots(TASKMANAGERS, TASKMANAGERS).await;
         let second = self.appmaster();
@@ -84,7 +83,7 @@ impl Site {
                 (counts["counts"]["completed"].as_u64()? >= 2).then_some(())
             })
             .await;
-        (first, second, job)
+        (first, second)
     }
 
     fn kept(&self, cluster: &Cluster) -> Kept {
@@ -99,12 +98,12 @@ impl Site {
 #[tokio::test]
 async fn a_killed_leader_is_followed_by_the_standby_with_everything_as_it_was() {
     let site = Site::open().await;
-    let (first, second, job) = site.two_with_a_job().await;
+    let (first, second) = site.two_with_a_job().await;
     let before = site.kept(&first);
     assert_eq!(before.taskmanagers.len(), 2);
-    let start = Instant::now();
+    let (start, read) = (Instant::now(), second.program.log().len());
     first.program.signal(Signal::SIGKILL);
-    let parts = takeover(&second, &job, start).await;
+    let parts = takeover(&second, start, read).await;
     println!("takeover after SIGKILL of the leader's init: {parts}");
     settled(&site, &second, &before).await;
     stop::by_sigkill(first).await;
@@ -113,58 +112,60 @@ async fn a_killed_leader_is_followed_by_the_standby_with_everything_as_it_was() 
     let third = site.appmaster();
     third.program.until("it stands by", async || (role(&third)? == "standby").then_some(())).await;
     third.until_slots(TASKMANAGERS, TASKMANAGERS).await;
-    let start = Instant::now();
+    let (start, read) = (Instant::now(), third.program.log().len());
     processes::signal(second.program.part(Part::JobManager), Signal::SIGKILL);
-    let parts = takeover(&third, &job, start).await;
+    let parts = takeover(&third, start, read).await;
     println!("takeover after SIGKILL of the leading JobManager: {parts}");
     settled(&site, &third, &before).await;
 
-    // The end of the cluster is the end of everything.
-    stop::by_rest(third).await;
-    assert_eq!(site.mesos.parts(Part::TaskManager), []);
+    stop::by_sigterm(third, 143).await;
+    assert_eq!(site.mesos.parts(Part::TaskManager), before.taskmanagers);
+}
+
+#[tokio::test]
+async fn the_end_of_the_cluster_is_the_end_of_everything() {
+    let site = Site::open().await;
+    let mut first = site.appmaster();
+    first.until_slots(TASKMANAGERS, TASKMANAGERS).await;
+    let mut second = site.appmaster();
+    second.program.until("it stands by", async || (role(&second)? == "standby").then_some(())).await;
+    first.flink.shut_down().await.expect("an answer");
+    assert_eq!(first.program.end().await.code(), Some(0), "{}", first.program.log_end());
+    assert_eq!(second.program.end().await.code(), Some(0), "{}", second.program.log_end());
+    let none = async || site.mesos.parts(Part::TaskManager).is_empty().then_some(());
+    site.mesos.until("no TaskManager is left", none).await;
     assert_eq!(left(&site).await, Vec::<String>::new());
 }
 
 /// The times from `start`, in words.
-async fn takeover(successor: &Cluster, job: &str, start: Instant) -> String {
-    let mut parts = Vec::new();
-    let mut part = |name: &str| parts.push(format!("{name} {:.2} s", start.elapsed().as_secs_f64()));
-    let (mut leads, mut registered, mut answers) = (false, false, false);
-    loop {
-        assert!(start.elapsed() < Duration::from_secs(120), "{}", successor.program.log_end());
-        if !leads && role(successor) == Some("leader".to_owned()) {
-            leads = true;
-            part("AppMaster leads");
-        }
-        if leads && !registered && successor.status().is_some_and(|status| status["subscribed"] == true) {
-            registered = true;
-            part("subscribed to Mesos");
-        }
-        if let Some(found) = ask(successor, &format!("/jobs/{job}")).await {
-            if !answers {
-                answers = true;
-                part("JobManager leads");
-            }
-            let vertices = found["vertices"].as_array().cloned().unwrap_or_default();
-            let runs = !vertices.is_empty() && vertices.iter().all(|vertex| vertex["status"] == "RUNNING");
-            let restored = ask(successor, &format!("/jobs/{job}/checkpoints")).await;
-            let restored = restored.is_some_and(|answer| answer["latest"]["restored"]["id"].is_u64());
-            if registered && runs && restored {
-                part("job runs from a checkpoint");
-                return parts.join(", ");
-            }
-        }
-        tokio::time::sleep(POLL).await;
+async fn takeover(successor: &Cluster, start: Instant, read: usize) -> String {
+    /// Subtasks of the job.
+    const SUBTASKS: usize = 4;
+    let steps = [
+        ("AppMaster leads", "worker: leads", 1),
+        ("subscribed to Mesos", "worker: subscribed framework", 1),
+        ("JobManager leads", "DefaultDispatcherRunner was granted leadership", 1),
+        ("job restored from a checkpoint", "from Checkpoint", 1),
+        ("job runs", "switched from INITIALIZING to RUNNING", SUBTASKS),
+    ];
+    let mut times = Vec::new();
+    for (name, text, count) in steps {
+        successor
+            .program
+            .until(name, async || {
+                (successor.program.log()[read..].matches(text).count() >= count).then_some(())
+            })
+            .await;
+        times.push(format!("{name} {:.2} s", start.elapsed().as_secs_f64()));
     }
+    times.join(", ")
 }
 
 /// Whatever was to happen has happened.
 async fn settled(site: &Site, cluster: &Cluster, before: &Kept) {
     cluster
         .program
-        .until("it knows the tasks", async || {
-            (cluster.running()?.len() == before.tasks.len()).then_some(())
-        })
+        .until("it knows the tasks", async || (cluster.running()?.len() == before.tasks.len()).then_some(()))
         .await;
     assert_eq!(&site.kept(cluster), before, "{}", cluster.program.log_end());
 }
@@ -175,7 +176,9 @@ fn role(cluster: &Cluster) -> Option<String> {
 
 async fn ask(cluster: &Cluster, path: &str) -> Option<Value> {
     let url = format!("{}{path}", cluster.rest_url());
-    let answer = reqwest::get(url).await.ok()?.error_for_status().ok()?;
+    // A JobManager that stands by hands questions on to one that is dead, until it knows better.
+    let client = reqwest::Client::builder().timeout(ANSWER_MOST).build().expect("a client");
+    let answer = client.get(url).send().await.ok()?.error_for_status().ok()?;
     answer.json().await.ok()
 }
 

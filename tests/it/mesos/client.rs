@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use flink_on_mesos::log;
 use flink_on_mesos::lease::Lease;
+use flink_on_mesos::log;
 use flink_on_mesos::mesos::address::MasterAddress;
 use flink_on_mesos::mesos::answer::Refusal;
 use flink_on_mesos::mesos::call::Call;
