@@ -11,14 +11,13 @@ use tracing::Level;
 
 use crate::cli::ClusterOptions;
 use crate::conf::environment::Environment;
+use crate::conf::keys;
 use crate::conf::settings::Settings;
 use crate::conf::table::Origin;
 use crate::conf::{Loaded, Mode};
-use crate::conf::{keys, redact};
 use crate::exit::Exit;
 use crate::flink::command::{self, Entrypoint};
 use crate::init::plan::{Child, Inherited, Kind};
-use crate::mesos::address::MasterAddress;
 use crate::{ha, log};
 
 use super::children::{self, Jvm, Own};
@@ -48,12 +47,6 @@ pub enum Cluster {
     Alone,
 }
 
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "mesos.master is {0}, but masters in ZooKeeper are not followed: name them as host:port,host:port instead"
-)]
-struct NoZooKeeper(String);
-
 pub fn run(
     cluster: &Cluster,
     options: &ClusterOptions,
@@ -71,7 +64,6 @@ pub fn run(
         setup.loaded.table.set_default(keys::MASTER.name, LOOPBACK);
     }
     let settings = setup.settings()?;
-    refuse_zookeeper(&setup, &settings)?;
     if matches!(cluster, Cluster::Mesos) {
         worker::check(&settings)?;
     }
@@ -91,20 +83,6 @@ fn embed(cluster: &Cluster, loaded: &mut Loaded) -> Result<Option<TcpListener>, 
             Ok(Some(listener))
         }
         Cluster::Mesos | Cluster::Alone => Ok(None),
-    }
-}
-
-fn refuse_zookeeper(setup: &Setup, settings: &Settings) -> Result<(), Fatal> {
-    match settings.master {
-        MasterAddress::ZooKeeper(_) => {
-            let text = redact::shown(
-                keys::MASTER.name,
-                setup.loaded.table.get(keys::MASTER.name).unwrap_or_default(),
-            )
-            .into_owned();
-            Err(Fatal::new(Exit::Config, NoZooKeeper(text)))
-        }
-        MasterAddress::Masters(_) | MasterAddress::File(_) => Ok(()),
     }
 }
 

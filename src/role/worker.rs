@@ -21,8 +21,9 @@ use crate::exit::Exit;
 use crate::ha::memory::MemoryStore;
 use crate::ha::{Store, StoreError};
 use crate::lease::Lease;
-use crate::mesos::address::{Master, MasterAddress};
-use crate::mesos::client::{self, Config, Credentials};
+use crate::mesos::address::MasterAddress;
+use crate::mesos::client::{self, Config, Credentials, Masters};
+use crate::mesos::detector;
 use crate::mesos::wire::framework::FrameworkInfo;
 use crate::mesos::wire::id::FrameworkId;
 use crate::scheduler::driver::{Driver, Message, RunError};
@@ -118,7 +119,7 @@ struct Work {
     spec: Spec,
     /// Without id.
     framework: FrameworkInfo,
-    masters: Vec<Master>,
+    masters: Masters,
     credentials: Option<Credentials>,
     clock: Clock,
 }
@@ -175,26 +176,28 @@ fn adopt(fd: i32) -> Result<OwnedFd, Fatal> {
 
 /// Finds what the worker would end over, before anything is started.
 pub fn check(settings: &Settings) -> Result<(), Fatal> {
-    masters(settings)?;
+    master(settings)?;
     credentials(settings)?;
     Ok(())
 }
 
-fn masters(settings: &Settings) -> Result<Vec<Master>, Fatal> {
-    let address = match &settings.master {
+fn master(settings: &Settings) -> Result<MasterAddress, Fatal> {
+    match &settings.master {
         MasterAddress::File(path) => {
             let content = std::fs::read_to_string(path)
                 .map_err(|source| MasterFileError { path: path.clone(), source })
                 .map_err(fatal(Exit::NoInput))?;
-            MasterAddress::from_file(&content).map_err(fatal(Exit::Config))?
+            MasterAddress::from_file(&content).map_err(fatal(Exit::Config))
         }
-        address @ (MasterAddress::Masters(_) | MasterAddress::ZooKeeper(_)) => address.clone(),
-    };
-    match address {
-        MasterAddress::Masters(masters) => Ok(masters),
-        MasterAddress::File(_) | MasterAddress::ZooKeeper(_) => {
-            Err(Fatal::new(Exit::Config, "mesos.master names no master as host:port"))
-        }
+        address @ (MasterAddress::Masters(_) | MasterAddress::ZooKeeper(_)) => Ok(address.clone()),
+    }
+}
+
+fn masters(settings: &Settings) -> Result<Masters, Fatal> {
+    match master(settings)? {
+        MasterAddress::Masters(masters) => Ok(Masters::Known(masters)),
+        MasterAddress::ZooKeeper(address) => Ok(Masters::Detected(detector::start(&address))),
+        MasterAddress::File(_) => Err(Fatal::new(Exit::Config, "mesos.master names no master as host:port")),
     }
 }
 

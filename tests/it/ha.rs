@@ -2,5 +2,6 @@
 
 mod election;
 mod ensemble;
+mod masters;
 mod store;
 mod takeover;

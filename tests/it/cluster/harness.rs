@@ -78,6 +78,14 @@ impl Program {
         processes::parts_below(self.child.id(), part)
     }
 
+    /// Itself and all that runs below it.
+    pub fn everything(&self) -> Vec<Process> {
+        // Below this process, for it started it.
+        let all = processes::below(std::process::id());
+        let itself = all.into_iter().find(|process| process.pid.as_raw().cast_unsigned() == self.child.id());
+        itself.into_iter().chain(processes::below(self.child.id())).collect()
+    }
+
     /// The only one of its kind.
     pub fn part(&self, part: Part) -> Process {
         let found = self.parts(part);

@@ -6,6 +6,7 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use super::ensemble::Ensemble;
+use super::masters::Candidate;
 use crate::cluster::harness::{Cluster, FLINK, Program, Start};
 use crate::cluster::masters::start_mesos;
 use crate::cluster::processes::{self, Part, Process};
@@ -23,7 +24,8 @@ const TASKMANAGERS: u32 = 2;
 struct Site {
     ensemble: Ensemble,
     mesos: Program,
-    mesos_port: u16,
+    /// Keeps the master's node.
+    _master: Candidate,
     storage: tempfile::TempDir,
 }
 
@@ -40,7 +42,9 @@ impl Site {
         let [mesos_port] = free_ports();
         let mesos = start_mesos(mesos_port, &free_range(8)).await;
         let storage = tempfile::tempdir().expect("a directory");
-        Self { ensemble: Ensemble::start(), mesos, mesos_port, storage }
+        let ensemble = Ensemble::start();
+        let master = Candidate::stand(&ensemble, "/mesos", "json.info", mesos_port).await;
+        Self { ensemble, mesos, _master: master, storage }
     }
 
     fn appmaster(&self) -> Cluster {
@@ -52,7 +56,7 @@ impl Site {
             command: &["appmaster"],
             variables: &[("_CLIENT_TM_COUNT", "2"), ("_SLOTS", "1"), ("_CLIENT_TM_MEMORY", "1024")],
             properties: &[
-                ("mesos.master", &format!("127.0.0.1:{}", self.mesos_port)),
+                ("mesos.master", &format!("zk://{}/mesos", self.ensemble.quorum())),
                 ("high-availability", "zookeeper"),
                 ("high-availability.zookeeper.quorum", &self.ensemble.quorum()),
                 ("high-availability.zookeeper.client.session-timeout", &session),
@@ -123,6 +127,33 @@ async fn a_killed_leader_is_followed_by_the_standby_with_everything_as_it_was() 
 }
 
 #[tokio::test]
+async fn a_leader_that_was_stopped_for_longer_than_its_session_does_nothing_more() {
+    let site = Site::open().await;
+    let (first, second) = site.two_with_a_job().await;
+    let before = site.kept(&first);
+    let (start, read) = (Instant::now(), second.program.log().len());
+    let frozen = first.program.everything();
+    for process in &frozen {
+        processes::signal(*process, Signal::SIGSTOP);
+    }
+    let parts = takeover(&second, start, read).await;
+    println!("takeover after SIGSTOP of the whole leading AppMaster: {parts}");
+    settled(&site, &second, &before).await;
+    let subscriptions = || site.mesos.log().matches("subscribed again").count();
+    assert_eq!(subscriptions(), 1);
+    let writes = writes(&site).await;
+    for process in frozen.iter().rev() {
+        processes::signal(*process, Signal::SIGCONT);
+    }
+    first.program.until("it stands by", async || (role(&first)? == "standby").then_some(())).await;
+    settled(&site, &second, &before).await;
+    assert_eq!(subscriptions(), 1, "it has not subscribed again");
+    assert_eq!(writes, self::writes(&site).await, "it has not written");
+    stop::by_sigkill(first).await;
+    stop::by_sigkill(second).await;
+}
+
+#[tokio::test]
 async fn the_end_of_the_cluster_is_the_end_of_everything() {
     let site = Site::open().await;
     let mut first = site.appmaster();
@@ -186,4 +217,18 @@ async fn ask(cluster: &Cluster, path: &str) -> Option<Value> {
 async fn left(site: &Site) -> Vec<String> {
     let client = zookeeper_client::Client::connect(&site.ensemble.quorum()).await.expect("a session");
     client.list_children("/flink/mesos-workers").await.expect("a list")
+}
+
+/// Versions of all nodes of the state.
+async fn writes(site: &Site) -> Vec<(String, i32, i64)> {
+    let client = zookeeper_client::Client::connect(&site.ensemble.quorum()).await.expect("a session");
+    let state = "/flink/mesos-workers/test/state";
+    let names = client.list_children(state).await.expect("a list");
+    let paths = names.iter().map(|name| format!("{state}/{name}")).chain([state.to_owned()]);
+    let mut found = Vec::new();
+    for path in paths {
+        let stat = client.check_stat(&path).await.expect("an answer").expect("it is there");
+        found.push((path, stat.version, stat.mzxid));
+    }
+    found
 }
