@@ -5,40 +5,21 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
-use zookeeper_client::{Client, CreateMode, Error, SessionInfo, SessionState, StateWatcher};
+use zookeeper_client::{Client, Error, SessionInfo, SessionState, StateWatcher};
 
 use crate::lease::{Grantor, Lease};
 use crate::log;
 use crate::time::{Clock, Moment};
 use crate::zookeeper::{Ensemble, NodeError, Outlook, outlook};
 
-use super::election::{self, Action, Election, Session};
+use super::election::{Action, Election, Session};
 use super::paths::Paths;
+use questions::Tools;
 
-/// How an AppMaster stands in the election.
-#[derive(Clone, Debug)]
-pub enum Standing {
-    /// Not in line: without a session, or about to get one.
-    Away { why: Option<String> },
-    /// Somebody else leads, of whom this is known.
-    Standby { leader: Option<Vec<u8>> },
-    /// Leads as this node.
-    Leading { node: String },
-    /// Leads, but may not act: the ensemble is silent.
-    Suspended { node: String },
-    /// It makes no sense to go on.
-    Failed(Arc<NodeError>),
-}
+mod questions;
+mod standing;
 
-impl Standing {
-    /// The node as which this AppMaster leads, whether it may act or not.
-    pub fn node(&self) -> Option<&str> {
-        match self {
-            Self::Leading { node } | Self::Suspended { node } => Some(node),
-            Self::Away { .. } | Self::Standby { .. } | Self::Failed(_) => None,
-        }
-    }
-}
+pub use standing::Standing;
 
 /// What the others see of one that takes part.
 pub struct Contender {
@@ -49,6 +30,14 @@ pub struct Contender {
     pub ending: watch::Receiver<Option<bool>>,
     pub lease: Lease,
     orders: mpsc::Sender<Order>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum OrderError {
+    #[error("there is no session with ZooKeeper")]
+    NoClient,
+    #[error("ZooKeeper refused")]
+    Node(#[source] NodeError),
 }
 
 enum Order {
@@ -77,10 +66,7 @@ pub fn start(ensemble: Ensemble, paths: Paths, about: Vec<u8>) -> Contender {
     let me = uuid::Uuid::new_v4().simple().to_string();
     let driver = Driver {
         election: Election::new(&*me, clock.now()),
-        me,
-        ensemble: Arc::new(ensemble),
-        paths: Arc::new(paths),
-        about,
+        tools: Tools { me, ensemble: Arc::new(ensemble), paths: Arc::new(paths), about },
         clock,
         grantor,
         standing: standings,
@@ -106,22 +92,18 @@ impl Contender {
     }
 
     /// Tells all that are in line that the cluster shall end: the first tears it down, and then they leave.
-    pub async fn order_end(&self) -> Result<(), NodeError> {
+    pub async fn order_end(&self) -> Result<(), OrderError> {
         let (done, is_done) = oneshot::channel();
         match self.orders.send(Order::End(done)).await {
-            Ok(()) => is_done.await.unwrap_or(Ok(())),
-            Err(_) => Ok(()),
+            Ok(()) => is_done.await.map_err(|_| OrderError::NoClient)?.map_err(OrderError::Node),
+            Err(_) => Err(OrderError::NoClient),
         }
     }
 }
 
 struct Driver {
     election: Election,
-    /// What the name of our node begins with.
-    me: String,
-    ensemble: Arc<Ensemble>,
-    paths: Arc<Paths>,
-    about: Vec<u8>,
+    tools: Tools,
     clock: Clock,
     grantor: Grantor,
     standing: watch::Sender<Standing>,
@@ -188,10 +170,9 @@ impl Driver {
             Action::Join => {
                 self.with_client(|client, tools| async move { Fact::Joined(tools.join(&client).await) })
             }
-            Action::Look => self.with_client(|client, tools| async move {
-                let found = client.list_children(&tools.paths.line).await;
-                Fact::Line(found.map_err(|error| tools.ensemble.failed(&tools.paths.line, error)))
-            }),
+            Action::Look => {
+                self.with_client(|client, tools| async move { Fact::Line(tools.line(&client).await) })
+            }
             Action::Watch(name) => self.watch(name),
             Action::Ask(node) => {
                 let asked = self.clock.now();
@@ -205,31 +186,11 @@ impl Driver {
             }
             Action::Extend(until) => {
                 self.grantor.extend(until);
-                self.standing.send_if_modified(|standing| match standing {
-                    Standing::Suspended { node } => {
-                        info!(node, "goes on");
-                        *standing = Standing::Leading { node: std::mem::take(node) };
-                        true
-                    }
-                    Standing::Away { .. }
-                    | Standing::Standby { .. }
-                    | Standing::Leading { .. }
-                    | Standing::Failed(_) => false,
-                });
+                self.standing.send_if_modified(Standing::resume);
             }
             Action::Suspend => {
                 self.grantor.revoke();
-                self.standing.send_if_modified(|standing| match standing {
-                    Standing::Leading { node } => {
-                        warn!(node, "heard nothing from ZooKeeper, does nothing until it answers");
-                        *standing = Standing::Suspended { node: std::mem::take(node) };
-                        true
-                    }
-                    Standing::Away { .. }
-                    | Standing::Standby { .. }
-                    | Standing::Suspended { .. }
-                    | Standing::Failed(_) => false,
-                });
+                self.standing.send_if_modified(Standing::suspend);
             }
             Action::StepDown => {
                 self.grantor.revoke();
@@ -244,7 +205,7 @@ impl Driver {
         self.generation += 1;
         self.watcher = None;
         let (generation, ensemble, session) =
-            (self.generation, Arc::clone(&self.ensemble), self.session.clone());
+            (self.generation, Arc::clone(&self.tools.ensemble), self.session.clone());
         self.waiting.spawn(async move {
             let fact = match session {
                 None => Fact::Connected(ensemble.connect(None).await, Session::New),
@@ -260,33 +221,15 @@ impl Driver {
         F: Future<Output = Fact> + Send + 'static,
     {
         let Some(client) = self.clients.borrow().clone() else { return };
-        let tools = Tools {
-            me: self.me.clone(),
-            ensemble: Arc::clone(&self.ensemble),
-            paths: Arc::clone(&self.paths),
-            about: self.about.clone(),
-        };
-        let (generation, fact) = (self.generation, ask(client, tools));
+        let (generation, fact) = (self.generation, ask(client, self.tools.clone()));
         self.waiting.spawn(async move { (generation, fact.await) });
     }
 
     fn watch(&mut self, name: String) {
+        self.with_client(|client, tools| async move { Fact::Leader(tools.leader(&client).await) });
         self.with_client(|client, tools| async move {
-            let Ok(names) = client.list_children(&tools.paths.line).await else { return Fact::Leader(None) };
-            let first = names.into_iter().min_by_key(|name| election::place(name).unwrap_or(i64::MAX));
-            let Some(first) = first else { return Fact::Leader(None) };
-            Fact::Leader(client.get_data(&tools.paths.in_line(&first)).await.ok().map(|(data, _)| data))
-        });
-        self.with_client(|client, tools| async move {
-            let watched = client.check_and_watch_stat(&tools.paths.in_line(&name)).await;
-            match watched {
-                Ok((Some(_), watcher)) => {
-                    watcher.changed().await;
-                    Fact::Changed(name, Ok(()))
-                }
-                Ok((None, _)) => Fact::Changed(name, Ok(())),
-                Err(error) => Fact::Changed(name, Err(error)),
-            }
+            let changed = tools.is_changed(&client, &name).await;
+            Fact::Changed(name, changed)
         });
     }
 
@@ -311,13 +254,8 @@ impl Driver {
             }
             Fact::Line(Ok(names)) => self.election.handle_line(&names, now),
             Fact::Leader(leader) => {
-                self.standing.send_if_modified(|standing| match standing {
-                    Standing::Away { .. } | Standing::Standby { .. } => {
-                        *standing = Standing::Standby { leader };
-                        true
-                    }
-                    Standing::Leading { .. } | Standing::Suspended { .. } | Standing::Failed(_) => false,
-                });
+                self.standing
+                    .send_if_modified(|standing| standing.become_other(Standing::Standby { leader }));
             }
             Fact::Changed(name, Ok(())) => self.election.handle_changed(&name),
             Fact::Changed(_, Err(_)) => self.election.handle_unanswered(now),
@@ -349,7 +287,7 @@ impl Driver {
     }
 
     fn unreachable(&mut self, error: Error, now: Moment) {
-        let error = self.ensemble.failed("cannot connect", error);
+        let error = self.tools.ensemble.failed("cannot connect", error);
         let why = log::chain(&error);
         if !std::mem::replace(&mut self.told_unreachable, true) {
             warn!("{why}");
@@ -357,17 +295,7 @@ impl Driver {
         if let Error::AuthFailed = error.source {
             return self.give_up(error);
         }
-        self.standing.send_if_modified(|standing| match standing {
-            Standing::Away { why: told } => {
-                *told = Some(why);
-                true
-            }
-            Standing::Standby { .. } => {
-                *standing = Standing::Away { why: Some(why) };
-                true
-            }
-            Standing::Leading { .. } | Standing::Suspended { .. } | Standing::Failed(_) => false,
-        });
+        self.standing.send_if_modified(|standing| standing.become_other(Standing::Away { why: Some(why) }));
         self.election.handle_unreachable(now, fastrand::f64());
     }
 
@@ -388,7 +316,7 @@ impl Driver {
         match state {
             SessionState::Disconnected | SessionState::SyncConnected | SessionState::ConnectedReadOnly => {}
             SessionState::AuthFailed => {
-                let error = self.ensemble.failed("cannot authorize", Error::AuthFailed);
+                let error = self.tools.ensemble.failed("cannot authorize", Error::AuthFailed);
                 self.give_up(error);
             }
             SessionState::Expired | SessionState::Closed => self.cut(self.clock.now()),
@@ -402,13 +330,7 @@ impl Driver {
 
     fn order_end(&mut self, done: oneshot::Sender<Result<(), NodeError>>) {
         self.with_client(|client, tools| async move {
-            let path = &tools.paths.ended;
-            let options = tools.ensemble.create(CreateMode::Persistent);
-            let created = match client.create(path, b"", &options).await {
-                Ok(_) | Err(Error::NodeExists) => Ok(()),
-                Err(error) => Err(tools.ensemble.failed(path, error)),
-            };
-            let _ = done.send(created);
+            let _ = done.send(tools.order_end(&client).await);
             Fact::Nothing
         });
     }
@@ -419,76 +341,16 @@ impl Driver {
         self.waiting.abort_all();
         self.standing.send_replace(Standing::Away { why: Some("it is leaving".to_owned()) });
         let Some(client) = self.clients.send_replace(None) else { return };
-        let Ok(names) = client.list_children(&self.paths.line).await else { return };
-        let (own, others): (Vec<_>, Vec<_>) = names.iter().partition(|name| name.starts_with(&self.me));
+        let Ok(names) = client.list_children(&self.tools.paths.line).await else { return };
+        let (own, others): (Vec<_>, Vec<_>) = names.iter().partition(|name| name.starts_with(&self.tools.me));
         for name in own {
-            let _ = client.delete(&self.paths.in_line(name), None).await;
+            let _ = client.delete(&self.tools.paths.in_line(name), None).await;
         }
         if left == Left::Nothing && others.is_empty() {
-            for path in [&self.paths.line, &self.paths.ended, &self.paths.base] {
+            for path in [&self.tools.paths.line, &self.tools.paths.ended, &self.tools.paths.base] {
                 let _ = client.delete(path, None).await;
             }
         }
-    }
-}
-
-/// What the questions need that run beside the loop.
-struct Tools {
-    me: String,
-    ensemble: Arc<Ensemble>,
-    paths: Arc<Paths>,
-    about: Vec<u8>,
-}
-
-impl Tools {
-    /// A node whose creation was never answered may be there.
-    async fn join(&self, client: &Client) -> Result<(), NodeError> {
-        let line = &self.paths.line;
-        let failed = |error| self.ensemble.failed(line, error);
-        client.mkdir(line, &self.ensemble.create(CreateMode::Persistent)).await.map_err(failed)?;
-        let names = client.list_children(line).await.map_err(failed)?;
-        if !names.iter().any(|name| name.starts_with(&self.me)) {
-            let options = self.ensemble.create(CreateMode::EphemeralSequential);
-            let prefix = self.paths.in_line(&format!("{}-", self.me));
-            client.create(&prefix, &self.about, &options).await.map_err(failed)?;
-        }
-        Ok(())
-    }
-
-    /// A transaction goes through the ensemble's majority, while a server that was cut off from it could answer a read
-    /// out of its memory.
-    async fn is_there(&self, client: &Client, name: &str) -> Result<bool, NodeError> {
-        let path = self.paths.in_line(name);
-        let failed = |error| self.ensemble.failed(path.clone(), error);
-        let mut transaction = client.new_multi_writer();
-        transaction.add_check_version(&path, 0).map_err(failed)?;
-        match transaction.commit().await.map_err(Error::from) {
-            Ok(_) => Ok(true),
-            Err(Error::NoNode | Error::BadVersion) => Ok(false),
-            Err(error) => Err(failed(error)),
-        }
-    }
-
-    /// Waits until it is not as `known`. An order from before we joined was meant for an earlier cluster.
-    async fn is_ending(&self, client: &Client, known: Option<bool>) -> Result<bool, Error> {
-        loop {
-            let (stat, watcher) = client.check_and_watch_stat(&self.paths.ended).await?;
-            let is_ending = match stat {
-                None => false,
-                Some(order) => self.joined(client).await?.is_some_and(|joined| joined < order.czxid),
-            };
-            if Some(is_ending) != known {
-                return Ok(is_ending);
-            }
-            watcher.changed().await;
-        }
-    }
-
-    /// When our node was made, as the number of that transaction.
-    async fn joined(&self, client: &Client) -> Result<Option<i64>, Error> {
-        let names = client.list_children(&self.paths.line).await?;
-        let Some(name) = names.iter().find(|name| name.starts_with(&self.me)) else { return Ok(None) };
-        Ok(client.check_stat(&self.paths.in_line(name)).await?.map(|stat| stat.czxid))
     }
 }
 

@@ -60,7 +60,9 @@ async fn the_leading_master_is_followed_and_kept_while_zookeeper_is_down() {
     let first = Candidate::stand(&ensemble, "/mesos/test", "json.info", 5051).await;
     until(&mut leader, 5051).await;
     let second = Candidate::stand(&ensemble, "/mesos/test", "json.info", 5052).await;
-    let _registry = Candidate::write(&ensemble, "/mesos/test", "log_replicas_x", b"").await;
+    // Masters keep their registry beside their own nodes.
+    let registry = CreateMode::Persistent.with_acls(Acls::anyone_all());
+    second.0.create("/mesos/test/log_replicas", b"", &registry).await.expect("a node");
     let third = Candidate::stand(&ensemble, "/mesos/test", "json.info", 5053).await;
     first.fall();
     until(&mut leader, 5052).await;
