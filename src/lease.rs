@@ -55,7 +55,7 @@ impl Lease {
         let Some(mut granted) = self.0.clone() else { return };
         while !granted.is_held() {
             if granted.until.changed().await.is_err() {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         }
     }

@@ -168,10 +168,10 @@ impl Driver {
         match action {
             Action::Connect => self.connect(),
             Action::Join => {
-                self.with_client(|client, tools| async move { Fact::Joined(tools.join(&client).await) })
+                self.with_client(|client, tools| async move { Fact::Joined(tools.join(&client).await) });
             }
             Action::Look => {
-                self.with_client(|client, tools| async move { Fact::Line(tools.line(&client).await) })
+                self.with_client(|client, tools| async move { Fact::Line(tools.line(&client).await) });
             }
             Action::Watch(name) => self.watch(name),
             Action::Ask(node) => {

@@ -23,7 +23,6 @@ use crate::zookeeper::{Ensemble, NodeError, Outlook, outlook};
 
 use super::paths::Paths;
 use super::{Store, StoreError, record};
-use shards::Shard;
 use transaction::{Change, Outcome};
 
 pub use shards::SHARDS;
@@ -213,7 +212,7 @@ impl Store for ZooKeeperStore {
         let mut shards = shards::split(&state.tasks);
         for path in self.stored.keys().filter(|path| **path != self.paths.state) {
             if let Some(name) = path.rsplit('/').next() {
-                shards.entry(name.to_owned()).or_insert_with(Shard::new);
+                shards.entry(name.to_owned()).or_default();
             }
         }
         for (name, tasks) in shards {

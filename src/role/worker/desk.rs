@@ -90,7 +90,9 @@ impl Desk {
 
     /// Until the cluster has ended or this AppMaster leaves it.
     pub async fn work(mut self, work: &Work) -> Result<(), Fatal> {
-        self.await_session().await?;
+        if let Next::Leave = self.await_session().await? {
+            return Ok(());
+        }
         loop {
             let Some(node) = self.until_leading().await? else { return Ok(()) };
             match self.reign(work, &node).await? {
@@ -101,14 +103,14 @@ impl Desk {
     }
 
     /// What cannot be reached at the start may be named wrongly; later it is waited for.
-    async fn await_session(&mut self) -> Result<(), Fatal> {
+    async fn await_session(&mut self) -> Result<Next, Fatal> {
         let deadline = tokio::time::sleep(self.patience);
         tokio::pin!(deadline);
         let mut clients = self.contender.clients.clone();
         loop {
             tokio::select! {
                 found = clients.wait_for(Option::is_some) => {
-                    return found.map(drop).map_err(fatal(Exit::Software));
+                    return found.map(|_| Next::StandBy).map_err(fatal(Exit::Software));
                 }
                 () = &mut deadline => {
                     let why = match &*self.contender.standing.borrow() {
@@ -123,7 +125,7 @@ impl Desk {
                     return Err(Fatal::new(Exit::Unavailable, error));
                 }
                 Some(message) = self.inbox.recv() => self.answer(message).await?,
-                _ = self.term.recv() => return Err(Fatal::new(Exit::Unavailable, Why("stopped".to_owned()))),
+                _ = self.term.recv() => return Ok(Next::Leave),
             }
         }
     }

@@ -16,12 +16,14 @@ use super::ensemble::Ensemble;
 
 const SESSION: Duration = Duration::from_secs(2);
 
+type Step = Box<dyn Fn(&mut State)>;
+
 /// `successor` gives a store as another worker would have it.
 async fn suite<S: Store>(mut successor: impl AsyncFnMut() -> S) {
     let mut store = successor().await;
     assert_eq!(store.load().await.expect("readable"), None);
     let mut state = State { task_counter: 1, token_secret: [7; 32], ..State::default() };
-    let mut changes: Vec<Box<dyn Fn(&mut State)>> = vec![
+    let mut changes: Vec<Step> = vec![
         Box::new(|state| state.framework_id = Some("f-0001".to_owned())),
         Box::new(|state| drop(state.tasks.insert("taskmanager-00001".to_owned(), record("a")))),
         Box::new(|state| state.tasks.extend((2..200).map(|number| (id(number), record("b"))))),
