@@ -309,6 +309,9 @@ pub struct WorkerOptions {
     pub local: bool,
     #[arg(long)]
     pub state_fd: i32,
+    /// Where init writes how the JobManager has ended.
+    #[arg(long)]
+    pub jobmanager_end_fd: i32,
     #[arg(long)]
     pub artifacts_fd: i32,
     #[arg(long)]

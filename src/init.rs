@@ -38,7 +38,6 @@ use action::Outcome;
 use journal::Journal;
 use plan::{Inherited, Plan, Subreaper, Terminal};
 use run::{Foreground, Standing};
-use status::Ended;
 
 mod action;
 mod child;
@@ -190,17 +189,6 @@ fn foreground(terminal: Terminal) -> Foreground {
 }
 
 fn finish(plan: &Plan, outcome: &Outcome, journal: &Journal) {
-    if let (Some(number), Some(status)) = (plan.status_fd, outcome.main.and_then(Ended::to_raw)) {
-        let written = sys::adopt_fd(number)
-            .map_err(std::io::Error::from)
-            .and_then(|fd| File::from(fd).write_all(status.to_string().as_bytes()));
-        if let Err(error) = written {
-            journal.say(
-                Level::WARN,
-                format_args!("cannot write the wait status to descriptor {number}: {error}"),
-            );
-        }
-    }
     for path in plan.cleanup.iter().map(Path::new) {
         match remove(path) {
             Ok(()) => {}

@@ -4,8 +4,9 @@
 //! the loop goes on.
 
 use std::collections::BTreeSet;
-use std::fs::OpenOptions;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::os::fd::{AsFd as _, OwnedFd, RawFd};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::time::Duration;
 
@@ -62,6 +63,7 @@ pub fn run<S: Sys>(plan: &Plan, standing: Standing, foreground: Foreground, sys:
         told: BTreeSet::new(),
         life: Life::Starting,
         oom_kills: None,
+        status_fd: plan.status_fd,
     };
     driver.run()
 }
@@ -87,6 +89,8 @@ struct Driver<'a, S> {
     life: Life,
     /// Of this container, up to the first rest.
     oom_kills: Option<u64>,
+    /// Until the main child's status is written to it.
+    status_fd: Option<RawFd>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,6 +177,8 @@ impl<S: Sys> Driver<'_, S> {
             match self.sys.reap() {
                 Ok(Reaped::Child { pid, ended }) => {
                     self.machine.handle_ended(pid, ended, fastrand::f64(), self.sys.now());
+                    // Before others are told to stop, who may read it then.
+                    self.tell_status();
                     self.act();
                 }
                 Ok(Reaped::NoneEnded) => break self.machine.handle_reaped(Rest::Some, self.sys.now()),
@@ -182,6 +188,18 @@ impl<S: Sys> Driver<'_, S> {
             }
         }
         self.act();
+    }
+
+    fn tell_status(&mut self) {
+        let Some(status) = self.machine.main_end().and_then(Ended::to_raw) else { return };
+        let Some(number) = self.status_fd.take() else { return };
+        let written = sys::adopt_fd(number)
+            .map_err(std::io::Error::from)
+            .and_then(|fd| File::from(fd).write_all(status.to_string().as_bytes()));
+        if let Err(error) = written {
+            let text = format_args!("cannot write the wait status to descriptor {number}: {error}");
+            self.journal.say(Level::WARN, text);
+        }
     }
 
     fn act(&mut self) {

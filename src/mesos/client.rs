@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use self::driver::Driver;
 use self::http::Http;
@@ -16,6 +16,7 @@ use super::call::Call;
 use super::event::{Event, StatusUpdate};
 use super::report::Report;
 use super::wire::framework::FrameworkInfo;
+use crate::lease::Lease;
 
 /// Calls that may wait for their turn. When ten thousand TaskManagers start at once, a few updates of each are to be
 /// acknowledged, and come faster than the acknowledgements go; more means that the master does not answer.
@@ -25,13 +26,23 @@ pub const CALLS_WAITING_MAX: usize = 65_536;
 pub const REPORTS_WAITING_MAX: usize = 256;
 
 pub struct Config {
-    /// Never empty; see [`super::address::MasterAddress::Masters`].
-    pub masters: Vec<Master>,
+    pub masters: Masters,
     /// With its id, if the framework has one.
     pub framework: FrameworkInfo,
     /// Roles that want no offers from the start.
     pub suppressed_roles: Vec<String>,
     pub credentials: Option<Credentials>,
+    /// Nothing is sent without it.
+    pub lease: Lease,
+}
+
+/// Where the masters are.
+#[derive(Clone, Debug)]
+pub enum Masters {
+    /// Never empty; see [`super::address::MasterAddress::Masters`].
+    Known(Vec<Master>),
+    /// The one that leads, once somebody knows; see [`super::detector`].
+    Detected(watch::Receiver<Option<Master>>),
 }
 
 /// For HTTP's Basic scheme.
@@ -63,10 +74,12 @@ pub enum StartError {
 /// Starts the client on the current runtime. It ends when [`Reports`] is dropped, which closes the stream but
 /// leaves the framework and its tasks.
 pub fn start(config: Config) -> Result<(Calls, Reports), StartError> {
-    if config.masters.is_empty() {
-        return Err(StartError::NoMaster);
-    }
-    let http = Http::new(&config.masters, config.credentials.as_ref())?;
+    let known = match &config.masters {
+        Masters::Known(masters) if masters.is_empty() => return Err(StartError::NoMaster),
+        Masters::Known(masters) => masters.as_slice(),
+        Masters::Detected(_) => &[],
+    };
+    let http = Http::new(known, config.credentials.as_ref())?;
     let (commands, commands_of_owner) = mpsc::channel(CALLS_WAITING_MAX);
     let (reports, reports_for_owner) = mpsc::channel(REPORTS_WAITING_MAX);
     let seen = Arc::new(AtomicU64::new(0));

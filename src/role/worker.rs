@@ -20,11 +20,16 @@ use crate::conf::settings::{SecretSource, Settings};
 use crate::conf::{Mode, write};
 use crate::exit::Exit;
 use crate::flink::rest::RestClient;
-use crate::ha::Store;
 use crate::ha::memory::MemoryStore;
-use crate::mesos::address::{Master, MasterAddress};
-use crate::mesos::client::{self, Config, Credentials};
+use crate::ha::{Store, StoreError};
+use crate::lease::Lease;
+use crate::mesos::address::MasterAddress;
+use crate::mesos::client::{self, Config, Credentials, Masters};
+use crate::mesos::detector;
+use crate::mesos::wire::framework::FrameworkInfo;
+use crate::mesos::wire::id::FrameworkId;
 use crate::scheduler::driver::{Driver, Message, RunError};
+use crate::scheduler::spec::Spec;
 use crate::scheduler::state::State;
 use crate::scheduler::{Failure, Scheduler};
 use crate::time::Clock;
@@ -34,8 +39,13 @@ use super::error::{Fatal, fatal};
 use super::setup::Setup;
 
 mod container;
+mod desk;
 mod framework;
+mod jobmanager;
 mod spec;
+
+use desk::Desk;
+use jobmanager::JobManagerEnd;
 
 pub use spec::taskmanager_memory_mb;
 
@@ -82,49 +92,80 @@ async fn work(options: &WorkerOptions, environment: &Environment) -> Result<(), 
     let setup = Setup::open(&cluster, environment, Mode::Effective)?;
     let settings = setup.settings()?;
 
-    let mut store = MemoryStore::new(adopt(options.state_fd)?);
-    let state = match store.load().await.map_err(fatal(Exit::Software))? {
-        Some(state) => state,
-        None => fresh_state(),
-    };
     let artifacts = StdTcpListener::from(adopt(options.artifacts_fd)?);
     let address = artifacts.local_addr().map_err(fatal(Exit::Os))?;
     let artifacts_url = format!("http://{}:{}", settings.job_manager.address, address.port());
     let spec = spec::of(&setup, &settings, options.local, &artifacts_url, epoch)?;
     let framework = framework::info(&settings, &spec.roles, &setup.loaded.table, &setup.environment);
-    let mut registered = framework.clone();
-    registered.id = state.framework_id.as_ref().map(crate::mesos::wire::id::FrameworkId::new);
-
-    let (calls, reports) = client::start(Config {
-        masters: masters(&settings)?,
-        framework: registered,
-        suppressed_roles: spec.roles.clone(),
-        credentials: credentials(&settings)?,
-    })
-    .map_err(fatal(Exit::Config))?;
+    let (masters, credentials) = (masters(&settings)?, credentials(&settings)?);
     let (inbox, messages) = mpsc::channel(INBOX_WAITING_MOST);
+    let jobmanager = watch_taskmanagers(&settings, options.local, inbox.clone())?;
+    let work = Work { spec, framework, masters, credentials, jobmanager, clock };
     spawn_servers(options, artifacts, served_configuration(&setup, options)?, &inbox)?;
     tokio::spawn(watch_jobmanager(settings.job_manager.clone(), inbox.clone()));
-    let jobmanager = watch_taskmanagers(&settings, options.local, inbox.clone())?;
-    let farewell = match settings.high_availability {
-        // Another AppMaster goes on with what is there.
-        Some(_) => || Message::HandOver,
-        None => || Message::End,
-    };
-    tokio::spawn(watch_signals(inbox, farewell)?);
 
-    let scheduler = Scheduler::new(spec, state, fastrand::u64(..), clock.now());
-    let driver = Driver { scheduler, clock, calls, reports, inbox: messages, jobmanager, store, framework };
-    driver.run().await.map_err(|error| {
-        let exit = match &error {
-            RunError::Failed(Failure::NoMaster { .. } | Failure::Refused { .. } | Failure::Superseded) => {
-                Exit::Unavailable
-            }
-            RunError::Failed(Failure::TooManyFailures { .. }) => Exit::TooManyFailures,
-            RunError::Store(_) | RunError::Client(_) => Exit::Software,
-        };
-        Fatal::new(exit, error)
-    })
+    match &settings.high_availability {
+        None => {
+            let mut store = MemoryStore::new(adopt(options.state_fd)?);
+            tokio::spawn(watch_signals(inbox)?);
+            let state = store.load().await.map_err(|error| stopped(error.into()))?;
+            work.schedule(store, state, Lease::unlimited(), messages).await.map_err(stopped)
+        }
+        Some(ha) => {
+            let end = JobManagerEnd::new(adopt(options.jobmanager_end_fd)?);
+            Desk::open(&settings, ha, messages, end)?.work(&work).await
+        }
+    }
+}
+
+/// What a scheduler needs besides the state, whoever keeps that.
+struct Work {
+    spec: Spec,
+    /// Without id.
+    framework: FrameworkInfo,
+    masters: Masters,
+    credentials: Option<Credentials>,
+    /// Whom to ask which TaskManagers the JobManager hears.
+    jobmanager: mpsc::Sender<()>,
+    clock: Clock,
+}
+
+impl Work {
+    /// Until the framework is torn down.
+    async fn schedule<S: Store>(
+        &self,
+        store: S,
+        state: Option<State>,
+        lease: Lease,
+        inbox: mpsc::Receiver<Message>,
+    ) -> Result<(), RunError> {
+        let state = state.unwrap_or_else(fresh_state);
+        let mut registered = self.framework.clone();
+        registered.id = state.framework_id.as_ref().map(FrameworkId::new);
+        let (calls, reports) = client::start(Config {
+            masters: self.masters.clone(),
+            framework: registered,
+            suppressed_roles: self.spec.roles.clone(),
+            credentials: self.credentials.clone(),
+            lease,
+        })?;
+        let scheduler = Scheduler::new(self.spec.clone(), state, fastrand::u64(..), self.clock.now());
+        let (clock, framework, jobmanager) = (self.clock, self.framework.clone(), self.jobmanager.clone());
+        Driver { scheduler, clock, calls, reports, inbox, jobmanager, store, framework }.run().await
+    }
+}
+
+fn stopped(error: RunError) -> Fatal {
+    let exit = match &error {
+        RunError::Failed(Failure::NoMaster { .. } | Failure::Refused { .. } | Failure::Superseded) => {
+            Exit::Unavailable
+        }
+        RunError::Start(_) => Exit::Config,
+        RunError::Store(StoreError::Node { .. } | StoreError::Record(_)) => Exit::Data,
+        RunError::Failed(Failure::TooManyFailures { .. }) => Exit::TooManyFailures,
+        RunError::Store(_) | RunError::Client(_) => Exit::Software,
+    };
+    Fatal::new(exit, error)
 }
 
 fn fresh_state() -> State {
@@ -140,26 +181,28 @@ fn adopt(fd: i32) -> Result<OwnedFd, Fatal> {
 
 /// Finds what the worker would end over, before anything is started.
 pub fn check(settings: &Settings) -> Result<(), Fatal> {
-    masters(settings)?;
+    master(settings)?;
     credentials(settings)?;
     Ok(())
 }
 
-fn masters(settings: &Settings) -> Result<Vec<Master>, Fatal> {
-    let address = match &settings.master {
+fn master(settings: &Settings) -> Result<MasterAddress, Fatal> {
+    match &settings.master {
         MasterAddress::File(path) => {
             let content = std::fs::read_to_string(path)
                 .map_err(|source| MasterFileError { path: path.clone(), source })
                 .map_err(fatal(Exit::NoInput))?;
-            MasterAddress::from_file(&content).map_err(fatal(Exit::Config))?
+            MasterAddress::from_file(&content).map_err(fatal(Exit::Config))
         }
-        address @ (MasterAddress::Masters(_) | MasterAddress::ZooKeeper(_)) => address.clone(),
-    };
-    match address {
-        MasterAddress::Masters(masters) => Ok(masters),
-        MasterAddress::File(_) | MasterAddress::ZooKeeper(_) => {
-            Err(Fatal::new(Exit::Config, "mesos.master names no master as host:port"))
-        }
+        address @ (MasterAddress::Masters(_) | MasterAddress::ZooKeeper(_)) => Ok(address.clone()),
+    }
+}
+
+fn masters(settings: &Settings) -> Result<Masters, Fatal> {
+    match master(settings)? {
+        MasterAddress::Masters(masters) => Ok(Masters::Known(masters)),
+        MasterAddress::ZooKeeper(address) => Ok(Masters::Detected(detector::start(&address))),
+        MasterAddress::File(_) => Err(Fatal::new(Exit::Config, "mesos.master names no master as host:port")),
     }
 }
 
@@ -287,15 +330,12 @@ async fn heard_taskmanagers(clients: &[RestClient]) -> Option<BTreeSet<String>> 
     None
 }
 
-/// What SIGTERM means to the scheduler.
-fn watch_signals(
-    inbox: mpsc::Sender<Message>,
-    farewell: fn() -> Message,
-) -> Result<impl Future<Output = ()>, Fatal> {
+/// SIGTERM ends the cluster: without high availability nobody could go on with it.
+fn watch_signals(inbox: mpsc::Sender<Message>) -> Result<impl Future<Output = ()>, Fatal> {
     let mut term = signal(SignalKind::terminate()).map_err(fatal(Exit::Os))?;
     Ok(async move {
         while term.recv().await.is_some() {
-            if inbox.send(farewell()).await.is_err() {
+            if inbox.send(Message::End).await.is_err() {
                 return;
             }
         }

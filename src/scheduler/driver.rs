@@ -8,7 +8,7 @@ use tracing::{debug, info, warn};
 
 use crate::ha::{Store, StoreError};
 use crate::log;
-use crate::mesos::client::{Calls, Reports, SendError};
+use crate::mesos::client::{Calls, Reports, SendError, StartError};
 use crate::mesos::event::Event;
 use crate::mesos::report::{self, CallFailure};
 use crate::mesos::wire::framework::FrameworkInfo;
@@ -42,8 +42,6 @@ pub enum Message {
     },
     /// The cluster shall end.
     End,
-    /// This AppMaster ends and leaves framework and TaskManagers to the next.
-    HandOver,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +50,8 @@ pub enum RunError {
     Failed(#[from] Failure),
     #[error("the scheduler's state could not be stored")]
     Store(#[from] StoreError),
+    #[error("failed to start the Mesos client")]
+    Start(#[from] StartError),
     #[error("failed to hand a call to the Mesos client")]
     Client(#[from] SendError),
 }
@@ -116,7 +116,10 @@ impl<S: Store> Driver<S> {
                 // Full: it is being asked.
                 Action::AskJobManager => drop(self.jobmanager.try_send(())),
                 Action::Note(note) => tell(&note),
-                Action::End => return Ok(Next::End),
+                Action::End => {
+                    self.store.clear().await?;
+                    return Ok(Next::End);
+                }
                 Action::Fail(failure) => return Err(failure.into()),
             }
         }
@@ -208,7 +211,6 @@ impl<S: Store> Driver<S> {
                 let _ = answer.send(allowed);
             }
             Message::End => self.scheduler.handle_ending(),
-            Message::HandOver => self.scheduler.handle_handed_over(),
         }
         Ok(Next::Continue)
     }

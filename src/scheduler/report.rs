@@ -18,6 +18,9 @@ const VERDICTS_MAX: usize = 20;
 /// A picture of the scheduler; spans of time are seconds up to the moment it was taken.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
+    /// Only with high availability.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub high_availability: Option<Leadership>,
     pub framework_id: Option<String>,
     pub subscribed: bool,
     pub target: u32,
@@ -25,6 +28,20 @@ pub struct Report {
     pub tasks: Vec<TaskReport>,
     /// How many TaskManagers are still to be launched, and why they are not; none when all are.
     pub waiting: Option<Waiting>,
+}
+
+/// How this AppMaster stands to the others of its cluster.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "role", rename_all = "snake_case")]
+pub enum Leadership {
+    /// It leads: of the others' reports none says more than this.
+    Leader,
+    /// It leads, but does nothing until ZooKeeper answers.
+    Suspended,
+    /// Another one leads, of whom this is known.
+    Standby { leader: Option<serde_json::Value> },
+    /// It takes no part in the election.
+    Away { why: Option<String> },
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -82,10 +99,26 @@ pub struct Lacks {
     pub lacks: Vec<String>,
 }
 
+impl Report {
+    /// Of an AppMaster that schedules nothing at the moment.
+    pub fn idle(leadership: Leadership) -> Self {
+        Self {
+            high_availability: Some(leadership),
+            framework_id: None,
+            subscribed: false,
+            target: 0,
+            running: 0,
+            tasks: Vec::new(),
+            waiting: None,
+        }
+    }
+}
+
 impl Scheduler {
     pub fn report(&self, now: Moment) -> Report {
         let tasks: Vec<_> = self.state.tasks.keys().filter_map(|id| self.task_report(id, now)).collect();
         Report {
+            high_availability: None,
             framework_id: self.state.framework_id.clone(),
             subscribed: self.is_subscribed(),
             target: self.target(),

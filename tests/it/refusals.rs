@@ -150,7 +150,7 @@ async fn values() {
     let cases = [
         (&contradiction[..], &["taskmanager.memory.process.size", "1 GiB", "2 GiB"][..]),
         (&all, &["taskmanager.memory.process.size", "1x", "mesos.initial-tasks", "many", "70000"]),
-        (&["mesos.master=zk://a:2181/mesos"], &["mesos.master", "zk://a:2181/mesos", "host:port"]),
+        (&["mesos.master=zk://a:2181"], &["mesos.master", "zk://a:2181", "a path after the servers"]),
         (&["mesos.master="], &["mesos.master", "host:port"]),
         (&["mesos.master=a:b"], &["mesos.master", "a:b"]),
         (&["mesos.master=file:///no-such-file"], &["mesos.master", "/no-such-file"]),

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Instant;
 
 use bytes::BytesMut;
+use flink_on_mesos::lease::Lease;
 use flink_on_mesos::mesos::call::Call;
 use flink_on_mesos::mesos::client::{self, Config};
 use flink_on_mesos::mesos::event::Event;
@@ -41,7 +42,8 @@ async fn measure(offers: Vec<u8>, calls: usize) -> (f64, f64) {
     thread::spawn(move || serve(&listener, &offers, &started, &answer));
 
     let framework = FrameworkInfo { name: Some("bench".into()), ..FrameworkInfo::default() };
-    let config = Config { masters, framework, suppressed_roles: Vec::new(), credentials: None };
+    let (masters, lease) = (client::Masters::Known(masters), Lease::unlimited());
+    let config = Config { masters, framework, suppressed_roles: Vec::new(), credentials: None, lease };
     let (outgoing, mut reports) = client::start(config).expect("a client");
     let until = async |reports: &mut client::Reports, wanted: fn(&Event) -> bool| loop {
         if matches!(reports.next().await, Some(Report::Event(event)) if wanted(&event)) {

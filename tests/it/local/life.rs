@@ -6,8 +6,9 @@ use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
 use flink_on_mesos::ha::{Store, StoreError};
+use flink_on_mesos::lease::Lease;
 use flink_on_mesos::mesos::address::{HostPort, Master, Scheme};
-use flink_on_mesos::mesos::client::{self as mesos, Config};
+use flink_on_mesos::mesos::client::{self as mesos, Config, Masters};
 use flink_on_mesos::mesos::wire::framework::{Capability, CapabilityType, FrameworkInfo};
 use flink_on_mesos::mesos::wire::id::FrameworkId;
 use flink_on_mesos::scheduler::driver::{Driver, Message, RunError};
@@ -38,6 +39,11 @@ impl Store for Shelf {
         *self.0.borrow_mut() = state.clone();
         Ok(())
     }
+
+    async fn clear(&mut self) -> Result<(), StoreError> {
+        *self.0.borrow_mut() = State::default();
+        Ok(())
+    }
 }
 
 /// One that keeps one TaskManager.
@@ -52,13 +58,14 @@ impl AppMaster {
         let state = shelf.0.borrow().clone();
         let spec = spec(framework.roles.clone());
         let (calls, reports) = mesos::start(Config {
-            masters: vec![Master { scheme: Scheme::Http, at }],
+            masters: Masters::Known(vec![Master { scheme: Scheme::Http, at }]),
             framework: FrameworkInfo {
                 id: state.framework_id.as_ref().map(FrameworkId::new),
                 ..framework.clone()
             },
             suppressed_roles: framework.roles.clone(),
             credentials: None,
+            lease: Lease::unlimited(),
         })
         .expect("a client");
         let (inbox, messages) = mpsc::channel(8);
@@ -100,6 +107,12 @@ impl AppMaster {
     async fn running(&self) -> TaskReport {
         let is_so = |report: &Report| report.tasks.len() == 1 && report.running == 1;
         self.wait_for("a TaskManager", is_so).await.tasks.remove(0)
+    }
+
+    /// Framework and TaskManagers stay.
+    async fn leave(self) {
+        self.run.abort();
+        assert!(self.run.await.expect_err("an early end").is_cancelled());
     }
 
     async fn tell(self, message: Message) -> Result<(), RunError> {
@@ -227,13 +240,13 @@ async fn maintenance_ends_a_taskmanager_after_another_runs() {
 }
 
 #[tokio::test]
-async fn a_successor_goes_on_with_what_was_handed_over() {
+async fn a_successor_goes_on_with_what_was_left_to_it() {
     local(async {
         let embedded = cluster(&[]);
         let shelf = Shelf::default();
         let appmaster = AppMaster::start(&embedded, &shelf, framework(&["flink"]));
         let first = appmaster.running().await;
-        appmaster.tell(Message::HandOver).await.expect("the end of the AppMaster alone");
+        appmaster.leave().await;
 
         // With a role more, and as another user, which the master does not mind.
         let changed = FrameworkInfo { user: Some("nobody".into()), ..framework(&["flink", "more"]) };
@@ -241,7 +254,7 @@ async fn a_successor_goes_on_with_what_was_handed_over() {
         assert_eq!(appmaster.running().await.task_id, first.task_id);
         appmaster.inbox.send(Message::Scale(2)).await.expect("a driver");
         appmaster.wait_for("another in either role", |report| report.running == 2).await;
-        appmaster.tell(Message::HandOver).await.expect("the end of the AppMaster alone");
+        appmaster.leave().await;
 
         // Without the role that offers came for first.
         let appmaster = AppMaster::start(&embedded, &shelf, framework(&["more"]));
@@ -261,7 +274,7 @@ async fn a_successor_under_another_principal_is_refused_and_harms_nothing() {
         let named = |name: &str| FrameworkInfo { principal: Some(name.into()), ..framework(&["flink"]) };
         let appmaster = AppMaster::start(&embedded, &shelf, named("one"));
         let first = appmaster.running().await;
-        appmaster.tell(Message::HandOver).await.expect("the end of the AppMaster alone");
+        appmaster.leave().await;
         let stranger = AppMaster::start(&embedded, &shelf, named("other"));
         let end = timeout(PATIENCE, stranger.run).await.expect("its end").expect("no panic");
         let Err(RunError::Failed(failure @ Failure::Refused { .. })) = end else { panic!("{end:?}") };

@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
+use flink_on_mesos::lease::Lease;
 use flink_on_mesos::mesos::address::MasterAddress;
 use flink_on_mesos::mesos::answer::Refusal;
 use flink_on_mesos::mesos::call::Call;
@@ -41,7 +42,8 @@ fn start(
         principal: principal.to_owned(),
         secret: secret.to_owned(),
     });
-    let config = Config { masters, framework, suppressed_roles: Vec::new(), credentials };
+    let (masters, lease) = (client::Masters::Known(masters), Lease::unlimited());
+    let config = Config { masters, framework, suppressed_roles: Vec::new(), credentials, lease };
     client::start(config).expect("a client")
 }
 

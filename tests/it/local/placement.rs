@@ -6,8 +6,9 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use flink_on_mesos::ha::memory::{self, MemoryStore};
+use flink_on_mesos::lease::Lease;
 use flink_on_mesos::mesos::address::MasterAddress;
-use flink_on_mesos::mesos::client::{self, Config};
+use flink_on_mesos::mesos::client::{self, Config, Masters};
 use flink_on_mesos::mesos::wire::framework::{Capability, CapabilityType, FrameworkInfo};
 use flink_on_mesos::scheduler::Scheduler as Core;
 use flink_on_mesos::scheduler::constraint::Constraint;
@@ -53,10 +54,11 @@ impl AppMaster {
             ..FrameworkInfo::default()
         };
         let config = Config {
-            masters,
+            masters: Masters::Known(masters),
             framework: framework.clone(),
             suppressed_roles: spec.roles.clone(),
             credentials: None,
+            lease: Lease::unlimited(),
         };
         let (calls, reports) = client::start(config).expect("a client");
         let (inbox, messages) = mpsc::channel(16);

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use flink_on_mesos::lease::Lease;
 use flink_on_mesos::log;
 use flink_on_mesos::mesos::address::MasterAddress;
 use flink_on_mesos::mesos::answer::Refusal;
 use flink_on_mesos::mesos::call::Call;
-use flink_on_mesos::mesos::client::{self, Calls, Config, Credentials, Reports};
+use flink_on_mesos::mesos::client::{self, Calls, Config, Credentials, Masters, Reports};
 use flink_on_mesos::mesos::event::Event;
 use flink_on_mesos::mesos::report::{CallFailure, Report, Trouble};
 use flink_on_mesos::mesos::wire;
@@ -337,10 +338,11 @@ fn what_cannot_work_is_told_at_once() {
     let credentials = Credentials { principal: "a:b".to_owned(), secret: "c".to_owned() };
     let masters = masters("m1");
     let config = |masters, credentials| Config {
-        masters,
+        masters: Masters::Known(masters),
         framework: framework("flink"),
         suppressed_roles: Vec::new(),
         credentials,
+        lease: Lease::unlimited(),
     };
     let error = client::start(config(masters, Some(credentials))).expect_err("a colon");
     assert_eq!(error.to_string(), "principal and secret must not contain ':'");
@@ -349,10 +351,11 @@ fn what_cannot_work_is_told_at_once() {
 
 pub fn start(address: &str, credentials: Option<Credentials>) -> (Calls, Reports) {
     let config = Config {
-        masters: masters(address),
+        masters: Masters::Known(masters(address)),
         framework: framework("flink"),
         suppressed_roles: Vec::new(),
         credentials,
+        lease: Lease::unlimited(),
     };
     client::start(config).expect("a client")
 }
