@@ -190,7 +190,7 @@ fn every_master_gets_its_turn_before_a_wait() {
     let mut trial = Trial::start("m1,m2,m3");
     trial.wake("subscribe m1:5050");
     trial.end(refused(), "close\n unreachable m1:5050 (1, 0 ms): connection refused");
-    trial.wake("subscribe m2:5050");
+    trial.wake("subscribe m2:5050 as f1");
     trial.answer(
         &status(503, "No leader elected"),
         "close\n unreachable m2:5050 (2, 0 ms): HTTP status 503: No leader elected",
@@ -212,7 +212,7 @@ fn redirects_are_followed_at_once_but_not_in_circles() {
         "close\n unreachable m2:5050 (1, 0 ms): 3 redirects in a row, the last to m1:5050",
     );
     // A leader whose name we cannot resolve: the other configured one is next.
-    trial.wake("subscribe m2:5050");
+    trial.wake("subscribe m2:5050 as f1");
     trial.answer(&redirect("//internal:5050"), "close\n subscribe internal:5050");
     trial.end(
         Trouble::Transport("Name or service not known".to_owned()),
@@ -434,4 +434,27 @@ fn an_acknowledgement_names_agent_task_and_update() {
     assert_eq!(call.framework_id, Some(FrameworkId::new("f1")));
     let acknowledge = call.acknowledge.expect("an acknowledgement");
     assert_eq!(acknowledge.uuid.as_deref(), Some(&[7; 16][..]));
+}
+
+#[test]
+fn a_leader_is_awaited_and_followed() {
+    let master = |text: &str| match text.parse() {
+        Ok(MasterAddress::Masters(mut masters)) => masters.remove(0),
+        other => panic!("{other:?}"),
+    };
+    let mut trial = Trial {
+        session: Session::new(Vec::new(), FrameworkInfo::default(), [], Moment::START),
+        now: Moment::START,
+    };
+    assert_eq!(trial.session.poll_timeout(), None);
+    trial.session.handle_leader(master("m1"), trial.now, 0.0);
+    trial.wake("subscribe m1:5050");
+    trial.answer(&open(), "");
+    trial.event(subscribed(HEARTBEAT_INTERVAL), "event Subscribed");
+    trial.session.handle_leader(master("m1"), trial.now, 0.0);
+    trial.expect("");
+    trial.session.handle_leader(master("m2"), trial.now, 0.0);
+    let lost = std::iter::from_fn(|| trial.session.next_action()).collect::<Vec<_>>();
+    assert!(matches!(&lost[..], [Action::Close, Action::Report(Report::Disconnected { .. })]), "{lost:?}");
+    trial.wake("subscribe m2:5050 as f1");
 }
