@@ -190,7 +190,7 @@ fn every_master_gets_its_turn_before_a_wait() {
     let mut trial = Trial::start("m1,m2,m3");
     trial.wake("subscribe m1:5050");
     trial.end(refused(), "close\n unreachable m1:5050 (1, 0 ms): connection refused");
-    trial.wake("subscribe m2:5050 as f1");
+    trial.wake("subscribe m2:5050");
     trial.answer(
         &status(503, "No leader elected"),
         "close\n unreachable m2:5050 (2, 0 ms): HTTP status 503: No leader elected",
@@ -212,7 +212,7 @@ fn redirects_are_followed_at_once_but_not_in_circles() {
         "close\n unreachable m2:5050 (1, 0 ms): 3 redirects in a row, the last to m1:5050",
     );
     // A leader whose name we cannot resolve: the other configured one is next.
-    trial.wake("subscribe m2:5050 as f1");
+    trial.wake("subscribe m2:5050");
     trial.answer(&redirect("//internal:5050"), "close\n subscribe internal:5050");
     trial.end(
         Trouble::Transport("Name or service not known".to_owned()),
