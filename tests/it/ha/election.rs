@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 
 use super::ensemble::Ensemble;
 
-const SESSION: Duration = Duration::from_secs(2);
+const SESSION: Duration = Duration::from_secs(4);
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub fn paths() -> Paths {
@@ -45,7 +45,7 @@ async fn until_standby(contender: &Contender, leader: &str) {
 
 #[tokio::test]
 async fn one_leads_and_the_next_takes_over_at_once_when_it_leaves() {
-    let ensemble = Ensemble::start();
+    let ensemble = Ensemble::start().await;
     let first = contender(&ensemble, "first");
     until_leading(&first).await;
     assert!(first.lease.is_held());
@@ -62,18 +62,18 @@ async fn one_leads_and_the_next_takes_over_at_once_when_it_leaves() {
 
 #[tokio::test]
 async fn a_server_that_dies_or_hangs_changes_nothing() {
-    let mut ensemble = Ensemble::start();
+    let mut ensemble = Ensemble::start().await;
     let contender = contender(&ensemble, "one");
     let node = until_leading(&contender).await;
     for index in 0..ensemble.len() {
         ensemble.kill_server(index);
         still_leads(&contender, &node).await;
         ensemble.start_server(index);
-        ensemble.until_serving();
+        ensemble.until_serving().await;
         ensemble.signal_server(index, Signal::SIGSTOP);
         still_leads(&contender, &node).await;
         ensemble.signal_server(index, Signal::SIGCONT);
-        ensemble.until_serving();
+        ensemble.until_serving().await;
     }
     assert_eq!(contender.standing.borrow().node(), Some(&*node));
 }
@@ -87,12 +87,12 @@ async fn still_leads(contender: &Contender, node: &str) {
 
 #[tokio::test]
 async fn without_a_majority_nobody_acts_and_the_leader_goes_on_when_it_is_back() {
-    let mut ensemble = Ensemble::start();
+    let mut ensemble = Ensemble::start().await;
     let first = contender(&ensemble, "first");
     let node = until_leading(&first).await;
     let second = contender(&ensemble, "second");
     until_standby(&second, "first").await;
-    let leader = ensemble.leader();
+    let leader = ensemble.leader().await;
     let others: Vec<_> = (0..ensemble.len()).filter(|index| *index != leader).collect();
     let start = Instant::now();
     others.iter().for_each(|index| ensemble.kill_server(*index));

@@ -1,8 +1,7 @@
 //! A real ZooKeeper ensemble of three servers, each at an address of its own.
 
 use std::fs::{self, File};
-use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,6 +11,8 @@ use flink_on_mesos::zookeeper::{Access, Ensemble as Config};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 /// Installed by `scripts/setup --test`.
 const JARS: &str = "/usr/share/java/zookeeper.jar:/usr/share/java/slf4j-simple.jar";
@@ -21,6 +22,8 @@ const TICK_MS: u64 = 200;
 const SERVERS: usize = 3;
 /// An ensemble elects its leader in a second; a busy machine takes longer.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// A server that hangs says nothing.
+const ANSWER_MOST: Duration = Duration::from_secs(1);
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 pub struct Ensemble {
@@ -31,17 +34,17 @@ pub struct Ensemble {
 
 impl Ensemble {
     /// Returns when it can be written to.
-    pub fn start() -> Self {
-        Self::start_with(SERVERS)
+    pub async fn start() -> Self {
+        Self::start_with(SERVERS).await
     }
 
     /// A single one is enough where nothing happens to servers.
-    pub fn start_with(servers: usize) -> Self {
+    pub async fn start_with(servers: usize) -> Self {
         let scratch = tempfile::Builder::new().prefix("zookeeper-").tempdir().expect("a directory");
         let addresses = (0..servers).map(|_| free_address()).collect();
         let mut ensemble = Self { scratch, addresses, servers: (0..servers).map(|_| None).collect() };
         (0..servers).for_each(|index| ensemble.start_server(index));
-        ensemble.until_serving();
+        ensemble.until_serving().await;
         ensemble
     }
 
@@ -103,29 +106,36 @@ impl Ensemble {
     }
 
     /// The index of the server that leads the others.
-    pub fn leader(&self) -> usize {
-        let leads = |index: &usize| matches!(self.mode(*index).as_deref(), Some("leader" | "standalone"));
-        (0..self.len()).find(leads).expect("one leads")
+    pub async fn leader(&self) -> usize {
+        for index in 0..self.len() {
+            if matches!(self.mode(index).await.as_deref(), Some("leader" | "standalone")) {
+                return index;
+            }
+        }
+        panic!("one leads\n{}", self.logs())
     }
 
-    pub fn until_serving(&self) {
+    pub async fn until_serving(&self) {
         let start = Instant::now();
-        let alive = || (0..self.len()).filter(|index| self.servers[*index].is_some());
-        while !alive().all(|index| self.mode(index).is_some()) {
-            assert!(start.elapsed() < PATIENCE, "{}", self.logs());
-            std::thread::sleep(POLL_INTERVAL);
+        for index in (0..self.len()).filter(|index| self.servers[*index].is_some()) {
+            while self.mode(index).await.is_none() {
+                assert!(start.elapsed() < PATIENCE, "{}", self.logs());
+                tokio::time::sleep(POLL_INTERVAL).await;
+            }
         }
     }
 
-    /// None while it does not serve.
-    fn mode(&self, index: usize) -> Option<String> {
-        let mut stream = TcpStream::connect_timeout(&self.address(index), Duration::from_secs(1)).ok()?;
-        stream.set_read_timeout(Some(Duration::from_secs(1))).ok()?;
-        stream.write_all(b"srvr").ok()?;
-        let mut text = String::new();
-        stream.read_to_string(&mut text).ok()?;
-        let mode = text.lines().find_map(|line| line.strip_prefix("Mode: "))?;
-        Some(mode.to_owned())
+    /// None while it does not serve. Clients in the same test go on meanwhile.
+    async fn mode(&self, index: usize) -> Option<String> {
+        let ask = async {
+            let mut stream = TcpStream::connect(self.address(index)).await.ok()?;
+            stream.write_all(b"srvr").await.ok()?;
+            let mut text = String::new();
+            stream.read_to_string(&mut text).await.ok()?;
+            let mode = text.lines().find_map(|line| line.strip_prefix("Mode: "))?;
+            Some(mode.to_owned())
+        };
+        tokio::time::timeout(ANSWER_MOST, ask).await.ok()?
     }
 
     fn configuration(&self, index: usize) -> String {

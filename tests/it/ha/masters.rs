@@ -49,7 +49,7 @@ async fn until(leader: &mut watch::Receiver<Option<Master>>, port: u16) {
 
 #[tokio::test]
 async fn the_leading_master_is_followed_and_kept_while_zookeeper_is_down() {
-    let mut ensemble = Ensemble::start();
+    let mut ensemble = Ensemble::start().await;
     let MasterAddress::ZooKeeper(address) =
         format!("zk://{}/mesos/test", ensemble.quorum()).parse().expect("an address")
     else {
@@ -71,7 +71,7 @@ async fn the_leading_master_is_followed_and_kept_while_zookeeper_is_down() {
     let changed = tokio::time::timeout(Duration::from_secs(3), leader.changed()).await;
     assert!(changed.is_err(), "it is kept");
     (0..ensemble.len()).for_each(|index| ensemble.start_server(index));
-    ensemble.until_serving();
+    ensemble.until_serving().await;
     second.fall();
     until(&mut leader, 5053).await;
     third.fall();

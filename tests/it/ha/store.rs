@@ -14,7 +14,7 @@ use zookeeper_client::{Acls, Client, CreateMode};
 use super::election::{contender, paths, until_leading};
 use super::ensemble::Ensemble;
 
-const SESSION: Duration = Duration::from_secs(2);
+const SESSION: Duration = Duration::from_secs(4);
 
 type Step = Box<dyn Fn(&mut State)>;
 
@@ -74,14 +74,14 @@ async fn the_memory_file_passes_the_suite() {
 
 #[tokio::test]
 async fn zookeeper_passes_the_suite() {
-    let ensemble = Ensemble::start_with(1);
+    let ensemble = Ensemble::start_with(1).await;
     let leader = contender(&ensemble, "leader");
     suite(async || store_of(&ensemble, &leader).await).await;
 }
 
 #[tokio::test]
 async fn who_leads_no_longer_writes_nothing() {
-    let ensemble = Ensemble::start();
+    let ensemble = Ensemble::start().await;
     let first = contender(&ensemble, "first");
     let mut old = store_of(&ensemble, &first).await;
     let state = State { task_counter: 5, ..State::default() };
@@ -108,7 +108,7 @@ async fn who_leads_no_longer_writes_nothing() {
 
 #[tokio::test]
 async fn a_write_outlasts_the_server_it_was_sent_to() {
-    let mut ensemble = Ensemble::start();
+    let mut ensemble = Ensemble::start().await;
     let contender = contender(&ensemble, "one");
     let mut store = store_of(&ensemble, &contender).await;
     let mut state = State::default();
@@ -119,14 +119,14 @@ async fn a_write_outlasts_the_server_it_was_sent_to() {
             store.save(&state).await.expect("stored");
         }
         ensemble.start_server(index);
-        ensemble.until_serving();
+        ensemble.until_serving().await;
     }
     assert_eq!(store.load().await.expect("readable"), Some(state));
 }
 
 #[tokio::test]
 async fn ten_thousand_workers_stay_far_from_the_limit() {
-    let ensemble = Ensemble::start();
+    let ensemble = Ensemble::start().await;
     let contender = contender(&ensemble, "one");
     for workers in [5_000, 10_000] {
         let mut store = store_of(&ensemble, &contender).await;
@@ -168,7 +168,7 @@ async fn sizes(ensemble: &Ensemble) -> (usize, usize, usize) {
 
 #[tokio::test]
 async fn what_others_wrote_is_told_and_left_as_it_is() {
-    let ensemble = Ensemble::start_with(1);
+    let ensemble = Ensemble::start_with(1).await;
     let contender = contender(&ensemble, "one");
     let mut store = store_of(&ensemble, &contender).await;
     let client = Client::connect(&ensemble.quorum()).await.expect("a session");
@@ -205,7 +205,7 @@ async fn what_others_wrote_is_told_and_left_as_it_is() {
 
 #[tokio::test]
 async fn nodes_of_the_creator_are_closed_to_others() {
-    let ensemble = Ensemble::start_with(1);
+    let ensemble = Ensemble::start_with(1).await;
     let digest = |password: &str| {
         let mut config = ensemble.config(SESSION);
         config.authorization = vec![("digest".to_owned(), format!("flink:{password}"))];

@@ -42,7 +42,7 @@ impl Site {
         let [mesos_port] = free_ports();
         let mesos = start_mesos(mesos_port, &free_range(8)).await;
         let storage = tempfile::tempdir().expect("a directory");
-        let ensemble = Ensemble::start();
+        let ensemble = Ensemble::start().await;
         let master = Candidate::stand(&ensemble, "/mesos", "json.info", mesos_port).await;
         Self { ensemble, mesos, _master: master, storage }
     }
