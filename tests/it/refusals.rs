@@ -76,6 +76,7 @@ async fn command_lines() {
         (64, &["local", "-D", "rest.port"], &["rest.port", "key=value"]),
         (64, &["exec", "--grace", "soon", "true"], &["--grace", "soon", "500ms"]),
         (64, &["mesos", "--port", "0", "--resources", "cpus:"], &["--resources", "cpus:"]),
+        (64, &["mesos", "--port", "0", "--agent-ping-timeout", "0secs"], &["--agent-ping-timeout", "1secs"]),
         (69, &["status"], &["no AppMaster answers at", "/socket"]),
     ];
     for (code, arguments, told) in cases {
