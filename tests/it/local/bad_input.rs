@@ -82,8 +82,9 @@ fn a_body_of_64_mib_is_read_and_forgotten() {
         assert!(answer.contains("Failed to parse body into Call protobuf"), "{answer}");
     }
     let peak_kib = memory_peak_kib(&cluster);
-    // While it is being put together a body may be there twice.
-    assert!(peak_kib < 3 * 64 * 1024, "{peak_kib} KiB");
+    // A buffer that doubles is, while it does, there with its old and its new size: three bodies' worth. Three
+    // bodies that were kept would be six.
+    assert!(peak_kib < 4 * 64 * 1024, "{peak_kib} KiB");
     assert_serves(&cluster);
 }
 
