@@ -79,6 +79,7 @@ async fn command_lines() {
         (64, &["appmaster-job", "--job-id", "17"], &["--job-id", "32 hexadecimal digits"]),
         (66, &["standalone-job", "-D", "rest.port=0"], &["no job", "usrlib", "--jars"]),
         (66, &["appmaster-job", "-D", "mesos.master=127.0.0.1:5050", "--jars", "no.jar"], &["no.jar"]),
+        (64, &["mesos", "--port", "0", "--agent-ping-timeout", "0secs"], &["--agent-ping-timeout", "1secs"]),
         (69, &["status"], &["no AppMaster answers at", "/socket"]),
     ];
     for (code, arguments, told) in cases {
