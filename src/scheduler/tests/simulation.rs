@@ -38,6 +38,9 @@ fn whatever_happens_the_truths_hold_and_the_target_is_reached() {
     let first = number("SIMULATION_SEED", 1);
     let runs = number("SIMULATION_RUNS", RUNS);
     for seed in first..first + runs {
+        if seed > first && (seed - first).is_multiple_of(10_000) {
+            println!("{} runs without a violation", seed - first);
+        }
         if let Err(violation) = Run::new(seed, Mutation::None).run() {
             let mut again = Run::new(seed, Mutation::None);
             again.trace = Some(Vec::new());
