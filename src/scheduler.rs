@@ -21,6 +21,7 @@ pub mod place;
 mod reconcile;
 pub mod report;
 pub mod resources;
+mod retire;
 pub mod spec;
 pub mod state;
 mod task;
@@ -38,7 +39,6 @@ use std::collections::BTreeMap;
 pub use action::{Action, Failure, Note};
 
 use crate::mesos::call::Call;
-use crate::mesos::wire::id::{AgentId, TaskId};
 use crate::mesos::wire::status::TaskState;
 use crate::time::{Backoff, Deadline, Moment};
 
@@ -335,52 +335,6 @@ impl Scheduler {
 
     fn is_subscribed(&self) -> bool {
         matches!(self.connection, Connection::Subscribed { .. })
-    }
-
-    fn retire_surplus(&mut self) {
-        let target = self.target() as usize;
-        let surplus = self.census().kept.saturating_sub(target);
-        if surplus == 0 {
-            return;
-        }
-        // Those that do not run yet cost least, then the youngest.
-        let mut candidates: Vec<_> = self.kept().cloned().collect();
-        candidates.sort_by_key(|id| {
-            let running = self.seen.get(id).is_some_and(|seen| seen.running_since.is_some());
-            (running, std::cmp::Reverse(id.clone()))
-        });
-        for id in candidates.into_iter().take(surplus) {
-            self.retire(&id);
-        }
-        self.store();
-    }
-
-    fn retire(&mut self, id: &str) {
-        if let Some(record) = self.state.tasks.get_mut(id) {
-            record.goal = Goal::End;
-            self.note(Note::Retired { task: id.to_owned() });
-        }
-    }
-
-    fn send_kills(&mut self, now: Moment) {
-        let ending = self.census().ending.clone();
-        let due: Vec<_> = ending
-            .into_iter()
-            .filter_map(|id| Some((self.state.tasks.get(&id)?.agent_id.clone(), id)))
-            .collect();
-        for (agent_id, id) in due {
-            let again = self.spec.patience.kill_again;
-            let Some(seen) = self.seen.get_mut(&id) else { continue };
-            if seen.kill_sent.is_none_or(|sent| now.since(sent) >= again) {
-                seen.kill_sent = Some(now);
-                self.kill(TaskId::new(id), Some(AgentId::new(agent_id)));
-            }
-        }
-    }
-
-    fn kill(&mut self, task_id: TaskId, agent_id: Option<AgentId>) {
-        let grace = Some(self.spec.kill_grace);
-        self.send(Call::Kill { task_id, agent_id, grace });
     }
 
     fn send(&mut self, call: Call) {

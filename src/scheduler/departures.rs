@@ -149,6 +149,9 @@ impl Scheduler {
             return;
         }
         self.departures.forget_called_off(now);
+        if self.departures.0.is_empty() {
+            return;
+        }
         let due: Vec<_> =
             self.kept().filter(|id| self.move_at(id).is_some_and(|at| at <= now)).cloned().collect();
         for id in due {
@@ -176,7 +179,7 @@ impl Scheduler {
 
     /// When the next TaskManager has to move, or one counts as ready to take over.
     pub(super) fn departure_due(&self) -> Option<Moment> {
-        let moves = self.kept().filter_map(|id| self.move_at(id));
+        let moves = self.kept().filter(|_| !self.departures.0.is_empty()).filter_map(|id| self.move_at(id));
         let is_replacing = self.replaced().next().is_some();
         let ready = self.kept().filter(|_| is_replacing).filter_map(|id| self.seen.get(id)?.settles_at());
         moves.chain(ready).min()

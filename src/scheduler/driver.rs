@@ -126,12 +126,12 @@ impl<S: Store> Driver<S> {
         Ok(Next::Continue)
     }
 
-    /// A storm of updates is stored once for many, not for each.
+    /// What a storm of updates means is worked out and stored once for many, not for each.
     fn handle_more_updates(&mut self) {
-        let now = self.clock.now();
-        for _ in 0..UPDATES_AT_ONCE {
-            let Some(update) = self.reports.next_update() else { return };
-            self.scheduler.handle_update(&update, now);
+        let updates = std::iter::from_fn(|| self.reports.next_update()).take(UPDATES_AT_ONCE);
+        let updates: Vec<_> = updates.collect();
+        if !updates.is_empty() {
+            self.scheduler.handle_updates(&updates, self.clock.now());
         }
     }
 

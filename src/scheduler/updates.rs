@@ -12,11 +12,18 @@ use super::{Note, Scheduler, Seen, Sight, agents};
 impl Scheduler {
     /// The state of a task as Mesos sees it. What follows from it is stored before the update is acknowledged.
     pub fn handle_update(&mut self, update: &StatusUpdate, now: Moment) {
-        // A state that we do not know comes from a newer master and says nothing to us.
-        if let Some(state) = update.state {
-            self.learn(update, state, now);
+        self.handle_updates(std::slice::from_ref(update), now);
+    }
+
+    /// Several in their order: what follows from all of them is looked at once.
+    pub fn handle_updates(&mut self, updates: &[StatusUpdate], now: Moment) {
+        for update in updates {
+            // A state that we do not know comes from a newer master and says nothing to us.
+            if let Some(state) = update.state {
+                self.learn(update, state, now);
+            }
+            self.acknowledge(update);
         }
-        self.acknowledge(update);
         self.plan(now);
     }
 

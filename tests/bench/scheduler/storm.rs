@@ -1,7 +1,5 @@
 //! Many tasks change their state at once.
 
-use std::time::Instant;
-
 use bytes::Bytes;
 use flink_on_mesos::ha::record;
 use flink_on_mesos::mesos::event::Event;
@@ -23,9 +21,9 @@ pub fn run(tasks: &[usize]) {
         for state in [TaskState::Running, TaskState::Failed] {
             let mut scheduler = crate::scheduler(tasks);
             let updates: Vec<_> = (1..=tasks).map(|number| update(number, state)).collect();
-            let begin = Instant::now();
+            let begin = crate::cpu_time();
             let stores: usize = updates.chunks(BATCH).map(|batch| hand_in(&mut scheduler, batch)).sum();
-            let total_ms = begin.elapsed().as_secs_f64() * 1000.0;
+            let total_ms = crate::ms(crate::cpu_time() - begin);
             let each_us = total_ms * 1000.0 / f64::from(u32::try_from(tasks).expect("small"));
             println!("{tasks:>7}  {:<12} {total_ms:>9.2} {each_us:>10.2} {stores:>7}", state.name());
         }
@@ -34,11 +32,13 @@ pub fn run(tasks: &[usize]) {
 
 /// From bytes to bytes, what is stored included.
 fn hand_in(scheduler: &mut Scheduler, batch: &[Bytes]) -> usize {
-    for bytes in batch {
+    let updates = batch.iter().map(|bytes| {
         let event = wire::event::Event::decode(bytes.clone()).expect("an event");
         let Ok(Event::Updated(update)) = Event::from_wire(event) else { panic!("no update") };
-        scheduler.handle_update(&update, Moment::START);
-    }
+        update
+    });
+    let updates: Vec<_> = updates.collect();
+    scheduler.handle_updates(&updates, Moment::START);
     scheduler.poll_timeout();
     let mut stores = 0;
     while let Some(action) = scheduler.next_action() {
