@@ -47,9 +47,11 @@ def main():
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
+    # The others say nothing either.
+    os.environ["FLINK_ON_MESOS_VERBOSITY"] = "quiet"
     # More than one binary of ours is for comparing builds.
     ours = {("ours" if number == 0 else f"ours {number + 1}"): binary for number, binary in enumerate(options.binary)}
-    sides = {name: [str(binary), "exec", "--verbosity", "quiet", "--"] for name, binary in ours.items()} | OTHERS
+    sides = {name: [str(binary), "exec", "--"] for name, binary in ours.items()} | OTHERS
     samples = {(side, what): [] for side in sides for what in UNITS}
     for number in range(options.rounds):
         names = list(sides)

@@ -12,6 +12,7 @@ use crate::init::signals::{JobControl, Rewrite, Signal};
 use crate::init::status::Remap;
 use crate::role::exec::{self, Grace};
 use crate::role::mesos;
+use crate::scheduler::explain::{Question, QuestionError};
 
 /// Apache Flink on Apache Mesos.
 ///
@@ -33,7 +34,7 @@ pub struct Cli {
 
 /// `exec` alone.
 #[derive(Debug, Parser)]
-#[command(name = "exec", bin_name = "flink-on-mesos exec")]
+#[command(name = "exec", about = "Any program under init", bin_name = "flink-on-mesos exec")]
 struct Exec {
     #[command(flatten)]
     options: ExecOptions,
@@ -53,13 +54,18 @@ impl Cli {
         Self::read_from(std::env::args_os().collect())
     }
 
-    /// What stays in memory as PID 1 is read without the parsers of all the other commands, which take more of it than
-    /// init itself.
+    /// What stays in memory as PID 1 is read without the parsers of all the other commands, and without any when there
+    /// are no options: a parser takes more memory than init itself.
     fn read_from(words: Vec<OsString>) -> Result<Self, clap::Error> {
-        let command = match words.get(1).and_then(|word| word.to_str()) {
-            Some("exec") => Command::Exec(Box::new(Exec::try_parse_from(&words[1..])?.options)),
-            Some("init") => Command::Init(Init::try_parse_from(&words[1..])?.options),
-            Some(_) | None => return Self::try_parse_from(words),
+        let texts: Vec<_> = words.iter().take(4).map(|word| word.to_str()).collect();
+        let command = match texts[..] {
+            [_, Some("exec"), Some("--"), _] => Command::Exec(Box::new(ExecOptions {
+                command: words[3..].to_vec(),
+                ..ExecOptions::default()
+            })),
+            [_, Some("exec"), ..] => Command::Exec(Box::new(Exec::try_parse_from(&words[1..])?.options)),
+            [_, Some("init"), ..] => Command::Init(Init::try_parse_from(&words[1..])?.options),
+            _ => return Self::try_parse_from(words),
         };
         Ok(Self { command: Some(command), cluster: ClusterOptions::default() })
     }
@@ -88,7 +94,7 @@ pub enum Command {
     /// What the running AppMaster does
     Status(SocketOptions),
     /// Why TaskManagers are missing
-    Explain(SocketOptions),
+    Explain(ExplainOptions),
     /// How many TaskManagers to keep from now on
     Scale(ScaleOptions),
     /// End the cluster and its framework
@@ -205,13 +211,26 @@ pub struct SocketOptions {
 }
 
 #[derive(Clone, Debug, Args)]
+pub struct ExplainOptions {
+    /// How many would fit on what was offered last if something else were wanted, as `count=20,cpus=4,mem=8192`. Besides
+    /// resources by their Mesos names: `ports=3`, `constraint=rack:UNIQUE`, `constraint=none`
+    #[arg(long, value_name = "TEXT", value_parser = supposition)]
+    pub what_if: Option<String>,
+    /// The answer as JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub socket: SocketOptions,
+}
+
+#[derive(Clone, Debug, Args)]
 pub struct ScaleOptions {
     pub taskmanagers: u32,
     #[command(flatten)]
     pub socket: SocketOptions,
 }
 
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct ExecOptions {
     /// From the begin of a stop to SIGKILL, as `9s` or `500ms`
     #[arg(long)]
@@ -251,25 +270,26 @@ pub struct ExecOptions {
     keep_fd: Vec<i32>,
     /// The program and its arguments
     #[arg(required = true, trailing_var_arg = true, value_name = "CMD")]
-    pub command: Vec<OsString>,
+    command: Vec<OsString>,
 }
 
 impl ExecOptions {
-    /// Puts what was given over `options`, which come from the environment.
-    pub fn apply(&self, options: &mut exec::Options) {
+    /// Puts what was given over `options`, which come from the environment, and returns the command.
+    pub fn apply(self, options: &mut exec::Options) -> Vec<OsString> {
         options.grace = self.grace.unwrap_or(options.grace);
         options.forward_to = self.forward_to.unwrap_or(options.forward_to);
         options.rewrites.extend(&self.rewrite);
         options.stop_on.extend(&self.stop_on);
         // The first that fits counts.
-        options.remaps.splice(0..0, self.remap.iter().cloned());
+        options.remaps.splice(0..0, self.remap);
         options.subreaper = self.subreaper.unwrap_or(options.subreaper);
         options.parent_death_signal = self.parent_death_signal.or(options.parent_death_signal);
         options.verbosity = self.verbosity.unwrap_or(options.verbosity);
         options.job_control = self.job_control.unwrap_or(options.job_control);
         options.quit = self.quit.or(options.quit);
-        options.reason_file = self.reason_file.clone().or_else(|| options.reason_file.take());
+        options.reason_file = self.reason_file.or_else(|| options.reason_file.take());
         options.keep_fds.extend(&self.keep_fd);
+        self.command
     }
 }
 
@@ -293,6 +313,9 @@ pub struct WorkerOptions {
     pub local: bool,
     #[arg(long)]
     pub state_fd: i32,
+    /// Where init writes how the JobManager has ended.
+    #[arg(long)]
+    pub jobmanager_end_fd: i32,
     #[arg(long)]
     pub artifacts_fd: i32,
     #[arg(long)]
@@ -302,6 +325,11 @@ pub struct WorkerOptions {
     /// What the status shall tell about the start.
     #[arg(long)]
     pub warning: Vec<String>,
+}
+
+/// Checked here, understood where it is answered.
+fn supposition(text: &str) -> Result<String, QuestionError> {
+    text.parse::<Question>().map(|_| text.to_owned())
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {
@@ -344,12 +372,18 @@ mod tests {
 
     #[test]
     fn the_short_way_reads_the_same() {
-        for line in ["exec --grace 3s --remap 143=0 -- a --b", "exec a -v", "init --plan-fd 5"] {
+        for line in [
+            "exec --grace 3s --remap 143=0 -- a --b",
+            "exec a -v",
+            "exec -- a --b",
+            "exec -- -- a",
+            "init --plan-fd 5",
+        ] {
             let words: Vec<_> = std::iter::once("flink-on-mesos").chain(line.split_whitespace()).collect();
             let long = Cli::try_parse_from(&words).expect("understood");
             assert_eq!(format!("{:?}", parse(line).expect("understood")), format!("{long:?}"));
         }
-        for line in ["exec", "exec --no-such-option a", "init"] {
+        for line in ["exec", "exec --", "exec --no-such-option a", "init"] {
             let error = parse(line).expect_err("refused");
             assert!(error.contains("Usage: flink-on-mesos "), "{error}");
         }

@@ -3,8 +3,6 @@
 //! The numbers are those of `sysexits.h` where one fits. A JobManager's own code passes through unchanged
 //! and never collides: Flink uses 0, 1, 2, 163, 165, 239 and 128 + signal.
 
-use std::process::ExitCode;
-
 /// Why the program ended by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -26,6 +24,8 @@ pub enum Exit {
     NoFlink = 72,
     /// A port cannot be bound or a file cannot be created.
     CannotCreate = 73,
+    /// More TaskManagers failed than the configuration allows.
+    TooManyFailures = 75,
     /// A value in the configuration is wrong or contradicts another.
     Config = 78,
     /// A program was found but could not be executed.
@@ -37,11 +37,5 @@ pub enum Exit {
 impl Exit {
     pub fn code(self) -> u8 {
         self as u8
-    }
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(exit.code())
     }
 }

@@ -2,9 +2,17 @@
 //!
 //! Without ZooKeeper the state lives in a memory file that `init` holds open ([`memory`]): it survives every crash
 //! of the worker and goes with the container.
+//!
+//! With ZooKeeper AppMasters elect one of them ([`contender`], [`election`]), which alone may act ([`crate::lease`]) and
+//! write ([`zookeeper`]).
 
+pub mod contender;
+pub mod election;
+pub mod flink;
 pub mod memory;
+pub mod paths;
 pub mod record;
+pub mod zookeeper;
 
 use std::future::Future;
 
@@ -17,6 +25,9 @@ pub trait Store {
 
     /// Durable when it returns: a worker that starts after it loads this state.
     fn save(&mut self, state: &State) -> impl Future<Output = Result<(), StoreError>>;
+
+    /// The cluster has ended: nothing is to be loaded any more.
+    fn clear(&mut self) -> impl Future<Output = Result<(), StoreError>>;
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -27,4 +38,18 @@ pub enum StoreError {
     Record(#[from] record::RecordError),
     #[error("the state is too large: {bytes} bytes, at most {most}")]
     TooLarge { bytes: usize, most: usize },
+    #[error("failed to read the state at {path}")]
+    Node {
+        path: String,
+        #[source]
+        source: record::RecordError,
+    },
+    #[error("failed to read or write the state")]
+    ZooKeeper(#[from] crate::zookeeper::NodeError),
+    /// This AppMaster no longer leads; nothing was written.
+    #[error("somebody else leads")]
+    Fenced,
+    /// Nothing was written.
+    #[error("somebody who does not lead has changed {path}")]
+    Changed { path: String },
 }

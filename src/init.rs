@@ -38,7 +38,6 @@ use action::Outcome;
 use journal::Journal;
 use plan::{Inherited, Plan, Subreaper, Terminal};
 use run::{Foreground, Standing};
-use status::Ended;
 
 mod action;
 mod child;
@@ -60,8 +59,9 @@ pub fn block_signals() -> Inherited {
     sys::block_signals()
 }
 
-/// Undoes [`block_signals`], for the roles that are no init.
+/// Undoes [`block_signals`], for the roles that are no init; to them a closed pipe is an error like any other.
 pub fn unblock_signals(inherited: &Inherited) {
+    sys::ignore_sigpipe();
     sys::set_mask(inherited.mask);
 }
 
@@ -128,7 +128,7 @@ fn read_plan(number: RawFd) -> Result<Plan, ReadPlanError> {
 pub fn run_plan(plan: &Plan) -> u8 {
     let journal = Journal::new(plan.options.verbosity);
     if let Err(error) = plan.check() {
-        journal.say(Level::ERROR, &error.to_string());
+        journal.say(Level::ERROR, error);
         return Exit::Software.code();
     }
     let clock = Clock::start();
@@ -140,7 +140,7 @@ pub fn run_plan(plan: &Plan) -> u8 {
     let mut kernel = match sys::Kernel::new(clock) {
         Ok(kernel) => kernel,
         Err(errno) => {
-            journal.say(Level::ERROR, &format!("no signal descriptor: {errno}"));
+            journal.say(Level::ERROR, format_args!("no signal descriptor: {errno}"));
             return Exit::Os.code();
         }
     };
@@ -148,7 +148,7 @@ pub fn run_plan(plan: &Plan) -> u8 {
     let outcome = run::run(plan, standing, foreground, &mut kernel);
     if foreground == Foreground::Hand {
         // Whoever started init from this terminal may want to read from it again.
-        let _ = tcsetpgrp(std::io::stdin(), getpgrp());
+        let _ = tcsetpgrp(sys::stdin(), getpgrp());
     }
     finish(plan, &outcome, &journal);
     outcome.code
@@ -160,7 +160,7 @@ fn take_standing(plan: &Plan, journal: &Journal) -> Standing {
     if let Some(signal) = plan.options.parent_death_signal
         && let Err(errno) = sys::set_parent_death_signal(signal, plan.inherited.parent)
     {
-        journal.say(Level::WARN, &format!("the death of the parent will go unnoticed: {errno}"));
+        journal.say(Level::WARN, format_args!("the death of the parent will go unnoticed: {errno}"));
     }
     if getpid().as_raw() == 1 {
         return Standing::First;
@@ -172,7 +172,7 @@ fn take_standing(plan: &Plan, journal: &Journal) -> Standing {
             Err(errno) => {
                 journal.say(
                     Level::WARN,
-                    &format!("not PID 1 and no subreaper, orphans are not reaped: {errno}"),
+                    format_args!("not PID 1 and no subreaper, orphans are not reaped: {errno}"),
                 );
                 Standing::Plain
             }
@@ -182,36 +182,26 @@ fn take_standing(plan: &Plan, journal: &Journal) -> Standing {
 
 /// The terminal is only handed on by who has it.
 fn foreground(terminal: Terminal) -> Foreground {
-    match (terminal, tcgetpgrp(std::io::stdin())) {
+    match (terminal, tcgetpgrp(sys::stdin())) {
         (Terminal::HandToMain, Ok(group)) if group == getpgrp() => Foreground::Hand,
         (Terminal::HandToMain | Terminal::Keep, _) => Foreground::Leave,
     }
 }
 
 fn finish(plan: &Plan, outcome: &Outcome, journal: &Journal) {
-    if let (Some(number), Some(status)) = (plan.status_fd, outcome.main.and_then(Ended::to_raw)) {
-        let written = sys::adopt_fd(number)
-            .map_err(std::io::Error::from)
-            .and_then(|fd| File::from(fd).write_all(status.to_string().as_bytes()));
-        if let Err(error) = written {
-            journal
-                .say(Level::WARN, &format!("cannot write the wait status to descriptor {number}: {error}"));
-        }
-    }
     for path in plan.cleanup.iter().map(Path::new) {
         match remove(path) {
             Ok(()) => {}
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => journal.say(Level::WARN, &format!("cannot remove {}: {error}", path.display())),
+            Err(error) => journal.say(Level::WARN, format_args!("cannot remove {}: {error}", path.display())),
         }
     }
-    let record = outcome.to_string();
     if let Some(path) = &plan.options.reason_file
-        && let Err(error) = write_reason(path, &record)
+        && let Err(error) = write_reason(path, outcome)
     {
-        journal.say(Level::WARN, &format!("cannot write to {}: {error}", path.display()));
+        journal.say(Level::WARN, format_args!("cannot write to {}: {error}", path.display()));
     }
-    journal.say(Level::INFO, &record);
+    journal.say(Level::INFO, outcome);
 }
 
 fn remove(path: &Path) -> std::io::Result<()> {
@@ -219,7 +209,7 @@ fn remove(path: &Path) -> std::io::Result<()> {
 }
 
 /// Without waiting: a pipe may have no reader.
-fn write_reason(path: &OsStr, record: &str) -> std::io::Result<()> {
+fn write_reason(path: &OsStr, record: &Outcome) -> std::io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o644).custom_flags(OFlag::O_NONBLOCK.bits());
     options.open(path)?.write_all(format!("{record}\n").as_bytes())

@@ -1,6 +1,7 @@
 //! Options, role, run, exit code.
 
-use std::process::ExitCode;
+// Rust's runtime would come before it: `init/sys/entry.rs`.
+#![no_main]
 
 use tracing::Level;
 
@@ -14,7 +15,9 @@ use flink_on_mesos::role::error::Fatal;
 use flink_on_mesos::role::{self, config, exec, operator, taskmanager, worker};
 use flink_on_mesos::{init, log};
 
-fn main() -> ExitCode {
+flink_on_mesos::begin_with!(run_command_line);
+
+fn run_command_line() -> u8 {
     // First of all: a signal that arrives from here on is kept for init.
     let inherited = init::block_signals();
     let cli = match Cli::read() {
@@ -22,15 +25,15 @@ fn main() -> ExitCode {
         Err(error) => {
             // Nobody is left to tell when neither stdout nor stderr takes it.
             let _ = error.print();
-            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Ok.into() };
+            return if error.use_stderr() { Exit::Usage.code() } else { Exit::Ok.code() };
         }
     };
     let environment = Environment::read();
     match run(cli, environment, inherited) {
-        Ok(code) => ExitCode::from(code),
+        Ok(code) => code,
         Err(Fatal { exit, error }) => {
             log::line(Level::ERROR, "flink-on-mesos", &log::chain(error.as_ref()));
-            exit.into()
+            exit.code()
         }
     }
 }
@@ -61,7 +64,7 @@ fn run(cli: Cli, environment: Environment, inherited: Inherited) -> Result<u8, F
         }
         Command::Taskmanager(options) => taskmanager::run(&options, environment, inherited),
         Command::Mesos(options) => Ok(role::mesos::run(&options, &environment)),
-        Command::Exec(options) => exec::run_command(&options, &environment, inherited),
+        Command::Exec(options) => exec::run_command(*options, environment, inherited),
         Command::Config(options) => config::run(&options, &environment),
         Command::Status(options) => operator::status(&options, &environment),
         Command::Explain(options) => operator::explain(&options, &environment),
@@ -69,7 +72,7 @@ fn run(cli: Cli, environment: Environment, inherited: Inherited) -> Result<u8, F
         Command::Teardown(options) => operator::teardown(&options, &environment),
         Command::Init(options) => Ok(init::run(options.plan_fd)),
         Command::Worker(options) => worker::run(&options, &environment),
-        Command::Other(command) => exec::run_other(command, &environment, inherited),
+        Command::Other(command) => exec::run_other(command, environment, inherited),
     }
 }
 

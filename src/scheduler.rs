@@ -1,21 +1,27 @@
 //! The heart: keeps the wanted number of TaskManagers running as Mesos tasks.
 //!
 //! [`Scheduler`] is pure. Facts come in through `handle_…`, orders go out through [`Scheduler::next_action`] and must
-//! be carried out in their order before the next fact is handed in; a [`Action::Store`] is durable before any
-//! later action. Time and randomness are arguments. [`driver`] is the one asynchronous file.
+//! be carried out in their order; a [`Action::Store`] is durable before any later action. Facts that came together may
+//! be handed in together: one `Store` then stands for all of them. Time and randomness are arguments. [`driver`] is the one asynchronous file.
 
 mod action;
 mod agents;
 mod check;
 pub mod constraint;
 mod demand;
+mod departures;
 pub mod driver;
+pub mod explain;
+mod failures;
+mod gang;
 mod life;
+mod offered;
 mod offers;
 pub mod place;
 mod reconcile;
 pub mod report;
 pub mod resources;
+mod retire;
 pub mod spec;
 pub mod state;
 mod task;
@@ -25,23 +31,28 @@ mod token;
 #[cfg(test)]
 mod transcript;
 mod updates;
+pub mod verdict;
+mod witness;
 
-use std::collections::{BTreeMap, VecDeque};
-use std::time::Duration;
+use std::collections::BTreeMap;
 
 pub use action::{Action, Failure, Note};
 
 use crate::mesos::call::Call;
-use crate::mesos::wire::id::{AgentId, TaskId};
 use crate::mesos::wire::status::TaskState;
 use crate::time::{Backoff, Deadline, Moment};
 
+use action::Queue;
 use agents::Agents;
 use demand::{Demand, Reviving};
-use place::Verdict;
+use departures::Departures;
+use failures::Cause;
+use gang::Gang;
+use offered::Offered;
 use reconcile::Reconciliation;
 use spec::Spec;
 use state::{Goal, State};
+use verdict::Verdict;
 
 /// Everything the scheduler knows.
 pub struct Scheduler {
@@ -56,14 +67,22 @@ pub struct Scheduler {
     /// REVIVE again until an offer proves that it arrived.
     reviving: Reviving,
     agents: Agents,
+    departures: Departures,
+    asked_jobmanager: Option<Moment>,
     /// While the whole set of TaskManagers waits for offers that hold all of it.
     gang: Option<Gang>,
-    replacing: Backoff,
+    replacing: BTreeMap<Cause, Backoff>,
+    recent_failures: failures::Recent,
     /// No launch before this, because TaskManagers failed.
     hold: Option<Hold>,
     reconciliation: Reconciliation,
     last_round: Option<Round>,
-    actions: VecDeque<Action>,
+    offered: Offered,
+    /// The master's, as far as it told.
+    home_region: Option<String>,
+    actions: Queue,
+    /// Counted when asked for after a change.
+    census: Option<Census>,
     random: fastrand::Rng,
 }
 
@@ -77,6 +96,10 @@ struct Seen {
     /// Missing for so long that the next answer of this kind is the last.
     last_asked: bool,
     kill_sent: Option<Moment>,
+    /// When the JobManager last had it among its TaskManagers.
+    heard: Option<Moment>,
+    /// It has registered with the JobManager, or has had the time for it.
+    is_settled: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -110,11 +133,12 @@ enum JobManager {
     Listening,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Gang {
-    since: Moment,
-    /// How many of them the last offers held.
-    fits: usize,
+/// What is asked at every step, and does not change at most of them.
+#[derive(Clone, Debug)]
+struct Census {
+    kept: usize,
+    /// Ids of tasks that are being ended.
+    ending: Vec<String>,
 }
 
 /// What a call that failed has done.
@@ -127,6 +151,7 @@ pub enum Effect {
 #[derive(Clone, Debug, PartialEq)]
 struct Hold {
     until: Deadline,
+    kind: Cause,
     cause: String,
 }
 
@@ -135,7 +160,8 @@ struct Hold {
 struct Round {
     at: Moment,
     offers: usize,
-    verdicts: Vec<Verdict>,
+    /// Which came closest to holding one more.
+    nearest: Option<Verdict>,
 }
 
 impl Scheduler {
@@ -144,8 +170,11 @@ impl Scheduler {
         let seen = state.tasks.keys().map(|id| (id.clone(), Seen::new(now))).collect();
         let mut scheduler = Self {
             agents: Agents::default(),
+            departures: Departures::default(),
+            asked_jobmanager: None,
             gang: None,
-            replacing: Backoff::new(spec.patience.replace),
+            replacing: BTreeMap::new(),
+            recent_failures: failures::Recent::new(),
             reviving: Reviving { backoff: Backoff::new(spec.patience.revive), again_at: None },
             reconciliation: Reconciliation::new(&spec.patience),
             spec,
@@ -157,7 +186,10 @@ impl Scheduler {
             demand: Some(Demand::Suppressed),
             hold: None,
             last_round: None,
-            actions: VecDeque::new(),
+            offered: Offered::default(),
+            home_region: None,
+            actions: Queue::default(),
+            census: None,
             random: fastrand::Rng::with_seed(seed),
         };
         // Fewer may be wanted than when the state was stored.
@@ -167,7 +199,7 @@ impl Scheduler {
 
     /// The next order, or none when the next fact may come.
     pub fn next_action(&mut self) -> Option<Action> {
-        self.actions.pop_front()
+        self.actions.pop(&self.state)
     }
 
     /// When [`Self::handle_timeout`] is due if nothing else happens.
@@ -176,13 +208,12 @@ impl Scheduler {
         let hold = self.hold.as_ref().map(|hold| hold.until.at());
         let registration = self.registration_deadline();
         let connected = self.is_subscribed().then(|| self.reconciliation.due()).flatten();
+        let departure = self.is_working().then(|| self.departure_due()).flatten();
         let revival = self.is_subscribed().then_some(self.reviving.again_at).flatten();
         // Without a master nothing can be done for a task.
         let seen = self.is_subscribed().then_some(&self.seen).into_iter().flatten();
-        let tasks = seen.filter_map(|(id, seen)| match (&seen.what, self.goal(id)) {
-            (_, Some(Goal::End)) if seen.kill_sent.is_some() => {
-                seen.kill_sent.map(|sent| sent + patience.kill_again)
-            }
+        let tasks = seen.filter_map(|(id, seen)| match (&seen.what, seen.kill_sent) {
+            (_, Some(sent)) if self.goal(id) == Some(Goal::End) => Some(sent + patience.kill_again),
             (Sight::Missing(_), _) if seen.last_asked => Some(seen.since + patience.unanswered),
             (Sight::Missing(_), _) => Some(seen.since + patience.lost),
             (Sight::Nothing, _) if !self.reconciliation.asks_about(id) => {
@@ -190,7 +221,9 @@ impl Scheduler {
             }
             (Sight::Nothing | Sight::Alive(_), _) => None,
         });
-        tasks.chain(hold).chain(registration).chain(connected).chain(revival).min()
+        let gang = self.is_subscribed().then(|| self.gang_due()).flatten();
+        let waits = [hold, registration, connected, revival, departure, gang, self.asks_jobmanager_at()];
+        tasks.chain(waits.into_iter().flatten()).min()
     }
 
     /// Does what has become due.
@@ -204,6 +237,11 @@ impl Scheduler {
             self.reconcile_if_due(now);
         }
         self.plan(now);
+    }
+
+    /// The fault domain's region of the master that took the subscription, if it has one.
+    pub fn handle_home_region(&mut self, region: Option<String>) {
+        self.home_region = region;
     }
 
     /// The JobManager's RPC port is open.
@@ -231,10 +269,18 @@ impl Scheduler {
             }
             // Without an answer the master may wait for one as long as the subscription lasts.
             (Call::Decline { .. }, Effect::Unknown) if self.is_subscribed() => self.send(call.clone()),
+            // The same, and what is not asked for again is taken for called off.
+            (Call::AcceptInverseOffers { .. }, Effect::None | Effect::Unknown) if self.is_subscribed() => {
+                self.send(call.clone());
+            }
             // Offers run out or come again, updates are repeated, questions too, and TEARDOWN goes out with the
             // next subscription.
             (
-                Call::Decline { .. } | Call::Acknowledge { .. } | Call::Reconcile { .. } | Call::Teardown,
+                Call::Decline { .. }
+                | Call::AcceptInverseOffers { .. }
+                | Call::Acknowledge { .. }
+                | Call::Reconcile { .. }
+                | Call::Teardown,
                 Effect::None | Effect::Unknown,
             ) => {}
         }
@@ -260,7 +306,18 @@ impl Scheduler {
 
     /// How many TaskManagers the target is ahead of those that run, start or may come back.
     fn lacking(&self) -> usize {
-        (self.target() as usize).saturating_sub(self.kept().count())
+        let kept = self.census.as_ref().map_or_else(|| self.kept().count(), |census| census.kept);
+        (self.target() as usize).saturating_sub(kept)
+    }
+
+    fn census(&mut self) -> &Census {
+        let tasks = &self.state.tasks;
+        self.census.get_or_insert_with(|| {
+            let ending = tasks.iter().filter(|(_, record)| record.goal == Goal::End);
+            let ending: Vec<_> = ending.map(|(id, _)| id.clone()).collect();
+            let kept = tasks.values().filter(|record| record.goal == Goal::Run).count();
+            Census { kept, ending }
+        })
     }
 
     /// Ids of the tasks that shall run.
@@ -272,71 +329,22 @@ impl Scheduler {
         self.state.tasks.get(id).map(|record| record.goal)
     }
 
+    fn is_working(&self) -> bool {
+        self.phase == Phase::Working && self.is_subscribed()
+    }
+
     fn is_subscribed(&self) -> bool {
         matches!(self.connection, Connection::Subscribed { .. })
-    }
-
-    fn retire_surplus(&mut self) {
-        let surplus = self.kept().count().saturating_sub(self.target() as usize);
-        if surplus == 0 {
-            return;
-        }
-        // Those that do not run yet cost least, then the youngest.
-        let mut candidates: Vec<_> = self.kept().cloned().collect();
-        candidates.sort_by_key(|id| {
-            let running = self.seen.get(id).is_some_and(|seen| seen.running_since.is_some());
-            (running, std::cmp::Reverse(id.clone()))
-        });
-        for id in candidates.into_iter().take(surplus) {
-            if let Some(record) = self.state.tasks.get_mut(&id) {
-                record.goal = Goal::End;
-            }
-            self.note(Note::Retired { task: id });
-        }
-        self.store();
-    }
-
-    fn send_kills(&mut self, now: Moment) {
-        let due: Vec<_> = self
-            .state
-            .tasks
-            .iter()
-            .filter(|(_, record)| record.goal == Goal::End)
-            .map(|(id, record)| (id.clone(), record.agent_id.clone()))
-            .collect();
-        for (id, agent_id) in due {
-            let again = self.spec.patience.kill_again;
-            let Some(seen) = self.seen.get_mut(&id) else { continue };
-            if seen.kill_sent.is_none_or(|sent| now.since(sent) >= again) {
-                seen.kill_sent = Some(now);
-                self.kill(TaskId::new(id), Some(AgentId::new(agent_id)));
-            }
-        }
-    }
-
-    fn kill(&mut self, task_id: TaskId, agent_id: Option<AgentId>) {
-        let grace = Some(self.spec.kill_grace);
-        self.send(Call::Kill { task_id, agent_id, grace });
-    }
-
-    /// A TaskManager failed: the next launch waits. Failures while one is awaited count as one.
-    fn hold_back(&mut self, cause: String, now: Moment) {
-        if self.hold.is_none() {
-            let wait: Duration = self.replacing.failed(self.random.f64());
-            self.hold = Some(Hold { until: Deadline::after(now, wait), cause });
-        }
-    }
-
-    fn let_go(&mut self, now: Moment) {
-        self.hold.take_if(|hold| hold.until.has_passed(now));
     }
 
     fn send(&mut self, call: Call) {
         self.actions.push_back(Action::Send(call));
     }
 
+    /// The state has changed.
     fn store(&mut self) {
-        self.actions.push_back(Action::Store(self.state.clone()));
+        self.census = None;
+        self.actions.push_store();
     }
 
     fn note(&mut self, note: Note) {
@@ -353,6 +361,8 @@ impl Seen {
             running_since: None,
             last_asked: false,
             kill_sent: None,
+            heard: None,
+            is_settled: false,
         }
     }
 }

@@ -6,7 +6,7 @@ pub mod client;
 
 use std::io;
 
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
@@ -19,6 +19,7 @@ use crate::flink::pulse::Endpoint;
 use crate::log;
 use crate::scaling;
 use crate::scheduler::driver::Message;
+use crate::scheduler::explain::Question;
 use crate::scheduler::report::Report;
 
 /// The body of `POST /v1/scale`.
@@ -57,6 +58,15 @@ struct Shared {
     surroundings: Surroundings,
 }
 
+/// The query of `GET /v1/explain`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Ask {
+    /// In the words of [`Question`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub what_if: Option<String>,
+}
+
 type Inbox = mpsc::Sender<Message>;
 
 /// Serves reports on `tcp` and reports and orders on `unix`, each if there is one.
@@ -67,7 +77,10 @@ pub async fn serve(
     surroundings: Surroundings,
 ) -> io::Result<()> {
     let shared = Shared { inbox, surroundings };
-    let reading = Router::new().route("/healthz", get(health)).route("/v1/status", get(report));
+    let reading = Router::new()
+        .route("/healthz", get(health))
+        .route("/v1/status", get(report))
+        .route("/v1/explain", get(explain));
     let ordering = reading
         .clone()
         .route("/v1/scale", post(scale))
@@ -109,6 +122,20 @@ async fn report(State(Shared { inbox, surroundings }): State<Shared>) -> Respons
     {
         let jobmanager = JobManager { silent: silence(&surroundings).await };
         return Json(Status { report, jobmanager, warnings: surroundings.warnings }).into_response();
+    }
+    unavailable()
+}
+
+async fn explain(State(Shared { inbox, .. }): State<Shared>, Query(ask): Query<Ask>) -> Response {
+    let question = match ask.what_if.as_deref().map(str::parse::<Question>).transpose() {
+        Ok(question) => question,
+        Err(error) => return (StatusCode::BAD_REQUEST, format!("what-if: {error}\n")).into_response(),
+    };
+    let (answer, explanation) = oneshot::channel();
+    if inbox.send(Message::Explain(question, answer)).await.is_ok()
+        && let Ok(explanation) = explanation.await
+    {
+        return Json(explanation).into_response();
     }
     unavailable()
 }

@@ -2,7 +2,9 @@
 //!
 //! Cores take [`Moment`]s and random numbers as arguments; only drivers hold a [`Clock`].
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use nix::time::{ClockId, clock_gettime};
 
 /// A point of monotonic time, counted from an arbitrary start, so that tests begin at zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,18 +26,25 @@ impl std::ops::Add<Duration> for Moment {
     }
 }
 
-/// Where drivers get their [`Moment`]s from.
+/// Where drivers get their [`Moment`]s from. It goes on while the machine sleeps, as the clocks of others do that wait
+/// for us.
 #[derive(Clone, Copy, Debug)]
-pub struct Clock(Instant);
+pub struct Clock {
+    start: Duration,
+}
 
 impl Clock {
     pub fn start() -> Self {
-        Self(Instant::now())
+        Self { start: since_boot() }
     }
 
     pub fn now(&self) -> Moment {
-        Moment(self.0.elapsed())
+        Moment(since_boot().saturating_sub(self.start))
     }
+}
+
+fn since_boot() -> Duration {
+    clock_gettime(ClockId::CLOCK_BOOTTIME).expect("Linux has this clock since 2.6.39").into()
 }
 
 /// A moment until which something must have happened.

@@ -12,7 +12,10 @@ pub struct Environment {
 impl Environment {
     /// The environment of this process.
     pub fn read() -> Self {
-        Self { variables: std::env::vars_os().collect() }
+        // One by one: `collect` sorts a copy first.
+        let mut variables = BTreeMap::new();
+        variables.extend(std::env::vars_os());
+        Self { variables }
     }
 
     /// The value of `name` when it is set, not empty and UTF-8.
@@ -37,8 +40,8 @@ impl Environment {
     }
 
     /// All of it, as a child gets it.
-    pub fn pairs(&self) -> Vec<(OsString, OsString)> {
-        self.variables.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+    pub fn into_pairs(self) -> Vec<(OsString, OsString)> {
+        self.variables.into_iter().collect()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {

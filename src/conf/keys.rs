@@ -26,6 +26,8 @@ pub mod flink {
     pub const BLOB_PORT: &str = "blob.server.port";
     pub const CLUSTER_ID: &str = "high-availability.cluster-id";
     pub const CPU_CORES: &str = "taskmanager.cpu.cores";
+    pub const HA_ACL: &str = "high-availability.zookeeper.client.acl";
+    pub const HA_AUTHORIZATION: &str = "high-availability.zookeeper.client.authorization";
     pub const HA_CONNECTION_TIMEOUT: &str = "high-availability.zookeeper.client.connection-timeout";
     pub const HA_JOB_MANAGER_PORT: &str = "high-availability.jobmanager.port";
     pub const HA_QUORUM: &str = "high-availability.zookeeper.quorum";

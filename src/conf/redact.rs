@@ -7,7 +7,9 @@ pub const MASK: &str = "******";
 
 /// The words of Flink 2.1 and later, which contain those of all earlier versions; a key that contains one,
 /// whatever the case, holds a secret. `mesos.resourcemanager.framework.secret` is one by its name.
-const SECRET_WORDS: [&str; 11] = [
+const SECRET_WORDS: [&str; 12] = [
+    // For ZooKeeper; Flink shows it.
+    "client.authorization",
     "password",
     "secret",
     "fs.azure.account.key",

@@ -39,6 +39,8 @@ pub struct Settings {
     pub scaling: Scaling,
     /// After how many failed TaskManagers the cluster ends; `None` for never.
     pub failed_tasks_max: Option<u32>,
+    /// In which they must have failed; `None` for the whole life of the cluster.
+    pub failed_tasks_interval: Option<Duration>,
     /// How long the first TaskManagers wait to be started together; `None` for not at all.
     pub gang_timeout: Option<Duration>,
     pub job_manager: JobManager,
@@ -176,6 +178,8 @@ impl Settings {
             constraints: Constraints::read(reader),
             scaling: reader.value(&keys::SCALING, scaling),
             failed_tasks_max: u32::try_from(failed_tasks_max).ok(),
+            failed_tasks_interval: Some(reader.value(&keys::FAILED_TASKS_INTERVAL, parse::duration))
+                .filter(|span| !span.is_zero()),
             gang_timeout: Some(reader.value(&keys::GANG_TIMEOUT, parse::duration))
                 .filter(|span| !span.is_zero()),
             job_manager: JobManager::read(reader, high_availability.is_some()),

@@ -94,6 +94,12 @@ impl Store for MemoryStore {
     async fn save(&mut self, state: &State) -> Result<(), StoreError> {
         self.write(&record::encode(state)?)
     }
+
+    async fn clear(&mut self) -> Result<(), StoreError> {
+        self.file.set_len(0)?;
+        self.sequence = 0;
+        Ok(())
+    }
 }
 
 fn split(header: &[u8; HEADER_BYTES]) -> (u64, u64, [u8; 32]) {

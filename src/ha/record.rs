@@ -1,8 +1,10 @@
 //! The stored form of the state: JSON with a version, so that a person can read it and a newer program can tell.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::scheduler::state::State;
+use crate::scheduler::state::{State, TaskRecord};
 
 /// Raised with every change that an older program would misread.
 const VERSION: u32 = 1;
@@ -23,6 +25,17 @@ struct Read {
     state: State,
 }
 
+#[derive(Serialize)]
+struct WrittenTasks<'a> {
+    version: u32,
+    tasks: &'a BTreeMap<&'a str, &'a TaskRecord>,
+}
+
+#[derive(Deserialize)]
+struct ReadTasks {
+    tasks: BTreeMap<String, TaskRecord>,
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     #[error("it is not a state of this program")]
@@ -38,12 +51,25 @@ pub fn encode(state: &State) -> Result<Vec<u8>, RecordError> {
 }
 
 pub fn decode(bytes: &[u8]) -> Result<State, RecordError> {
-    let Version { version } = serde_json::from_slice(bytes).map_err(RecordError::Malformed)?;
-    if version > VERSION {
-        return Err(RecordError::Newer { found: version });
-    }
+    check_version(bytes)?;
     let Read { state } = serde_json::from_slice(bytes).map_err(RecordError::Malformed)?;
     Ok(state)
+}
+
+/// Some of the state's tasks, where they lie apart from the rest.
+pub fn encode_tasks(tasks: &BTreeMap<&str, &TaskRecord>) -> Result<Vec<u8>, RecordError> {
+    serde_json::to_vec(&WrittenTasks { version: VERSION, tasks }).map_err(RecordError::Unwritable)
+}
+
+pub fn decode_tasks(bytes: &[u8]) -> Result<BTreeMap<String, TaskRecord>, RecordError> {
+    check_version(bytes)?;
+    let ReadTasks { tasks } = serde_json::from_slice(bytes).map_err(RecordError::Malformed)?;
+    Ok(tasks)
+}
+
+fn check_version(bytes: &[u8]) -> Result<(), RecordError> {
+    let Version { version } = serde_json::from_slice(bytes).map_err(RecordError::Malformed)?;
+    if version > VERSION { Err(RecordError::Newer { found: version }) } else { Ok(()) }
 }
 
 #[cfg(test)]

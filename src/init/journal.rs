@@ -1,6 +1,7 @@
 //! Lines on stderr that never make init wait for their reader.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use nix::errno::Errno;
 use tracing::Level;
@@ -24,9 +25,9 @@ impl Journal {
         Self { most, told: BTreeSet::new() }
     }
 
-    pub fn say(&self, level: Level, text: &str) {
+    pub fn say(&self, level: Level, text: impl fmt::Display) {
         if level <= self.most {
-            let line = crate::log::format(level, "init", text);
+            let line = crate::log::format(level, "init", &text.to_string());
             // The test runner only keeps back what goes through the standard library.
             if cfg!(test) { eprint!("{line}") } else { sys::write_to_stderr(&line) }
         }

@@ -129,6 +129,11 @@ impl Machine {
         }
     }
 
+    /// How the main child has ended, if it has.
+    pub fn main_end(&self) -> Option<Ended> {
+        self.main_end
+    }
+
     /// Set once everything is over.
     pub fn outcome(&self) -> Option<Outcome> {
         let (Stage::Done { at }, Some(cause)) = (&self.stage, &self.cause) else { return None };

@@ -162,7 +162,9 @@ pub struct Seconds(pub Duration);
 
 impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.1}s", self.0.as_secs_f64())
+        // Without a floating point number, whose formatting alone is as long as the rest of a line's.
+        let tenths = (self.0.as_millis() + 50) / 100;
+        write!(f, "{}.{}s", tenths / 10, tenths % 10)
     }
 }
 

@@ -26,7 +26,7 @@ pub struct Plan {
     pub options: Options,
     /// What the children get as signal mask and ignored signals.
     pub inherited: Inherited,
-    /// The main child's raw wait status is written here at the end, in decimal.
+    /// The main child's raw wait status is written here when it has ended, before others are told to stop; in decimal.
     pub status_fd: Option<RawFd>,
     /// Files and whole directories removed at the very end; absolute paths.
     pub cleanup: Vec<OsString>,

@@ -4,8 +4,9 @@
 //! the loop goes on.
 
 use std::collections::BTreeSet;
-use std::fs::OpenOptions;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::os::fd::{AsFd as _, OwnedFd, RawFd};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::time::Duration;
 
@@ -20,9 +21,10 @@ use super::plan::{Child, Kind, Plan};
 use super::signals::Signal;
 use super::spawn::{Group, Spawn};
 use super::status::Ended;
-use super::sys::{Reaped, Sys};
+use super::sys::{self, Reaped, Sys};
 use super::tree::Process;
 use crate::exit::Exit;
+use crate::time::Moment;
 
 /// A call that fails where it cannot is tried again after this, instead of at once and for ever.
 const FAILED_PAUSE: Duration = Duration::from_millis(50);
@@ -30,6 +32,10 @@ const FAILED_PAUSE: Duration = Duration::from_millis(50);
 /// One look at the process table may miss what is being forked; so many looks in a row catch all but a fork
 /// bomb, which later rounds of the machine go on with.
 const LOOKS_MOST: usize = 20;
+
+/// A program that has not ended after this is one to have a small init for; giving back memory takes others longer to
+/// end.
+const SETTLING: Duration = Duration::from_millis(50);
 
 /// How init stands to the other processes it did not start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +63,7 @@ pub fn run<S: Sys>(plan: &Plan, standing: Standing, foreground: Foreground, sys:
         told: BTreeSet::new(),
         life: Life::Starting,
         oom_kills: None,
+        status_fd: plan.status_fd,
     };
     driver.run()
 }
@@ -82,12 +89,18 @@ struct Driver<'a, S> {
     life: Life,
     /// Of this container, up to the first rest.
     oom_kills: Option<u64>,
+    /// Until the main child's status is written to it.
+    status_fd: Option<RawFd>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Life {
     Starting,
-    Rested,
+    /// All children were started.
+    Settling {
+        until: Moment,
+    },
+    Settled,
 }
 
 impl<S: Sys> Driver<'_, S> {
@@ -114,22 +127,34 @@ impl<S: Sys> Driver<'_, S> {
             if let Some(outcome) = self.machine.outcome() {
                 return outcome;
             }
+            let settles_at = self.rest();
             let now = self.sys.now();
-            let timeout = self.machine.poll_timeout().map(|at| at.since(now));
-            self.rest();
-            if let Err(errno) = self.sys.wait(timeout) {
+            let timeout = self.machine.poll_timeout().into_iter().chain(settles_at).min();
+            if let Err(errno) = self.sys.wait(timeout.map(|at| at.since(now))) {
                 self.failed("wait for signals", errno);
                 self.sys.pause(FAILED_PAUSE);
             }
         }
     }
 
-    /// Before the first time that there is nothing to do.
-    fn rest(&mut self) {
-        if self.life == Life::Starting {
-            self.life = Life::Rested;
-            self.oom_kills = self.sys.oom_kills().ok();
-            self.sys.shrink();
+    /// Before each wait: what is done once, as soon as there is nothing to do, and what is done after that has lasted
+    /// for a while. Returns when it will have.
+    fn rest(&mut self) -> Option<Moment> {
+        let now = self.sys.now();
+        match self.life {
+            Life::Starting => {
+                self.oom_kills = self.sys.oom_kills().ok();
+                self.life = Life::Settling { until: now + SETTLING };
+            }
+            Life::Settling { until } if now >= until => {
+                self.sys.shrink();
+                self.life = Life::Settled;
+            }
+            Life::Settling { .. } | Life::Settled => {}
+        }
+        match self.life {
+            Life::Settling { until } => Some(until),
+            Life::Starting | Life::Settled => None,
         }
     }
 
@@ -152,6 +177,8 @@ impl<S: Sys> Driver<'_, S> {
             match self.sys.reap() {
                 Ok(Reaped::Child { pid, ended }) => {
                     self.machine.handle_ended(pid, ended, fastrand::f64(), self.sys.now());
+                    // Before others are told to stop, who may read it then.
+                    self.tell_status();
                     self.act();
                 }
                 Ok(Reaped::NoneEnded) => break self.machine.handle_reaped(Rest::Some, self.sys.now()),
@@ -161,6 +188,18 @@ impl<S: Sys> Driver<'_, S> {
             }
         }
         self.act();
+    }
+
+    fn tell_status(&mut self) {
+        let Some(status) = self.machine.main_end().and_then(Ended::to_raw) else { return };
+        let Some(number) = self.status_fd.take() else { return };
+        let written = sys::adopt_fd(number)
+            .map_err(std::io::Error::from)
+            .and_then(|fd| File::from(fd).write_all(status.to_string().as_bytes()));
+        if let Err(error) = written {
+            let text = format_args!("cannot write the wait status to descriptor {number}: {error}");
+            self.journal.say(Level::WARN, text);
+        }
     }
 
     fn act(&mut self) {
@@ -183,7 +222,7 @@ impl<S: Sys> Driver<'_, S> {
                     self.machine.handle_handlers(pid, caught, self.sys.now());
                 }
                 Action::SignalRest(signal) => self.signal_rest(signal),
-                Action::Say(note) => self.journal.say(note.level(), &note.to_string()),
+                Action::Say(note) => self.journal.say(note.level(), note),
             }
         }
     }
@@ -198,7 +237,7 @@ impl<S: Sys> Driver<'_, S> {
                 self.machine.handle_started(index, pid, now);
             }
             Err((exit, text)) => {
-                self.journal.say(Level::ERROR, &format!("cannot start {}: {text}", child.name));
+                self.journal.say(Level::ERROR, format_args!("cannot start {}: {text}", child.name));
                 self.machine.handle_start_failed(index, exit, fastrand::f64(), now);
             }
         }
@@ -224,6 +263,7 @@ impl<S: Sys> Driver<'_, S> {
             stderr: stderr.as_ref().map(OwnedFd::as_fd),
             keep_fds: &child.keep_fds,
             signals: &self.plan.inherited,
+            changed: sys::CHANGED,
         };
         self.sys.spawn(&spawn).map_err(|error| (error.exit(), error.to_string()))
     }
@@ -231,13 +271,13 @@ impl<S: Sys> Driver<'_, S> {
     /// A working directory would keep a mount busy for as long as the container lives.
     fn settle(&mut self) {
         if let Err(errno) = self.sys.leave_directory() {
-            self.journal.say(Level::DEBUG, &format!("cannot leave the working directory: {errno}"));
+            self.journal.say(Level::DEBUG, format_args!("cannot leave the working directory: {errno}"));
         }
     }
 
     fn kill(&mut self, target: Target, signal: Signal) {
         match self.sys.kill(target, signal) {
-            Ok(()) => self.journal.say(Level::DEBUG, &format!("sent {signal} to {}", Aim(target))),
+            Ok(()) => self.journal.say(Level::DEBUG, format_args!("sent {signal} to {}", Aim(target))),
             // It has ended, which SIGCHLD tells; a group may be gone before its leader is reaped.
             Err(Errno::ESRCH) => {}
             Err(errno) => self.failed(&format!("send {signal} to {}", Aim(target)), errno),

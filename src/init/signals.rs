@@ -104,6 +104,7 @@ pub struct SignalSet(pub u64);
 
 impl SignalSet {
     pub const EMPTY: Self = Self(0);
+    pub const ALL: Self = Self(u64::MAX);
 
     pub fn insert(&mut self, signal: Signal) {
         self.0 |= 1 << (signal.0 - 1);

@@ -1,4 +1,4 @@
-//! What a child is started with, prepared so that nothing needs memory between fork and exec.
+//! What a child is started with, prepared so that nothing needs memory between clone and exec.
 
 use std::ffi::{CString, OsStr, OsString};
 use std::os::fd::{BorrowedFd, RawFd};
@@ -10,7 +10,7 @@ use nix::libc::c_char;
 use nix::unistd::Pid;
 
 use super::plan::Inherited;
-use super::signals::Signal;
+use super::signals::{Signal, SignalSet};
 use crate::exit::Exit;
 
 /// A program to start.
@@ -33,6 +33,8 @@ pub struct Spawn<'a> {
     pub keep_fds: &'a [RawFd],
     /// The child's signal mask and ignored signals; all others get their default action.
     pub signals: &'a Inherited,
+    /// Those of them whose action in this process is perhaps not the child's.
+    pub changed: SignalSet,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,21 +49,11 @@ pub enum Group {
 
 /// What the child was about when it failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
 pub enum Step {
     Directory,
     Redirect,
     Keep,
     Exec,
-}
-
-impl Step {
-    pub(super) fn from_number(number: u8) -> Self {
-        [Self::Directory, Self::Redirect, Self::Keep]
-            .into_iter()
-            .find(|step| *step as u8 == number)
-            .unwrap_or(Self::Exec)
-    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -237,6 +229,7 @@ mod tests {
                 stderr: None,
                 keep_fds: &[],
                 signals: &signals,
+                changed: SignalSet::EMPTY,
             };
             let mut prepared = Prepared::new(&spawn, Pid::from_raw(41)).unwrap();
             prepared.set_listen_pid(pid);

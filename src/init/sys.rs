@@ -1,6 +1,6 @@
 //! Everything init asks of the kernel, and the only unsafe code of the program.
 
-#![expect(unsafe_code, reason = "fork, exec and what surrounds them have no safe form")]
+#![expect(unsafe_code, reason = "clone, exec and what surrounds them have no safe form")]
 
 use std::ffi::{CStr, CString};
 use std::io;
@@ -14,8 +14,9 @@ use nix::sys::signal::SigSet;
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::{Pid, getpid, getppid};
 
-pub use descriptor::{adopt_fd, close_others, set_cloexec, write_to_stderr};
-pub use mask::{block_signals, reset_dispositions, set_mask};
+pub use descriptor::{adopt_fd, close_others, set_cloexec, stdin, write_to_stderr};
+pub use entry::{begin, end};
+pub use mask::{CHANGED, block_signals, ignore_sigpipe, reset_dispositions, set_mask};
 pub use process::spawn;
 
 use super::action::Target;
@@ -27,6 +28,7 @@ use super::tree::{self, Process};
 use crate::time::{Clock, Moment};
 
 mod descriptor;
+mod entry;
 mod mask;
 mod memory;
 mod process;

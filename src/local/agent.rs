@@ -190,6 +190,7 @@ impl Agent {
                 let signal = KillSignal::Kill;
                 self.actions.push_back(Action::Signal { container: container.clone(), signal });
             }
+            self.kill_if_overdue(&container, now);
             self.send_head(&container, now);
         }
     }
@@ -229,6 +230,8 @@ impl Agent {
             self.actions.push_back(Action::Signal { container: container.clone(), signal });
             return;
         }
+        let longest = executor.run.task.max_completion_time.as_ref().map(super::message::span);
+        executor.complete_by = longest.map(|longest| Deadline::after(now, longest));
         self.update(container, TaskState::Starting, Told::default(), now);
         self.update(container, TaskState::Running, Told::default(), now);
     }
@@ -249,12 +252,18 @@ impl Agent {
             self.tell_fate(container, fate, now);
             return;
         }
+        let is_overdue = executor.is_overdue;
         let killed = self.killed(container);
         match life {
             Life::Ended => return,
             Life::Running => {
                 let state = if end == End::Exited(0) { TaskState::Finished } else { TaskState::Failed };
                 self.update(container, state, Told::message(end.to_string()), now);
+            }
+            Life::Killing { until: Some(_), .. } if is_overdue => {
+                let reason = Some(Reason::MaxCompletionTimeReached);
+                let told = Told { reason, ..Told::message(end.to_string()) };
+                self.update(container, TaskState::Failed, told, now);
             }
             Life::Killing { until: Some(_), .. } => {
                 self.update(container, killed, Told::message(end.to_string()), now);
@@ -380,16 +389,6 @@ fn drop_fate(run: &Run, reason: Reason, message: &str) -> Fate {
 fn grace(call: Option<Duration>, run: &Run, default: Duration) -> Duration {
     let policy = run.task.kill_policy.as_ref().and_then(|policy| policy.grace_period.as_ref());
     call.or_else(|| policy.map(super::message::span)).unwrap_or(default)
-}
-
-impl Executor {
-    fn poll_timeout(&self) -> Option<Moment> {
-        let kill = match &self.life {
-            Life::Killing { until, .. } => until.map(Deadline::at),
-            Life::Starting { .. } | Life::Running | Life::Ended => None,
-        };
-        kill.into_iter().chain(self.updates.poll_timeout()).min()
-    }
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ use super::master::{Action, Answer, Master, OperatorCall, StreamId};
 use super::message::{FromAgent, ToAgent};
 use super::order::Call;
 use super::processes::Processes;
-use super::state;
+use super::state::{self, Question};
 
 use fetches::{Fetched, Fetches};
 use links::Links;
@@ -44,8 +44,7 @@ pub enum Input {
     Operated { call: Box<OperatorCall>, reply: oneshot::Sender<Answer> },
     Faulted { fault: Box<Fault>, reply: oneshot::Sender<Result<(), FaultError>> },
     StreamClosed(StreamId),
-    AskedForState(oneshot::Sender<serde_json::Value>),
-    AskedForMetrics(oneshot::Sender<serde_json::Value>),
+    Asked { question: Question, reply: oneshot::Sender<serde_json::Value> },
     Stopped,
 }
 
@@ -183,8 +182,9 @@ impl Cluster {
             }
             Input::Faulted { fault, reply } => drop(reply.send(self.handle_fault(*fault, now))),
             Input::StreamClosed(stream) => self.close(&stream, now),
-            Input::AskedForState(reply) => drop(reply.send(state::state(&self.master, now))),
-            Input::AskedForMetrics(reply) => drop(reply.send(state::metrics(&self.master, now))),
+            Input::Asked { question, reply } => {
+                drop(reply.send(state::answer(&question, &self.master, now)));
+            }
             Input::Stopped => {}
         }
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
@@ -21,6 +21,7 @@ use super::cluster::Input;
 use super::credentials::Credentials;
 use super::fault::Leadership;
 use super::master;
+use super::state::{Question, TasksQuery};
 
 /// Largest request body: as large as the largest event a scheduler must be ready for.
 const BODY_BYTES_MOST: usize = 256 << 20;
@@ -45,8 +46,19 @@ pub fn router(server: Server) -> Router {
             .route(&at("/api/v1"), post(operator::call))
             .route(&at("/health"), get(StatusCode::OK))
             .route(&at("/redirect"), get(redirect))
-            .route(&at("/state"), get(state))
-            .route(&at("/state.json"), get(state));
+            .route(&at("/teardown"), post(operator::teardown))
+            .route(&at("/tasks"), get(tasks));
+        for (path, question) in [
+            ("/state", Question::State),
+            ("/state.json", Question::State),
+            ("/state-summary", Question::Summary),
+            ("/slaves", Question::Slaves),
+            ("/frameworks", Question::Frameworks),
+            ("/roles", Question::Roles),
+        ] {
+            let show = |State(server): State<Server>| async move { ask(&server, question).await };
+            router = router.route(&at(path), get(show));
+        }
     }
     router
         .route("/mini/{fault}", post(operator::fault))
@@ -79,18 +91,17 @@ async fn version() -> Response {
     answer_json(&version)
 }
 
-async fn state(State(server): State<Server>) -> Response {
-    let (reply, answer) = oneshot::channel();
-    ask(&server, Input::AskedForState(reply), answer).await
+async fn tasks(State(server): State<Server>, Query(query): Query<TasksQuery>) -> Response {
+    ask(&server, Question::Tasks(query)).await
 }
 
 async fn metrics(State(server): State<Server>) -> Response {
-    let (reply, answer) = oneshot::channel();
-    ask(&server, Input::AskedForMetrics(reply), answer).await
+    ask(&server, Question::Metrics).await
 }
 
-async fn ask(server: &Server, question: Input, answer: oneshot::Receiver<serde_json::Value>) -> Response {
-    if server.cluster.send(question).await.is_err() {
+async fn ask(server: &Server, question: Question) -> Response {
+    let (reply, answer) = oneshot::channel();
+    if server.cluster.send(Input::Asked { question, reply }).await.is_err() {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
     match answer.await {

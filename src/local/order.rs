@@ -1,7 +1,8 @@
 //! What a well-formed call asks for. One with a stream is handled apart from all others.
 
 use crate::mesos::wire::call::{
-    Accept, Acknowledge, Decline, Kill, ReconcileTask, Shutdown, Subscribe, UpdateFramework,
+    Accept, Acknowledge, Decline, Kill, ReconcileOperation, ReconcileTask, Shutdown, Subscribe,
+    UpdateFramework,
 };
 use crate::mesos::wire::id::{FrameworkId, OfferId};
 use crate::mesos::wire::offer::Filters;
@@ -46,6 +47,7 @@ impl Order {
             Self::Reconcile(_) => "RECONCILE",
             Self::UpdateFramework(_) => "UPDATE_FRAMEWORK",
             Self::AnswerInverseOffers(_) => "ACCEPT_INVERSE_OFFERS",
+            Self::ReconcileOperations(_) => "RECONCILE_OPERATIONS",
             Self::Ineffective | Self::Unknown => "UNKNOWN",
         }
     }
@@ -73,8 +75,10 @@ pub enum Order {
     UpdateFramework(Box<UpdateFramework>),
     /// Yes or no makes no difference here, as with the real master's allocator.
     AnswerInverseOffers(InverseAnswer),
-    /// Accepted by the real master as well and without effect here: messages to executors, requests for
-    /// resources, feedback on operations.
+    ReconcileOperations(Vec<ReconcileOperation>),
+    /// Accepted by the real master as well and without effect here: messages to executors, of which command
+    /// tasks have none that listens, requests for resources, which its allocator ignores, and acknowledgements
+    /// of operations, of which none asks for one.
     Ineffective,
     /// The call type that Mesos reserves for "none".
     Unknown,

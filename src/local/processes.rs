@@ -20,7 +20,7 @@ use tokio::net::unix::pipe;
 use tokio::sync::mpsc;
 
 use crate::init::plan::{Child, ForwardTo, Inherited, Options, Plan, Verbosity};
-use crate::init::signals::Signal;
+use crate::init::signals::{Signal, SignalSet};
 use crate::init::spawn::{Group, Spawn, SpawnError};
 use crate::init::status::Ended;
 use crate::init::{sys, tree};
@@ -106,6 +106,7 @@ impl Processes {
             stderr: Some(stderr.as_fd()),
             keep_fds: &[number, writer.as_raw_fd()],
             signals: &Inherited::default(),
+            changed: SignalSet::ALL,
         })?;
         self.running.insert(start.container.clone(), pid);
         tokio::spawn(watch(start.container.clone(), pid, receiver, self.ends.clone()));

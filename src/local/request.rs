@@ -183,7 +183,9 @@ fn order(kind: CallType, call: call::Call, framework: &FrameworkId) -> Result<Or
             "Expecting 'acknowledge_operation_status' to be present",
         )?,
         CallType::ReconcileOperations => {
-            present(call.reconcile_operations.is_some(), "Expecting 'reconcile_operations' to be present")?
+            let reconcile =
+                call.reconcile_operations.ok_or("Expecting 'reconcile_operations' to be present")?;
+            Order::ReconcileOperations(reconcile.operations)
         }
     })
 }

@@ -1,5 +1,7 @@
 //! What the operator endpoints answer, reduced to what tools look at.
 
+mod listing;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
@@ -9,11 +11,37 @@ use crate::mesos::wire::resource::{Attribute, ValueType};
 use crate::mesos::wire::status::{TaskState, TaskStatus};
 use crate::time::Moment;
 
-use super::master::{self, Agent, Duty, Framework, HeldOffer, Master, Task};
+use super::master::{self, Agent, Duty, Framework, HeldOffer, Link, Master, Task};
 use super::resources::{Amount, Milli, Resources};
 
+pub use listing::TasksQuery;
+
+/// What an operator's tool asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    State,
+    Summary,
+    Slaves,
+    Frameworks,
+    Tasks(TasksQuery),
+    Roles,
+    Metrics,
+}
+
+pub fn answer(question: &Question, master: &Master, now: Moment) -> Value {
+    match question {
+        Question::State => state(master, now),
+        Question::Summary => listing::summary(master, now),
+        Question::Slaves => listing::slaves(master, now),
+        Question::Frameworks => listing::frameworks(master, now),
+        Question::Tasks(query) => listing::tasks(master, query),
+        Question::Roles => listing::roles(master),
+        Question::Metrics => metrics(master, now),
+    }
+}
+
 /// `/state`
-pub fn state(master: &Master, now: Moment) -> Value {
+fn state(master: &Master, now: Moment) -> Value {
     let settings = master.settings();
     let (leader, start) = (master.pid(), settings.epoch);
     let view = View { master, now };
@@ -46,18 +74,23 @@ pub fn state(master: &Master, now: Moment) -> Value {
 }
 
 /// `/metrics/snapshot`
-pub fn metrics(master: &Master, now: Moment) -> Value {
+fn metrics(master: &Master, now: Moment) -> Value {
     let mut metrics = Map::new();
     let mut set = |name: &str, value: Value| metrics.insert(format!("master/{name}"), value);
     set("elected", json!(1));
     set("uptime_secs", json!(now.since(Moment::START).as_secs_f64()));
     set("slaves_active", json!(active(master)));
+    let (up, cut): (Vec<_>, Vec<_>) = master.agents().partition(|agent| agent.link == Link::Connected);
+    set("slaves_connected", json!(up.len()));
+    set("slaves_disconnected", json!(cut.len()));
+    set("slaves_inactive", json!(master.agents().count() - active(master)));
     set("slaves_unreachable", json!(master.unreachable_agents().count()));
     let (connected, disconnected): (Vec<_>, Vec<_>) =
         master.frameworks().partition(|framework| framework.stream().is_some());
     set("frameworks_active", json!(connected.len()));
     set("frameworks_connected", json!(connected.len()));
     set("frameworks_disconnected", json!(disconnected.len()));
+    set("frameworks_inactive", json!(disconnected.len()));
     set("outstanding_offers", json!(master.offers().count()));
     let mut states: BTreeMap<&str, u64> = BTreeMap::new();
     for task in master.frameworks().flat_map(|framework| framework.tasks.values()) {
@@ -72,6 +105,8 @@ pub fn metrics(master: &Master, now: Moment) -> Value {
         let used = held_by(master.frameworks().flat_map(|framework| framework.tasks.values())).quantity(name);
         set(&format!("{name}_total"), json!(Milli(total).to_f64()));
         set(&format!("{name}_used"), json!(used.to_f64()));
+        let share = if total == 0 { 0.0 } else { used.to_f64() / Milli(total).to_f64() };
+        set(&format!("{name}_percent"), json!(share));
     }
     Value::Object(metrics)
 }

@@ -21,6 +21,8 @@ pub enum Call {
     Accept { offer_ids: Vec<OfferId>, launch: Vec<TaskInfo>, refuse: Duration },
     /// Gives offers back and asks not to see the same resources for `refuse`.
     Decline { offer_ids: Vec<OfferId>, refuse: Duration },
+    /// Agrees to be away from agents when their maintenance begins, and asks not to be asked again for `refuse`.
+    AcceptInverseOffers { offer_ids: Vec<OfferId>, refuse: Duration },
     /// Asks for offers again; without roles, for all of ours.
     Revive { roles: Vec<String> },
     /// Asks for no further offers; without roles, for all of ours.
@@ -57,6 +59,11 @@ impl Call {
                 let decline = wire::call::Decline { offer_ids, filters: Some(filters(refuse)) };
                 wire::call::Call { decline: Some(decline), ..call }
             }
+            Self::AcceptInverseOffers { offer_ids, refuse } => {
+                let filters = Some(filters(refuse));
+                let accept = wire::call::AcceptInverseOffers { inverse_offer_ids: offer_ids, filters };
+                wire::call::Call { accept_inverse_offers: Some(accept), ..call }
+            }
             Self::Revive { roles } => wire::call::Call { revive: Some(wire::call::Revive { roles }), ..call },
             Self::Suppress { roles } => {
                 wire::call::Call { suppress: Some(wire::call::Suppress { roles }), ..call }
@@ -88,6 +95,7 @@ impl Call {
         match self {
             Self::Accept { .. } => CallType::Accept,
             Self::Decline { .. } => CallType::Decline,
+            Self::AcceptInverseOffers { .. } => CallType::AcceptInverseOffers,
             Self::Revive { .. } => CallType::Revive,
             Self::Suppress { .. } => CallType::Suppress,
             Self::Kill { .. } => CallType::Kill,

@@ -7,31 +7,42 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use self::driver::Driver;
 use self::http::Http;
 use super::address::Master;
 use super::call::Call;
-use super::event::Event;
+use super::event::{Event, StatusUpdate};
 use super::report::Report;
 use super::wire::framework::FrameworkInfo;
+use crate::lease::Lease;
 
-/// Calls that may wait for their turn. A scheduler that launches a thousand TaskManagers at once acknowledges
-/// a few thousand updates; more means that the master does not answer.
-pub const CALLS_WAITING_MAX: usize = 8192;
+/// Calls that may wait for their turn. When ten thousand TaskManagers start at once, a few updates of each are to be
+/// acknowledged, and come faster than the acknowledgements go; more means that the master does not answer.
+pub const CALLS_WAITING_MAX: usize = 65_536;
 
 /// Reports that may wait for the owner; then the stream is not read on, and the master's side fills up.
 pub const REPORTS_WAITING_MAX: usize = 256;
 
 pub struct Config {
-    /// Never empty; see [`super::address::MasterAddress::Masters`].
-    pub masters: Vec<Master>,
+    pub masters: Masters,
     /// With its id, if the framework has one.
     pub framework: FrameworkInfo,
     /// Roles that want no offers from the start.
     pub suppressed_roles: Vec<String>,
     pub credentials: Option<Credentials>,
+    /// Nothing is sent without it.
+    pub lease: Lease,
+}
+
+/// Where the masters are.
+#[derive(Clone, Debug)]
+pub enum Masters {
+    /// Never empty; see [`super::address::MasterAddress::Masters`].
+    Known(Vec<Master>),
+    /// The one that leads, once somebody knows; see [`super::detector`].
+    Detected(watch::Receiver<Option<Master>>),
 }
 
 /// For HTTP's Basic scheme.
@@ -63,15 +74,20 @@ pub enum StartError {
 /// Starts the client on the current runtime. It ends when [`Reports`] is dropped, which closes the stream but
 /// leaves the framework and its tasks.
 pub fn start(config: Config) -> Result<(Calls, Reports), StartError> {
-    if config.masters.is_empty() {
-        return Err(StartError::NoMaster);
-    }
-    let http = Http::new(&config.masters, config.credentials.as_ref())?;
+    let known = match &config.masters {
+        Masters::Known(masters) if masters.is_empty() => return Err(StartError::NoMaster),
+        Masters::Known(masters) => masters.as_slice(),
+        Masters::Detected(_) => &[],
+    };
+    let http = Http::new(known, config.credentials.as_ref())?;
     let (commands, commands_of_owner) = mpsc::channel(CALLS_WAITING_MAX);
     let (reports, reports_for_owner) = mpsc::channel(REPORTS_WAITING_MAX);
     let seen = Arc::new(AtomicU64::new(0));
     tokio::spawn(Driver::new(config, http, commands_of_owner, reports).run());
-    Ok((Calls { commands, seen: Arc::clone(&seen) }, Reports { reports: reports_for_owner, seen }))
+    Ok((
+        Calls { commands, seen: Arc::clone(&seen) },
+        Reports { reports: reports_for_owner, peeked: None, seen },
+    ))
 }
 
 /// Where the owner sends its calls. They reach the master in this order, one after the other.
@@ -125,6 +141,8 @@ impl Calls {
 #[derive(Debug)]
 pub struct Reports {
     reports: mpsc::Receiver<Numbered>,
+    /// Looked at and not taken yet.
+    peeked: Option<Numbered>,
     seen: Arc<AtomicU64>,
 }
 
@@ -138,10 +156,26 @@ struct Numbered {
 impl Reports {
     /// The next report; `None` once the client has ended.
     pub async fn next(&mut self) -> Option<Report> {
-        let Numbered { subscription, report } = self.reports.recv().await?;
+        let next = match self.peeked.take() {
+            Some(peeked) => peeked,
+            None => self.reports.recv().await?,
+        };
+        let Numbered { subscription, report } = next;
         if matches!(report, Report::Event(Event::Subscribed { .. })) {
             self.seen.store(subscription, Ordering::Release);
         }
         Some(report)
+    }
+
+    /// The next report if it has come already and is a status update: such may be handled many at once.
+    pub fn next_update(&mut self) -> Option<StatusUpdate> {
+        let next = self.peeked.take().or_else(|| self.reports.try_recv().ok())?;
+        match next.report {
+            Report::Event(Event::Updated(update)) => Some(update),
+            report => {
+                self.peeked = Some(Numbered { report, ..next });
+                None
+            }
+        }
     }
 }

@@ -61,6 +61,8 @@ pub struct MasterSummary {
     pub ip: String,
     pub port: u16,
     pub version: String,
+    /// Of its fault domain, if it was given one.
+    pub region: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -155,6 +157,7 @@ fn subscribed(subscribed: wire::event::Subscribed) -> Result<Event, EventError> 
         ip: address.ip.unwrap_or_default(),
         port: port.or_else(|| info.port.and_then(|port| u16::try_from(port).ok())).unwrap_or_default(),
         version: info.version.unwrap_or_default(),
+        region: info.domain.and_then(|domain| domain.fault_domain?.region?.name),
     };
     let framework_id = present(subscribed.framework_id, FrameworkId::text)
         .ok_or(EventError::Missing { event: "SUBSCRIBED", field: "framework_id" })?;

@@ -41,7 +41,7 @@ pub struct Session {
     framework: FrameworkInfo,
     /// What SUBSCRIBE repeats, as a subscription without them would let all roles get offers again.
     suppressed_roles: BTreeSet<String>,
-    /// The configured masters; never empty.
+    /// The configured masters, or the one that leads; empty until that is known.
     masters: Vec<Master>,
     /// Whose turn it is.
     turn: usize,
@@ -110,15 +110,13 @@ pub enum Action {
 }
 
 impl Session {
-    /// # Panics
-    /// Without a master.
+    /// Without masters it waits for [`Session::handle_leader`].
     pub fn new(
         masters: Vec<Master>,
         framework: FrameworkInfo,
         suppressed_roles: impl IntoIterator<Item = String>,
         now: Moment,
     ) -> Self {
-        assert!(!masters.is_empty(), "an address names at least one master");
         Self {
             framework,
             suppressed_roles: suppressed_roles.into_iter().collect(),
@@ -139,6 +137,7 @@ impl Session {
     /// When to call [`Session::handle_timeout`] if nothing else happens.
     pub fn poll_timeout(&self) -> Option<Moment> {
         match &self.state {
+            State::Waiting { .. } if self.masters.is_empty() => None,
             State::Waiting { until } => Some(until.at()),
             State::Asking { deadline, .. } | State::Opened { deadline, .. } => Some(deadline.at()),
             State::Subscribed(subscription) => Some(subscription.deadline.at()),
@@ -154,7 +153,9 @@ impl Session {
     pub fn handle_timeout(&mut self, now: Moment, random: f64) {
         match &self.state {
             State::Waiting { until } if until.has_passed(now) => {
-                self.ask(self.masters[self.turn].clone(), 0, now);
+                if let Some(master) = self.masters.get(self.turn).cloned() {
+                    self.ask(master, 0, now);
+                }
             }
             State::Asking { deadline, .. } | State::Opened { deadline, .. } if deadline.has_passed(now) => {
                 self.lose(Trouble::NoAnswer(ANSWER_MAX), now, random);
@@ -168,6 +169,23 @@ impl Session {
             | State::Opened { .. }
             | State::Subscribed(_)
             | State::Halted => {}
+        }
+    }
+
+    /// `leader` leads the masters from now on. Whatever was going on with another one is over.
+    pub fn handle_leader(&mut self, leader: Master, now: Moment, random: f64) {
+        let is_with_it = match &self.state {
+            State::Asking { master, .. } | State::Opened { master, .. } => *master == leader,
+            State::Subscribed(subscription) => subscription.master == leader,
+            State::Waiting { .. } | State::Halted => false,
+        };
+        self.masters = vec![leader];
+        self.turn = 0;
+        if !is_with_it {
+            self.lose(Trouble::NotLeading, now, random);
+            if let State::Waiting { until } = &mut self.state {
+                *until = Deadline::after(now, Duration::ZERO);
+            }
         }
     }
 

@@ -11,15 +11,14 @@ use tracing::Level;
 
 use crate::cli::ClusterOptions;
 use crate::conf::environment::Environment;
+use crate::conf::keys;
 use crate::conf::settings::Settings;
 use crate::conf::table::Origin;
 use crate::conf::{Loaded, Mode};
-use crate::conf::{keys, redact};
 use crate::exit::Exit;
 use crate::flink::archive;
 use crate::flink::command::{self, Entrypoint};
 use crate::init::plan::{Child, Inherited, Kind};
-use crate::mesos::address::MasterAddress;
 use crate::{ha, log};
 
 use super::children::{self, Jvm, Own};
@@ -50,12 +49,6 @@ pub enum Cluster {
     Alone,
 }
 
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "mesos.master is {0}, but masters in ZooKeeper are not followed: name them as host:port,host:port instead"
-)]
-struct NoZooKeeper(String);
-
 pub fn run(
     cluster: &Cluster,
     entrypoint: &Entrypoint,
@@ -74,7 +67,6 @@ pub fn run(
         setup.loaded.table.set_default(keys::MASTER.name, LOOPBACK);
     }
     let settings = setup.settings()?;
-    refuse_zookeeper(&setup, &settings)?;
     if matches!(cluster, Cluster::Mesos) {
         worker::check(&settings)?;
     }
@@ -98,20 +90,6 @@ fn embed(cluster: &Cluster, loaded: &mut Loaded) -> Result<Option<TcpListener>, 
     }
 }
 
-fn refuse_zookeeper(setup: &Setup, settings: &Settings) -> Result<(), Fatal> {
-    match settings.master {
-        MasterAddress::ZooKeeper(_) => {
-            let text = redact::shown(
-                keys::MASTER.name,
-                setup.loaded.table.get(keys::MASTER.name).unwrap_or_default(),
-            )
-            .into_owned();
-            Err(Fatal::new(Exit::Config, NoZooKeeper(text)))
-        }
-        MasterAddress::Masters(_) | MasterAddress::File(_) => Ok(()),
-    }
-}
-
 fn start(
     cluster: &Cluster,
     entrypoint: &Entrypoint,
@@ -124,7 +102,7 @@ fn start(
     check_ports(settings)?;
     let run = RunDir::create(&setup.environment).map_err(fatal(Exit::CannotCreate))?;
     let dirs = setup.write_conf(&run)?;
-    let (mut children, mut cleanup) = (Vec::new(), Vec::new());
+    let (mut children, mut cleanup, mut jobmanager_end) = (Vec::new(), Vec::new(), None);
     if let (Cluster::Embedded { agents, resources }, Some(listener)) = (cluster, embedded) {
         let resources = resources.clone().unwrap_or_else(|| enough_resources(setup, settings, *agents));
         children.push(mesos(setup, *agents, resources, listener, &run)?);
@@ -132,11 +110,14 @@ fn start(
     let (child, warnings) = jobmanager(entrypoint, setup, settings, &dirs)?;
     children.push(child);
     if !matches!(cluster, Cluster::Alone) {
-        let (child, socket) = worker_child(cluster, setup, settings, &dirs, &warnings)?;
+        let end = children::hand_down(ha::memory::create().map_err(fatal(Exit::Os))?)?;
+        let (child, socket) = worker_child(cluster, setup, settings, &dirs, end, &warnings)?;
         children.push(child);
         cleanup.extend(socket.map(PathBuf::into_os_string));
+        jobmanager_end = Some(end);
     }
     let mut plan = options.plan(children, inherited);
+    plan.status_fd = jobmanager_end;
     plan.cleanup = cleanup;
     plan.cleanup.push(run.keep().into_os_string());
     children::enter(&plan)
@@ -186,6 +167,7 @@ fn worker_child(
     setup: &Setup,
     settings: &Settings,
     dirs: &Dirs,
+    jobmanager_end: RawFd,
     warnings: &[String],
 ) -> Result<(Child, Option<PathBuf>), Fatal> {
     let local = matches!(cluster, Cluster::Embedded { .. });
@@ -199,8 +181,9 @@ fn worker_child(
     // The last, for it leaves a file behind.
     let (path, socket) = operators_socket(&setup.environment)?.unzip();
 
-    let fds: [(&str, Option<RawFd>); 4] = [
+    let fds: [(&str, Option<RawFd>); 5] = [
         ("--state-fd", Some(children::hand_down(state)?)),
+        ("--jobmanager-end-fd", Some(jobmanager_end)),
         ("--artifacts-fd", Some(children::hand_down(artifacts)?)),
         ("--status-fd", Some(children::hand_down(status)?)),
         ("--socket-fd", socket.map(children::hand_down).transpose()?),

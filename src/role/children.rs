@@ -22,7 +22,7 @@ const JVM_SHARE_MS: u64 = 7_000;
 const WORKER_SHARE_MS: u64 = 3_000;
 
 /// Codes with which a helper says that starting it again would not help, or that the cluster has ended.
-const ENDING: [Exit; 10] = [
+const ENDING: [Exit; 11] = [
     Exit::Ok,
     Exit::Usage,
     Exit::Data,
@@ -32,6 +32,7 @@ const ENDING: [Exit; 10] = [
     Exit::Os,
     Exit::NoFlink,
     Exit::CannotCreate,
+    Exit::TooManyFailures,
     Exit::Config,
 ];
 
@@ -65,7 +66,7 @@ pub fn jvm(jvm: Jvm, environment: &Environment) -> Child {
         kind,
         program,
         argv,
-        env: environment.pairs(),
+        env: environment.into_pairs(),
         cwd: None,
         keep_fds: Vec::new(),
         stdout: None,
@@ -87,7 +88,7 @@ pub fn own(own: Own, environment: &Environment) -> Result<Child, Fatal> {
         },
         program: own_path()?.into_os_string(),
         argv,
-        env: environment.pairs(),
+        env: environment.clone().into_pairs(),
         cwd: None,
         keep_fds,
         stdout: None,

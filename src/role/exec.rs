@@ -55,36 +55,32 @@ impl Default for Options {
 }
 
 /// The `exec` command.
-pub fn run_command(
-    given: &ExecOptions,
-    environment: &Environment,
-    inherited: Inherited,
-) -> Result<u8, Fatal> {
-    let mut options = Options::from_environment(environment).map_err(fatal(Exit::Usage))?;
-    given.apply(&mut options);
-    Ok(run(options, given.command.clone(), environment, inherited))
+pub fn run_command(given: ExecOptions, environment: Environment, inherited: Inherited) -> Result<u8, Fatal> {
+    let mut options = Options::from_environment(&environment).map_err(fatal(Exit::Usage))?;
+    let command = given.apply(&mut options);
+    Ok(run(options, command, environment, inherited))
 }
 
 /// A program that is no command of ours, as official images execute it.
 pub fn run_other(
     command: Vec<OsString>,
-    environment: &Environment,
+    environment: Environment,
     inherited: Inherited,
 ) -> Result<u8, Fatal> {
-    let options = Options::from_environment(environment).map_err(fatal(Exit::Usage))?;
+    let options = Options::from_environment(&environment).map_err(fatal(Exit::Usage))?;
     Ok(run(options, command, environment, inherited))
 }
 
 /// Runs `command` under init in this process, which has blocked all signals, and returns the exit code.
-pub fn run(options: Options, command: Vec<OsString>, environment: &Environment, inherited: Inherited) -> u8 {
+fn run(options: Options, command: Vec<OsString>, environment: Environment, inherited: Inherited) -> u8 {
     init::run_plan(&plan(options, command, environment, inherited))
 }
 
-fn plan(options: Options, command: Vec<OsString>, environment: &Environment, inherited: Inherited) -> Plan {
+fn plan(options: Options, command: Vec<OsString>, environment: Environment, inherited: Inherited) -> Plan {
     let program = command.first().cloned().unwrap_or_default();
     let mut keep_fds = options.keep_fds.clone();
-    keep_fds.extend(activated_sockets(environment));
-    let alone = Child::alone(file_name(&program), program, command, environment.pairs());
+    keep_fds.extend(activated_sockets(&environment));
+    let alone = Child::alone(file_name(&program), program, command, environment.into_pairs());
     let main = Child { keep_fds, ..alone };
     let mut plan = options.plan(vec![main], inherited);
     plan.options.terminal = Terminal::HandToMain;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -96,11 +97,11 @@ pub struct Options {
     pub listen_fd: Option<i32>,
 
     /// Between two pings of an agent, such as '15secs'
-    #[arg(long, alias = "agent_ping_timeout", default_value = "15secs", value_parser = parse_duration)]
+    #[arg(long, alias = "agent_ping_timeout", default_value = "15secs", value_parser = parse_ping_timeout)]
     pub agent_ping_timeout: Duration,
 
     /// Pings an agent may miss in a row before it counts as unreachable
-    #[arg(long, alias = "max_agent_ping_timeouts", default_value_t = 5)]
+    #[arg(long, alias = "max_agent_ping_timeouts", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_agent_ping_timeouts: u32,
 
     /// How long a new master waits for the agents of the one before it
@@ -315,6 +316,13 @@ fn assemble(options: &Options, places: Vec<Place>, port: u16) -> Result<Cluster,
 /// A number and a unit, as the real master writes them; other common units are taken as well.
 fn parse_duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| error.to_string())
+}
+
+/// Within the real master's bounds.
+fn parse_ping_timeout(text: &str) -> Result<Duration, String> {
+    const BOUNDS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(15 * 60);
+    let timeout = parse_duration(text)?;
+    if BOUNDS.contains(&timeout) { Ok(timeout) } else { Err("expected 1secs to 15mins".to_owned()) }
 }
 
 fn parse_domain(text: &str) -> Result<DomainInfo, String> {

@@ -1,10 +1,13 @@
 //! The commands that talk to a running AppMaster.
 
+mod explain;
+
 use std::future::Future;
 
-use crate::cli::{ScaleOptions, SocketOptions};
+use crate::cli::{ExplainOptions, ScaleOptions, SocketOptions};
 use crate::conf::environment::Environment;
 use crate::exit::Exit;
+use crate::status::Ask;
 use crate::status::client::{AppMaster, CommandError};
 
 use super::error::{Fatal, fatal};
@@ -21,13 +24,15 @@ pub fn status(options: &SocketOptions, environment: &Environment) -> Result<u8, 
     }
 }
 
-/// What the report says about TaskManagers that are missing.
-pub fn explain(options: &SocketOptions, environment: &Environment) -> Result<u8, Fatal> {
-    let report = ask(options, environment, async |appmaster| appmaster.report().await)?;
-    let report: serde_json::Value = serde_json::from_str(&report).map_err(fatal(Exit::Software))?;
-    match &report["waiting"] {
-        serde_json::Value::Null => println!("all {} TaskManagers are launched", report["target"]),
-        waiting => println!("{waiting:#}"),
+/// Why TaskManagers are missing, and what would be if something else were wanted.
+pub fn explain(options: &ExplainOptions, environment: &Environment) -> Result<u8, Fatal> {
+    let question = Ask { what_if: options.what_if.clone() };
+    let answer = ask(&options.socket, environment, async |appmaster| appmaster.explain(&question).await)?;
+    if options.json {
+        println!("{answer}");
+    } else {
+        let explanation = serde_json::from_str(&answer).map_err(fatal(Exit::Software))?;
+        print!("{}", explain::text(&explanation));
     }
     Ok(Exit::Ok.code())
 }

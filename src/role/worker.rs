@@ -1,16 +1,17 @@
 //! `worker`: the scheduler with its servers, started and started again by init.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::TcpListener as StdTcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener as StdUnixListener;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
-use tracing::error;
+use tracing::{debug, error};
 
 use crate::artifact::bundle::Bundle;
 use crate::artifact::{self, Configuration, overlay};
@@ -20,11 +21,17 @@ use crate::conf::settings::{Delivery, SecretSource, Settings};
 use crate::conf::{Mode, write};
 use crate::exit::Exit;
 use crate::flink::pulse::Endpoint;
-use crate::ha::Store;
+use crate::flink::rest::RestClient;
 use crate::ha::memory::MemoryStore;
-use crate::mesos::address::{Master, MasterAddress};
-use crate::mesos::client::{self, Config, Credentials};
+use crate::ha::{Store, StoreError};
+use crate::lease::Lease;
+use crate::mesos::address::MasterAddress;
+use crate::mesos::client::{self, Config, Credentials, Masters};
+use crate::mesos::detector;
+use crate::mesos::wire::framework::FrameworkInfo;
+use crate::mesos::wire::id::FrameworkId;
 use crate::scheduler::driver::{Driver, Message, RunError};
+use crate::scheduler::spec::Spec;
 use crate::scheduler::state::State;
 use crate::scheduler::{Failure, Scheduler};
 use crate::time::Clock;
@@ -35,8 +42,13 @@ use super::setup::Setup;
 
 mod container;
 mod delivery;
+mod desk;
 mod framework;
+mod jobmanager;
 mod spec;
+
+use desk::Desk;
+use jobmanager::JobManagerEnd;
 
 pub use spec::taskmanager_memory_mb;
 
@@ -75,6 +87,7 @@ pub fn run(options: &WorkerOptions, environment: &Environment) -> Result<u8, Fat
 
 async fn work(options: &WorkerOptions, environment: &Environment) -> Result<(), Fatal> {
     let clock = Clock::start();
+    let epoch = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
     let mut environment = environment.clone();
     environment.set("FLINK_HOME", &options.flink_home);
     environment.set("JAVA_HOME", &options.java_home);
@@ -82,47 +95,83 @@ async fn work(options: &WorkerOptions, environment: &Environment) -> Result<(), 
     let setup = Setup::open(&cluster, environment, Mode::Effective)?;
     let settings = setup.settings()?;
 
-    let mut store = MemoryStore::new(adopt(options.state_fd)?);
-    let state = match store.load().await.map_err(fatal(Exit::Software))? {
-        Some(state) => state,
-        None => fresh_state(),
-    };
     let artifacts = StdTcpListener::from(adopt(options.artifacts_fd)?);
     let address = artifacts.local_addr().map_err(fatal(Exit::Os))?;
     let artifacts_url = format!("http://{}:{}", settings.job_manager.address, address.port());
     let bundles = delivery::bundles(&setup, &settings, options.local)?;
-    let spec = spec::of(&setup, &settings, options.local, &artifacts_url, &bundles)?;
-    let framework = framework::info(&settings, &spec.roles, &setup);
-    let mut registered = framework.clone();
-    registered.id = state.framework_id.as_ref().map(crate::mesos::wire::id::FrameworkId::new);
-
-    let (calls, reports) = client::start(Config {
-        masters: masters(&settings)?,
-        framework: registered,
-        suppressed_roles: spec.roles.clone(),
-        credentials: credentials(&settings)?,
-    })
-    .map_err(fatal(Exit::Config))?;
+    let spec = spec::of(&setup, &settings, options.local, &artifacts_url, &bundles, epoch)?;
+    let framework = framework::info(&settings, &spec.roles, &setup.loaded.table, &setup.environment);
+    let (masters, credentials) = (masters(&settings)?, credentials(&settings)?);
     let (inbox, messages) = mpsc::channel(INBOX_WAITING_MOST);
+    let jobmanager = watch_taskmanagers(&settings, options.local, inbox.clone())?;
+    let work = Work { spec, framework, masters, credentials, jobmanager, clock };
     let surroundings = surroundings(options, &settings);
     let served = Served { configuration: served_configuration(&setup, &settings, options)?, bundles };
     spawn_servers(options, artifacts, served, &inbox, surroundings)?;
     tokio::spawn(watch_jobmanager(settings.job_manager.clone(), inbox.clone()));
-    tokio::spawn(watch_signals(inbox)?);
 
-    let scheduler = Scheduler::new(spec, state, fastrand::u64(..), clock.now());
-    let driver = Driver { scheduler, clock, calls, reports, inbox: messages, store, framework };
-    driver.run().await.map_err(|error| {
-        let exit = match &error {
-            RunError::Failed(Failure::NoMaster { .. } | Failure::Refused { .. } | Failure::Superseded) => {
-                Exit::Unavailable
-            }
-            RunError::Failed(Failure::TooManyFailures { .. }) | RunError::Store(_) | RunError::Client(_) => {
-                Exit::Software
-            }
-        };
-        Fatal::new(exit, error)
-    })
+    match &settings.high_availability {
+        None => {
+            let mut store = MemoryStore::new(adopt(options.state_fd)?);
+            tokio::spawn(watch_signals(inbox)?);
+            let state = store.load().await.map_err(|error| stopped(error.into()))?;
+            work.schedule(store, state, Lease::unlimited(), messages).await.map_err(stopped)
+        }
+        Some(ha) => {
+            let end = JobManagerEnd::new(adopt(options.jobmanager_end_fd)?);
+            Desk::open(&settings, ha, messages, end)?.work(&work).await
+        }
+    }
+}
+
+/// What a scheduler needs besides the state, whoever keeps that.
+struct Work {
+    spec: Spec,
+    /// Without id.
+    framework: FrameworkInfo,
+    masters: Masters,
+    credentials: Option<Credentials>,
+    /// Whom to ask which TaskManagers the JobManager hears.
+    jobmanager: mpsc::Sender<()>,
+    clock: Clock,
+}
+
+impl Work {
+    /// Until the framework is torn down.
+    async fn schedule<S: Store>(
+        &self,
+        store: S,
+        state: Option<State>,
+        lease: Lease,
+        inbox: mpsc::Receiver<Message>,
+    ) -> Result<(), RunError> {
+        let state = state.unwrap_or_else(fresh_state);
+        let mut registered = self.framework.clone();
+        registered.id = state.framework_id.as_ref().map(FrameworkId::new);
+        let (calls, reports) = client::start(Config {
+            masters: self.masters.clone(),
+            framework: registered,
+            suppressed_roles: self.spec.roles.clone(),
+            credentials: self.credentials.clone(),
+            lease,
+        })?;
+        let scheduler = Scheduler::new(self.spec.clone(), state, fastrand::u64(..), self.clock.now());
+        let (clock, framework, jobmanager) = (self.clock, self.framework.clone(), self.jobmanager.clone());
+        Driver { scheduler, clock, calls, reports, inbox, jobmanager, store, framework }.run().await
+    }
+}
+
+fn stopped(error: RunError) -> Fatal {
+    let exit = match &error {
+        RunError::Failed(Failure::NoMaster { .. } | Failure::Refused { .. } | Failure::Superseded) => {
+            Exit::Unavailable
+        }
+        RunError::Start(_) => Exit::Config,
+        RunError::Store(StoreError::Node { .. } | StoreError::Record(_)) => Exit::Data,
+        RunError::Failed(Failure::TooManyFailures { .. }) => Exit::TooManyFailures,
+        RunError::Store(_) | RunError::Client(_) => Exit::Software,
+    };
+    Fatal::new(exit, error)
 }
 
 fn fresh_state() -> State {
@@ -138,26 +187,28 @@ fn adopt(fd: i32) -> Result<OwnedFd, Fatal> {
 
 /// Finds what the worker would end over, before anything is started.
 pub fn check(settings: &Settings) -> Result<(), Fatal> {
-    masters(settings)?;
+    master(settings)?;
     credentials(settings)?;
     Ok(())
 }
 
-fn masters(settings: &Settings) -> Result<Vec<Master>, Fatal> {
-    let address = match &settings.master {
+fn master(settings: &Settings) -> Result<MasterAddress, Fatal> {
+    match &settings.master {
         MasterAddress::File(path) => {
             let content = std::fs::read_to_string(path)
                 .map_err(|source| MasterFileError { path: path.clone(), source })
                 .map_err(fatal(Exit::NoInput))?;
-            MasterAddress::from_file(&content).map_err(fatal(Exit::Config))?
+            MasterAddress::from_file(&content).map_err(fatal(Exit::Config))
         }
-        address @ (MasterAddress::Masters(_) | MasterAddress::ZooKeeper(_)) => address.clone(),
-    };
-    match address {
-        MasterAddress::Masters(masters) => Ok(masters),
-        MasterAddress::File(_) | MasterAddress::ZooKeeper(_) => {
-            Err(Fatal::new(Exit::Config, "mesos.master names no master as host:port"))
-        }
+        address @ (MasterAddress::Masters(_) | MasterAddress::ZooKeeper(_)) => Ok(address.clone()),
+    }
+}
+
+fn masters(settings: &Settings) -> Result<Masters, Fatal> {
+    match master(settings)? {
+        MasterAddress::Masters(masters) => Ok(Masters::Known(masters)),
+        MasterAddress::ZooKeeper(address) => Ok(Masters::Detected(detector::start(&address))),
+        MasterAddress::File(_) => Err(Fatal::new(Exit::Config, "mesos.master names no master as host:port")),
     }
 }
 
@@ -274,6 +325,42 @@ async fn accepts_any(hosts: &[&str], port: u16) -> bool {
         }
     }
     false
+}
+
+/// Asks the JobManager which TaskManagers it hears, whenever the scheduler wants to know.
+fn watch_taskmanagers(
+    settings: &Settings,
+    local: bool,
+    inbox: mpsc::Sender<Message>,
+) -> Result<mpsc::Sender<()>, Fatal> {
+    let (ask, mut asked) = mpsc::channel(1);
+    // Tasks of an embedded Mesos end with it: the JobManager would only be the last to notice. And of a range or any
+    // free port nobody can tell which one it is.
+    let Some(port) = settings.job_manager.rest_ports.single().filter(|_| !local) else { return Ok(ask) };
+    // The host may not resolve its own name, and the JobManager may not listen on loopback.
+    let hosts = [settings.job_manager.address.as_str(), "localhost"];
+    let clients = hosts.map(|host| RestClient::new(&format!("http://{host}:{port}")));
+    let clients = clients.into_iter().collect::<Result<Vec<_>, _>>().map_err(fatal(Exit::Software))?;
+    tokio::spawn(async move {
+        while let Some(()) = asked.recv().await {
+            if let Some(heard) = heard_taskmanagers(&clients).await
+                && inbox.send(Message::TaskManagersHeard(heard)).await.is_err()
+            {
+                return;
+            }
+        }
+    });
+    Ok(ask)
+}
+
+async fn heard_taskmanagers(clients: &[RestClient]) -> Option<BTreeSet<String>> {
+    for client in clients {
+        match client.taskmanagers().await {
+            Ok(heard) => return Some(heard.into_iter().map(|taskmanager| taskmanager.id).collect()),
+            Err(error) => debug!("the JobManager does not answer: {}", log::chain(&error)),
+        }
+    }
+    None
 }
 
 /// SIGTERM ends the cluster: without high availability nobody could go on with it.

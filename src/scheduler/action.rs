@@ -1,5 +1,6 @@
 //! What the scheduler orders.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::time::Duration;
 
@@ -17,12 +18,51 @@ pub enum Action {
     Send(Call),
     /// Subscribe without a framework id: the old one is of no use any more.
     SubscribeAnew,
+    /// Which TaskManagers the JobManager hears is to be handed in.
+    AskJobManager,
     /// For the log and whoever follows the events.
     Note(Note),
     /// The framework is gone from the master; nothing is left to do.
     End,
     /// Nothing more can be done.
     Fail(Failure),
+}
+
+/// Actions in their order. Of several stores that wait only the first is kept: it stores what the state is by then, so
+/// that whatever follows any of them finds it stored.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    items: VecDeque<Item>,
+    waits_to_store: bool,
+}
+
+#[derive(Debug)]
+enum Item {
+    Store,
+    Other(Action),
+}
+
+impl Queue {
+    pub fn push_back(&mut self, action: Action) {
+        self.items.push_back(Item::Other(action));
+    }
+
+    pub fn push_store(&mut self) {
+        if !self.waits_to_store {
+            self.items.push_back(Item::Store);
+            self.waits_to_store = true;
+        }
+    }
+
+    pub fn pop(&mut self, state: &State) -> Option<Action> {
+        Some(match self.items.pop_front()? {
+            Item::Other(action) => action,
+            Item::Store => {
+                self.waits_to_store = false;
+                Action::Store(state.clone())
+            }
+        })
+    }
 }
 
 /// Why the scheduler gave up.
@@ -39,8 +79,11 @@ pub enum Failure {
         #[source]
         why: Refusal,
     },
-    #[error("{failures} TaskManagers have failed, more than mesos.maximum-failed-tasks allows")]
-    TooManyFailures { failures: u32 },
+    #[error(
+        "{failures} TaskManagers have failed{}, more than mesos.maximum-failed-tasks allows",
+        .within.map(|within| format!(" within {}", humantime::format_duration(within))).unwrap_or_default()
+    )]
+    TooManyFailures { failures: u32, within: Option<Duration> },
     #[error("another AppMaster has taken the framework over; this one stops")]
     Superseded,
 }
@@ -59,7 +102,9 @@ pub enum Note {
     Missing { task: String, state: TaskState, detail: String },
     Returned { task: String },
     Ended { task: String, state: TaskState, detail: String, expected: bool },
+    StillHeard { task: String },
     GivenUp { task: String },
+    Replacing { task: String, why: String },
     Retired { task: String },
     Unknown { task: String, state: TaskState },
     DoesNotFit { wanted: usize, offers: usize, nearest: String },
@@ -73,6 +118,7 @@ impl Note {
             | Self::Unreachable { .. }
             | Self::FrameworkRemoved { .. }
             | Self::Missing { .. }
+            | Self::StillHeard { .. }
             | Self::GivenUp { .. }
             | Self::Unknown { .. }
             | Self::DoesNotFit { .. } => true,
@@ -83,6 +129,7 @@ impl Note {
             | Self::Launched { .. }
             | Self::Running { .. }
             | Self::Returned { .. }
+            | Self::Replacing { .. }
             | Self::Retired { .. } => false,
         }
     }
@@ -109,6 +156,12 @@ impl fmt::Display for Note {
             Self::Returned { task } => write!(out, "returned task={task}"),
             Self::Ended { task, state, detail, .. } => {
                 write!(out, "ended task={task} state={} {detail}", state.name())
+            }
+            Self::StillHeard { task } => {
+                write!(out, "keeping task={task}: Mesos does not find it, but the JobManager hears it")
+            }
+            Self::Replacing { task, why } => {
+                write!(out, "replacing task={task} as soon as another runs: {why}")
             }
             Self::GivenUp { task } => write!(out, "given up task={task}: it did not come back"),
             Self::Retired { task } => write!(out, "retiring task={task}: more TaskManagers than wanted"),

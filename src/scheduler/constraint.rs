@@ -1,5 +1,6 @@
 //! Which agents may get TaskManagers, by their attributes, host name and fault domain.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use regex_lite::Regex;
@@ -32,9 +33,6 @@ enum Operator {
     Like(Regex),
     Unlike(Regex),
 }
-
-/// How many TaskManagers there are per value of a constraint's attribute, by the attribute's name.
-pub type Counts = BTreeMap<String, BTreeMap<String, usize>>;
 
 const EXPECTED: &str = "`attribute:value`";
 const OPERATORS: &str = "`attribute:UNIQUE`, `attribute:MAX_PER:number`, `attribute:GROUP_BY[:number]`, \
@@ -83,27 +81,34 @@ impl Constraint {
         }
     }
 
+    /// Whether it is about fault domains' regions.
+    pub fn names_region(&self) -> bool {
+        self.attribute == REGION
+    }
+
     /// What it counts by.
-    pub fn value(&self, traits: &Traits) -> Option<String> {
+    pub fn value<'a>(&self, traits: &Traits<'a>) -> Option<Cow<'a, str>> {
         traits.texts(&self.attribute).into_iter().next()
     }
 
-    /// Whether one more TaskManager may go to an agent.
-    pub fn admits(&self, traits: &Traits, counts: &Counts) -> bool {
-        let counted = counts.get(&self.attribute);
-        let here = |value: &String| counted.and_then(|counts| counts.get(value)).copied().unwrap_or_default();
+    /// Whether an agent may have TaskManagers at all; one that counts leaves that to [`Self::admits`].
+    pub fn suits(&self, traits: &Traits<'_>) -> bool {
         match &self.operator {
             Operator::Is(expected) => traits.is(&self.attribute, expected),
-            Operator::Unique => self.value(traits).is_some_and(|value| here(&value) == 0),
-            Operator::MaxPer(most) => self.value(traits).is_some_and(|value| here(&value) < *most),
-            Operator::GroupBy(least) => self.value(traits).is_some_and(|value| {
-                let fewest = counted.and_then(|counts| counts.values().min()).copied().unwrap_or_default();
-                let values = counted.map_or(0, BTreeMap::len);
-                let fewest = if values < *least { 0 } else { fewest };
-                here(&value) <= fewest
-            }),
+            Operator::Unique | Operator::MaxPer(_) | Operator::GroupBy(_) => true,
             Operator::Like(regex) => traits.texts(&self.attribute).iter().any(|text| regex.is_match(text)),
             Operator::Unlike(regex) => !traits.texts(&self.attribute).iter().any(|text| regex.is_match(text)),
+        }
+    }
+
+    /// Whether one more TaskManager may go where the attribute has `value`, a number that `spread` gave.
+    pub fn admits(&self, value: Option<usize>, spread: &Spread) -> bool {
+        let here = value.map(|value| spread.count(value));
+        match &self.operator {
+            Operator::Is(_) | Operator::Like(_) | Operator::Unlike(_) => true,
+            Operator::Unique => here == Some(0),
+            Operator::MaxPer(most) => here.is_some_and(|here| here < *most),
+            Operator::GroupBy(least) => here.is_some_and(|here| here <= spread.fewest(*least)),
         }
     }
 }
@@ -116,46 +121,100 @@ impl PartialEq for Constraint {
 
 impl Eq for Constraint {}
 
-/// What constraints look at.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Traits {
-    hostname: String,
-    region: Option<String>,
-    zone: Option<String>,
-    attributes: Vec<Attribute>,
+/// How many TaskManagers there are where an attribute has which value.
+#[derive(Clone, Debug, Default)]
+pub struct Spread {
+    numbers: BTreeMap<String, usize>,
+    /// By the number of the value.
+    counts: Vec<usize>,
+    /// How many values have so many TaskManagers.
+    levels: BTreeMap<usize, usize>,
 }
 
-impl Traits {
-    pub fn of(offer: &Offer) -> Self {
+impl Spread {
+    /// The number of a value, which is known from now on.
+    pub fn number(&mut self, value: &str) -> usize {
+        if let Some(number) = self.numbers.get(value) {
+            return *number;
+        }
+        let number = self.counts.len();
+        self.numbers.insert(value.to_owned(), number);
+        self.counts.push(0);
+        *self.levels.entry(0).or_default() += 1;
+        number
+    }
+
+    /// One more TaskManager; answers whether the fewest are more now.
+    pub fn add(&mut self, number: usize) -> bool {
+        let before = self.fewest(1);
+        let count = &mut self.counts[number];
+        if let Some(values) = self.levels.get_mut(count) {
+            *values -= 1;
+            if *values == 0 {
+                self.levels.remove(count);
+            }
+        }
+        *count += 1;
+        *self.levels.entry(*count).or_default() += 1;
+        self.fewest(1) > before
+    }
+
+    fn count(&self, number: usize) -> usize {
+        self.counts[number]
+    }
+
+    /// None where fewer values are known than there shall be.
+    fn fewest(&self, least: usize) -> usize {
+        let fewest = self.levels.keys().next().copied().unwrap_or_default();
+        if self.counts.len() < least { 0 } else { fewest }
+    }
+}
+
+/// The names of what is no attribute; Marathon has the first in capitals.
+const HOSTNAMES: [&str; 2] = ["HOSTNAME", "hostname"];
+const REGION: &str = "@region";
+const ZONE: &str = "@zone";
+
+/// What constraints look at.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Traits<'a> {
+    pub hostname: &'a str,
+    pub region: Option<&'a str>,
+    pub zone: Option<&'a str>,
+    pub attributes: &'a [Attribute],
+}
+
+impl<'a> Traits<'a> {
+    pub fn of(offer: &'a Offer) -> Self {
         let domain = offer.domain.as_ref().and_then(|domain| domain.fault_domain.as_ref());
         Self {
-            hostname: offer.hostname.clone().unwrap_or_default(),
-            region: domain.and_then(|domain| domain.region.as_ref()?.name.clone()),
-            zone: domain.and_then(|domain| domain.zone.as_ref()?.name.clone()),
-            attributes: offer.attributes.clone(),
+            hostname: offer.hostname.as_deref().unwrap_or_default(),
+            region: domain.and_then(|domain| domain.region.as_ref()?.name.as_deref()),
+            zone: domain.and_then(|domain| domain.zone.as_ref()?.name.as_deref()),
+            attributes: &offer.attributes,
         }
     }
 
     /// The values as text, none for an attribute that the agent does not have; it may have one more than once.
-    pub fn texts(&self, attribute: &str) -> Vec<String> {
+    pub fn texts(&self, attribute: &str) -> Vec<Cow<'a, str>> {
+        if HOSTNAMES.contains(&attribute) {
+            return vec![Cow::Borrowed(self.hostname)];
+        }
         match attribute {
-            "HOSTNAME" | "hostname" => vec![self.hostname.clone()],
-            "@region" => self.region.iter().cloned().collect(),
-            "@zone" => self.zone.iter().cloned().collect(),
+            REGION => self.region.map(Cow::Borrowed).into_iter().collect(),
+            ZONE => self.zone.map(Cow::Borrowed).into_iter().collect(),
             name => self.named(name).flat_map(texts).collect(),
         }
     }
 
     fn is(&self, attribute: &str, expected: &str) -> bool {
-        match attribute {
-            "HOSTNAME" | "hostname" | "@region" | "@zone" => {
-                self.texts(attribute).iter().any(|text| text == expected)
-            }
-            name => self.named(name).any(|attribute| has(attribute, expected)),
+        if HOSTNAMES.contains(&attribute) || [REGION, ZONE].contains(&attribute) {
+            return self.texts(attribute).iter().any(|text| text == expected);
         }
+        self.named(attribute).any(|attribute| has(attribute, expected))
     }
 
-    fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Attribute> {
+    fn named(&self, name: &str) -> impl Iterator<Item = &'a Attribute> {
         self.attributes.iter().filter(move |attribute| attribute.name.as_deref() == Some(name))
     }
 }
@@ -164,19 +223,25 @@ fn kind(attribute: &Attribute) -> Option<ValueType> {
     attribute.r#type.and_then(|number| ValueType::try_from(number).ok())
 }
 
-fn texts(attribute: &Attribute) -> Vec<String> {
+fn texts(attribute: &Attribute) -> Vec<Cow<'_, str>> {
     match kind(attribute) {
-        Some(ValueType::Text) => attribute.text.iter().filter_map(|text| text.value.clone()).collect(),
+        Some(ValueType::Text) => {
+            let text = attribute.text.as_ref().and_then(|text| text.value.as_deref());
+            text.map(Cow::Borrowed).into_iter().collect()
+        }
         Some(ValueType::Scalar) => {
             let value = attribute.scalar.as_ref().and_then(|scalar| scalar.value);
-            value.map(|value| Milli::of(value).to_string()).into_iter().collect()
+            value.map(|value| Cow::Owned(Milli::of(value).to_string())).into_iter().collect()
         }
         Some(ValueType::Ranges) => {
             let ranges = attribute.ranges.iter().flat_map(|ranges| &ranges.range);
             let spans: Vec<_> = ranges.map(|range| format!("{}-{}", range.begin(), range.end())).collect();
-            vec![format!("[{}]", spans.join(","))]
+            vec![Cow::Owned(format!("[{}]", spans.join(",")))]
         }
-        Some(ValueType::Set) => attribute.set.iter().flat_map(|set| set.item.clone()).collect(),
+        Some(ValueType::Set) => {
+            let items = attribute.set.iter().flat_map(|set| &set.item);
+            items.map(|item| Cow::Borrowed(item.as_str())).collect()
+        }
         None => Vec::new(),
     }
 }
@@ -221,33 +286,30 @@ mod tests {
         Attribute { name: Some(name.into()), r#type: Some(kind as i32), ..Attribute::default() }
     }
 
-    fn traits() -> Traits {
-        let text = Text { value: Some("r1".into()) };
+    fn attributes() -> Vec<Attribute> {
+        let text = |text: &str| Some(Text { value: Some(text.into()) });
         let range = vec![Range { begin: Some(10), end: Some(20) }];
-        Traits {
-            hostname: "host-7".into(),
-            region: Some("eu".into()),
-            zone: None,
-            attributes: vec![
-                Attribute { text: Some(text), ..attribute("rack", ValueType::Text) },
-                Attribute {
-                    scalar: Some(Scalar { value: Some(0.3) }),
-                    ..attribute("level", ValueType::Scalar)
-                },
-                Attribute { ranges: Some(Ranges { range }), ..attribute("ids", ValueType::Ranges) },
-                Attribute {
-                    set: Some(Set { item: vec!["ssd".into(), "hdd".into()] }),
-                    ..attribute("disks", ValueType::Set)
-                },
-            ],
-        }
+        vec![
+            Attribute { text: text("r1"), ..attribute("rack", ValueType::Text) },
+            Attribute { text: text("r9"), ..attribute("rack", ValueType::Text) },
+            Attribute { scalar: Some(Scalar { value: Some(0.3) }), ..attribute("level", ValueType::Scalar) },
+            Attribute { ranges: Some(Ranges { range }), ..attribute("ids", ValueType::Ranges) },
+            Attribute {
+                set: Some(Set { item: vec!["ssd".into(), "hdd".into()] }),
+                ..attribute("disks", ValueType::Set)
+            },
+            Attribute { name: Some("odd".into()), r#type: Some(99), ..Attribute::default() },
+            Attribute::default(),
+        ]
     }
 
     #[test]
     fn attributes_of_every_type() {
         for (text, expected) in [
             ("rack:r1", true),
+            ("rack:r9", true),
             ("rack:r2", false),
+            ("odd:1", false),
             ("level:0.300", true),
             ("level:0.4", false),
             ("level:r1", false),
@@ -265,19 +327,17 @@ mod tests {
             ("HOSTNAME:UNLIKE:host-[1-3]", true),
             ("none:UNLIKE:.*", true),
             ("none:LIKE:.*", false),
-            ("none:UNIQUE", false),
         ] {
+            let attributes = attributes();
+            let traits =
+                Traits { hostname: "host-7", region: Some("eu"), zone: None, attributes: &attributes };
             let constraint = Constraint::parse(text).expect(text);
-            assert_eq!(constraint.admits(&traits(), &Counts::new()), expected, "{text}");
+            assert_eq!(constraint.suits(&traits), expected, "{text}");
         }
     }
 
     #[test]
     fn counting() {
-        let counts = |here: usize, elsewhere: usize| {
-            let values = [("r1".to_owned(), here), ("r2".to_owned(), elsewhere)];
-            Counts::from([("rack".to_owned(), BTreeMap::from(values))])
-        };
         for (text, here, elsewhere, expected) in [
             ("rack:UNIQUE", 0, 1, true),
             ("rack:UNIQUE", 1, 0, false),
@@ -287,8 +347,15 @@ mod tests {
             ("rack:GROUP_BY", 2, 1, false),
             ("rack:GROUP_BY:3", 1, 1, false),
         ] {
+            let mut spread = Spread::default();
+            for (value, count) in [("r1", here), ("r2", elsewhere)] {
+                let number = spread.number(value);
+                (0..count).for_each(|_| _ = spread.add(number));
+            }
             let constraint = Constraint::parse(text).expect(text);
-            assert_eq!(constraint.admits(&traits(), &counts(here, elsewhere)), expected, "{text}");
+            assert!(!constraint.admits(None, &spread), "{text}: an agent without the attribute");
+            let number = spread.number("r1");
+            assert_eq!(constraint.admits(Some(number), &spread), expected, "{text}");
         }
     }
 

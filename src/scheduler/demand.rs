@@ -27,10 +27,14 @@ impl Scheduler {
             return;
         }
         self.retire_surplus();
+        self.leave_agents(now);
+        self.end_replaced(now);
+        self.ask_jobmanager(now);
         if !self.is_subscribed() {
             return;
         }
         self.send_kills(now);
+        self.ask_for_gang(now);
         let demand = if self.wanted(now) > 0 { Demand::Revived } else { Demand::Suppressed };
         let is_lost =
             demand == Demand::Revived && self.reviving.again_at.is_some_and(|again_at| again_at <= now);
@@ -46,6 +50,7 @@ impl Scheduler {
             Demand::Revived => {
                 let wait = self.reviving.backoff.failed(self.random.f64());
                 self.reviving.again_at = Some(now + wait);
+                self.offered.supersede();
                 self.send(Call::Revive { roles });
             }
             Demand::Suppressed => {

@@ -1,5 +1,6 @@
 //! Brings the scheduler together with the world: the only asynchronous file of this room.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -7,23 +8,30 @@ use tracing::{debug, info, warn};
 
 use crate::ha::{Store, StoreError};
 use crate::log;
-use crate::mesos::client::{Calls, Reports, SendError};
+use crate::mesos::client::{Calls, Reports, SendError, StartError};
 use crate::mesos::event::Event;
 use crate::mesos::report::{self, CallFailure};
 use crate::mesos::wire::framework::FrameworkInfo;
 use crate::time::{Clock, Moment};
 
+use super::explain::{Explanation, Question};
 use super::report::Report;
 use super::{Action, Effect, Failure, Note, Scheduler};
 
 /// How long the driver sleeps when nothing is due; only a guard against a clock that went wrong.
 const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
 
+/// So many are acknowledged together at most: one that is not acknowledged for long is sent again.
+const UPDATES_AT_ONCE: usize = 256;
+
 /// What the other rooms tell or ask the scheduler.
 #[derive(Debug)]
 pub enum Message {
     JobManagerListening,
     Report(oneshot::Sender<Report>),
+    Explain(Option<Question>, oneshot::Sender<Box<Explanation>>),
+    /// Those that the JobManager hears, by task id.
+    TaskManagersHeard(BTreeSet<String>),
     /// How many TaskManagers to keep from now on.
     Scale(u32),
     /// A task asks for its configuration; the answer comes when its use is stored.
@@ -42,6 +50,8 @@ pub enum RunError {
     Failed(#[from] Failure),
     #[error("the scheduler's state could not be stored")]
     Store(#[from] StoreError),
+    #[error("failed to start the Mesos client")]
+    Start(#[from] StartError),
     #[error("failed to hand a call to the Mesos client")]
     Client(#[from] SendError),
 }
@@ -53,6 +63,8 @@ pub struct Driver<S> {
     pub calls: Calls,
     pub reports: Reports,
     pub inbox: mpsc::Receiver<Message>,
+    /// Whom to ask which TaskManagers the JobManager hears. One question at a time is enough.
+    pub jobmanager: mpsc::Sender<()>,
     pub store: S,
     /// For subscribing anew; without id.
     pub framework: FrameworkInfo,
@@ -77,6 +89,7 @@ impl<S: Store> Driver<S> {
                 biased;
                 report = self.reports.next() => {
                     self.handle_report(report.ok_or(SendError::Ended)?);
+                    self.handle_more_updates();
                 }
                 Some(message) = self.inbox.recv() => {
                     if let Next::End = self.handle_message(message).await? {
@@ -100,12 +113,26 @@ impl<S: Store> Driver<S> {
                 Action::SubscribeAnew => {
                     self.calls.subscribe(self.framework.clone())?;
                 }
+                // Full: it is being asked.
+                Action::AskJobManager => drop(self.jobmanager.try_send(())),
                 Action::Note(note) => tell(&note),
-                Action::End => return Ok(Next::End),
+                Action::End => {
+                    self.store.clear().await?;
+                    return Ok(Next::End);
+                }
                 Action::Fail(failure) => return Err(failure.into()),
             }
         }
         Ok(Next::Continue)
+    }
+
+    /// What a storm of updates means is worked out and stored once for many, not for each.
+    fn handle_more_updates(&mut self) {
+        let updates = std::iter::from_fn(|| self.reports.next_update()).take(UPDATES_AT_ONCE);
+        let updates: Vec<_> = updates.collect();
+        if !updates.is_empty() {
+            self.scheduler.handle_updates(&updates, self.clock.now());
+        }
     }
 
     fn handle_report(&mut self, report: report::Report) {
@@ -140,6 +167,7 @@ impl<S: Store> Driver<S> {
         match event {
             Event::Subscribed { framework_id, master, .. } => {
                 info!(master = master.hostname, version = master.version, "registered");
+                scheduler.handle_home_region(master.region);
                 scheduler.handle_subscribed(framework_id.text(), now);
             }
             Event::Offers(offers) => scheduler.handle_offers(&offers, now),
@@ -147,11 +175,14 @@ impl<S: Store> Driver<S> {
             // Offers are answered at once, so there is none to forget; a launch on one that was rescinded
             // meanwhile comes back as DROPPED.
             Event::Rescinded(_) | Event::Heartbeat => {}
-            // The tasks of a lost agent each get an update; ours have neither executors of their own nor
-            // operations with an id.
+            Event::InverseOffers(offers) => scheduler.handle_inverse_offers(&offers, now),
+            Event::Failure { agent_id: Some(agent_id), executor_id: None, .. } => {
+                scheduler.handle_agent_failed(agent_id.text(), now);
+            }
+            // Our tasks have neither executors of their own nor operations with an id, and inverse offers are
+            // answered at once.
             Event::Failure { .. }
             | Event::OperationUpdated(_)
-            | Event::InverseOffers(_)
             | Event::RescindedInverseOffer(_)
             | Event::Message { .. }
             | Event::Unknown { .. }
@@ -167,6 +198,10 @@ impl<S: Store> Driver<S> {
                 // Whoever asked may have gone meanwhile.
                 let _ = answer.send(self.scheduler.report(now));
             }
+            Message::Explain(question, answer) => {
+                let _ = answer.send(Box::new(self.scheduler.explain(question.as_ref(), now)));
+            }
+            Message::TaskManagersHeard(ids) => self.scheduler.handle_taskmanagers_heard(&ids, now),
             Message::Scale(target) => self.scheduler.handle_scaled(target, now),
             Message::Redeem { task_id, token, answer } => {
                 let allowed = self.scheduler.handle_redeemed(&task_id, &token, now);

@@ -15,6 +15,7 @@ impl Scheduler {
             self.state.framework_id = Some(framework_id.to_owned());
             self.store();
         }
+        self.departures.told_again(now);
         self.note(Note::Subscribed { framework_id: framework_id.to_owned() });
         for seen in self.seen.values_mut() {
             // A KILL on the old connection may never have arrived.
@@ -94,6 +95,26 @@ impl Scheduler {
         } else if self.is_subscribed() {
             self.tear_down();
         }
+    }
+
+    /// This AppMaster ends and another goes on with the framework: its tasks run meanwhile.
+    pub fn handle_handed_over(&mut self) {
+        if self.phase == Phase::Working {
+            self.end();
+        }
+    }
+
+    /// The master has lost an agent, or says so: its tasks' updates may have got lost.
+    pub fn handle_agent_failed(&mut self, agent_id: &str, now: Moment) {
+        let there = self.state.tasks.iter().filter(|(_, record)| record.agent_id == agent_id);
+        let ids: Vec<_> = there.map(|(id, _)| id.clone()).collect();
+        for id in ids {
+            self.reconciliation.ask(id, now);
+        }
+        if self.is_working() {
+            self.reconcile_if_due(now);
+        }
+        self.plan(now);
     }
 
     /// The master has accepted TEARDOWN.

@@ -1,24 +1,26 @@
 //! Which offers get which TaskManagers.
+//!
+//! It works on numbers alone: the offered resources themselves are cut only where a TaskManager is launched.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::ops::Range;
 
-use crate::mesos::wire::id::{AgentId, OfferId};
-use crate::mesos::wire::offer::Offer;
+use crate::time::Moment;
 
-use super::constraint::{Constraint, Counts, Traits};
-use super::resources::{Miss, Need, Pool, Share};
+use super::constraint::{Constraint, Spread, Traits};
+use super::resources::{Holding, Need};
 use super::spec::Placement;
+use super::state::TaskRecord;
+use super::verdict::{Distance, Obstacle, Verdict, size};
 
 /// The offers of one agent to one role; only such may be accepted together.
 #[derive(Clone, Debug)]
-pub struct Group {
-    pub agent_id: String,
-    pub hostname: String,
-    pub offers: Vec<OfferId>,
-    pub traits: Traits,
-    pool: Pool,
+pub struct Candidate<'a> {
+    pub agent_id: &'a str,
+    pub role: &'a str,
+    pub traits: Traits<'a>,
+    pub holding: Holding,
 }
 
 /// What is to be placed, and what is known of where.
@@ -31,370 +33,352 @@ pub struct Wish<'a> {
     pub hard: &'a [Constraint],
     /// Agents for which more of them hold come first.
     pub soft: &'a [Constraint],
-    /// How many TaskManagers an agent runs already.
-    pub present: &'a BTreeMap<String, usize>,
-    pub counts: &'a Counts,
+    /// TaskManagers that there are, those that may come back included.
+    pub tasks: &'a BTreeMap<String, TaskRecord>,
     /// Of agents that TaskManagers failed on.
     pub standings: &'a BTreeMap<String, Standing>,
+    /// Where the master is.
+    pub home_region: Option<&'a str>,
 }
 
 /// What is thought of an agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Standing {
     Good,
-    /// Others are taken first.
-    Avoided,
-    /// Not taken at all for so long.
+    /// Others are taken first, those with fewer strikes among them.
+    Avoided {
+        strikes: u32,
+    },
+    /// Not taken at all.
     Quarantined {
-        left_s: u64,
+        until: Moment,
+    },
+    /// Not taken at all: its maintenance begins so soon, or has begun.
+    Leaving {
+        at: Moment,
     },
 }
 
-/// What becomes of a round of offers.
-#[derive(Clone, Debug, Default)]
-pub struct Placed {
-    /// Groups that got TaskManagers, each with the share of every one of them.
-    pub accepted: Vec<(Group, Vec<Share>)>,
-    /// Groups that got none.
-    pub unused: Vec<Group>,
-    /// Why a group did not take one more, for each that was asked and refused: agent, host and what it lacked.
-    pub misses: Vec<Verdict>,
-}
-
-/// Why an agent's offers do not hold a TaskManager.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
-    pub agent_id: String,
-    pub hostname: String,
-    pub obstacles: Vec<Obstacle>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Obstacle {
-    Resource(Miss),
-    /// The constraint as written, and what the agent has instead.
-    Constraint {
-        text: String,
-        found: Vec<String>,
-    },
-    Quarantine {
-        left_s: u64,
-    },
-}
-
-/// Puts offers together that one ACCEPT may name, in order of agent and role.
-pub fn group<'a>(offers: impl IntoIterator<Item = &'a Offer>) -> Vec<Group> {
-    let mut groups: BTreeMap<(&str, &str), Group> = BTreeMap::new();
-    for offer in offers {
-        let agent_id = offer.agent_id.as_ref().map(AgentId::text).unwrap_or_default();
-        let role = offer.allocation_info.as_ref().and_then(|info| info.role.as_deref()).unwrap_or_default();
-        let group = groups.entry((agent_id, role)).or_insert_with(|| Group {
-            agent_id: agent_id.to_owned(),
-            hostname: offer.hostname.clone().unwrap_or_default(),
-            offers: Vec::new(),
-            traits: Traits::of(offer),
-            pool: Pool::default(),
-        });
-        group.offers.extend(offer.id.clone());
-        group.pool.add(&offer.resources);
-    }
-    groups.into_values().collect()
-}
-
-/// Places as many TaskManagers as are wanted and fit. The same offers and numbers always give the same result. Takes
-/// `O((groups + wanted) log groups)`, with GROUP_BY up to `groups` times as much.
-pub fn place(groups: Vec<Group>, wish: &Wish<'_>) -> Placed {
-    let mut round = Round::new(groups, wish);
-    let mut left = wish.wanted;
-    while left > 0
-        && let Some((asked_rank, index)) = round.queue.pop_first()
-    {
-        let current_rank = round.rank(index);
-        if asked_rank != current_rank {
-            // Another role's offers of the same agent got one meanwhile.
-            round.queue.insert((current_rank, index));
-            continue;
-        }
-        if round.take(index) {
-            left -= 1;
+impl Standing {
+    /// Whether the agent gets none.
+    fn is_out(self) -> bool {
+        match self {
+            Self::Good | Self::Avoided { .. } => false,
+            Self::Quarantined { .. } | Self::Leaving { .. } => true,
         }
     }
-    round.finish()
 }
 
-/// Fewer failures, more wishes fulfilled, then as the placement goes.
-type Rank = (Standing, Reverse<usize>, i64);
+/// Less trouble, more wishes fulfilled, then as the placement goes, reserved resources first, then in order.
+type Rank = (Standing, Reverse<usize>, i64, bool, usize);
 
-struct Round<'a> {
-    wish: &'a Wish<'a>,
-    groups: Vec<Group>,
-    shares: Vec<Vec<Share>>,
-    queue: BTreeSet<(Rank, usize)>,
-    running: BTreeMap<String, usize>,
-    counts: Counts,
-    /// Groups that a constraint on how TaskManagers are spread keeps from their next one for now.
-    deferred: Vec<usize>,
-    misses: Vec<Verdict>,
+/// Candidates that differ in nothing that constraints count by: what such constraints say holds for all of them.
+#[derive(Default)]
+struct Class {
+    /// By [`Placing::spreads`], none where they lack the attribute.
+    values: Vec<Option<usize>>,
+    /// Each with its rank when it was put in; where that has changed, another entry is right.
+    queue: BinaryHeap<Reverse<Rank>>,
 }
 
-impl<'a> Round<'a> {
-    fn new(groups: Vec<Group>, wish: &'a Wish<'a>) -> Self {
-        let mut counts = wish.counts.clone();
-        for constraint in wish.hard.iter().chain(wish.soft).filter(|constraint| constraint.counts()) {
-            let values = counts.entry(constraint.attribute().to_owned()).or_default();
-            for value in groups.iter().filter_map(|group| constraint.value(&group.traits)) {
-                values.entry(value).or_default();
+/// A round of placing. The same candidates in the same order always give the same result. Takes
+/// `O((candidates + wanted) log candidates)`; where many values are counted by several constraints, somewhat more.
+pub struct Placing<'w, 'o> {
+    wish: &'w Wish<'w>,
+    candidates: Vec<Candidate<'o>>,
+    /// How many each candidate got.
+    placed: Vec<usize>,
+    standings: Vec<Standing>,
+    /// How many soft constraints hold that do not count.
+    suited: Vec<usize>,
+    is_full: Vec<bool>,
+    /// By candidate; one agent may be several.
+    agents: Vec<usize>,
+    /// By agent: the TaskManagers there, and its candidates.
+    running: Vec<usize>,
+    members: Vec<Range<usize>>,
+    spreads: Vec<(&'w str, Spread)>,
+    class_of: Vec<usize>,
+    classes: Vec<Class>,
+    /// Classes by their best candidate; an entry that is out of date is put right when it comes up.
+    queue: BinaryHeap<Reverse<(Rank, usize)>>,
+}
+
+impl<'w, 'o> Placing<'w, 'o> {
+    /// The candidates of one agent follow each other.
+    pub fn new(candidates: Vec<Candidate<'o>>, wish: &'w Wish<'w>) -> Self {
+        let count = candidates.len();
+        let mut placing = Self {
+            wish,
+            candidates,
+            placed: vec![0; count],
+            standings: vec![Standing::Good; count],
+            suited: vec![0; count],
+            is_full: vec![false; count],
+            agents: Vec::with_capacity(count),
+            running: Vec::new(),
+            members: Vec::new(),
+            spreads: spreads(wish),
+            class_of: Vec::with_capacity(count),
+            classes: Vec::new(),
+            queue: BinaryHeap::new(),
+        };
+        placing.know_agents();
+        placing.classify();
+        placing
+    }
+
+    /// Places as many TaskManagers as are wanted and fit; answers how many.
+    pub fn run(&mut self) -> usize {
+        for index in 0..self.candidates.len() {
+            if self.is_suitable(index) {
+                let rank = self.rank(index);
+                self.classes[self.class_of[index]].queue.push(Reverse(rank));
             }
         }
-        let mut round = Self {
-            wish,
-            shares: vec![Vec::new(); groups.len()],
-            groups,
-            queue: BTreeSet::new(),
-            running: wish.present.clone(),
-            counts,
-            deferred: Vec::new(),
-            misses: Vec::new(),
-        };
-        round.queue = (0..round.groups.len()).map(|index| (round.rank(index), index)).collect();
-        round
+        self.queue_all();
+        let mut left = self.wish.wanted;
+        while left > 0
+            && let Some(Reverse((asked, class))) = self.queue.pop()
+        {
+            let Some(index) = self.best(class) else { continue };
+            let rank = self.rank_with_class(index);
+            if asked != rank {
+                self.queue.push(Reverse((rank, class)));
+            } else if self.admits(class) {
+                left -= usize::from(self.take(index));
+            }
+            // A class that is not admitted waits until more TaskManagers elsewhere change that.
+        }
+        self.wish.wanted - left
     }
 
+    pub fn candidates(&self) -> &[Candidate<'o>] {
+        &self.candidates
+    }
+
+    /// With what they have left.
+    pub fn into_candidates(self) -> Vec<Candidate<'o>> {
+        self.candidates
+    }
+
+    /// How many each candidate got, by its place in the list.
+    pub fn placed(&self) -> &[usize] {
+        &self.placed
+    }
+
+    /// Why a candidate does not take one more; without obstacles it would.
+    pub fn verdict(&self, index: usize) -> Verdict {
+        let candidate = &self.candidates[index];
+        let standing = match self.standings[index] {
+            Standing::Quarantined { until } => Some(Obstacle::Quarantine { until }),
+            Standing::Leaving { at } => Some(Obstacle::Maintenance { at }),
+            Standing::Good | Standing::Avoided { .. } => None,
+        };
+        let broken = self.wish.hard.iter().filter(|constraint| self.is_broken(constraint, index));
+        let broken = broken.map(|constraint| Obstacle::Constraint {
+            text: constraint.text().to_owned(),
+            found: candidate.traits.texts(constraint.attribute()).into_iter().map(Into::into).collect(),
+        });
+        let misses = candidate.holding.misses(self.wish.need).map(Obstacle::Resource);
+        Verdict {
+            agent_id: candidate.agent_id.to_owned(),
+            hostname: candidate.traits.hostname.to_owned(),
+            role: candidate.role.to_owned(),
+            obstacles: standing
+                .into_iter()
+                .chain(self.far_region(candidate))
+                .chain(broken)
+                .chain(misses)
+                .collect(),
+        }
+    }
+
+    /// The verdict that falls shortest of a launch.
+    pub fn nearest(&self) -> Option<Verdict> {
+        let distances = (0..self.candidates.len()).map(|index| (self.distance(index), index));
+        let (_, index) = distances.filter(|((obstacles, _), _)| *obstacles > 0).min()?;
+        Some(self.verdict(index))
+    }
+
+    /// How far a candidate's verdict is from none, without putting it into words.
+    pub fn distance(&self, index: usize) -> Distance {
+        let candidate = &self.candidates[index];
+        let broken = self.wish.hard.iter().filter(|constraint| self.is_broken(constraint, index));
+        let sizes = self.standings[index].is_out().then_some(size::STANDING).into_iter();
+        let sizes = sizes.chain(self.is_far(candidate).then_some(size::REGION));
+        let sizes = sizes.chain(broken.map(|_| size::CONSTRAINT));
+        let sizes = sizes.chain(candidate.holding.missing_per_mille(self.wish.need));
+        sizes.fold((0, 0), |(count, worst), size| (count + 1, worst.max(size)))
+    }
+
+    fn know_agents(&mut self) {
+        let mut known: HashMap<&str, usize> = HashMap::with_capacity(self.candidates.len());
+        for chunk in self.candidates.chunk_by(|one, other| one.agent_id == other.agent_id) {
+            let start = self.agents.len();
+            known.insert(chunk[0].agent_id, self.members.len());
+            self.agents.extend(chunk.iter().map(|_| self.members.len()));
+            self.members.push(start..start + chunk.len());
+        }
+        self.running = vec![0; self.members.len()];
+        for record in self.wish.tasks.values() {
+            if let Some(agent) = known.get(record.agent_id.as_str()) {
+                self.running[*agent] += 1;
+            }
+        }
+        for (agent_id, standing) in self.wish.standings {
+            if let Some(agent) = known.get(agent_id.as_str()) {
+                self.standings[self.members[*agent].clone()].fill(*standing);
+            }
+        }
+    }
+
+    fn classify(&mut self) {
+        let mut known: BTreeMap<Vec<Option<usize>>, usize> = BTreeMap::new();
+        let soft = self.wish.soft.iter().filter(|constraint| !constraint.counts());
+        let soft: Vec<_> = soft.collect();
+        for (index, candidate) in self.candidates.iter().enumerate() {
+            let values = self.spreads.iter_mut().map(|(attribute, spread)| {
+                let texts = candidate.traits.texts(attribute);
+                texts.first().map(|text| spread.number(text))
+            });
+            let values: Vec<_> = values.collect();
+            let class = match known.get(&values) {
+                Some(class) => *class,
+                None => {
+                    known.insert(values.clone(), self.classes.len());
+                    self.classes.push(Class { values, ..Class::default() });
+                    self.classes.len() - 1
+                }
+            };
+            self.class_of.push(class);
+            self.suited[index] = soft.iter().filter(|constraint| constraint.suits(&candidate.traits)).count();
+        }
+    }
+
+    /// Whether it may ever get one, resources aside.
+    fn is_suitable(&self, index: usize) -> bool {
+        let candidate = &self.candidates[index];
+        !self.standings[index].is_out()
+            && !self.is_far(candidate)
+            && self.wish.hard.iter().all(|constraint| constraint.suits(&candidate.traits))
+    }
+
+    fn is_broken(&self, constraint: &Constraint, index: usize) -> bool {
+        !constraint.suits(&self.candidates[index].traits)
+            || !self.is_admitted(constraint, &self.classes[self.class_of[index]])
+    }
+
+    /// TaskManagers stay where the master is unless a constraint speaks of regions.
+    fn is_far(&self, candidate: &Candidate<'_>) -> bool {
+        let regions = candidate.traits.region.zip(self.wish.home_region);
+        let is_spoken_of = || self.wish.hard.iter().chain(self.wish.soft).any(Constraint::names_region);
+        regions.is_some_and(|(theirs, home)| theirs != home) && !is_spoken_of()
+    }
+
+    fn far_region(&self, candidate: &Candidate<'_>) -> Option<Obstacle> {
+        let (theirs, home) = candidate.traits.region.zip(self.wish.home_region)?;
+        self.is_far(candidate).then(|| Obstacle::Region { theirs: theirs.to_owned(), home: home.to_owned() })
+    }
+
+    /// Among its class.
     fn rank(&self, index: usize) -> Rank {
-        let group = &self.groups[index];
-        let soft = self.wish.soft.iter().filter(|constraint| constraint.admits(&group.traits, &self.counts));
-        let count = self.running.get(&group.agent_id).copied().unwrap_or_default();
-        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        let count = i64::try_from(self.running[self.agents[index]]).unwrap_or(i64::MAX);
         let count = match self.wish.placement {
             Placement::Spread => count,
             Placement::Pack => -count,
         };
-        (self.standing(index), Reverse(soft.count()), count)
+        let is_open = !self.candidates[index].holding.is_reserved_for(self.wish.need);
+        (self.standings[index], Reverse(self.suited[index]), count, is_open, index)
     }
 
-    fn standing(&self, index: usize) -> Standing {
-        self.wish.standings.get(&self.groups[index].agent_id).copied().unwrap_or(Standing::Good)
+    /// Among all.
+    fn rank_with_class(&self, index: usize) -> Rank {
+        let class = &self.classes[self.class_of[index]];
+        let counting = self.wish.soft.iter().filter(|constraint| constraint.counts());
+        let wishes = counting.filter(|constraint| self.is_admitted(constraint, class)).count();
+        let (standing, Reverse(suited), count, is_open, index) = self.rank(index);
+        (standing, Reverse(suited + wishes), count, is_open, index)
     }
 
-    /// Whether the group takes one more.
+    fn admits(&self, class: usize) -> bool {
+        self.wish.hard.iter().all(|constraint| self.is_admitted(constraint, &self.classes[class]))
+    }
+
+    fn is_admitted(&self, constraint: &Constraint, class: &Class) -> bool {
+        let spread = self.spreads.iter().position(|(attribute, _)| *attribute == constraint.attribute());
+        spread.is_none_or(|spread| constraint.admits(class.values[spread], &self.spreads[spread].1))
+    }
+
+    /// The best candidate of a class, which stays in its queue.
+    fn best(&mut self, class: usize) -> Option<usize> {
+        while let Some(Reverse(rank)) = self.classes[class].queue.peek().copied() {
+            let index = rank.4;
+            if !self.is_full[index] && self.rank(index) == rank {
+                return Some(index);
+            }
+            self.classes[class].queue.pop();
+        }
+        None
+    }
+
+    fn queue_class(&mut self, class: usize) {
+        if let Some(index) = self.best(class) {
+            let rank = self.rank_with_class(index);
+            self.queue.push(Reverse((rank, class)));
+        }
+    }
+
+    fn queue_all(&mut self) {
+        self.queue.clear();
+        (0..self.classes.len()).for_each(|class| self.queue_class(class));
+    }
+
+    /// Whether the candidate takes one more.
     fn take(&mut self, index: usize) -> bool {
-        let obstacles = self.obstacles(index);
-        let taken = if obstacles.is_empty() {
-            self.groups[index]
-                .pool
-                .take(self.wish.need)
-                .map_err(|misses| misses.into_iter().map(Obstacle::Resource).collect())
-        } else {
-            Err(obstacles)
-        };
-        match taken {
-            Ok(share) => {
-                self.shares[index].push(share);
-                self.count(index);
-                self.queue.insert((self.rank(index), index));
-                for index in std::mem::take(&mut self.deferred) {
-                    self.queue.insert((self.rank(index), index));
-                }
-                true
-            }
-            Err(obstacles) => {
-                self.refuse(index, obstacles);
-                false
+        let class = self.class_of[index];
+        if !self.candidates[index].holding.take(self.wish.need) {
+            self.is_full[index] = true;
+            self.queue_class(class);
+            return false;
+        }
+        self.placed[index] += 1;
+        self.running[self.agents[index]] += 1;
+        let mut is_leveled = false;
+        for (value, (_, spread)) in self.classes[class].values.iter().zip(&mut self.spreads) {
+            is_leveled |= value.is_some_and(|value| spread.add(value));
+        }
+        for member in self.members[self.agents[index]].clone() {
+            if !self.is_full[member] && self.is_suitable(member) {
+                let rank = self.rank(member);
+                self.classes[self.class_of[member]].queue.push(Reverse(rank));
+                self.queue_class(self.class_of[member]);
             }
         }
-    }
-
-    fn obstacles(&self, index: usize) -> Vec<Obstacle> {
-        let traits = &self.groups[index].traits;
-        let quarantine = match self.standing(index) {
-            Standing::Quarantined { left_s } => Some(Obstacle::Quarantine { left_s }),
-            Standing::Good | Standing::Avoided => None,
-        };
-        let broken = self.wish.hard.iter().filter(|constraint| !constraint.admits(traits, &self.counts));
-        let broken = broken.map(|constraint| Obstacle::Constraint {
-            text: constraint.text().to_owned(),
-            found: traits.texts(constraint.attribute()),
-        });
-        quarantine.into_iter().chain(broken).collect()
-    }
-
-    fn count(&mut self, index: usize) {
-        let group = &self.groups[index];
-        *self.running.entry(group.agent_id.clone()).or_default() += 1;
-        for (attribute, values) in &mut self.counts {
-            if let Some(count) = group.traits.texts(attribute).first().and_then(|value| values.get_mut(value))
-            {
-                *count += 1;
-            }
+        if is_leveled && self.wish.hard.iter().chain(self.wish.soft).any(Constraint::is_relative) {
+            self.queue_all();
         }
-    }
-
-    fn refuse(&mut self, index: usize, obstacles: Vec<Obstacle>) {
-        let is_relative = self.wish.hard.iter().any(Constraint::is_relative);
-        if is_relative && obstacles.iter().all(|obstacle| matches!(obstacle, Obstacle::Constraint { .. })) {
-            self.deferred.push(index);
-        }
-        let group = &self.groups[index];
-        let verdict =
-            Verdict { agent_id: group.agent_id.clone(), hostname: group.hostname.clone(), obstacles };
-        // One that was put off is asked again and again.
-        if !is_relative || !self.misses.contains(&verdict) {
-            self.misses.push(verdict);
-        }
-    }
-
-    fn finish(self) -> Placed {
-        let mut placed = Placed { misses: self.misses, ..Placed::default() };
-        for (group, shares) in self.groups.into_iter().zip(self.shares) {
-            if shares.is_empty() {
-                placed.unused.push(group);
-            } else {
-                placed.accepted.push((group, shares));
-            }
-        }
-        placed
+        true
     }
 }
 
-/// The verdict that fell shortest of a launch: the fewest obstacles, then the smallest part of them.
-pub fn nearest(verdicts: &[Verdict]) -> Option<&Verdict> {
-    verdicts.iter().min_by_key(|verdict| {
-        let worst = verdict.obstacles.iter().map(Obstacle::size_per_mille).max().unwrap_or_default();
-        (verdict.obstacles.len(), worst)
-    })
-}
-
-impl Obstacle {
-    /// What no bigger offer can mend is worse than the whole of a resource.
-    fn size_per_mille(&self) -> i64 {
-        match self {
-            Self::Resource(miss) => miss.missing_per_mille(),
-            Self::Quarantine { .. } => 1001,
-            Self::Constraint { .. } => 1002,
+/// What constraints count by, with what there is already.
+fn spreads<'a>(wish: &Wish<'a>) -> Vec<(&'a str, Spread)> {
+    let mut spreads: Vec<(&str, Spread)> = Vec::new();
+    for constraint in wish.hard.iter().chain(wish.soft).filter(|constraint| constraint.counts()) {
+        let attribute = constraint.attribute();
+        if spreads.iter().any(|(known, _)| *known == attribute) {
+            continue;
         }
-    }
-}
-
-impl fmt::Display for Obstacle {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Resource(miss) => write!(out, "{miss}"),
-            Self::Constraint { text, found } if found.is_empty() => {
-                write!(out, "constraint {text}: no such attribute")
-            }
-            Self::Constraint { text, found } => write!(out, "constraint {text}: has {}", found.join(",")),
-            Self::Quarantine { left_s } => write!(out, "quarantine: {left_s} s left after failures"),
+        let mut spread = Spread::default();
+        for value in wish.tasks.values().filter_map(|record| record.attributes.get(attribute)) {
+            let number = spread.number(value);
+            spread.add(number);
         }
+        spreads.push((attribute, spread));
     }
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "nearest host={}", self.hostname)?;
-        self.obstacles.iter().try_for_each(|obstacle| write!(out, " {obstacle}"))
-    }
+    spreads
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::mesos::wire::resource::{Resource, Scalar};
-    use crate::scheduler::resources::Milli;
-
-    fn offer(id: &str, agent: &str, cpus: f64) -> Offer {
-        let cpus = Resource {
-            name: Some("cpus".into()),
-            scalar: Some(Scalar { value: Some(cpus) }),
-            ..Resource::default()
-        };
-        Offer {
-            id: Some(OfferId::new(id)),
-            agent_id: Some(AgentId::new(agent)),
-            hostname: Some(format!("host-{agent}")),
-            resources: vec![cpus],
-            ..Offer::default()
-        }
-    }
-
-    fn run(offers: &[Offer], wanted: usize, placement: Placement, present: &[(&str, usize)]) -> String {
-        let need = Need { scalars: vec![("cpus".into(), Milli::of(1.0))], ports: 0 };
-        let present = present.iter().map(|(agent, count)| ((*agent).to_owned(), *count)).collect();
-        let wish = Wish {
-            wanted,
-            need: &need,
-            placement,
-            hard: &[],
-            soft: &[],
-            present: &present,
-            counts: &Counts::new(),
-            standings: &BTreeMap::new(),
-        };
-        let placed = place(group(offers), &wish);
-        let accepted: Vec<_> = placed
-            .accepted
-            .iter()
-            .map(|(group, shares)| format!("{}:{}", group.agent_id, shares.len()))
-            .collect();
-        let unused: Vec<_> = placed.unused.iter().map(|group| group.agent_id.as_str()).collect();
-        let missed: Vec<_> = placed.misses.iter().map(|verdict| verdict.agent_id.as_str()).collect();
-        format!("{} unused {} missed {}", accepted.join(" "), unused.join(" "), missed.join(" "))
-    }
-
-    #[test]
-    fn spread_and_pack() {
-        let offers = [offer("o1", "a", 4.0), offer("o2", "b", 4.0), offer("o3", "c", 4.0)];
-        assert_eq!(run(&offers, 3, Placement::Spread, &[]), "a:1 b:1 c:1 unused  missed ");
-        assert_eq!(run(&offers, 3, Placement::Pack, &[]), "a:3 unused b c missed ");
-        assert_eq!(run(&offers, 2, Placement::Spread, &[("a", 2)]), "b:1 c:1 unused a missed ");
-        assert_eq!(run(&offers, 5, Placement::Pack, &[("b", 1)]), "a:1 b:4 unused c missed b");
-    }
-
-    #[test]
-    fn constraints_and_standings() {
-        let offers = [offer("o1", "a", 4.0), offer("o2", "b", 4.0), offer("o3", "c", 4.0)];
-        let need = Need { scalars: vec![("cpus".into(), Milli::of(1.0))], ports: 0 };
-        let wish = Wish {
-            wanted: 3,
-            need: &need,
-            placement: Placement::Pack,
-            hard: &[Constraint::parse("HOSTNAME:GROUP_BY").expect("a constraint")],
-            soft: &[],
-            present: &BTreeMap::new(),
-            counts: &Counts::new(),
-            standings: &BTreeMap::from([("b".to_owned(), Standing::Quarantined { left_s: 9 })]),
-        };
-        let placed = place(group(&offers), &wish);
-        let count =
-            |placed: &Placed| placed.accepted.iter().map(|(_, shares)| shares.len()).collect::<Vec<_>>();
-        assert_eq!(
-            count(&placed),
-            [1, 1],
-            "a third would leave host-b, which is not to be had, too far behind"
-        );
-        let soft = [Constraint::parse("HOSTNAME:LIKE:host-[bc]").expect("a constraint")];
-        let standings = BTreeMap::from([("c".to_owned(), Standing::Avoided)]);
-        let placed = place(group(&offers), &Wish { hard: &[], soft: &soft, standings: &standings, ..wish });
-        assert_eq!(placed.accepted[0].0.agent_id, "b");
-        assert_eq!(count(&placed), [3]);
-    }
-
-    #[test]
-    fn offers_of_one_agent_are_used_together() {
-        let offers = [offer("o1", "a", 0.5), offer("o2", "a", 0.5), offer("o3", "b", 0.9)];
-        assert_eq!(run(&offers, 2, Placement::Spread, &[]), "a:1 unused b missed b a");
-    }
-
-    #[test]
-    fn an_agent_offered_to_two_roles_counts_once() {
-        let role = |role: &str, offer: Offer| Offer {
-            allocation_info: Some(crate::mesos::wire::resource::AllocationInfo { role: Some(role.into()) }),
-            ..offer
-        };
-        let offers = [
-            role("x", offer("o1", "a", 1.0)),
-            role("y", offer("o2", "a", 1.0)),
-            role("x", offer("o3", "b", 1.0)),
-        ];
-        assert_eq!(run(&offers, 2, Placement::Spread, &[]), "a:1 b:1 unused a missed ");
-    }
-}
+mod tests;

@@ -1,17 +1,26 @@
 //! Why things are as they are, for log, status page, `explain` and tests alike.
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 
 use crate::mesos::wire::status::TaskState;
 use crate::time::Moment;
 
-use super::place::{self, Verdict};
+use super::explain::told;
 use super::state::Goal;
+use super::verdict::Verdict;
 use super::{Connection, JobManager, Phase, Scheduler, Sight};
 
+/// The status tells of so many agents; `explain` of more.
+const VERDICTS_MAX: usize = 20;
+
 /// A picture of the scheduler; spans of time are seconds up to the moment it was taken.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
+    /// Only with high availability.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub high_availability: Option<Leadership>,
     pub framework_id: Option<String>,
     pub subscribed: bool,
     pub target: u32,
@@ -21,25 +30,39 @@ pub struct Report {
     pub waiting: Option<Waiting>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// How this AppMaster stands to the others of its cluster.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "role", rename_all = "snake_case")]
+pub enum Leadership {
+    /// It leads: of the others' reports none says more than this.
+    Leader,
+    /// It leads, but does nothing until ZooKeeper answers.
+    Suspended,
+    /// Another one leads, of whom this is known.
+    Standby { leader: Option<serde_json::Value> },
+    /// It takes no part in the election.
+    Away { why: Option<String> },
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TaskReport {
     pub task_id: String,
     pub agent_id: String,
     pub hostname: String,
     /// Mesos' name of the state, or `LAUNCHED` before the first update.
-    pub state: &'static str,
+    pub state: Cow<'static, str>,
     pub since_s: u64,
     /// It is being killed.
     pub ending: bool,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Waiting {
     pub taskmanagers: usize,
     pub reason: Reason,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Reason {
     Ending,
@@ -68,7 +91,7 @@ pub enum Reason {
     },
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Lacks {
     pub agent_id: String,
     pub hostname: String,
@@ -76,10 +99,26 @@ pub struct Lacks {
     pub lacks: Vec<String>,
 }
 
+impl Report {
+    /// Of an AppMaster that schedules nothing at the moment.
+    pub fn idle(leadership: Leadership) -> Self {
+        Self {
+            high_availability: Some(leadership),
+            framework_id: None,
+            subscribed: false,
+            target: 0,
+            running: 0,
+            tasks: Vec::new(),
+            waiting: None,
+        }
+    }
+}
+
 impl Scheduler {
     pub fn report(&self, now: Moment) -> Report {
         let tasks: Vec<_> = self.state.tasks.keys().filter_map(|id| self.task_report(id, now)).collect();
         Report {
+            high_availability: None,
             framework_id: self.state.framework_id.clone(),
             subscribed: self.is_subscribed(),
             target: self.target(),
@@ -100,8 +139,8 @@ impl Scheduler {
             agent_id: record.agent_id.clone(),
             hostname: record.hostname.clone(),
             state: match &seen.what {
-                Sight::Nothing => "LAUNCHED",
-                Sight::Alive(state) | Sight::Missing(state) => state.name(),
+                Sight::Nothing => "LAUNCHED".into(),
+                Sight::Alive(state) | Sight::Missing(state) => state.name().into(),
             },
             since_s: now.since(seen.since).as_secs(),
             ending: record.goal == Goal::End,
@@ -122,31 +161,34 @@ impl Scheduler {
             let left_ms = u64::try_from(hold.until.left(now).as_millis()).unwrap_or(u64::MAX);
             return Reason::Backoff { left_ms, cause: hold.cause.clone() };
         }
-        if let (Some(gang), Some(patience), Some(round)) = (self.gang, self.spec.gang, &self.last_round) {
+        if let (Some(gang), Some(patience)) = (&self.gang, self.spec.gang)
+            && gang.since + patience > now
+        {
             let left = (gang.since + patience).since(now);
             return Reason::Gang {
                 fits: gang.fits,
                 left_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
-                verdicts: round.verdicts.iter().map(lacks).collect(),
+                verdicts: self.lacks(now),
             };
         }
         match &self.last_round {
-            Some(round) if !round.verdicts.is_empty() => Reason::DoesNotFit {
+            Some(round) if round.nearest.is_some() => Reason::DoesNotFit {
                 age_s: now.since(round.at).as_secs(),
                 offers: round.offers,
-                nearest: place::nearest(&round.verdicts).map(ToString::to_string).unwrap_or_default(),
-                verdicts: round.verdicts.iter().map(lacks).collect(),
+                nearest: round.nearest.as_ref().map(|nearest| nearest.told(now)).unwrap_or_default(),
+                verdicts: self.lacks(now),
             },
             Some(_) | None => Reason::NoOffers,
         }
     }
+
+    fn lacks(&self, now: Moment) -> Vec<Lacks> {
+        let verdicts = self.verdicts(VERDICTS_MAX, now).into_iter();
+        verdicts.map(|verdict| lacks(verdict, now)).collect()
+    }
 }
 
-fn lacks(verdict: &Verdict) -> Lacks {
-    let lacks = verdict.obstacles.iter();
-    Lacks {
-        agent_id: verdict.agent_id.clone(),
-        hostname: verdict.hostname.clone(),
-        lacks: lacks.map(ToString::to_string).collect(),
-    }
+fn lacks(verdict: Verdict, now: Moment) -> Lacks {
+    let lacks = told(&verdict, now);
+    Lacks { agent_id: verdict.agent_id, hostname: verdict.hostname, lacks }
 }

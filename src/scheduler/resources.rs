@@ -12,10 +12,14 @@ use crate::mesos::wire::resource::{Range, Ranges, Resource, Scalar, ValueType};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Milli(pub i64);
 
+/// More than any machine has; sums of offers stay far from where they overflow.
+const AMOUNT_MAX: i64 = 1_000_000_000_000_000;
+
 impl Milli {
+    /// No number is nothing.
     pub fn of(value: f64) -> Self {
         #[expect(clippy::cast_possible_truncation, reason = "a float cast saturates")]
-        Self((value * 1000.0).round() as i64)
+        Self(((value * 1000.0).round() as i64).clamp(-AMOUNT_MAX, AMOUNT_MAX))
     }
 
     pub fn whole(units: u64) -> Self {
@@ -44,6 +48,14 @@ pub struct Need {
     pub ports: usize,
 }
 
+impl fmt::Display for Need {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scalars = self.scalars.iter().map(|(name, amount)| format!("{name} {amount}"));
+        let ports = (self.ports > 0).then(|| format!("ports {}", self.ports));
+        write!(out, "{}", scalars.chain(ports).collect::<Vec<_>>().join(", "))
+    }
+}
+
 /// A resource that the offers of one agent lack.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Miss {
@@ -58,11 +70,8 @@ impl fmt::Display for Miss {
     }
 }
 
-impl Miss {
-    /// How much of what is needed is missing, in thousandths.
-    pub fn missing_per_mille(&self) -> i64 {
-        (self.needed.0 - self.offered.0).saturating_mul(1000) / self.needed.0.max(1)
-    }
+fn missing_per_mille(needed: Milli, offered: Milli) -> i64 {
+    (needed.0 - offered.0).saturating_mul(1000) / needed.0.max(1)
 }
 
 /// The share of one task.
@@ -73,6 +82,127 @@ pub struct Share {
     pub ports: Vec<u64>,
 }
 
+/// How much of each resource an agent offers to one role, in numbers alone.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Holding {
+    /// By [`COMMON_NAMES`]: most agents have no others, and need no memory for these.
+    common: [Amount; COMMON_NAMES.len()],
+    others: Vec<(String, Amount)>,
+    pub ports: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Amount {
+    free: Milli,
+    /// The part that nobody else can use; it is used first.
+    reserved: Milli,
+}
+
+const COMMON_NAMES: [&str; 4] = ["cpus", "mem", "disk", "gpus"];
+
+/// An agent with more kinds of resources has the others forgotten.
+const OTHERS_MAX: usize = 28;
+
+impl Holding {
+    /// Adds what [`Pool::add`] would.
+    pub fn add(&mut self, resources: &[Resource], role: &str) {
+        for resource in resources.iter().filter(|resource| is_usable(resource, role)) {
+            let Some(name) = resource.name.as_deref().filter(|name| !name.is_empty()) else { continue };
+            if name == PORTS {
+                self.ports += spans(resource).iter().map(|(first, last)| last - first + 1).sum::<u64>();
+                continue;
+            }
+            let free = amount(resource);
+            if free.0 > 0 {
+                self.add_scalar(name, free, is_reserved(resource));
+            }
+        }
+    }
+
+    fn add_scalar(&mut self, name: &str, free: Milli, is_reserved: bool) {
+        if self.amount(name).is_none() && self.others.len() < OTHERS_MAX {
+            self.others.push((name.to_owned(), Amount::default()));
+        }
+        if let Some(amount) = self.amount_mut(name) {
+            amount.free.0 = amount.free.0.saturating_add(free.0);
+            if is_reserved {
+                amount.reserved.0 = amount.reserved.0.saturating_add(free.0);
+            }
+        }
+    }
+
+    /// Takes `need` out if all of it is there.
+    pub fn take(&mut self, need: &Need) -> bool {
+        if self.shortages(need).next().is_some() {
+            return false;
+        }
+        for (name, needed) in &need.scalars {
+            if let Some(amount) = self.amount_mut(name) {
+                amount.free.0 -= needed.0;
+                amount.reserved.0 = (amount.reserved.0 - needed.0).max(0);
+            }
+        }
+        self.ports -= need.ports as u64;
+        true
+    }
+
+    /// Everything that is missing.
+    pub fn misses<'a>(&'a self, need: &'a Need) -> impl Iterator<Item = Miss> + 'a {
+        self.shortages(need).map(|(resource, needed, offered)| Miss {
+            resource: resource.into(),
+            needed,
+            offered,
+        })
+    }
+
+    /// How much of it is missing, each in thousandths of what is needed.
+    pub fn missing_per_mille<'a>(&'a self, need: &'a Need) -> impl Iterator<Item = i64> + 'a {
+        self.shortages(need).map(|(_, needed, offered)| missing_per_mille(needed, offered))
+    }
+
+    /// Name, needed and offered.
+    fn shortages<'a>(&'a self, need: &'a Need) -> impl Iterator<Item = (&'a str, Milli, Milli)> {
+        let free = |name: &str| self.amount(name).map(|amount| amount.free).unwrap_or_default();
+        let scalars = need.scalars.iter().map(move |(name, needed)| (name.as_str(), *needed, free(name)));
+        let ports =
+            (need.ports > 0).then(|| (PORTS, Milli::whole(need.ports as u64), Milli::whole(self.ports)));
+        scalars.chain(ports).filter(|(_, needed, offered)| needed > offered)
+    }
+
+    /// Whether something that is needed is reserved.
+    pub fn is_reserved_for(&self, need: &Need) -> bool {
+        let amounts = need.scalars.iter().filter_map(|(name, _)| self.amount(name));
+        amounts.into_iter().any(|amount| amount.reserved.0 > 0)
+    }
+
+    fn amount(&self, name: &str) -> Option<&Amount> {
+        match COMMON_NAMES.iter().position(|common| *common == name) {
+            Some(index) => Some(&self.common[index]),
+            None => self.others.iter().find(|(known, _)| known == name).map(|(_, amount)| amount),
+        }
+    }
+
+    fn amount_mut(&mut self, name: &str) -> Option<&mut Amount> {
+        match COMMON_NAMES.iter().position(|common| *common == name) {
+            Some(index) => Some(&mut self.common[index]),
+            None => self.others.iter_mut().find(|(known, _)| known == name).map(|(_, amount)| amount),
+        }
+    }
+}
+
+impl fmt::Display for Holding {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let common = COMMON_NAMES.into_iter().zip(&self.common);
+        let others = self.others.iter().map(|(name, amount)| (name.as_str(), amount));
+        for (name, amount) in common.chain(others).filter(|(_, amount)| amount.free.0 > 0) {
+            write!(out, "{name} {}, ", amount.free)?;
+        }
+        write!(out, "ports {}", self.ports)
+    }
+}
+
+const PORTS: &str = "ports";
+
 /// What is left of the offers of one agent to one role.
 #[derive(Clone, Debug, Default)]
 pub struct Pool {
@@ -81,119 +211,119 @@ pub struct Pool {
 
 impl Pool {
     /// Adds an offer's resources, leaving out what a TaskManager must not take: revocable and shared
-    /// resources and disks with a source or a volume on them.
-    pub fn add(&mut self, resources: &[Resource]) {
-        let usable = resources.iter().filter(|resource| {
-            let plain_disk = resource.disk.as_ref().is_none_or(|disk| {
-                disk.source.is_none() && disk.persistence.is_none() && disk.volume.is_none()
-            });
-            resource.revocable.is_none() && resource.shared.is_none() && plain_disk
-        });
+    /// resources, disks with a source or a volume on them, and what is allocated to another role than the offer.
+    pub fn add(&mut self, resources: &[Resource], role: &str) {
+        let usable = resources.iter().filter(|resource| is_usable(resource, role));
         self.resources.extend(usable.cloned());
-        // Reserved resources first: nobody else can use them.
-        self.resources.sort_by_key(|resource| !is_reserved(resource));
+        // Reserved resources first, and those first that fewest others could use.
+        self.resources.sort_by_key(|resource| std::cmp::Reverse(depth(resource)));
     }
 
-    /// Takes `need` out of the pool, or says everything that is missing and takes nothing.
-    pub fn take(&mut self, need: &Need) -> Result<Share, Vec<Miss>> {
-        let misses = self.misses(need);
-        if !misses.is_empty() {
-            return Err(misses);
-        }
+    /// Takes `need` out of the pool. None if it is not all there, and then the pool is of no use any more.
+    pub fn take(&mut self, need: &Need) -> Option<Share> {
         let mut share = Share::default();
-        for (name, amount) in &need.scalars {
-            self.take_scalar(name, *amount, &mut share);
-        }
-        self.take_ports(need.ports, &mut share);
-        Ok(share)
+        let has_all = need.scalars.iter().all(|(name, amount)| self.take_scalar(name, *amount, &mut share));
+        (has_all && self.take_ports(need.ports, &mut share)).then_some(share)
     }
 
-    fn misses(&self, need: &Need) -> Vec<Miss> {
-        let scalars = need.scalars.iter().map(|(name, needed)| (name.as_str(), *needed, self.scalar(name)));
-        let ports = (need.ports > 0)
-            .then(|| ("ports", Milli::whole(need.ports as u64), Milli::whole(self.port_count())));
-        scalars
-            .chain(ports)
-            .filter(|(_, needed, offered)| needed > offered)
-            .map(|(resource, needed, offered)| Miss { resource: resource.to_owned(), needed, offered })
-            .collect()
-    }
-
-    fn scalar(&self, name: &str) -> Milli {
-        Milli(self.named(name).map(amount).map(|amount| amount.0).sum())
-    }
-
-    fn port_count(&self) -> u64 {
-        self.named("ports")
-            .flat_map(ranges)
-            .map(|range| range.end().saturating_sub(range.begin()).saturating_add(1))
-            .sum()
-    }
-
-    fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Resource> {
-        self.resources.iter().filter(move |resource| resource.name.as_deref() == Some(name))
-    }
-
-    fn take_scalar(&mut self, name: &str, needed: Milli, share: &mut Share) {
+    fn take_scalar(&mut self, name: &str, needed: Milli, share: &mut Share) -> bool {
         let mut left = needed;
         for resource in self.resources.iter_mut().filter(|resource| resource.name.as_deref() == Some(name)) {
-            let taken = left.min(amount(resource));
+            let offered = amount(resource);
+            let taken = left.min(offered);
             if taken.0 <= 0 {
                 continue;
             }
             share.resources.push(with_amount(resource, taken));
-            *resource = with_amount(resource, Milli(amount(resource).0 - taken.0));
+            *resource = with_amount(resource, Milli(offered.0 - taken.0));
             left = Milli(left.0 - taken.0);
         }
+        left.0 <= 0
     }
 
-    fn take_ports(&mut self, count: usize, share: &mut Share) {
-        for resource in self.resources.iter_mut().filter(|resource| resource.name.as_deref() == Some("ports"))
-        {
+    fn take_ports(&mut self, count: usize, share: &mut Share) -> bool {
+        for resource in self.resources.iter_mut().filter(|resource| resource.name.as_deref() == Some(PORTS)) {
+            let mut spans = spans(resource);
             let mut taken = Vec::new();
             while share.ports.len() + taken.len() < count
-                && let Some(port) = take_lowest_port(resource)
+                && let Some(port) = take_lowest(&mut spans)
             {
-                taken.push(port);
+                // Twice the same port cannot be right, but must not do harm.
+                if !share.ports.contains(&port) {
+                    taken.push(port);
+                }
             }
             if !taken.is_empty() {
-                share.resources.push(with_ports(resource, &taken));
+                share.resources.push(with_spans(resource, taken.iter().map(|port| (*port, *port))));
+                *resource = with_spans(resource, spans);
                 share.ports.extend(taken);
             }
         }
         share.ports.sort_unstable();
+        share.ports.len() == count
     }
 }
 
+fn is_usable(resource: &Resource, role: &str) -> bool {
+    let plain_disk = resource
+        .disk
+        .as_ref()
+        .is_none_or(|disk| disk.source.is_none() && disk.persistence.is_none() && disk.volume.is_none());
+    let allocated = resource.allocation_info.as_ref().and_then(|info| info.role.as_deref());
+    let is_ours = allocated.is_none_or(|allocated| allocated == role);
+    resource.revocable.is_none() && resource.shared.is_none() && plain_disk && is_ours
+}
+
+/// How many reservations are on it, one within the other.
+fn depth(resource: &Resource) -> usize {
+    let old_form = resource.role.as_deref().is_some_and(|role| role != "*");
+    resource.reservations.len().max(usize::from(old_form))
+}
+
 fn is_reserved(resource: &Resource) -> bool {
-    !resource.reservations.is_empty() || resource.role.as_deref().is_some_and(|role| role != "*")
+    depth(resource) > 0
 }
 
 fn amount(resource: &Resource) -> Milli {
     Milli::of(resource.scalar.as_ref().and_then(|scalar| scalar.value).unwrap_or_default())
 }
 
-fn ranges(resource: &Resource) -> &[Range] {
-    resource.ranges.as_ref().map(|ranges| ranges.range.as_slice()).unwrap_or_default()
-}
-
 fn with_amount(offered: &Resource, amount: Milli) -> Resource {
     Resource { scalar: Some(Scalar { value: Some(amount.value()) }), ..offered.clone() }
 }
 
-fn with_ports(offered: &Resource, ports: &[u64]) -> Resource {
-    let range = ports.iter().map(|port| Range { begin: Some(*port), end: Some(*port) }).collect();
-    Resource { r#type: Some(ValueType::Ranges as i32), ranges: Some(Ranges { range }), ..offered.clone() }
+fn with_spans(offered: &Resource, spans: impl IntoIterator<Item = (u64, u64)>) -> Resource {
+    let range = spans.into_iter().map(|(first, last)| Range { begin: Some(first), end: Some(last) });
+    let ranges = Some(Ranges { range: range.collect() });
+    Resource { r#type: Some(ValueType::Ranges as i32), ranges, ..offered.clone() }
 }
 
-fn take_lowest_port(resource: &mut Resource) -> Option<u64> {
-    let ranges = &mut resource.ranges.as_mut()?.range;
-    let index = (0..ranges.len()).min_by_key(|index| ranges[*index].begin())?;
-    let lowest = ranges[index].begin();
-    if lowest >= ranges[index].end() {
-        ranges.remove(index);
+/// The ports of a resource in ascending order, each once, whatever the ranges are like.
+fn spans(resource: &Resource) -> Vec<(u64, u64)> {
+    const PORT_MAX: u64 = u16::MAX as u64;
+    let ranges = resource.ranges.iter().flat_map(|ranges| &ranges.range);
+    let mut spans: Vec<_> = ranges
+        .map(|range| (range.begin().max(1), range.end().min(PORT_MAX)))
+        .filter(|(first, last)| first <= last)
+        .collect();
+    spans.sort_unstable();
+    let mut merged: Vec<(u64, u64)> = Vec::with_capacity(spans.len());
+    for (first, last) in spans {
+        match merged.last_mut() {
+            Some(before) if first <= before.1 => before.1 = before.1.max(last),
+            Some(_) | None => merged.push((first, last)),
+        }
+    }
+    merged
+}
+
+fn take_lowest(spans: &mut Vec<(u64, u64)>) -> Option<u64> {
+    let (first, last) = spans.first_mut()?;
+    let lowest = *first;
+    if first == last {
+        spans.remove(0);
     } else {
-        ranges[index].begin = Some(lowest + 1);
+        *first += 1;
     }
     Some(lowest)
 }
@@ -201,7 +331,7 @@ fn take_lowest_port(resource: &mut Resource) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mesos::wire::resource::{ReservationInfo, RevocableInfo};
+    use crate::mesos::wire::resource::{AllocationInfo, ReservationInfo, RevocableInfo};
 
     fn scalar(name: &str, value: f64) -> Resource {
         Resource {
@@ -233,8 +363,14 @@ mod tests {
 
     fn pool(resources: &[Resource]) -> Pool {
         let mut pool = Pool::default();
-        pool.add(resources);
+        pool.add(resources, "flink");
         pool
+    }
+
+    fn holding(resources: &[Resource]) -> Holding {
+        let mut holding = Holding::default();
+        holding.add(resources, "flink");
+        holding
     }
 
     #[test]
@@ -255,7 +391,7 @@ mod tests {
         for _ in 0..3 {
             pool.take(&need(0.1, 1.0, 0)).expect("fits");
         }
-        assert!(pool.take(&need(0.1, 0.0, 0)).is_err());
+        assert!(pool.take(&need(0.1, 0.0, 0)).is_none());
     }
 
     #[test]
@@ -274,17 +410,65 @@ mod tests {
 
     #[test]
     fn everything_that_is_missing_is_told_and_nothing_is_taken() {
-        let mut pool = pool(&[scalar("cpus", 1.0), scalar("mem", 64.0), ports(&[(1, 1)])]);
-        let misses = pool.take(&need(2.0, 128.0, 2)).expect_err("too much");
+        let mut holding = holding(&[scalar("cpus", 1.0), scalar("mem", 64.0), ports(&[(1, 1)])]);
+        let need_more = need(2.0, 128.0, 2);
+        let misses = holding.misses(&need_more);
         let told: Vec<_> =
-            misses.iter().map(|miss| format!("{} {} {}", miss.resource, miss.needed, miss.offered)).collect();
+            misses.map(|miss| format!("{} {} {}", miss.resource, miss.needed, miss.offered)).collect();
         assert_eq!(told, ["cpus 2 1", "mem 128 64", "ports 2 1"]);
-        pool.take(&need(1.0, 64.0, 1)).expect("still all there");
+        assert!(!holding.take(&need_more));
+        assert!(holding.take(&need(1.0, 64.0, 1)), "still all there");
+        assert_eq!(holding.to_string(), "ports 0");
     }
 
     #[test]
-    fn revocable_resources_stay_where_they_are() {
+    fn revocable_resources_and_those_of_other_roles_stay_where_they_are() {
         let revocable = Resource { revocable: Some(RevocableInfo {}), ..scalar("cpus", 4.0) };
-        assert!(pool(&[revocable, scalar("mem", 64.0)]).take(&need(1.0, 1.0, 0)).is_err());
+        let foreign = Resource {
+            allocation_info: Some(AllocationInfo { role: Some("other".into()) }),
+            ..scalar("cpus", 4.0)
+        };
+        let offered = [revocable, foreign, scalar("mem", 64.0)];
+        assert!(pool(&offered).take(&need(1.0, 1.0, 0)).is_none());
+        assert!(!holding(&offered).take(&need(1.0, 1.0, 0)));
+    }
+
+    #[test]
+    fn the_deepest_reservation_goes_first() {
+        let refined = |cpus: f64, roles: &[&str]| Resource {
+            reservations: roles
+                .iter()
+                .map(|role| reserved(scalar("", 0.0), role).reservations[0].clone())
+                .collect(),
+            ..scalar("cpus", cpus)
+        };
+        let mut pool = pool(&[
+            scalar("cpus", 1.0),
+            refined(1.0, &["eng"]),
+            refined(1.0, &["eng", "eng/flink"]),
+            scalar("mem", 9.0),
+        ]);
+        let depths = |share: &Share| share.resources.iter().map(depth).collect::<Vec<_>>();
+        assert_eq!(depths(&pool.take(&need(1.5, 0.0, 0)).expect("fits")), [2, 1]);
+        assert_eq!(depths(&pool.take(&need(1.5, 0.0, 0)).expect("fits")), [1, 0]);
+    }
+
+    #[test]
+    fn garbage_is_nothing() {
+        let garbage = [
+            scalar("cpus", f64::NAN),
+            scalar("cpus", -8.0),
+            Resource { scalar: None, ..scalar("cpus", 1.0) },
+            Resource { name: None, ..scalar("cpus", 8.0) },
+            scalar("ports", 7.0),
+            ports(&[(9, 3), (0, 0), (70_000, u64::MAX), (10, 12), (11, 13)]),
+        ];
+        assert_eq!(holding(&garbage).to_string(), "ports 4");
+        let mut held = holding(&[scalar("cpus", f64::INFINITY), scalar("cpus", f64::MAX)]);
+        assert!(held.take(&need(4.0, 0.0, 0)));
+        let mut pool = pool(&[ports(&[(10, 12), (11, 13)]), ports(&[(12, 12)])]);
+        let share = pool.take(&Need { scalars: Vec::new(), ports: 4 }).expect("fits");
+        assert_eq!(share.ports, [10, 11, 12, 13]);
+        assert!(pool.take(&Need { scalars: Vec::new(), ports: 2 }).is_none(), "one is left");
     }
 }

@@ -33,6 +33,8 @@ pub struct Spec {
     /// More failed TaskManagers than this end the cluster.
     pub failures_most: Option<u32>,
     pub patience: Patience,
+    /// Since 1970 at [`Moment::START`], for the times that Mesos tells.
+    pub epoch: Duration,
 }
 
 /// What is the same in every TaskManager's `TaskInfo`.
@@ -95,6 +97,8 @@ pub enum Placement {
 pub struct Patience {
     /// Between the end of a TaskManager that failed and its replacement.
     pub replace: BackoffPolicy,
+    /// Only failures of so long ago count against `Spec::failures_most`; `None` counts all.
+    pub failures_within: Option<Duration>,
     /// A TaskManager that ran this long has not failed at its start: the next failure waits the first time
     /// again.
     pub healthy_after: Duration,
@@ -125,6 +129,7 @@ impl Default for Patience {
                 most: Duration::from_secs(60),
                 jitter: 0.2,
             },
+            failures_within: None,
             healthy_after: Duration::from_secs(60),
             // The master gives an agent 75 s of missed pings, and 10 min after its own restart.
             lost: Duration::from_secs(75),

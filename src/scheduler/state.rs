@@ -50,6 +50,8 @@ impl TaskRecord {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Goal {
     Run,
+    /// It goes on until another runs in its place.
+    Replace,
     /// Killed until a terminal update tells that it is gone.
     End,
 }

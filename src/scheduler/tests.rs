@@ -4,5 +4,7 @@ mod cluster;
 mod faults;
 mod mutations;
 mod oracle;
+mod parting;
+mod placement;
 mod simulation;
 mod worker;

@@ -1,11 +1,13 @@
 //! Facts in, orders out, as text: what the scheduler does in each situation.
 
+mod departures;
+
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::report::{Reason, Waiting};
 use super::spec::{Patience, Placement, Spec, Template};
-use super::state::State;
+use super::state::{Goal, State};
 use super::{Action, Effect, Scheduler};
 use crate::mesos::answer::Refusal;
 use crate::mesos::call::Call;
@@ -13,7 +15,7 @@ use crate::mesos::event::StatusUpdate;
 use crate::mesos::wire::id::{AgentId, OfferId, TaskId};
 use crate::mesos::wire::offer::Offer;
 use crate::mesos::wire::resource::{Resource, Scalar};
-use crate::mesos::wire::status::TaskState;
+use crate::mesos::wire::status::{self, TaskState};
 use crate::mesos::wire::task::TaskInfo;
 use crate::scheduler::resources::{Milli, Need};
 use crate::time::Moment;
@@ -25,6 +27,8 @@ struct Bench {
     /// The state that the last `Store` carried.
     stored: State,
     offers: u32,
+    /// To the JobManager.
+    questions: u32,
 }
 
 impl Bench {
@@ -46,9 +50,16 @@ impl Bench {
             gang: None,
             failures_most: None,
             patience: Patience::default(),
+            epoch: Duration::ZERO,
         };
         let now = Moment::START;
-        Self { scheduler: Scheduler::new(spec, state.clone(), 1, now), now, stored: state, offers: 0 }
+        Self {
+            scheduler: Scheduler::new(spec, state.clone(), 1, now),
+            now,
+            stored: state,
+            offers: 0,
+            questions: 0,
+        }
     }
 
     /// A bench whose scheduler is subscribed and whose JobManager listens.
@@ -71,6 +82,10 @@ impl Bench {
                 }
                 Action::Send(call) => spelled(&call),
                 Action::SubscribeAnew => "subscribe-anew".to_owned(),
+                Action::AskJobManager => {
+                    self.questions += 1;
+                    continue;
+                }
                 Action::Note(_) => continue,
                 Action::End => "end".to_owned(),
                 Action::Fail(failure) => format!("fail({})", crate::log::chain(&failure)),
@@ -106,12 +121,26 @@ impl Bench {
 
     /// An update from the agent (`uuid`) or, for reconciliation answers, from the master.
     fn update(&mut self, number: u64, state: TaskState, from_agent: bool) -> String {
+        self.tell(number, state, None, from_agent)
+    }
+
+    fn end(&mut self, number: u64, state: TaskState, reason: status::Reason) -> String {
+        self.tell(number, state, Some(reason), true)
+    }
+
+    fn tell(
+        &mut self,
+        number: u64,
+        state: TaskState,
+        reason: Option<status::Reason>,
+        from_agent: bool,
+    ) -> String {
         let update = StatusUpdate {
             task_id: TaskId::new(format!("taskmanager-{number:05}")),
             state: Some(state),
             agent_id: Some(AgentId::new("a")),
             executor_id: None,
-            reason: None,
+            reason,
             source: None,
             message: String::new(),
             uuid: from_agent.then_some([7; 16]),
@@ -128,10 +157,16 @@ impl Bench {
         self.orders()
     }
 
-    /// Moves to the next moment the scheduler asked for.
+    /// Moves to the next moment at which the scheduler has an order.
     fn wake(&mut self) -> String {
-        let due = self.scheduler.poll_timeout().expect("something is due");
-        self.pass(due.since(self.now))
+        for _ in 0..100 {
+            let due = self.scheduler.poll_timeout().expect("something is due");
+            let orders = self.pass(due.since(self.now));
+            if !orders.is_empty() {
+                return orders;
+            }
+        }
+        panic!("woken for nothing");
     }
 }
 
@@ -144,6 +179,9 @@ fn spelled(call: &Call) -> String {
         }
         Call::Decline { offer_ids, .. } => {
             format!("decline({})", offer_ids.iter().map(OfferId::text).collect::<Vec<_>>().join(","))
+        }
+        Call::AcceptInverseOffers { offer_ids, .. } => {
+            format!("agree({})", offer_ids.iter().map(OfferId::text).collect::<Vec<_>>().join(","))
         }
         Call::Revive { .. } => "revive".to_owned(),
         Call::Suppress { .. } => "suppress".to_owned(),
@@ -301,7 +339,7 @@ fn scaling_down_retires_those_that_do_not_run_first() {
     bench.update(1, TaskState::Running, true);
     bench.update(3, TaskState::Running, true);
     bench.scheduler.handle_scaled(1, bench.now);
-    assert_eq!(bench.orders(), "store store kill(2) kill(3)");
+    assert_eq!(bench.orders(), "store kill(2) kill(3)");
     assert_eq!(bench.pass(Patience::default().kill_again), "kill(2) kill(3)", "again until they end");
     assert_eq!(bench.update(2, TaskState::Killed, true), "store ack(2)");
     assert!(bench.scheduler.report(bench.now).waiting.is_none(), "no failure, no replacement");

@@ -5,17 +5,25 @@ use crate::mesos::event::StatusUpdate;
 use crate::mesos::wire::status::{Reason, TaskState};
 use crate::time::Moment;
 
+use super::failures::Cause;
 use super::state::Goal;
-use super::{Failure, Note, Scheduler, Seen, Sight, agents};
+use super::{Note, Scheduler, Seen, Sight, agents};
 
 impl Scheduler {
     /// The state of a task as Mesos sees it. What follows from it is stored before the update is acknowledged.
     pub fn handle_update(&mut self, update: &StatusUpdate, now: Moment) {
-        // A state that we do not know comes from a newer master and says nothing to us.
-        if let Some(state) = update.state {
-            self.learn(update, state, now);
+        self.handle_updates(std::slice::from_ref(update), now);
+    }
+
+    /// Several in their order: what follows from all of them is looked at once.
+    pub fn handle_updates(&mut self, updates: &[StatusUpdate], now: Moment) {
+        for update in updates {
+            // A state that we do not know comes from a newer master and says nothing to us.
+            if let Some(state) = update.state {
+                self.learn(update, state, now);
+            }
+            self.acknowledge(update);
         }
-        self.acknowledge(update);
         self.plan(now);
     }
 
@@ -27,6 +35,11 @@ impl Scheduler {
             // It carries the id of a task that lives, but speaks of another launch.
             Kind::Over if state == TaskState::Error && self.has_been_seen(id) => {
                 self.note(Note::Unknown { task: id.to_owned(), state });
+            }
+            Kind::Alive if known && state == TaskState::Killing => {
+                self.see(id, state, now);
+                // Not our doing, or its goal would be another already: its agent is being drained.
+                self.replace(id, &detail(update));
             }
             Kind::Missing if known => self.miss(id, state, update, now),
             Kind::Over if known => self.finish(id, state, update, now),
@@ -44,13 +57,6 @@ impl Scheduler {
 
     fn has_been_seen(&self, id: &str) -> bool {
         self.seen.get(id).is_some_and(|seen| matches!(seen.what, Sight::Alive(_)))
-    }
-
-    fn fail_after_failures(&mut self) {
-        let failures = self.state.failures;
-        if self.spec.failures_most.is_some_and(|most| failures > most) {
-            self.fail(Failure::TooManyFailures { failures });
-        }
     }
 
     fn see(&mut self, id: &str, state: TaskState, now: Moment) {
@@ -90,7 +96,7 @@ impl Scheduler {
                 return;
             }
             if now.since(seen.since) >= self.spec.patience.lost {
-                self.give_up(id);
+                self.give_up(id, now);
             }
             return;
         }
@@ -110,21 +116,22 @@ impl Scheduler {
             if record.goal == Goal::End { End::Expected } else { end(state, update.reason, ran.is_some()) };
         let expected = end == End::Expected;
         self.note(Note::Ended { task: id.to_owned(), state, detail: detail.clone(), expected });
-        if agents::speaks_against(update, state, ran.is_some()) {
-            self.agents.strike(&record.agent_id, now);
+        let evidence = agents::evidence(update, state, ran.is_some(), is_healthy);
+        if let Some(evidence) = evidence.filter(|_| !expected) {
+            self.agents.strike(&record.agent_id, evidence, now);
         } else if is_healthy {
             self.agents.forgive(&record.agent_id);
         }
         if is_healthy {
-            self.replacing.succeeded();
+            self.replacing.clear();
         }
         let cause = format!("{id} on {}: {} {detail}", record.hostname, state.name());
         match end {
             End::Expected | End::NeverBegan => {}
-            End::Refused => self.hold_back(cause, now),
+            End::Refused => self.hold_back(Cause::Refused, cause, now),
             End::Failure => {
-                self.state.failures = self.state.failures.saturating_add(1);
-                self.hold_back(cause, now);
+                self.count_failure(now);
+                self.hold_back(Cause::of_failure(update, ran.is_some()), cause, now);
             }
         }
         self.store();
@@ -152,12 +159,15 @@ impl Scheduler {
         let gone: Vec<_> =
             self.seen.iter().filter(|(_, seen)| is_due(seen)).map(|(id, _)| id.clone()).collect();
         for id in gone {
-            self.give_up(&id);
+            self.give_up(&id, now);
         }
     }
 
     /// Another takes its place. Should it come back it is unknown then, and killed.
-    fn give_up(&mut self, id: &str) {
+    fn give_up(&mut self, id: &str, now: Moment) {
+        if self.is_kept_by_jobmanager(id, now) {
+            return;
+        }
         self.state.tasks.remove(id);
         self.seen.remove(id);
         self.reconciliation.forget(id);

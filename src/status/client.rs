@@ -3,14 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use reqwest::{Client, Method};
+use reqwest::{Client, Method, RequestBuilder};
 
 use crate::http;
 
-use super::Scale;
+use super::{Ask, Scale};
 
 /// An AppMaster answers from memory; one that takes longer is stuck.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The socket leads to it, whatever the name is.
+const BASE: &str = "http://appmaster";
 
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
@@ -47,6 +50,11 @@ impl AppMaster {
         self.ask(Method::GET, "/v1/status", None).await
     }
 
+    /// The explanation as JSON text.
+    pub async fn explain(&self, ask: &Ask) -> Result<String, CommandError> {
+        self.answer(self.client.get(format!("{BASE}/v1/explain")).query(ask)).await
+    }
+
     pub async fn scale(&self, taskmanagers: u32) -> Result<(), CommandError> {
         self.ask(Method::POST, "/v1/scale", Some(Scale { taskmanagers })).await?;
         Ok(())
@@ -58,12 +66,16 @@ impl AppMaster {
     }
 
     async fn ask(&self, method: Method, path: &str, body: Option<Scale>) -> Result<String, CommandError> {
-        let no_answer = |source| CommandError::NoAnswer { socket: self.socket.clone(), source };
-        let request = self.client.request(method, format!("http://appmaster{path}"));
+        let request = self.client.request(method, format!("{BASE}{path}"));
         let request = match body {
             Some(body) => request.json(&body),
             None => request,
         };
+        self.answer(request).await
+    }
+
+    async fn answer(&self, request: RequestBuilder) -> Result<String, CommandError> {
+        let no_answer = |source| CommandError::NoAnswer { socket: self.socket.clone(), source };
         let answer = request.send().await.map_err(no_answer)?;
         let status = answer.status();
         let text = answer.text().await.map_err(no_answer)?;

@@ -1,10 +1,16 @@
 //! How long the scheduler takes for a round of offers, from the bytes of the event to the bytes of the calls.
 //!
 //! `bench-scheduler [ROUNDS]` prints one line per number of agents: as many tasks are known as there are agents, all of
-//! which are offered at once, and a tenth as many are to be placed. `scripts/bench scheduler` runs it.
+//! which are offered at once, and a tenth as many are to be placed. Then a storm of updates, one of each task, and what
+//! the connection takes for the same offers and calls. `scripts/bench scheduler` runs it.
+
+#[path = "scheduler/connection.rs"]
+mod connection;
+#[path = "scheduler/storm.rs"]
+mod storm;
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use flink_on_mesos::ha::record;
@@ -22,6 +28,7 @@ use flink_on_mesos::scheduler::spec::{Patience, Placement, Spec, Template};
 use flink_on_mesos::scheduler::state::{State, TaskRecord};
 use flink_on_mesos::scheduler::{Action, Scheduler};
 use flink_on_mesos::time::Moment;
+use nix::time::{ClockId, clock_gettime};
 use prost::Message as _;
 
 const AGENTS: [usize; 3] = [100, 1_000, 10_000];
@@ -35,19 +42,21 @@ struct Spans {
     decode: Duration,
     decide: Duration,
     encode: Duration,
-    /// The driver's share: the state in the form in which it is stored.
+    /// The state in the form in which it is stored, not counted in the round.
     store: Duration,
 }
 
 fn main() {
     let rounds: usize = std::env::args().nth(1).map_or(5, |text| text.parse().expect("a number of rounds"));
     println!(
-        "agents  tasks  placed  round_ms  offers/s  decode_ms  decide_ms  encode_ms  store_ms  peak_MiB"
+        "agents  tasks  placed  round_ms  offers/s  decode_ms  decide_ms  encode_ms  store_ms  memory_MiB"
     );
     let mut totals = Vec::new();
     for agents in AGENTS {
         let bytes = offers(agents);
+        let before = memory::forget_peak();
         let mut spans: Vec<_> = (0..rounds).map(|_| round(agents, &bytes)).collect();
+        let peak = memory::peak_mib() - before;
         spans.sort_by_key(|spans| spans.total());
         let median = spans[rounds / 2];
         let total = median.total();
@@ -61,13 +70,15 @@ fn main() {
             ms(median.decide),
             ms(median.encode),
             ms(median.store),
-            peak_mib(),
+            peak,
         );
     }
     // n log n from 1,000 to 10,000 is a factor of 13.3.
     let growth = totals[2].as_secs_f64() / totals[1].as_secs_f64();
     println!("growth from 1,000 to 10,000 agents: {growth:.1} times; n log n would be 13.3");
     println!("aim for 10,000 agents: {} ms, measured {:.1} ms", AIM.as_millis(), ms(totals[2]));
+    storm::run(&AGENTS);
+    connection::run(&AGENTS);
 }
 
 fn round(agents: usize, bytes: &Bytes) -> Spans {
@@ -75,32 +86,36 @@ fn round(agents: usize, bytes: &Bytes) -> Spans {
     let mut decoder = Decoder::default();
     let now = Moment::START + Duration::from_secs(1);
 
-    let begin = Instant::now();
+    let begin = cpu_time();
     decoder.push(bytes.clone());
     let record = decoder.next_record().expect("a record").expect("whole");
     let event = Event::from_wire(wire::event::Event::decode(record).expect("an event")).expect("usable");
     let Event::Offers(offers) = event else { panic!("no offers") };
-    let decode = begin.elapsed();
+    let decode = cpu_time() - begin;
 
-    let begin = Instant::now();
+    let begin = cpu_time();
     scheduler.handle_offers(&offers, now);
     let actions: Vec<_> = std::iter::from_fn(|| scheduler.next_action()).collect();
-    let decide = begin.elapsed();
+    let decide = cpu_time() - begin;
 
     let (mut encode, mut store, mut launched) = (Duration::ZERO, Duration::ZERO, 0);
     for action in actions {
-        let begin = Instant::now();
+        let begin = cpu_time();
         match action {
             Action::Send(call) => {
                 let bytes = call.into_wire(FrameworkId::new("framework")).encode_to_vec();
                 launched += usize::from(bytes.len() > 1000);
-                encode += begin.elapsed();
+                encode += cpu_time() - begin;
             }
             Action::Store(state) => {
                 record::encode(&state).expect("writable");
-                store += begin.elapsed();
+                store += cpu_time() - begin;
             }
-            Action::SubscribeAnew | Action::Note(_) | Action::End | Action::Fail(_) => {}
+            Action::SubscribeAnew
+            | Action::AskJobManager
+            | Action::Note(_)
+            | Action::End
+            | Action::Fail(_) => {}
         }
     }
     assert!(launched > 0, "nothing was launched");
@@ -147,6 +162,7 @@ fn scheduler(agents: usize) -> Scheduler {
         kill_grace: Duration::from_secs(30),
         gang: None,
         failures_most: None,
+        epoch: Duration::ZERO,
         patience: Patience::default(),
     };
     let mut scheduler = Scheduler::new(spec, state, 1, Moment::START);
@@ -213,14 +229,33 @@ impl Spans {
     }
 }
 
+/// What this thread has had of its core: others on the machine do not count.
+fn cpu_time() -> Duration {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).expect("Linux").into()
+}
+
 fn ms(span: Duration) -> f64 {
     span.as_secs_f64() * 1000.0
 }
 
-/// The most memory this process ever held.
-fn peak_mib() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");
-    let kib: f64 = peak.trim().trim_end_matches(" kB").parse().expect("a number");
-    kib / 1024.0
+/// As the kernel counts it, in MiB.
+mod memory {
+    use std::fs;
+
+    /// The peak starts anew; answers what is held now.
+    pub fn forget_peak() -> f64 {
+        fs::write("/proc/self/clear_refs", "5").expect("Linux");
+        mib("VmRSS:")
+    }
+
+    pub fn peak_mib() -> f64 {
+        mib("VmHWM:")
+    }
+
+    fn mib(name: &str) -> f64 {
+        let status = fs::read_to_string("/proc/self/status").expect("Linux");
+        let value = status.lines().find_map(|line| line.strip_prefix(name)).expect("a value");
+        let kib: f64 = value.trim().trim_end_matches(" kB").parse().expect("a number");
+        kib / 1024.0
+    }
 }

@@ -5,8 +5,9 @@ use std::ffi::OsString;
 use std::fs;
 use std::os::fd::AsFd as _;
 use std::os::unix::process::CommandExt as _;
-use std::process::{Command, ExitCode};
+use std::process::Command;
 
+use flink_on_mesos::init::signals::SignalSet;
 use flink_on_mesos::init::spawn::{Group, Spawn};
 use flink_on_mesos::init::{self, sys};
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
@@ -36,7 +37,7 @@ pub const VERBS: &[&str] = &[
 /// What `first` adds to exit codes when it could not do its part; no program under test uses it.
 pub const CANNOT_BE_FIRST: u8 = 99;
 
-pub fn run(verb: &str, arguments: &[OsString]) -> ExitCode {
+pub fn run(verb: &str, arguments: &[OsString]) -> u8 {
     let at = arguments.iter().position(|argument| argument == "--").expect("a command after --");
     let (own, command) = (crate::text(&arguments[..at]), &arguments[at + 1..]);
     match (verb, &own[..]) {
@@ -44,7 +45,7 @@ pub fn run(verb: &str, arguments: &[OsString]) -> ExitCode {
         ("inside", []) => inside(),
         ("parent", []) => {
             Command::new(&command[0]).args(&command[1..]).status().expect("a process");
-            return ExitCode::SUCCESS;
+            return 0;
         }
         ("pending", [signal]) => pending(signal.parse().expect("a signal")),
         ("activate", []) => return activate(command),
@@ -66,21 +67,21 @@ pub fn run(verb: &str, arguments: &[OsString]) -> ExitCode {
 }
 
 /// Returns only when that fails, with what shells say.
-fn become_program(command: &[OsString], env: &[(&str, &str)]) -> ExitCode {
+fn become_program(command: &[OsString], env: &[(&str, &str)]) -> u8 {
     let error = Command::new(&command[0]).args(&command[1..]).envs(env.iter().copied()).exec();
     eprintln!("cannot execute {}: {error}", command[0].display());
-    ExitCode::from(126)
+    126
 }
 
 /// Makes the command PID 1 of a namespace of its own, as a container manager does, and ends as it does.
-fn first(command: &[OsString]) -> ExitCode {
+fn first(command: &[OsString]) -> u8 {
     let namespaces = CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWNS;
     // As root all users are there inside; anybody else is root alone.
     if unshare(namespaces).is_err() {
         let (uid, gid) = (geteuid(), getegid());
         if let Err(error) = unshare(namespaces | CloneFlags::CLONE_NEWUSER) {
             eprintln!("no namespace: {error}");
-            return ExitCode::from(CANNOT_BE_FIRST);
+            return CANNOT_BE_FIRST;
         }
         fs::write("/proc/self/setgroups", "deny").expect("a setting");
         fs::write("/proc/self/uid_map", format!("0 {uid} 1")).expect("a map");
@@ -105,10 +106,11 @@ fn first(command: &[OsString]) -> ExitCode {
         stderr: None,
         keep_fds: &[],
         signals: &inherited,
+        changed: SignalSet::ALL,
     });
     match waitpid(pid.expect("a process"), None) {
-        Ok(WaitStatus::Exited(_, code)) => ExitCode::from(code as u8),
-        Ok(WaitStatus::Signaled(_, signal, _)) => ExitCode::from(128 + signal as u8),
+        Ok(WaitStatus::Exited(_, code)) => code as u8,
+        Ok(WaitStatus::Signaled(_, signal, _)) => 128 + signal as u8,
         status => panic!("no end: {status:?}"),
     }
 }
@@ -131,7 +133,7 @@ fn pending(signal: Signal) {
 }
 
 /// As socket activation does: descriptor 3 is a socket, and `LISTEN_PID` says for whom.
-fn activate(command: &[OsString]) -> ExitCode {
+fn activate(command: &[OsString]) -> u8 {
     open_descriptor(3);
     let own = getpid().to_string();
     become_program(command, &[("LISTEN_PID", &own), ("LISTEN_FDS", "1")])
@@ -164,16 +166,37 @@ fn become_user(uid: u32, rest: &[&str]) {
     }
 }
 
+/// What the container managers' old filters do not know.
+const NEW: [i64; 4] =
+    [nix::libc::SYS_pidfd_open, nix::libc::SYS_close_range, nix::libc::SYS_statx, nix::libc::SYS_clone3];
+
+/// Besides [`NEW`] what Linux got after 3.10 and a C library, Rust's standard library or init might use.
+const SINCE_3_10: [i64; 14] = [
+    nix::libc::SYS_copy_file_range,
+    nix::libc::SYS_epoll_pwait2,
+    nix::libc::SYS_execveat,
+    nix::libc::SYS_faccessat2,
+    nix::libc::SYS_getrandom,
+    nix::libc::SYS_membarrier,
+    nix::libc::SYS_memfd_create,
+    nix::libc::SYS_openat2,
+    nix::libc::SYS_pidfd_getfd,
+    nix::libc::SYS_pidfd_send_signal,
+    nix::libc::SYS_preadv2,
+    nix::libc::SYS_pwritev2,
+    nix::libc::SYS_renameat2,
+    nix::libc::SYS_rseq,
+];
+
 /// What an old kernel (ENOSYS) or a container manager's old filter (EPERM) answers to newer system calls.
-fn deny_calls(errno: &str) {
-    let errno = match errno {
-        "ENOSYS" => nix::libc::ENOSYS,
-        "EPERM" => nix::libc::EPERM,
-        errno => panic!("deny-calls: cannot use {errno}"),
+fn deny_calls(how: &str) {
+    let (errno, more) = match how {
+        "ENOSYS" => (nix::libc::ENOSYS, &[][..]),
+        "EPERM" => (nix::libc::EPERM, &[][..]),
+        "3.10" => (nix::libc::ENOSYS, &SINCE_3_10[..]),
+        how => panic!("deny-calls: cannot use {how}"),
     };
-    let calls =
-        [nix::libc::SYS_pidfd_open, nix::libc::SYS_close_range, nix::libc::SYS_statx, nix::libc::SYS_clone3];
-    let rules: BTreeMap<i64, Vec<_>> = calls.into_iter().map(|call| (call, Vec::new())).collect();
+    let rules: BTreeMap<i64, Vec<_>> = NEW.iter().chain(more).map(|call| (*call, Vec::new())).collect();
     let arch = std::env::consts::ARCH.try_into().expect("a known processor");
     let filter = SeccompFilter::new(rules, SeccompAction::Allow, SeccompAction::Errno(errno as u32), arch)
         .expect("a filter");

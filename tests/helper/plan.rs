@@ -1,18 +1,16 @@
 //! Init as the library offers it, entered by executing this program again.
 
-use std::process::ExitCode;
-
 use flink_on_mesos::init;
 use flink_on_mesos::init::plan::{Child, GRACE_DEFAULT_MS, Kind, Options, Plan};
 
-pub fn run(verb: &str, arguments: &[&str]) -> ExitCode {
+pub fn run(verb: &str, arguments: &[&str]) -> u8 {
     match (verb, arguments) {
-        ("init", ["--plan-fd", number]) => init::run(number.parse().expect("a number")).into(),
+        ("init", ["--plan-fd", number]) => init::run(number.parse().expect("a number")),
         (_, command) => enter(command),
     }
 }
 
-fn enter(command: &[&str]) -> ExitCode {
+fn enter(command: &[&str]) -> u8 {
     let inherited = init::block_signals();
     let main = Child {
         name: "main".into(),

@@ -2,22 +2,24 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use flink_on_mesos::init::signals::Signal as Any;
+use flink_on_mesos::init::sys;
 use nix::sys::signal::{SigSet, Signal, kill, raise};
 use nix::sys::signalfd::SignalFd;
-use nix::unistd::{Pid, getpgrp, getpid, getsid, tcgetpgrp};
+use nix::sys::wait::waitpid;
+use nix::unistd::{ForkResult, Pid, fork, getpgrp, getpid, getsid, tcgetpgrp};
 
 /// How long a process that stops slowly takes.
 const SLOW: Duration = Duration::from_millis(200);
 /// How long a link of a chain of processes lives.
 const LINK: Duration = Duration::from_millis(30);
 
-pub fn run(verb: &str, arguments: &[&str]) -> ExitCode {
+pub fn run(verb: &str, arguments: &[&str]) -> u8 {
     match (verb, arguments) {
-        ("exit", [code]) => return ExitCode::from(code.parse::<u8>().expect("a code")),
+        ("exit", [code]) => return code.parse::<u8>().expect("a code"),
         ("die-by", [signal]) => raise(signal.parse().expect("a signal")).expect("a signal"),
         ("arguments", arguments) => arguments.iter().for_each(|argument| say(argument)),
         ("env", [name]) => say(&std::env::var(name).unwrap_or_default()),
@@ -30,7 +32,6 @@ pub fn run(verb: &str, arguments: &[&str]) -> ExitCode {
         ("sleep", []) => sleep(),
         ("stop-self", [code]) => return stop_self(code),
         ("orphans", [count]) => orphans(count.parse().expect("a count")),
-        ("orphan", []) => drop(own(&["exit", "9"])),
         ("together", [count]) => together(count.parse().expect("a count")),
         ("scatter", [count]) => {
             (0..count.parse().expect("a count")).for_each(|_: u32| drop(own(&["until-eof"])));
@@ -50,7 +51,7 @@ pub fn run(verb: &str, arguments: &[&str]) -> ExitCode {
         ("change-user", []) => return change_user(),
         _ => panic!("unknown verb: {verb} {arguments:?}"),
     }
-    ExitCode::SUCCESS
+    0
 }
 
 fn say(line: &str) {
@@ -94,21 +95,21 @@ fn print_signals(count: usize, label: &str) {
     }
 }
 
-fn count_terms(count: usize, code: &str) -> ExitCode {
+fn count_terms(count: usize, code: &str) -> u8 {
     let signals = signals();
     say("ready");
     (0..count).for_each(|_| wait_for(&signals, Any::TERM));
-    ExitCode::from(code.parse::<u8>().expect("a code"))
+    code.parse::<u8>().expect("a code")
 }
 
-fn print_terms(count: usize, code: &str) -> ExitCode {
+fn print_terms(count: usize, code: &str) -> u8 {
     let signals = signals();
     say("ready");
     for _ in 0..count {
         wait_for(&signals, Any::TERM);
         say("SIGTERM");
     }
-    ExitCode::from(code.parse::<u8>().expect("a code"))
+    code.parse::<u8>().expect("a code")
 }
 
 fn sleep() {
@@ -122,14 +123,14 @@ fn forever() -> ! {
     }
 }
 
-fn print_until_term(code: &str) -> ExitCode {
+fn print_until_term(code: &str) -> u8 {
     let signals = signals();
     say("ready");
     loop {
         let signal = next(&signals);
         say(&signal.to_string());
         if signal == Any::TERM {
-            return ExitCode::from(code.parse::<u8>().expect("a code"));
+            return code.parse::<u8>().expect("a code");
         }
     }
 }
@@ -140,16 +141,40 @@ fn listen() {
     say(&format!("for me: {for_me}, descriptor: {}", fs::read_link("/proc/self/fd/3").is_ok()));
 }
 
-fn stop_self(code: &str) -> ExitCode {
+fn stop_self(code: &str) -> u8 {
     say("ready");
     raise(Signal::SIGSTOP).expect("a signal");
     say("continued");
-    ExitCode::from(code.parse::<u8>().expect("a code"))
+    code.parse::<u8>().expect("a code")
 }
 
+/// So many have one parent, which ends before them.
+const BATCH: u32 = 10;
+
 fn make_orphans(count: u32) {
-    for _ in 0..count {
-        own(&["orphan"]).wait().expect("a status");
+    for first in (0..count).step_by(BATCH as usize) {
+        fork_orphans(BATCH.min(count - first));
+    }
+}
+
+/// Orphans without a program of their own, so that a machine makes thousands a second.
+#[expect(unsafe_code, reason = "fork has no safe form")]
+fn fork_orphans(count: u32) {
+    // SAFETY: the children only make system calls.
+    match unsafe { fork() }.expect("a process") {
+        ForkResult::Parent { child } => drop(waitpid(child, None).expect("a status")),
+        ForkResult::Child => {
+            for _ in 0..count {
+                // SAFETY: as above.
+                unsafe {
+                    if fork().is_ok_and(|forked| matches!(forked, ForkResult::Child)) {
+                        nix::libc::_exit(9);
+                    }
+                }
+            }
+            // SAFETY: as above.
+            unsafe { nix::libc::_exit(0) }
+        }
     }
 }
 
@@ -191,8 +216,8 @@ fn storm(count: u32, seconds: f64) {
     say("ready");
     std::thread::spawn(move || {
         let begin = std::time::Instant::now();
-        for number in 0..count {
-            own(&["orphan"]).wait().expect("a status");
+        for number in (0..count).step_by(BATCH as usize) {
+            fork_orphans(BATCH.min(count - number));
             std::thread::sleep((begin + pause * number).saturating_duration_since(std::time::Instant::now()));
         }
         say("done");
@@ -221,12 +246,12 @@ fn leader() {
     forever();
 }
 
-fn leave(code: &str, kinds: &[&str]) -> ExitCode {
+fn leave(code: &str, kinds: &[&str]) -> u8 {
     for kind in kinds {
         drop(own_command(&["leftover", kind]).stdin(Stdio::null()).spawn().expect("a process"));
     }
     until_eof();
-    ExitCode::from(code.parse::<u8>().expect("a code"))
+    code.parse::<u8>().expect("a code")
 }
 
 fn leftover(kind: &str) {
@@ -295,7 +320,7 @@ fn descriptors() {
 }
 
 /// Whether it is in front of the terminal, and then how often Ctrl-C comes.
-fn terminal() -> ExitCode {
+fn terminal() -> u8 {
     let signals = signals();
     let front = tcgetpgrp(std::io::stdin()).is_ok_and(|group| group == getpgrp());
     let same = nix::unistd::ttyname(std::io::stdin()).is_ok() && getsid(None).is_ok();
@@ -303,26 +328,27 @@ fn terminal() -> ExitCode {
     loop {
         match next(&signals).to_string().as_str() {
             "SIGCHLD" | "SIGCONT" => {}
-            "SIGUSR1" => return ExitCode::from(3),
+            "SIGUSR1" => return 3,
             signal => say(signal),
         }
     }
 }
 
-fn write_until_error() -> ExitCode {
+fn write_until_error() -> u8 {
+    sys::ignore_sigpipe();
     say("ready");
     loop {
         if std::io::stdout().write_all(b"x\n").is_err() {
-            return ExitCode::from(9);
+            return 9;
         }
         std::thread::sleep(Duration::from_millis(1));
     }
 }
 
 /// Needs to be executed with the set-user-id bit: leaves init's user altogether.
-fn change_user() -> ExitCode {
+fn change_user() -> u8 {
     nix::unistd::setuid(nix::unistd::Uid::from_raw(0)).expect("the right to change the user");
     say("ready");
     until_eof();
-    ExitCode::from(3)
+    3
 }

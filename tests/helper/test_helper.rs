@@ -1,16 +1,20 @@
 //! Programs that the tests start: `test-helper VERB ARG…`.
 //!
-//! It is static like the binary itself, so that the conformance suite also runs where nothing else is.
+//! It is static like the binary itself, so that the conformance suite also runs where nothing else is, and begins like
+//! it, so that it sees the signals it inherits.
+
+#![no_main]
 
 use std::ffi::OsString;
-use std::process::ExitCode;
 
 mod conformance;
 mod launch;
 mod plan;
 mod program;
 
-fn main() -> ExitCode {
+flink_on_mesos::begin_with!(run);
+
+fn run() -> u8 {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     let Some((verb, rest)) = arguments.split_first() else { panic!("no verb") };
     let verb = verb.to_str().expect("a verb");
@@ -20,7 +24,7 @@ fn main() -> ExitCode {
         _ if launch::VERBS.contains(&verb) => launch::run(verb, rest),
         "bytes" => {
             rest.iter().for_each(|argument| println!("{:?}", argument.as_encoded_bytes()));
-            ExitCode::SUCCESS
+            0
         }
         _ => program::run(verb, &text(rest)),
     }

@@ -3,7 +3,7 @@
 mod application;
 mod crashes;
 pub mod harness;
-mod masters;
-mod processes;
+pub mod masters;
+pub mod processes;
 mod start;
-mod stop;
+pub mod stop;

@@ -1,4 +1,4 @@
-//! What init does, next to what others do: the cases of `tests/helper/conformance` give the table in `docs/init.md`.
+//! What init does, next to what others do: the cases of `tests/helper/conformance` give the table in `README.md`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,7 +10,7 @@ use crate::init::process::{binary, helper};
 /// With this set the table is written instead of compared.
 const UPDATE: &str = "UPDATE_TABLES";
 
-const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/init.md");
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
 const BEGIN: &str = "<!-- conformance table: begin -->\n";
 const END: &str = "<!-- conformance table: end -->\n";
 

@@ -15,6 +15,7 @@ use process::{
     until,
 };
 
+mod frozen;
 mod outside;
 mod plan;
 pub mod process;

@@ -1,10 +1,15 @@
 //! The embedded Mesos, as a process of its own that is spoken to over sockets.
 
+mod bad_input;
 mod client;
 mod compare;
 mod embedded;
 mod faults;
 mod fetches;
+mod life;
+mod operator;
+mod own_client;
+mod placement;
 mod pymesos;
 mod recorded;
 mod replay;

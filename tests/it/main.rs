@@ -5,6 +5,7 @@ mod conf;
 mod conformance;
 mod elf;
 mod flink;
+mod ha;
 mod init;
 mod local;
 mod mesos;

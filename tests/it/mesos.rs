@@ -3,5 +3,6 @@
 mod calls;
 mod client;
 mod master;
+mod misbehaviour;
 mod recorded;
 mod traffic;

@@ -79,6 +79,7 @@ async fn command_lines() {
         (64, &["appmaster-job", "--job-id", "17"], &["--job-id", "32 hexadecimal digits"]),
         (66, &["standalone-job", "-D", "rest.port=0"], &["no job", "usrlib", "--jars"]),
         (66, &["appmaster-job", "-D", "mesos.master=127.0.0.1:5050", "--jars", "no.jar"], &["no.jar"]),
+        (64, &["mesos", "--port", "0", "--agent-ping-timeout", "0secs"], &["--agent-ping-timeout", "1secs"]),
         (69, &["status"], &["no AppMaster answers at", "/socket"]),
     ];
     for (code, arguments, told) in cases {
@@ -150,7 +151,7 @@ async fn values() {
     let cases = [
         (&contradiction[..], &["taskmanager.memory.process.size", "1 GiB", "2 GiB"][..]),
         (&all, &["taskmanager.memory.process.size", "1x", "mesos.initial-tasks", "many", "70000"]),
-        (&["mesos.master=zk://a:2181/mesos"], &["mesos.master", "zk://a:2181/mesos", "host:port"]),
+        (&["mesos.master=zk://a:2181"], &["mesos.master", "zk://a:2181", "a path after the servers"]),
         (&["mesos.master="], &["mesos.master", "host:port"]),
         (&["mesos.master=a:b"], &["mesos.master", "a:b"]),
         (&["mesos.master=file:///no-such-file"], &["mesos.master", "/no-such-file"]),

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use source::Source;
 
+mod scenarios;
 mod source;
 mod text;
 mod walls;
@@ -65,6 +66,13 @@ fn text_is_clean() {
     let checked =
         tree.iter().filter(|source| source.path != LOCK_FILE && !source.path.starts_with(OWN_FILES));
     assert_none(checked.flat_map(text::check_text));
+}
+
+#[test]
+fn every_scenario_has_a_test() {
+    let tree = tree();
+    let table = tree.iter().find(|source| source.path == scenarios::TABLE).expect("the table");
+    assert_none(scenarios::check(table, &tree).into_iter());
 }
 
 #[test]

@@ -6,7 +6,7 @@ pub const CONSTRAINTS_HARD: Key = Key {
     name: "mesos.constraints.hard.hostattribute",
     kind: "list of attribute:value or attribute:OPERATOR[:value]",
     default: None,
-    meaning: "Only agents for which all of these hold get TaskManagers. Operators as in Marathon: UNIQUE, MAX_PER, GROUP_BY, LIKE, UNLIKE; HOSTNAME, @region and @zone stand for the agent's.",
+    meaning: "Only agents for which all of these hold get TaskManagers. Operators as in Marathon: UNIQUE, MAX_PER, GROUP_BY, LIKE, UNLIKE; HOSTNAME, @region and @zone stand for the agent's. Where no constraint names @region, TaskManagers stay in the master's region.",
 };
 
 pub const CONSTRAINTS_SOFT: Key = Key {
@@ -49,6 +49,13 @@ pub const MAXIMUM_FAILED_TASKS: Key = Key {
     kind: "number",
     default: Some("-1"),
     meaning: "After how many failed TaskManagers the cluster ends; -1 for never.",
+};
+
+pub const FAILED_TASKS_INTERVAL: Key = Key {
+    name: "mesos.maximum-failed-tasks.interval",
+    kind: "duration",
+    default: Some("0"),
+    meaning: "Only TaskManagers that failed within this time count for that; 0 counts all since the cluster began.",
 };
 
 pub const PLACEMENT: Key = Key {
@@ -304,7 +311,7 @@ pub const STATUS_PORT: Key = Key {
 };
 
 /// All of them by name.
-pub const KEYS: [&Key; 43] = [
+pub const KEYS: [&Key; 44] = [
     &CONSTRAINTS_HARD,
     &CONSTRAINTS_SOFT,
     &FAILOVER_TIMEOUT,
@@ -312,6 +319,7 @@ pub const KEYS: [&Key; 43] = [
     &INITIAL_TASKS,
     &MASTER,
     &MAXIMUM_FAILED_TASKS,
+    &FAILED_TASKS_INTERVAL,
     &PLACEMENT,
     &REGISTRATION_TIMEOUT,
     &ARTIFACT_PORT,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::keys::{self, flink};
 use super::super::table::Table;
-use super::parse;
+use super::parse::{self, Secret};
 use super::reader::Reader;
 
 /// Where the state that outlives this AppMaster lies.
@@ -16,12 +16,16 @@ pub struct HighAvailability {
     pub root: String,
     /// Tells this cluster from others; starts with `/`.
     pub cluster_id: String,
-    /// Below the cluster's path: where the framework's state lies; starts with `/`.
+    /// Below the root: where the states of frameworks lie; starts with `/`.
     pub workers: String,
     /// A URI.
     pub storage_dir: String,
     pub session_timeout: Duration,
     pub connection_timeout: Duration,
+    /// What is created is open to us alone.
+    pub creator_acl: bool,
+    /// Scheme and data, such as `digest` and `user:password`.
+    pub authorization: Vec<(String, Secret)>,
 }
 
 impl HighAvailability {
@@ -42,7 +46,13 @@ impl HighAvailability {
             storage_dir: storage_dir.unwrap_or_default(),
             session_timeout: reader.flink(flink::HA_SESSION_TIMEOUT, "60000", parse::duration),
             connection_timeout: reader.flink(flink::HA_CONNECTION_TIMEOUT, "15000", parse::duration),
+            creator_acl: reader.flink(flink::HA_ACL, "open", is_creator),
+            authorization: reader.optional_flink(flink::HA_AUTHORIZATION, authorization).unwrap_or_default(),
         };
+        if settings.creator_acl && settings.authorization.is_empty() {
+            let expected = format!("`open`, or `{}` to be set too", flink::HA_AUTHORIZATION);
+            reader.reject(flink::HA_ACL, expected);
+        }
         Some(settings)
     }
 }
@@ -64,6 +74,20 @@ fn is_zookeeper(text: &str) -> Result<bool, String> {
         "none" | "standalone" => Ok(false),
         _ => Err("`zookeeper` or `NONE`".to_owned()),
     }
+}
+
+fn is_creator(text: &str) -> Result<bool, String> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "creator" => Ok(true),
+        "open" => Ok(false),
+        _ => Err("`open` or `creator`".to_owned()),
+    }
+}
+
+/// Flink's form of a map: `digest:user:password`, with commas between several.
+fn authorization(text: &str) -> Result<Vec<(String, Secret)>, String> {
+    let pairs = parse::list(parse::pair(':', "scheme:data, such as digest:user:password"))(text)?;
+    Ok(pairs.into_iter().map(|(scheme, data)| (scheme, Secret::new(data))).collect())
 }
 
 /// A path of ZooKeeper with one `/` in front and none behind, as Flink makes it.

@@ -209,3 +209,23 @@ fn unknown_keys_are_told_with_the_nearest() {
         ]
     );
 }
+
+#[test]
+fn nodes_of_the_creator_need_somebody_to_be() {
+    let on = "high-availability.type=zookeeper
+high-availability.zookeeper.quorum=z:2181
+high-availability.storageDir=file:///ha
+high-availability.cluster-id=/one
+high-availability.zookeeper.client.acl=creator";
+    assert_eq!(
+        problems(&table(on)),
+        "`high-availability.zookeeper.client.acl` is `creator` (-D), expected `open`, or \
+         `high-availability.zookeeper.client.authorization` to be set too"
+    );
+    let given = format!("{on}\nhigh-availability.zookeeper.client.authorization=digest:flink:pass:word");
+    let ha = read(&given).high_availability.unwrap();
+    let authorization: Vec<_> =
+        ha.authorization.iter().map(|(scheme, data)| (&**scheme, data.expose())).collect();
+    assert!(ha.creator_acl);
+    assert_eq!(authorization, [("digest", "flink:pass:word")]);
+}

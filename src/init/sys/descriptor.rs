@@ -1,7 +1,7 @@
 //! Descriptors by number.
 
 use std::io;
-use std::os::fd::{AsFd as _, FromRawFd as _, OwnedFd, RawFd};
+use std::os::fd::{AsFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::libc;
@@ -15,6 +15,12 @@ pub fn adopt_fd(number: RawFd) -> Result<OwnedFd, Errno> {
     set_cloexec(number)?;
     // SAFETY: the descriptor is open, and it was handed over to be owned here.
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+/// Without the buffer of the standard library's, which would stay in memory.
+pub fn stdin() -> BorrowedFd<'static> {
+    // SAFETY: `begin` has seen to it that it is open, and nobody closes it.
+    unsafe { BorrowedFd::borrow_raw(libc::STDIN_FILENO) }
 }
 
 pub fn set_cloexec(number: RawFd) -> Result<(), Errno> {

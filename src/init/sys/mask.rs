@@ -1,7 +1,6 @@
 //! Blocked and ignored signals.
 
 use std::mem::MaybeUninit;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::libc;
 use nix::unistd::getppid;
@@ -9,28 +8,11 @@ use nix::unistd::getppid;
 use crate::init::plan::Inherited;
 use crate::init::signals::{Signal, SignalSet};
 
-/// Rust's runtime ignores SIGPIPE before `main` runs and leaves no trace of what was inherited.
-static PIPE_WAS_IGNORED: AtomicBool = AtomicBool::new(false);
-
-extern "C" fn remember_pipe() {
-    PIPE_WAS_IGNORED.store(disposition(Signal::PIPE) == libc::SIG_IGN, Ordering::Relaxed);
-}
-
-// SAFETY: the function has the type the loader calls and uses nothing that needs the runtime.
-#[unsafe(link_section = ".init_array")]
-#[used]
-static REMEMBER_PIPE: extern "C" fn() = remember_pipe;
-
 /// Blocks every signal and tells what was blocked and ignored before.
 pub fn block_signals() -> Inherited {
     let blockable = Signal::all().filter(|signal| !signal.belongs_to_libc()).collect();
     let mask = set_mask(blockable);
-    let mut ignored: SignalSet = Signal::all()
-        .filter(|&signal| signal != Signal::PIPE && disposition(signal) == libc::SIG_IGN)
-        .collect();
-    if PIPE_WAS_IGNORED.load(Ordering::Relaxed) {
-        ignored.insert(Signal::PIPE);
-    }
+    let ignored = Signal::all().filter(|&signal| disposition(signal) == libc::SIG_IGN).collect();
     Inherited { mask, ignored, parent: getppid().as_raw() }
 }
 
@@ -67,13 +49,18 @@ pub fn set_disposition(signal: Signal, handler: libc::sighandler_t) {
     }
 }
 
-/// Makes the dispositions of init those that its loop relies on: no handlers (Rust's runtime has two, for a
-/// message on stack overflow), and SIGCHLD not ignored, which would make the kernel throw statuses away.
+/// SIGCHLD not ignored, which would make the kernel throw statuses away. Handlers there are none: `exec` has ended them
+/// and Rust's runtime, which has two, does not run.
 pub fn reset_dispositions() {
-    for signal in Signal::all() {
-        let handler = disposition(signal);
-        if signal == Signal::CHLD || (handler != libc::SIG_DFL && handler != libc::SIG_IGN) {
-            set_disposition(signal, libc::SIG_DFL);
-        }
+    for signal in CHANGED.iter() {
+        set_disposition(signal, libc::SIG_DFL);
     }
+}
+
+/// What [`reset_dispositions`] changes; all else is in init as it was inherited.
+pub const CHANGED: SignalSet = SignalSet(1 << (libc::SIGCHLD - 1));
+
+/// A closed pipe is an error of the write, not the end of the process.
+pub fn ignore_sigpipe() {
+    set_disposition(Signal::PIPE, libc::SIG_IGN);
 }

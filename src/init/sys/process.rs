@@ -1,11 +1,11 @@
-//! Fork and exec.
+//! Starting programs.
 
-use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::mem::MaybeUninit;
+use std::os::fd::AsRawFd as _;
 
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
 use nix::libc;
-use nix::unistd::{Pid, getpid, pipe2, read};
+use nix::unistd::{Pid, getpid};
 
 use super::mask::{set_disposition, set_mask};
 use crate::init::signals::Signal;
@@ -16,32 +16,12 @@ use crate::init::spawn::{Group, Prepared, Spawn, SpawnError, Step};
 /// Safe to call with signal handlers installed, but only while this process has a single thread.
 pub fn spawn(spawn: &Spawn<'_>) -> Result<Pid, SpawnError> {
     let parent = getpid();
-    let mut prepared = Prepared::new(spawn, parent)?;
-    let (reader, writer) = pipe2(OFlag::O_CLOEXEC).map_err(SpawnError::Fork)?;
+    let mut start = Start { spawn, prepared: Prepared::new(spawn, parent)?, parent, failure: None };
     let before = set_mask(Signal::all().filter(|signal| !signal.belongs_to_libc()).collect());
-    // SAFETY: the child only makes system calls and touches memory prepared before, until it execs or exits.
-    let forked = Errno::result(unsafe { libc::fork() });
-    if forked == Ok(0) {
-        let (step, errno) = become_program(spawn, &mut prepared, parent);
-        let mut report = [step as u8, 0, 0, 0, 0];
-        report[1..].copy_from_slice(&(errno as i32).to_ne_bytes());
-        // SAFETY: as above; `report` outlives the call.
-        unsafe {
-            libc::write(writer.as_raw_fd(), report.as_ptr().cast(), report.len());
-            libc::_exit(127);
-        }
-    }
-    drop(writer);
-    // Both sides move the child to its group: whichever comes first, a signal to the group finds it.
-    if let (Ok(pid), Group::Own | Group::Foreground) = (forked, spawn.group) {
-        // SAFETY: no memory is involved. Fails when the child has exec'd, having done it itself.
-        unsafe {
-            libc::setpgid(pid, pid);
-        }
-    }
+    let cloned = clone(&mut start);
     set_mask(before);
-    let pid = Pid::from_raw(forked.map_err(SpawnError::Fork)?);
-    match read_report(&reader) {
+    let pid = cloned.map_err(SpawnError::Fork)?;
+    match start.failure {
         None => Ok(pid),
         Some((step, errno)) => {
             wait_for(pid);
@@ -50,18 +30,36 @@ pub fn spawn(spawn: &Spawn<'_>) -> Result<Pid, SpawnError> {
     }
 }
 
-/// `None` when the pipe was closed by a successful exec.
-fn read_report(reader: &OwnedFd) -> Option<(Step, Errno)> {
-    let mut report = [0; 5];
-    loop {
-        match read(reader, &mut report) {
-            Ok(5) => break,
-            Err(Errno::EINTR) => {}
-            Ok(_) | Err(_) => return None,
-        }
-    }
-    let [step, errno @ ..] = report;
-    Some((Step::from_number(step), Errno::from_raw(i32::from_ne_bytes(errno))))
+/// What the child works with, in memory that it shares with its parent.
+struct Start<'a> {
+    spawn: &'a Spawn<'a>,
+    prepared: Prepared,
+    parent: Pid,
+    failure: Option<(Step, Errno)>,
+}
+
+/// Ten times what the child was seen to use without optimization.
+const STACK_BYTES: usize = 32 * 1024;
+
+/// A new process that shares this one's memory, which therefore need not be copied; this one stands still until the
+/// new one has executed its program or ended.
+fn clone(start: &mut Start<'_>) -> Result<Pid, Errno> {
+    // Not zeroed: only what is used of it shall take memory.
+    let mut stack: Vec<MaybeUninit<u128>> = Vec::with_capacity(STACK_BYTES / size_of::<u128>());
+    let top = stack.spare_capacity_mut().as_mut_ptr_range().end;
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+    // SAFETY: the stack grows down from its aligned end; it and `start` outlive the child's use of them, and nobody
+    // else uses them meanwhile. Signals are blocked, so no handler runs twice in the same memory.
+    let pid = unsafe { libc::clone(run_child, top.cast(), flags, (&raw mut *start).cast()) };
+    Errno::result(pid).map(Pid::from_raw)
+}
+
+/// The child's code; what it returns is its exit code, which nobody reads.
+extern "C" fn run_child(start: *mut libc::c_void) -> libc::c_int {
+    // SAFETY: `clone` passes this, and the parent stands still.
+    let start = unsafe { &mut *start.cast::<Start<'_>>() };
+    start.failure = Some(become_program(start.spawn, &mut start.prepared, start.parent));
+    127
 }
 
 fn wait_for(pid: Pid) {
@@ -70,9 +68,10 @@ fn wait_for(pid: Pid) {
     while Errno::result(unsafe { libc::waitpid(pid.as_raw(), &mut status, 0) }) == Err(Errno::EINTR) {}
 }
 
-/// Runs in the child: no allocation, no lock, nothing that could unwind. Returns only on failure.
+/// Runs in the child, whose parent goes on in the same memory afterwards: no allocation, no lock, nothing that could
+/// unwind. Returns only on failure.
 fn become_program(spawn: &Spawn<'_>, prepared: &mut Prepared, parent: Pid) -> (Step, Errno) {
-    // SAFETY: plain system calls; the strings behind the pointers of `prepared` live in this process's copy.
+    // SAFETY: plain system calls; the strings behind the pointers of `prepared` outlive them.
     unsafe {
         match spawn.group {
             Group::Session => drop(libc::setsid()),
@@ -109,7 +108,7 @@ fn become_program(spawn: &Spawn<'_>, prepared: &mut Prepared, parent: Pid) -> (S
             }
         }
         prepared.set_listen_pid(libc::getpid());
-        for signal in Signal::all().filter(|signal| !signal.belongs_to_libc()) {
+        for signal in spawn.changed.iter().filter(|signal| !signal.belongs_to_libc()) {
             let ignored = spawn.signals.ignored.contains(signal);
             set_disposition(signal, if ignored { libc::SIG_IGN } else { libc::SIG_DFL });
         }

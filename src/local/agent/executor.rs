@@ -25,6 +25,10 @@ pub struct Executor {
     pub updates: Updates,
     /// What its end is told as, whatever it was.
     pub fate: Option<Fate>,
+    /// Until when it has to be done by itself.
+    pub complete_by: Option<Deadline>,
+    /// It was not, and is killed for it.
+    pub is_overdue: bool,
     /// Its agent is being drained, of which its updates tell.
     pub is_drained: bool,
 }
@@ -86,7 +90,25 @@ pub enum End {
 impl Executor {
     pub fn new(run: Run) -> Self {
         let life = Life::Starting { is_killed: false };
-        Self { run, life, pid: None, updates: Updates::new(), fate: None, is_drained: false }
+        Self {
+            run,
+            life,
+            pid: None,
+            updates: Updates::new(),
+            fate: None,
+            complete_by: None,
+            is_overdue: false,
+            is_drained: false,
+        }
+    }
+
+    pub fn poll_timeout(&self) -> Option<Moment> {
+        let kill = match &self.life {
+            Life::Killing { until, .. } => until.map(Deadline::at),
+            Life::Starting { .. } | Life::Running | Life::Ended => None,
+        };
+        let complete = self.complete_by.map(Deadline::at).filter(|_| self.life == Life::Running);
+        kill.into_iter().chain(complete).chain(self.updates.poll_timeout()).min()
     }
 
     /// A status as the executor sends it.
@@ -119,8 +141,9 @@ pub fn prepare(run: &Run, container: &ContainerId, settings: &Settings) -> Resul
     let Some(command) = &run.task.command else {
         return Err("the embedded Mesos runs no custom executors ('executor' is set)".to_owned());
     };
-    if run.task.health_check.is_some() || run.task.check.is_some() || run.task.max_completion_time.is_some() {
-        tracing::warn!(task = ?run.task.task_id, "checks and the longest completion time are not watched");
+    if run.task.health_check.is_some() || run.task.check.is_some() {
+        let set = if run.task.check.is_some() { "check" } else { "health_check" };
+        return Err(format!("the embedded Mesos watches no checks ('{set}' is set)"));
     }
     let sandbox = sandbox(run, container, settings);
     // A task must not outlive the embedded Mesos for long, whatever grace it has against a kill.

@@ -39,6 +39,16 @@ impl Agent {
             }
         }
     }
+
+    /// Ends a task that runs longer than it may.
+    pub(super) fn kill_if_overdue(&mut self, container: &ContainerId, now: Moment) {
+        let Some(executor) = self.executors.get_mut(container) else { return };
+        let is_due = executor.complete_by.is_some_and(|deadline| deadline.has_passed(now));
+        if is_due && executor.life == Life::Running {
+            executor.is_overdue = true;
+            self.kill(container, None, now);
+        }
+    }
 }
 
 impl Executor {

@@ -259,3 +259,24 @@ fn ends_in_the_words_of_the_real_executor() {
         assert_eq!(end.to_string(), text);
     }
 }
+
+#[test]
+fn a_task_that_takes_too_long_has_failed() {
+    let mut run = run();
+    run.task.max_completion_time = Some(DurationInfo { nanoseconds: Some(2_000_000_000) });
+    let mut bench = Bench::new(run);
+    bench.process(ProcessEvent::Started { pid: 7 });
+    bench.done();
+    // STARTING, then RUNNING.
+    bench.acknowledge();
+    bench.done();
+    bench.acknowledge();
+    bench.pass(1);
+    assert_eq!(bench.done(), [""; 0]);
+    bench.pass(1);
+    assert_eq!(bench.done(), ["TASK_KILLING", "Terminate"]);
+    bench.acknowledge();
+    bench.process(ProcessEvent::Ended(End::Signalled { number: 15, dumped_core: false }));
+    let end = "TASK_FAILED Command terminated with signal Terminated MAX_COMPLETION_TIME_REACHED";
+    assert_eq!(bench.done(), [end]);
+}

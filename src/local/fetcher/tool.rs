@@ -10,7 +10,7 @@ use nix::sys::signal::{self, kill};
 use nix::unistd::Pid;
 
 use crate::init::plan::Inherited;
-use crate::init::signals::Signal;
+use crate::init::signals::{Signal, SignalSet};
 use crate::init::spawn::{Group, Spawn, SpawnError};
 use crate::init::status::Ended;
 use crate::init::sys;
@@ -62,6 +62,7 @@ async fn run_with(argv: &[&OsStr], sandbox: &Path, stdout: &File) -> Result<(), 
         stderr: Some(stderr.as_fd()),
         keep_fds: &[],
         signals: &Inherited::default(),
+        changed: SignalSet::ALL,
     });
     let mut running = match spawned {
         Ok(pid) => Running(Some(pid)),

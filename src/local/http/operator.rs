@@ -1,4 +1,4 @@
-//! `/api/v1`, in JSON only, and `/mini/<fault>`.
+//! `/api/v1`, in JSON only, `/teardown`, and `/mini/<fault>`.
 
 use std::net::SocketAddr;
 
@@ -10,9 +10,10 @@ use tokio::sync::oneshot;
 
 use crate::local::cluster::Input;
 use crate::local::fault::{self, FaultError};
-use crate::local::master::OperatorCall;
+use crate::local::master::{FrameworkTarget, OperatorCall};
 use crate::local::request::MediaType;
 use crate::log;
+use crate::mesos::wire::id::FrameworkId;
 
 use super::{Server, leadership, scheduler};
 
@@ -32,6 +33,24 @@ pub async fn call(State(server): State<Server>, headers: HeaderMap, body: Bytes)
             return (StatusCode::BAD_REQUEST, text).into_response();
         }
     };
+    operate(&server, call).await
+}
+
+/// `frameworkId=ID` in the body.
+pub async fn teardown(State(server): State<Server>, body: String) -> Response {
+    if let Some(response) = leadership::refuse(&server, "/master/teardown") {
+        return response;
+    }
+    let id = body.trim().split('&').find_map(|field| field.strip_prefix("frameworkId="));
+    let Some(id) = id else {
+        let text = "Missing 'frameworkId' query parameter in the request body";
+        return (StatusCode::BAD_REQUEST, text).into_response();
+    };
+    let teardown = FrameworkTarget { framework_id: FrameworkId::new(id) };
+    operate(&server, OperatorCall::Teardown { teardown }).await
+}
+
+async fn operate(server: &Server, call: OperatorCall) -> Response {
     let (reply, answer) = oneshot::channel();
     let question = Input::Operated { call: Box::new(call), reply };
     if server.cluster.send(question).await.is_err() {

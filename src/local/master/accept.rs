@@ -7,7 +7,7 @@ use crate::local::resources::{Format, Resources};
 use crate::mesos::wire::call::Accept;
 use crate::mesos::wire::id::{FrameworkId, OfferId};
 use crate::mesos::wire::operation::{Launch, Operation, OperationType};
-use crate::mesos::wire::status::{Reason, TaskState};
+use crate::mesos::wire::status::{OperationState, Reason, TaskState};
 use crate::mesos::wire::task::TaskInfo;
 use crate::time::Moment;
 
@@ -98,6 +98,10 @@ impl Master {
         for task in operations.iter().flat_map(launched) {
             self.refuse_task(framework, task, TaskState::Dropped, Reason::InvalidOffers, &message, now);
         }
+        for id in operations.iter().filter_map(|operation| operation.id.clone()) {
+            let message = format!("Operation attempted with invalid offers: {refusal}");
+            self.tell_operation(framework, id, OperationState::Error, Some(message), None);
+        }
     }
 
     fn perform(
@@ -142,9 +146,14 @@ impl Master {
                 | OperationType::DestroyDisk,
             )
             | None => {
-                // A failed operation without an id is silent with the real master, too.
-                let name = kind.map(OperationType::name);
+                let name = kind.map_or("UNKNOWN", OperationType::name);
                 tracing::warn!(framework = framework.text(), operation = name, "not supported, dropped");
+                // A failed operation without an id is silent with the real master, too.
+                if let Some(id) = operation.id {
+                    let message = format!("the embedded Mesos does not carry out {name}");
+                    let agent = accepted.agent.clone();
+                    self.tell_operation(&framework, id, OperationState::Error, Some(message), Some(agent));
+                }
             }
         }
     }

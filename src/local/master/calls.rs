@@ -86,6 +86,7 @@ impl Master {
             Order::Acknowledge(acknowledge) => self.acknowledge(framework, acknowledge, now),
             Order::Reconcile(tasks) => self.reconcile(framework, &tasks, now),
             Order::AnswerInverseOffers(answer) => self.answer_inverse_offers(framework, &answer, now),
+            Order::ReconcileOperations(operations) => self.reconcile_operations(framework, operations),
             Order::Ineffective => {}
             Order::UpdateFramework(update) => {
                 let updated = self.update_framework(framework, *update);

@@ -2,8 +2,9 @@
 
 use crate::local::message::ToAgent;
 use crate::local::resources::Resources;
+use crate::mesos::wire::call::ReconcileOperation;
 use crate::mesos::wire::event::{Event, EventType, UpdateOperationStatus};
-use crate::mesos::wire::id::OperationId;
+use crate::mesos::wire::id::{AgentId, FrameworkId, OperationId};
 use crate::mesos::wire::resource::{ReservationType, Resource};
 use crate::mesos::wire::status::{OperationState, OperationStatus};
 
@@ -70,11 +71,23 @@ impl Master {
         };
         let Some(id) = id else { return };
         let state = if error.is_some() { OperationState::Error } else { OperationState::Finished };
+        self.tell_operation(&accepted.framework, id, state, error, Some(accepted.agent.clone()));
+    }
+
+    /// Tells what became of an operation that was given an id.
+    pub(super) fn tell_operation(
+        &mut self,
+        framework: &FrameworkId,
+        id: OperationId,
+        state: OperationState,
+        message: Option<String>,
+        agent: Option<AgentId>,
+    ) {
         let status = OperationStatus {
             operation_id: Some(id),
             state: Some(state as i32),
-            message: error,
-            agent_id: Some(accepted.agent.clone()),
+            message,
+            agent_id: agent,
             ..OperationStatus::default()
         };
         let event = Event {
@@ -82,7 +95,17 @@ impl Master {
             update_operation_status: Some(UpdateOperationStatus { status: Some(status) }),
             ..Event::default()
         };
-        self.send(&accepted.framework, event);
+        self.send(framework, event);
+    }
+
+    /// Operations are carried out at once and then forgotten: none is known.
+    pub(super) fn reconcile_operations(&mut self, framework: &FrameworkId, asked: Vec<ReconcileOperation>) {
+        for operation in asked {
+            let Some(id) = operation.operation_id else { continue };
+            let message = "Reconciliation: Operation is unknown".to_owned();
+            let state = OperationState::Unknown;
+            self.tell_operation(framework, id, state, Some(message), operation.agent_id);
+        }
     }
 
     /// Gives back what conversions made and no task took. It is offered again without a filter.

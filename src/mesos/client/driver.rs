@@ -7,11 +7,13 @@ use std::pin::Pin;
 use bytes::Bytes;
 use prost::Message as _;
 use reqwest::Response;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::http::{self, Http};
-use super::{Command, Config, Numbered};
+use super::{Command, Config, Masters, Numbered};
+use crate::lease::Lease;
 use crate::log;
+use crate::mesos::address::Master;
 use crate::mesos::answer::Answer;
 use crate::mesos::event::Event;
 use crate::mesos::recordio::Decoder;
@@ -23,6 +25,9 @@ use crate::time::Clock;
 pub struct Driver {
     session: Session,
     http: Http,
+    lease: Lease,
+    /// The leading master, where somebody looks for it.
+    detected: Option<watch::Receiver<Option<Master>>>,
     clock: Clock,
     commands: mpsc::Receiver<Command>,
     reports: mpsc::Sender<Numbered>,
@@ -57,10 +62,19 @@ impl Driver {
         reports: mpsc::Sender<Numbered>,
     ) -> Self {
         let clock = Clock::start();
-        let session = Session::new(config.masters, config.framework, config.suppressed_roles, clock.now());
+        let (known, detected) = match config.masters {
+            Masters::Known(masters) => (masters, None),
+            Masters::Detected(mut leader) => {
+                leader.mark_changed();
+                (Vec::new(), Some(leader))
+            }
+        };
+        let session = Session::new(known, config.framework, config.suppressed_roles, clock.now());
         Self {
             session,
+            detected,
             http,
+            lease: config.lease,
             clock,
             commands,
             reports,
@@ -93,6 +107,9 @@ impl Driver {
                         None => self.has_commands = false,
                     }
                 }
+                leader = another(&mut self.detected) => {
+                    self.session.handle_leader(leader, self.clock.now(), fastrand::f64());
+                }
                 progress = self.stream.next(), if !self.stream.is_closed() => self.progress(progress),
                 () = tokio::time::sleep(wait.unwrap_or_default()), if wait.is_some() => {
                     self.session.handle_timeout(self.clock.now(), fastrand::f64());
@@ -118,10 +135,12 @@ impl Driver {
         while let Some(action) = self.session.next_action() {
             match action {
                 Action::Subscribe { master, call } => {
-                    self.stream = Stream::Asking(Box::pin(self.http.clone().subscribe(master, call)));
+                    let answer = self.http.clone().subscribe(master, call);
+                    self.stream = Stream::Asking(once_allowed(self.lease.clone(), answer));
                 }
                 Action::Send { master, stream_id, call } => {
-                    self.calling = Some(Box::pin(self.http.clone().call(master, stream_id, call)));
+                    let answer = self.http.clone().call(master, stream_id, call);
+                    self.calling = Some(once_allowed(self.lease.clone(), answer));
                 }
                 Action::Close => {
                     self.stream = Stream::Closed;
@@ -229,6 +248,29 @@ impl Stream {
             },
         }
     }
+}
+
+/// The next one that leads; safe to drop while it waits.
+async fn another(detected: &mut Option<watch::Receiver<Option<Master>>>) -> Master {
+    if let Some(detected) = detected {
+        while detected.changed().await.is_ok() {
+            if let Some(leader) = detected.borrow_and_update().clone() {
+                return leader;
+            }
+        }
+    }
+    std::future::pending().await
+}
+
+/// An AppMaster that leads no longer must not take the framework back from its successor.
+fn once_allowed<T: 'static>(
+    lease: Lease,
+    request: impl Future<Output = Result<T, Trouble>> + Send + 'static,
+) -> Pending<T> {
+    Box::pin(async move {
+        lease.held().await;
+        request.await
+    })
 }
 
 async fn pending<T>(future: &mut Option<Pending<T>>) -> Result<T, Trouble> {

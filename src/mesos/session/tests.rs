@@ -435,3 +435,26 @@ fn an_acknowledgement_names_agent_task_and_update() {
     let acknowledge = call.acknowledge.expect("an acknowledgement");
     assert_eq!(acknowledge.uuid.as_deref(), Some(&[7; 16][..]));
 }
+
+#[test]
+fn a_leader_is_awaited_and_followed() {
+    let master = |text: &str| match text.parse() {
+        Ok(MasterAddress::Masters(mut masters)) => masters.remove(0),
+        other => panic!("{other:?}"),
+    };
+    let mut trial = Trial {
+        session: Session::new(Vec::new(), FrameworkInfo::default(), [], Moment::START),
+        now: Moment::START,
+    };
+    assert_eq!(trial.session.poll_timeout(), None);
+    trial.session.handle_leader(master("m1"), trial.now, 0.0);
+    trial.wake("subscribe m1:5050");
+    trial.answer(&open(), "");
+    trial.event(subscribed(HEARTBEAT_INTERVAL), "event Subscribed");
+    trial.session.handle_leader(master("m1"), trial.now, 0.0);
+    trial.expect("");
+    trial.session.handle_leader(master("m2"), trial.now, 0.0);
+    let lost = std::iter::from_fn(|| trial.session.next_action()).collect::<Vec<_>>();
+    assert!(matches!(&lost[..], [Action::Close, Action::Report(Report::Disconnected { .. })]), "{lost:?}");
+    trial.wake("subscribe m2:5050 as f1");
+}

@@ -109,6 +109,7 @@ impl Session {
             }
             Call::Accept { .. }
             | Call::Decline { .. }
+            | Call::AcceptInverseOffers { .. }
             | Call::Kill { .. }
             | Call::Acknowledge { .. }
             | Call::Reconcile { .. } => {}

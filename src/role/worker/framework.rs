@@ -5,16 +5,17 @@ use std::time::Duration;
 use crate::conf::environment::Environment;
 use crate::conf::keys;
 use crate::conf::settings::Settings;
+use crate::conf::table::Table;
 use crate::mesos::wire::framework::{Capability, CapabilityType, FrameworkInfo};
-use crate::role::setup::Setup;
 
-/// Several roles and refined reservations are ours to handle, an unreachable task is told apart from a lost one, and
-/// TASK_KILLING is told.
-const CAPABILITIES: [CapabilityType; 4] = [
+/// Several roles and refined reservations are ours to handle, an unreachable task is told apart from a lost one,
+/// TASK_KILLING is told, and other regions' agents are offered: they are used where a constraint names `@region`.
+const CAPABILITIES: [CapabilityType; 5] = [
     CapabilityType::MultiRole,
     CapabilityType::ReservationRefinement,
     CapabilityType::PartitionAware,
     CapabilityType::TaskKillingState,
+    CapabilityType::RegionAware,
 ];
 
 /// Without high availability nobody takes the framework up once its AppMaster is gone. What is left of it shall not
@@ -22,16 +23,21 @@ const CAPABILITIES: [CapabilityType; 4] = [
 const FAILOVER_WITHOUT_HA: Duration = Duration::from_secs(3600);
 
 /// Without id.
-pub fn info(settings: &Settings, roles: &[String], setup: &Setup) -> FrameworkInfo {
+pub fn info(
+    settings: &Settings,
+    roles: &[String],
+    table: &Table,
+    environment: &Environment,
+) -> FrameworkInfo {
     let framework = &settings.framework;
     // Masters with GPUs offer their agents only to frameworks that know them.
     let gpus = (settings.tasks.gpus > 0).then_some(CapabilityType::GpuResources);
     let capabilities = CAPABILITIES.into_iter().chain(gpus);
     let rest_port = settings.job_manager.rest_ports.single();
     FrameworkInfo {
-        user: Some(framework.user.clone().unwrap_or_else(|| own_user(&setup.environment))),
+        user: Some(framework.user.clone().unwrap_or_else(|| own_user(environment))),
         name: Some(framework.name.clone()),
-        failover_timeout: Some(failover_timeout(settings, setup).as_secs_f64()),
+        failover_timeout: Some(failover_timeout(settings, table).as_secs_f64()),
         // Agents keep checkpointed tasks over their own restart.
         checkpoint: Some(true),
         roles: roles.to_vec(),
@@ -43,8 +49,8 @@ pub fn info(settings: &Settings, roles: &[String], setup: &Setup) -> FrameworkIn
     }
 }
 
-fn failover_timeout(settings: &Settings, setup: &Setup) -> Duration {
-    let given = setup.loaded.table.get(keys::FAILOVER_TIMEOUT.name).is_some();
+fn failover_timeout(settings: &Settings, table: &Table) -> Duration {
+    let given = table.get(keys::FAILOVER_TIMEOUT.name).is_some();
     if given || settings.high_availability.is_some() {
         settings.framework.failover_timeout
     } else {
@@ -59,5 +65,21 @@ fn own_user(environment: &Environment) -> String {
         Some(name) => name.to_owned(),
         None if nix::unistd::geteuid().is_root() => "root".to_owned(),
         None => nix::unistd::geteuid().to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conf::table::Origin;
+
+    #[test]
+    fn tasks_outlast_a_restart_of_their_agent() {
+        let mut table = Table::default();
+        table.set("mesos.master", "m:5050", Origin::Argument);
+        let settings = Settings::from_table(&table).expect("the defaults");
+        let info = info(&settings, &["*".to_owned()], &table, &Environment::default());
+        assert_eq!(info.checkpoint, Some(true));
+        assert!(info.failover_timeout > Some(0.0), "and a moment without their AppMaster");
     }
 }

@@ -22,12 +22,14 @@ const OWN_PORTS: [&str; 2] = ["taskmanager.rpc.port", "taskmanager.data.port"];
 /// What the embedded Mesos does not know has ended with an earlier one: its agents never come back.
 const LOCAL_LOST: Duration = Duration::from_secs(1);
 
+/// `epoch` is the time since 1970 at the start of the worker's clock.
 pub fn of(
     setup: &Setup,
     settings: &Settings,
     local: bool,
     artifacts_url: &str,
     bundles: &[Bundle],
+    epoch: Duration,
 ) -> Result<Spec, Fatal> {
     let tasks = &settings.tasks;
     // All TaskManagers of the embedded Mesos share one host with everybody else: the kernel picks free ports.
@@ -63,11 +65,16 @@ pub fn of(
         gang: settings.gang_timeout,
         failures_most: settings.failed_tasks_max,
         patience: patience(settings, local),
+        epoch,
     })
 }
 
 fn patience(settings: &Settings, local: bool) -> Patience {
-    let common = Patience { registration: settings.registration_timeout, ..Patience::default() };
+    let common = Patience {
+        registration: settings.registration_timeout,
+        failures_within: settings.failed_tasks_interval,
+        ..Patience::default()
+    };
     if local { Patience { lost: LOCAL_LOST, ..common } } else { common }
 }
 

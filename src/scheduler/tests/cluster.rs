@@ -26,6 +26,9 @@ use crate::time::{BackoffPolicy, Moment};
 /// An agent that was not heard of for so long may be given up.
 pub const UNREACHABLE_AFTER: Duration = Duration::from_secs(75);
 
+/// After which the JobManager takes a TaskManager that it does not hear for dead, Flink's `heartbeat.timeout`.
+const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(50);
+
 /// The real times, but for those that only cost steps.
 const TIMING: Timing = Timing {
     heartbeat: Duration::from_secs(1_000_000),
@@ -332,6 +335,19 @@ impl Cluster {
     pub fn alive_on(&self, number: usize) -> impl Iterator<Item = &str> {
         let processes = self.hosts[number].processes.values();
         processes.filter(|process| process.is_alive).map(|process| process.task.as_str())
+    }
+
+    /// The TaskManagers that the JobManager believes in.
+    pub fn heard_by_jobmanager(&self, now: Moment) -> BTreeSet<String> {
+        let believed = |host: &Host, process: &Process| {
+            let since = process.died.or(host.jobmanager_lost);
+            process.has_started && since.is_none_or(|since| now.since(since) < HEARTBEAT_TIMEOUT)
+        };
+        let processes = self
+            .hosts
+            .iter()
+            .flat_map(|host| host.processes.values().filter(move |process| believed(host, process)));
+        processes.map(|process| process.task.clone()).collect()
     }
 
     /// Takes note of whom the master does not hear.

@@ -40,6 +40,10 @@ impl Run {
 
     /// What operators have done is undone, and there is room for all.
     pub fn calm(&mut self) {
+        if self.cluster.master().is_none() {
+            self.after(Duration::from_secs(5), Item::Calm);
+            return;
+        }
         self.log(|| "calm".to_owned());
         for host in 0..self.cluster.hosts.len() {
             let agent_id = self.cluster.agent_id(host);

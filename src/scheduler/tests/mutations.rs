@@ -2,7 +2,8 @@
 
 use super::simulation::Run;
 use crate::mesos::call::Call;
-use crate::scheduler::Action;
+use crate::scheduler::state::Goal;
+use crate::scheduler::{Action, token};
 
 /// What a broken scheduler or driver would do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +21,15 @@ pub enum Mutation {
     /// Invariant 3: a surplus task is not killed.
     KeepSurplus,
     OneMore,
+    /// Invariant 3, too: what is to be replaced is not ended before.
+    EndWhatIsReplaced,
+    /// Invariant 4, too: the JobManager is not believed.
+    DoNotAskJobManager,
+    /// Invariant 5.
+    TearDownInsteadOfHandingOver,
+    HandOverInsteadOfTearingDown,
+    /// Invariant 7.
+    ShowToken,
     /// Invariant 6.
     StayRemoved,
     /// Invariant 8.
@@ -45,9 +55,29 @@ impl Run {
                 actions.extend(twice);
             }
             Mutation::KeepSurplus => actions.retain(|action| !is_strangers_kill(action)),
+            Mutation::EndWhatIsReplaced => {
+                for action in actions {
+                    let Action::Store(state) = action else { continue };
+                    let replaced = state.tasks.values_mut().filter(|record| record.goal == Goal::Replace);
+                    replaced.for_each(|record| record.goal = Goal::End);
+                }
+            }
+            Mutation::ShowToken => {
+                for action in actions {
+                    let Action::Send(Call::Accept { launch, .. }) = action else { continue };
+                    for task in launch {
+                        let token =
+                            token::of(&self.stored.token_secret, task.name.as_deref().unwrap_or_default());
+                        task.command.get_or_insert_default().arguments.push(token);
+                    }
+                }
+            }
             Mutation::None
             | Mutation::ForgetTasksInCrash
             | Mutation::GiveUpAtOnce
+            | Mutation::DoNotAskJobManager
+            | Mutation::TearDownInsteadOfHandingOver
+            | Mutation::HandOverInsteadOfTearingDown
             | Mutation::OneMore
             | Mutation::StayRemoved
             | Mutation::SleepThroughDeadlines => {}

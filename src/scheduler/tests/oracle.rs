@@ -7,7 +7,9 @@ use super::cluster::{Cluster, UNREACHABLE_AFTER};
 use crate::mesos::call::Call;
 use crate::mesos::event::StatusUpdate;
 use crate::mesos::wire::status::TaskState;
+use crate::mesos::wire::task::TaskInfo;
 use crate::scheduler::state::{Goal, State, TaskRecord};
+use crate::scheduler::token;
 use crate::time::Moment;
 
 /// More TaskManagers than wanted for longer than this is a leak; between two full reconciliations lie 15 minutes.
@@ -20,6 +22,8 @@ pub struct Oracle {
     /// Updates handed to the scheduler and not acknowledged yet, with whether they end the task.
     unacknowledged: BTreeMap<(String, [u8; 16]), bool>,
     launched: BTreeSet<String>,
+    /// Those that were told to run.
+    started: BTreeSet<String>,
     surplus_since: Option<Moment>,
 }
 
@@ -35,7 +39,9 @@ impl Oracle {
             }
             let is_lost = host.unheard_since.is_some_and(|since| now.since(since) >= UNREACHABLE_AFTER);
             if is_lost || host.is_written_off {
-                self.excused.extend(cluster.alive_on(number).map(str::to_owned));
+                let heard = cluster.heard_by_jobmanager(now);
+                let is_excused = |id: &&str| host.is_written_off || !heard.contains(*id);
+                self.excused.extend(cluster.alive_on(number).filter(is_excused).map(str::to_owned));
             }
         }
         let alive = cluster.alive(framework(stored));
@@ -52,6 +58,9 @@ impl Oracle {
 
     /// The scheduler is about to learn of an update.
     pub fn handed_in(&mut self, update: &StatusUpdate) {
+        if update.state == Some(TaskState::Running) {
+            self.started.insert(update.task_id.text().to_owned());
+        }
         if let Some(uuid) = update.uuid {
             let ends = update.state.is_some_and(crate::local::master::is_terminal);
             self.unacknowledged.insert((update.task_id.text().to_owned(), uuid), ends);
@@ -76,11 +85,25 @@ impl Oracle {
             // The master has ended them all, or will as soon as it hears of them.
             return Ok(());
         }
-        let kept = new.tasks.values().filter(|record| record.goal == Goal::Run).count();
+        // Those that give way to others go on until then.
+        let kept = new.tasks.values().filter(|record| record.goal != Goal::End).count();
         let was_kept = |id: &String| old.tasks.get(id).is_some_and(|record| record.goal == Goal::Run);
         let retired = |(id, record): &(&String, &TaskRecord)| record.goal == Goal::End && was_kept(id);
         if let Some((id, _)) = new.tasks.iter().find(retired).filter(|_| kept < target as usize) {
             return Err(format!("{id} is retired, which leaves {kept} of {target}"));
+        }
+        let was_replaced = |id: &String| old.tasks.get(id).is_some_and(|record| record.goal == Goal::Replace);
+        let ended = |(id, record): &(&String, &TaskRecord)| record.goal == Goal::End && was_replaced(id);
+        if let Some((id, _)) = new.tasks.iter().find(ended) {
+            let goes_on = |(id, record): &(&String, &TaskRecord)| match record.goal {
+                Goal::Run => self.started.contains(*id),
+                Goal::Replace => true,
+                Goal::End => false,
+            };
+            let left = new.tasks.iter().filter(goes_on).count();
+            if left < target as usize {
+                return Err(format!("{id} is ended before another runs, which leaves {left} of {target}"));
+            }
         }
         let alive = cluster.alive(framework(old));
         let forgotten = old.tasks.keys().filter(|id| !new.tasks.contains_key(*id));
@@ -94,6 +117,9 @@ impl Oracle {
     /// A call is being sent.
     pub fn sent(&mut self, call: &Call, stored: &State, target: u32, cluster: &Cluster) -> Judgement {
         match call {
+            Call::Accept { launch, .. } if launch.iter().any(|task| shows_token(task, stored)) => {
+                Err("a token is where anybody sees it".to_owned())
+            }
             Call::Accept { launch, .. } => {
                 let ids: Vec<_> = launch.iter().filter_map(|task| task.name.clone()).collect();
                 self.launched(&ids, stored, target, cluster)
@@ -101,6 +127,7 @@ impl Oracle {
             Call::Kill { task_id, .. } => self.killed(task_id.text(), stored, cluster),
             Call::Acknowledge { task_id, uuid, .. } => self.acknowledged(task_id.text(), *uuid, stored),
             Call::Decline { .. }
+            | Call::AcceptInverseOffers { .. }
             | Call::Revive { .. }
             | Call::Suppress { .. }
             | Call::Reconcile { .. }
@@ -118,7 +145,7 @@ impl Oracle {
             }
         }
         let alive = cluster.alive(framework(stored));
-        let is_ending = |id: &String| stored.tasks.get(id).is_some_and(|record| record.goal == Goal::End);
+        let is_ending = |id: &String| stored.tasks.get(id).is_some_and(|record| record.goal != Goal::Run);
         let kept = alive.iter().filter(|id| !self.excused.contains(*id) && !is_ending(id)).count();
         if kept + ids.len() > target as usize {
             return Err(format!("{kept} live and {} more are launched, {target} are wanted", ids.len()));
@@ -163,6 +190,15 @@ impl Oracle {
             offers => Err(format!("{offers} offers are hoarded")),
         }
     }
+}
+
+/// Whether the token of a task is in what a process list or a status page shows of it.
+fn shows_token(task: &TaskInfo, stored: &State) -> bool {
+    let token = token::of(&stored.token_secret, task.name.as_deref().unwrap_or_default());
+    let arguments = task.command.iter().flat_map(|command| command.arguments.iter().chain(&command.value));
+    let labels =
+        task.labels.iter().flat_map(|labels| &labels.labels).filter_map(|label| label.value.as_ref());
+    arguments.chain(labels).any(|text| text.contains(&token))
 }
 
 /// Whether the scheduler's view of a task is that it runs.

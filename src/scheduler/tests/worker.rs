@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::mutations::Mutation;
+use super::parting::Parting;
 use super::simulation::{Fate, Item, Run};
 use crate::local::master::{Answer, StreamId};
 use crate::mesos::answer::Refusal;
@@ -31,6 +32,11 @@ impl Run {
         let number = self.workers;
         if self.mutation == Mutation::ForgetTasksInCrash {
             self.stored.tasks.clear();
+        }
+        // Its configuration may have another role more or less.
+        if self.random.u8(..8) == 0 {
+            let roles = ["*", "flink"].into_iter().take(self.random.usize(1..=2));
+            self.spec.roles = roles.map(str::to_owned).collect();
         }
         // Somebody may have asked for another number while no worker could hear it.
         self.stored.scale = self.stored.scale.map(|_| self.spec.target);
@@ -89,8 +95,11 @@ impl Run {
     fn carry_out(&mut self, action: Action) {
         match action {
             Action::Store(state) => {
-                let judgement = self.oracle.stored(&self.stored, &state, self.target, &self.cluster);
-                self.judge(judgement);
+                // What ends with the cluster is none of the oracle's business.
+                if self.parting != Some(Parting::TearDown) {
+                    let judgement = self.oracle.stored(&self.stored, &state, self.target, &self.cluster);
+                    self.judge(judgement);
+                }
                 self.stored = state;
             }
             Action::Send(call) => self.send(call),
@@ -100,7 +109,18 @@ impl Run {
                 let number = worker.number;
                 self.after(Duration::from_millis(10), Item::Subscribe { worker: number });
             }
+            Action::AskJobManager => {
+                let number = self.worker.as_ref().map_or(0, |worker| worker.number);
+                let delay = Duration::from_millis(self.random.u64(1..3_000));
+                self.after(delay, Item::JobManagerAnswers { worker: number });
+            }
             Action::Note(note) => self.log(|| format!("    {note}")),
+            Action::End if self.parting.is_some() => {
+                let stream = self.worker.take().and_then(|worker| worker.stream);
+                if let Some(stream) = stream {
+                    self.close(&stream);
+                }
+            }
             Action::End => self.violate("it ended by itself".to_owned()),
             Action::Fail(failure) => self.violate(format!("it gave up: {failure}")),
         }
@@ -157,8 +177,12 @@ impl Run {
     /// What the client remembers for its next SUBSCRIBE.
     fn accepted(&mut self, sender: Option<u32>, call: &Call) {
         let sender = self.worker.as_mut().filter(|worker| Some(worker.number) == sender);
-        if let (Some(worker), Call::Revive { .. } | Call::Suppress { .. }) = (sender, call) {
-            worker.is_suppressed = matches!(call, Call::Suppress { .. });
+        match (sender, call) {
+            (Some(worker), Call::Revive { .. } | Call::Suppress { .. }) => {
+                worker.is_suppressed = matches!(call, Call::Suppress { .. });
+            }
+            (Some(_), Call::Teardown) => self.with_scheduler(Scheduler::handle_torn_down),
+            _ => {}
         }
     }
 
@@ -221,6 +245,14 @@ impl Run {
             Event::Offers(offers) => {
                 self.log(|| format!("offers: {}", offers.len()));
                 self.with_scheduler(|scheduler| scheduler.handle_offers(&offers, now));
+            }
+            Event::InverseOffers(offers) => {
+                self.log(|| format!("inverse offers: {}", offers.len()));
+                self.with_scheduler(|scheduler| scheduler.handle_inverse_offers(&offers, now));
+            }
+            Event::Failure { agent_id: Some(agent_id), executor_id: None, .. } => {
+                self.log(|| format!("failure of {}", agent_id.text()));
+                self.with_scheduler(|scheduler| scheduler.handle_agent_failed(agent_id.text(), now));
             }
             Event::Updated(update) => {
                 self.log(|| {

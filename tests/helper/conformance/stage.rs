@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use flink_on_mesos::init::plan::Inherited;
-use flink_on_mesos::init::signals::Signal as Any;
+use flink_on_mesos::init::signals::{Signal as Any, SignalSet};
 use flink_on_mesos::init::spawn::{Group, Spawn};
 use flink_on_mesos::init::sys;
 use nix::pty::openpty;
@@ -176,6 +176,7 @@ impl Stage {
             stderr: Some(stderr_writer.as_fd()),
             keep_fds: &[],
             signals: &launch.inherited,
+            changed: SignalSet::ALL,
         };
         let pid = sys::spawn(&spawn).map_err(|error| Fault::Unable(error.to_string()))?;
         // Held open, so that nothing written to it before it is opened there is lost.

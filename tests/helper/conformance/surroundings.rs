@@ -19,6 +19,7 @@ pub const CASES: &[Case] = &[
         old_kernel,
     ),
     case("B41b", "nor do refusals with EPERM", old_filter),
+    case("B42", "nor does the lack of all system calls that are newer than Linux 3.10", oldest_kernel),
     case("B63", "idle it is never woken", idle),
 ];
 
@@ -82,6 +83,10 @@ fn old_kernel(stage: &Stage) -> Outcome {
 
 fn old_filter(stage: &Stage) -> Outcome {
     works(ready(stage, Launch::new(MAIN).before(&[&["deny-calls", "EPERM"]]))?)
+}
+
+fn oldest_kernel(stage: &Stage) -> Outcome {
+    works(ready(stage, Launch::new(MAIN).before(&[&["deny-calls", "3.10"]]))?)
 }
 
 /// Longer than the second with which some of them look around.

@@ -19,7 +19,7 @@ use super::processes::{self, Part, Process};
 
 /// Twice what the longest wait takes on an idle machine: for tasks that their master has lost.
 pub const PATIENCE: Duration = Duration::from_secs(180);
-const POLL_INTERVAL: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The end of the log that a failure shows.
 const LOG_LINES_SHOWN: usize = 60;
@@ -76,6 +76,14 @@ impl Program {
 
     pub fn parts(&self, part: Part) -> Vec<Process> {
         processes::parts_below(self.child.id(), part)
+    }
+
+    /// Itself and all that runs below it.
+    pub fn everything(&self) -> Vec<Process> {
+        // Below this process, for it started it.
+        let all = processes::below(std::process::id());
+        let itself = all.into_iter().find(|process| process.pid.as_raw().cast_unsigned() == self.child.id());
+        itself.into_iter().chain(processes::below(self.child.id())).collect()
     }
 
     /// The only one of its kind.
@@ -219,6 +227,7 @@ impl Default for Start<'_> {
 pub struct Cluster {
     pub program: Program,
     pub flink: RestClient,
+    rest_url: String,
     home: PathBuf,
 }
 
@@ -251,9 +260,14 @@ impl Cluster {
         }
         arguments.extend(start.job.iter().map(|&word| word.to_owned()));
         let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-        let flink = RestClient::new(&format!("http://127.0.0.1:{rest}")).expect("a client");
+        let rest_url = format!("http://127.0.0.1:{rest}");
+        let flink = RestClient::new(&rest_url).expect("a client");
         let program = Program::start_with(scratch, command, start.variables, &arguments);
-        Self { program, flink, home }
+        Self { program, flink, rest_url, home }
+    }
+
+    pub fn rest_url(&self) -> &str {
+        &self.rest_url
     }
 
     pub fn conf(&self) -> PathBuf {

@@ -36,6 +36,10 @@ impl Embedded {
         Self { process, address, started: Instant::now(), directory }
     }
 
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     pub fn work_dir(&self) -> PathBuf {
         self.directory.path().join("work")
     }

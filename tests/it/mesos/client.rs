@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use flink_on_mesos::lease::Lease;
 use flink_on_mesos::log;
 use flink_on_mesos::mesos::address::MasterAddress;
 use flink_on_mesos::mesos::answer::Refusal;
 use flink_on_mesos::mesos::call::Call;
-use flink_on_mesos::mesos::client::{self, Calls, Config, Credentials, Reports};
+use flink_on_mesos::mesos::client::{self, Calls, Config, Credentials, Masters, Reports};
 use flink_on_mesos::mesos::event::Event;
 use flink_on_mesos::mesos::report::{CallFailure, Report, Trouble};
 use flink_on_mesos::mesos::wire;
@@ -337,22 +338,24 @@ fn what_cannot_work_is_told_at_once() {
     let credentials = Credentials { principal: "a:b".to_owned(), secret: "c".to_owned() };
     let masters = masters("m1");
     let config = |masters, credentials| Config {
-        masters,
+        masters: Masters::Known(masters),
         framework: framework("flink"),
         suppressed_roles: Vec::new(),
         credentials,
+        lease: Lease::unlimited(),
     };
     let error = client::start(config(masters, Some(credentials))).expect_err("a colon");
     assert_eq!(error.to_string(), "principal and secret must not contain ':'");
     assert!(client::start(config(Vec::new(), None)).is_err());
 }
 
-fn start(address: &str, credentials: Option<Credentials>) -> (Calls, Reports) {
+pub fn start(address: &str, credentials: Option<Credentials>) -> (Calls, Reports) {
     let config = Config {
-        masters: masters(address),
+        masters: Masters::Known(masters(address)),
         framework: framework("flink"),
         suppressed_roles: Vec::new(),
         credentials,
+        lease: Lease::unlimited(),
     };
     client::start(config).expect("a client")
 }
@@ -378,7 +381,7 @@ fn kill(task: &str) -> Call {
 }
 
 /// Opens the stream and waits until the client has read SUBSCRIBED.
-async fn subscribe(stream: &mut Connection, reports: &mut Reports) {
+pub async fn subscribe(stream: &mut Connection, reports: &mut Reports) {
     stream.send(&[stream_head(), chunk(&subscribed(15.0))].concat()).await;
     let Report::Event(Event::Subscribed { framework_id, heartbeat, .. }) = next(reports).await else {
         panic!("not subscribed")
@@ -386,6 +389,6 @@ async fn subscribe(stream: &mut Connection, reports: &mut Reports) {
     assert_eq!((framework_id, heartbeat), (FrameworkId::new("framework-1"), Duration::from_secs(15)));
 }
 
-async fn next(reports: &mut Reports) -> Report {
+pub async fn next(reports: &mut Reports) -> Report {
     tokio::time::timeout(PATIENCE, reports.next()).await.expect("a report in time").expect("a running client")
 }

@@ -1,7 +1,7 @@
 //! Every rule sees what it is there for, and nothing else.
 
 use super::source::Source;
-use super::{Finding, root, text, walls};
+use super::{Finding, root, scenarios, text, walls};
 
 fn check(rule: fn(&Source) -> Vec<Finding>, path: &str, content: &str, expected: &[&str]) {
     let found: Vec<String> = rule(&Source::new(path, content))
@@ -145,4 +145,21 @@ fn links_that_lead_nowhere() {
         "[a](LICENSE#no-such-heading)\n",
         &["1: LICENSE#no-such-heading: leads to no heading"],
     );
+}
+
+#[test]
+fn scenarios_without_tests() {
+    let tree = [Source::new("src/a.rs", "fn b() {}\n"), Source::new("src/scheduler/transcript.rs", "")];
+    for (tests, wrong) in [
+        ("`src/a.rs` `b`", &[][..]),
+        ("transcript `b`", &[]),
+        ("not used", &[]),
+        ("`src/c.rs`", &["there is no `src/c.rs`"]),
+        ("`src/a.rs` `c`", &["there is no `c`"]),
+        ("`src/a.rs`; missing: all else", &["something is missing"]),
+        ("somewhere", &["no test is named"]),
+        ("simulation", &["no test is named"]),
+    ] {
+        assert_eq!(scenarios::complaints(tests, &tree), wrong, "{tests}");
+    }
 }

@@ -143,7 +143,7 @@ const PURE: &[&str] = &[
     "src/flink/command*",
     "src/flink/memory*",
     "src/flink/version.rs",
-    "src/ha/election.rs",
+    "src/ha/election*",
     "src/ha/record.rs",
     "src/local/master.rs",
     "src/local/master/**",
@@ -162,7 +162,7 @@ const PURE: &[&str] = &[
 ];
 
 /// Patterns of files still to be written. One that has come must leave this list, or the tests fail.
-pub const NOT_YET: &[&str] = &["src/ha/election.rs"];
+pub const NOT_YET: &[&str] = &[];
 
 /// Addresses and their arithmetic are data; only sockets are not.
 const NET_DATA: &[&str] =

@@ -1,0 +1,362 @@
+//! Takes part in the election: the driver of [`super::election`], and the one holder of the session.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+use tracing::{info, warn};
+use zookeeper_client::{Client, Error, SessionInfo, SessionState, StateWatcher};
+
+use crate::lease::{Grantor, Lease};
+use crate::log;
+use crate::time::{Clock, Moment};
+use crate::zookeeper::{Ensemble, NodeError, Outlook, outlook};
+
+use super::election::{Action, Election, Session};
+use super::paths::Paths;
+use questions::Tools;
+
+mod questions;
+mod standing;
+
+pub use standing::Standing;
+
+/// What the others see of one that takes part.
+pub struct Contender {
+    pub standing: watch::Receiver<Standing>,
+    /// The client of the moment. One that has ended is followed by another, for the same session or a new one.
+    pub clients: watch::Receiver<Option<Client>>,
+    /// Whether somebody has said that the cluster shall end, once that is known.
+    pub ending: watch::Receiver<Option<bool>>,
+    pub lease: Lease,
+    orders: mpsc::Sender<Order>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum OrderError {
+    #[error("there is no session with ZooKeeper")]
+    NoClient,
+    #[error("ZooKeeper refused")]
+    Node(#[source] NodeError),
+}
+
+enum Order {
+    Leave(Left, oneshot::Sender<()>),
+    End(oneshot::Sender<Result<(), NodeError>>),
+}
+
+/// What remains of a cluster that an AppMaster leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// Everything: others go on with it.
+    Cluster,
+    /// Nothing: the last in line removes the line too.
+    Nothing,
+}
+
+/// `about` is shown to the others while this one leads.
+pub fn start(ensemble: Ensemble, paths: Paths, about: Vec<u8>) -> Contender {
+    let clock = Clock::start();
+    let grantor = Grantor::new(clock);
+    let lease = grantor.lease();
+    let (standings, standing) = watch::channel(Standing::Away { why: None });
+    let (clients_sender, clients) = watch::channel(None);
+    let (endings, ending) = watch::channel(None);
+    let (orders, orders_receiver) = mpsc::channel(1);
+    let me = uuid::Uuid::new_v4().simple().to_string();
+    let driver = Driver {
+        election: Election::new(&*me, clock.now()),
+        tools: Tools { me, ensemble: Arc::new(ensemble), paths: Arc::new(paths), about },
+        clock,
+        grantor,
+        standing: standings,
+        clients: clients_sender,
+        ending: endings,
+        session: None,
+        watcher: None,
+        generation: 0,
+        waiting: JoinSet::new(),
+        told_unreachable: false,
+    };
+    tokio::spawn(driver.run(orders_receiver));
+    Contender { standing, clients, ending, lease, orders }
+}
+
+impl Contender {
+    /// Leaves the line at once, so that the next need not wait for the session's end.
+    pub async fn leave(&self, left: Left) {
+        let (done, is_done) = oneshot::channel();
+        if self.orders.send(Order::Leave(left, done)).await.is_ok() {
+            let _ = is_done.await;
+        }
+    }
+
+    /// Tells all that are in line that the cluster shall end: the first tears it down, and then they leave.
+    pub async fn order_end(&self) -> Result<(), OrderError> {
+        let (done, is_done) = oneshot::channel();
+        match self.orders.send(Order::End(done)).await {
+            Ok(()) => is_done.await.map_err(|_| OrderError::NoClient)?.map_err(OrderError::Node),
+            Err(_) => Err(OrderError::NoClient),
+        }
+    }
+}
+
+struct Driver {
+    election: Election,
+    tools: Tools,
+    clock: Clock,
+    grantor: Grantor,
+    standing: watch::Sender<Standing>,
+    clients: watch::Sender<Option<Client>>,
+    ending: watch::Sender<Option<bool>>,
+    /// The one to go on with, if the ensemble still keeps it.
+    session: Option<SessionInfo>,
+    watcher: Option<StateWatcher>,
+    /// Of the client: what an earlier one found out is no longer of interest.
+    generation: u64,
+    waiting: JoinSet<(u64, Fact)>,
+    told_unreachable: bool,
+}
+
+enum Fact {
+    Connected(Result<Client, Error>, Session),
+    Joined(Result<(), NodeError>),
+    Line(Result<Vec<String>, NodeError>),
+    Leader(Option<Vec<u8>>),
+    Changed(String, Result<(), Error>),
+    /// Whether our node is there.
+    Answered(Result<bool, NodeError>, Moment),
+    /// Whether the end of the cluster was asked for.
+    Ending(Result<bool, Error>),
+    Nothing,
+}
+
+impl Driver {
+    async fn run(mut self, mut orders: mpsc::Receiver<Order>) {
+        loop {
+            while let Some(action) = self.election.next_action() {
+                self.carry_out(action);
+            }
+            let now = self.clock.now();
+            let wait = self.election.poll_timeout().map(|at| at.since(now));
+            tokio::select! {
+                biased;
+                // First: what was true before a long sleep no longer is.
+                () = tokio::time::sleep(wait.unwrap_or_default()), if wait.is_some() => {
+                    self.election.handle_timeout(self.clock.now());
+                }
+                state = changed(&mut self.watcher) => self.state_changed(state),
+                Some(joined) = self.waiting.join_next() => match joined {
+                    Ok((generation, fact)) if generation == self.generation => self.learn(fact),
+                    // Of an earlier client, or ended with it.
+                    Ok(_) | Err(_) => {}
+                },
+                order = orders.recv() => match order {
+                    Some(Order::Leave(left, done)) => {
+                        self.leave(left).await;
+                        let _ = done.send(());
+                        return;
+                    }
+                    Some(Order::End(done)) => self.order_end(done),
+                    None => return,
+                },
+            }
+        }
+    }
+
+    fn carry_out(&mut self, action: Action) {
+        match action {
+            Action::Connect => self.connect(),
+            Action::Join => {
+                self.with_client(|client, tools| async move { Fact::Joined(tools.join(&client).await) });
+            }
+            Action::Look => {
+                self.with_client(|client, tools| async move { Fact::Line(tools.line(&client).await) });
+            }
+            Action::Watch(name) => self.watch(name),
+            Action::Ask(node) => {
+                let asked = self.clock.now();
+                self.with_client(move |client, tools| async move {
+                    Fact::Answered(tools.is_there(&client, &node).await, asked)
+                });
+            }
+            Action::Lead(node) => {
+                info!(node, "leads");
+                self.standing.send_replace(Standing::Leading { node });
+            }
+            Action::Extend(until) => {
+                self.grantor.extend(until);
+                self.standing.send_if_modified(Standing::resume);
+            }
+            Action::Suspend => {
+                self.grantor.revoke();
+                self.standing.send_if_modified(Standing::suspend);
+            }
+            Action::StepDown => {
+                self.grantor.revoke();
+                warn!("leads no longer");
+                self.standing.send_replace(Standing::Away { why: Some("the session has ended".to_owned()) });
+            }
+        }
+    }
+
+    fn connect(&mut self) {
+        self.waiting.abort_all();
+        self.generation += 1;
+        self.watcher = None;
+        let (generation, ensemble, session) =
+            (self.generation, Arc::clone(&self.tools.ensemble), self.session.clone());
+        self.waiting.spawn(async move {
+            let fact = match session {
+                None => Fact::Connected(ensemble.connect(None).await, Session::New),
+                Some(session) => Fact::Connected(ensemble.connect(Some(session)).await, Session::Same),
+            };
+            (generation, fact)
+        });
+    }
+
+    /// Runs beside the loop until it has an answer.
+    fn with_client<F>(&mut self, ask: impl FnOnce(Client, Tools) -> F)
+    where
+        F: Future<Output = Fact> + Send + 'static,
+    {
+        let Some(client) = self.clients.borrow().clone() else { return };
+        let (generation, fact) = (self.generation, ask(client, self.tools.clone()));
+        self.waiting.spawn(async move { (generation, fact.await) });
+    }
+
+    fn watch(&mut self, name: String) {
+        self.with_client(|client, tools| async move { Fact::Leader(tools.leader(&client).await) });
+        self.with_client(|client, tools| async move {
+            let changed = tools.is_changed(&client, &name).await;
+            Fact::Changed(name, changed)
+        });
+    }
+
+    fn watch_for_the_end(&mut self, known: Option<bool>) {
+        self.with_client(
+            move |client, tools| async move { Fact::Ending(tools.is_ending(&client, known).await) },
+        );
+    }
+
+    fn learn(&mut self, fact: Fact) {
+        let now = self.clock.now();
+        match fact {
+            Fact::Connected(Ok(client), session) => self.connected(client, session, now),
+            Fact::Connected(Err(Error::SessionExpired), Session::Same) => {
+                self.session = None;
+                self.election.handle_expired(now);
+            }
+            Fact::Connected(Err(error), _) => self.unreachable(error, now),
+            Fact::Joined(Ok(())) => {
+                self.watch_for_the_end(None);
+                self.election.handle_joined();
+            }
+            Fact::Line(Ok(names)) => self.election.handle_line(&names, now),
+            Fact::Leader(leader) => {
+                self.standing
+                    .send_if_modified(|standing| standing.become_other(Standing::Standby { leader }));
+            }
+            Fact::Changed(name, Ok(())) => self.election.handle_changed(&name),
+            Fact::Changed(_, Err(_)) => self.election.handle_unanswered(now),
+            Fact::Answered(Ok(true), asked) => self.election.handle_confirmed(asked, now),
+            Fact::Answered(Ok(false), _) => self.election.handle_denied(),
+            Fact::Joined(Err(error)) | Fact::Line(Err(error)) | Fact::Answered(Err(error), _) => {
+                self.failed(error, now);
+            }
+            Fact::Ending(Ok(ending)) => {
+                self.ending.send_if_modified(|told| told.replace(ending) != Some(ending));
+                self.watch_for_the_end(Some(ending));
+            }
+            // The next session looks again.
+            Fact::Ending(Err(_)) | Fact::Nothing => {}
+        }
+    }
+
+    fn connected(&mut self, client: Client, session: Session, now: Moment) {
+        let timeout = client.session_timeout();
+        info!(session = %client.session_id(), timeout_ms = timeout.as_millis(), "connected to ZooKeeper");
+        self.told_unreachable = false;
+        self.session = Some(client.session().clone());
+        self.watcher = Some(client.state_watcher());
+        self.clients.send_replace(Some(client));
+        self.election.handle_connected(session, timeout, now);
+        if session == Session::Same {
+            self.watch_for_the_end(None);
+        }
+    }
+
+    fn unreachable(&mut self, error: Error, now: Moment) {
+        let error = self.tools.ensemble.failed("cannot connect", error);
+        let why = log::chain(&error);
+        if !std::mem::replace(&mut self.told_unreachable, true) {
+            warn!("{why}");
+        }
+        if let Error::AuthFailed = error.source {
+            return self.give_up(error);
+        }
+        self.standing.send_if_modified(|standing| standing.become_other(Standing::Away { why: Some(why) }));
+        self.election.handle_unreachable(now, fastrand::f64());
+    }
+
+    fn failed(&mut self, error: NodeError, now: Moment) {
+        match outlook(&error.source) {
+            Outlook::Retry => self.election.handle_unanswered(now),
+            Outlook::ClientEnded => self.cut(now),
+            Outlook::Hopeless => self.give_up(error),
+        }
+    }
+
+    fn give_up(&mut self, error: NodeError) {
+        self.grantor.revoke();
+        self.standing.send_replace(Standing::Failed(Arc::new(error)));
+    }
+
+    fn state_changed(&mut self, state: SessionState) {
+        match state {
+            SessionState::Disconnected | SessionState::SyncConnected | SessionState::ConnectedReadOnly => {}
+            SessionState::AuthFailed => {
+                let error = self.tools.ensemble.failed("cannot authorize", Error::AuthFailed);
+                self.give_up(error);
+            }
+            SessionState::Expired | SessionState::Closed => self.cut(self.clock.now()),
+        }
+    }
+
+    fn cut(&mut self, now: Moment) {
+        self.watcher = None;
+        self.election.handle_cut(now);
+    }
+
+    fn order_end(&mut self, done: oneshot::Sender<Result<(), NodeError>>) {
+        self.with_client(|client, tools| async move {
+            let _ = done.send(tools.order_end(&client).await);
+            Fact::Nothing
+        });
+    }
+
+    /// What cannot be deleted goes with the session, or stays without harm.
+    async fn leave(&mut self, left: Left) {
+        self.grantor.revoke();
+        self.waiting.abort_all();
+        self.standing.send_replace(Standing::Away { why: Some("it is leaving".to_owned()) });
+        let Some(client) = self.clients.send_replace(None) else { return };
+        let Ok(names) = client.list_children(&self.tools.paths.line).await else { return };
+        let (own, others): (Vec<_>, Vec<_>) = names.iter().partition(|name| name.starts_with(&self.tools.me));
+        for name in own {
+            let _ = client.delete(&self.tools.paths.in_line(name), None).await;
+        }
+        if left == Left::Nothing && others.is_empty() {
+            for path in [&self.tools.paths.line, &self.tools.paths.ended, &self.tools.paths.base] {
+                let _ = client.delete(path, None).await;
+            }
+        }
+    }
+}
+
+async fn changed(watcher: &mut Option<StateWatcher>) -> SessionState {
+    match watcher {
+        Some(watcher) => watcher.changed().await,
+        None => std::future::pending().await,
+    }
+}

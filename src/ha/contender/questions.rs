@@ -1,0 +1,101 @@
+//! What a contender asks the ensemble; each question runs beside its loop.
+
+use std::sync::Arc;
+
+use zookeeper_client::{Client, CreateMode, Error};
+
+use crate::ha::election;
+use crate::ha::paths::Paths;
+use crate::zookeeper::{Ensemble, NodeError};
+
+/// What the questions need.
+#[derive(Clone)]
+pub struct Tools {
+    /// What the name of our node begins with.
+    pub me: String,
+    pub ensemble: Arc<Ensemble>,
+    pub paths: Arc<Paths>,
+    /// The content of our node.
+    pub about: Vec<u8>,
+}
+
+impl Tools {
+    pub async fn line(&self, client: &Client) -> Result<Vec<String>, NodeError> {
+        let found = client.list_children(&self.paths.line).await;
+        found.map_err(|error| self.ensemble.failed(&self.paths.line, error))
+    }
+
+    /// What the first in line says about itself.
+    pub async fn leader(&self, client: &Client) -> Option<Vec<u8>> {
+        let names = client.list_children(&self.paths.line).await.ok()?;
+        let first = names.into_iter().min_by_key(|name| election::place(name).unwrap_or(i64::MAX))?;
+        Some(client.get_data(&self.paths.in_line(&first)).await.ok()?.0)
+    }
+
+    /// Waits until the node is gone or something happened to it.
+    pub async fn is_changed(&self, client: &Client, name: &str) -> Result<(), Error> {
+        let (stat, watcher) = client.check_and_watch_stat(&self.paths.in_line(name)).await?;
+        if stat.is_some() {
+            watcher.changed().await;
+        }
+        Ok(())
+    }
+
+    pub async fn order_end(&self, client: &Client) -> Result<(), NodeError> {
+        let path = &self.paths.ended;
+        match client.create(path, b"", &self.ensemble.create(CreateMode::Persistent)).await {
+            Ok(_) | Err(Error::NodeExists) => Ok(()),
+            Err(error) => Err(self.ensemble.failed(path, error)),
+        }
+    }
+
+    /// A node whose creation was never answered may be there.
+    pub async fn join(&self, client: &Client) -> Result<(), NodeError> {
+        let line = &self.paths.line;
+        let failed = |error| self.ensemble.failed(line, error);
+        client.mkdir(line, &self.ensemble.create(CreateMode::Persistent)).await.map_err(failed)?;
+        let names = client.list_children(line).await.map_err(failed)?;
+        if !names.iter().any(|name| name.starts_with(&self.me)) {
+            let options = self.ensemble.create(CreateMode::EphemeralSequential);
+            let prefix = self.paths.in_line(&format!("{}-", self.me));
+            client.create(&prefix, &self.about, &options).await.map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// A transaction goes through the ensemble's majority, while a server that was cut off from it could answer a read
+    /// out of its memory.
+    pub async fn is_there(&self, client: &Client, name: &str) -> Result<bool, NodeError> {
+        let path = self.paths.in_line(name);
+        let failed = |error| self.ensemble.failed(path.clone(), error);
+        let mut transaction = client.new_multi_writer();
+        transaction.add_check_version(&path, 0).map_err(failed)?;
+        match transaction.commit().await.map_err(Error::from) {
+            Ok(_) => Ok(true),
+            Err(Error::NoNode | Error::BadVersion) => Ok(false),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// Waits until it is not as `known`. An order from before we joined was meant for an earlier cluster.
+    pub async fn is_ending(&self, client: &Client, known: Option<bool>) -> Result<bool, Error> {
+        loop {
+            let (stat, watcher) = client.check_and_watch_stat(&self.paths.ended).await?;
+            let is_ending = match stat {
+                None => false,
+                Some(order) => self.joined(client).await?.is_some_and(|joined| joined < order.czxid),
+            };
+            if Some(is_ending) != known {
+                return Ok(is_ending);
+            }
+            watcher.changed().await;
+        }
+    }
+
+    /// When our node was made, as the number of that transaction.
+    async fn joined(&self, client: &Client) -> Result<Option<i64>, Error> {
+        let names = client.list_children(&self.paths.line).await?;
+        let Some(name) = names.iter().find(|name| name.starts_with(&self.me)) else { return Ok(None) };
+        Ok(client.check_stat(&self.paths.in_line(name)).await?.map(|stat| stat.czxid))
+    }
+}

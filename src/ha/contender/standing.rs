@@ -1,0 +1,58 @@
+//! How an AppMaster stands in the election.
+
+use std::sync::Arc;
+
+use tracing::{info, warn};
+
+use crate::zookeeper::NodeError;
+
+#[derive(Clone, Debug)]
+pub enum Standing {
+    /// Not in line: without a session, or about to get one.
+    Away { why: Option<String> },
+    /// Somebody else leads, of whom this is known.
+    Standby { leader: Option<Vec<u8>> },
+    /// Leads as this node.
+    Leading { node: String },
+    /// Leads, but may not act: the ensemble is silent.
+    Suspended { node: String },
+    /// It makes no sense to go on.
+    Failed(Arc<NodeError>),
+}
+
+impl Standing {
+    /// The node as which this AppMaster leads, whether it may act or not.
+    pub fn node(&self) -> Option<&str> {
+        match self {
+            Self::Leading { node } | Self::Suspended { node } => Some(node),
+            Self::Away { .. } | Self::Standby { .. } | Self::Failed(_) => None,
+        }
+    }
+
+    /// Whether that was a change.
+    pub(super) fn suspend(&mut self) -> bool {
+        let Self::Leading { node } = self else { return false };
+        warn!(node, "heard nothing from ZooKeeper, does nothing until it answers");
+        *self = Self::Suspended { node: std::mem::take(node) };
+        true
+    }
+
+    /// Whether that was a change.
+    pub(super) fn resume(&mut self) -> bool {
+        let Self::Suspended { node } = self else { return false };
+        info!(node, "goes on");
+        *self = Self::Leading { node: std::mem::take(node) };
+        true
+    }
+
+    /// Whoever does not lead stands as `standing` from now on.
+    pub(super) fn become_other(&mut self, standing: Self) -> bool {
+        match self {
+            Self::Away { .. } | Self::Standby { .. } => {
+                *self = standing;
+                true
+            }
+            Self::Leading { .. } | Self::Suspended { .. } | Self::Failed(_) => false,
+        }
+    }
+}

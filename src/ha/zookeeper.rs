@@ -1,0 +1,241 @@
+//! The state in ZooKeeper, for clusters whose AppMasters take over from each other.
+//!
+//! A node of ZooKeeper holds 1 MiB at most, and 5,000 TaskManagers need about as much. So the tasks lie in up to
+//! [`SHARDS`] nodes of their own, by their number, and only what has changed is written.
+//!
+//! Each write is a transaction that holds only if the leader's node in the election is still there, which goes with
+//! the leader's session, and if each node it changes is as this store has left it. A state that needs more than
+//! [`TRANSACTION_BYTES`] takes several transactions. Then the first raises the counter of tasks, so that no name is
+//! given twice; of the tasks in the others it does not matter which ones are stored when the writer dies, as nothing
+//! was sent to Mesos that depends on them.
+
+mod shards;
+mod transaction;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use zookeeper_client::{Client, CreateMode, Error};
+
+use crate::scheduler::state::State;
+use crate::zookeeper::{Ensemble, NodeError, Outlook, outlook};
+
+use super::paths::Paths;
+use super::{Store, StoreError, record};
+use transaction::{Change, Outcome};
+
+pub use shards::SHARDS;
+
+/// Of one transaction; ZooKeeper refuses requests of more than 1 MiB.
+pub const TRANSACTION_BYTES: usize = 256 << 10;
+
+/// Of one node. 10,000 TaskManagers whose records have 1,000 bytes each stay below a quarter.
+pub const NODE_BYTES_MOST: usize = 512 << 10;
+
+/// Between two attempts when a server has dropped the connection, and its client looks for another.
+const RETRY: Duration = Duration::from_millis(20);
+
+/// What one leader reads and writes, as long as it leads.
+pub struct ZooKeeperStore {
+    ensemble: Ensemble,
+    paths: Paths,
+    clients: watch::Receiver<Option<Client>>,
+    /// The leader's node, whose end ends our right to write.
+    fence: String,
+    /// All nodes of the state as they are in ZooKeeper: path, version and content.
+    stored: BTreeMap<String, Stored>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Stored {
+    version: i32,
+    content: Vec<u8>,
+}
+
+impl ZooKeeperStore {
+    /// Of the leader whose name in line is `node`.
+    pub fn new(
+        ensemble: Ensemble,
+        paths: Paths,
+        clients: watch::Receiver<Option<Client>>,
+        node: &str,
+    ) -> Self {
+        let fence = paths.in_line(node);
+        Self { ensemble, paths, clients, fence, stored: BTreeMap::new() }
+    }
+
+    /// Asks until there is an answer, with the client of the moment.
+    async fn ask<T>(
+        &mut self,
+        path: &str,
+        question: impl AsyncFn(&Client) -> Result<T, Error>,
+    ) -> Result<T, NodeError> {
+        loop {
+            let client = self.client(path).await?;
+            match question(&client).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => match outlook(&error) {
+                    Outlook::Retry => tokio::time::sleep(RETRY).await,
+                    Outlook::ClientEnded => self.another_client(&client, path).await?,
+                    Outlook::Hopeless => return Err(self.ensemble.failed(path, error)),
+                },
+            }
+        }
+    }
+
+    async fn client(&mut self, path: &str) -> Result<Client, NodeError> {
+        let found = self.clients.wait_for(Option::is_some).await.ok().and_then(|client| client.clone());
+        found.ok_or_else(|| self.ensemble.failed(path, Error::ClientClosed))
+    }
+
+    /// Waits for the successor of `old`, which has ended.
+    async fn another_client(&mut self, old: &Client, path: &str) -> Result<(), NodeError> {
+        let is_other = |client: &Option<Client>| {
+            client.as_ref().is_some_and(|client| {
+                !client.state().is_terminated() || client.session_id() != old.session_id()
+            })
+        };
+        match self.clients.wait_for(is_other).await {
+            Ok(_) => Ok(()),
+            Err(_) => Err(self.ensemble.failed(path, Error::ClientClosed)),
+        }
+    }
+
+    /// All nodes of the state; none if there never was one.
+    async fn read(&mut self) -> Result<BTreeMap<String, Stored>, StoreError> {
+        let paths = self.paths.clone();
+        let names = self
+            .ask(&paths.state, async |client| match client.list_children(&paths.state).await {
+                Ok(names) => Ok(Some(names)),
+                Err(Error::NoNode) => Ok(None),
+                Err(error) => Err(error),
+            })
+            .await?;
+        let Some(names) = names else { return Ok(BTreeMap::new()) };
+        let nodes = std::iter::once(paths.state.clone()).chain(names.iter().map(|name| paths.shard(name)));
+        let nodes: Vec<_> = nodes.collect();
+        let found = self
+            .ask(&paths.state, async |client| {
+                // All questions are under way at once.
+                let asked = nodes.iter().map(|path| client.get_data(path));
+                futures_util::future::try_join_all(asked).await
+            })
+            .await?;
+        let stored = found.into_iter().map(|(content, stat)| Stored { version: stat.version, content });
+        Ok(nodes.into_iter().zip(stored).collect())
+    }
+
+    async fn commit(&mut self, changes: &[Change]) -> Result<(), StoreError> {
+        let mut is_repeated = false;
+        let options = self.ensemble.create(CreateMode::Persistent);
+        let first = changes.first().map(|change| change.path.clone()).unwrap_or_default();
+        loop {
+            let client = self.client(&first).await?;
+            let outcome = transaction::commit(&client, &self.fence, changes, &options).await;
+            match outcome {
+                Outcome::Done(versions) => {
+                    self.remember(changes, versions);
+                    return Ok(());
+                }
+                Outcome::Fenced => return Err(StoreError::Fenced),
+                // The attempt before may have been carried out, though nobody said so.
+                Outcome::Changed { .. } if is_repeated && self.is_done(changes).await? => return Ok(()),
+                Outcome::Changed { path } => return Err(StoreError::Changed { path }),
+                Outcome::Failed { path, source } => match outlook(&source) {
+                    Outlook::Retry => tokio::time::sleep(RETRY).await,
+                    Outlook::ClientEnded => self.another_client(&client, &path).await?,
+                    Outlook::Hopeless => return Err(self.ensemble.failed(path, source).into()),
+                },
+            }
+            is_repeated = true;
+        }
+    }
+
+    fn remember(&mut self, changes: &[Change], versions: Vec<i32>) {
+        for (change, version) in changes.iter().zip(versions) {
+            match &change.content {
+                Some(content) => {
+                    self.stored.insert(change.path.clone(), Stored { version, content: content.clone() });
+                }
+                None => {
+                    self.stored.remove(&change.path);
+                }
+            }
+        }
+    }
+
+    /// Whether everything is as `changes` want it; then it is remembered as stored.
+    async fn is_done(&mut self, changes: &[Change]) -> Result<bool, StoreError> {
+        let now = self.read().await?;
+        let is_done = changes.iter().all(|change| {
+            now.get(&change.path).map(|stored| &stored.content) == change.content.as_ref()
+                && now.get(&change.path).is_none_or(|stored| stored.version == change.next_version())
+        });
+        if is_done {
+            let versions = changes.iter().map(Change::next_version).collect();
+            self.remember(changes, versions);
+        }
+        Ok(is_done)
+    }
+
+    fn change(&self, path: String, content: Option<Vec<u8>>) -> Option<Change> {
+        let stored = self.stored.get(&path);
+        if stored.map(|stored| &stored.content) == content.as_ref() {
+            return None;
+        }
+        Some(Change { path, content, version: stored.map(|stored| stored.version) })
+    }
+}
+
+impl Store for ZooKeeperStore {
+    async fn load(&mut self) -> Result<Option<State>, StoreError> {
+        let paths = self.paths.clone();
+        // What this session reads is never older than what it has seen before, and it has seen that its node is the
+        // first in line: so everything that earlier leaders have written is there.
+        self.stored = self.read().await?;
+        let Some(root) = self.stored.get(&paths.state) else { return Ok(None) };
+        let at = |path: &str| {
+            let path = path.to_owned();
+            move |source| StoreError::Node { path, source }
+        };
+        let mut state = record::decode(&root.content).map_err(at(&paths.state))?;
+        for (path, stored) in self.stored.iter().filter(|(path, _)| **path != paths.state) {
+            state.tasks.extend(record::decode_tasks(&stored.content).map_err(at(path))?);
+        }
+        Ok(Some(state))
+    }
+
+    async fn save(&mut self, state: &State) -> Result<(), StoreError> {
+        let root = record::encode(&State { tasks: BTreeMap::new(), ..state.clone() })?;
+        let mut changes: Vec<_> = self.change(self.paths.state.clone(), Some(root)).into_iter().collect();
+        let mut shards = shards::split(&state.tasks);
+        for path in self.stored.keys().filter(|path| **path != self.paths.state) {
+            if let Some(name) = path.rsplit('/').next() {
+                shards.entry(name.to_owned()).or_default();
+            }
+        }
+        for (name, tasks) in shards {
+            let content = if tasks.is_empty() { None } else { Some(record::encode_tasks(&tasks)?) };
+            changes.extend(self.change(self.paths.shard(&name), content));
+        }
+        let too_large = |change: &&Change| change.bytes() > NODE_BYTES_MOST;
+        if let Some(change) = changes.iter().find(too_large) {
+            return Err(StoreError::TooLarge { bytes: change.bytes(), most: NODE_BYTES_MOST });
+        }
+        for part in transaction::parts(&changes, TRANSACTION_BYTES) {
+            self.commit(part).await?;
+        }
+        Ok(())
+    }
+
+    async fn clear(&mut self) -> Result<(), StoreError> {
+        // Children first.
+        let changes: Vec<_> =
+            self.stored.keys().rev().filter_map(|path| self.change(path.clone(), None)).collect();
+        for part in transaction::parts(&changes, TRANSACTION_BYTES) {
+            self.commit(part).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,135 @@
+//! An explanation in plain words.
+
+use std::fmt::Write as _;
+
+use crate::scheduler::explain::{Explanation, OffersReport, Supposition};
+use crate::scheduler::report::{Reason, Waiting};
+
+pub fn text(explanation: &Explanation) -> String {
+    let mut text = format!(
+        "{} of {} TaskManagers run; each takes {}\n",
+        explanation.running, explanation.target, explanation.need
+    );
+    for task in &explanation.starting {
+        line(
+            &mut text,
+            &format!(
+                "launched, not running: {} on {}, {} for {} s",
+                task.task_id, task.hostname, task.state, task.since_s
+            ),
+        );
+    }
+    if let Some(waiting) = &explanation.waiting {
+        line(&mut text, &format!("{} not launched: {}", waiting.taskmanagers, why(waiting)));
+    }
+    if explanation.waiting.is_some() || explanation.what_if.is_some() {
+        offers(&mut text, &explanation.offers);
+    }
+    for remedy in &explanation.remedies {
+        line(&mut text, &format!("would help: {}, then {} fit", remedy.change, remedy.fits));
+    }
+    if let Some(supposition) = &explanation.what_if {
+        suppose(&mut text, supposition);
+    }
+    text
+}
+
+fn why(waiting: &Waiting) -> String {
+    match &waiting.reason {
+        Reason::Ending => "the cluster ends".to_owned(),
+        Reason::NotSubscribed { since_s, why } => {
+            let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+            format!("no master for {since_s} s{why}")
+        }
+        Reason::JobManagerStarting => "the JobManager does not listen yet".to_owned(),
+        Reason::Backoff { left_ms, cause } => {
+            format!("held back for {} s after a failure: {cause}", seconds(*left_ms))
+        }
+        Reason::NoOffers => "asked for offers, and none came that fell short".to_owned(),
+        Reason::Gang { fits, left_ms, .. } => format!(
+            "all start together (mesos.gang-start.timeout): {fits} would fit now, waiting {} s at most for the rest",
+            seconds(*left_ms)
+        ),
+        Reason::DoesNotFit { age_s, offers, nearest, .. } => {
+            format!("no room in {offers} offers {age_s} s ago; {nearest}")
+        }
+    }
+}
+
+fn offers(text: &mut String, offers: &OffersReport) {
+    let Some(age_s) = offers.newest_age_s else {
+        line(text, "no agent has offered anything since the start or the last REVIVE");
+        return;
+    };
+    let obstacles: Vec<_> =
+        offers.obstacles.iter().map(|(what, count)| format!("{what} ({count})")).collect();
+    let obstacles = match obstacles.is_empty() {
+        true => "nothing".to_owned(),
+        false => obstacles.join(", "),
+    };
+    line(
+        text,
+        &format!("{} agents have offered, the latest {age_s} s ago; in the way: {obstacles}", offers.agents),
+    );
+    let head = ["HOST", "ROLE", "OFFERED", "AGE", "REFUSED", "LACKS"].map(str::to_owned);
+    let rows = offers.verdicts.iter().map(|verdict| {
+        let lacks = match verdict.lacks.is_empty() {
+            true => "nothing: holds one".to_owned(),
+            false => verdict.lacks.join("; "),
+        };
+        let (age, refused) = (format!("{} s", verdict.age_s), format!("{} s", verdict.refused_s));
+        [verdict.hostname.clone(), verdict.role.clone(), verdict.offered.clone(), age, refused, lacks]
+    });
+    table(text, &std::iter::once(head).chain(rows).collect::<Vec<_>>());
+    if offers.left_out > 0 {
+        line(text, &format!("… and {} further away", offers.left_out));
+    }
+    line(text, "an agent whose resources others hold offers nothing and is not listed");
+}
+
+fn suppose(text: &mut String, supposition: &Supposition) {
+    let constraints = match supposition.constraints.is_empty() {
+        true => "without constraints".to_owned(),
+        false => format!("with {}", supposition.constraints.join(", ")),
+    };
+    line(
+        text,
+        &format!(
+            "what if: of {} TaskManagers more, each of {}, {constraints}, {} fit on what was offered last",
+            supposition.taskmanagers, supposition.need, supposition.fits
+        ),
+    );
+    if !supposition.placed.is_empty() {
+        let head = ["HOST", "ROLE", "TASKMANAGERS"].map(str::to_owned);
+        let rows = supposition
+            .placed
+            .iter()
+            .map(|share| [share.hostname.clone(), share.role.clone(), share.taskmanagers.to_string()]);
+        table(text, &std::iter::once(head).chain(rows).collect::<Vec<_>>());
+    }
+    if supposition.left_out > 0 {
+        line(text, &format!("… and on {} agents more", supposition.left_out));
+    }
+    if let Some(nearest) = &supposition.nearest {
+        line(text, &format!("the next one: {nearest}"));
+    }
+}
+
+/// In columns as wide as their widest cell; the last needs no width.
+fn table<const COLUMNS: usize>(text: &mut String, rows: &[[String; COLUMNS]]) {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
+    let widths: Vec<_> = (0..COLUMNS).map(width).collect();
+    for row in rows {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+        line(text, &format!("  {}", cells.collect::<Vec<_>>().join("  ")));
+    }
+}
+
+fn line(text: &mut String, line: &str) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "{}", line.trim_end());
+}
+
+fn seconds(ms: u64) -> String {
+    format!("{}.{}", ms / 1000, ms % 1000 / 100)
+}

@@ -1,0 +1,346 @@
+//! The worker with high availability: takes part in the election, schedules while it leads, and answers for itself
+//! when it does not.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, oneshot, watch};
+use tracing::{info, warn};
+
+use crate::conf::settings::{HighAvailability, Settings};
+use crate::exit::Exit;
+use crate::ha::contender::{self, Contender, Left, Standing};
+use crate::ha::flink;
+use crate::ha::paths::Paths;
+use crate::ha::zookeeper::ZooKeeperStore;
+use crate::ha::{Store, StoreError};
+use crate::log;
+use crate::scheduler::Failure;
+use crate::scheduler::driver::{Message, RunError};
+use crate::scheduler::report::{Leadership, Report};
+use crate::zookeeper::{Access, Ensemble};
+
+use super::jobmanager::{JobManagerEnd, Stop};
+use super::{Fatal, INBOX_WAITING_MOST, Work, fatal, stopped};
+
+/// Between two attempts to take the framework back from somebody who took it without leading.
+const SUPERSEDED_WAIT: Duration = Duration::from_secs(1);
+
+pub struct Desk {
+    ensemble: Ensemble,
+    paths: Paths,
+    contender: Contender,
+    inbox: mpsc::Receiver<Message>,
+    term: Signal,
+    jobmanager_end: JobManagerEnd,
+    /// As the JobManager tells other parts of Flink where its REST endpoint is.
+    rest_url: Option<String>,
+    /// Below Flink's own node of the cluster.
+    flink_node: String,
+    jobmanager_listens: bool,
+    /// For the first session.
+    patience: Duration,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("no session with ZooKeeper within {}", humantime::format_duration(*.within))]
+struct NoSession {
+    within: Duration,
+    #[source]
+    why: Why,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Why(String);
+
+/// What comes after a reign, or in place of it.
+enum Next {
+    StandBy,
+    Leave,
+}
+
+impl Desk {
+    pub fn open(
+        settings: &Settings,
+        ha: &HighAvailability,
+        inbox: mpsc::Receiver<Message>,
+        jobmanager_end: JobManagerEnd,
+    ) -> Result<Self, Fatal> {
+        let ensemble = ensemble(ha);
+        let paths = Paths::new(&ha.root, &ha.workers, &ha.cluster_id);
+        let jobmanager = &settings.job_manager;
+        let rest_url = jobmanager.rest_ports.single().map(|port| format!("://{}:{port}", jobmanager.address));
+        let about = serde_json::json!({ "host": jobmanager.address, "status_port": settings.status.port });
+        let contender = contender::start(ensemble.clone(), paths.clone(), about.to_string().into_bytes());
+        Ok(Self {
+            contender,
+            ensemble,
+            paths,
+            inbox,
+            term: signal(SignalKind::terminate()).map_err(fatal(Exit::Os))?,
+            jobmanager_end,
+            rest_url,
+            flink_node: format!("{}{}", ha.root, ha.cluster_id),
+            jobmanager_listens: false,
+            patience: settings.registration_timeout,
+        })
+    }
+
+    /// Until the cluster has ended or this AppMaster leaves it.
+    pub async fn work(mut self, work: &Work) -> Result<(), Fatal> {
+        if let Next::Leave = self.await_session().await? {
+            return Ok(());
+        }
+        loop {
+            let Some(node) = self.until_leading().await? else { return Ok(()) };
+            match self.reign(work, &node).await? {
+                Next::StandBy => {}
+                Next::Leave => return Ok(()),
+            }
+        }
+    }
+
+    /// What cannot be reached at the start may be named wrongly; later it is waited for.
+    async fn await_session(&mut self) -> Result<Next, Fatal> {
+        let deadline = tokio::time::sleep(self.patience);
+        tokio::pin!(deadline);
+        let mut clients = self.contender.clients.clone();
+        loop {
+            tokio::select! {
+                found = clients.wait_for(Option::is_some) => {
+                    return found.map(|_| Next::StandBy).map_err(fatal(Exit::Software));
+                }
+                () = &mut deadline => {
+                    let why = match &*self.contender.standing.borrow() {
+                        Standing::Away { why: Some(why) } => why.clone(),
+                        Standing::Failed(error) => log::chain(&**error),
+                        Standing::Away { why: None }
+                        | Standing::Standby { .. }
+                        | Standing::Leading { .. }
+                        | Standing::Suspended { .. } => "no answer".to_owned(),
+                    };
+                    let error = NoSession { within: self.patience, why: Why(why) };
+                    return Err(Fatal::new(Exit::Unavailable, error));
+                }
+                Some(message) = self.inbox.recv() => self.answer(message).await?,
+                _ = self.term.recv() => return Ok(Next::Leave),
+            }
+        }
+    }
+
+    /// The node as which this AppMaster leads; none when it has left the line.
+    async fn until_leading(&mut self) -> Result<Option<String>, Fatal> {
+        let mut standing = self.contender.standing.clone();
+        loop {
+            tokio::select! {
+                biased;
+                _ = self.term.recv() => {
+                    if let Next::Leave = self.stop().await? {
+                        return Ok(None);
+                    }
+                }
+                found = standing.wait_for(|standing| {
+                    matches!(standing, Standing::Leading { .. } | Standing::Failed(_))
+                }) => match &*found.map_err(fatal(Exit::Software))? {
+                    Standing::Failed(error) => return Err(Fatal::new(Exit::Config, Arc::clone(error))),
+                    standing => return Ok(standing.node().map(str::to_owned)),
+                },
+                Some(message) = self.inbox.recv() => self.answer(message).await?,
+            }
+        }
+    }
+
+    async fn reign(&mut self, work: &Work, node: &str) -> Result<Next, Fatal> {
+        let mut standing = self.contender.standing.clone();
+        let (orders, inbox) = mpsc::channel(INBOX_WAITING_MOST);
+        let scheduling = schedule(
+            work,
+            self.contender.ending.clone(),
+            ZooKeeperStore::new(
+                self.ensemble.clone(),
+                self.paths.clone(),
+                self.contender.clients.clone(),
+                node,
+            ),
+            self.contender.lease.clone(),
+            inbox,
+        );
+        tokio::pin!(scheduling);
+        let mut ending = self.contender.ending.clone();
+        let mut told_ending = false;
+        if self.jobmanager_listens {
+            let _ = orders.try_send(Message::JobManagerListening);
+        }
+        loop {
+            tokio::select! {
+                biased;
+                // First: who leads no longer does nothing more.
+                _ = standing.wait_for(|standing| standing.node() != Some(node)) => return Ok(Next::StandBy),
+                _ = self.term.recv() => {
+                    if let Next::Leave = self.stop().await? {
+                        return Ok(Next::Leave);
+                    }
+                }
+                _ = ending.wait_for(|ending| *ending == Some(true)), if !told_ending => {
+                    told_ending = true;
+                    let _ = orders.send(Message::End).await;
+                }
+                ended = &mut scheduling => return self.ended(ended).await,
+                Some(message) = self.inbox.recv() => self.hand_on(message, &orders).await?,
+            }
+        }
+    }
+
+    async fn ended(&mut self, ended: Result<(), RunError>) -> Result<Next, Fatal> {
+        match ended {
+            Ok(()) => {
+                self.contender.leave(Left::Nothing).await;
+                Ok(Next::Leave)
+            }
+            Err(RunError::Store(StoreError::Fenced)) => {
+                warn!("a write was refused, as somebody else leads");
+                let mut standing = self.contender.standing.clone();
+                let lost = standing.wait_for(|standing| !matches!(standing, Standing::Leading { .. }));
+                // The election finds out too, at the latest with its next question.
+                let _ = tokio::time::timeout(self.ensemble.session_timeout, lost).await;
+                Ok(Next::StandBy)
+            }
+            Err(RunError::Failed(failure @ Failure::Superseded)) => {
+                warn!("{failure}: takes it back, as this one leads");
+                tokio::time::sleep(SUPERSEDED_WAIT).await;
+                Ok(Next::StandBy)
+            }
+            Err(error) => {
+                self.contender.leave(Left::Cluster).await;
+                Err(stopped(error))
+            }
+        }
+    }
+
+    /// Init has told the worker to stop.
+    async fn stop(&mut self) -> Result<Next, Fatal> {
+        match self.jobmanager_end.stop() {
+            Stop::ClusterEnded => {
+                info!("the JobManager says that the cluster has ended");
+                self.contender.order_end().await.map_err(fatal(Exit::Unavailable))?;
+                return Ok(Next::StandBy);
+            }
+            Stop::JobManagerDied => self.release_jobmanager().await,
+            Stop::Container => {}
+        }
+        info!("leaves framework and TaskManagers to the next AppMaster");
+        self.contender.leave(Left::Cluster).await;
+        Ok(Next::Leave)
+    }
+
+    /// Nobody needs to wait for the session of a JobManager that is known to be dead.
+    async fn release_jobmanager(&self) {
+        let Some(rest_url) = &self.rest_url else { return };
+        let Some(client) = self.contender.clients.borrow().clone() else { return };
+        match flink::release(&client, &self.flink_node, rest_url).await {
+            Ok(0) => {}
+            Ok(released) => info!(released, "took the dead JobManager out of Flink's election"),
+            Err(error) => warn!("cannot take the dead JobManager out of Flink's election: {error}"),
+        }
+    }
+
+    /// While the scheduler works.
+    async fn hand_on(&mut self, message: Message, orders: &mpsc::Sender<Message>) -> Result<(), Fatal> {
+        let leadership = leadership(&self.contender.standing.borrow());
+        match message {
+            Message::Report(answer) if leadership == Leadership::Suspended => {
+                let _ = answer.send(Report::idle(leadership));
+            }
+            Message::Report(answer) => {
+                let (own, report) = oneshot::channel();
+                let _ = orders.try_send(Message::Report(own));
+                tokio::spawn(async move {
+                    if let Ok(report) = report.await {
+                        let _ = answer.send(Report { high_availability: Some(leadership), ..report });
+                    }
+                });
+            }
+            Message::JobManagerListening => {
+                self.jobmanager_listens = true;
+                let _ = orders.try_send(Message::JobManagerListening);
+            }
+            Message::End => self.order_end().await,
+            // Who asks is told that there is no answer.
+            other @ (Message::Scale(_)
+            | Message::Redeem { .. }
+            | Message::Explain(..)
+            | Message::TaskManagersHeard(_)) => drop(orders.try_send(other)),
+        }
+        Ok(())
+    }
+
+    /// While somebody else leads.
+    async fn answer(&mut self, message: Message) -> Result<(), Fatal> {
+        match message {
+            Message::Report(answer) => {
+                let _ = answer.send(Report::idle(leadership(&self.contender.standing.borrow())));
+            }
+            Message::JobManagerListening => self.jobmanager_listens = true,
+            Message::End => self.order_end().await,
+            Message::Scale(target) => warn!(target, "not scaled: another AppMaster leads"),
+            Message::Redeem { answer, .. } => {
+                let _ = answer.send(false);
+            }
+            // The leader answers; who asks here is told that there is no answer.
+            Message::Explain(..) | Message::TaskManagersHeard(_) => {}
+        }
+        Ok(())
+    }
+
+    async fn order_end(&self) {
+        if let Err(error) = self.contender.order_end().await {
+            warn!("the cluster cannot be ended: {}", log::chain(&error));
+        }
+    }
+}
+
+async fn schedule(
+    work: &Work,
+    mut ending: watch::Receiver<Option<bool>>,
+    mut store: ZooKeeperStore,
+    lease: crate::lease::Lease,
+    inbox: mpsc::Receiver<Message>,
+) -> Result<(), RunError> {
+    let state = store.load().await?;
+    let is_ending = ending.wait_for(Option::is_some).await.ok().and_then(|ending| *ending);
+    if state.is_none() && is_ending == Some(true) {
+        // Somebody else has torn it down.
+        return Ok(());
+    }
+    if let Some(state) = &state {
+        info!(framework_id = state.framework_id, tasks = state.tasks.len(), "goes on with the cluster");
+    }
+    work.schedule(store, state, lease, inbox).await
+}
+
+fn leadership(standing: &Standing) -> Leadership {
+    match standing {
+        Standing::Away { why } => Leadership::Away { why: why.clone() },
+        Standing::Standby { leader } => Leadership::Standby {
+            leader: leader.as_ref().and_then(|about| serde_json::from_slice(about).ok()),
+        },
+        Standing::Leading { .. } => Leadership::Leader,
+        Standing::Suspended { .. } => Leadership::Suspended,
+        Standing::Failed(error) => Leadership::Away { why: Some(log::chain(&**error)) },
+    }
+}
+
+fn ensemble(ha: &HighAvailability) -> Ensemble {
+    let authorization = ha.authorization.iter();
+    Ensemble {
+        servers: ha.quorum.split(',').map(str::trim).collect::<Vec<_>>().join(","),
+        session_timeout: ha.session_timeout,
+        connection_timeout: ha.connection_timeout,
+        authorization: authorization
+            .map(|(scheme, data)| (scheme.clone(), data.expose().to_owned()))
+            .collect(),
+        access: if ha.creator_acl { Access::Creator } else { Access::Open },
+    }
+}

@@ -1,0 +1,143 @@
+//! What the master offered last, in numbers: to explain, to answer what would be, and to know when a gang may fit.
+//!
+//! The offers themselves are answered at once. What is remembered of them says what was free when they came.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::mesos::wire::resource::Attribute;
+use crate::time::Moment;
+
+use super::constraint::Traits;
+use super::place::Candidate;
+use super::resources::Holding;
+
+/// More than the biggest Mesos clusters known have; at some 500 bytes each they take 10 MB.
+const AGENTS_MAX: usize = 20_000;
+
+/// Attributes of an agent that take more than this are not remembered, so that many agents stay small.
+const ATTRIBUTES_BYTES_MAX: usize = 1024;
+
+#[derive(Clone, Debug, Default)]
+pub struct Offered {
+    agents: BTreeMap<String, Agent>,
+    roles: BTreeSet<Arc<str>>,
+    /// REVIVE makes the master forget what was declined: the next offers are all that is free.
+    is_superseded: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Agent {
+    hostname: String,
+    region: Option<String>,
+    zone: Option<String>,
+    attributes: Vec<Attribute>,
+    /// By role, in order.
+    shares: Vec<Share>,
+}
+
+#[derive(Clone, Debug)]
+struct Share {
+    role: Arc<str>,
+    holding: Holding,
+    at: Moment,
+}
+
+impl Offered {
+    /// Offers come: those before REVIVE count no more.
+    pub fn begin(&mut self) {
+        if std::mem::take(&mut self.is_superseded) {
+            self.agents.clear();
+            self.roles.clear();
+        }
+    }
+
+    /// What an agent offers to a role, in place of what was known of it.
+    pub fn remember(&mut self, candidate: &Candidate<'_>, now: Moment) {
+        if !self.agents.contains_key(candidate.agent_id) {
+            if self.agents.len() >= AGENTS_MAX {
+                return;
+            }
+            self.agents.insert(candidate.agent_id.to_owned(), Agent::new(&candidate.traits));
+        }
+        if !self.roles.contains(candidate.role) {
+            self.roles.insert(candidate.role.into());
+        }
+        let (Some(agent), Some(role)) =
+            (self.agents.get_mut(candidate.agent_id), self.roles.get(candidate.role))
+        else {
+            return;
+        };
+        if !agent.is(&candidate.traits) {
+            *agent = Agent { shares: std::mem::take(&mut agent.shares), ..Agent::new(&candidate.traits) };
+        }
+        match agent.shares.binary_search_by(|share| (*share.role).cmp(candidate.role)) {
+            Ok(index) => {
+                agent.shares[index].holding.clone_from(&candidate.holding);
+                agent.shares[index].at = now;
+            }
+            Err(index) => {
+                let holding = candidate.holding.clone();
+                agent.shares.insert(index, Share { role: Arc::clone(role), holding, at: now });
+            }
+        }
+    }
+
+    /// REVIVE was sent.
+    pub fn supersede(&mut self) {
+        self.is_superseded = true;
+    }
+
+    /// In order of agent and role.
+    pub fn candidates(&self) -> Vec<Candidate<'_>> {
+        let shares = self.agents.iter().flat_map(|(agent_id, agent)| {
+            agent.shares.iter().map(move |share| Candidate {
+                agent_id,
+                role: &share.role,
+                traits: agent.traits(),
+                holding: share.holding.clone(),
+            })
+        });
+        shares.collect()
+    }
+
+    /// How long ago each of [`Self::candidates`] was offered.
+    pub fn ages(&self, now: Moment) -> Vec<Duration> {
+        self.agents.values().flat_map(|agent| &agent.shares).map(|share| now.since(share.at)).collect()
+    }
+
+    pub fn agents(&self) -> usize {
+        self.agents.len()
+    }
+}
+
+impl Agent {
+    fn new(traits: &Traits<'_>) -> Self {
+        Self {
+            hostname: traits.hostname.to_owned(),
+            region: traits.region.map(str::to_owned),
+            zone: traits.zone.map(str::to_owned),
+            attributes: remembered(traits.attributes).to_vec(),
+            shares: Vec::with_capacity(1),
+        }
+    }
+
+    fn is(&self, traits: &Traits<'_>) -> bool {
+        self.traits() == Traits { attributes: remembered(traits.attributes), ..*traits }
+    }
+
+    fn traits(&self) -> Traits<'_> {
+        Traits {
+            hostname: &self.hostname,
+            region: self.region.as_deref(),
+            zone: self.zone.as_deref(),
+            attributes: &self.attributes,
+        }
+    }
+}
+
+fn remembered(attributes: &[Attribute]) -> &[Attribute] {
+    let bytes: usize = attributes.iter().map(prost::Message::encoded_len).sum();
+    if bytes > ATTRIBUTES_BYTES_MAX { &[] } else { attributes }
+}

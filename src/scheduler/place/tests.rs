@@ -1,0 +1,210 @@
+use super::*;
+use crate::mesos::wire::resource::{Attribute, Resource, Scalar, Text, ValueType};
+use crate::scheduler::resources::Milli;
+
+fn scalar(name: &str, value: f64) -> Resource {
+    Resource { name: Some(name.into()), scalar: Some(Scalar { value: Some(value) }), ..Resource::default() }
+}
+
+fn rack(value: &str) -> Vec<Attribute> {
+    vec![Attribute {
+        name: Some("rack".into()),
+        r#type: Some(ValueType::Text as i32),
+        text: Some(Text { value: Some(value.into()) }),
+        ..Attribute::default()
+    }]
+}
+
+fn candidate<'a>(agent_id: &'a str, cpus: f64) -> Candidate<'a> {
+    let mut holding = Holding::default();
+    holding.add(&[scalar("cpus", cpus)], "*");
+    let traits = Traits { hostname: agent_id, ..Traits::default() };
+    Candidate { agent_id, role: "*", traits, holding }
+}
+
+/// For TaskManagers of one cpu.
+struct World {
+    need: Need,
+    placement: Placement,
+    hard: Vec<Constraint>,
+    soft: Vec<Constraint>,
+    tasks: BTreeMap<String, TaskRecord>,
+    standings: BTreeMap<String, Standing>,
+    home_region: Option<&'static str>,
+}
+
+impl World {
+    fn new(placement: Placement) -> Self {
+        Self {
+            need: Need { scalars: vec![("cpus".into(), Milli::of(1.0))], ports: 0 },
+            placement,
+            hard: Vec::new(),
+            soft: Vec::new(),
+            tasks: BTreeMap::new(),
+            standings: BTreeMap::new(),
+            home_region: None,
+        }
+    }
+
+    fn running(mut self, agents: &[&str]) -> Self {
+        let record = |agent: &&str| TaskRecord::new((*agent).to_owned(), (*agent).to_owned());
+        self.tasks =
+            agents.iter().enumerate().map(|(number, agent)| (number.to_string(), record(agent))).collect();
+        self
+    }
+
+    fn hard(mut self, text: &str) -> Self {
+        self.hard.push(Constraint::parse(text).expect(text));
+        self
+    }
+
+    fn soft(mut self, text: &str) -> Self {
+        self.soft.push(Constraint::parse(text).expect(text));
+        self
+    }
+
+    fn standing(mut self, agent: &str, standing: Standing) -> Self {
+        self.standings.insert(agent.to_owned(), standing);
+        self
+    }
+
+    /// Who gets how many, and why the others get no more.
+    fn place(&self, candidates: &[Candidate<'_>], wanted: usize) -> String {
+        let wish = Wish {
+            wanted,
+            need: &self.need,
+            placement: self.placement,
+            hard: &self.hard,
+            soft: &self.soft,
+            tasks: &self.tasks,
+            standings: &self.standings,
+            home_region: self.home_region,
+        };
+        let mut placing = Placing::new(candidates.to_vec(), &wish);
+        let count = placing.run();
+        assert_eq!(count, placing.placed().iter().sum::<usize>());
+        let placed = candidates.iter().zip(placing.placed()).filter(|(_, count)| **count > 0);
+        let placed: Vec<_> = placed.map(|(at, count)| format!("{}:{count}", at.agent_id)).collect();
+        if count == wanted {
+            return placed.join(" ");
+        }
+        let verdict = placing.nearest().map(|verdict| verdict.told(Moment::START));
+        format!("{}; {}", placed.join(" "), verdict.unwrap_or_default())
+    }
+}
+
+fn three() -> [Candidate<'static>; 3] {
+    [candidate("a", 4.0), candidate("b", 4.0), candidate("c", 4.0)]
+}
+
+#[test]
+fn spread_and_pack() {
+    let spread = World::new(Placement::Spread);
+    assert_eq!(spread.place(&three(), 3), "a:1 b:1 c:1");
+    assert_eq!(spread.running(&["a", "a"]).place(&three(), 2), "b:1 c:1");
+    let pack = World::new(Placement::Pack);
+    assert_eq!(pack.place(&three(), 3), "a:3");
+    assert_eq!(pack.running(&["b"]).place(&three(), 5), "a:1 b:4");
+}
+
+#[test]
+fn standings() {
+    let until = Moment::START + std::time::Duration::from_secs(9);
+    let world = World::new(Placement::Spread)
+        .standing("a", Standing::Avoided { strikes: 1 })
+        .standing("b", Standing::Quarantined { until });
+    assert_eq!(world.place(&three(), 4), "c:4");
+    assert_eq!(world.place(&three(), 5), "a:1 c:4");
+    let both = World::new(Placement::Pack)
+        .standing("a", Standing::Avoided { strikes: 2 })
+        .standing("c", Standing::Avoided { strikes: 1 });
+    assert_eq!(both.place(&three(), 9), "a:1 b:4 c:4");
+    let short = "nearest host=a cpus: needs 1, offered 0";
+    assert_eq!(world.place(&three(), 9), format!("a:4 c:4; {short}"));
+    assert_eq!(world.place(&three()[1..2], 1), "; nearest host=b quarantine: 9 s left after failures");
+}
+
+#[test]
+fn constraints_that_count() {
+    let world = || World::new(Placement::Pack);
+    assert_eq!(world().hard("HOSTNAME:GROUP_BY").place(&three(), 7), "a:3 b:2 c:2");
+    let unique = world().hard("HOSTNAME:UNIQUE").place(&three(), 4);
+    assert_eq!(unique, "a:1 b:1 c:1; nearest host=a constraint HOSTNAME:UNIQUE: has a");
+    assert_eq!(world().soft("HOSTNAME:MAX_PER:2").place(&three(), 7), "a:3 b:2 c:2");
+    let until = Moment::START;
+    let held = world().hard("HOSTNAME:GROUP_BY").standing("b", Standing::Quarantined { until });
+    let placed = held.place(&three(), 3);
+    assert!(
+        placed.starts_with("a:1 c:1;"),
+        "a third would leave b, which is not to be had, behind: {placed}"
+    );
+    let soft = world().soft("HOSTNAME:LIKE:[bc]").standing("c", Standing::Avoided { strikes: 1 });
+    assert_eq!(soft.place(&three(), 3), "b:3");
+}
+
+#[test]
+fn values_shared_by_several_agents() {
+    let racks = ["r1", "r2"].map(rack);
+    let mut candidates = three();
+    for (candidate, attributes) in candidates.iter_mut().zip([&racks[0], &racks[0], &racks[1]]) {
+        candidate.traits.attributes = attributes;
+    }
+    let world = World::new(Placement::Spread).hard("rack:GROUP_BY");
+    assert_eq!(world.place(&candidates, 6), "a:2 b:1 c:3");
+    let lacking = world.place(&[candidates[2].clone(), candidate("d", 4.0)], 9);
+    assert_eq!(lacking, "c:4; nearest host=c cpus: needs 1, offered 0");
+    let refused = World::new(Placement::Spread).hard("rack:r2").place(&candidates[..1], 1);
+    assert_eq!(refused, "; nearest host=a constraint rack:r2: has r1");
+}
+
+#[test]
+fn an_agent_offered_to_two_roles_counts_once_and_gives_reserved_resources_first() {
+    let role = |role, candidate: Candidate<'static>| Candidate { role, ..candidate };
+    let candidates = [role("x", candidate("a", 1.0)), role("y", candidate("a", 1.0)), candidate("b", 1.0)];
+    assert_eq!(World::new(Placement::Spread).place(&candidates, 2), "a:1 b:1");
+    let mut reserved = candidates.clone();
+    reserved[1].holding = Holding::default();
+    let reservation = crate::mesos::wire::resource::ReservationInfo::default();
+    let cpus = Resource { reservations: vec![reservation], ..scalar("cpus", 1.0) };
+    reserved[1].holding.add(&[cpus], "y");
+    let world = World::new(Placement::Spread);
+    let wish = Wish {
+        wanted: 1,
+        need: &world.need,
+        placement: world.placement,
+        hard: &[],
+        soft: &[],
+        tasks: &world.tasks,
+        standings: &world.standings,
+        home_region: None,
+    };
+    let mut placing = Placing::new(reserved.to_vec(), &wish);
+    placing.run();
+    assert_eq!(placing.placed(), [0, 1, 0]);
+}
+
+#[test]
+fn taskmanagers_stay_in_the_masters_region_unless_a_constraint_speaks_of_regions() {
+    let mut candidates = three();
+    candidates[0].traits.region = Some("us");
+    candidates[1].traits.region = Some("eu");
+    let home = World { home_region: Some("eu"), ..World::new(Placement::Spread) };
+    assert_eq!(home.place(&candidates, 2), "b:1 c:1", "one without a region is at home");
+    let far = home.place(&candidates[..1], 1);
+    assert_eq!(far, "; nearest host=a region us: the master is in eu, and no constraint names @region");
+    assert_eq!(World { home_region: None, ..World::new(Placement::Pack) }.place(&candidates, 1), "a:1");
+    let us = World { home_region: Some("eu"), ..World::new(Placement::Spread) }.hard("@region:us");
+    assert_eq!(us.place(&candidates, 1), "a:1");
+    let soft = World { home_region: Some("eu"), ..World::new(Placement::Spread) }.soft("@region:us");
+    assert_eq!(soft.place(&candidates, 5), "a:4 b:1", "a wish opens the other regions too");
+}
+
+/// However many values are counted, a round stays near n log n: here it would take minutes otherwise.
+#[test]
+fn a_large_round_with_constraints_that_count() {
+    let names: Vec<_> = (0..5_000).map(|number| format!("host-{number}")).collect();
+    let candidates: Vec<_> = names.iter().map(|name| candidate(name, 4.0)).collect();
+    let world = World::new(Placement::Pack).hard("HOSTNAME:GROUP_BY").soft("HOSTNAME:UNIQUE");
+    let placed = world.place(&candidates, 10_000);
+    assert_eq!(placed.split(' ').filter(|text| text.ends_with(":2")).count(), 5_000);
+}

@@ -1,0 +1,56 @@
+//! Ending TaskManagers that are more than wanted, or that others have taken the place of.
+
+use crate::mesos::call::Call;
+use crate::mesos::wire::id::{AgentId, TaskId};
+use crate::time::Moment;
+
+use super::state::Goal;
+use super::{Note, Scheduler};
+
+impl Scheduler {
+    pub(super) fn retire_surplus(&mut self) {
+        let target = self.target() as usize;
+        let surplus = self.census().kept.saturating_sub(target);
+        if surplus == 0 {
+            return;
+        }
+        // Those that do not run yet cost least, then the youngest.
+        let mut candidates: Vec<_> = self.kept().cloned().collect();
+        candidates.sort_by_key(|id| {
+            let running = self.seen.get(id).is_some_and(|seen| seen.running_since.is_some());
+            (running, std::cmp::Reverse(id.clone()))
+        });
+        for id in candidates.into_iter().take(surplus) {
+            self.retire(&id);
+        }
+        self.store();
+    }
+
+    pub(super) fn retire(&mut self, id: &str) {
+        if let Some(record) = self.state.tasks.get_mut(id) {
+            record.goal = Goal::End;
+            self.note(Note::Retired { task: id.to_owned() });
+        }
+    }
+
+    pub(super) fn send_kills(&mut self, now: Moment) {
+        let ending = self.census().ending.clone();
+        let due: Vec<_> = ending
+            .into_iter()
+            .filter_map(|id| Some((self.state.tasks.get(&id)?.agent_id.clone(), id)))
+            .collect();
+        for (agent_id, id) in due {
+            let again = self.spec.patience.kill_again;
+            let Some(seen) = self.seen.get_mut(&id) else { continue };
+            if seen.kill_sent.is_none_or(|sent| now.since(sent) >= again) {
+                seen.kill_sent = Some(now);
+                self.kill(TaskId::new(id), Some(AgentId::new(agent_id)));
+            }
+        }
+    }
+
+    pub(super) fn kill(&mut self, task_id: TaskId, agent_id: Option<AgentId>) {
+        let grace = Some(self.spec.kill_grace);
+        self.send(Call::Kill { task_id, agent_id, grace });
+    }
+}

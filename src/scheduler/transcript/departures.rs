@@ -1,0 +1,160 @@
+//! TaskManagers that move away, and those whose JobManager still hears them.
+
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::mesos::wire::offer::InverseOffer;
+use crate::mesos::wire::status::Reason as Cause;
+use crate::mesos::wire::time::{TimeInfo, Unavailability};
+
+impl Bench {
+    /// The master wants `agent` back in `seconds`.
+    fn ask_back(&mut self, agent: &str, seconds: u64) -> String {
+        let offer = InverseOffer {
+            id: Some(OfferId::new("i")),
+            agent_id: Some(AgentId::new(agent)),
+            unavailability: Some(self.unavailability(seconds)),
+            ..InverseOffer::default()
+        };
+        self.scheduler.handle_inverse_offers(&[offer], self.now);
+        self.orders()
+    }
+
+    fn unavailability(&self, seconds: u64) -> Unavailability {
+        let begin = self.now + Duration::from_secs(seconds);
+        let nanoseconds = i64::try_from(begin.since(Moment::START).as_nanos()).ok();
+        Unavailability { start: Some(TimeInfo { nanoseconds }), duration: None }
+    }
+
+    fn heard(&mut self, numbers: &[u64]) -> String {
+        let ids: BTreeSet<_> = numbers.iter().map(|number| format!("taskmanager-{number:05}")).collect();
+        self.scheduler.handle_taskmanagers_heard(&ids, self.now);
+        self.orders()
+    }
+
+    /// One TaskManager that runs and has registered.
+    fn with_one() -> Self {
+        let mut bench = Self::ready(1);
+        bench.offer(&[("a", 1.0)]);
+        bench.update(1, TaskState::Running, true);
+        bench
+    }
+}
+
+#[test]
+fn maintenance_moves_a_taskmanager_after_another_has_registered() {
+    let mut bench = Bench::with_one();
+    assert_eq!(bench.ask_back("a", 3600), "agree(i)", "nothing to do for long");
+    // Asked again and again, as long as it is planned.
+    for _ in 0..49 {
+        bench.pass(Duration::from_secs(60));
+        assert_eq!(bench.ask_back("a", 3600 - bench.now.since(Moment::START).as_secs()), "agree(i)");
+    }
+    let orders = bench.pass(Duration::from_secs(60));
+    assert!(orders.ends_with("store revive"), "ten minutes before: {orders}");
+    assert_eq!(bench.offer(&[("b", 1.0)]), "store accept(o2:2) suppress");
+    assert_eq!(bench.update(2, TaskState::Running, true), "ack(2)", "it may need its time to register");
+    assert!(bench.questions > 0, "the JobManager is asked");
+    assert_eq!(bench.heard(&[1]), "");
+    assert_eq!(bench.heard(&[1, 2]), "store kill(1)");
+    assert_eq!(bench.update(1, TaskState::Killed, true), "store ack(1)");
+    assert!(bench.scheduler.report(bench.now).waiting.is_none());
+}
+
+#[test]
+fn maintenance_that_was_called_off_moves_nothing() {
+    let mut bench = Bench::with_one();
+    bench.ask_back("a", 3600);
+    assert_eq!(bench.pass(Duration::from_secs(3600)).replace("reconcile()", "").trim(), "reconcile(1)");
+    assert_eq!(bench.stored.tasks.values().next().map(|record| record.goal), Some(Goal::Run));
+}
+
+#[test]
+fn nothing_is_launched_where_maintenance_is_near() {
+    let mut bench = Bench::ready(1);
+    let offer = |bench: &mut Bench, seconds| {
+        let unavailability = Some(bench.unavailability(seconds));
+        let resource = Resource {
+            name: Some("cpus".into()),
+            scalar: Some(Scalar { value: Some(1.0) }),
+            ..Resource::default()
+        };
+        let offer = Offer {
+            id: Some(OfferId::new("o")),
+            agent_id: Some(AgentId::new("a")),
+            hostname: Some("a".to_owned()),
+            resources: vec![resource],
+            unavailability,
+            ..Offer::default()
+        };
+        bench.scheduler.handle_offers(&[offer], bench.now);
+        bench.orders()
+    };
+    assert_eq!(offer(&mut bench, 600), "decline(o)");
+    let text = format!("{:?}", bench.scheduler.report(bench.now).waiting);
+    assert!(text.contains("maintenance: it begins in 600 s"), "{text}");
+    assert_eq!(offer(&mut bench, 7200), "store accept(o:1) suppress");
+}
+
+#[test]
+fn a_drained_agent_s_taskmanager_is_replaced_while_it_ends() {
+    let mut bench = Bench::with_one();
+    assert_eq!(bench.update(1, TaskState::Killing, true), "store ack(1) revive");
+    assert_eq!(bench.offer(&[("b", 1.0)]), "store accept(o2:2) suppress");
+    assert_eq!(bench.end(1, TaskState::Killed, Cause::AgentDraining), "store ack(1)");
+    assert_eq!(bench.stored.failures, 0);
+    assert!(bench.scheduler.report(bench.now).waiting.is_none(), "nothing waits");
+}
+
+#[test]
+fn somebody_may_want_another_taskmanager_in_the_place_of_one() {
+    let mut bench = Bench::with_one();
+    assert!(!bench.scheduler.handle_replacement_wanted("taskmanager-00009", bench.now));
+    assert!(bench.scheduler.handle_replacement_wanted("taskmanager-00001", bench.now));
+    assert_eq!(bench.orders(), "store revive");
+    bench.offer(&[("a", 1.0)]);
+    bench.update(2, TaskState::Running, true);
+    assert_eq!(bench.wake(), "store kill(1)", "a minute later, though the JobManager never answered");
+}
+
+#[test]
+fn a_lost_taskmanager_that_the_jobmanager_hears_is_kept() {
+    let mut bench = Bench::with_one();
+    bench.update(1, TaskState::Unreachable, false);
+    for _ in 0..90 {
+        bench.pass(Duration::from_secs(10));
+        bench.heard(&[1]);
+        assert_eq!(bench.update(1, TaskState::Unreachable, false), "");
+    }
+    assert!(bench.questions > 80);
+    assert_eq!(bench.stored.tasks.len(), 1);
+    // It dies, and nobody hears it any more.
+    let mut given_up = false;
+    for _ in 0..20 {
+        bench.pass(Duration::from_secs(10));
+        given_up |= bench.update(1, TaskState::Unreachable, false).contains("store");
+    }
+    assert!(given_up);
+}
+
+#[test]
+fn the_loss_of_an_agent_is_not_believed_but_asked_about() {
+    let mut bench = Bench::with_one();
+    bench.scheduler.handle_agent_failed("b", bench.now);
+    assert_eq!(bench.orders(), "");
+    bench.scheduler.handle_agent_failed("a", bench.now);
+    assert_eq!(bench.orders(), "reconcile(1)");
+    assert_eq!(bench.update(1, TaskState::Running, false), "");
+}
+
+#[test]
+fn handing_over_leaves_everything_as_it_is() {
+    let mut bench = Bench::with_one();
+    bench.scheduler.handle_handed_over();
+    assert_eq!(bench.orders(), "end");
+    assert_eq!(bench.stored.tasks.len(), 1);
+    let mut next = Bench::resume(1, bench.stored);
+    next.scheduler.handle_jobmanager_listening(next.now);
+    next.scheduler.handle_subscribed("f-1", next.now);
+    assert_eq!(next.orders(), "reconcile(1) reconcile()");
+}

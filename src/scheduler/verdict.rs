@@ -1,0 +1,108 @@
+//! Why an agent's offers do not hold a TaskManager.
+
+use std::fmt;
+
+use crate::time::Moment;
+
+use super::resources::Miss;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    pub agent_id: String,
+    pub hostname: String,
+    pub role: String,
+    pub obstacles: Vec<Obstacle>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    Resource(Miss),
+    /// The constraint as written, and what the agent has instead.
+    Constraint {
+        text: String,
+        found: Vec<String>,
+    },
+    /// TaskManagers stay where the master is unless a constraint speaks of regions.
+    Region {
+        theirs: String,
+        home: String,
+    },
+    Quarantine {
+        until: Moment,
+    },
+    Maintenance {
+        at: Moment,
+    },
+}
+
+/// How far it is from holding one: the number of obstacles, then the size of the biggest in thousandths of what it takes.
+pub type Distance = (usize, i64);
+
+/// What no bigger offer can mend is worse than the whole of a resource.
+pub mod size {
+    pub const STANDING: i64 = 1001;
+    pub const CONSTRAINT: i64 = 1002;
+    pub const REGION: i64 = 1003;
+}
+
+impl Verdict {
+    /// In words, with spans of time as they are at `now`.
+    pub fn told(&self, now: Moment) -> String {
+        let obstacles: Vec<_> = self.obstacles.iter().map(|obstacle| obstacle.told(now)).collect();
+        format!("nearest host={} {}", self.hostname, obstacles.join(" "))
+    }
+}
+
+impl Obstacle {
+    pub fn told(&self, now: Moment) -> String {
+        match self {
+            Self::Resource(miss) => miss.to_string(),
+            Self::Constraint { text, found } if found.is_empty() => {
+                format!("constraint {text}: no such attribute")
+            }
+            Self::Constraint { text, found } => format!("constraint {text}: has {}", found.join(",")),
+            Self::Region { theirs, home } => {
+                format!("region {theirs}: the master is in {home}, and no constraint names @region")
+            }
+            Self::Quarantine { until } => {
+                format!("quarantine: {} s left after failures", until.since(now).as_secs().max(1))
+            }
+            Self::Maintenance { at } if *at <= now => "maintenance: it has begun".to_owned(),
+            Self::Maintenance { at } => {
+                format!("maintenance: it begins in {} s", at.since(now).as_secs())
+            }
+        }
+    }
+
+    /// The kind of thing that is in the way, to count by.
+    pub fn subject(&self) -> Subject<'_> {
+        match self {
+            Self::Resource(miss) => Subject::Resource(&miss.resource),
+            Self::Constraint { text, .. } => Subject::Constraint(text),
+            Self::Region { .. } => Subject::Region,
+            Self::Quarantine { .. } => Subject::Quarantine,
+            Self::Maintenance { .. } => Subject::Maintenance,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject<'a> {
+    Resource(&'a str),
+    Constraint(&'a str),
+    Region,
+    Quarantine,
+    Maintenance,
+}
+
+impl fmt::Display for Subject<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Resource(name) => write!(out, "{name}"),
+            Self::Constraint(text) => write!(out, "constraint {text}"),
+            Self::Region => write!(out, "region"),
+            Self::Quarantine => write!(out, "quarantine"),
+            Self::Maintenance => write!(out, "maintenance"),
+        }
+    }
+}

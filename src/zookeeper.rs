@@ -1,0 +1,104 @@
+//! The one place where ZooKeeper clients are set up.
+
+use std::fmt;
+use std::time::Duration;
+
+use zookeeper_client::{Acls, Client, CreateMode, CreateOptions, Error, SessionInfo};
+
+/// Where the ensemble is and how to speak with it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Ensemble {
+    /// `host:port,host:port`
+    pub servers: String,
+    /// As asked for; the ensemble may grant another.
+    pub session_timeout: Duration,
+    /// How long one server may stay silent.
+    pub connection_timeout: Duration,
+    /// Scheme and data, such as `digest` and `user:password`.
+    pub authorization: Vec<(String, String)>,
+    pub access: Access,
+}
+
+/// Who may do what with the nodes that are created.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody may do everything.
+    Open,
+    /// Only who is authorized as their creator may do anything.
+    Creator,
+}
+
+/// Secrets are not shown.
+impl fmt::Debug for Ensemble {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Ensemble").field("servers", &self.servers).finish_non_exhaustive()
+    }
+}
+
+/// An operation that failed for good, with the node it was about.
+#[derive(Debug, thiserror::Error)]
+#[error("ZooKeeper at {servers}: {path}")]
+pub struct NodeError {
+    pub servers: String,
+    pub path: String,
+    #[source]
+    pub source: Error,
+}
+
+impl Ensemble {
+    /// A new session, or `session` if the ensemble still keeps it. Tries each server once: in the client's own waits
+    /// between rounds, which grow to seconds, a session would be lost.
+    pub async fn connect(&self, session: Option<SessionInfo>) -> Result<Client, Error> {
+        let mut connector = Client::connector()
+            .with_session_timeout(self.session_timeout)
+            .with_connection_timeout(self.connection_timeout)
+            .with_fail_eagerly();
+        if let Some(session) = session {
+            connector = connector.with_session(session);
+        }
+        for (scheme, data) in &self.authorization {
+            connector = connector.with_auth(scheme, data.as_bytes());
+        }
+        connector.connect(&self.servers).await
+    }
+
+    pub fn create(&self, mode: CreateMode) -> CreateOptions<'static> {
+        mode.with_acls(match self.access {
+            Access::Open => Acls::anyone_all(),
+            Access::Creator => Acls::creator_all(),
+        })
+    }
+
+    pub fn failed(&self, path: impl Into<String>, source: Error) -> NodeError {
+        NodeError { servers: self.servers.clone(), path: path.into(), source }
+    }
+}
+
+/// What an error of an operation says about what comes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outlook {
+    /// The client looks for another server; whether a write was done is unknown.
+    Retry,
+    /// This client has ended. Its session may still live: a client that has heard from no server for longer than the
+    /// timeout calls it expired, while only the ensemble knows.
+    ClientEnded,
+    /// It will fail again.
+    Hopeless,
+}
+
+pub fn outlook(error: &Error) -> Outlook {
+    match error {
+        Error::ConnectionLoss | Error::Throttled | Error::Custom(_) => Outlook::Retry,
+        Error::Timeout
+        | Error::ClientClosed
+        | Error::SessionExpired
+        | Error::SessionMoved
+        | Error::NoHosts => Outlook::ClientEnded,
+        _ => Outlook::Hopeless,
+    }
+}
+
+/// The path of the parent; none for what lies directly below the root.
+pub fn parent(path: &str) -> Option<&str> {
+    path.rsplit_once('/').map(|(parent, _)| parent).filter(|parent| !parent.is_empty())
+}

@@ -1,0 +1,111 @@
+//! Contenders in front of real servers that are stopped, killed and brought back.
+
+use std::time::{Duration, Instant};
+
+use flink_on_mesos::ha::contender::{self, Contender, Left, Standing};
+use flink_on_mesos::ha::paths::Paths;
+use nix::sys::signal::Signal;
+
+use super::ensemble::Ensemble;
+
+const SESSION: Duration = Duration::from_secs(4);
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub fn paths() -> Paths {
+    Paths::new("/flink", "/mesos-workers", "/one")
+}
+
+pub fn contender(ensemble: &Ensemble, about: &str) -> Contender {
+    contender::start(ensemble.config(SESSION), paths(), about.as_bytes().to_vec())
+}
+
+pub async fn until(contender: &Contender, what: &str, is: impl Fn(&Standing) -> bool) -> Standing {
+    let mut standing = contender.standing.clone();
+    let found = tokio::time::timeout(PATIENCE, standing.wait_for(|standing| is(standing))).await;
+    found
+        .unwrap_or_else(|_| panic!("never {what}: {:?}", contender.standing.borrow()))
+        .expect("it runs")
+        .clone()
+}
+
+pub async fn until_leading(contender: &Contender) -> String {
+    let standing = until(contender, "leading", |standing| matches!(standing, Standing::Leading { .. })).await;
+    standing.node().expect("it leads").to_owned()
+}
+
+async fn until_held(contender: &Contender) {
+    let held = tokio::time::timeout(PATIENCE, contender.lease.held()).await;
+    assert!(held.is_ok(), "never allowed to act: {:?}", contender.standing.borrow());
+}
+
+async fn until_standby(contender: &Contender, leader: &str) {
+    let knows = |standing: &Standing| matches!(standing, Standing::Standby { leader: Some(about) } if about == leader.as_bytes());
+    until(contender, "standing by", knows).await;
+}
+
+#[tokio::test]
+async fn one_leads_and_the_next_takes_over_at_once_when_it_leaves() {
+    let ensemble = Ensemble::start().await;
+    let first = contender(&ensemble, "first");
+    until_leading(&first).await;
+    assert!(first.lease.is_held());
+    let second = contender(&ensemble, "second");
+    until_standby(&second, "first").await;
+    assert!(!second.lease.is_held());
+    let start = Instant::now();
+    first.leave(Left::Cluster).await;
+    until_leading(&second).await;
+    println!("taken over {:?} after the leader left", start.elapsed());
+    assert!(start.elapsed() < SESSION, "it did not wait for the session's end");
+    assert!(second.lease.is_held());
+}
+
+#[tokio::test]
+async fn a_server_that_dies_or_hangs_changes_nothing() {
+    let mut ensemble = Ensemble::start().await;
+    let contender = contender(&ensemble, "one");
+    let node = until_leading(&contender).await;
+    for index in 0..ensemble.len() {
+        ensemble.kill_server(index);
+        still_leads(&contender, &node).await;
+        ensemble.start_server(index);
+        ensemble.until_serving().await;
+        ensemble.signal_server(index, Signal::SIGSTOP);
+        still_leads(&contender, &node).await;
+        ensemble.signal_server(index, Signal::SIGCONT);
+        ensemble.until_serving().await;
+    }
+    assert_eq!(contender.standing.borrow().node(), Some(&*node));
+}
+
+/// For longer than its session would last without a server.
+async fn still_leads(contender: &Contender, node: &str) {
+    tokio::time::sleep(SESSION * 2).await;
+    until_held(contender).await;
+    assert_eq!(contender.standing.borrow().node(), Some(node));
+}
+
+#[tokio::test]
+async fn without_a_majority_nobody_acts_and_the_leader_goes_on_when_it_is_back() {
+    let mut ensemble = Ensemble::start().await;
+    let first = contender(&ensemble, "first");
+    let node = until_leading(&first).await;
+    let second = contender(&ensemble, "second");
+    until_standby(&second, "first").await;
+    let leader = ensemble.leader().await;
+    let others: Vec<_> = (0..ensemble.len()).filter(|index| *index != leader).collect();
+    let start = Instant::now();
+    others.iter().for_each(|index| ensemble.kill_server(*index));
+    until(&first, "suspended", |standing| matches!(standing, Standing::Suspended { .. })).await;
+    println!("suspended {:?} after the majority was lost", start.elapsed());
+    assert!(start.elapsed() < SESSION, "before its session could have ended");
+    assert!(!first.lease.is_held());
+    tokio::time::sleep(SESSION * 4).await;
+    assert!(!first.lease.is_held() && !second.lease.is_held());
+    others.iter().for_each(|index| ensemble.start_server(*index));
+    let back = Instant::now();
+    until_held(&first).await;
+    println!("went on {:?} after the majority was back", back.elapsed());
+    assert_eq!(first.standing.borrow().node(), Some(&*node), "without another election");
+    assert!(!second.lease.is_held());
+}
