@@ -34,7 +34,7 @@ impl Run {
         };
         match instead {
             Parting::TearDown => self.with_scheduler(Scheduler::handle_ending),
-            Parting::HandOver => self.with_scheduler(Scheduler::handle_handed_over),
+            Parting::HandOver => self.leave(),
         }
         self.carry();
         match parting {

@@ -244,10 +244,11 @@ impl Run {
             self.now = next.max(self.now);
             self.step();
             self.observe();
-            // Rested for longer than the longest wait but the periodic reconciliation: nothing more will come.
+            // Rested for longer than the longest wait but the periodic reconciliation, that of maintenance which was
+            // called off unheard: nothing more will come.
             if self.now > self.calm_from && self.at_rest().is_ok() {
                 let since = *rested.get_or_insert(self.now);
-                if self.now.since(since) > Duration::from_secs(150) {
+                if self.now.since(since) > Duration::from_secs(200) {
                     return self.part();
                 }
             } else {

@@ -55,13 +55,21 @@ impl Run {
         self.after(Duration::from_millis(100), Item::Subscribe { worker: number });
     }
 
-    pub(super) fn crash(&mut self, how: &str) {
+    /// It does nothing more from here on, whatever it had in mind.
+    pub(super) fn leave(&mut self) {
         let Some(worker) = self.worker.take() else { return };
-        self.log(|| format!("the worker crashes {how}"));
         self.oracle.crashed();
         if let Some(stream) = worker.stream {
             self.close(&stream);
         }
+    }
+
+    pub(super) fn crash(&mut self, how: &str) {
+        if self.worker.is_none() {
+            return;
+        }
+        self.log(|| format!("the worker crashes {how}"));
+        self.leave();
         // Long enough at times for a short failover timeout to pass.
         let longest = if self.random.u8(..4) == 0 { 100_000 } else { 10_000 };
         let delay = Duration::from_millis(self.random.u64(100..longest));
@@ -115,12 +123,7 @@ impl Run {
                 self.after(delay, Item::JobManagerAnswers { worker: number });
             }
             Action::Note(note) => self.log(|| format!("    {note}")),
-            Action::End if self.parting.is_some() => {
-                let stream = self.worker.take().and_then(|worker| worker.stream);
-                if let Some(stream) = stream {
-                    self.close(&stream);
-                }
-            }
+            Action::End if self.parting == Some(Parting::TearDown) => self.leave(),
             Action::End => self.violate("it ended by itself".to_owned()),
             Action::Fail(failure) => self.violate(format!("it gave up: {failure}")),
         }
