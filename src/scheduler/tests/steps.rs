@@ -88,7 +88,7 @@ const HISTORY: [(&str, Deed); 10] = [
 
 #[test]
 fn a_death_at_any_step_changes_nothing_of_what_comes_out() {
-    let (expected, steps) = play(BTreeMap::new()).expect("without a death");
+    let (expected, steps) = play(BTreeMap::new(), Mutation::None).expect("without a death");
     assert!(steps.iter().any(|step| matches!(step, Step::Store(changed) if *changed > 1)), "{steps:?}");
     let all = std::env::var("STEPS_PAIRS").is_ok_and(|pairs| pairs == "all");
     let (mut runs, mut pairs) = (0, 0);
@@ -112,9 +112,24 @@ fn a_death_at_any_step_changes_nothing_of_what_comes_out() {
     println!("{} steps, {runs} deaths, {pairs} of the successor too", steps.len());
 }
 
+/// So that it is known that a wrong outcome would be seen.
+#[test]
+fn a_death_shows_what_a_broken_program_does() {
+    let (expected, steps) = play(BTreeMap::new(), Mutation::None).expect("without a death");
+    for mutation in [Mutation::SendBeforeStore, Mutation::ForgetTasksInCrash] {
+        let is_caught = steps.iter().enumerate().any(|(number, step)| {
+            deaths(step).into_iter().any(|death| {
+                let outcome = play(BTreeMap::from([(number, death)]), mutation);
+                outcome.map_or(true, |(outcomes, _)| outcomes != expected)
+            })
+        });
+        assert!(is_caught, "{mutation:?}");
+    }
+}
+
 /// All steps that were done.
 fn judge(deaths: &BTreeMap<usize, Death>, expected: &[Outcome]) -> Vec<Step> {
-    match play(deaths.clone()) {
+    match play(deaths.clone(), Mutation::None) {
         Ok((outcomes, steps)) => {
             let names = HISTORY.map(|(name, _)| name);
             for (name, (outcome, expected)) in names.iter().zip(outcomes.iter().zip(expected)) {
@@ -139,8 +154,8 @@ fn deaths(step: &Step) -> Vec<Death> {
     }
 }
 
-fn play(deaths: BTreeMap<usize, Death>) -> Result<(Vec<Outcome>, Vec<Step>), String> {
-    let mut run = Run::new(3, Mutation::None);
+fn play(deaths: BTreeMap<usize, Death>, mutation: Mutation) -> Result<(Vec<Outcome>, Vec<Step>), String> {
+    let mut run = Run::new(3, mutation);
     run.queue.retain(|_, item| matches!(item, Item::StartWorker));
     run.calm_from = Moment::START;
     run.failover_timeout = 604_800.0;
