@@ -20,7 +20,7 @@ use crate::log;
 use crate::scaling;
 use crate::scheduler::driver::Message;
 use crate::scheduler::explain::Question;
-use crate::scheduler::report::Report;
+use crate::scheduler::report::{NotLeading, Report};
 
 /// The body of `POST /v1/scale`.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -135,15 +135,27 @@ async fn explain(State(Shared { inbox, .. }): State<Shared>, Query(ask): Query<A
     if inbox.send(Message::Explain(question, answer)).await.is_ok()
         && let Ok(explanation) = explanation.await
     {
-        return Json(explanation).into_response();
+        return match explanation {
+            Ok(explanation) => Json(explanation).into_response(),
+            Err(why) => not_leading(&why),
+        };
     }
     unavailable()
 }
 
 async fn scale(State(Shared { inbox, .. }): State<Shared>, Json(scale): Json<Scale>) -> Response {
-    match scaling::checked_target(scale.taskmanagers) {
-        Ok(target) => order(&inbox, Message::Scale(target)).await,
-        Err(error) => (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
+    let target = match scaling::checked_target(scale.taskmanagers) {
+        Ok(target) => target,
+        Err(error) => return (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
+    };
+    let (answer, scaled) = oneshot::channel();
+    if inbox.send(Message::Scale(target, answer)).await.is_err() {
+        return unavailable();
+    }
+    match scaled.await {
+        Ok(Ok(())) => StatusCode::ACCEPTED.into_response(),
+        Ok(Err(why)) => not_leading(&why),
+        Err(_) => unavailable(),
     }
 }
 
@@ -156,6 +168,10 @@ async fn order(inbox: &Inbox, message: Message) -> Response {
         Ok(()) => StatusCode::ACCEPTED.into_response(),
         Err(_) => unavailable(),
     }
+}
+
+fn not_leading(why: &NotLeading) -> Response {
+    (StatusCode::CONFLICT, format!("{why}\n")).into_response()
 }
 
 fn unavailable() -> Response {

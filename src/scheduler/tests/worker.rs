@@ -34,7 +34,7 @@ impl Run {
             self.stored.tasks.clear();
         }
         // Its configuration may have another role more or less.
-        if self.random.u8(..8) == 0 {
+        if self.script.is_none() && self.random.u8(..8) == 0 {
             let roles = ["*", "flink"].into_iter().take(self.random.usize(1..=2));
             self.spec.roles = roles.map(str::to_owned).collect();
         }
@@ -50,6 +50,9 @@ impl Run {
             is_subscribed: false,
         });
         self.with_scheduler(|_| {});
+        if self.parting == Some(Parting::TearDown) {
+            self.with_scheduler(Scheduler::handle_ending);
+        }
         let delay = Duration::from_millis(self.random.u64(..3_000));
         self.after(delay, Item::JobManagerListens { worker: number });
         self.after(Duration::from_millis(100), Item::Subscribe { worker: number });
@@ -91,6 +94,9 @@ impl Run {
         for action in actions {
             if self.now < self.calm_from && self.random.u16(..400) == 0 {
                 self.crash("between two actions");
+                return;
+            }
+            if self.dies_over(&action) {
                 return;
             }
             self.carry_out(action);
