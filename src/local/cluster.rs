@@ -5,6 +5,7 @@ mod fetches;
 mod links;
 mod mishaps;
 mod pace;
+mod probes;
 mod rules;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -16,7 +17,7 @@ use crate::mesos::wire::event::Event;
 use crate::mesos::wire::id::AgentId;
 use crate::time::{Deadline, Moment};
 
-use super::agent::{self, Agent, ContainerId, End, KillSignal, ProcessEvent, Start};
+use super::agent::{self, Agent, ContainerId, End, KillSignal, ProbeId, ProcessEvent, Sighting, Start};
 use super::fault::{Deed, Fault, FaultError, Leadership};
 use super::ids::Ids;
 use super::master::{Action, Answer, Master, OperatorCall, StreamId};
@@ -28,6 +29,7 @@ use super::state::{self, Question};
 use fetches::{Fetched, Fetches};
 use links::Links;
 pub use pace::Pace;
+use probes::Probes;
 use rules::Rules;
 
 /// Events that wait for a slow client; one that falls further behind is cut off, as a full socket would do.
@@ -99,6 +101,8 @@ pub struct Cluster {
     hung: Vec<oneshot::Sender<Answered>>,
     fetches: Fetches,
     fetched: mpsc::UnboundedReceiver<Fetched>,
+    probes: Probes,
+    sightings: mpsc::UnboundedReceiver<(ProbeId, Sighting)>,
     processes: Processes,
     /// Whose task runs in which container.
     containers: BTreeMap<ContainerId, AgentId>,
@@ -109,6 +113,7 @@ impl Cluster {
     pub fn new(master: Master, agents: BTreeMap<AgentId, Agent>, ids: Ids, pace: Pace) -> Self {
         let (processes, ends) = Processes::new();
         let (fetches, fetched) = Fetches::new();
+        let (probes, sightings) = Probes::new();
         Self {
             master,
             agents,
@@ -122,6 +127,8 @@ impl Cluster {
             hung: Vec::new(),
             fetches,
             fetched,
+            probes,
+            sightings,
             processes,
             containers: BTreeMap::new(),
             ends,
@@ -152,6 +159,7 @@ impl Cluster {
                 biased;
                 Some((container, event)) = self.ends.recv() => self.handle_end(&container, event),
                 Some((start, result)) = self.fetched.recv() => self.handle_fetched(&start, result),
+                Some((probe, sighting)) = self.sightings.recv() => self.handle_sighting(&probe, sighting),
                 input = inputs.recv() => match input {
                     Some(Input::Stopped) | None => {
                         self.stop(now);
@@ -235,6 +243,14 @@ impl Cluster {
         match result {
             Ok(()) => self.start(start),
             Err(message) => self.handle_end(&start.container, ProcessEvent::FailedToStart { message }),
+        }
+    }
+
+    fn handle_sighting(&mut self, probe: &ProbeId, sighting: Sighting) {
+        self.probes.forget(probe);
+        let agent = self.containers.get(&probe.container).and_then(|id| self.agents.get_mut(id));
+        if let Some(agent) = agent {
+            agent.handle_sighting(probe, sighting, self.pace.now());
         }
     }
 
@@ -334,6 +350,8 @@ impl Cluster {
                 if start.fetches.is_empty() { self.start(&start) } else { self.fetches.begin(start) }
             }
             agent::Action::Signal { container, signal } => self.signal(&container, signal),
+            agent::Action::Look { id, target } => self.probes.begin(id, target),
+            agent::Action::LookAway(probe) => self.probes.end(&probe),
         }
     }
 
