@@ -9,6 +9,7 @@ mod probes;
 mod rules;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -68,6 +69,8 @@ pub struct Events {
 /// One event on its way to a scheduler.
 pub enum Record {
     Whole(Box<Event>),
+    /// In chunks of so many bytes.
+    Split(Box<Event>, NonZeroUsize),
     /// The stream breaks in the middle of it.
     Torn(Box<Event>),
 }
@@ -80,6 +83,8 @@ struct Outlet {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Flow {
     Open,
+    /// All comes out in chunks of so many bytes.
+    Split(NonZeroUsize),
     /// Nothing comes out, and no end either.
     Silent,
     /// The next record is torn.
@@ -271,6 +276,7 @@ impl Cluster {
     }
 
     fn stop(&mut self, now: Moment) {
+        self.master.report_books();
         self.streams.clear();
         self.hung.clear();
         for agent in self.agents.values_mut() {
@@ -328,6 +334,7 @@ impl Cluster {
         let Some(outlet) = self.streams.get(stream) else { return };
         let record = match outlet.state {
             Flow::Open => Record::Whole(event),
+            Flow::Split(bytes) => Record::Split(event, bytes),
             Flow::Silent => return,
             Flow::Cut => Record::Torn(event),
         };
