@@ -1,4 +1,9 @@
-//! What agents fetch from the AppMaster over HTTP: each task its configuration, once, with a token of its own.
+//! What agents fetch from the AppMaster over HTTP: each task its configuration, once, with a token of its own, and
+//! program, Flink and java by the digest of their content.
+
+pub mod bundle;
+pub mod delivered;
+pub mod overlay;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -6,8 +11,9 @@ use std::path::Path as FilePath;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
@@ -16,6 +22,8 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::scheduler::driver::Message;
+
+use bundle::Bundle;
 
 /// The largest configuration directory that is handed out; Flink's own has 30 kB.
 const MOST_BYTES: u64 = 4 << 20;
@@ -26,6 +34,13 @@ pub struct Configuration {
     pub files: BTreeMap<String, Vec<u8>>,
 }
 
+/// Why a configuration is not stored.
+#[derive(Debug, thiserror::Error)]
+#[error("a file of the configuration has the name '{name}'")]
+pub struct NameError {
+    name: String,
+}
+
 impl Configuration {
     /// The form it has on the wire.
     pub fn encode(&self) -> Bytes {
@@ -34,6 +49,37 @@ impl Configuration {
 
     pub fn decode(bytes: &[u8]) -> Result<Self, postcard::Error> {
         postcard::from_bytes(bytes)
+    }
+
+    /// Names lead nowhere but below the directory that it is stored in.
+    pub fn check(&self) -> Result<(), NameError> {
+        let is_below = |name: &str| {
+            FilePath::new(name).components().all(|part| matches!(part, std::path::Component::Normal(_)))
+                && !name.starts_with('.')
+        };
+        match self.files.keys().find(|name| !is_below(name)) {
+            Some(name) => Err(NameError { name: name.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes it to a new directory, which its values then name.
+    pub fn store(&self, directory: &FilePath) -> io::Result<()> {
+        std::fs::create_dir(directory)?;
+        let here = format!("{}/", directory.display());
+        for (name, content) in &self.files {
+            let path = directory.join(name);
+            if let Some(parent) = path.parent() {
+                std::fs::create_dir_all(parent)?;
+            }
+            match std::str::from_utf8(content) {
+                Ok(text) if text.contains(overlay::DIRECTORY_MARK) => {
+                    std::fs::write(path, text.replace(overlay::DIRECTORY_MARK, &here))?;
+                }
+                Ok(_) | Err(_) => std::fs::write(path, content)?,
+            }
+        }
+        Ok(())
     }
 
     /// Reads every plain file of `directory`.
@@ -60,6 +106,8 @@ impl Configuration {
 
 struct Shared {
     encoded: Bytes,
+    /// By path.
+    bundles: BTreeMap<String, Bundle>,
     inbox: mpsc::Sender<Message>,
 }
 
@@ -67,11 +115,14 @@ struct Shared {
 pub async fn serve(
     listener: TcpListener,
     configuration: &Configuration,
+    bundles: Vec<Bundle>,
     inbox: mpsc::Sender<Message>,
 ) -> io::Result<()> {
+    let bundles = bundles.into_iter().map(|bundle| (bundle.path(), bundle)).collect();
     let routes = Router::new()
         .route("/tasks/{task_id}/configuration", get(configuration_of))
-        .with_state(Arc::new(Shared { encoded: configuration.encode(), inbox }));
+        .route("/{digest}/{name}", get(bundle_of))
+        .with_state(Arc::new(Shared { encoded: configuration.encode(), bundles, inbox }));
     axum::serve(listener, routes).await
 }
 
@@ -98,6 +149,17 @@ async fn configuration_of(
     (StatusCode::FORBIDDEN, "wrong or used token\n").into_response()
 }
 
+/// Whoever knows the digest has the content already, or was told by the scheduler: there is nothing to hide.
+async fn bundle_of(State(shared): State<Arc<Shared>>, method: Method, uri: Uri) -> Response {
+    let Some(bundle) = shared.bundles.get(uri.path()) else { return StatusCode::NOT_FOUND.into_response() };
+    if method == Method::GET {
+        tracing::info!(name = bundle.name(), bytes = bundle.length(), "an agent fetches");
+    }
+    let length = (header::CONTENT_LENGTH, bundle.length().to_string());
+    let kind = (header::CONTENT_TYPE, "application/octet-stream".to_owned());
+    ([length, kind], Body::from_stream(bundle.stream())).into_response()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,7 +170,13 @@ mod tests {
         let base = format!("http://{}", listener.local_addr().expect("an address"));
         let (inbox, mut asked) = mpsc::channel(1);
         let files = BTreeMap::from([("config.yaml".to_owned(), b"a: b\n".to_vec())]);
-        tokio::spawn(async move { serve(listener, &Configuration { files }, inbox).await });
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), "0123456789").expect("written");
+        let bundles = vec![Bundle::file("ten", file.path()).expect("bundled")];
+        tokio::spawn(async move {
+            let _file = file;
+            serve(listener, &Configuration { files }, bundles, inbox).await
+        });
         tokio::spawn(async move {
             let mut used = false;
             while let Some(message) = asked.recv().await {
@@ -148,6 +216,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_bundle_is_served_by_its_digest_alone() {
+        let base = serve_once().await;
+        let digest = "84d89877f0d4041efb6bf91a16f0248f2fd573e6af05c19f96bedb9f882f7882";
+        let (code, body) = status(&format!("{base}/{digest}/ten"), "").await;
+        assert_eq!((code, &body[..]), (200, &b"0123456789"[..]));
+        for path in
+            [format!("/{digest}/eleven"), format!("/{}/ten", digest.replace('8', "9")), "/x/ten".to_owned()]
+        {
+            assert_eq!(status(&format!("{base}{path}"), "").await.0, 404, "{path}");
+        }
+        let client = crate::http::plain().expect("TLS").build().expect("a client");
+        // Mesos asks so how much room it must make in the cache.
+        let head = client.head(format!("{base}/{digest}/ten")).send().await.expect("an answer");
+        assert_eq!(head.headers()["content-length"], "10");
+    }
+
+    #[tokio::test]
     async fn nothing_else_is_served() {
         let base = serve_once().await;
         for path in ["/", "/tasks", "/tasks/../../etc/passwd", "/tasks/%2e%2e/configuration", "/config.yaml"]
@@ -155,6 +240,23 @@ mod tests {
             let code = status(&format!("{base}{path}"), "right").await.0;
             assert!(code == 404 || code == 403, "{path}: {code}");
         }
+    }
+
+    #[test]
+    fn what_is_stored_stays_below_and_names_where_it_is() {
+        let scratch = tempfile::tempdir().expect("a directory");
+        let directory = scratch.path().join("fetched");
+        let of = |name: &str, content: &str| Configuration {
+            files: BTreeMap::from([(name.to_owned(), content.as_bytes().to_vec())]),
+        };
+        for name in ["../a", "/a", "a/../../b", ".", ".hidden"] {
+            of(name, "").check().expect_err(name);
+        }
+        let configuration = of("hadoop-conf/a", &format!("path: {}b", overlay::DIRECTORY_MARK));
+        configuration.check().expect("good");
+        configuration.store(&directory).expect("stored");
+        let stored = std::fs::read_to_string(directory.join("hadoop-conf/a")).expect("there");
+        assert_eq!(stored, format!("path: {}/b", directory.display()));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::artifact::delivered::Delivered;
 use crate::flink::command::{Application, UnrestoredState};
 use crate::init::plan::{ForwardTo, Quit, Subreaper, Verbosity};
 use crate::init::signals::{JobControl, Rewrite, Signal};
@@ -178,6 +179,9 @@ pub struct TaskmanagerOptions {
     /// Where the AppMaster hands out the configuration; without it the configuration directory counts
     #[arg(long, value_name = "URL")]
     pub artifacts: Option<String>,
+    /// What was fetched into the working directory, with its SHA-256
+    #[arg(long, value_name = "NAME=DIGEST")]
+    pub delivered: Vec<Delivered>,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -318,6 +322,9 @@ pub struct WorkerOptions {
     pub status_fd: Option<i32>,
     #[arg(long)]
     pub socket_fd: Option<i32>,
+    /// What the status shall tell about the start.
+    #[arg(long)]
+    pub warning: Vec<String>,
 }
 
 /// Checked here, understood where it is answered.

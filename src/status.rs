@@ -15,14 +15,47 @@ use serde::{Deserialize, Serialize};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::flink::pulse::Endpoint;
+use crate::log;
 use crate::scaling;
 use crate::scheduler::driver::Message;
 use crate::scheduler::explain::Question;
+use crate::scheduler::report::{NotLeading, Report};
 
 /// The body of `POST /v1/scale`.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Scale {
     pub taskmanagers: u32,
+}
+
+/// What is known besides the scheduler's report.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// Where the JobManager answers; none when nobody can tell.
+    pub rest: Option<Endpoint>,
+    /// What was odd when the cluster started.
+    pub warnings: Vec<String>,
+}
+
+/// The answer to `GET /v1/status`.
+#[derive(Debug, Serialize)]
+struct Status {
+    #[serde(flatten)]
+    report: Report,
+    jobmanager: JobManager,
+    warnings: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct JobManager {
+    /// Why it does not answer; none when it does.
+    silent: Option<String>,
+}
+
+#[derive(Clone)]
+struct Shared {
+    inbox: Inbox,
+    surroundings: Surroundings,
 }
 
 /// The query of `GET /v1/explain`.
@@ -37,7 +70,13 @@ pub struct Ask {
 type Inbox = mpsc::Sender<Message>;
 
 /// Serves reports on `tcp` and reports and orders on `unix`, each if there is one.
-pub async fn serve(tcp: Option<TcpListener>, unix: Option<UnixListener>, inbox: Inbox) -> io::Result<()> {
+pub async fn serve(
+    tcp: Option<TcpListener>,
+    unix: Option<UnixListener>,
+    inbox: Inbox,
+    surroundings: Surroundings,
+) -> io::Result<()> {
+    let shared = Shared { inbox, surroundings };
     let reading = Router::new()
         .route("/healthz", get(health))
         .route("/v1/status", get(report))
@@ -46,8 +85,8 @@ pub async fn serve(tcp: Option<TcpListener>, unix: Option<UnixListener>, inbox: 
         .clone()
         .route("/v1/scale", post(scale))
         .route("/v1/teardown", post(teardown))
-        .with_state(inbox.clone());
-    let reading = reading.with_state(inbox);
+        .with_state(shared.clone());
+    let reading = reading.with_state(shared);
     tokio::try_join!(listen(tcp, reading), listen(unix, ordering))?;
     Ok(())
 }
@@ -63,21 +102,31 @@ where
     }
 }
 
-async fn health() -> &'static str {
-    "ok\n"
+/// Whether the JobManager answers; that this process does is seen by the answer.
+async fn health(State(shared): State<Shared>) -> Response {
+    match silence(&shared.surroundings).await {
+        None => "ok\n".into_response(),
+        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("the JobManager: {why}\n")).into_response(),
+    }
 }
 
-async fn report(State(inbox): State<Inbox>) -> Response {
+async fn silence(surroundings: &Surroundings) -> Option<String> {
+    let silence = surroundings.rest.as_ref()?.check().await.err()?;
+    Some(log::chain(&silence))
+}
+
+async fn report(State(Shared { inbox, surroundings }): State<Shared>) -> Response {
     let (answer, report) = oneshot::channel();
     if inbox.send(Message::Report(answer)).await.is_ok()
         && let Ok(report) = report.await
     {
-        return Json(report).into_response();
+        let jobmanager = JobManager { silent: silence(&surroundings).await };
+        return Json(Status { report, jobmanager, warnings: surroundings.warnings }).into_response();
     }
     unavailable()
 }
 
-async fn explain(State(inbox): State<Inbox>, Query(ask): Query<Ask>) -> Response {
+async fn explain(State(Shared { inbox, .. }): State<Shared>, Query(ask): Query<Ask>) -> Response {
     let question = match ask.what_if.as_deref().map(str::parse::<Question>).transpose() {
         Ok(question) => question,
         Err(error) => return (StatusCode::BAD_REQUEST, format!("what-if: {error}\n")).into_response(),
@@ -86,19 +135,31 @@ async fn explain(State(inbox): State<Inbox>, Query(ask): Query<Ask>) -> Response
     if inbox.send(Message::Explain(question, answer)).await.is_ok()
         && let Ok(explanation) = explanation.await
     {
-        return Json(explanation).into_response();
+        return match explanation {
+            Ok(explanation) => Json(explanation).into_response(),
+            Err(why) => not_leading(&why),
+        };
     }
     unavailable()
 }
 
-async fn scale(State(inbox): State<Inbox>, Json(scale): Json<Scale>) -> Response {
-    match scaling::checked_target(scale.taskmanagers) {
-        Ok(target) => order(&inbox, Message::Scale(target)).await,
-        Err(error) => (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
+async fn scale(State(Shared { inbox, .. }): State<Shared>, Json(scale): Json<Scale>) -> Response {
+    let target = match scaling::checked_target(scale.taskmanagers) {
+        Ok(target) => target,
+        Err(error) => return (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
+    };
+    let (answer, scaled) = oneshot::channel();
+    if inbox.send(Message::Scale(target, answer)).await.is_err() {
+        return unavailable();
+    }
+    match scaled.await {
+        Ok(Ok(())) => StatusCode::ACCEPTED.into_response(),
+        Ok(Err(why)) => not_leading(&why),
+        Err(_) => unavailable(),
     }
 }
 
-async fn teardown(State(inbox): State<Inbox>) -> Response {
+async fn teardown(State(Shared { inbox, .. }): State<Shared>) -> Response {
     order(&inbox, Message::End).await
 }
 
@@ -107,6 +168,10 @@ async fn order(inbox: &Inbox, message: Message) -> Response {
         Ok(()) => StatusCode::ACCEPTED.into_response(),
         Err(_) => unavailable(),
     }
+}
+
+fn not_leading(why: &NotLeading) -> Response {
+    (StatusCode::CONFLICT, format!("{why}\n")).into_response()
 }
 
 fn unavailable() -> Response {

@@ -21,7 +21,7 @@ pub use agent::{Constraints, Placement};
 pub use high_availability::HighAvailability;
 pub use parse::{Ports, Secret};
 use reader::Reader;
-pub use task::{Container, DockerParameter, Image, Mount, Network, Runtime, Tasks, Volume};
+pub use task::{Container, Delivery, DockerParameter, Image, Mount, Network, Runtime, Tasks, Volume};
 
 /// What this program itself needs to know; Flink reads the rest.
 #[derive(Clone, Debug, PartialEq)]

@@ -64,7 +64,6 @@ pub struct Launch<'a> {
     pub cpus: f64,
     /// What the JVM takes for the number of its processors, instead of asking the kernel.
     pub active_processors: Option<NonZeroU32>,
-    pub cds_archive: Option<&'a Path>,
     /// For a user id without an entry in the password file.
     pub identity: Option<&'a Identity>,
     /// More of Flink's options for the command line, such as `taskmanager.resource-id`. Never a secret.

@@ -16,6 +16,7 @@ use crate::conf::settings::Settings;
 use crate::conf::table::Origin;
 use crate::conf::{Loaded, Mode};
 use crate::exit::Exit;
+use crate::flink::archive;
 use crate::flink::command::{self, Entrypoint};
 use crate::init::plan::{Child, Inherited, Kind};
 use crate::{ha, log};
@@ -106,10 +107,11 @@ fn start(
         let resources = resources.clone().unwrap_or_else(|| enough_resources(setup, settings, *agents));
         children.push(mesos(setup, *agents, resources, listener, &run)?);
     }
-    children.push(jobmanager(entrypoint, setup, settings, &dirs)?);
+    let (child, warnings) = jobmanager(entrypoint, setup, settings, &dirs)?;
+    children.push(child);
     if !matches!(cluster, Cluster::Alone) {
         let end = children::hand_down(ha::memory::create().map_err(fatal(Exit::Os))?)?;
-        let (child, socket) = worker_child(cluster, setup, settings, &dirs, end)?;
+        let (child, socket) = worker_child(cluster, setup, settings, &dirs, end, &warnings)?;
         children.push(child);
         cleanup.extend(socket.map(PathBuf::into_os_string));
         jobmanager_end = Some(end);
@@ -136,24 +138,27 @@ fn check_ports(settings: &Settings) -> Result<(), Fatal> {
     Ok(())
 }
 
+/// With what is odd about it.
 fn jobmanager(
     entrypoint: &Entrypoint,
     setup: &Setup,
     settings: &Settings,
     dirs: &Dirs,
-) -> Result<Child, Fatal> {
+) -> Result<(Child, Vec<String>), Fatal> {
     let properties: Vec<_> = dirs.tmp_property(&setup.loaded.table).into_iter().collect();
     let launch = setup.launch(dirs, super::available_cpus(), &properties);
-    let command = command::jobmanager(&launch, entrypoint).map_err(fatal(Exit::Config))?;
+    let mut command = command::jobmanager(&launch, entrypoint).map_err(fatal(Exit::Config))?;
+    archive::apply(&mut command, setup.cds_archives.jobmanager.as_deref());
     for warning in &command.warnings {
         log::line(Level::WARN, "appmaster", warning);
     }
+    let warnings = command.warnings.clone();
     let jvm = Jvm { name: "jobmanager", command, kind: Kind::Main, stop_order: JOBMANAGER_ORDER };
     let mut environment = setup.environment.clone();
     for (name, value) in &settings.job_manager.environment {
         environment.set(name, value);
     }
-    Ok(children::jvm(jvm, &environment))
+    Ok((children::jvm(jvm, &environment), warnings))
 }
 
 /// With the path of its operators' socket, if it has one.
@@ -163,6 +168,7 @@ fn worker_child(
     settings: &Settings,
     dirs: &Dirs,
     jobmanager_end: RawFd,
+    warnings: &[String],
 ) -> Result<(Child, Option<PathBuf>), Fatal> {
     let local = matches!(cluster, Cluster::Embedded { .. });
     let artifacts_host = if local { LOOPBACK } else { ALL_ADDRESSES };
@@ -187,6 +193,9 @@ fn worker_child(
     arguments.extend(["--java-home".into(), setup.java.path.clone().into()]);
     if local {
         arguments.push("--local".into());
+    }
+    for warning in warnings {
+        arguments.extend(["--warning".into(), warning.into()]);
     }
     let mut keep_fds = Vec::new();
     for (option, fd) in fds {

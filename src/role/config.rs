@@ -4,6 +4,7 @@ use crate::cli::{ConfigOptions, Process};
 use crate::conf::environment::Environment;
 use crate::conf::{Mode, redact};
 use crate::exit::Exit;
+use crate::flink::archive;
 use crate::flink::command::{self, Command, CommandError, Entrypoint};
 
 use super::error::{Fatal, fatal};
@@ -34,10 +35,14 @@ fn java_command(setup: &Setup, process: Process) -> Result<Command, CommandError
     let base = rundir::base(&setup.environment);
     let dirs = Dirs { conf: setup.conf_dir.clone(), log: base.clone(), tmp: base, log4j: setup.log4j() };
     let launch = setup.launch(&dirs, super::available_cpus(), &[]);
-    match process {
-        Process::Jobmanager => command::jobmanager(&launch, &Entrypoint::Session),
-        Process::Taskmanager => command::taskmanager(&launch),
-    }
+    let (mut command, archive) = match process {
+        Process::Jobmanager => {
+            (command::jobmanager(&launch, &Entrypoint::Session)?, &setup.cds_archives.jobmanager)
+        }
+        Process::Taskmanager => (command::taskmanager(&launch)?, &setup.cds_archives.taskmanager),
+    };
+    archive::apply(&mut command, archive.as_deref());
+    Ok(command)
 }
 
 fn print(command: &Command) {

@@ -13,10 +13,15 @@ use crate::status::client::{AppMaster, CommandError};
 use super::error::{Fatal, fatal};
 use super::{runtime, sockets};
 
+/// The report, and a failure when the JobManager does not answer: what a container's health is told by.
 pub fn status(options: &SocketOptions, environment: &Environment) -> Result<u8, Fatal> {
     let report = ask(options, environment, async |appmaster| appmaster.report().await)?;
     println!("{report}");
-    Ok(Exit::Ok.code())
+    let report: serde_json::Value = serde_json::from_str(&report).map_err(fatal(Exit::Software))?;
+    match report["jobmanager"]["silent"].as_str() {
+        None => Ok(Exit::Ok.code()),
+        Some(why) => Err(Fatal::new(Exit::Unavailable, format!("the JobManager does not serve: {why}"))),
+    }
 }
 
 /// Why TaskManagers are missing, and what would be if something else were wanted.

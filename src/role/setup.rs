@@ -14,7 +14,7 @@ use crate::exit::Exit;
 use crate::flink::command::{HadoopClassPath, Launch, Log4j};
 use crate::flink::distribution::Distribution;
 use crate::flink::java::{JavaCandidates, JavaHome};
-use crate::flink::manifest::{self, Manifest};
+use crate::flink::manifest::{self, CdsArchives, Manifest};
 use crate::flink::memory;
 use crate::log;
 
@@ -32,6 +32,7 @@ pub struct Setup {
     pub loaded: Loaded,
     pub hadoop: HadoopClassPath,
     pub environment: Environment,
+    pub cds_archives: CdsArchives,
 }
 
 /// Everything that is wrong with the configuration.
@@ -58,7 +59,15 @@ impl Setup {
         })
         .map_err(fatal(Exit::NoFlink))?;
         let hadoop = HadoopClassPath::find(&loaded.table, &environment, Path::is_dir);
-        Ok(Self { distribution, java, conf_dir, loaded, hadoop, environment })
+        Ok(Self {
+            distribution,
+            java,
+            conf_dir,
+            loaded,
+            hadoop,
+            environment,
+            cds_archives: manifest.cds_archives,
+        })
     }
 
     /// The settings, if neither they nor the memory of any process is wrong; otherwise everything that is.
@@ -104,7 +113,6 @@ impl Setup {
             log4j: dirs.log4j,
             cpus,
             active_processors: None,
-            cds_archive: None,
             identity: None,
             properties,
         }

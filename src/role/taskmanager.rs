@@ -1,17 +1,17 @@
 //! `taskmanager`: inside a Mesos task, one TaskManager under init.
 
 use std::convert::Infallible;
-use std::path::Path;
 use std::time::Duration;
 
 use tracing::Level;
 
-use crate::artifact::{self, Configuration};
+use crate::artifact::delivered::{Delivered, DeliveryError};
+use crate::artifact::{self, Configuration, NameError};
 use crate::cli::{ClusterOptions, TaskmanagerOptions};
 use crate::conf::Mode;
 use crate::conf::environment::Environment;
 use crate::exit::Exit;
-use crate::flink::command;
+use crate::flink::{archive, command};
 use crate::http;
 use crate::init::plan::{Inherited, Kind};
 use crate::log;
@@ -25,6 +25,11 @@ use super::setup::Setup;
 
 /// The variable with which a task gets its configuration from the AppMaster.
 pub const TOKEN_VARIABLE: &str = "FLINK_ON_MESOS_TOKEN";
+
+/// What is delivered to agents that have no image, by its name in the sandbox.
+pub const PROGRAM: &str = "flink-on-mesos";
+pub const FLINK_ARCHIVE: &str = "flink.tar";
+pub const JAVA_ARCHIVE: &str = "java.tar";
 
 /// For one answer; the AppMaster gives it from memory.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
@@ -57,8 +62,12 @@ enum FetchError {
         #[source]
         source: postcard::Error,
     },
-    #[error("{url} sent a file with the name '{name}'")]
-    Name { url: String, name: String },
+    #[error("{url} sent what cannot be stored")]
+    Name {
+        url: String,
+        #[source]
+        source: NameError,
+    },
 }
 
 pub fn run(
@@ -67,6 +76,7 @@ pub fn run(
     inherited: Inherited,
 ) -> Result<u8, Fatal> {
     let run = RunDir::create(&environment).map_err(fatal(Exit::CannotCreate))?;
+    receive(&options.delivered, &mut environment).map_err(fatal(Exit::NoInput))?;
     let mut cluster = options.cluster.clone();
     if let Some(base) = &options.artifacts {
         let token = environment.text(TOKEN_VARIABLE).unwrap_or_default().to_owned();
@@ -75,7 +85,7 @@ pub fn run(
         let configuration =
             super::runtime()?.block_on(fetch(base, &cluster, &token)).map_err(fatal(Exit::NoInput))?;
         let fetched = run.path().join("fetched");
-        store(&configuration, &fetched).map_err(fatal(Exit::CannotCreate))?;
+        configuration.store(&fetched).map_err(fatal(Exit::CannotCreate))?;
         cluster.conf_dir = Some(fetched);
     } else if let Some(address) = environment.text("JOB_MANAGER_RPC_ADDRESS") {
         cluster.properties.insert(0, ("jobmanager.rpc.address".to_owned(), address.to_owned()));
@@ -83,6 +93,25 @@ pub fn run(
     let setup = Setup::open(&cluster, environment, Mode::Effective)?;
     let Err(fatal) = start(&setup, run, inherited);
     Err(fatal)
+}
+
+/// Checks what was fetched, and unpacks where the variables then lead to.
+fn receive(delivered: &[Delivered], environment: &mut Environment) -> Result<(), DeliveryError> {
+    let sandbox = super::rundir::base(environment);
+    for file in delivered {
+        let unpacked = match file.name.as_str() {
+            FLINK_ARCHIVE => ("FLINK_HOME", sandbox.join("flink")),
+            JAVA_ARCHIVE => ("JAVA_HOME", sandbox.join("java")),
+            _ => {
+                file.check(&sandbox)?;
+                continue;
+            }
+        };
+        let (variable, directory) = unpacked;
+        file.unpack(&sandbox, &directory)?;
+        environment.set(variable, &directory);
+    }
+    Ok(())
 }
 
 fn start(setup: &Setup, run: RunDir, inherited: Inherited) -> Result<Infallible, Fatal> {
@@ -93,7 +122,8 @@ fn start(setup: &Setup, run: RunDir, inherited: Inherited) -> Result<Infallible,
     let memory = crate::flink::memory::taskmanager(table, &setup.environment, setup.distribution.version)
         .map_err(fatal(Exit::Config))?;
     let launch = setup.launch(&dirs, memory.cpu_cores, &properties);
-    let command = command::taskmanager(&launch).map_err(fatal(Exit::Config))?;
+    let mut command = command::taskmanager(&launch).map_err(fatal(Exit::Config))?;
+    archive::apply(&mut command, setup.cds_archives.taskmanager.as_deref());
     for warning in &command.warnings {
         log::line(Level::WARN, "taskmanager", warning);
     }
@@ -135,18 +165,8 @@ async fn fetch_once(url: &str, token: &str) -> Result<Configuration, FetchError>
     }
     let configuration =
         Configuration::decode(&body).map_err(|source| FetchError::Malformed { url: url.clone(), source })?;
-    match configuration.files.keys().find(|name| name.contains('/') || name.starts_with('.')) {
-        Some(name) => Err(FetchError::Name { url, name: name.clone() }),
-        None => Ok(configuration),
-    }
-}
-
-fn store(configuration: &Configuration, directory: &Path) -> std::io::Result<()> {
-    std::fs::create_dir(directory)?;
-    for (name, content) in &configuration.files {
-        std::fs::write(directory.join(name), content)?;
-    }
-    Ok(())
+    configuration.check().map_err(|source| FetchError::Name { url, source })?;
+    Ok(configuration)
 }
 
 #[cfg(test)]

@@ -13,12 +13,14 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tracing::{debug, error};
 
-use crate::artifact::{self, Configuration};
+use crate::artifact::bundle::Bundle;
+use crate::artifact::{self, Configuration, overlay};
 use crate::cli::{ClusterOptions, WorkerOptions};
 use crate::conf::environment::Environment;
-use crate::conf::settings::{SecretSource, Settings};
+use crate::conf::settings::{Delivery, SecretSource, Settings};
 use crate::conf::{Mode, write};
 use crate::exit::Exit;
+use crate::flink::pulse::Endpoint;
 use crate::flink::rest::RestClient;
 use crate::ha::memory::MemoryStore;
 use crate::ha::{Store, StoreError};
@@ -39,6 +41,7 @@ use super::error::{Fatal, fatal};
 use super::setup::Setup;
 
 mod container;
+mod delivery;
 mod desk;
 mod framework;
 mod jobmanager;
@@ -95,13 +98,16 @@ async fn work(options: &WorkerOptions, environment: &Environment) -> Result<(), 
     let artifacts = StdTcpListener::from(adopt(options.artifacts_fd)?);
     let address = artifacts.local_addr().map_err(fatal(Exit::Os))?;
     let artifacts_url = format!("http://{}:{}", settings.job_manager.address, address.port());
-    let spec = spec::of(&setup, &settings, options.local, &artifacts_url, epoch)?;
+    let bundles = delivery::bundles(&setup, &settings, options.local)?;
+    let spec = spec::of(&setup, &settings, options.local, &artifacts_url, &bundles, epoch)?;
     let framework = framework::info(&settings, &spec.roles, &setup.loaded.table, &setup.environment);
     let (masters, credentials) = (masters(&settings)?, credentials(&settings)?);
     let (inbox, messages) = mpsc::channel(INBOX_WAITING_MOST);
     let jobmanager = watch_taskmanagers(&settings, options.local, inbox.clone())?;
     let work = Work { spec, framework, masters, credentials, jobmanager, clock };
-    spawn_servers(options, artifacts, served_configuration(&setup, options)?, &inbox)?;
+    let surroundings = surroundings(options, &settings);
+    let served = Served { configuration: served_configuration(&setup, &settings, options)?, bundles };
+    spawn_servers(options, artifacts, served, &inbox, surroundings)?;
     tokio::spawn(watch_jobmanager(settings.job_manager.clone(), inbox.clone()));
 
     match &settings.high_availability {
@@ -221,7 +227,11 @@ fn credentials(settings: &Settings) -> Result<Option<Credentials>, Fatal> {
 
 /// What TaskManagers get: the effective configuration without what concerns the framework alone, its secret above
 /// all.
-fn served_configuration(setup: &Setup, options: &WorkerOptions) -> Result<Configuration, Fatal> {
+fn served_configuration(
+    setup: &Setup,
+    settings: &Settings,
+    options: &WorkerOptions,
+) -> Result<Configuration, Fatal> {
     let mut configuration = Configuration::read(&options.conf_dir).map_err(fatal(Exit::NoInput))?;
     let mut table = setup.loaded.table.clone();
     let own: Vec<_> =
@@ -229,17 +239,32 @@ fn served_configuration(setup: &Setup, options: &WorkerOptions) -> Result<Config
     for key in own {
         table.remove(&key);
     }
+    if settings.tasks.delivery == Delivery::Everything && !options.local {
+        // It is where the task unpacks it.
+        table.remove("env.java.home");
+    }
+    if settings.tasks.delivery != Delivery::Nothing && !options.local {
+        let hadoop = setup.environment.text("HADOOP_CONF_DIR");
+        overlay::add(&mut table, hadoop, &mut configuration.files).map_err(fatal(Exit::NoInput))?;
+    }
     let grammar = setup.loaded.grammar;
     let text = write::render(&table, grammar).map_err(fatal(Exit::Config))?;
     configuration.files.insert(grammar.file_name().to_owned(), text.into_bytes());
     Ok(configuration)
 }
 
+/// What agents fetch.
+struct Served {
+    configuration: Configuration,
+    bundles: Vec<Bundle>,
+}
+
 fn spawn_servers(
     options: &WorkerOptions,
     artifacts: StdTcpListener,
-    configuration: Configuration,
+    served: Served,
     inbox: &mpsc::Sender<Message>,
+    surroundings: status::Surroundings,
 ) -> Result<(), Fatal> {
     let artifacts = asynchronous(artifacts)?;
     let status = options.status_fd.map(|fd| asynchronous(adopt(fd)?.into())).transpose()?;
@@ -253,15 +278,23 @@ fn spawn_servers(
         .transpose()?;
     let inbox = inbox.clone();
     tokio::spawn(async move {
-        let served = tokio::try_join!(
-            artifact::serve(artifacts, &configuration, inbox.clone()),
-            status::serve(status, socket, inbox)
+        let ended = tokio::try_join!(
+            artifact::serve(artifacts, &served.configuration, served.bundles, inbox.clone()),
+            status::serve(status, socket, inbox, surroundings)
         );
-        if let Err(failure) = served {
+        if let Err(failure) = ended {
             error!("a server has ended: {}", log::chain(&failure));
         }
     });
     Ok(())
+}
+
+fn surroundings(options: &WorkerOptions, settings: &Settings) -> status::Surroundings {
+    let jobmanager = &settings.job_manager;
+    // The host may not resolve its own name, and the JobManager may not listen on loopback.
+    let hosts = vec![jobmanager.address.clone(), "localhost".to_owned()];
+    let rest = jobmanager.rest_ports.single().map(|port| Endpoint { hosts, port });
+    status::Surroundings { rest, warnings: options.warning.clone() }
 }
 
 fn asynchronous(listener: StdTcpListener) -> Result<TcpListener, Fatal> {

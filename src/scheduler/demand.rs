@@ -54,16 +54,19 @@ impl Scheduler {
                 self.send(Call::Revive { roles });
             }
             Demand::Suppressed => {
-                self.hear_offers();
+                self.reviving.backoff.succeeded();
+                self.reviving.again_at = None;
                 self.send(Call::Suppress { roles });
             }
         }
     }
 
-    /// REVIVE has arrived, or is not needed any more.
-    pub(super) fn hear_offers(&mut self) {
+    /// REVIVE has arrived, as it seems: the offers may be older than a SUPPRESS before it, so it is said again when no
+    /// others follow for long.
+    pub(super) fn hear_offers(&mut self, now: Moment) {
         self.reviving.backoff.succeeded();
-        self.reviving.again_at = None;
+        let is_wanted = self.demand == Some(Demand::Revived);
+        self.reviving.again_at = is_wanted.then(|| now + self.spec.patience.revive.most);
     }
 
     /// How many TaskManagers to launch if fitting offers came now.

@@ -15,7 +15,7 @@ use crate::mesos::wire::framework::FrameworkInfo;
 use crate::time::{Clock, Moment};
 
 use super::explain::{Explanation, Question};
-use super::report::Report;
+use super::report::{NotLeading, Report};
 use super::{Action, Effect, Failure, Note, Scheduler};
 
 /// How long the driver sleeps when nothing is due; only a guard against a clock that went wrong.
@@ -29,11 +29,11 @@ const UPDATES_AT_ONCE: usize = 256;
 pub enum Message {
     JobManagerListening,
     Report(oneshot::Sender<Report>),
-    Explain(Option<Question>, oneshot::Sender<Box<Explanation>>),
+    Explain(Option<Question>, oneshot::Sender<Result<Box<Explanation>, NotLeading>>),
     /// Those that the JobManager hears, by task id.
     TaskManagersHeard(BTreeSet<String>),
-    /// How many TaskManagers to keep from now on.
-    Scale(u32),
+    /// How many TaskManagers to keep from now on; the answer comes when that is stored.
+    Scale(u32, oneshot::Sender<Result<(), NotLeading>>),
     /// A task asks for its configuration; the answer comes when its use is stored.
     Redeem {
         task_id: String,
@@ -199,10 +199,16 @@ impl<S: Store> Driver<S> {
                 let _ = answer.send(self.scheduler.report(now));
             }
             Message::Explain(question, answer) => {
-                let _ = answer.send(Box::new(self.scheduler.explain(question.as_ref(), now)));
+                let _ = answer.send(Ok(Box::new(self.scheduler.explain(question.as_ref(), now))));
             }
             Message::TaskManagersHeard(ids) => self.scheduler.handle_taskmanagers_heard(&ids, now),
-            Message::Scale(target) => self.scheduler.handle_scaled(target, now),
+            Message::Scale(target, answer) => {
+                self.scheduler.handle_scaled(target, now);
+                if let Next::End = self.carry_out_all().await? {
+                    return Ok(Next::End);
+                }
+                let _ = answer.send(Ok(()));
+            }
             Message::Redeem { task_id, token, answer } => {
                 let allowed = self.scheduler.handle_redeemed(&task_id, &token, now);
                 if let Next::End = self.carry_out_all().await? {

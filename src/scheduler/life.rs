@@ -97,13 +97,6 @@ impl Scheduler {
         }
     }
 
-    /// This AppMaster ends and another goes on with the framework: its tasks run meanwhile.
-    pub fn handle_handed_over(&mut self) {
-        if self.phase == Phase::Working {
-            self.end();
-        }
-    }
-
     /// The master has lost an agent, or says so: its tasks' updates may have got lost.
     pub fn handle_agent_failed(&mut self, agent_id: &str, now: Moment) {
         let there = self.state.tasks.iter().filter(|(_, record)| record.agent_id == agent_id);

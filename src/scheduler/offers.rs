@@ -39,7 +39,7 @@ impl Scheduler {
     /// The master offers resources.
     pub fn handle_offers(&mut self, offers: &[Offer], now: Moment) {
         let wanted = self.wanted(now);
-        self.hear_offers();
+        self.hear_offers(now);
         if self.demand == Some(Demand::Suppressed) {
             // On their way when it was said, or SUPPRESS got lost: say it again.
             self.demand = None;

@@ -1,6 +1,7 @@
 //! Why things are as they are, for log, status page, `explain` and tests alike.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +43,28 @@ pub enum Leadership {
     Standby { leader: Option<serde_json::Value> },
     /// It takes no part in the election.
     Away { why: Option<String> },
+}
+
+/// Why an AppMaster neither tells nor does what only one that leads and may act can.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{0}")]
+pub struct NotLeading(pub Leadership);
+
+impl fmt::Display for Leadership {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Leader => write!(out, "this AppMaster leads"),
+            Self::Suspended => write!(out, "this AppMaster leads, but does nothing until ZooKeeper answers"),
+            Self::Standby { leader } => {
+                let host = leader.as_ref().and_then(|about| about["host"].as_str());
+                write!(out, "this AppMaster stands by: the one on {} leads", host.unwrap_or("another host"))
+            }
+            Self::Away { why } => {
+                let why = why.as_deref().unwrap_or("there is no session with ZooKeeper yet");
+                write!(out, "this AppMaster takes no part in the election: {why}")
+            }
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

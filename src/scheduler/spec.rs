@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::mesos::wire::command::Uri;
 use crate::mesos::wire::container::ContainerInfo;
 use crate::mesos::wire::label::Label;
 use crate::time::BackoffPolicy;
@@ -54,7 +55,7 @@ pub struct Template {
     /// A shell runs the command.
     pub shell: Option<Shell>,
     /// What the agent fetches into the sandbox.
-    pub uris: Vec<String>,
+    pub uris: Vec<Uri>,
     pub host: Host,
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::mesos::wire::command::{CommandInfo, Environment, KillPolicy, Uri, Variable, VariableType};
+use crate::mesos::wire::command::{CommandInfo, Environment, KillPolicy, Variable, VariableType};
 use crate::mesos::wire::container::{ContainerInfo, DockerNetwork, DockerPortMapping};
 use crate::mesos::wire::id::{AgentId, TaskId};
 use crate::mesos::wire::label::Labels;
@@ -56,7 +56,7 @@ pub fn info(spec: &Spec, id: &str, agent_id: &str, hostname: &str, share: &Share
     let command = CommandInfo {
         environment: Some(Environment { variables: variables.collect() }),
         user: template.user.clone(),
-        uris: template.uris.iter().map(|uri| Uri { value: Some(uri.clone()), ..Uri::default() }).collect(),
+        uris: template.uris.clone(),
         ..command
     };
     let labels = (!template.labels.is_empty()).then(|| Labels { labels: template.labels.clone() });

@@ -7,4 +7,5 @@ mod oracle;
 mod parting;
 mod placement;
 mod simulation;
+mod steps;
 mod worker;

@@ -333,6 +333,16 @@ fn a_successor_takes_the_tasks_up() {
 }
 
 #[test]
+fn offers_that_were_under_way_do_not_prove_that_a_revive_arrived() {
+    let mut bench = Bench::ready(2);
+    bench.offer(&[("a", 1.0)]);
+    assert_eq!(bench.offer(&[("a", 0.5)]), "decline(o2)");
+    let begin = bench.now;
+    while !bench.wake().contains("revive") {}
+    assert_eq!(bench.now.since(begin), Patience::default().revive.most, "no offers followed");
+}
+
+#[test]
 fn scaling_down_retires_those_that_do_not_run_first() {
     let mut bench = Bench::ready(3);
     bench.offer(&[("a", 3.0)]);

@@ -1,6 +1,6 @@
 //! The whole: this binary, its embedded Mesos and stock Flink, and what becomes of them when parts are killed.
 
-mod application;
+pub mod application;
 mod crashes;
 pub mod harness;
 pub mod masters;

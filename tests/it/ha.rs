@@ -1,7 +1,12 @@
 //! High availability on real ZooKeeper servers.
 
+mod application;
+mod cuts;
 mod election;
 mod ensemble;
 mod masters;
+mod proxy;
+mod refusals;
+mod steps;
 mod store;
 mod takeover;

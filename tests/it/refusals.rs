@@ -14,16 +14,16 @@ use crate::flink::home::flink_home;
 use crate::ports::free_ports;
 
 /// What is wrong, and what is told.
-struct Case<'a> {
-    arguments: &'a [&'a str],
-    variables: &'a [(&'a str, &'a str)],
-    code: i32,
+pub struct Case<'a> {
+    pub arguments: &'a [&'a str],
+    pub variables: &'a [(&'a str, &'a str)],
+    pub code: i32,
     /// All of it in one line.
-    told: &'a [&'a str],
+    pub told: &'a [&'a str],
 }
 
 impl Case<'_> {
-    async fn check(&self) {
+    pub async fn check(&self) {
         self.check_with(scratch()).await;
     }
 
@@ -44,7 +44,9 @@ impl Case<'_> {
         let status = program.end().await;
         let log = program.log();
         assert_eq!(status.code(), Some(*code), "{arguments:?} {variables:?}\n{log}");
-        let is_error = |line: &&str| line.contains(" ERROR ") || line.starts_with("error: ");
+        let is_flinks = |line: &str| line.contains(" org.apache.");
+        let is_error =
+            |line: &&str| line.contains(" ERROR ") && !is_flinks(line) || line.starts_with("error: ");
         let errors: Vec<_> = log.lines().filter(is_error).collect();
         let [error] = errors[..] else { panic!("one message expected: {log}") };
         for text in *told {
@@ -200,7 +202,7 @@ async fn ports_and_paths_in_use() {
 }
 
 /// The command with free ports and more properties.
-fn with_ports(command: &str, [rest, rpc]: &[&str; 2], more: &[&str]) -> Vec<String> {
+pub fn with_ports(command: &str, [rest, rpc]: &[&str; 2], more: &[&str]) -> Vec<String> {
     let ports = [format!("rest.port={rest}"), format!("jobmanager.rpc.port={rpc}")];
     let rest =
         ["mesos.status.port=0", "blob.server.port=0"].iter().chain(more).map(|&property| property.to_owned());

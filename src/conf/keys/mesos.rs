@@ -198,6 +198,13 @@ pub const TASK_CPUS: Key = Key {
     meaning: "CPUs of a TaskManager; 0 for one CPU a slot. taskmanager.cpu.cores wins.",
 };
 
+pub const TASK_DELIVERY: Key = Key {
+    name: "mesos.resourcemanager.tasks.delivery",
+    kind: "none, flink or all",
+    default: None,
+    meaning: "What agents fetch from the AppMaster: all, this program with Flink, or none; none when there is an image.",
+};
+
 pub const TASK_DISK: Key = Key {
     name: "mesos.resourcemanager.tasks.disk",
     kind: "MiB",
@@ -304,7 +311,7 @@ pub const STATUS_PORT: Key = Key {
 };
 
 /// All of them by name.
-pub const KEYS: [&Key; 43] = [
+pub const KEYS: [&Key; 44] = [
     &CONSTRAINTS_HARD,
     &CONSTRAINTS_SOFT,
     &FAILOVER_TIMEOUT,
@@ -333,6 +340,7 @@ pub const KEYS: [&Key; 43] = [
     &CONTAINER_TYPE,
     &CONTAINER_VOLUMES,
     &TASK_CPUS,
+    &TASK_DELIVERY,
     &TASK_DISK,
     &TASK_GPUS,
     &TASK_HOSTNAME,

@@ -29,6 +29,7 @@ pub struct Tasks {
     /// Shell text that runs before the command.
     pub bootstrap_command: Option<String>,
     pub uris: Vec<String>,
+    pub delivery: Delivery,
     pub user: Option<String>,
     pub labels: BTreeMap<String, String>,
     /// Keys of Flink that each get a port from the offer.
@@ -36,6 +37,16 @@ pub struct Tasks {
     /// Environment of every TaskManager (`containerized.taskmanager.env.`).
     pub environment: BTreeMap<String, String>,
     pub kill_grace: Duration,
+}
+
+/// What agents fetch from the AppMaster for a TaskManager.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// The image or the agent has everything, at the same paths as the AppMaster.
+    Nothing,
+    /// The agent has java.
+    Flink,
+    Everything,
 }
 
 /// In what a TaskManager runs.
@@ -106,6 +117,7 @@ impl Tasks {
         // Only checked here: rewriting makes `taskmanager.memory.process.size` of it.
         reader.optional(&keys::TASK_MEM, parse::number(1..=u32::MAX));
         let slots = reader.flink(flink::SLOTS, "1", parse::number(1..=MAX_COUNT));
+        let container = Container::read(reader);
         Self {
             initial: reader.value(&keys::INITIAL_TASKS, count),
             slots,
@@ -114,7 +126,8 @@ impl Tasks {
             disk_mib: reader.value(&keys::TASK_DISK, parse::number(0..=u32::MAX)),
             bandwidth: reader.value(&keys::TASK_BANDWIDTH, parse::number(0..=u32::MAX)),
             bandwidth_resource: reader.value(&keys::NETWORK_RESOURCE_NAME, parse::word),
-            container: Container::read(reader),
+            delivery: delivery(reader, &container),
+            container,
             hostname: reader.optional(&keys::TASK_HOSTNAME, parse::word),
             command: reader.optional(&keys::TASK_COMMAND, parse::text),
             bootstrap_command: reader.optional(&keys::BOOTSTRAP_COMMAND, parse::text),
@@ -163,6 +176,21 @@ impl Container {
         }
         Self { runtime, volumes, network }
     }
+}
+
+/// Whoever runs tasks in an image has it all there.
+fn delivery(reader: &mut Reader<'_>, container: &Container) -> Delivery {
+    let text = |text: &str| match text.trim() {
+        "none" => Ok(Delivery::Nothing),
+        "flink" => Ok(Delivery::Flink),
+        "all" => Ok(Delivery::Everything),
+        _ => Err("`none`, `flink` or `all`".to_owned()),
+    };
+    let default = match &container.runtime {
+        Runtime::Mesos { image: None } => Delivery::Everything,
+        Runtime::Mesos { image: Some(_) } | Runtime::Docker { .. } => Delivery::Nothing,
+    };
+    reader.optional(&keys::TASK_DELIVERY, text).unwrap_or(default)
 }
 
 /// `taskmanager.cpu.cores`, else the Mesos key when above 0, else a CPU for each slot.

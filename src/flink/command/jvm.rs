@@ -64,9 +64,6 @@ pub(super) fn defaults(launch: &Launch<'_>, user: &UserOptions, process: MemoryS
     if let Some(count) = launch.active_processors {
         args.push(format!("-XX:ActiveProcessorCount={count}").into());
     }
-    if let Some(archive) = launch.cds_archive.filter(|_| !user.has_prefix("-Xshare:")) {
-        args.push(joined("-XX:SharedArchiveFile=", archive));
-    }
     // Otherwise in the working directory or /tmp, which need not be writable or outlive the container.
     args.push(joined("-XX:ErrorFile=", launch.log_dir.join("hs_err_%p.log")));
     args.push(joined("-XX:HeapDumpPath=", launch.log_dir));

@@ -224,7 +224,6 @@ impl Case {
             log4j: Log4j::Stock,
             cpus: self.cpus,
             active_processors: None,
-            cds_archive: None,
             identity: None,
             properties: &self.properties,
         }

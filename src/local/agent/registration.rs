@@ -74,6 +74,9 @@ impl Agent {
     }
 
     pub(super) fn registered(&mut self, missing: Vec<Run>, now: Moment) {
+        if self.is_dismissed() {
+            return;
+        }
         self.registration = Registration::Done { heard: now };
         // If it still is to be drained, that comes next.
         self.drain = None;

@@ -18,7 +18,7 @@ use crate::ha::{Store, StoreError};
 use crate::log;
 use crate::scheduler::Failure;
 use crate::scheduler::driver::{Message, RunError};
-use crate::scheduler::report::{Leadership, Report};
+use crate::scheduler::report::{Leadership, NotLeading, Report};
 use crate::zookeeper::{Access, Ensemble};
 
 use super::jobmanager::{JobManagerEnd, Stop};
@@ -124,7 +124,7 @@ impl Desk {
                     let error = NoSession { within: self.patience, why: Why(why) };
                     return Err(Fatal::new(Exit::Unavailable, error));
                 }
-                Some(message) = self.inbox.recv() => self.answer(message).await?,
+                Some(message) = self.inbox.recv() => self.answer(message).await,
                 _ = self.term.recv() => return Ok(Next::Leave),
             }
         }
@@ -147,7 +147,7 @@ impl Desk {
                     Standing::Failed(error) => return Err(Fatal::new(Exit::Config, Arc::clone(error))),
                     standing => return Ok(standing.node().map(str::to_owned)),
                 },
-                Some(message) = self.inbox.recv() => self.answer(message).await?,
+                Some(message) = self.inbox.recv() => self.answer(message).await,
             }
         }
     }
@@ -188,7 +188,7 @@ impl Desk {
                     let _ = orders.send(Message::End).await;
                 }
                 ended = &mut scheduling => return self.ended(ended).await,
-                Some(message) = self.inbox.recv() => self.hand_on(message, &orders).await?,
+                Some(message) = self.inbox.recv() => self.hand_on(message, &orders).await,
             }
         }
     }
@@ -247,11 +247,13 @@ impl Desk {
     }
 
     /// While the scheduler works.
-    async fn hand_on(&mut self, message: Message, orders: &mpsc::Sender<Message>) -> Result<(), Fatal> {
+    async fn hand_on(&mut self, message: Message, orders: &mpsc::Sender<Message>) {
         let leadership = leadership(&self.contender.standing.borrow());
         match message {
-            Message::Report(answer) if leadership == Leadership::Suspended => {
-                let _ = answer.send(Report::idle(leadership));
+            Message::Report(_) | Message::Scale(..) | Message::Explain(..)
+                if leadership == Leadership::Suspended =>
+            {
+                self.answer(message).await;
             }
             Message::Report(answer) => {
                 let (own, report) = oneshot::channel();
@@ -268,30 +270,34 @@ impl Desk {
             }
             Message::End => self.order_end().await,
             // Who asks is told that there is no answer.
-            other @ (Message::Scale(_)
+            other @ (Message::Scale(..)
             | Message::Redeem { .. }
             | Message::Explain(..)
             | Message::TaskManagersHeard(_)) => drop(orders.try_send(other)),
         }
-        Ok(())
     }
 
-    /// While somebody else leads.
-    async fn answer(&mut self, message: Message) -> Result<(), Fatal> {
+    /// While this one may not act.
+    async fn answer(&mut self, message: Message) {
+        let leadership = leadership(&self.contender.standing.borrow());
         match message {
             Message::Report(answer) => {
-                let _ = answer.send(Report::idle(leadership(&self.contender.standing.borrow())));
+                let _ = answer.send(Report::idle(leadership));
             }
             Message::JobManagerListening => self.jobmanager_listens = true,
             Message::End => self.order_end().await,
-            Message::Scale(target) => warn!(target, "not scaled: another AppMaster leads"),
+            Message::Scale(_, answer) => {
+                let _ = answer.send(Err(NotLeading(leadership)));
+            }
+            Message::Explain(_, answer) => {
+                let _ = answer.send(Err(NotLeading(leadership)));
+            }
             Message::Redeem { answer, .. } => {
                 let _ = answer.send(false);
             }
-            // The leader answers; who asks here is told that there is no answer.
-            Message::Explain(..) | Message::TaskManagersHeard(_) => {}
+            // The next leader asks again.
+            Message::TaskManagersHeard(_) => {}
         }
-        Ok(())
     }
 
     async fn order_end(&self) {

@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
+use crate::artifact::bundle::Bundle;
 use crate::conf::settings::{self, Network, Settings};
 use crate::exit::Exit;
 use crate::flink::memory;
+use crate::mesos::wire::command::Uri;
 use crate::mesos::wire::label::Label;
 use crate::scheduler::resources::{Milli, Need};
 use crate::scheduler::spec::{Host, Patience, Placement, Shell, Spec, Template};
 
-use super::{Fatal, container};
+use super::{Fatal, container, delivery};
 use crate::role::setup::Setup;
+use crate::role::taskmanager::PROGRAM;
 use crate::role::{children, taskmanager};
 
 /// The ports that every TaskManager listens on and that others must reach.
@@ -25,6 +28,7 @@ pub fn of(
     settings: &Settings,
     local: bool,
     artifacts_url: &str,
+    bundles: &[Bundle],
     epoch: Duration,
 ) -> Result<Spec, Fatal> {
     let tasks = &settings.tasks;
@@ -47,7 +51,7 @@ pub fn of(
             scalars: scalars.map(|(name, amount)| (name.to_owned(), amount)).collect(),
             ports: port_keys.len(),
         },
-        template: template(setup, settings, port_keys, artifacts_url)?,
+        template: template(setup, settings, port_keys, artifacts_url, bundles)?,
         placement: match settings.placement {
             settings::Placement::Spread => Placement::Spread,
             settings::Placement::Pack => Placement::Pack,
@@ -85,30 +89,39 @@ fn template(
     settings: &Settings,
     port_keys: Vec<String>,
     artifacts_url: &str,
+    bundles: &[Bundle],
 ) -> Result<Template, Fatal> {
     let tasks = &settings.tasks;
-    let program = children::own_path()?;
     let text = |path: &std::path::Path| {
         path.to_str().map(ToOwned::to_owned).ok_or_else(|| {
             let error = format!("{} is not UTF-8, as Mesos demands of paths", path.display());
             Fatal::new(Exit::Config, error)
         })
     };
-    let mut environment = vec![
-        ("FLINK_HOME".to_owned(), text(&setup.distribution.home)?),
-        ("JAVA_HOME".to_owned(), text(&setup.java.path)?),
-    ];
+    let is_delivered = |name: &str| bundles.iter().any(|bundle| bundle.name() == name);
+    let program = if is_delivered(PROGRAM) { format!("./{PROGRAM}") } else { text(&children::own_path()?)? };
+    let mut environment = Vec::new();
+    // Where nothing is delivered the agent has what the AppMaster has; where Flink is, java is the agent's own.
+    if bundles.is_empty() {
+        environment.push(("FLINK_HOME".to_owned(), text(&setup.distribution.home)?));
+        environment.push(("JAVA_HOME".to_owned(), text(&setup.java.path)?));
+    }
     if let Some(user) = setup.environment.text("HADOOP_USER_NAME") {
         environment.push(("HADOOP_USER_NAME".to_owned(), user.to_owned()));
     }
     environment.extend(tasks.environment.clone());
     let labels =
         tasks.labels.iter().map(|(key, value)| Label { key: Some(key.clone()), value: Some(value.clone()) });
+    let mut arguments =
+        ["flink-on-mesos", "taskmanager", "--artifacts", artifacts_url].map(ToOwned::to_owned).to_vec();
+    for bundle in bundles {
+        arguments.extend(["--delivered".to_owned(), format!("{}={}", bundle.name(), bundle.digest())]);
+    }
+    let own_uris = bundles.iter().map(|bundle| delivery::uri(bundle, artifacts_url));
+    let users_uris = tasks.uris.iter().map(|uri| Uri { value: Some(uri.clone()), ..Uri::default() });
     Ok(Template {
-        program: text(&program)?,
-        arguments: ["flink-on-mesos", "taskmanager", "--artifacts", artifacts_url]
-            .map(ToOwned::to_owned)
-            .to_vec(),
+        program,
+        arguments,
         environment,
         token_variable: taskmanager::TOKEN_VARIABLE.to_owned(),
         port_keys,
@@ -117,7 +130,7 @@ fn template(
         container: container::info(&tasks.container),
         shell: (tasks.command.is_some() || tasks.bootstrap_command.is_some())
             .then(|| Shell { bootstrap: tasks.bootstrap_command.clone(), command: tasks.command.clone() }),
-        uris: tasks.uris.clone(),
+        uris: own_uris.chain(users_uris).collect(),
         host: match (&tasks.hostname, &tasks.container.network) {
             (Some(pattern), _) => Host::Pattern(pattern.clone()),
             // The container has an address of its own, which only it knows.

@@ -323,6 +323,11 @@ impl Cluster {
         self.hosts.iter().enumerate().flat_map(running).collect()
     }
 
+    /// How many processes were ever started.
+    pub fn started(&self) -> usize {
+        self.hosts.iter().map(|host| host.processes.len()).sum()
+    }
+
     /// The ids of a framework's tasks whose process lives, wherever.
     pub fn alive(&self, framework: &str) -> BTreeSet<String> {
         let processes = self.hosts.iter().flat_map(|host| host.processes.values());

@@ -79,7 +79,7 @@ impl Run {
         }
     }
 
-    fn master_dies(&mut self) {
+    pub(super) fn master_dies(&mut self) {
         if self.cluster.master().is_none() {
             return;
         }

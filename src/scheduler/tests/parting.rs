@@ -34,7 +34,7 @@ impl Run {
         };
         match instead {
             Parting::TearDown => self.with_scheduler(Scheduler::handle_ending),
-            Parting::HandOver => self.with_scheduler(Scheduler::handle_handed_over),
+            Parting::HandOver => self.leave(),
         }
         self.carry();
         match parting {
@@ -75,7 +75,7 @@ impl Run {
         self.cluster.alive(&framework).into_iter().collect()
     }
 
-    fn pass(&mut self, span: Duration) -> Result<(), String> {
+    pub(super) fn pass(&mut self, span: Duration) -> Result<(), String> {
         let end = self.now + span;
         while let Some(next) = self.next_moment().filter(|next| *next <= end) {
             self.now = next.max(self.now);

@@ -9,6 +9,7 @@ use super::cluster::{self, Cluster, Out};
 use super::mutations::Mutation;
 use super::oracle::{self, Oracle};
 use super::parting::Parting;
+use super::steps::Script;
 use super::worker::Worker;
 use crate::local::agent::{ContainerId, KillSignal, ProcessEvent};
 use crate::local::master::{Master, OperatorCall, StreamId};
@@ -101,6 +102,7 @@ pub struct Run {
     pub(super) agents: BTreeMap<usize, Wires>,
     pub(super) mutation: Mutation,
     pub(super) parting: Option<Parting>,
+    pub(super) script: Option<Script>,
     pub(super) trace: Option<Vec<String>>,
 }
 
@@ -180,7 +182,7 @@ pub enum Fate {
 }
 
 impl Run {
-    fn new(seed: u64, mutation: Mutation) -> Self {
+    pub(super) fn new(seed: u64, mutation: Mutation) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         let hosts = random.usize(2..=4);
         let target = random.u32(1..=4);
@@ -222,6 +224,7 @@ impl Run {
             agents: BTreeMap::new(),
             mutation,
             parting: None,
+            script: None,
             trace: None,
             random,
         };
@@ -244,10 +247,11 @@ impl Run {
             self.now = next.max(self.now);
             self.step();
             self.observe();
-            // Rested for longer than the longest wait but the periodic reconciliation: nothing more will come.
+            // Rested for longer than the longest wait but the periodic reconciliation, that of maintenance which was
+            // called off unheard: nothing more will come.
             if self.now > self.calm_from && self.at_rest().is_ok() {
                 let since = *rested.get_or_insert(self.now);
-                if self.now.since(since) > Duration::from_secs(150) {
+                if self.now.since(since) > Duration::from_secs(200) {
                     return self.part();
                 }
             } else {
@@ -454,7 +458,7 @@ impl Run {
         }
     }
 
-    fn at_rest(&self) -> Result<(), String> {
+    pub(super) fn at_rest(&self) -> Result<(), String> {
         Oracle::at_rest(&self.cluster, &self.stored, self.target)?;
         let worker = self.worker.as_ref().ok_or("no worker")?;
         let report = worker.scheduler.report(self.now);

@@ -34,7 +34,7 @@ impl Run {
             self.stored.tasks.clear();
         }
         // Its configuration may have another role more or less.
-        if self.random.u8(..8) == 0 {
+        if self.script.is_none() && self.random.u8(..8) == 0 {
             let roles = ["*", "flink"].into_iter().take(self.random.usize(1..=2));
             self.spec.roles = roles.map(str::to_owned).collect();
         }
@@ -50,18 +50,29 @@ impl Run {
             is_subscribed: false,
         });
         self.with_scheduler(|_| {});
+        if self.parting == Some(Parting::TearDown) {
+            self.with_scheduler(Scheduler::handle_ending);
+        }
         let delay = Duration::from_millis(self.random.u64(..3_000));
         self.after(delay, Item::JobManagerListens { worker: number });
         self.after(Duration::from_millis(100), Item::Subscribe { worker: number });
     }
 
-    pub(super) fn crash(&mut self, how: &str) {
+    /// It does nothing more from here on, whatever it had in mind.
+    pub(super) fn leave(&mut self) {
         let Some(worker) = self.worker.take() else { return };
-        self.log(|| format!("the worker crashes {how}"));
         self.oracle.crashed();
         if let Some(stream) = worker.stream {
             self.close(&stream);
         }
+    }
+
+    pub(super) fn crash(&mut self, how: &str) {
+        if self.worker.is_none() {
+            return;
+        }
+        self.log(|| format!("the worker crashes {how}"));
+        self.leave();
         // Long enough at times for a short failover timeout to pass.
         let longest = if self.random.u8(..4) == 0 { 100_000 } else { 10_000 };
         let delay = Duration::from_millis(self.random.u64(100..longest));
@@ -83,6 +94,9 @@ impl Run {
         for action in actions {
             if self.now < self.calm_from && self.random.u16(..400) == 0 {
                 self.crash("between two actions");
+                return;
+            }
+            if self.dies_over(&action) {
                 return;
             }
             self.carry_out(action);
@@ -115,12 +129,7 @@ impl Run {
                 self.after(delay, Item::JobManagerAnswers { worker: number });
             }
             Action::Note(note) => self.log(|| format!("    {note}")),
-            Action::End if self.parting.is_some() => {
-                let stream = self.worker.take().and_then(|worker| worker.stream);
-                if let Some(stream) = stream {
-                    self.close(&stream);
-                }
-            }
+            Action::End if self.parting == Some(Parting::TearDown) => self.leave(),
             Action::End => self.violate("it ended by itself".to_owned()),
             Action::Fail(failure) => self.violate(format!("it gave up: {failure}")),
         }

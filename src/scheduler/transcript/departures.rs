@@ -148,11 +148,8 @@ fn the_loss_of_an_agent_is_not_believed_but_asked_about() {
 }
 
 #[test]
-fn handing_over_leaves_everything_as_it_is() {
-    let mut bench = Bench::with_one();
-    bench.scheduler.handle_handed_over();
-    assert_eq!(bench.orders(), "end");
-    assert_eq!(bench.stored.tasks.len(), 1);
+fn a_successor_leaves_everything_as_it_is() {
+    let bench = Bench::with_one();
     let mut next = Bench::resume(1, bench.stored);
     next.scheduler.handle_jobmanager_listening(next.now);
     next.scheduler.handle_subscribed("f-1", next.now);

@@ -57,20 +57,20 @@ fn start(port: u16, job: &[&str]) -> Cluster {
     })
 }
 
-async fn ends_with(mut cluster: Cluster, code: i32, mesos: &Program) {
+pub async fn ends_with(mut cluster: Cluster, code: i32, mesos: &Program) {
     let status = cluster.program.end().await;
     assert_eq!(status.code(), Some(code), "{}", cluster.program.log_end());
     cluster.program.assert_nothing_left(AT_ONCE).await;
     mesos.until("no task is left", async || mesos.parts(Part::TaskManager).is_empty().then_some(())).await;
 }
 
-async fn completed_frameworks(port: u16) -> usize {
+pub async fn completed_frameworks(port: u16) -> usize {
     let answer = reqwest::get(format!("http://127.0.0.1:{port}/state")).await.expect("an answer");
     let state: Value = answer.json().await.expect("JSON");
     state["completed_frameworks"].as_array().expect("a list").len()
 }
 
-fn jar(class: &str, directory: &Path) -> String {
+pub fn jar(class: &str, directory: &Path) -> String {
     let jar = directory.join(format!("{class}.jar"));
     let lib = home::flink_home(FLINK).join("lib/*");
     home::job_jar(&format!("tests/java/{class}.java"), lib.to_str().expect("UTF-8"), &jar);

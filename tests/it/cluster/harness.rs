@@ -252,6 +252,8 @@ impl Cluster {
             ("jobmanager.rpc.port", &rpc_port),
             ("mesos.status.port", "0"),
             ("blob.server.port", "0"),
+            // Agents are on this machine.
+            ("mesos.resourcemanager.tasks.delivery", "none"),
         ];
         for (key, value) in own.iter().chain(start.properties) {
             arguments.extend(["-D".to_owned(), format!("{key}={value}")]);
@@ -302,10 +304,10 @@ impl Cluster {
         assert!(output.status.success(), "{arguments:?}: {output:?}\n{}", self.program.log_end());
     }
 
-    /// None while the worker is away.
+    /// None while the worker is away. That the JobManager does not answer yet makes it no less a report.
     pub fn status(&self) -> Option<serde_json::Value> {
         let output = self.command(&["status"]);
-        output.status.success().then(|| serde_json::from_slice(&output.stdout).expect("JSON"))
+        (!output.stdout.is_empty()).then(|| serde_json::from_slice(&output.stdout).expect("JSON"))
     }
 
     /// Of the tasks that run, as the scheduler sees them.

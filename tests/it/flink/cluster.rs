@@ -212,7 +212,6 @@ impl Cluster {
             log4j: Log4j::Container,
             cpus: 1.0,
             active_processors: None,
-            cds_archive: None,
             identity: None,
             properties,
         });

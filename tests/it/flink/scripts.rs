@@ -208,7 +208,6 @@ fn ours(home: &Path, role: &str, scratch: &Path) -> Line {
         log4j: Log4j::Stock,
         cpus: 2.0,
         active_processors: None,
-        cds_archive: None,
         identity: None,
         properties: &[],
     };

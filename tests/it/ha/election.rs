@@ -33,12 +33,12 @@ pub async fn until_leading(contender: &Contender) -> String {
     standing.node().expect("it leads").to_owned()
 }
 
-async fn until_held(contender: &Contender) {
+pub async fn until_held(contender: &Contender) {
     let held = tokio::time::timeout(PATIENCE, contender.lease.held()).await;
     assert!(held.is_ok(), "never allowed to act: {:?}", contender.standing.borrow());
 }
 
-async fn until_standby(contender: &Contender, leader: &str) {
+pub async fn until_standby(contender: &Contender, leader: &str) {
     let knows = |standing: &Standing| matches!(standing, Standing::Standby { leader: Some(about) } if about == leader.as_bytes());
     until(contender, "standing by", knows).await;
 }

@@ -16,14 +16,11 @@ use super::ensemble::Ensemble;
 
 const SESSION: Duration = Duration::from_secs(4);
 
-type Step = Box<dyn Fn(&mut State)>;
+pub type Step = Box<dyn Fn(&mut State)>;
 
-/// `successor` gives a store as another worker would have it.
-async fn suite<S: Store>(mut successor: impl AsyncFnMut() -> S) {
-    let mut store = successor().await;
-    assert_eq!(store.load().await.expect("readable"), None);
-    let mut state = State { task_counter: 1, token_secret: [7; 32], ..State::default() };
-    let mut changes: Vec<Step> = vec![
+/// What happens to a state, one write after the other.
+pub fn history() -> Vec<Step> {
+    vec![
         Box::new(|state| state.framework_id = Some("f-0001".to_owned())),
         Box::new(|state| drop(state.tasks.insert("taskmanager-00001".to_owned(), record("a")))),
         Box::new(|state| state.tasks.extend((2..200).map(|number| (id(number), record("b"))))),
@@ -32,9 +29,16 @@ async fn suite<S: Store>(mut successor: impl AsyncFnMut() -> S) {
         Box::new(|state| state.tasks.retain(|id, _| id.ends_with('1'))),
         Box::new(|state| state.scale = Some(3)),
         Box::new(|_| {}),
-    ];
-    changes.push(Box::new(|state| state.tasks.clear()));
-    for change in changes {
+        Box::new(|state| state.tasks.clear()),
+    ]
+}
+
+/// `successor` gives a store as another worker would have it.
+async fn suite<S: Store>(mut successor: impl AsyncFnMut() -> S) {
+    let mut store = successor().await;
+    assert_eq!(store.load().await.expect("readable"), None);
+    let mut state = State { task_counter: 1, token_secret: [7; 32], ..State::default() };
+    for change in history() {
         change(&mut state);
         store.save(&state).await.expect("stored");
         assert_eq!(successor().await.load().await.expect("readable"), Some(state.clone()));
@@ -50,11 +54,11 @@ async fn suite<S: Store>(mut successor: impl AsyncFnMut() -> S) {
     assert_eq!(successor().await.load().await.expect("readable"), Some(state));
 }
 
-fn id(number: u64) -> String {
+pub fn id(number: u64) -> String {
     format!("taskmanager-{number:05}")
 }
 
-fn record(host: &str) -> TaskRecord {
+pub fn record(host: &str) -> TaskRecord {
     TaskRecord::new(
         "0e7fbd0c-6a7f-4a51-9e0b-5d5fb1a9a6ab-S123".to_owned(),
         format!("{host}.rack-7.example.org"),

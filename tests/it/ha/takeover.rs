@@ -116,6 +116,12 @@ async fn a_killed_leader_is_followed_by_the_standby_with_everything_as_it_was() 
     // A third one comes, and the second one's JobManager dies.
     let third = site.appmaster();
     third.program.until("it stands by", async || (role(&third)? == "standby").then_some(())).await;
+    for question in [&["scale", "1"][..], &["explain"]] {
+        let refused = third.command(question);
+        assert_eq!(refused.status.code(), Some(69), "{refused:?}");
+        let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(told.contains("this AppMaster stands by: the one on ") && told.contains(" leads"), "{told}");
+    }
     third.until_slots(TASKMANAGERS, TASKMANAGERS).await;
     let (start, read) = (Instant::now(), third.program.log().len());
     processes::signal(second.program.part(Part::JobManager), Signal::SIGKILL);

@@ -125,14 +125,17 @@ fn a_million_signals() {
     on_the_way.drain(..).for_each(|_| drop(running.line()));
     let (before, after) = (before.expect("a tenth of them"), footprint(init));
     println!("{count} signals in {:?}: {before:?}, then {after:?}", begin.elapsed());
-    assert_eq!(before, after);
+    // What the start took may be given back in between.
+    assert!(after.0 <= before.0 && after.1 == before.1, "{before:?} became {after:?}");
     running.signal(Signal::SIGTERM);
     assert_eq!(running.finish().code(), 7);
 }
 
 /// Anonymous memory in kB, and descriptors.
-fn footprint(pid: Pid) -> (String, usize) {
+/// Anonymous memory in kB, and open descriptors.
+fn footprint(pid: Pid) -> (u32, usize) {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a status");
-    let memory = status.lines().find(|line| line.starts_with("RssAnon")).expect("a field").to_owned();
+    let memory = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("a field");
+    let memory = memory.trim().trim_end_matches(" kB").parse().expect("a number");
     (memory, fs::read_dir(format!("/proc/{pid}/fd")).expect("a directory").count())
 }

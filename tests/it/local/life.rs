@@ -252,7 +252,9 @@ async fn a_successor_goes_on_with_what_was_left_to_it() {
         let changed = FrameworkInfo { user: Some("nobody".into()), ..framework(&["flink", "more"]) };
         let appmaster = AppMaster::start(&embedded, &shelf, changed);
         assert_eq!(appmaster.running().await.task_id, first.task_id);
-        appmaster.inbox.send(Message::Scale(2)).await.expect("a driver");
+        let (answer, scaled) = oneshot::channel();
+        appmaster.inbox.send(Message::Scale(2, answer)).await.expect("a driver");
+        assert_eq!(scaled.await, Ok(Ok(())));
         appmaster.wait_for("another in either role", |report| report.running == 2).await;
         appmaster.leave().await;
 

@@ -8,9 +8,6 @@ pub const TABLE: &str = "tests/it/scenarios.md";
 /// How many scenarios there are.
 const SCENARIOS: usize = 55;
 
-/// Those whose room is yet to come.
-const NOT_YET: &[usize] = &[23];
-
 /// Words that stand for a file of tests.
 const SHORT: [(&str, &str); 2] =
     [("simulation", "src/scheduler/tests/simulation.rs"), ("transcript", "src/scheduler/transcript.rs")];
@@ -30,17 +27,8 @@ pub fn check(table: &Source, tree: &[Source]) -> Vec<Finding> {
             findings.push(Finding::new(table, index + 1, format!("scenario {number} where {seen} is due")));
         }
         let wrong = complaints(tests, tree);
-        match NOT_YET.contains(&number) {
-            true if wrong.is_empty() => {
-                let rule = format!("scenario {number} is tested; remove it from NOT_YET");
-                findings.push(Finding::new(table, index + 1, rule));
-            }
-            true => {}
-            false => {
-                let of_row = |rule| Finding::new(table, index + 1, format!("scenario {number}: {rule}"));
-                findings.extend(wrong.into_iter().map(of_row));
-            }
-        }
+        let of_row = |rule| Finding::new(table, index + 1, format!("scenario {number}: {rule}"));
+        findings.extend(wrong.into_iter().map(of_row));
     }
     if seen != SCENARIOS {
         findings.push(Finding::new(table, 1, format!("{seen} scenarios, expected {SCENARIOS}")));

@@ -1,0 +1,118 @@
+//! Whether the JobManager lives, told from its REST port, whatever that wants of its clients.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// The JobManager is on this host: an address that takes longer to connect leads elsewhere.
+const CONNECT_MOST: Duration = Duration::from_secs(1);
+/// Far above what an overview takes, and below what those who ask for a report wait.
+const ANSWER_MOST: Duration = Duration::from_secs(3);
+/// `HTTP/1.1 200`
+const STATUS_LINE: usize = 12;
+
+/// Where the REST endpoint of the JobManager is.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// The first that accepts a connection counts.
+    pub hosts: Vec<String>,
+    pub port: u16,
+}
+
+/// Why the JobManager does not serve.
+#[derive(Debug, thiserror::Error)]
+pub enum Silence {
+    #[error("nothing listens on port {port} of {}", hosts.join(", "))]
+    NoListener { hosts: Vec<String>, port: u16 },
+    #[error("port {port} does not answer")]
+    NoAnswer {
+        port: u16,
+        #[source]
+        source: io::Error,
+    },
+    #[error("port {port} answers {status}")]
+    NotReady { port: u16, status: String },
+}
+
+impl Endpoint {
+    /// With TLS the request is not understood and the connection ends, which is an answer too: a JVM that hangs gives none.
+    pub async fn check(&self) -> Result<(), Silence> {
+        let Some(stream) = self.connect().await else {
+            return Err(Silence::NoListener { hosts: self.hosts.clone(), port: self.port });
+        };
+        let answer = match timeout(ANSWER_MOST, exchange(stream)).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(source)) if source.kind() == io::ErrorKind::ConnectionReset => return Ok(()),
+            Ok(Err(source)) => return Err(Silence::NoAnswer { port: self.port, source }),
+            Err(elapsed) => return Err(Silence::NoAnswer { port: self.port, source: elapsed.into() }),
+        };
+        match answer.strip_prefix("HTTP/1.1 ") {
+            Some(status) if status.starts_with('5') => {
+                Err(Silence::NotReady { port: self.port, status: status.to_owned() })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    async fn connect(&self) -> Option<TcpStream> {
+        for host in &self.hosts {
+            let attempt = timeout(CONNECT_MOST, TcpStream::connect((host.as_str(), self.port)));
+            if let Ok(Ok(stream)) = attempt.await {
+                return Some(stream);
+            }
+        }
+        None
+    }
+}
+
+/// The beginning of the answer.
+async fn exchange(mut stream: TcpStream) -> io::Result<String> {
+    stream.write_all(b"GET /overview HTTP/1.1\r\nHost: jobmanager\r\nConnection: close\r\n\r\n").await?;
+    let mut answer = Vec::new();
+    stream.take(STATUS_LINE as u64).read_to_end(&mut answer).await?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// An endpoint that sends `answer` to everybody and closes.
+    async fn endpoint(answer: &'static str) -> Endpoint {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let _ = stream.read(&mut [0; 1024]).await;
+                let _ = stream.write_all(answer.as_bytes()).await;
+            }
+        });
+        Endpoint { hosts: vec!["192.0.2.1.invalid".to_owned(), "127.0.0.1".to_owned()], port }
+    }
+
+    #[tokio::test]
+    async fn every_answer_but_a_failure_is_a_sign_of_life() {
+        for answer in ["HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 404 Not Found\r\n\r\n", "\u{15}\u{3}", ""] {
+            endpoint(answer).await.check().await.unwrap_or_else(|silence| panic!("{answer}: {silence}"));
+        }
+        let silence = endpoint("HTTP/1.1 503 Service Unavailable\r\n\r\n").await.check().await.unwrap_err();
+        assert!(silence.to_string().ends_with("answers 503"), "{silence}");
+    }
+
+    #[tokio::test]
+    async fn who_does_not_answer_or_listen_is_told_of() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let endpoint = Endpoint { hosts: vec!["127.0.0.1".to_owned()], port };
+        let silence = endpoint.check().await.unwrap_err();
+        assert_eq!(silence.to_string(), format!("port {port} does not answer"));
+        drop(listener);
+        let silence = endpoint.check().await.unwrap_err();
+        assert_eq!(silence.to_string(), format!("nothing listens on port {port} of 127.0.0.1"));
+    }
+}
