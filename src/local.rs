@@ -3,7 +3,7 @@
 //! To a scheduler it is a real one: it is spoken to over HTTP, answers in the same words and order, and its
 //! tasks are real processes. The cores ([`master`] and [`agent`]) know neither clock nor socket nor process;
 //! [`cluster`] drives them. It differs from the real one on purpose in this: it listens on loopback, isolates
-//! nothing, and its tasks end with it.
+//! nothing, and its tasks end with it. What it can do and what can be made to go wrong: `docs/embedded-mesos.md`.
 
 pub mod agent;
 pub mod cluster;
@@ -16,8 +16,10 @@ pub mod machine;
 pub mod master;
 pub mod message;
 pub mod order;
+pub mod prober;
 pub mod processes;
 pub mod request;
 pub mod resources;
 pub mod state;
 pub mod timing;
+pub mod tool;

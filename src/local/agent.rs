@@ -7,7 +7,9 @@ mod executor;
 mod fetch;
 mod kill;
 mod registration;
+mod told;
 mod updates;
+mod watch;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
@@ -27,6 +29,8 @@ pub use executor::{Command, End, Fate, Start};
 use executor::{Executor, Life};
 pub use fetch::{Archive, Fetch, Source, Then};
 use registration::Registration;
+use told::Told;
+pub use watch::{ProbeId, Sighting, Target, WatchKind};
 
 /// Names one run of one task: a UUID, as Mesos has it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,6 +65,13 @@ pub enum Action {
         container: ContainerId,
         signal: KillSignal,
     },
+    /// Answered with [`Agent::handle_sighting`].
+    Look {
+        id: ProbeId,
+        target: Box<Target>,
+    },
+    /// Nobody waits for it any more.
+    LookAway(ProbeId),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,8 +181,9 @@ impl Agent {
         executor.fate = Some(fate.clone());
         // Without grace: SIGKILL, and again until it works.
         executor.life = Life::Killing { since: now, until: Some(Deadline::after(now, Duration::ZERO)) };
-        let signal = KillSignal::Kill;
-        self.actions.push_back(Action::Signal { container: container.clone(), signal });
+        let (container, signal) = (container.clone(), KillSignal::Kill);
+        self.rest_watches(&container);
+        self.actions.push_back(Action::Signal { container, signal });
         true
     }
 
@@ -191,6 +203,7 @@ impl Agent {
                 self.actions.push_back(Action::Signal { container: container.clone(), signal });
             }
             self.kill_if_overdue(&container, now);
+            self.watch(&container, now);
             self.send_head(&container, now);
         }
     }
@@ -212,9 +225,12 @@ impl Agent {
         }
         let container = ContainerId(self.ids.uuid());
         let prepared = executor::prepare(&run, &container, &self.settings);
-        self.executors.insert(container.clone(), Executor::new(run));
+        let executor = self.executors.entry(container.clone()).or_insert_with(|| Executor::new(run));
         match prepared {
-            Ok(start) => self.actions.push_back(Action::Start(Box::new(start))),
+            Ok((start, watches)) => {
+                executor.watches = watches;
+                self.actions.push_back(Action::Start(Box::new(start)));
+            }
             Err(message) => self.fail_start(&container, &message, now),
         }
     }
@@ -232,6 +248,7 @@ impl Agent {
         }
         let longest = executor.run.task.max_completion_time.as_ref().map(super::message::span);
         executor.complete_by = longest.map(|longest| Deadline::after(now, longest));
+        executor.watches.iter_mut().for_each(|watch| watch.begin(now));
         self.update(container, TaskState::Starting, Told::default(), now);
         self.update(container, TaskState::Running, Told::default(), now);
     }
@@ -246,6 +263,7 @@ impl Agent {
     }
 
     fn ended(&mut self, container: &ContainerId, end: End, now: Moment) {
+        self.rest_watches(container);
         let Some(executor) = self.executors.get_mut(container) else { return };
         let life = std::mem::replace(&mut executor.life, Life::Ended);
         if let Some(fate) = executor.fate.take().filter(|_| life != Life::Ended) {
@@ -253,6 +271,7 @@ impl Agent {
             return;
         }
         let is_overdue = executor.is_overdue;
+        let healthy = executor.is_unhealthy.then_some(false);
         let killed = self.killed(container);
         match life {
             Life::Ended => return,
@@ -266,7 +285,8 @@ impl Agent {
                 self.update(container, TaskState::Failed, told, now);
             }
             Life::Killing { until: Some(_), .. } => {
-                self.update(container, killed, Told::message(end.to_string()), now);
+                let told = Told { healthy, ..Told::message(end.to_string()) };
+                self.update(container, killed, told, now);
             }
             Life::Starting { .. } | Life::Killing { until: None, .. } => {
                 let message = "Killed before delivery to the executor".to_owned();
@@ -286,9 +306,13 @@ impl Agent {
         status.timestamp = Some(timestamp);
         status.message = told.message;
         status.reason = told.reason.map(|reason| reason as i32);
+        status.healthy = told.healthy;
+        if told.check_status.is_some() {
+            status.check_status = told.check_status;
+        }
         if told.source != StatusSource::Executor {
             status.source = Some(told.source as i32);
-            status.container_status = None;
+            (status.container_status, status.check_status) = (None, None);
         } else if executor.is_drained {
             status.reason = Some(Reason::AgentDraining as i32);
         }
@@ -317,7 +341,7 @@ impl Agent {
         let Some(executor) = self.executors.get_mut(container) else { return };
         executor.life = Life::Ended;
         let Fate { state, reason, source, message } = fate;
-        self.update(container, state, Told { reason, source, message }, now);
+        self.update(container, state, Told { reason, source, message, ..Told::default() }, now);
         self.forget_if_silent(container);
     }
 
@@ -348,29 +372,6 @@ impl Agent {
             executor.run.framework == *framework && executor.run.task.task_id.as_ref() == Some(task)
         };
         self.executors.iter().find(|(_, executor)| is_meant(executor)).map(|(id, _)| id.clone())
-    }
-}
-
-/// What an update says besides the state.
-struct Told {
-    reason: Option<Reason>,
-    source: StatusSource,
-    message: Option<String>,
-}
-
-impl Default for Told {
-    fn default() -> Self {
-        Self { reason: None, source: StatusSource::Executor, message: None }
-    }
-}
-
-impl Told {
-    fn message(text: String) -> Self {
-        Self { message: Some(text), ..Self::default() }
-    }
-
-    fn by_agent(reason: Reason, message: String) -> Self {
-        Self { reason: Some(reason), source: StatusSource::Agent, message: Some(message) }
     }
 }
 

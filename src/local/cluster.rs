@@ -5,9 +5,11 @@ mod fetches;
 mod links;
 mod mishaps;
 mod pace;
+mod probes;
 mod rules;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -16,7 +18,7 @@ use crate::mesos::wire::event::Event;
 use crate::mesos::wire::id::AgentId;
 use crate::time::{Deadline, Moment};
 
-use super::agent::{self, Agent, ContainerId, End, KillSignal, ProcessEvent, Start};
+use super::agent::{self, Agent, ContainerId, End, KillSignal, ProbeId, ProcessEvent, Sighting, Start};
 use super::fault::{Deed, Fault, FaultError, Leadership};
 use super::ids::Ids;
 use super::master::{Action, Answer, Master, OperatorCall, StreamId};
@@ -28,6 +30,7 @@ use super::state::{self, Question};
 use fetches::{Fetched, Fetches};
 use links::Links;
 pub use pace::Pace;
+use probes::Probes;
 use rules::Rules;
 
 /// Events that wait for a slow client; one that falls further behind is cut off, as a full socket would do.
@@ -66,6 +69,8 @@ pub struct Events {
 /// One event on its way to a scheduler.
 pub enum Record {
     Whole(Box<Event>),
+    /// In chunks of so many bytes.
+    Split(Box<Event>, NonZeroUsize),
     /// The stream breaks in the middle of it.
     Torn(Box<Event>),
 }
@@ -78,6 +83,8 @@ struct Outlet {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Flow {
     Open,
+    /// All comes out in chunks of so many bytes.
+    Split(NonZeroUsize),
     /// Nothing comes out, and no end either.
     Silent,
     /// The next record is torn.
@@ -99,6 +106,8 @@ pub struct Cluster {
     hung: Vec<oneshot::Sender<Answered>>,
     fetches: Fetches,
     fetched: mpsc::UnboundedReceiver<Fetched>,
+    probes: Probes,
+    sightings: mpsc::UnboundedReceiver<(ProbeId, Sighting)>,
     processes: Processes,
     /// Whose task runs in which container.
     containers: BTreeMap<ContainerId, AgentId>,
@@ -109,6 +118,7 @@ impl Cluster {
     pub fn new(master: Master, agents: BTreeMap<AgentId, Agent>, ids: Ids, pace: Pace) -> Self {
         let (processes, ends) = Processes::new();
         let (fetches, fetched) = Fetches::new();
+        let (probes, sightings) = Probes::new();
         Self {
             master,
             agents,
@@ -122,6 +132,8 @@ impl Cluster {
             hung: Vec::new(),
             fetches,
             fetched,
+            probes,
+            sightings,
             processes,
             containers: BTreeMap::new(),
             ends,
@@ -152,6 +164,7 @@ impl Cluster {
                 biased;
                 Some((container, event)) = self.ends.recv() => self.handle_end(&container, event),
                 Some((start, result)) = self.fetched.recv() => self.handle_fetched(&start, result),
+                Some((probe, sighting)) = self.sightings.recv() => self.handle_sighting(&probe, sighting),
                 input = inputs.recv() => match input {
                     Some(Input::Stopped) | None => {
                         self.stop(now);
@@ -238,6 +251,14 @@ impl Cluster {
         }
     }
 
+    fn handle_sighting(&mut self, probe: &ProbeId, sighting: Sighting) {
+        self.probes.forget(probe);
+        let agent = self.containers.get(&probe.container).and_then(|id| self.agents.get_mut(id));
+        if let Some(agent) = agent {
+            agent.handle_sighting(probe, sighting, self.pace.now());
+        }
+    }
+
     fn handle_timeout(&mut self) {
         let now = self.pace.now();
         while let Some((_, leadership)) = self.phases.pop_front_if(|(at, _)| *at <= now) {
@@ -255,6 +276,7 @@ impl Cluster {
     }
 
     fn stop(&mut self, now: Moment) {
+        self.master.report_books();
         self.streams.clear();
         self.hung.clear();
         for agent in self.agents.values_mut() {
@@ -312,6 +334,7 @@ impl Cluster {
         let Some(outlet) = self.streams.get(stream) else { return };
         let record = match outlet.state {
             Flow::Open => Record::Whole(event),
+            Flow::Split(bytes) => Record::Split(event, bytes),
             Flow::Silent => return,
             Flow::Cut => Record::Torn(event),
         };
@@ -334,6 +357,8 @@ impl Cluster {
                 if start.fetches.is_empty() { self.start(&start) } else { self.fetches.begin(start) }
             }
             agent::Action::Signal { container, signal } => self.signal(&container, signal),
+            agent::Action::Look { id, target } => self.probes.begin(id, target),
+            agent::Action::LookAway(probe) => self.probes.end(&probe),
         }
     }
 

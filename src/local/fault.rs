@@ -1,6 +1,7 @@
 //! What can be made to go wrong, for tests of schedulers. `POST /mini/<name>` with the fields as a JSON object;
 //! outside Mesos' own name space, and answered to loopback only.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -64,6 +65,11 @@ pub enum Fault {
     CutStreams {
         framework: Option<FrameworkId>,
     },
+    /// From now on every record comes in chunks of so many bytes, each a chunk of HTTP of its own.
+    SplitStreams {
+        framework: Option<FrameworkId>,
+        bytes: NonZeroUsize,
+    },
     /// What becomes of calls of one kind, such as `ACCEPT`, or of all: after `skip` of them, the next `times`.
     Calls {
         call: Option<String>,
@@ -103,6 +109,12 @@ pub enum Fault {
         skip: u32,
         #[serde(default = "once")]
         times: u32,
+    },
+    /// An update for a task that the framework never launched, on the first agent. It comes once.
+    StrayUpdate {
+        task: TaskId,
+        framework: Option<FrameworkId>,
+        update: NamedFate,
     },
     /// The next updates of agents are lost on their way to the scheduler, and come again when they are due.
     LoseUpdates {
@@ -173,6 +185,8 @@ pub enum FaultError {
     Unknown { what: &'static str, name: String },
     #[error("there is no agent '{name}', only {known}")]
     UnknownAgent { name: String, known: String },
+    #[error("there is no {0} that could tell of it")]
+    Nobody(&'static str),
 }
 
 /// Reads what was posted to `/mini/<name>`.

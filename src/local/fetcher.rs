@@ -2,7 +2,6 @@
 //! sandbox's `stderr`, as the real one does.
 
 mod cache;
-mod tool;
 
 use std::fs::Permissions;
 use std::io::{self, Write as _};
@@ -19,8 +18,8 @@ use tokio::io::AsyncWriteExt as _;
 use crate::{http, log};
 
 use super::agent::{Archive, Fetch, Source, Start, Then};
+use super::tool::{self, ToolError};
 use cache::Cache;
-use tool::ToolError;
 
 /// Without a byte for so long a download has failed.
 const STALLED_AFTER: Duration = Duration::from_secs(60);

@@ -108,6 +108,10 @@ pub struct Options {
     #[arg(long, alias = "agent_reregister_timeout", default_value = "10mins", value_parser = parse_duration)]
     pub agent_reregister_timeout: Duration,
 
+    /// After which an offer that nobody answered is taken back; never by default
+    #[arg(long, alias = "offer_timeout", value_parser = parse_duration)]
+    pub offer_timeout: Option<Duration>,
+
     /// Lets time pass so many times as fast: heartbeats, timeouts, filters and graces alike, for tests
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub time_scale: u32,
@@ -275,6 +279,7 @@ fn assemble(options: &Options, places: Vec<Place>, port: u16) -> Result<Cluster,
         agent_ping: options.agent_ping_timeout,
         agent_pings_missed_most: options.max_agent_ping_timeouts,
         agent_reregister: options.agent_reregister_timeout,
+        offer_timeout: options.offer_timeout,
         ..Timing::REAL
     };
     let settings = master::Settings {

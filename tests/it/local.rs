@@ -1,6 +1,7 @@
 //! The embedded Mesos, as a process of its own that is spoken to over sockets.
 
 mod bad_input;
+mod checks;
 mod client;
 mod compare;
 mod embedded;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::local::message::Run;
+use crate::mesos::wire::check::{CheckStatusInfo, CheckType};
 use crate::mesos::wire::command::CommandInfo;
 use crate::mesos::wire::container::ContainerInfo;
 use crate::mesos::wire::id::{self, ExecutorId};
@@ -14,6 +15,7 @@ use crate::time::{Deadline, Moment};
 use super::environment;
 use super::fetch::{self, Fetch};
 use super::updates::Updates;
+use super::watch::{self, Watch};
 use super::{ContainerId, Settings};
 
 #[derive(Debug)]
@@ -29,6 +31,12 @@ pub struct Executor {
     pub complete_by: Option<Deadline>,
     /// It was not, and is killed for it.
     pub is_overdue: bool,
+    /// Its checks; both, if it has both.
+    pub watches: Vec<Watch>,
+    pub healthy: Option<bool>,
+    pub check_status: Option<CheckStatusInfo>,
+    /// It failed its health check too often, and is killed for it.
+    pub is_unhealthy: bool,
     /// Its agent is being drained, of which its updates tell.
     pub is_drained: bool,
 }
@@ -98,6 +106,10 @@ impl Executor {
             fate: None,
             complete_by: None,
             is_overdue: false,
+            watches: Vec::new(),
+            healthy: None,
+            check_status: None,
+            is_unhealthy: false,
             is_drained: false,
         }
     }
@@ -108,7 +120,8 @@ impl Executor {
             Life::Starting { .. } | Life::Running | Life::Ended => None,
         };
         let complete = self.complete_by.map(Deadline::at).filter(|_| self.life == Life::Running);
-        kill.into_iter().chain(complete).chain(self.updates.poll_timeout()).min()
+        let watches = self.watches.iter().filter_map(Watch::poll_timeout);
+        kill.into_iter().chain(complete).chain(watches).chain(self.updates.poll_timeout()).min()
     }
 
     /// A status as the executor sends it.
@@ -116,7 +129,9 @@ impl Executor {
         let task = self.run.task.task_id.clone().unwrap_or_default();
         let address = IpAddress { ip_address: Some(settings.description.ip.clone()), ..IpAddress::default() };
         let network = NetworkInfo { ip_addresses: vec![address], ..NetworkInfo::default() };
+        let check = self.run.task.check.as_ref().and_then(|check| CheckType::try_from(check.r#type?).ok());
         TaskStatus {
+            check_status: check.map(watch::empty),
             executor_id: Some(ExecutorId { value: task.value.clone() }),
             task_id: Some(task),
             state: Some(state as i32),
@@ -133,22 +148,23 @@ impl Executor {
     }
 }
 
-/// What to start, or why it cannot be.
-pub fn prepare(run: &Run, container: &ContainerId, settings: &Settings) -> Result<Start, String> {
+/// What to start and how to watch it, or why it cannot be.
+pub fn prepare(
+    run: &Run,
+    container: &ContainerId,
+    settings: &Settings,
+) -> Result<(Start, Vec<Watch>), String> {
     if let Some(set) = run.task.container.as_ref().and_then(isolating) {
         return Err(format!("the embedded Mesos isolates nothing (the container's '{set}' is set)"));
     }
     let Some(command) = &run.task.command else {
         return Err("the embedded Mesos runs no custom executors ('executor' is set)".to_owned());
     };
-    if run.task.health_check.is_some() || run.task.check.is_some() {
-        let set = if run.task.check.is_some() { "check" } else { "health_check" };
-        return Err(format!("the embedded Mesos watches no checks ('{set}' is set)"));
-    }
     let sandbox = sandbox(run, container, settings);
     // A task must not outlive the embedded Mesos for long, whatever grace it has against a kill.
     let grace = super::grace(None, run, settings.timing.kill_grace).min(settings.timing.shutdown_grace);
-    Ok(Start {
+    let watches = watch::of(run, &sandbox, settings)?;
+    let start = Start {
         container: container.clone(),
         environment: environment::of(run, &sandbox, settings),
         command: program(command)?,
@@ -156,7 +172,8 @@ pub fn prepare(run: &Run, container: &ContainerId, settings: &Settings) -> Resul
         cache: settings.work_dir.join("fetch"),
         sandbox,
         grace_ms: u64::try_from(grace.as_millis()).unwrap_or(u64::MAX),
-    })
+    };
+    Ok((start, watches))
 }
 
 /// What of a container needs more than a process and a sandbox.
@@ -191,7 +208,7 @@ fn sandbox(run: &Run, container: &ContainerId, settings: &Settings) -> PathBuf {
     below.iter().fold(settings.work_dir.clone(), |path: PathBuf, part| path.join(Path::new(part)))
 }
 
-fn program(command: &CommandInfo) -> Result<Command, String> {
+pub fn program(command: &CommandInfo) -> Result<Command, String> {
     let Some(value) = command.value.clone() else { return Err("the command has no value".to_owned()) };
     if command.shell.unwrap_or(true) {
         let argv = ["sh", "-c", value.as_str()].map(str::to_owned).to_vec();

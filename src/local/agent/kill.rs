@@ -26,7 +26,9 @@ impl Agent {
             }
             Life::Running => {
                 executor.life = Life::Killing { since: now, until: Some(Deadline::after(now, grace)) };
-                if executor.run.has(CapabilityType::TaskKillingState) {
+                let is_told = executor.run.has(CapabilityType::TaskKillingState);
+                self.rest_watches(container);
+                if is_told {
                     self.update(container, TaskState::Killing, Told::default(), now);
                 }
                 let signal = KillSignal::Terminate;

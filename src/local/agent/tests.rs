@@ -1,3 +1,5 @@
+mod checks;
+
 use super::*;
 use crate::local::resources::Resources;
 use crate::mesos::wire::command::{CommandInfo, KillPolicy};
@@ -13,6 +15,8 @@ struct Bench {
     container: ContainerId,
     /// Of the last update that was sent.
     uuid: Bytes,
+    /// The last that began.
+    look: Option<ProbeId>,
 }
 
 fn run() -> Run {
@@ -51,7 +55,7 @@ impl Bench {
         let mut agent = Agent::new(settings, Ids::seeded(1), Moment::START);
         agent.handle_message(ToAgent::Run(Box::new(run)), Moment::START);
         let container = agent.executors.keys().next().expect("an executor").clone();
-        Self { agent, now: Moment::START, container, uuid: Bytes::new() }
+        Self { agent, now: Moment::START, container, uuid: Bytes::new(), look: None }
     }
 
     fn running() -> Self {
@@ -91,6 +95,12 @@ impl Bench {
             lines.push(match action {
                 Action::Start(start) => format!("start {}", start.command.program),
                 Action::Signal { signal, .. } => format!("{signal:?}"),
+                Action::Look { id, .. } => {
+                    let line = format!("look {:?}", id.kind);
+                    self.look = Some(id);
+                    line
+                }
+                Action::LookAway(id) => format!("look away {:?}", id.kind),
                 Action::Report(FromAgent::Updated { status, latest, .. }) => {
                     self.uuid = status.uuid.clone().expect("a uuid");
                     let state = status.state.and_then(|n| TaskState::try_from(n).ok()).expect("a state");

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use crate::local::agent::{Agent, Settings};
+use crate::local::agent::{Agent, Fate, Settings};
 use crate::local::fault::{Fault, FaultError, Leadership, Phase, RegistryFate};
 use crate::local::master::{Registry, StreamId};
-use crate::mesos::wire::id::{AgentId, FrameworkId};
+use crate::mesos::wire::event::{Event, EventType, Update};
+use crate::mesos::wire::id::{AgentId, FrameworkId, TaskId};
+use crate::mesos::wire::status::TaskStatus;
 use crate::time::Moment;
 
 use super::rules::{AcknowledgementRule, CallRule, LaunchRule};
@@ -44,6 +46,9 @@ impl Cluster {
                 }
             }
             Fault::SilenceStreams { framework } => self.set_flow(framework.as_ref(), Flow::Silent),
+            Fault::SplitStreams { framework, bytes } => {
+                self.set_flow(framework.as_ref(), Flow::Split(bytes));
+            }
             Fault::CutStreams { framework } => self.set_flow(framework.as_ref(), Flow::Cut),
             Fault::CloseStreams { framework } => {
                 for stream in self.streams_of(framework.as_ref()) {
@@ -62,18 +67,56 @@ impl Cluster {
                 self.rules.launches.push(LaunchRule { prefix: task, times, fate });
             }
             Fault::EndTask { task, framework, end } => {
-                let fate = end.resolve()?;
-                let mut agents = self.agents.values_mut();
-                if !agents.any(|agent| agent.handle_fate(framework.as_ref(), &task, &fate, now)) {
-                    let name = task.text().to_owned();
-                    return Err(FaultError::Unknown { what: "running task", name });
-                }
+                self.end_task(&task, framework.as_ref(), &end.resolve()?, now)?;
+            }
+            Fault::StrayUpdate { task, framework, update } => {
+                self.send_stray(task, framework.as_ref(), update.resolve()?, now)?;
             }
             Fault::DuplicateUpdates { times } => self.rules.duplicates += times,
             Fault::LoseAcknowledgements { skip, times } => {
                 self.rules.acknowledgements = AcknowledgementRule { skip, times };
             }
             Fault::LoseUpdates { times } => self.rules.losses += times,
+        }
+        Ok(())
+    }
+
+    fn end_task(
+        &mut self,
+        task: &TaskId,
+        framework: Option<&FrameworkId>,
+        fate: &Fate,
+        now: Moment,
+    ) -> Result<(), FaultError> {
+        let mut agents = self.agents.values_mut();
+        let is_ended = agents.any(|agent| agent.handle_fate(framework, task, fate, now));
+        let unknown = || FaultError::Unknown { what: "running task", name: task.text().to_owned() };
+        is_ended.then_some(()).ok_or_else(unknown)
+    }
+
+    fn send_stray(
+        &mut self,
+        task: TaskId,
+        framework: Option<&FrameworkId>,
+        told: Fate,
+        now: Moment,
+    ) -> Result<(), FaultError> {
+        let (agent, settings) = self.agents.first_key_value().ok_or(FaultError::Nobody("agent"))?;
+        let status = TaskStatus {
+            task_id: Some(task),
+            agent_id: Some(agent.clone()),
+            state: Some(told.state as i32),
+            reason: told.reason.map(|reason| reason as i32),
+            source: Some(told.source as i32),
+            message: told.message,
+            timestamp: Some(settings.settings().epoch + now.since(Moment::START).as_secs_f64()),
+            uuid: Some(self.ids.uuid_bytes()),
+            ..TaskStatus::default()
+        };
+        let update = Some(Update { status: Some(status) });
+        let event = Event { r#type: Some(EventType::Update as i32), update, ..Event::default() };
+        for stream in self.streams_of(framework) {
+            self.send(&stream, Box::new(event.clone()), now);
         }
         Ok(())
     }

@@ -42,20 +42,42 @@ pub fn records(
     media: MediaType,
     closing: Closing,
 ) -> impl Stream<Item = io::Result<Bytes>> {
-    stream::unfold((Some(events), closing), move |(events, closing)| async move {
-        let Some(mut events) = events else {
-            // What came before is to be on its way when the connection breaks.
-            tokio::time::sleep(TEAR_AFTER).await;
-            return Some((Err(io::ErrorKind::ConnectionAborted.into()), (None, closing)));
-        };
-        Some(match events.recv().await? {
-            Record::Whole(event) => (Ok(record(*event, media)), (Some(events), closing)),
-            Record::Torn(event) => {
-                let whole = record(*event, media);
-                (Ok(whole.slice(..whole.len() / 2)), (None, closing))
+    let source = Source { events: Some(events), closing, rest: Bytes::new(), chunk_most: usize::MAX };
+    stream::unfold(source, move |mut source| async move {
+        if source.rest.is_empty() {
+            let Some(events) = &mut source.events else {
+                // What came before is to be on its way when the connection breaks.
+                tokio::time::sleep(TEAR_AFTER).await;
+                return Some((Err(io::ErrorKind::ConnectionAborted.into()), source));
+            };
+            match events.recv().await? {
+                Record::Whole(event) => source.rest = record(*event, media),
+                Record::Split(event, bytes) => {
+                    source.rest = record(*event, media);
+                    source.chunk_most = bytes.get();
+                }
+                Record::Torn(event) => {
+                    let whole = record(*event, media);
+                    source.rest = whole.slice(..whole.len() / 2);
+                    source.events = None;
+                }
             }
-        })
+        }
+        let length = source.rest.len().min(source.chunk_most);
+        Some((Ok(source.rest.split_to(length)), source))
     })
+}
+
+/// What the body is made of.
+struct Source {
+    /// None after a torn record.
+    events: Option<mpsc::Receiver<Record>>,
+    /// For what it does when it is dropped.
+    #[expect(dead_code, reason = "kept to be dropped with the body")]
+    closing: Closing,
+    /// Of the record that is on its way.
+    rest: Bytes,
+    chunk_most: usize,
 }
 
 fn record(event: Event, media: MediaType) -> Bytes {
@@ -79,4 +101,39 @@ fn with_defaults(mut event: Event) -> Event {
         }
     }
     event
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+
+    use futures_util::StreamExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_record_comes_whole_in_pieces_or_half() {
+        let (sender, events) = mpsc::channel(3);
+        let (cluster, _inputs) = mpsc::channel(1);
+        let event = || Box::new(Event { r#type: Some(1), ..Event::default() });
+        for record in
+            [Record::Whole(event()), Record::Split(event(), NonZeroUsize::MIN), Record::Torn(event())]
+        {
+            assert!(sender.try_send(record).is_ok());
+        }
+        let closing = Closing { stream: StreamId("s".to_owned()), cluster };
+        let pieces: Vec<_> = records(events, MediaType::Protobuf, closing).take(8).collect().await;
+        let pieces: Vec<_> = pieces.iter().map(|piece| piece.as_deref().ok()).collect();
+        let expected: [Option<&[u8]>; 8] = [
+            Some(b"2\n\x08\x01"),
+            Some(b"2"),
+            Some(b"\n"),
+            Some(b"\x08"),
+            Some(b"\x01"),
+            Some(b"2"),
+            Some(b"\n"),
+            None,
+        ];
+        assert_eq!(pieces, expected);
+    }
 }

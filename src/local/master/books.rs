@@ -27,6 +27,13 @@ impl Master {
         Ok(())
     }
 
+    /// Says so if they do not balance.
+    pub fn report_books(&self) {
+        if let Err(imbalance) = self.check_books() {
+            tracing::error!("the books do not balance: {imbalance}");
+        }
+    }
+
     fn find_all(&self, agent: &AgentId, free: &Resources) -> Resources {
         let mut found = free.clone();
         for offer in self.offers.values().filter(|offer| offer.agent == *agent) {

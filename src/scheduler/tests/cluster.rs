@@ -425,6 +425,9 @@ impl Host {
                 self.processes.insert(start.container.clone(), process);
                 Out::Start { host: number, container: start.container }
             }
+            AgentAction::Look { .. } | AgentAction::LookAway(_) => {
+                unreachable!("the AppMaster asks for no checks")
+            }
         }
     }
 

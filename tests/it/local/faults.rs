@@ -96,6 +96,22 @@ fn a_change_of_masters_ends_streams_and_keeps_tasks() {
 }
 
 #[test]
+fn strays_come_in_pieces_and_offers_do_not_last() {
+    let cluster = cluster(&["--time-scale=40", "--offer_timeout=8secs"]);
+    let scheduler = Scheduler::subscribe(cluster.address, 60.0);
+    let offer = scheduler.offer();
+    fault(cluster.address, "split-streams", &json!({ "bytes": 1 }));
+    let rescind = scheduler.wait(|event| event["type"] == "RESCIND");
+    assert_eq!(rescind["rescind"]["offer_id"], offer["id"]);
+    let update = json!({ "state": "TASK_RUNNING", "source": "SOURCE_EXECUTOR" });
+    fault(cluster.address, "stray-update", &json!({ "task": { "value": "stray" }, "update": update }));
+    // The acknowledgement, which is for nobody, is accepted.
+    let status = scheduler.update("stray");
+    assert_eq!((&status["state"], &status["agent_id"]), (&json!("TASK_RUNNING"), &offer["agent_id"]));
+    assert!(!status["uuid"].is_null());
+}
+
+#[test]
 fn an_impossible_fault_says_why() {
     let cluster = cluster(&[]);
     let said = |name: &str, fields: &Value| {

@@ -228,18 +228,10 @@ fn what_cannot_be_run_says_so() {
         with_container("network", network),
         with_container("plain", json!({ "type": "MESOS" })),
     ];
-    let mut checked = task_info(&offer, "checked", shell("true"));
-    checked["health_check"] = json!({ "type": "TCP", "tcp": { "port": 1 } });
-    let tasks = [tasks.as_slice(), &[checked]].concat();
     scheduler.accept(&offer, &tasks);
     // Without anything that would need isolation it is a task like any other.
     assert_eq!(scheduler.life("plain").last().expect("an end").0, "TASK_FINISHED");
-    for (task, part) in [
-        ("image", "'mesos.image'"),
-        ("docker", "'docker'"),
-        ("network", "'network_infos'"),
-        ("checked", "'health_check'"),
-    ] {
+    for (task, part) in [("image", "'mesos.image'"), ("docker", "'docker'"), ("network", "'network_infos'")] {
         let status = scheduler.update(task);
         assert_eq!(status["state"], "TASK_FAILED");
         assert_eq!(status["reason"], "REASON_CONTAINER_LAUNCH_FAILED");

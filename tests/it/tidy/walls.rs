@@ -145,6 +145,8 @@ const PURE: &[&str] = &[
     "src/flink/version.rs",
     "src/ha/election*",
     "src/ha/record.rs",
+    "src/local/agent.rs",
+    "src/local/agent/**",
     "src/local/master.rs",
     "src/local/master/**",
     "src/mesos/address.rs",

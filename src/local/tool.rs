@@ -1,4 +1,4 @@
-//! Runs one of the host's tools to its end.
+//! Runs a program beside the tasks to its end: one of the host's tools, or a task's check.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -44,16 +44,32 @@ pub async fn run_into(argv: &[&OsStr], sandbox: &Path, output: &Path) -> Result<
 }
 
 async fn run_with(argv: &[&OsStr], sandbox: &Path, stdout: &File) -> Result<(), ToolError> {
-    let tool = argv[0].to_string_lossy().into_owned();
+    let name = argv[0].to_string_lossy().into_owned();
+    let argv: Vec<OsString> = argv.iter().map(Into::into).collect();
+    let env = [("PATH".into(), PATH.into())];
+    match run_program(&argv[0], &argv, &env, sandbox, stdout).await? {
+        Ended::Exited(0) => Ok(()),
+        Ended::Exited(status) => Err(ToolError::Failed { tool: name, status }),
+        Ended::Killed { .. } | Ended::Unknown => Err(ToolError::Killed { tool: name }),
+    }
+}
+
+/// In a session of its own, which is killed when nobody waits for it any more. It has no input, and its errors
+/// go to the sandbox's `stderr`.
+pub async fn run_program(
+    program: &OsStr,
+    argv: &[OsString],
+    env: &[(OsString, OsString)],
+    sandbox: &Path,
+    stdout: &File,
+) -> Result<Ended, ToolError> {
     let null = Path::new("/dev/null");
     let stdin = File::open(null).map_err(|source| ToolError::Write { path: null.to_owned(), source })?;
     let stderr = append(&sandbox.join("stderr"))?;
-    let argv: Vec<OsString> = argv.iter().map(Into::into).collect();
-    let env = [("PATH".into(), PATH.into())];
     let spawned = sys::spawn(&Spawn {
-        program: &argv[0],
-        argv: &argv,
-        env: &env,
+        program,
+        argv,
+        env,
         cwd: Some(sandbox.as_os_str()),
         group: Group::Session,
         death_signal: Some(Signal::KILL),
@@ -64,18 +80,13 @@ async fn run_with(argv: &[&OsStr], sandbox: &Path, stdout: &File) -> Result<(), 
         signals: &Inherited::default(),
         changed: SignalSet::ALL,
     });
-    let mut running = match spawned {
-        Ok(pid) => Running(Some(pid)),
-        Err(source) => return Err(ToolError::Start { tool, source }),
-    };
-    match running.end().await {
-        Ended::Exited(0) => Ok(()),
-        Ended::Exited(status) => Err(ToolError::Failed { tool, status }),
-        Ended::Killed { .. } | Ended::Unknown => Err(ToolError::Killed { tool }),
-    }
+    let tool = program.to_string_lossy().into_owned();
+    let pid = spawned.map_err(|source| ToolError::Start { tool, source })?;
+    Ok(Running(Some(pid)).end().await)
 }
 
-fn append(path: &Path) -> Result<File, ToolError> {
+/// Opens a file to write at its end.
+pub fn append(path: &Path) -> Result<File, ToolError> {
     let file = File::options().append(true).create(true).open(path);
     file.map_err(|source| ToolError::Write { path: path.to_owned(), source })
 }
