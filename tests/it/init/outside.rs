@@ -49,9 +49,9 @@ fn a_kill_for_want_of_memory_is_told_apart() {
         return;
     };
     let join = format!("echo $$ > {}/cgroup.procs", group.path.display());
-    // As much as it reads before the first newline.
-    let script =
-        format!("{join}; exec {} exec -- sh -c 'head -c 200m /dev/zero | tail; kill -9 $$'", binary());
+    // As much as it reads before the first newline. The kernel shall not take init for the largest.
+    let victim = "echo 1000 > /proc/self/oom_score_adj; head -c 200m /dev/zero | tail; kill -9 $$";
+    let script = format!("{join}; exec {} exec -- sh -c '{victim}'", binary());
     let mut command = Command::new("sh");
     command.args(["-c", &script]);
     let finished = finish(Place::Below, command);
