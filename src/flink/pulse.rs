@@ -1,4 +1,4 @@
-//! Whether the JobManager lives, told from its REST port, whatever that wants of its clients.
+//! Whether the JobManager lives, told from its ports, whatever those want of their clients.
 
 use std::io;
 use std::time::Duration;
@@ -14,7 +14,7 @@ const ANSWER_MOST: Duration = Duration::from_secs(3);
 /// `HTTP/1.1 200`
 const STATUS_LINE: usize = 12;
 
-/// Where the REST endpoint of the JobManager is.
+/// Where a port of the JobManager is.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
     /// The first that accepts a connection counts.
@@ -38,6 +38,19 @@ pub enum Silence {
 }
 
 impl Endpoint {
+    /// Of this host's JobManager: the host may not resolve its own name, and the JobManager may not listen on loopback.
+    pub fn here(name: &str, port: u16) -> Self {
+        Self { hosts: vec![name.to_owned(), "localhost".to_owned()], port }
+    }
+
+    pub fn urls(&self) -> impl Iterator<Item = String> {
+        self.hosts.iter().map(|host| format!("http://{host}:{}", self.port))
+    }
+
+    pub async fn listens(&self) -> bool {
+        self.connect().await.is_some()
+    }
+
     /// With TLS the request is not understood and the connection ends, which is an answer too: a JVM that hangs gives none.
     pub async fn check(&self) -> Result<(), Silence> {
         let Some(stream) = self.connect().await else {

@@ -8,7 +8,7 @@ use std::os::unix::net::UnixListener as StdUnixListener;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use tokio::net::{TcpListener, TcpStream, UnixListener};
+use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tracing::{debug, error};
@@ -58,9 +58,6 @@ const INBOX_WAITING_MOST: usize = 64;
 /// How often the JobManager's port is tried until it is open.
 const LISTENING_POLL: Duration = Duration::from_millis(50);
 
-/// The JobManager is on this host: an address that takes longer to answer leads elsewhere.
-const LISTENING_CONNECT_MOST: Duration = Duration::from_secs(1);
-
 #[derive(Debug, thiserror::Error)]
 #[error("failed to read {}, which mesos.master names", path.display())]
 struct MasterFileError {
@@ -103,12 +100,13 @@ async fn work(options: &WorkerOptions, environment: &Environment) -> Result<(), 
     let framework = framework::info(&settings, &spec.roles, &setup.loaded.table, &setup.environment);
     let (masters, credentials) = (masters(&settings)?, credentials(&settings)?);
     let (inbox, messages) = mpsc::channel(INBOX_WAITING_MOST);
-    let jobmanager = watch_taskmanagers(&settings, options.local, inbox.clone())?;
+    let (rpc, rest) = endpoints(&settings);
+    let jobmanager = watch_taskmanagers(rest.as_ref().filter(|_| !options.local), inbox.clone())?;
     let work = Work { spec, framework, masters, credentials, jobmanager, clock };
-    let surroundings = surroundings(options, &settings);
+    let surroundings = status::Surroundings { rest, warnings: options.warning.clone() };
     let served = Served { configuration: served_configuration(&setup, &settings, options)?, bundles };
     spawn_servers(options, artifacts, served, &inbox, surroundings)?;
-    tokio::spawn(watch_jobmanager(settings.job_manager.clone(), inbox.clone()));
+    tokio::spawn(watch_jobmanager(rpc, inbox.clone()));
 
     match &settings.high_availability {
         None => {
@@ -289,12 +287,11 @@ fn spawn_servers(
     Ok(())
 }
 
-fn surroundings(options: &WorkerOptions, settings: &Settings) -> status::Surroundings {
+/// The JobManager's, of RPC and REST. Of a range or any free port nobody can tell from outside which one it will be.
+fn endpoints(settings: &Settings) -> (Option<Endpoint>, Option<Endpoint>) {
     let jobmanager = &settings.job_manager;
-    // The host may not resolve its own name, and the JobManager may not listen on loopback.
-    let hosts = vec![jobmanager.address.clone(), "localhost".to_owned()];
-    let rest = jobmanager.rest_ports.single().map(|port| Endpoint { hosts, port });
-    status::Surroundings { rest, warnings: options.warning.clone() }
+    let at = |port: Option<u16>| port.map(|port| Endpoint::here(&jobmanager.address, port));
+    (at(jobmanager.rpc_ports.single()), at(jobmanager.rest_ports.single()))
 }
 
 fn asynchronous(listener: StdTcpListener) -> Result<TcpListener, Fatal> {
@@ -302,45 +299,26 @@ fn asynchronous(listener: StdTcpListener) -> Result<TcpListener, Fatal> {
     TcpListener::from_std(listener).map_err(fatal(Exit::Os))
 }
 
-/// Tells the scheduler when TaskManagers can register.
-async fn watch_jobmanager(jobmanager: crate::conf::settings::JobManager, inbox: mpsc::Sender<Message>) {
-    let Some(port) = jobmanager.rpc_ports.single() else {
-        // A range or any free port: nobody can tell from outside which one it will be.
-        let _ = inbox.send(Message::JobManagerListening).await;
-        return;
-    };
-    // The host may not resolve its own name, and the JobManager may not listen on loopback.
-    let hosts = [jobmanager.address.as_str(), "localhost"];
-    while !accepts_any(&hosts, port).await {
-        tokio::time::sleep(LISTENING_POLL).await;
+/// Tells the scheduler when TaskManagers can register: at once where nobody can tell.
+async fn watch_jobmanager(rpc: Option<Endpoint>, inbox: mpsc::Sender<Message>) {
+    if let Some(rpc) = rpc {
+        while !rpc.listens().await {
+            tokio::time::sleep(LISTENING_POLL).await;
+        }
     }
     let _ = inbox.send(Message::JobManagerListening).await;
 }
 
-async fn accepts_any(hosts: &[&str], port: u16) -> bool {
-    for host in hosts {
-        let attempt = tokio::time::timeout(LISTENING_CONNECT_MOST, TcpStream::connect((*host, port)));
-        if matches!(attempt.await, Ok(Ok(_))) {
-            return true;
-        }
-    }
-    false
-}
-
-/// Asks the JobManager which TaskManagers it hears, whenever the scheduler wants to know.
+/// Asks the JobManager which TaskManagers it hears, whenever the scheduler wants to know. Tasks of an embedded Mesos
+/// end with it: there the JobManager would only be the last to notice, and nobody is asked.
 fn watch_taskmanagers(
-    settings: &Settings,
-    local: bool,
+    rest: Option<&Endpoint>,
     inbox: mpsc::Sender<Message>,
 ) -> Result<mpsc::Sender<()>, Fatal> {
     let (ask, mut asked) = mpsc::channel(1);
-    // Tasks of an embedded Mesos end with it: the JobManager would only be the last to notice. And of a range or any
-    // free port nobody can tell which one it is.
-    let Some(port) = settings.job_manager.rest_ports.single().filter(|_| !local) else { return Ok(ask) };
-    // The host may not resolve its own name, and the JobManager may not listen on loopback.
-    let hosts = [settings.job_manager.address.as_str(), "localhost"];
-    let clients = hosts.map(|host| RestClient::new(&format!("http://{host}:{port}")));
-    let clients = clients.into_iter().collect::<Result<Vec<_>, _>>().map_err(fatal(Exit::Software))?;
+    let Some(rest) = rest else { return Ok(ask) };
+    let clients = rest.urls().map(|url| RestClient::new(&url));
+    let clients = clients.collect::<Result<Vec<_>, _>>().map_err(fatal(Exit::Software))?;
     tokio::spawn(async move {
         while let Some(()) = asked.recv().await {
             if let Some(heard) = heard_taskmanagers(&clients).await

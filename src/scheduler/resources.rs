@@ -329,11 +329,11 @@ fn take_lowest(spans: &mut Vec<(u64, u64)>) -> Option<u64> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::mesos::wire::resource::{AllocationInfo, ReservationInfo, RevocableInfo};
 
-    fn scalar(name: &str, value: f64) -> Resource {
+    pub fn scalar(name: &str, value: f64) -> Resource {
         Resource {
             name: Some(name.into()),
             r#type: Some(ValueType::Scalar as i32),

@@ -37,6 +37,28 @@ pub struct Spec {
     pub epoch: Duration,
 }
 
+#[cfg(test)]
+impl Spec {
+    /// For `target` TaskManagers of one cpu, anywhere.
+    pub fn of_one_cpu(target: u32) -> Self {
+        Self {
+            need: Need { scalars: vec![("cpus".into(), super::resources::Milli::whole(1))], ports: 0 },
+            template: Template::default(),
+            placement: Placement::Spread,
+            hard: Vec::new(),
+            soft: Vec::new(),
+            target,
+            roles: vec!["*".into()],
+            refuse: Duration::from_secs(5),
+            kill_grace: Duration::from_secs(30),
+            gang: None,
+            failures_most: None,
+            patience: Patience::default(),
+            epoch: Duration::ZERO,
+        }
+    }
+}
+
 /// What is the same in every TaskManager's `TaskInfo`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Template {

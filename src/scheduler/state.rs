@@ -17,10 +17,10 @@ pub struct State {
     /// How many TaskManagers somebody asked for with `scale`; without it the configuration counts.
     #[serde(default)]
     pub scale: Option<u32>,
-    /// From it follows each task's token for fetching its configuration.
     /// TaskManagers that failed since the cluster began.
     #[serde(default)]
     pub failures: u32,
+    /// From it follows each task's token for fetching its configuration.
     pub token_secret: [u8; 32],
     /// By task id, which is the TaskManager's resource id in Flink too.
     pub tasks: BTreeMap<String, TaskRecord>,

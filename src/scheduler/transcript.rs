@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::report::{Reason, Waiting};
-use super::spec::{Patience, Placement, Spec, Template};
+use super::spec::{Patience, Spec};
 use super::state::{Goal, State};
 use super::{Action, Effect, Scheduler};
 use crate::mesos::answer::Refusal;
@@ -17,7 +17,6 @@ use crate::mesos::wire::offer::Offer;
 use crate::mesos::wire::resource::{Resource, Scalar};
 use crate::mesos::wire::status::{self, TaskState};
 use crate::mesos::wire::task::TaskInfo;
-use crate::scheduler::resources::{Milli, Need};
 use crate::time::Moment;
 
 /// A scheduler for TaskManagers of one cpu, with a clock that only the test moves.
@@ -37,21 +36,7 @@ impl Bench {
     }
 
     fn resume(target: u32, state: State) -> Self {
-        let spec = Spec {
-            need: Need { scalars: vec![("cpus".into(), Milli::whole(1))], ports: 0 },
-            template: Template::default(),
-            placement: Placement::Spread,
-            target,
-            roles: vec!["*".into()],
-            refuse: Duration::from_secs(5),
-            kill_grace: Duration::from_secs(30),
-            hard: Vec::new(),
-            soft: Vec::new(),
-            gang: None,
-            failures_most: None,
-            patience: Patience::default(),
-            epoch: Duration::ZERO,
-        };
+        let spec = Spec::of_one_cpu(target);
         let now = Moment::START;
         Self {
             scheduler: Scheduler::new(spec, state.clone(), 1, now),

@@ -1,7 +1,7 @@
 //! Init as the library offers it, entered by executing this program again.
 
 use flink_on_mesos::init;
-use flink_on_mesos::init::plan::{Child, GRACE_DEFAULT_MS, Kind, Options, Plan};
+use flink_on_mesos::init::plan::{Child, GRACE_DEFAULT_MS, Options, Plan};
 
 pub fn run(verb: &str, arguments: &[&str]) -> u8 {
     match (verb, arguments) {
@@ -12,19 +12,8 @@ pub fn run(verb: &str, arguments: &[&str]) -> u8 {
 
 fn enter(command: &[&str]) -> u8 {
     let inherited = init::block_signals();
-    let main = Child {
-        name: "main".into(),
-        kind: Kind::Main,
-        program: command[0].into(),
-        argv: command.iter().map(Into::into).collect(),
-        env: vec![("PATH".into(), "/usr/bin:/bin".into())],
-        cwd: None,
-        keep_fds: Vec::new(),
-        stdout: None,
-        stderr: None,
-        stop_order: 0,
-        stop_share_ms: 0,
-    };
+    let argv = command.iter().map(Into::into).collect();
+    let main = Child::alone("main", command[0], argv, vec![("PATH".into(), "/usr/bin:/bin".into())]);
     let plan = Plan {
         children: vec![main],
         grace_ms: GRACE_DEFAULT_MS,

@@ -35,6 +35,19 @@ fn run() -> Run {
     }
 }
 
+/// Its task runs, and RUNNING is acknowledged.
+fn running(change: impl FnOnce(&mut TaskInfo)) -> Bench {
+    let mut run = run();
+    change(&mut run.task);
+    let mut bench = Bench::new(run);
+    bench.process(ProcessEvent::Started { pid: 7 });
+    bench.done();
+    bench.acknowledge();
+    bench.done();
+    bench.acknowledge();
+    bench
+}
+
 impl Bench {
     fn new(run: Run) -> Self {
         let settings = Settings {
@@ -272,15 +285,8 @@ fn ends_in_the_words_of_the_real_executor() {
 
 #[test]
 fn a_task_that_takes_too_long_has_failed() {
-    let mut run = run();
-    run.task.max_completion_time = Some(DurationInfo { nanoseconds: Some(2_000_000_000) });
-    let mut bench = Bench::new(run);
-    bench.process(ProcessEvent::Started { pid: 7 });
-    bench.done();
-    // STARTING, then RUNNING.
-    bench.acknowledge();
-    bench.done();
-    bench.acknowledge();
+    let most = DurationInfo { nanoseconds: Some(2_000_000_000) };
+    let mut bench = running(|task| task.max_completion_time = Some(most));
     bench.pass(1);
     assert_eq!(bench.done(), [""; 0]);
     bench.pass(1);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::explain::Question;
-use super::super::spec::{Patience, Placement, Spec, Template};
+use super::super::spec::Spec;
 use super::super::state::State;
 use super::super::{Action, Scheduler};
 use crate::mesos::call::Call;
@@ -18,7 +18,7 @@ use crate::mesos::wire::task::TaskInfo;
 use crate::mesos::wire::time::{TimeInfo, Unavailability};
 use crate::scheduler::constraint::Constraint;
 use crate::scheduler::report::Reason;
-use crate::scheduler::resources::{Milli, Need};
+use crate::scheduler::resources::tests::scalar;
 use crate::time::Moment;
 use proptest::prelude::*;
 
@@ -40,21 +40,8 @@ struct Told {
 impl Bench {
     /// Subscribed, with a JobManager that listens, for TaskManagers of one cpu.
     fn new(target: u32, change: impl FnOnce(&mut Spec)) -> Self {
-        let mut spec = Spec {
-            need: Need { scalars: vec![("cpus".into(), Milli::whole(1))], ports: 0 },
-            template: Template::default(),
-            placement: Placement::Spread,
-            target,
-            roles: vec!["eng".into(), "eng/flink".into()],
-            refuse: Duration::from_secs(5),
-            kill_grace: Duration::from_secs(30),
-            hard: Vec::new(),
-            soft: Vec::new(),
-            gang: None,
-            failures_most: None,
-            patience: Patience::default(),
-            epoch: Duration::ZERO,
-        };
+        let roles = vec!["eng".into(), "eng/flink".into()];
+        let mut spec = Spec { roles, ..Spec::of_one_cpu(target) };
         change(&mut spec);
         let mut scheduler = Scheduler::new(spec, State::default(), 1, Moment::START);
         scheduler.handle_jobmanager_listening(Moment::START);
@@ -123,15 +110,6 @@ impl Bench {
 
 fn texts(ids: &[OfferId]) -> Vec<String> {
     ids.iter().map(|id| id.text().to_owned()).collect()
-}
-
-fn scalar(name: &str, value: f64) -> Resource {
-    Resource {
-        name: Some(name.into()),
-        r#type: Some(ValueType::Scalar as i32),
-        scalar: Some(Scalar { value: Some(value) }),
-        ..Resource::default()
-    }
 }
 
 fn offer(agent: &str, resources: Vec<Resource>) -> Offer {

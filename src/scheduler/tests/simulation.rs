@@ -17,8 +17,7 @@ use crate::local::message::{FromAgent, ToAgent};
 use crate::mesos::call::Call;
 use crate::mesos::wire;
 use crate::scheduler::Effect;
-use crate::scheduler::resources::{Milli, Need};
-use crate::scheduler::spec::{Patience, Placement, Spec, Template};
+use crate::scheduler::spec::{Patience, Placement, Spec};
 use crate::scheduler::state::State;
 use crate::time::Moment;
 
@@ -191,19 +190,11 @@ impl Run {
             patience.lost = Duration::ZERO;
         }
         let spec = Spec {
-            need: Need { scalars: vec![("cpus".into(), Milli::whole(1))], ports: 0 },
-            template: Template::default(),
             placement: if random.bool() { Placement::Spread } else { Placement::Pack },
-            target: target + u32::from(mutation == Mutation::OneMore),
-            roles: vec!["*".into()],
             refuse: Duration::from_secs(random.u64(1..10)),
-            kill_grace: Duration::from_secs(30),
-            hard: Vec::new(),
-            soft: Vec::new(),
             gang: seed.is_multiple_of(5).then_some(Duration::from_secs(30)),
-            failures_most: None,
             patience,
-            epoch: Duration::ZERO,
+            ..Spec::of_one_cpu(target + u32::from(mutation == Mutation::OneMore))
         };
         let calm_from = Moment::START + Duration::from_secs(random.u64(20..400));
         let mut run = Self {

@@ -19,21 +19,21 @@ async fn a_cluster_ends_with_its_job() {
     let [port] = free_ports();
     let mut mesos = start_mesos(port, &free_range(4)).await;
 
-    let finished = start(port, &["--jars", &count, "1000"]);
+    let finished = start(port, &[], &["--jars", &count, "1000"]);
     ends_with(finished, 0, &mesos).await;
     assert_eq!(completed_frameworks(port).await, 1);
 
-    let failed = start(port, &["--jars", &fail]);
+    let failed = start(port, &[], &["--jars", &fail]);
     ends_with(failed, 163, &mesos).await;
     assert_eq!(completed_frameworks(port).await, 2);
 
     // The job's program fails before there is a job, which Flink takes for a failure of the JobManager.
-    let misused = start(port, &["--jars", &count, "--job-classname", "CountJob", "--", "many"]);
+    let misused = start(port, &[], &["--jars", &count, "--job-classname", "CountJob", "--", "many"]);
     ends_with(misused, 2, &mesos).await;
 
     let frameworks = completed_frameworks(port).await;
     let endless = i64::MAX.to_string();
-    let stopped = start(port, &["--jars", &count, &endless]);
+    let stopped = start(port, &[], &["--jars", &count, &endless]);
     stopped.until_slots(1, 1).await;
     stopped.program.signal(Signal::SIGTERM);
     ends_with(stopped, 143, &mesos).await;
@@ -43,15 +43,15 @@ async fn a_cluster_ends_with_its_job() {
     assert_eq!(mesos.end().await.code(), Some(0), "{}", mesos.log_end());
 }
 
-fn start(port: u16, job: &[&str]) -> Cluster {
+/// On the Mesos at `port`, with one TaskManager of one slot.
+pub fn start(port: u16, more: &[(&str, &str)], job: &[&str]) -> Cluster {
+    let master = format!("127.0.0.1:{port}");
+    // What fails shall end it.
+    let own = [("mesos.master", &*master), ("restart-strategy.type", "none")];
     Cluster::start(&Start {
         command: &["appmaster-job"],
         variables: &[("_CLIENT_TM_COUNT", "1"), ("_SLOTS", "1"), ("_CLIENT_TM_MEMORY", "1024")],
-        properties: &[
-            ("mesos.master", &format!("127.0.0.1:{port}")),
-            // What fails shall end it.
-            ("restart-strategy.type", "none"),
-        ],
+        properties: &[&own, more].concat(),
         job,
         ..Start::default()
     })

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::ensemble::Ensemble;
-use crate::cluster::application::{completed_frameworks, ends_with, jar};
-use crate::cluster::harness::{Cluster, Start};
+use crate::cluster::application::{self, completed_frameworks, ends_with, jar};
+use crate::cluster::harness::Cluster;
 use crate::cluster::masters::start_mesos;
 use crate::ports::{free_ports, free_range};
 
@@ -30,21 +30,14 @@ async fn a_cluster_ends_with_its_job_and_cleans_up() {
 }
 
 fn start(ensemble: &Ensemble, storage: &str, port: u16, job: &[&str]) -> Cluster {
-    Cluster::start(&Start {
-        command: &["appmaster-job"],
-        variables: &[("_CLIENT_TM_COUNT", "1"), ("_SLOTS", "1"), ("_CLIENT_TM_MEMORY", "1024")],
-        properties: &[
-            ("mesos.master", &format!("127.0.0.1:{port}")),
-            ("restart-strategy.type", "none"),
-            ("high-availability", "zookeeper"),
-            ("high-availability.zookeeper.quorum", &ensemble.quorum()),
-            ("high-availability.zookeeper.client.session-timeout", &SESSION.as_millis().to_string()),
-            ("high-availability.storageDir", storage),
-            ("high-availability.cluster-id", "/job"),
-        ],
-        job,
-        ..Start::default()
-    })
+    let more = [
+        ("high-availability", "zookeeper"),
+        ("high-availability.zookeeper.quorum", &ensemble.quorum()),
+        ("high-availability.zookeeper.client.session-timeout", &SESSION.as_millis().to_string()),
+        ("high-availability.storageDir", storage),
+        ("high-availability.cluster-id", "/job"),
+    ];
+    application::start(port, &more, job)
 }
 
 /// Below the path of all frameworks' states.

@@ -7,11 +7,11 @@ use serde_json::Value;
 
 use super::ensemble::Ensemble;
 use super::masters::Candidate;
-use crate::cluster::harness::{Cluster, FLINK, Program, Start};
+use crate::cluster::application;
+use crate::cluster::harness::{Cluster, Program, Start};
 use crate::cluster::masters::start_mesos;
 use crate::cluster::processes::{self, Part, Process};
 use crate::cluster::stop;
-use crate::flink::home;
 use crate::ports::{free_ports, free_range};
 use flink_on_mesos::flink::rest::JarRun;
 
@@ -52,8 +52,6 @@ impl Site {
         let storage = format!("file://{}", self.storage.path().display());
         let checkpoints = format!("{storage}/checkpoints");
         Cluster::start(&Start {
-            job: &[],
-            flink: FLINK,
             command: &["appmaster"],
             variables: &[("_CLIENT_TM_COUNT", "2"), ("_SLOTS", "1"), ("_CLIENT_TM_MEMORY", "1024")],
             properties: &[
@@ -65,6 +63,7 @@ impl Site {
                 ("high-availability.cluster-id", "/test"),
                 ("state.checkpoints.dir", &checkpoints),
             ],
+            ..Start::default()
         })
     }
 
@@ -75,10 +74,8 @@ impl Site {
         second.program.until("it stands by", async || (role(&second)? == "standby").then_some(())).await;
         // Its JobManager answers too.
         second.until_slots(TASKMANAGERS, TASKMANAGERS).await;
-        let jar = first.program.path().join("endless.jar");
-        let lib = home::flink_home(FLINK).join("lib/*");
-        home::job_jar("tests/data/jobs/Endless.java", lib.to_str().expect("UTF-8"), &jar);
-        let jar_id = first.flink.upload_jar(&jar).await.expect("an upload");
+        let jar = application::jar("Endless", first.program.path());
+        let jar_id = first.flink.upload_jar(jar.as_ref()).await.expect("an upload");
         let run = JarRun { parallelism: Some(2), ..JarRun::default() };
         let job = first.flink.run_jar(&jar_id, &run).await.expect("a start");
         first

@@ -22,6 +22,14 @@ async fn complaint(reports: &mut Reports) -> String {
     }
 }
 
+async fn is_named_and_survived(master: &Master, reports: &mut Reports, what: &str, expected: &str) {
+    let why = complaint(reports).await;
+    assert!(why.contains(expected), "{what}: {why}");
+    let mut stream = master.accept().await;
+    stream.request().await;
+    subscribe(&mut stream, reports).await;
+}
+
 #[tokio::test]
 async fn broken_answers_are_named_and_survived() {
     let head = |more: &str| format!("HTTP/1.1 200 OK\r\n{more}\r\n").into_bytes();
@@ -54,11 +62,7 @@ async fn broken_answers_are_named_and_survived() {
         connection.request().await;
         connection.send_if_open(&answer).await;
         drop(connection);
-        let why = complaint(&mut reports).await;
-        assert!(why.contains(expected), "{what}: {why}");
-        let mut stream = master.accept().await;
-        stream.request().await;
-        subscribe(&mut stream, &mut reports).await;
+        is_named_and_survived(&master, &mut reports, what, expected).await;
     }
 }
 
@@ -76,11 +80,7 @@ async fn broken_streams_are_named_and_survived() {
         let (_calls, mut reports) = start(&master.address(), None);
         let mut stream = open(&master).await;
         stream.send(&[chunk(bytes).as_slice(), b"0\r\n\r\n"].concat()).await;
-        let why = complaint(&mut reports).await;
-        assert!(why.contains(expected), "{what}: {why}");
-        let mut stream = master.accept().await;
-        stream.request().await;
-        subscribe(&mut stream, &mut reports).await;
+        is_named_and_survived(&master, &mut reports, what, expected).await;
     }
 }
 

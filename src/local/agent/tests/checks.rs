@@ -4,19 +4,6 @@ use crate::mesos::wire::check::{
 };
 use crate::mesos::wire::status::TaskStatus;
 
-/// Its task runs, and RUNNING is acknowledged.
-fn running(change: impl FnOnce(&mut TaskInfo)) -> Bench {
-    let mut run = run();
-    change(&mut run.task);
-    let mut bench = Bench::new(run);
-    bench.process(ProcessEvent::Started { pid: 7 });
-    bench.done();
-    bench.acknowledge();
-    bench.done();
-    bench.acknowledge();
-    bench
-}
-
 /// A look each 2 s, from 2 s on, with a second's patience and 5 s of grace.
 fn health() -> HealthCheck {
     HealthCheck {
