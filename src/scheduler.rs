@@ -11,6 +11,7 @@ pub mod constraint;
 mod demand;
 mod departures;
 pub mod driver;
+mod elastic;
 pub mod explain;
 mod failures;
 mod gang;
@@ -40,6 +41,7 @@ pub use action::{Action, Failure, Note};
 
 use crate::mesos::call::Call;
 use crate::mesos::wire::status::TaskState;
+use crate::scaling::Asked;
 use crate::time::{Backoff, Deadline, Moment};
 
 use action::Queue;
@@ -50,6 +52,7 @@ use failures::Cause;
 use gang::Gang;
 use offered::Offered;
 use reconcile::Reconciliation;
+use report::NotScaled;
 use spec::Spec;
 use state::{Goal, State};
 use verdict::Verdict;
@@ -77,6 +80,8 @@ pub struct Scheduler {
     hold: Option<Hold>,
     reconciliation: Reconciliation,
     last_round: Option<Round>,
+    /// What jobs asked for last; none while the number stays where somebody put it.
+    asked: Option<Asked>,
     offered: Offered,
     /// The master's, as far as it told.
     home_region: Option<String>,
@@ -186,6 +191,7 @@ impl Scheduler {
             demand: Some(Demand::Suppressed),
             hold: None,
             last_round: None,
+            asked: None,
             offered: Offered::default(),
             home_region: None,
             actions: Queue::default(),
@@ -288,16 +294,21 @@ impl Scheduler {
     }
 
     /// Somebody wants `target` TaskManagers from now on.
-    pub fn handle_scaled(&mut self, target: u32, now: Moment) {
+    pub fn handle_scaled(&mut self, target: u32, now: Moment) -> Result<(), NotScaled> {
+        if self.spec.follows_jobs {
+            return Err(NotScaled::FollowsJobs);
+        }
         self.state.scale = Some(target);
         self.store();
         self.note(Note::Scaled { target });
         self.plan(now);
+        Ok(())
     }
 
     /// How many TaskManagers there shall be.
     pub fn target(&self) -> u32 {
-        self.state.scale.unwrap_or(self.spec.target)
+        let said = if self.spec.follows_jobs { self.state.demanded } else { self.state.scale };
+        said.unwrap_or(self.spec.target)
     }
 
     pub fn state(&self) -> &State {

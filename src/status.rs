@@ -20,7 +20,7 @@ use crate::log;
 use crate::scaling;
 use crate::scheduler::driver::Message;
 use crate::scheduler::explain::Question;
-use crate::scheduler::report::{NotLeading, Report};
+use crate::scheduler::report::Report;
 
 /// The body of `POST /v1/scale`.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -137,7 +137,7 @@ async fn explain(State(Shared { inbox, .. }): State<Shared>, Query(ask): Query<A
     {
         return match explanation {
             Ok(explanation) => Json(explanation).into_response(),
-            Err(why) => not_leading(&why),
+            Err(why) => conflict(&why),
         };
     }
     unavailable()
@@ -154,7 +154,7 @@ async fn scale(State(Shared { inbox, .. }): State<Shared>, Json(scale): Json<Sca
     }
     match scaled.await {
         Ok(Ok(())) => StatusCode::ACCEPTED.into_response(),
-        Ok(Err(why)) => not_leading(&why),
+        Ok(Err(why)) => conflict(&why),
         Err(_) => unavailable(),
     }
 }
@@ -170,7 +170,7 @@ async fn order(inbox: &Inbox, message: Message) -> Response {
     }
 }
 
-fn not_leading(why: &NotLeading) -> Response {
+fn conflict(why: &impl std::fmt::Display) -> Response {
     (StatusCode::CONFLICT, format!("{why}\n")).into_response()
 }
 

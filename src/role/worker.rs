@@ -17,7 +17,7 @@ use crate::artifact::bundle::Bundle;
 use crate::artifact::{self, Configuration, overlay};
 use crate::cli::{ClusterOptions, WorkerOptions};
 use crate::conf::environment::Environment;
-use crate::conf::settings::{Delivery, SecretSource, Settings};
+use crate::conf::settings::{Delivery, Scaling, SecretSource, Settings};
 use crate::conf::{Mode, write};
 use crate::exit::Exit;
 use crate::flink::pulse::Endpoint;
@@ -30,6 +30,7 @@ use crate::mesos::client::{self, Config, Credentials, Masters};
 use crate::mesos::detector;
 use crate::mesos::wire::framework::FrameworkInfo;
 use crate::mesos::wire::id::FrameworkId;
+use crate::scaling::{self, Scaler};
 use crate::scheduler::driver::{Driver, Message, RunError};
 use crate::scheduler::spec::Spec;
 use crate::scheduler::state::State;
@@ -103,9 +104,10 @@ async fn work(options: &WorkerOptions, environment: &Environment) -> Result<(), 
     let (rpc, rest) = endpoints(&settings);
     let jobmanager = watch_taskmanagers(rest.as_ref().filter(|_| !options.local), inbox.clone())?;
     let work = Work { spec, framework, masters, credentials, jobmanager, clock };
-    let surroundings = status::Surroundings { rest, warnings: options.warning.clone() };
+    let surroundings = status::Surroundings { rest: rest.clone(), warnings: options.warning.clone() };
     let served = Served { configuration: served_configuration(&setup, &settings, options)?, bundles };
     spawn_servers(options, artifacts, served, &inbox, surroundings)?;
+    spawn_scaling(&settings, rest.as_ref(), clock, &inbox)?;
     tokio::spawn(watch_jobmanager(rpc, inbox.clone()));
 
     match &settings.high_availability {
@@ -317,8 +319,7 @@ fn watch_taskmanagers(
 ) -> Result<mpsc::Sender<()>, Fatal> {
     let (ask, mut asked) = mpsc::channel(1);
     let Some(rest) = rest else { return Ok(ask) };
-    let clients = rest.urls().map(|url| RestClient::new(&url));
-    let clients = clients.collect::<Result<Vec<_>, _>>().map_err(fatal(Exit::Software))?;
+    let clients = clients(rest)?;
     tokio::spawn(async move {
         while let Some(()) = asked.recv().await {
             if let Some(heard) = heard_taskmanagers(&clients).await
@@ -329,6 +330,29 @@ fn watch_taskmanagers(
         }
     });
     Ok(ask)
+}
+
+fn clients(rest: &Endpoint) -> Result<Vec<RestClient>, Fatal> {
+    rest.urls().map(|url| RestClient::new(&url)).collect::<Result<_, _>>().map_err(fatal(Exit::Software))
+}
+
+/// Where the number of TaskManagers follows the jobs, somebody looks at those.
+fn spawn_scaling(
+    settings: &Settings,
+    rest: Option<&Endpoint>,
+    clock: Clock,
+    inbox: &mpsc::Sender<Message>,
+) -> Result<(), Fatal> {
+    let (Scaling::Demand(demand), Some(rest)) = (&settings.scaling, rest) else { return Ok(()) };
+    let scaling = scaling::driver::Driver {
+        scaler: Scaler::new(demand.bounds.clone()),
+        clock,
+        clients: clients(rest)?,
+        is_adaptive: demand.is_adaptive,
+        inbox: inbox.clone(),
+    };
+    tokio::spawn(scaling.run());
+    Ok(())
 }
 
 async fn heard_taskmanagers(clients: &[RestClient]) -> Option<BTreeSet<String>> {

@@ -12,10 +12,11 @@ use crate::mesos::client::{Calls, Reports, SendError, StartError};
 use crate::mesos::event::Event;
 use crate::mesos::report::{self, CallFailure};
 use crate::mesos::wire::framework::FrameworkInfo;
+use crate::scaling;
 use crate::time::{Clock, Moment};
 
 use super::explain::{Explanation, Question};
-use super::report::{NotLeading, Report};
+use super::report::{NotLeading, NotScaled, Report};
 use super::{Action, Effect, Failure, Note, Scheduler};
 
 /// How long the driver sleeps when nothing is due; only a guard against a clock that went wrong.
@@ -33,7 +34,9 @@ pub enum Message {
     /// Those that the JobManager hears, by task id.
     TaskManagersHeard(BTreeSet<String>),
     /// How many TaskManagers to keep from now on; the answer comes when that is stored.
-    Scale(u32, oneshot::Sender<Result<(), NotLeading>>),
+    Scale(u32, oneshot::Sender<Result<(), NotScaled>>),
+    /// How many TaskManagers the jobs have a use for, and which of them nobody uses.
+    Demanded(scaling::Wish),
     /// A task asks for its configuration; the answer comes when its use is stored.
     Redeem {
         task_id: String,
@@ -202,12 +205,13 @@ impl<S: Store> Driver<S> {
                 let _ = answer.send(Ok(Box::new(self.scheduler.explain(question.as_ref(), now))));
             }
             Message::TaskManagersHeard(ids) => self.scheduler.handle_taskmanagers_heard(&ids, now),
+            Message::Demanded(wish) => self.scheduler.handle_demanded(wish, now),
             Message::Scale(target, answer) => {
-                self.scheduler.handle_scaled(target, now);
+                let scaled = self.scheduler.handle_scaled(target, now);
                 if let Next::End = self.carry_out_all().await? {
                     return Ok(Next::End);
                 }
-                let _ = answer.send(Ok(()));
+                let _ = answer.send(scaled);
             }
             Message::Redeem { task_id, token, answer } => {
                 let allowed = self.scheduler.handle_redeemed(&task_id, &token, now);

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::mesos::wire::status::TaskState;
+use crate::scaling::Asked;
 use crate::time::Moment;
 
 use super::explain::told;
@@ -26,6 +27,9 @@ pub struct Report {
     pub subscribed: bool,
     pub target: u32,
     pub running: usize,
+    /// Only where the number follows the jobs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Asked>,
     pub tasks: Vec<TaskReport>,
     /// How many TaskManagers are still to be launched, and why they are not; none when all are.
     pub waiting: Option<Waiting>,
@@ -49,6 +53,15 @@ pub enum Leadership {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{0}")]
 pub struct NotLeading(pub Leadership);
+
+/// Why the number of TaskManagers stays as it is.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum NotScaled {
+    #[error(transparent)]
+    NotLeading(#[from] NotLeading),
+    #[error("the number of TaskManagers follows the jobs, as `mesos.scaling: demand` says")]
+    FollowsJobs,
+}
 
 impl fmt::Display for Leadership {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -131,6 +144,7 @@ impl Report {
             subscribed: false,
             target: 0,
             running: 0,
+            asked: None,
             tasks: Vec::new(),
             waiting: None,
         }
@@ -146,6 +160,7 @@ impl Scheduler {
             subscribed: self.is_subscribed(),
             target: self.target(),
             running: tasks.iter().filter(|task| task.state == TaskState::Running.name()).count(),
+            asked: self.asked.clone(),
             tasks,
             waiting: match self.lacking() {
                 0 => None,

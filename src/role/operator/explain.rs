@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::scaling::Asked;
 use crate::scheduler::explain::{Explanation, OffersReport, Supposition};
 use crate::scheduler::report::{Reason, Waiting};
 
@@ -10,6 +11,9 @@ pub fn text(explanation: &Explanation) -> String {
         "{} of {} TaskManagers run; each takes {}\n",
         explanation.running, explanation.target, explanation.need
     );
+    if let Some(asked) = &explanation.asked {
+        line(&mut text, &demand(asked));
+    }
     for task in &explanation.starting {
         line(
             &mut text,
@@ -32,6 +36,21 @@ pub fn text(explanation: &Explanation) -> String {
         suppose(&mut text, supposition);
     }
     text
+}
+
+fn demand(asked: &Asked) -> String {
+    let limits = match asked.is_capped() {
+        true => format!("more than the {} that {} allows", asked.most, asked.most_by),
+        false => format!("between {} and {} ({})", asked.least, asked.most, asked.most_by),
+    };
+    let short = match asked.jobs_short {
+        0 => "none is short of any".to_owned(),
+        jobs => format!("{jobs} short of some"),
+    };
+    format!(
+        "jobs have a use for {} slots, {short}: {} TaskManagers, {limits}",
+        asked.slots, asked.taskmanagers
+    )
 }
 
 fn why(waiting: &Waiting) -> String {

@@ -273,6 +273,7 @@ impl Desk {
             other @ (Message::Scale(..)
             | Message::Redeem { .. }
             | Message::Explain(..)
+            | Message::Demanded(_)
             | Message::TaskManagersHeard(_)) => drop(orders.try_send(other)),
         }
     }
@@ -287,7 +288,7 @@ impl Desk {
             Message::JobManagerListening => self.jobmanager_listens = true,
             Message::End => self.order_end().await,
             Message::Scale(_, answer) => {
-                let _ = answer.send(Err(NotLeading(leadership)));
+                let _ = answer.send(Err(NotLeading(leadership).into()));
             }
             Message::Explain(_, answer) => {
                 let _ = answer.send(Err(NotLeading(leadership)));
@@ -296,7 +297,7 @@ impl Desk {
                 let _ = answer.send(false);
             }
             // The next leader asks again.
-            Message::TaskManagersHeard(_) => {}
+            Message::Demanded(_) | Message::TaskManagersHeard(_) => {}
         }
     }
 

@@ -138,6 +138,7 @@ fn spec(roles: Vec<String>) -> Spec {
         hard: Vec::new(),
         soft: Vec::new(),
         target: 1,
+        follows_jobs: false,
         roles,
         refuse: Duration::from_millis(100),
         kill_grace: Duration::from_secs(2),

@@ -119,6 +119,7 @@ fn spec(target: u32, cpus: f64) -> Spec {
         },
         placement: Placement::Spread,
         target,
+        follows_jobs: false,
         roles: vec!["flink".into()],
         // Nothing that was declined comes back by itself within a test.
         refuse: Duration::from_secs(100_000),
