@@ -11,4 +11,5 @@ mod local;
 mod mesos;
 mod ports;
 mod refusals;
+mod tables;
 mod tidy;
