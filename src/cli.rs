@@ -85,7 +85,7 @@ pub enum Command {
     Local(LocalOptions),
     /// Inside a Mesos task: one TaskManager
     Taskmanager(TaskmanagerOptions),
-    /// The embedded Mesos alone
+    /// The embedded Mesos alone, or one agent of it
     Mesos(Box<mesos::Options>),
     /// Any program under init
     Exec(Box<ExecOptions>),
