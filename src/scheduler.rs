@@ -8,6 +8,7 @@ mod action;
 mod agents;
 mod check;
 pub mod constraint;
+pub mod counters;
 mod demand;
 mod departures;
 pub mod driver;
@@ -44,12 +45,14 @@ use crate::time::{Backoff, Deadline, Moment};
 
 use action::Queue;
 use agents::Agents;
+use counters::Counters;
 use demand::{Demand, Reviving};
 use departures::Departures;
 use failures::Cause;
 use gang::Gang;
 use offered::Offered;
 use reconcile::Reconciliation;
+use report::MasterReport;
 use spec::Spec;
 use state::{Goal, State};
 use verdict::Verdict;
@@ -78,6 +81,9 @@ pub struct Scheduler {
     reconciliation: Reconciliation,
     last_round: Option<Round>,
     offered: Offered,
+    counters: Counters,
+    /// The one that took the last subscription.
+    master: Option<MasterReport>,
     /// The master's, as far as it told.
     home_region: Option<String>,
     actions: Queue,
@@ -187,6 +193,8 @@ impl Scheduler {
             hold: None,
             last_round: None,
             offered: Offered::default(),
+            counters: Counters::default(),
+            master: None,
             home_region: None,
             actions: Queue::default(),
             census: None,
@@ -242,6 +250,11 @@ impl Scheduler {
     /// The fault domain's region of the master that took the subscription, if it has one.
     pub fn handle_home_region(&mut self, region: Option<String>) {
         self.home_region = region;
+    }
+
+    /// Who took the subscription.
+    pub fn handle_master(&mut self, master: MasterReport) {
+        self.master = Some(master);
     }
 
     /// The JobManager's RPC port is open.
@@ -338,6 +351,7 @@ impl Scheduler {
     }
 
     fn send(&mut self, call: Call) {
+        self.counters.count_call(&call);
         self.actions.push_back(Action::Send(call));
     }
 
@@ -348,6 +362,7 @@ impl Scheduler {
     }
 
     fn note(&mut self, note: Note) {
+        self.counters.count_note(&note);
         self.actions.push_back(Action::Note(note));
     }
 }

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use flink_on_mesos::ha::memory::{self, MemoryStore};
@@ -76,8 +77,17 @@ impl AppMaster {
         // Nobody listens: there is no JobManager to ask.
         let (jobmanager, _) = mpsc::channel(1);
         let store = MemoryStore::new(memory::create().expect("a memory file"));
-        let driver =
-            Driver { scheduler, clock, calls, reports, inbox: messages, jobmanager, store, framework };
+        let driver = Driver {
+            scheduler,
+            clock,
+            calls,
+            reports,
+            inbox: messages,
+            jobmanager,
+            store,
+            observer: Arc::new(()),
+            framework,
+        };
         tokio::task::spawn_local(async move { driver.run().await.expect("no failure") });
         inbox.send(Message::JobManagerListening).await.expect("a driver");
         Self { inbox, socket, _directory: directory }
