@@ -66,12 +66,13 @@ impl AppMaster {
         let directory = TempDir::new().expect("a directory");
         let socket = directory.path().join("socket");
         let unix = UnixListener::bind(&socket).expect("a socket");
-        tokio::task::spawn_local(status::serve(
-            None,
-            Some(unix),
-            inbox.clone(),
-            status::Surroundings::default(),
-        ));
+        let sources = status::Sources {
+            inbox: inbox.clone(),
+            rest: None,
+            about: status::About::default(),
+            lookout: Arc::default(),
+        };
+        tokio::task::spawn_local(status::serve(None, Some(unix), sources));
         let clock = Clock::start();
         let scheduler = Core::new(spec, State::default(), 1, clock.now());
         // Nobody listens: there is no JobManager to ask.
