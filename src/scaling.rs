@@ -8,9 +8,11 @@ pub mod needs;
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::time::Moment;
 
@@ -92,7 +94,7 @@ pub struct Wish {
 }
 
 /// What the jobs asked for last, and what they may get.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Asked {
     pub slots: u32,
     pub taskmanagers: u32,
@@ -106,6 +108,22 @@ impl Asked {
     /// Whether the jobs want more than they may get.
     pub fn is_capped(&self) -> bool {
         self.taskmanagers > self.most
+    }
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { slots, taskmanagers, jobs_short, least, most, most_by } = self;
+        write!(out, "jobs have a use for {slots} slots, ")?;
+        match jobs_short {
+            0 => write!(out, "none is short of any: ")?,
+            jobs => write!(out, "{jobs} short of some: ")?,
+        }
+        write!(out, "{taskmanagers} TaskManagers, ")?;
+        match self.is_capped() {
+            true => write!(out, "more than the {most} that {most_by} allows"),
+            false => write!(out, "between {least} and {most} ({most_by})"),
+        }
     }
 }
 

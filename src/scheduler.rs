@@ -8,6 +8,7 @@ mod action;
 mod agents;
 mod check;
 pub mod constraint;
+pub mod counters;
 mod demand;
 mod departures;
 pub mod driver;
@@ -46,12 +47,14 @@ use crate::time::{Backoff, Deadline, Moment};
 
 use action::Queue;
 use agents::Agents;
+use counters::Counters;
 use demand::{Demand, Reviving};
 use departures::Departures;
 use failures::Cause;
 use gang::Gang;
 use offered::Offered;
 use reconcile::Reconciliation;
+use report::MasterReport;
 use report::NotScaled;
 use spec::Spec;
 use state::{Goal, State};
@@ -83,6 +86,9 @@ pub struct Scheduler {
     /// What jobs asked for last; none while the number stays where somebody put it.
     asked: Option<Asked>,
     offered: Offered,
+    counters: Counters,
+    /// The one that took the last subscription.
+    master: Option<MasterReport>,
     /// The master's, as far as it told.
     home_region: Option<String>,
     actions: Queue,
@@ -193,6 +199,8 @@ impl Scheduler {
             last_round: None,
             asked: None,
             offered: Offered::default(),
+            counters: Counters::default(),
+            master: None,
             home_region: None,
             actions: Queue::default(),
             census: None,
@@ -248,6 +256,11 @@ impl Scheduler {
     /// The fault domain's region of the master that took the subscription, if it has one.
     pub fn handle_home_region(&mut self, region: Option<String>) {
         self.home_region = region;
+    }
+
+    /// Who took the subscription.
+    pub fn handle_master(&mut self, master: MasterReport) {
+        self.master = Some(master);
     }
 
     /// The JobManager's RPC port is open.
@@ -349,6 +362,7 @@ impl Scheduler {
     }
 
     fn send(&mut self, call: Call) {
+        self.counters.count_call(&call);
         self.actions.push_back(Action::Send(call));
     }
 
@@ -359,6 +373,7 @@ impl Scheduler {
     }
 
     fn note(&mut self, note: Note) {
+        self.counters.count_note(&note);
         self.actions.push_back(Action::Note(note));
     }
 }

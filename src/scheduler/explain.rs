@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::scaling::Asked;
 use crate::time::Moment;
@@ -37,7 +38,7 @@ pub enum QuestionError {
 /// More than any cluster has.
 const COUNT_MAX: usize = 100_000;
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Explanation {
     pub target: u32,
     pub running: usize,
@@ -56,7 +57,7 @@ pub struct Explanation {
     pub what_if: Option<Supposition>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct OffersReport {
     pub agents: usize,
     /// Since the last of them came.
@@ -68,7 +69,7 @@ pub struct OffersReport {
     pub left_out: usize,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct AgentReport {
     pub agent_id: String,
     pub hostname: String,
@@ -82,14 +83,14 @@ pub struct AgentReport {
     pub lacks: Vec<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Remedy {
     pub change: String,
     /// Of the missing TaskManagers.
     pub fits: usize,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Supposition {
     pub taskmanagers: usize,
     pub need: String,
@@ -103,7 +104,7 @@ pub struct Supposition {
     pub nearest: Option<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Share {
     pub hostname: String,
     pub agent_id: String,

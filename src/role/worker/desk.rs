@@ -250,7 +250,7 @@ impl Desk {
     async fn hand_on(&mut self, message: Message, orders: &mpsc::Sender<Message>) {
         let leadership = leadership(&self.contender.standing.borrow());
         match message {
-            Message::Report(_) | Message::Scale(..) | Message::Explain(..)
+            Message::Report(_) | Message::Scale(..) | Message::Replace(..) | Message::Explain(..)
                 if leadership == Leadership::Suspended =>
             {
                 self.answer(message).await;
@@ -271,6 +271,7 @@ impl Desk {
             Message::End => self.order_end().await,
             // Who asks is told that there is no answer.
             other @ (Message::Scale(..)
+            | Message::Replace(..)
             | Message::Redeem { .. }
             | Message::Explain(..)
             | Message::Demanded(_)
@@ -289,6 +290,9 @@ impl Desk {
             Message::End => self.order_end().await,
             Message::Scale(_, answer) => {
                 let _ = answer.send(Err(NotLeading(leadership).into()));
+            }
+            Message::Replace(_, answer) => {
+                let _ = answer.send(Err(NotLeading(leadership)));
             }
             Message::Explain(_, answer) => {
                 let _ = answer.send(Err(NotLeading(leadership)));

@@ -306,7 +306,7 @@ impl Cluster {
 
     /// None while the worker is away. That the JobManager does not answer yet makes it no less a report.
     pub fn status(&self) -> Option<serde_json::Value> {
-        let output = self.command(&["status"]);
+        let output = self.command(&["status", "--json"]);
         (!output.stdout.is_empty()).then(|| serde_json::from_slice(&output.stdout).expect("JSON"))
     }
 
