@@ -29,6 +29,8 @@ const TASKMANAGERS: usize = 4;
 const SHORT_LIVED: u64 = 6;
 /// Between two mischiefs, and between two ways to put things right.
 const GAP_MS: u64 = 500;
+/// As long as a step of what was just begun takes.
+const SHORT_GAP_MS: u64 = 40;
 /// Up to more than twice the session.
 const HOLD_MS: u64 = 5_000;
 /// A launch of which nobody knows whether it arrived is given up after 135 s.
@@ -53,12 +55,14 @@ async fn after_each_round_everything_is_as_it_was_wanted() {
         println!("  {:6.1} s, round {round}: {mischiefs:?}", start.elapsed().as_secs_f64());
         for mischief in &mischiefs {
             mischief.begin(&mut site).await;
-            pause(&mut random, GAP_MS).await;
+            let gap_ms = if random.bool() { GAP_MS } else { SHORT_GAP_MS };
+            pause(&mut random, gap_ms).await;
         }
         pause(&mut random, HOLD_MS).await;
         mischief::heal(&mut site, &mut random).await;
-        let surplus = scale(&mut site).await;
+        site.scale().await;
         let settled = settle(&mut site).await;
+        let surplus = std::mem::take(&mut site.surplus);
         books.check_lives(&site, surplus);
         books.check_history(&site);
         println!("    settled in {settled:.1?}; {}", books.told());
@@ -69,27 +73,6 @@ async fn after_each_round_everything_is_as_it_was_wanted() {
 /// The one kind of sleep here that waits for nothing: a mischief lasts as long as the seed says.
 async fn pause(random: &mut Rng, most_ms: u64) {
     tokio::time::sleep(Duration::from_millis(random.u64(..most_ms))).await;
-}
-
-/// Orders the wanted number; returns how many TaskManagers that makes superfluous.
-async fn scale(site: &mut Site) -> usize {
-    let surplus = site.target.saturating_sub(site.wanted_target);
-    if site.wanted_target != site.target {
-        let start = Instant::now();
-        while !order(site).await {
-            assert!(start.elapsed() < SETTLED_MOST, "nobody takes an order");
-            site.bury().await;
-            site.fill_up().await;
-            tokio::time::sleep(LOOK_INTERVAL).await;
-        }
-        site.target = site.wanted_target;
-    }
-    surplus
-}
-
-async fn order(site: &Site) -> bool {
-    let leader = site.find(true).await;
-    leader.is_some_and(|index| site.appmasters[index].scale(site.wanted_target))
 }
 
 async fn settle(site: &mut Site) -> Duration {

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use flink_on_mesos::status::client::AppMaster as Client;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
@@ -118,19 +119,16 @@ impl AppMaster {
         client.get(url).send().await.ok()?.json().await.ok()
     }
 
+    /// Whether it may act or not.
     pub async fn leads(&self) -> bool {
-        self.status().await.is_some_and(|status| role(&status) == Some("leader"))
+        self.status().await.is_some_and(|status| matches!(role(&status), Some("leader" | "suspended")))
     }
 
-    /// Whether it has taken the order.
-    pub fn scale(&self, target: usize) -> bool {
-        let socket = self.program.path().join("socket");
-        let output = Command::new(binary())
-            .env_clear()
-            .env("FLINK_ON_MESOS_SOCKET", socket)
-            .args(["scale", &target.to_string()])
-            .output();
-        output.expect("it starts").status.success()
+    /// Whether it has taken the order, in the end.
+    pub fn scale(&self, target: usize) -> impl Future<Output = bool> + use<> {
+        let client = Client::at(&self.program.path().join("socket")).expect("a client");
+        let target = u32::try_from(target).expect("a number of TaskManagers");
+        async move { client.scale(target).await.is_ok() }
     }
 
     pub fn witness(&self) -> Witness {

@@ -102,3 +102,29 @@ fn milliseconds(at: &str) -> Result<u64, String> {
     let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
     u64::try_from(since.as_millis()).map_err(|error| error.to_string())
 }
+
+#[test]
+fn an_older_leader_that_acts_again_is_found() {
+    let witness = |rest_port, log: &str| Witness { rest_port, log: log.to_owned() };
+    let leads =
+        |at, place| format!("2026-01-01T00:00:{at}.000Z INFO  worker: leads node=\"a-000000000{place}\"\n");
+    let witnesses = [witness(1, &(leads("01", 1) + &leads("09", 3))), witness(2, &leads("05", 2))];
+    let subscribes = |at, stream, port| {
+        let text =
+            format!("DEBUG mesos: accepted SUBSCRIBE stream=\"{stream}\" webui_url=\"http://h:{port}\"");
+        format!("2026-01-01T00:00:{at}.000Z {text}\n")
+    };
+    let calls_of = |at, stream| {
+        format!("2026-01-01T00:00:{at}.000Z DEBUG mesos: accepted call=\"ACCEPT\" stream=\"{stream}\"\n")
+    };
+    let start =
+        [subscribes("02", "x", 1), calls_of("03", "x"), subscribes("06", "y", 2), calls_of("07", "y")];
+    let end = [subscribes("10", "z", 1), calls_of("11", "z")];
+    let good = calls(&(start.concat() + &end.concat()), &witnesses).expect("a history");
+    assert_eq!(good.iter().map(|act| act.place).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(first_relapse(&good), None);
+    let bad = calls(&(start.concat() + &calls_of("08", "x") + &end.concat()), &witnesses).expect("a history");
+    assert_eq!(first_relapse(&bad), Some((&bad[1], &bad[2])));
+    let early = calls(&subscribes("00", "x", 1), &witnesses);
+    assert!(early.is_err_and(|error| error.contains("without leading")));
+}

@@ -58,6 +58,8 @@ pub enum Mischief {
     },
     /// What becomes of events and updates.
     Disturb(&'static str),
+    /// The next one is carried out, and nobody says so.
+    MuteAccept,
     Scale(usize),
     /// The one that has lived longest.
     EndTaskManager,
@@ -65,9 +67,22 @@ pub enum Mischief {
 }
 
 impl Mischief {
+    /// There is nearly always something to launch or to end while other things go wrong.
     pub fn some(random: &mut Rng) -> Vec<Self> {
         let count = random.usize(1..=MOST);
-        (0..count).map(|_| Self::any(random)).collect()
+        let mut some: Vec<_> = (0..count).map(|_| Self::any(random)).collect();
+        if random.usize(..4) > 0 {
+            some.insert(random.usize(..=count), Self::unrest(random));
+        }
+        some
+    }
+
+    fn unrest(random: &mut Rng) -> Self {
+        match random.u32(..4) {
+            0 | 1 => Self::Scale(random.usize(TASKMANAGERS)),
+            2 => Self::EndTaskManager,
+            _ => Self::KillTaskManager,
+        }
     }
 
     fn any(random: &mut Rng) -> Self {
@@ -75,7 +90,7 @@ impl Mischief {
         let passage = if random.bool() { Passage::Silent } else { Passage::Closed };
         let (server, agent) = (random.usize(..3), random.usize(..AGENTS));
         let for_ms = random.u64(AWAY_MS);
-        match random.u32(..24) {
+        match random.u32(..22) {
             0 | 1 => Self::KillAppMaster(whom),
             2 => Self::StopAppMaster(whom),
             3 => Self::KillPart(whom, Part::JobManager),
@@ -95,10 +110,8 @@ impl Mischief {
             18 => Self::LoseMaster { for_ms },
             19 => Self::PartitionAgent { agent, for_ms },
             20 => Self::DisconnectAgent { agent, for_ms },
-            21 => Self::Disturb(DISTURBANCES[random.usize(..DISTURBANCES.len())]),
-            22 => Self::Scale(random.usize(TASKMANAGERS)),
-            _ if random.bool() => Self::EndTaskManager,
-            _ => Self::KillTaskManager,
+            _ if random.usize(..8) == 0 => Self::MuteAccept,
+            _ => Self::Disturb(DISTURBANCES[random.usize(..DISTURBANCES.len())]),
         }
     }
 
@@ -152,7 +165,9 @@ impl Mischief {
                     .await;
             }
             Self::Disturb(name) => site.fault(name, &json!({})).await,
-            Self::Scale(target) => site.wanted_target = target,
+            // Its answer is awaited for 75 s.
+            Self::MuteAccept => site.fault("calls", &json!({ "call": "ACCEPT", "deed": "mute" })).await,
+            Self::Scale(target) => site.scale_in_passing(target).await,
             Self::EndTaskManager => signal_taskmanager(site, Signal::SIGUSR1),
             Self::KillTaskManager => signal_taskmanager(site, Signal::SIGKILL),
         }

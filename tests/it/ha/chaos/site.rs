@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::task::JoinHandle;
 
 use super::appmaster::AppMaster;
 use super::history::Witness;
@@ -41,8 +42,10 @@ pub struct Site {
     pub seed: u64,
     /// How many TaskManagers there shall be.
     pub target: usize,
-    /// And from the next order on.
-    pub wanted_target: usize,
+    /// How many of them may have been told to end since the last look.
+    pub surplus: usize,
+    /// Orders that were given in passing.
+    pub orders: Vec<JoinHandle<bool>>,
     /// Stand-ins that the test itself has killed.
     pub killed: BTreeSet<Process>,
     /// Of AppMasters that are no more.
@@ -71,7 +74,8 @@ impl Site {
             network: Network::start(),
             seed,
             target,
-            wanted_target: target,
+            surplus: 0,
+            orders: Vec::new(),
             killed: BTreeSet::new(),
             gone: Vec::new(),
             started: 0,
@@ -119,14 +123,42 @@ impl Site {
         }
     }
 
-    /// The index of the one that leads, or of any other.
+    /// The index of the one that leads, or of any other; the first when nobody knows.
     pub async fn find(&self, leader: bool) -> Option<usize> {
         for (index, appmaster) in self.appmasters.iter().enumerate() {
             if appmaster.leads().await == leader {
                 return Some(index);
             }
         }
-        None
+        (!self.appmasters.is_empty()).then_some(0)
+    }
+
+    /// Gives the leader another number of TaskManagers, and does not wait for its answer.
+    pub async fn scale_in_passing(&mut self, target: usize) {
+        self.surplus += self.target.saturating_sub(target);
+        self.target = target;
+        if let Some(leader) = self.find(true).await {
+            self.orders.push(tokio::spawn(self.appmasters[leader].scale(target)));
+        }
+    }
+
+    /// Repeats the last order until somebody has taken it.
+    pub async fn scale(&mut self) {
+        for order in self.orders.drain(..) {
+            order.await.expect("no panic");
+        }
+        let start = Instant::now();
+        loop {
+            self.bury().await;
+            self.fill_up().await;
+            if let Some(leader) = self.find(true).await
+                && self.appmasters[leader].scale(self.target).await
+            {
+                return;
+            }
+            assert!(start.elapsed() < super::SETTLED_MOST, "nobody takes an order");
+            tokio::time::sleep(super::LOOK_INTERVAL).await;
+        }
     }
 
     pub fn kill_server(&mut self, index: usize) {
