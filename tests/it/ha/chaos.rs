@@ -80,7 +80,14 @@ async fn settle(site: &mut Site) -> Duration {
     loop {
         site.bury().await;
         site.fill_up().await;
-        let Err(why) = look::look(site).await else { return start.elapsed() };
+        let why = match look::look(site).await {
+            Ok(framework) => {
+                let first = site.framework.get_or_insert_with(|| framework.clone());
+                assert_eq!(*first, framework, "it has registered as another framework");
+                return start.elapsed();
+            }
+            Err(why) => why,
+        };
         assert!(start.elapsed() < SETTLED_MOST, "not settled: {why}");
         tokio::time::sleep(LOOK_INTERVAL).await;
     }
@@ -128,8 +135,12 @@ impl Books {
 
     /// No older leader acts after a newer one.
     fn check_history(&mut self, site: &Site) {
-        let calls =
-            history::calls(&site.mesos.log(), &site.witnesses()).unwrap_or_else(|error| panic!("{error}"));
+        let (mesos, witnesses) = (site.mesos.log(), site.witnesses());
+        // Its books are out of balance, or it has ended badly.
+        assert!(!mesos.contains(" ERROR "), "{}", site.mesos.log_end());
+        let mut lines = witnesses.iter().flat_map(|witness| witness.log.lines());
+        assert_eq!(lines.find(|line| line.contains("panicked at")), None);
+        let calls = history::calls(&mesos, &witnesses).unwrap_or_else(|error| panic!("{error}"));
         let logs: Vec<_> = (0..site.ensemble.len()).map(|index| site.ensemble.transactions(index)).collect();
         let committed = transactions::committed(&logs);
         let base = format!("/flink/mesos-workers{}", appmaster::CLUSTER_ID);

@@ -9,18 +9,18 @@ use super::journal;
 use super::site::Site;
 use crate::cluster::processes::Part;
 
-/// Why not, as far as it may still come. What can never come right again fails at once.
-pub async fn look(site: &Site) -> Result<(), String> {
+/// The framework's id; or why not, as far as it may still come. What can never come right again fails at once.
+pub async fn look(site: &Site) -> Result<String, String> {
     let state = site.mesos_state().await.ok_or("Mesos does not answer")?;
-    let tasks = running_tasks(&state, site.target)?;
+    let (framework, tasks) = running_tasks(&state, site.target)?;
     look_at_processes(site, &tasks)?;
     look_at_appmasters(site, &tasks).await?;
     let strays = site.strays();
-    if strays.is_empty() { Ok(()) } else { Err(format!("left over: {strays:#?}")) }
+    if strays.is_empty() { Ok(framework) } else { Err(format!("left over: {strays:#?}")) }
 }
 
-/// Of the only framework there ever was.
-fn running_tasks(state: &Value, target: usize) -> Result<BTreeSet<String>, String> {
+/// The only framework, and its tasks.
+fn running_tasks(state: &Value, target: usize) -> Result<(String, BTreeSet<String>), String> {
     let list = |name: &str| state[name].as_array().expect("a list").clone();
     let (frameworks, completed) = (list("frameworks"), list("completed_frameworks"));
     assert!(completed.is_empty(), "a framework has ended: {completed:#?}");
@@ -32,7 +32,11 @@ fn running_tasks(state: &Value, target: usize) -> Result<BTreeSet<String>, Strin
     let running = states.iter().filter(|(_, state)| state == "TASK_RUNNING");
     let running: BTreeSet<_> = running.map(|(id, _)| id.clone()).collect();
     let is_right = running.len() == target && states.len() == target;
-    if is_right { Ok(running) } else { Err(format!("{target} running tasks expected: {states:?}")) }
+    if is_right {
+        Ok((text(framework, "id"), running))
+    } else {
+        Err(format!("{target} running tasks expected: {states:?}"))
+    }
 }
 
 /// Each task is a process that lives, and there is no other.

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
@@ -40,6 +41,8 @@ pub struct Site {
     pub down: BTreeSet<usize>,
     pub network: Network,
     pub seed: u64,
+    /// As which the AppMasters have registered first.
+    pub framework: Option<String>,
     /// How many TaskManagers there shall be.
     pub target: usize,
     /// How many of them may have been told to end since the last look.
@@ -73,6 +76,7 @@ impl Site {
             down: BTreeSet::new(),
             network: Network::start(),
             seed,
+            framework: None,
             target,
             surplus: 0,
             orders: Vec::new(),
@@ -118,6 +122,7 @@ impl Site {
             let mut dead = self.appmasters.remove(index);
             let status = dead.program.end().await;
             println!("    {} has ended: {status}", dead.program.path().display());
+            assert!(is_doing_of_the_test(status), "{}", dead.program.log_end());
             dead.program.assert_nothing_left(FOLLOW_MOST).await;
             self.gone.push(dead.witness());
         }
@@ -225,6 +230,14 @@ impl Drop for Site {
             println!("logs are kept in {}", self.root().display());
         }
     }
+}
+
+/// SIGKILL and SIGTERM of the AppMaster and of its JobManager; none ends for another reason.
+fn is_doing_of_the_test(status: ExitStatus) -> bool {
+    /// As the JobManager ended.
+    const KILLED: i32 = 128 + 9;
+    const TOLD: i32 = 128 + 15;
+    matches!(status.signal(), Some(9 | 15)) || matches!(status.code(), Some(KILLED | TOLD))
 }
 
 fn client() -> reqwest::Client {
