@@ -19,7 +19,7 @@ use axum::routing::get;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::scheduler::driver::Message;
 
@@ -104,10 +104,12 @@ impl Configuration {
     }
 }
 
+/// What is served by path; none while it is being read.
+pub type Bundles = watch::Receiver<Option<BTreeMap<String, Bundle>>>;
+
 struct Shared {
     encoded: Bytes,
-    /// By path.
-    bundles: BTreeMap<String, Bundle>,
+    bundles: Bundles,
     inbox: mpsc::Sender<Message>,
 }
 
@@ -115,10 +117,9 @@ struct Shared {
 pub async fn serve(
     listener: TcpListener,
     configuration: &Configuration,
-    bundles: Vec<Bundle>,
+    bundles: Bundles,
     inbox: mpsc::Sender<Message>,
 ) -> io::Result<()> {
-    let bundles = bundles.into_iter().map(|bundle| (bundle.path(), bundle)).collect();
     let routes = Router::new()
         .route("/tasks/{task_id}/configuration", get(configuration_of))
         .route("/{digest}/{name}", get(bundle_of))
@@ -151,7 +152,15 @@ async fn configuration_of(
 
 /// Whoever knows the digest has the content already, or was told by the scheduler: there is nothing to hide.
 async fn bundle_of(State(shared): State<Arc<Shared>>, method: Method, uri: Uri) -> Response {
-    let Some(bundle) = shared.bundles.get(uri.path()) else { return StatusCode::NOT_FOUND.into_response() };
+    // After a worker's crash agents ask for what the next one has yet to read.
+    let mut bundles = shared.bundles.clone();
+    let Ok(bundles) = bundles.wait_for(Option::is_some).await else {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    };
+    let Some(bundle) = bundles.as_ref().and_then(|bundles| bundles.get(uri.path())).cloned() else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    drop(bundles);
     if method == Method::GET {
         tracing::info!(name = bundle.name(), bytes = bundle.length(), "an agent fetches");
     }
@@ -162,6 +171,7 @@ async fn bundle_of(State(shared): State<Arc<Shared>>, method: Method, uri: Uri) 
 
 #[cfg(test)]
 mod tests {
+    use super::bundle::Source;
     use super::*;
 
     /// A server that lets the token `right` through, once.
@@ -172,10 +182,16 @@ mod tests {
         let files = BTreeMap::from([("config.yaml".to_owned(), b"a: b\n".to_vec())]);
         let file = tempfile::NamedTempFile::new().expect("a file");
         std::fs::write(file.path(), "0123456789").expect("written");
-        let bundles = vec![Bundle::file("ten", file.path()).expect("bundled")];
+        let ten = Source::file("ten", file.path()).and_then(Source::read).expect("bundled");
+        let (read, bundles) = watch::channel(None);
         tokio::spawn(async move {
             let _file = file;
             serve(listener, &Configuration { files }, bundles, inbox).await
+        });
+        // Whoever asks before waits.
+        tokio::spawn(async move {
+            tokio::task::yield_now().await;
+            read.send_replace(Some(BTreeMap::from([(ten.path(), ten)])));
         });
         tokio::spawn(async move {
             let mut used = false;

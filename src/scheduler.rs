@@ -50,7 +50,7 @@ use failures::Cause;
 use gang::Gang;
 use offered::Offered;
 use reconcile::Reconciliation;
-use spec::Spec;
+use spec::{Delivery, Spec};
 use state::{Goal, State};
 use verdict::Verdict;
 
@@ -250,6 +250,12 @@ impl Scheduler {
             self.jobmanager = JobManager::Listening;
             self.note(Note::JobManagerListening);
         }
+        self.plan(now);
+    }
+
+    /// What tasks are given of files is known.
+    pub fn handle_files_read(&mut self, delivery: Delivery, now: Moment) {
+        self.spec.template.delivery = Some(delivery);
         self.plan(now);
     }
 

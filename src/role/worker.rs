@@ -10,11 +10,10 @@ use std::time::{Duration, SystemTime};
 
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tracing::{debug, error};
 
-use crate::artifact::bundle::Bundle;
-use crate::artifact::{self, Configuration, overlay};
+use crate::artifact::{self, Bundles, Configuration, overlay};
 use crate::cli::{ClusterOptions, WorkerOptions};
 use crate::conf::environment::Environment;
 use crate::conf::settings::{Delivery, SecretSource, Settings};
@@ -35,7 +34,7 @@ use crate::scheduler::spec::Spec;
 use crate::scheduler::state::State;
 use crate::scheduler::{Failure, Scheduler};
 use crate::time::Clock;
-use crate::{init, log, status};
+use crate::{init, log, scheduler, status};
 
 use super::error::{Fatal, fatal};
 use super::setup::Setup;
@@ -47,6 +46,7 @@ mod framework;
 mod jobmanager;
 mod spec;
 
+use delivery::Files;
 use desk::Desk;
 use jobmanager::JobManagerEnd;
 
@@ -95,19 +95,35 @@ async fn work(options: &WorkerOptions, environment: &Environment) -> Result<(), 
     let artifacts = StdTcpListener::from(adopt(options.artifacts_fd)?);
     let address = artifacts.local_addr().map_err(fatal(Exit::Os))?;
     let artifacts_url = format!("http://{}:{}", settings.job_manager.address, address.port());
-    let bundles = delivery::bundles(&setup, &settings, options.local)?;
-    let spec = spec::of(&setup, &settings, options.local, &artifacts_url, &bundles, epoch)?;
+    let sources = delivery::sources(&setup, &settings, options.local)?;
+    let spec = spec::of(&setup, &settings, options.local, &artifacts_url, &sources, epoch)?;
+    let files = Files::new(sources, &settings, &artifacts_url);
     let framework = framework::info(&settings, &spec.roles, &setup.loaded.table, &setup.environment);
     let (masters, credentials) = (masters(&settings)?, credentials(&settings)?);
     let (inbox, messages) = mpsc::channel(INBOX_WAITING_MOST);
     let (rpc, rest) = endpoints(&settings);
     let jobmanager = watch_taskmanagers(rest.as_ref().filter(|_| !options.local), inbox.clone())?;
-    let work = Work { spec, framework, masters, credentials, jobmanager, clock };
+    let delivery = files.delivery();
+    let work = Work { spec, delivery, framework, masters, credentials, jobmanager, clock };
     let surroundings = status::Surroundings { rest, warnings: options.warning.clone() };
-    let served = Served { configuration: served_configuration(&setup, &settings, options)?, bundles };
+    let served =
+        Served { configuration: served_configuration(&setup, &settings, options)?, bundles: files.bundles() };
     spawn_servers(options, artifacts, served, &inbox, surroundings)?;
     tokio::spawn(watch_jobmanager(rpc, inbox.clone()));
+    let reading = files.read(inbox.clone());
+    tokio::select! {
+        ended = schedule(&work, &settings, options, inbox, messages) => ended,
+        Err(unread) = reading => Err(unread),
+    }
+}
 
+async fn schedule(
+    work: &Work,
+    settings: &Settings,
+    options: &WorkerOptions,
+    inbox: mpsc::Sender<Message>,
+    messages: mpsc::Receiver<Message>,
+) -> Result<(), Fatal> {
     match &settings.high_availability {
         None => {
             let mut store = MemoryStore::new(adopt(options.state_fd)?);
@@ -117,7 +133,7 @@ async fn work(options: &WorkerOptions, environment: &Environment) -> Result<(), 
         }
         Some(ha) => {
             let end = JobManagerEnd::new(adopt(options.jobmanager_end_fd)?);
-            Desk::open(&settings, ha, messages, end)?.work(&work).await
+            Desk::open(settings, ha, messages, end)?.work(work).await
         }
     }
 }
@@ -125,6 +141,8 @@ async fn work(options: &WorkerOptions, environment: &Environment) -> Result<(), 
 /// What a scheduler needs besides the state, whoever keeps that.
 struct Work {
     spec: Spec,
+    /// Of the spec, when it is known.
+    delivery: watch::Receiver<Option<scheduler::spec::Delivery>>,
     /// Without id.
     framework: FrameworkInfo,
     masters: Masters,
@@ -153,7 +171,9 @@ impl Work {
             credentials: self.credentials.clone(),
             lease,
         })?;
-        let scheduler = Scheduler::new(self.spec.clone(), state, fastrand::u64(..), self.clock.now());
+        let mut spec = self.spec.clone();
+        spec.template.delivery.clone_from(&self.delivery.borrow());
+        let scheduler = Scheduler::new(spec, state, fastrand::u64(..), self.clock.now());
         let (clock, framework, jobmanager) = (self.clock, self.framework.clone(), self.jobmanager.clone());
         Driver { scheduler, clock, calls, reports, inbox, jobmanager, store, framework }.run().await
     }
@@ -254,7 +274,7 @@ fn served_configuration(
 /// What agents fetch.
 struct Served {
     configuration: Configuration,
-    bundles: Vec<Bundle>,
+    bundles: Bundles,
 }
 
 fn spawn_servers(

@@ -94,6 +94,8 @@ pub enum Reason {
         why: Option<String>,
     },
     JobManagerStarting,
+    /// What agents fetch is read to make addresses of its content.
+    FilesUnread,
     /// Earlier TaskManagers failed.
     Backoff {
         left_ms: u64,
@@ -179,6 +181,9 @@ impl Scheduler {
         }
         if self.jobmanager == JobManager::Starting {
             return Reason::JobManagerStarting;
+        }
+        if self.spec.template.delivery.is_none() {
+            return Reason::FilesUnread;
         }
         if let Some(hold) = self.hold.as_ref().filter(|hold| !hold.until.has_passed(now)) {
             let left_ms = u64::try_from(hold.until.left(now).as_millis()).unwrap_or(u64::MAX);

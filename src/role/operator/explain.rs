@@ -42,6 +42,7 @@ fn why(waiting: &Waiting) -> String {
             format!("no master for {since_s} s{why}")
         }
         Reason::JobManagerStarting => "the JobManager does not listen yet".to_owned(),
+        Reason::FilesUnread => "what agents are to fetch is still being read".to_owned(),
         Reason::Backoff { left_ms, cause } => {
             format!("held back for {} s after a failure: {cause}", seconds(*left_ms))
         }

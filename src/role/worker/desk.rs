@@ -271,6 +271,7 @@ impl Desk {
             Message::End => self.order_end().await,
             // Who asks is told that there is no answer.
             other @ (Message::Scale(..)
+            | Message::FilesRead(_)
             | Message::Redeem { .. }
             | Message::Explain(..)
             | Message::TaskManagersHeard(_)) => drop(orders.try_send(other)),
@@ -295,8 +296,8 @@ impl Desk {
             Message::Redeem { answer, .. } => {
                 let _ = answer.send(false);
             }
-            // The next leader asks again.
-            Message::TaskManagersHeard(_) => {}
+            // The next leader asks again, and finds what has been read.
+            Message::TaskManagersHeard(_) | Message::FilesRead(_) => {}
         }
     }
 
