@@ -1,6 +1,7 @@
 //! The configuration in types: everything wrong in it is found at once, before anything starts.
 
 mod agent;
+mod artifacts;
 mod high_availability;
 mod parse;
 mod reader;
@@ -18,6 +19,7 @@ use super::table::Table;
 use super::variables::MAX_COUNT;
 use crate::mesos::address::{AddressError, MasterAddress};
 pub use agent::{Constraints, Placement};
+pub use artifacts::{Artifacts, Port};
 pub use high_availability::HighAvailability;
 pub use parse::{Ports, Secret};
 use reader::Reader;
@@ -84,15 +86,6 @@ pub struct Offers {
     pub refuse: Duration,
 }
 
-/// The server from which agents fetch files.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Artifacts {
-    /// 0 for any free one.
-    pub port: u16,
-    /// HTTPS when Flink's REST endpoint speaks it too.
-    pub tls: bool,
-}
-
 /// The status page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
@@ -157,18 +150,16 @@ impl Settings {
         let high_availability = HighAvailability::read(reader);
         let failed_tasks_max =
             reader.value(&keys::MAXIMUM_FAILED_TASKS, parse::number(-1..=i64::from(u32::MAX)));
+        let framework = Framework::read(reader);
         Self {
             master: master.unwrap_or(placeholder),
             registration_timeout: reader.value(&keys::REGISTRATION_TIMEOUT, parse::duration),
-            framework: Framework::read(reader),
             offers: Offers {
                 unused_expiration: reader.value(&keys::UNUSED_OFFER_EXPIRATION, parse::duration),
                 refuse: reader.value(&keys::DECLINE_REFUSE, parse::duration),
             },
-            artifacts: Artifacts {
-                port: reader.value(&keys::ARTIFACT_PORT, parse::port_or_any),
-                tls: reader.value(&keys::ARTIFACT_TLS, parse::boolean),
-            },
+            artifacts: Artifacts::read(reader, &framework.name),
+            framework,
             status: Status {
                 bind_address: reader.value(&keys::STATUS_BIND_ADDRESS, parse::ip_address),
                 port: reader.value(&keys::STATUS_PORT, parse::port_or_any),
