@@ -16,9 +16,9 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::serve::Listener;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::scheduler::driver::Message;
@@ -114,12 +114,16 @@ struct Shared {
 }
 
 /// Serves until the listener fails. The scheduler is asked about every token first.
-pub async fn serve(
-    listener: TcpListener,
+pub async fn serve<L>(
+    listener: L,
     configuration: &Configuration,
     bundles: Bundles,
     inbox: mpsc::Sender<Message>,
-) -> io::Result<()> {
+) -> io::Result<()>
+where
+    L: Listener,
+    L::Addr: std::fmt::Debug,
+{
     let routes = Router::new()
         .route("/tasks/{task_id}/configuration", get(configuration_of))
         .route("/{digest}/{name}", get(bundle_of))
@@ -171,6 +175,8 @@ async fn bundle_of(State(shared): State<Arc<Shared>>, method: Method, uri: Uri) 
 
 #[cfg(test)]
 mod tests {
+    use tokio::net::TcpListener;
+
     use super::bundle::Source;
     use super::*;
 

@@ -6,6 +6,7 @@ mod high_availability;
 mod parse;
 mod reader;
 mod task;
+mod tls;
 mod unknown;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ pub use high_availability::HighAvailability;
 pub use parse::{Ports, Secret};
 use reader::Reader;
 pub use task::{Container, Delivery, DockerParameter, Image, Mount, Network, Runtime, Tasks, Volume};
+pub use tls::RestTls;
 
 /// What this program itself needs to know; Flink reads the rest.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +49,7 @@ pub struct Settings {
     pub gang_timeout: Option<Duration>,
     pub job_manager: JobManager,
     pub high_availability: Option<HighAvailability>,
+    pub rest_tls: Option<RestTls>,
 }
 
 /// As what we register with Mesos.
@@ -175,6 +178,7 @@ impl Settings {
                 .filter(|span| !span.is_zero()),
             job_manager: JobManager::read(reader, high_availability.is_some()),
             high_availability,
+            rest_tls: RestTls::read(reader),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What agents that have no image fetch: this program, Flink, and java.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::{mpsc, watch};
@@ -16,6 +17,7 @@ use crate::role::setup::Setup;
 use crate::role::taskmanager::{FLINK_ARCHIVE, JAVA_ARCHIVE, PROGRAM};
 use crate::scheduler::driver::Message;
 use crate::scheduler::spec::Delivery;
+use crate::tls::Identity;
 
 use super::{Fatal, fatal};
 
@@ -33,6 +35,22 @@ pub struct Files {
     more: Vec<Uri>,
     bundles: watch::Sender<Option<BTreeMap<String, Bundle>>>,
     delivery: watch::Sender<Option<Delivery>>,
+}
+
+/// Where agents fetch it.
+pub struct Server {
+    pub url: String,
+    /// With HTTPS only.
+    pub identity: Option<Arc<Identity>>,
+}
+
+impl Server {
+    /// HTTPS with the certificate of Flink's REST endpoint, if that has one.
+    pub fn new(settings: &Settings, port: u16, rest: Option<&Arc<Identity>>) -> Self {
+        let identity = rest.filter(|_| settings.artifacts.tls).map(Arc::clone);
+        let scheme = if identity.is_some() { "https" } else { "http" };
+        Self { url: format!("{scheme}://{}:{port}", settings.job_manager.address), identity }
+    }
 }
 
 /// Finds what agents shall fetch, in this order, and what cannot be read of it.

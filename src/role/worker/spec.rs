@@ -10,6 +10,7 @@ use crate::mesos::wire::label::Label;
 use crate::scheduler::resources::{Milli, Need};
 use crate::scheduler::spec::{Host, Patience, Placement, Shell, Spec, Template};
 
+use super::delivery::Server;
 use super::{Fatal, container};
 use crate::role::setup::Setup;
 use crate::role::taskmanager::PROGRAM;
@@ -26,7 +27,7 @@ pub fn of(
     setup: &Setup,
     settings: &Settings,
     local: bool,
-    artifacts_url: &str,
+    server: &Server,
     sources: &[Source],
     epoch: Duration,
 ) -> Result<Spec, Fatal> {
@@ -50,7 +51,7 @@ pub fn of(
             scalars: scalars.map(|(name, amount)| (name.to_owned(), amount)).collect(),
             ports: port_keys.len(),
         },
-        template: template(setup, settings, port_keys, artifacts_url, sources)?,
+        template: template(setup, settings, port_keys, server, sources)?,
         placement: match settings.placement {
             settings::Placement::Spread => Placement::Spread,
             settings::Placement::Pack => Placement::Pack,
@@ -87,7 +88,7 @@ fn template(
     setup: &Setup,
     settings: &Settings,
     port_keys: Vec<String>,
-    artifacts_url: &str,
+    server: &Server,
     sources: &[Source],
 ) -> Result<Template, Fatal> {
     let tasks = &settings.tasks;
@@ -111,8 +112,11 @@ fn template(
     environment.extend(tasks.environment.clone());
     let labels =
         tasks.labels.iter().map(|(key, value)| Label { key: Some(key.clone()), value: Some(value.clone()) });
-    let arguments =
-        ["flink-on-mesos", "taskmanager", "--artifacts", artifacts_url].map(ToOwned::to_owned).to_vec();
+    let mut arguments =
+        ["flink-on-mesos", "taskmanager", "--artifacts", &server.url].map(ToOwned::to_owned).to_vec();
+    if let Some(identity) = &server.identity {
+        arguments.extend(["--artifacts-certificate".to_owned(), identity.fingerprint().to_string()]);
+    }
     Ok(Template {
         program,
         arguments,
