@@ -6,7 +6,9 @@ pub mod delivered;
 pub mod overlay;
 
 use std::collections::BTreeMap;
-use std::io;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path as FilePath;
 use std::sync::Arc;
 
@@ -63,20 +65,22 @@ impl Configuration {
         }
     }
 
-    /// Writes it to a new directory, which its values then name.
+    /// Writes it to a new directory, which its values then name, readable by the owner alone.
     pub fn store(&self, directory: &FilePath) -> io::Result<()> {
-        std::fs::create_dir(directory)?;
+        let mut directories = std::fs::DirBuilder::new();
+        directories.recursive(true).mode(0o700).create(directory)?;
         let here = format!("{}/", directory.display());
         for (name, content) in &self.files {
             let path = directory.join(name);
             if let Some(parent) = path.parent() {
-                std::fs::create_dir_all(parent)?;
+                directories.create(parent)?;
             }
+            let mut file = File::options().write(true).create_new(true).mode(0o600).open(path)?;
             match std::str::from_utf8(content) {
                 Ok(text) if text.contains(overlay::DIRECTORY_MARK) => {
-                    std::fs::write(path, text.replace(overlay::DIRECTORY_MARK, &here))?;
+                    file.write_all(text.replace(overlay::DIRECTORY_MARK, &here).as_bytes())?;
                 }
-                Ok(_) | Err(_) => std::fs::write(path, content)?,
+                Ok(_) | Err(_) => file.write_all(content)?,
             }
         }
         Ok(())
@@ -175,6 +179,9 @@ async fn bundle_of(State(shared): State<Arc<Shared>>, method: Method, uri: Uri) 
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpListener;
 
     use super::bundle::Source;
@@ -254,14 +261,46 @@ mod tests {
         assert_eq!(head.headers()["content-length"], "10");
     }
 
+    /// As they are: clients tidy paths up.
     #[tokio::test]
     async fn nothing_else_is_served() {
         let base = serve_once().await;
-        for path in ["/", "/tasks", "/tasks/../../etc/passwd", "/tasks/%2e%2e/configuration", "/config.yaml"]
-        {
-            let code = status(&format!("{base}{path}"), "right").await.0;
-            assert!(code == 404 || code == 403, "{path}: {code}");
+        let digest = "84d89877f0d4041efb6bf91a16f0248f2fd573e6af05c19f96bedb9f882f7882";
+        for path in [
+            "/",
+            "/tasks",
+            "/tasks/../../etc/passwd",
+            "/tasks/%2e%2e/configuration",
+            "/tasks/..%2fx/configuration",
+            "/config.yaml",
+            "/etc/passwd",
+            "//etc/passwd",
+            "/../../etc/passwd",
+            "/%2e%2e/%2e%2e/etc/passwd",
+            "/..%2f..%2fetc%2fpasswd/ten",
+            "/%2fetc%2fpasswd/ten",
+            "http://elsewhere/etc/passwd",
+            "file:///etc/passwd",
+            &format!("/{digest}/../{digest}/ten"),
+            &format!("/{digest}/%74en"),
+            &format!("/{digest}/ten/"),
+            &format!("/{digest}/"),
+            &format!("/{digest}"),
+        ] {
+            let answer = raw(&base, path).await;
+            let code = answer.split(' ').nth(1).unwrap_or_default();
+            assert!(["400", "403", "404"].contains(&code), "{path}: {answer}");
         }
+    }
+
+    async fn raw(base: &str, path: &str) -> String {
+        let address = base.strip_prefix("http://").expect("an address");
+        let mut stream = tokio::net::TcpStream::connect(address).await.expect("connected");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("an answer");
+        answer
     }
 
     #[test]
@@ -279,6 +318,10 @@ mod tests {
         configuration.store(&directory).expect("stored");
         let stored = std::fs::read_to_string(directory.join("hadoop-conf/a")).expect("there");
         assert_eq!(stored, format!("path: {}/b", directory.display()));
+        for (name, expected) in [("", 0o700), ("hadoop-conf", 0o700), ("hadoop-conf/a", 0o600)] {
+            let mode = std::fs::metadata(directory.join(name)).expect("there").permissions().mode();
+            assert_eq!(mode & 0o777, expected, "{name}");
+        }
     }
 
     #[test]

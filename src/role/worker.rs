@@ -211,8 +211,8 @@ fn served_configuration(
         table.remove("env.java.home");
     }
     if settings.tasks.delivery != Delivery::Nothing && !options.local {
-        let hadoop = setup.environment.text("HADOOP_CONF_DIR");
-        overlay::add(&mut table, hadoop, &mut configuration.files).map_err(fatal(Exit::NoInput))?;
+        overlay::add(&mut table, &setup.environment, &mut configuration.files)
+            .map_err(fatal(Exit::NoInput))?;
     }
     let grammar = setup.loaded.grammar;
     let text = write::render(&table, grammar).map_err(fatal(Exit::Config))?;
