@@ -16,7 +16,7 @@ pub const PRINCIPAL: &str = "hush-principal-95";
 const COMMON: &str = "hush-";
 
 /// Keys that Flink or we call sensitive, beside those of stores.
-pub const VALUES: [(&str, &str); 8] = [
+pub const VALUES: [(&str, &str); 9] = [
     ("mesos.resourcemanager.framework.principal", "flink"),
     ("mesos.resourcemanager.framework.secret", PRINCIPAL),
     ("s3.secret-key", "hush-s3-96"),
@@ -25,6 +25,7 @@ pub const VALUES: [(&str, &str); 8] = [
     ("security.kerberos.token.provider.s3.secret-key", "hush-token-99"),
     ("rest.client.http-headers", "Authorization:hush-headers-90"),
     ("zookeeper.sasl.jaas.config", "hush-jaas-89"),
+    ("high-availability.zookeeper.client.authorization", "digest:user:hush-zookeeper-88"),
 ];
 
 /// Fails where a text that others can read holds one of them.

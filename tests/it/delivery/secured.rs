@@ -66,8 +66,9 @@ fn start(stores: &Stores, port: u16, status: u16) -> Cluster {
         ("security.ssl.internal.truststore-password", secrets::INTERNAL),
         ("security.kerberos.krb5-conf.path", &krb5),
         ("env.hadoop.conf.dir", &hadoop),
-        // Without a principal nobody logs in with it.
+        // Without Hadoop's classes nobody logs in with it.
         ("security.kerberos.login.keytab", &keytab),
+        ("security.kerberos.login.principal", "flink@TEST"),
     ];
     Cluster::start(&Start {
         command: &["appmaster"],
@@ -154,13 +155,13 @@ async fn refuse_a_wrong_token(cluster: &Cluster, stores: &Stores) {
 async fn search(cluster: &Cluster, mesos: &Program, port: u16, status: u16) {
     secrets::assert_hidden("the AppMaster's log", &cluster.program.log());
     secrets::assert_hidden("the log of Mesos", &mesos.log());
-    for url in [
-        format!("http://127.0.0.1:{port}/state"),
-        format!("http://127.0.0.1:{status}/v1/status"),
-        format!("http://127.0.0.1:{status}/v1/explain"),
+    for (url, known) in [
+        (format!("http://127.0.0.1:{port}/state"), "taskmanager-0"),
+        (format!("http://127.0.0.1:{status}/v1/status"), "taskmanager-0"),
+        (format!("http://127.0.0.1:{status}/v1/explain"), "target"),
     ] {
         let answer = reqwest::get(&url).await.expect("an answer").text().await.expect("a text");
-        assert!(answer.contains("taskmanager-0"), "{url}: {answer}");
+        assert!(answer.contains(known), "{url}: {answer}");
         secrets::assert_hidden(&url, &answer);
     }
     for file in super::files_below(mesos.path()) {
