@@ -54,9 +54,8 @@ use failures::Cause;
 use gang::Gang;
 use offered::Offered;
 use reconcile::Reconciliation;
-use report::MasterReport;
-use report::NotScaled;
-use spec::Spec;
+use report::{MasterReport, NotScaled};
+use spec::{Delivery, Spec};
 use state::{Goal, State};
 use verdict::Verdict;
 
@@ -269,6 +268,12 @@ impl Scheduler {
             self.jobmanager = JobManager::Listening;
             self.note(Note::JobManagerListening);
         }
+        self.plan(now);
+    }
+
+    /// What tasks are given of files is known.
+    pub fn handle_files_read(&mut self, delivery: Delivery, now: Moment) {
+        self.spec.template.delivery = Some(delivery);
         self.plan(now);
     }
 

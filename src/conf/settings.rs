@@ -1,11 +1,13 @@
 //! The configuration in types: everything wrong in it is found at once, before anything starts.
 
 mod agent;
+mod artifacts;
 mod high_availability;
 mod parse;
 mod reader;
 mod scaling;
 mod task;
+mod tls;
 mod unknown;
 
 use std::collections::BTreeMap;
@@ -19,11 +21,13 @@ use super::table::Table;
 use super::variables::MAX_COUNT;
 use crate::mesos::address::{AddressError, MasterAddress};
 pub use agent::{Constraints, Placement};
+pub use artifacts::{Artifacts, Port};
 pub use high_availability::HighAvailability;
 pub use parse::{Ports, Secret};
 use reader::Reader;
 pub use scaling::{Demand, Scaling};
 pub use task::{Container, Delivery, DockerParameter, Image, Mount, Network, Runtime, Tasks, Volume};
+pub use tls::RestTls;
 
 /// What this program itself needs to know; Flink reads the rest.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +51,7 @@ pub struct Settings {
     pub gang_timeout: Option<Duration>,
     pub job_manager: JobManager,
     pub high_availability: Option<HighAvailability>,
+    pub rest_tls: Option<RestTls>,
 }
 
 /// As what we register with Mesos.
@@ -84,15 +89,6 @@ pub struct Offers {
     pub unused_expiration: Duration,
     /// For how long Mesos shall not offer again what was declined.
     pub refuse: Duration,
-}
-
-/// The server from which agents fetch files.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Artifacts {
-    /// 0 for any free one.
-    pub port: u16,
-    /// HTTPS when Flink's REST endpoint speaks it too.
-    pub tls: bool,
 }
 
 /// The status page.
@@ -154,18 +150,16 @@ impl Settings {
             reader.value(&keys::MAXIMUM_FAILED_TASKS, parse::number(-1..=i64::from(u32::MAX)));
         let job_manager = JobManager::read(reader, high_availability.is_some());
         let tasks = Tasks::read(reader);
+        let framework = Framework::read(reader);
         Self {
             master: master.unwrap_or(placeholder),
             registration_timeout: reader.value(&keys::REGISTRATION_TIMEOUT, parse::duration),
-            framework: Framework::read(reader),
             offers: Offers {
                 unused_expiration: reader.value(&keys::UNUSED_OFFER_EXPIRATION, parse::duration),
                 refuse: reader.value(&keys::DECLINE_REFUSE, parse::duration),
             },
-            artifacts: Artifacts {
-                port: reader.value(&keys::ARTIFACT_PORT, parse::port_or_any),
-                tls: reader.value(&keys::ARTIFACT_TLS, parse::boolean),
-            },
+            artifacts: Artifacts::read(reader, &framework.name),
+            framework,
             status: Status {
                 bind_address: reader.value(&keys::STATUS_BIND_ADDRESS, parse::ip_address),
                 port: reader.value(&keys::STATUS_PORT, parse::port_or_any),
@@ -181,6 +175,7 @@ impl Settings {
                 .filter(|span| !span.is_zero()),
             job_manager,
             high_availability,
+            rest_tls: RestTls::read(reader),
         }
     }
 }

@@ -6,7 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use reqwest::{Body, Method, Response, StatusCode};
+use reqwest::{Body, ClientBuilder, Method, Response, StatusCode};
+use rustls::ClientConfig;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::fs::File;
@@ -43,7 +44,16 @@ pub struct RestClient {
 impl RestClient {
     /// `base_url` is like `http://host:8081`.
     pub fn new(base_url: &str) -> Result<Self, RestError> {
-        let http = http::plain()?
+        Self::over(http::plain()?, base_url)
+    }
+
+    /// For `https://host:8081`, trusting whom `tls` says.
+    pub fn secure(base_url: &str, tls: ClientConfig) -> Result<Self, RestError> {
+        Self::over(http::trusting(tls), base_url)
+    }
+
+    fn over(builder: ClientBuilder, base_url: &str) -> Result<Self, RestError> {
+        let http = builder
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(REQUEST_TIMEOUT)
             .build()

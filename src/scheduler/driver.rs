@@ -18,6 +18,7 @@ use crate::time::{Clock, Moment};
 
 use super::explain::{Explanation, Question};
 use super::report::{MasterReport, NotLeading, NotScaled, Report};
+use super::spec::Delivery;
 use super::{Action, Effect, Failure, Note, Scheduler};
 
 /// How long the driver sleeps when nothing is due; only a guard against a clock that went wrong.
@@ -30,6 +31,7 @@ const UPDATES_AT_ONCE: usize = 256;
 #[derive(Debug)]
 pub enum Message {
     JobManagerListening,
+    FilesRead(Delivery),
     Report(oneshot::Sender<Report>),
     Explain(Option<Question>, oneshot::Sender<Result<Box<Explanation>, NotLeading>>),
     /// Those that the JobManager hears, by task id.
@@ -244,6 +246,7 @@ impl<S: Store> Driver<S> {
         let now = self.clock.now();
         match message {
             Message::JobManagerListening => self.scheduler.handle_jobmanager_listening(now),
+            Message::FilesRead(delivery) => self.scheduler.handle_files_read(delivery, now),
             Message::Report(answer) => {
                 // Whoever asked may have gone meanwhile.
                 let _ = answer.send(self.scheduler.report(now));

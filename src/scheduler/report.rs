@@ -164,6 +164,8 @@ pub enum Reason {
         why: Option<String>,
     },
     JobManagerStarting,
+    /// What agents fetch is read to make addresses of its content.
+    FilesUnread,
     /// Earlier TaskManagers failed.
     Backoff {
         left_ms: u64,
@@ -208,6 +210,7 @@ impl fmt::Display for Reason {
                 write!(out, "no master for {since_s} s: {why}")
             }
             Self::JobManagerStarting => write!(out, "the JobManager does not listen yet"),
+            Self::FilesUnread => write!(out, "what agents are to fetch is still being read"),
             Self::Backoff { left_ms, cause } => {
                 write!(out, "held back for {} s after a failure: {cause}", seconds(left_ms))
             }
@@ -326,6 +329,9 @@ impl Scheduler {
         }
         if self.jobmanager == JobManager::Starting {
             return Reason::JobManagerStarting;
+        }
+        if self.spec.template.delivery.is_none() {
+            return Reason::FilesUnread;
         }
         if let Some(hold) = self.hold.as_ref().filter(|hold| !hold.until.has_passed(now)) {
             let left_ms = u64::try_from(hold.until.left(now).as_millis()).unwrap_or(u64::MAX);

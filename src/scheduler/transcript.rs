@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::report::{Reason, Waiting};
-use super::spec::{Patience, Spec};
+use super::spec::{Delivery, Patience, Spec};
 use super::state::{Goal, State};
 use super::{Action, Effect, Scheduler};
 use crate::mesos::answer::Refusal;
@@ -37,7 +37,10 @@ impl Bench {
     }
 
     fn resume(target: u32, state: State) -> Self {
-        let spec = Spec::of_one_cpu(target);
+        Self::of(Spec::of_one_cpu(target), state)
+    }
+
+    fn of(spec: Spec, state: State) -> Self {
         let now = Moment::START;
         Self {
             scheduler: Scheduler::new(spec, state.clone(), 1, now),
@@ -192,6 +195,21 @@ fn nothing_is_asked_for_before_the_jobmanager_listens() {
     assert_eq!(bench.orders(), "store reconcile()");
     assert_eq!(bench.offer(&[("a", 4.0)]), "decline(o1) suppress", "said again, it may have been lost");
     bench.scheduler.handle_jobmanager_listening(bench.now);
+    assert_eq!(bench.orders(), "revive");
+}
+
+#[test]
+fn nothing_is_asked_for_before_the_files_of_agents_are_known() {
+    let mut spec = Spec::of_one_cpu(1);
+    spec.template.delivery = None;
+    let mut bench = Bench::of(spec, State::default());
+    bench.scheduler.handle_subscribed("f-1", bench.now);
+    bench.scheduler.handle_jobmanager_listening(bench.now);
+    assert_eq!(bench.orders(), "store reconcile()");
+    let waiting = bench.scheduler.report(bench.now).waiting.expect("one is missing");
+    assert_eq!(waiting.reason, Reason::FilesUnread);
+    assert_eq!(bench.offer(&[("a", 4.0)]), "decline(o1) suppress", "said again, it may have been lost");
+    bench.scheduler.handle_files_read(Delivery::default(), bench.now);
     assert_eq!(bench.orders(), "revive");
 }
 

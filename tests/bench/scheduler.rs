@@ -24,7 +24,7 @@ use flink_on_mesos::mesos::wire::resource::{
     AllocationInfo, Attribute, Range, Ranges, Resource, Scalar, Text, ValueType,
 };
 use flink_on_mesos::scheduler::resources::{Milli, Need};
-use flink_on_mesos::scheduler::spec::{Patience, Placement, Spec, Template};
+use flink_on_mesos::scheduler::spec::{Delivery, Patience, Placement, Spec, Template};
 use flink_on_mesos::scheduler::state::{State, TaskRecord};
 use flink_on_mesos::scheduler::{Action, Scheduler};
 use flink_on_mesos::time::Moment;
@@ -151,6 +151,7 @@ fn scheduler(agents: usize) -> Scheduler {
                 .map(str::to_owned)
                 .to_vec(),
             port_keys: vec!["taskmanager.rpc.port".into(), "taskmanager.data.port".into()],
+            delivery: Some(Delivery::default()),
             ..Template::default()
         },
         placement: Placement::Spread,

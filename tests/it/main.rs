@@ -3,6 +3,7 @@
 mod cluster;
 mod conf;
 mod conformance;
+mod delivery;
 mod elf;
 mod flink;
 mod ha;

@@ -75,8 +75,8 @@ pub const REGISTRATION_TIMEOUT: Key = Key {
 pub const ARTIFACT_PORT: Key = Key {
     name: "mesos.resourcemanager.artifactserver.port",
     kind: "port",
-    default: Some("0"),
-    meaning: "Port of the server from which agents fetch files; 0 for any free one.",
+    default: None,
+    meaning: "Port of the server from which agents fetch files; 0 for any free one. If not set, one from 20000 to 29999 that high-availability.cluster-id and mesos.resourcemanager.framework.name tell, or one of the 15 above it, so that addresses outlast a restart and agents find in their caches what they fetched; any free one if others have all of them.",
 };
 
 pub const ARTIFACT_TLS: Key = Key {

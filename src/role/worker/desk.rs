@@ -272,6 +272,7 @@ impl Desk {
             // Who asks is told that there is no answer.
             other @ (Message::Scale(..)
             | Message::Replace(..)
+            | Message::FilesRead(_)
             | Message::Redeem { .. }
             | Message::Explain(..)
             | Message::Demanded(_)
@@ -300,8 +301,8 @@ impl Desk {
             Message::Redeem { answer, .. } => {
                 let _ = answer.send(false);
             }
-            // The next leader asks again.
-            Message::Demanded(_) | Message::TaskManagersHeard(_) => {}
+            // The next leader asks again, and finds what has been read.
+            Message::Demanded(_) | Message::TaskManagersHeard(_) | Message::FilesRead(_) => {}
         }
     }
 

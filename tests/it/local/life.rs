@@ -15,7 +15,7 @@ use flink_on_mesos::mesos::wire::id::FrameworkId;
 use flink_on_mesos::scheduler::driver::{Driver, Message, RunError};
 use flink_on_mesos::scheduler::report::{Report, TaskReport};
 use flink_on_mesos::scheduler::resources::{Milli, Need};
-use flink_on_mesos::scheduler::spec::{Patience, Placement, Spec, Template};
+use flink_on_mesos::scheduler::spec::{Delivery, Patience, Placement, Spec, Template};
 use flink_on_mesos::scheduler::state::State;
 use flink_on_mesos::scheduler::{Failure, Scheduler};
 use flink_on_mesos::{log, time::Clock};
@@ -142,6 +142,7 @@ fn spec(roles: Vec<String>) -> Spec {
             // What is appended becomes the shell's arguments.
             arguments: ["sh", "-c", "exec sleep 1000"].map(str::to_owned).to_vec(),
             token_variable: "TOKEN".into(),
+            delivery: Some(Delivery::default()),
             ..Template::default()
         },
         placement: Placement::Spread,
