@@ -11,6 +11,8 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
+use super::rest::{RestClient, RestError};
+
 /// The JobManager is on this host: an address that takes longer to connect leads elsewhere.
 const CONNECT_MOST: Duration = Duration::from_secs(1);
 /// Far above what an overview takes, and below what those who ask for a report wait.
@@ -55,6 +57,15 @@ impl Endpoint {
     pub fn urls(&self) -> impl Iterator<Item = String> {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
         self.hosts.iter().map(move |host| format!("{scheme}://{host}:{}", self.port))
+    }
+
+    /// One for each host.
+    pub fn clients(&self) -> Result<Vec<RestClient>, RestError> {
+        let client = |url: String| match &self.tls {
+            None => RestClient::new(&url),
+            Some(tls) => RestClient::secure(&url, ClientConfig::clone(tls)),
+        };
+        self.urls().map(client).collect()
     }
 
     pub async fn listens(&self) -> bool {

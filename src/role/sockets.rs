@@ -109,7 +109,7 @@ mod tests {
         let first = bind("x", "127.0.0.1", 0).expect("a free port").local_addr().expect("an address").port();
         let port = || {
             bind_near("x", "127.0.0.1", first)
-                .and_then(|listener| Ok((listener.local_addr().expect("an address").port(), listener)))
+                .map(|listener| (listener.local_addr().expect("an address").port(), listener))
         };
         let (own, _holder) = port().expect("bound");
         let (next, listener) = port().expect("bound");

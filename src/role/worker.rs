@@ -8,7 +8,7 @@ use std::os::unix::net::UnixListener as StdUnixListener;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use rustls::{ClientConfig, ServerConfig};
+use rustls::ServerConfig;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
@@ -333,7 +333,7 @@ fn watch_taskmanagers(
 ) -> Result<mpsc::Sender<()>, Fatal> {
     let (ask, mut asked) = mpsc::channel(1);
     let Some(rest) = rest else { return Ok(ask) };
-    let clients = clients(rest)?;
+    let clients = rest.clients().map_err(fatal(Exit::Software))?;
     tokio::spawn(async move {
         while let Some(()) = asked.recv().await {
             if let Some(heard) = heard_taskmanagers(&clients).await
@@ -344,14 +344,6 @@ fn watch_taskmanagers(
         }
     });
     Ok(ask)
-}
-
-fn clients(rest: &Endpoint) -> Result<Vec<RestClient>, Fatal> {
-    let client = |url: String| match &rest.tls {
-        None => RestClient::new(&url),
-        Some(tls) => RestClient::secure(&url, ClientConfig::clone(tls)),
-    };
-    rest.urls().map(client).collect::<Result<_, _>>().map_err(fatal(Exit::Software))
 }
 
 /// Where the number of TaskManagers follows the jobs, somebody looks at those.
@@ -365,7 +357,7 @@ fn spawn_scaling(
     let scaling = scaling::driver::Driver {
         scaler: Scaler::new(demand.bounds.clone()),
         clock,
-        clients: clients(rest)?,
+        clients: rest.clients().map_err(fatal(Exit::Software))?,
         is_adaptive: demand.is_adaptive,
         inbox: inbox.clone(),
     };

@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout};
 use utoipa::ToSchema;
 
 use crate::flink::pulse::Endpoint;
-use crate::flink::rest::{Job, JobState, RestClient, RestError};
+use crate::flink::rest::{Job, RestClient, RestError};
 use crate::log;
 
 /// What was heard counts for so long.
@@ -66,8 +66,7 @@ pub struct Watch {
 impl Watch {
     /// `rest` is none where nobody can tell the port.
     pub fn new(rest: Option<Endpoint>) -> Result<Self, RestError> {
-        let urls = rest.iter().flat_map(Endpoint::urls);
-        let clients = urls.map(|url| RestClient::new(&url)).collect::<Result<_, _>>()?;
+        let clients = rest.as_ref().map(Endpoint::clients).transpose()?.unwrap_or_default();
         Ok(Self { rest, clients, known: Mutex::default() })
     }
 
@@ -92,7 +91,7 @@ impl Watch {
         let mut last = JobsError::NoEndpoint;
         for client in &self.clients {
             match client.jobs().await {
-                Ok(jobs) => return Ok(jobs.into_iter().filter(|job| !has_ended(job.state)).collect()),
+                Ok(jobs) => return Ok(jobs.into_iter().filter(|job| !job.state.has_ended()).collect()),
                 Err(error) => last = JobsError::NoAnswer(error),
             }
         }
@@ -122,20 +121,5 @@ impl Watch {
             }
         }
         Facts::default()
-    }
-}
-
-fn has_ended(state: JobState) -> bool {
-    match state {
-        JobState::Failed | JobState::Canceled | JobState::Finished => true,
-        JobState::Initializing
-        | JobState::Created
-        | JobState::Running
-        | JobState::Failing
-        | JobState::Cancelling
-        | JobState::Restarting
-        | JobState::Suspended
-        | JobState::Reconciling
-        | JobState::Other => false,
     }
 }

@@ -88,7 +88,7 @@ fn what_cannot_be_used_is_told() {
         (&text, "", "", "neither PKCS12 nor JKS"),
     ] {
         let error = Identity::read(path, store_password, key_password).expect_err(expected);
-        let told = crate::log::chain(&error).to_string();
+        let told = crate::log::chain(&error);
         assert!(told.contains(expected) && told.contains(path.to_str().expect("UTF-8")), "{told}");
     }
 }

@@ -145,16 +145,17 @@ struct Range {
 }
 
 impl JobState {
-    /// It holds no slots any more and will ask for none.
+    /// For good: a suspended one goes on under another JobManager.
     pub fn has_ended(self) -> bool {
         match self {
-            Self::Failed | Self::Canceled | Self::Finished | Self::Suspended => true,
+            Self::Failed | Self::Canceled | Self::Finished => true,
             Self::Initializing
             | Self::Created
             | Self::Running
             | Self::Failing
             | Self::Cancelling
             | Self::Restarting
+            | Self::Suspended
             | Self::Reconciling
             | Self::Other => false,
         }
