@@ -16,8 +16,8 @@ use tokio_util::io::ReaderStream;
 use crate::http;
 
 pub use types::{
-    AllocatedSlot, JarRun, Job, JobState, MemoryConfiguration, Overview, TaskManager, TaskManagerDetails,
-    Tasks,
+    AllocatedSlot, JarRun, Job, JobDetails, JobState, MemoryConfiguration, Overview, Requirements,
+    TaskManager, TaskManagerDetails, Tasks, Vertex,
 };
 
 /// A JobManager that accepts no connection within this time is not there.
@@ -73,6 +73,20 @@ impl RestClient {
     pub async fn jobs(&self) -> Result<Vec<Job>, RestError> {
         let answer: types::Jobs = self.get("/jobs/overview").await?;
         Ok(answer.jobs)
+    }
+
+    /// Flink answers from a picture that may be as old as `web.refresh-interval`, by default three seconds.
+    pub async fn job(&self, id: &str) -> Result<JobDetails, RestError> {
+        self.get(&format!("/jobs/{}", path_segment(id))).await
+    }
+
+    /// None for a job that is not under the adaptive scheduler, and before Flink 1.18.
+    pub async fn requirements(&self, job_id: &str) -> Result<Option<Requirements>, RestError> {
+        match self.get(&format!("/jobs/{}/resource-requirements", path_segment(job_id))).await {
+            Ok(requirements) => Ok(Some(requirements)),
+            Err(RestError::Refused { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Uploads a job's jar; the answer is its id for [`Self::run_jar`].

@@ -9,6 +9,8 @@ mod ha;
 mod init;
 mod local;
 mod mesos;
+mod page;
 mod ports;
 mod refusals;
+mod tables;
 mod tidy;
