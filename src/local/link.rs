@@ -153,3 +153,72 @@ async fn send(writer: &mut (impl AsyncWrite + Unpin), record: &impl Serialize) -
 pub fn protocol() -> String {
     format!("{NAME}/{VERSION}")
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::local::message::{FromAgent, Registration, Reported};
+    use crate::local::resources::{parse, parse_attributes};
+    use crate::mesos::wire::framework::FrameworkInfo;
+    use crate::mesos::wire::status::{TaskState, TaskStatus};
+    use crate::mesos::wire::task::TaskInfo;
+
+    use super::*;
+
+    fn registration() -> FromAgent {
+        let task = TaskInfo {
+            task_id: Some(TaskId::new("t")),
+            data: Some(bytes::Bytes::from_static(&[0, 255])),
+            ..TaskInfo::default()
+        };
+        let status = TaskStatus {
+            uuid: Some(bytes::Bytes::from_static(&[7; 16])),
+            timestamp: Some(1.5),
+            ..TaskStatus::default()
+        };
+        let run = Run {
+            framework: FrameworkId::new("f"),
+            info: Box::new(FrameworkInfo { name: Some("Flink".to_owned()), ..FrameworkInfo::default() }),
+            task,
+            role: "flink".to_owned(),
+        };
+        let resources = parse("cpus:1.5;cpus(flink):2;ports:[1-4];mem:64").expect("resources");
+        let description = AgentDescription {
+            hostname: "h".to_owned(),
+            ip: "127.0.0.2".to_owned(),
+            port: 5051,
+            attributes: parse_attributes("rack:r1;generation:2").expect("attributes"),
+            domain: None,
+            resources: resources.allocated_to("flink"),
+        };
+        let tasks = vec![Reported { run, latest: TaskState::Running, status: Some(status) }];
+        FromAgent::Registering(Box::new(Registration { id: AgentId::new("S0"), description, tasks }))
+    }
+
+    #[tokio::test]
+    async fn records_arrive_as_they_were_sent() {
+        // So small that each record is in pieces.
+        let (near, far) = tokio::io::duplex(16);
+        let (sender, outgoing) = mpsc::channel(2);
+        let sent = registration();
+        assert!(sender.try_send(sent.clone()).is_ok() && sender.try_send(FromAgent::Pong).is_ok());
+        drop(sender);
+        let sending = tokio::spawn(send_all(near, outgoing));
+        let mut records = Records::new(far);
+        for expected in [Some(sent), Some(FromAgent::Pong), None] {
+            assert_eq!(records.next::<FromAgent>().await.expect("a link"), expected);
+        }
+        sending.await.expect("no panic").expect("all sent");
+    }
+
+    #[tokio::test]
+    async fn what_is_no_record_or_too_long_ends_the_link() {
+        for (bytes, why) in [
+            (&b"GET / HTTP/1.1"[..], "the link carries something else"),
+            (b"99999999999\n", "the link carries something else"),
+            (b"2\n{}", "the link carries a record of another kind"),
+        ] {
+            let error = Records::new(bytes).next::<FromAgent>().await.expect_err("no record");
+            assert_eq!(error.to_string(), why);
+        }
+    }
+}

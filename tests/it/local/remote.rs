@@ -40,10 +40,19 @@ fn get(address: SocketAddr, path: &str) -> Value {
     serde_json::from_slice(&answer.body).expect("JSON")
 }
 
+/// The id under which the master knows the agent.
+fn id_of(master: &Embedded, agent: &Embedded) -> String {
+    let pid = format!("slave(1)@{}", agent.address);
+    wait_for("the agent's registration", || {
+        let slaves = get(master.address, "/slaves")["slaves"].take();
+        let slave = slaves.as_array()?.iter().find(|slave| slave["pid"] == pid.as_str())?.clone();
+        Some(slave["id"].as_str()?.to_owned())
+    })
+}
+
 /// An offer of this agent; those that come along are declined, and come again.
-fn offer_of(scheduler: &Scheduler, agent: &Embedded) -> Value {
-    let ip = agent.address.ip().to_string();
-    let is_meant = |offer: &Value| offer["url"]["address"]["ip"] == ip.as_str();
+fn offer_of(scheduler: &Scheduler, id: &str) -> Value {
+    let is_meant = |offer: &Value| offer["agent_id"]["value"] == id;
     let list = |event: &Value| event["offers"]["offers"].as_array().cloned().unwrap_or_default();
     let event = scheduler.wait(|event| list(event).iter().any(is_meant));
     let (mut meant, others): (Vec<_>, Vec<_>) = list(&event).into_iter().partition(is_meant);
@@ -54,12 +63,12 @@ fn offer_of(scheduler: &Scheduler, agent: &Embedded) -> Value {
     meant.remove(0)
 }
 
-/// One task on an agent, which runs until it is killed.
-fn run(scheduler: &Scheduler, agent: &Embedded, task: &str) -> String {
-    let offer = offer_of(scheduler, agent);
-    scheduler.launch(&offer, task, shell("echo $LIBPROCESS_IP; exec sleep 300"));
+/// One task on an agent, which runs until it is killed; answers the agent's id.
+fn run(scheduler: &Scheduler, master: &Embedded, agent: &Embedded, task: &str) -> String {
+    let id = id_of(master, agent);
+    scheduler.launch(&offer_of(scheduler, &id), task, shell("exec sleep 300"));
     scheduler.wait_for_running(task);
-    offer["agent_id"]["value"].as_str().expect("an id").to_owned()
+    id
 }
 
 fn reconciled(scheduler: &Scheduler, task: &str) -> Value {
@@ -78,15 +87,16 @@ fn tasks_run_on_agents_elsewhere() {
     let scheduler = Scheduler::subscribe(master.address, 1e6);
     for (agent, task) in agents.iter().zip(["one", "two"]) {
         let ip = agent.address.ip().to_string();
-        let offer = offer_of(&scheduler, agent);
-        assert_eq!(offer["hostname"], ip.as_str());
+        let id = id_of(&master, agent);
+        let offer = offer_of(&scheduler, &id);
+        let shown = (&offer["hostname"], &offer["url"]["address"]["ip"]);
+        assert_eq!(shown, (&json!(ip), &json!(ip)));
         scheduler.launch(&offer, task, shell("echo $LIBPROCESS_IP; exec sleep 300"));
         let status = scheduler.wait_for_running(task);
         let address = &status["container_status"]["network_infos"][0]["ip_addresses"][0]["ip_address"];
         assert_eq!(*address, ip.as_str());
 
-        let id = offer["agent_id"]["value"].as_str().expect("an id");
-        let stdout = agent.sandbox(id, &scheduler.framework, task).join("stdout");
+        let stdout = agent.sandbox(&id, &scheduler.framework, task).join("stdout");
         wait_for("its output", || (fs::read_to_string(&stdout).ok()? == format!("{ip}\n")).then_some(()));
         let shown = get(agent.address, &format!("/files/read?path={}&offset=0", stdout.display()));
         assert_eq!(shown["data"], format!("{ip}\n"));
@@ -122,12 +132,12 @@ fn an_agent_that_was_killed_is_unreachable_and_comes_back_as_another() {
     let master = master();
     let mut agent = agent(&master, 2);
     let scheduler = Scheduler::subscribe(master.address, 1e6);
-    let id = run(&scheduler, &agent, "t");
+    let id = run(&scheduler, &master, &agent, "t");
     agent.kill_hard();
     wait_for("the end of its task", || processes_in(&agent.work_dir()).is_empty().then_some(()));
     assert_eq!(state_and_reason(&scheduler.update("t")), ("TASK_UNREACHABLE", "REASON_AGENT_REMOVED"));
     let agent = agent_on(&master, agent.address);
-    assert_ne!(run(&scheduler, &agent, "u"), id);
+    assert_ne!(run(&scheduler, &master, &agent, "u"), id);
 }
 
 #[test]
@@ -135,7 +145,7 @@ fn an_agent_that_is_replaced_at_once_loses_its_tasks_at_once() {
     let master = Embedded::start(&["--agents=0"]);
     let mut agent = agent(&master, 2);
     let scheduler = Scheduler::subscribe(master.address, 1e6);
-    run(&scheduler, &agent, "t");
+    run(&scheduler, &master, &agent, "t");
     agent.kill_hard();
     let _agent = agent_on(&master, agent.address);
     assert_eq!(state_and_reason(&scheduler.update("t")), ("TASK_LOST", "REASON_AGENT_REMOVED"));
@@ -146,7 +156,7 @@ fn an_agent_that_was_cut_off_is_noticed_and_comes_back_with_its_tasks() {
     let master = master();
     let agent = agent(&master, 2);
     let scheduler = Scheduler::subscribe(master.address, 1e6);
-    let id = run(&scheduler, &agent, "t");
+    let id = run(&scheduler, &master, &agent, "t");
     agent.signal(Signal::SIGSTOP);
     assert_eq!(state_and_reason(&scheduler.update("t")), ("TASK_UNREACHABLE", "REASON_AGENT_REMOVED"));
     agent.signal(Signal::SIGCONT);
@@ -160,7 +170,7 @@ fn a_master_that_falls_silent_is_given_up_and_found_again() {
     let master = master();
     let agent = agent(&master, 2);
     let scheduler = Scheduler::subscribe(master.address, 1e6);
-    run(&scheduler, &agent, "t");
+    run(&scheduler, &master, &agent, "t");
     let sockets = || {
         let all = fs::read_dir(format!("/proc/{}/fd", agent.pid())).expect("descriptors").flatten();
         let targets = all.filter_map(|entry| fs::read_link(entry.path()).ok());
@@ -171,11 +181,14 @@ fn a_master_that_falls_silent_is_given_up_and_found_again() {
     wait_for("another connection", || (sockets() != before).then_some(()));
     master.signal(Signal::SIGCONT);
     assert_eq!(reconciled(&scheduler, "t")["state"], "TASK_RUNNING");
-    // Until the agent is back the master does not reach it.
-    wait_for("word that it is being killed", || {
+    // Until the agent is back the master does not reach it, and what was acknowledged last may have got lost.
+    wait_for("its end", || {
         scheduler.accepted("KILL", &json!({ "task_id": { "value": "t" } }));
         let events = scheduler.events.take_ready();
-        events.iter().any(|event| event["update"]["status"]["state"] == "TASK_KILLING").then_some(())
+        let updates = events.iter().map(|event| &event["update"]["status"]);
+        let updates: Vec<_> = updates.filter(|status| !status.is_null()).collect();
+        updates.iter().for_each(|status| scheduler.acknowledge(status));
+        updates.iter().any(|status| status["state"] == "TASK_KILLED").then_some(())
     });
 }
 
@@ -184,7 +197,7 @@ fn agents_register_with_a_master_that_was_started_again() {
     let mut first = master();
     let agents = [agent(&first, 2), agent(&first, 3)];
     let scheduler = Scheduler::subscribe(first.address, 1e6);
-    let ids = [run(&scheduler, &agents[0], "one"), run(&scheduler, &agents[1], "two")];
+    let ids = [run(&scheduler, &first, &agents[0], "one"), run(&scheduler, &first, &agents[1], "two")];
     let framework = scheduler.framework.clone();
     first.kill_hard();
     let second = Embedded::start_on(first.address, &["--agents=0", FAST]);
@@ -207,7 +220,7 @@ fn an_agent_that_is_stopped_or_sent_away_ends_with_its_tasks() {
     let mut agents = [agent(&master, 2), agent(&master, 3)];
     let scheduler = Scheduler::subscribe(master.address, 1e6);
     for (agent, task) in agents.iter().zip(["one", "two"]) {
-        run(&scheduler, agent, task);
+        run(&scheduler, &master, agent, task);
     }
     assert_eq!(agents[0].terminate(), Some(0));
     assert_eq!(state_and_reason(&scheduler.update("one")), ("TASK_LOST", "REASON_AGENT_REMOVED"));
@@ -227,11 +240,11 @@ fn faults_reach_agents_elsewhere() {
     let scheduler = Scheduler::subscribe(master.address, 1e6);
     let end = json!({ "state": "TASK_FAILED", "reason": "REASON_CONTAINER_LIMITATION_MEMORY" });
     fault(master.address, "fail-launches", &json!({ "end": end }));
-    scheduler.launch(&offer_of(&scheduler, &agent), "u", shell("true"));
+    scheduler.launch(&offer_of(&scheduler, &id_of(&master, &agent)), "u", shell("true"));
     let status = scheduler.update("u");
     assert_eq!(state_and_reason(&status), ("TASK_FAILED", "REASON_CONTAINER_LIMITATION_MEMORY"));
 
-    run(&scheduler, &agent, "t");
+    run(&scheduler, &master, &agent, "t");
     fault(master.address, "partition-agent", &json!({ "agent": "S0" }));
     assert_eq!(scheduler.update("t")["state"], "TASK_UNREACHABLE");
     fault(master.address, "connect-agent", &json!({ "agent": "S0" }));

@@ -2,10 +2,12 @@
 
 use std::cell::RefCell;
 use std::net::SocketAddr;
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
 use super::client::{self, Answer, Events, Form};
+use super::embedded::PATIENCE;
 
 pub struct Scheduler {
     address: SocketAddr,
@@ -58,8 +60,11 @@ impl Scheduler {
         if let Some(index) = seen.iter().position(&wanted) {
             return seen.remove(index);
         }
+        // Heartbeats would keep it waiting.
+        let deadline = Instant::now() + PATIENCE;
         loop {
             let event = self.events.next().expect("an event before the end of the stream");
+            assert!(Instant::now() < deadline, "waited in vain, and saw {seen:?}");
             if wanted(&event) {
                 return event;
             }
@@ -91,11 +96,16 @@ impl Scheduler {
     pub fn update(&self, task: &str) -> Value {
         let update = self.wait(|event| event["update"]["status"]["task_id"]["value"] == task);
         let status = update["update"]["status"].clone();
+        self.acknowledge(&status);
+        status
+    }
+
+    /// Unless the master itself tells it.
+    pub fn acknowledge(&self, status: &Value) {
         if !status["uuid"].is_null() {
             let (agent_id, task_id, uuid) = (&status["agent_id"], &status["task_id"], &status["uuid"]);
             self.accepted("ACKNOWLEDGE", &json!({ "agent_id": agent_id, "task_id": task_id, "uuid": uuid }));
         }
-        status
     }
 
     /// State and message of each update up to the one with a terminal state.
