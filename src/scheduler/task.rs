@@ -140,6 +140,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn docker_is_told_no_name_of_the_program() {
+        let info = |container: Option<ContainerInfo>| {
+            let mut spec = Spec::of_one_cpu(1);
+            spec.template.program = "/usr/bin/x".to_owned();
+            spec.template.arguments = ["x", "taskmanager"].map(str::to_owned).to_vec();
+            spec.template.container = container;
+            let command = info(&spec, "t", "a", "h", &Share::default(), String::new()).command;
+            let command = command.expect("a command");
+            (command.value.unwrap_or_default(), command.arguments[0].clone())
+        };
+        let of =
+            |kind: ContainerType| ContainerInfo { r#type: Some(kind as i32), ..ContainerInfo::default() };
+        let own_name = ("/usr/bin/x".to_owned(), "x".to_owned());
+        assert_eq!(info(None), own_name);
+        assert_eq!(info(Some(of(ContainerType::Mesos))), own_name);
+        assert_eq!(
+            info(Some(of(ContainerType::Docker))),
+            ("/usr/bin/x".to_owned(), "taskmanager".to_owned())
+        );
+    }
+
+    #[test]
     fn shell_lines() {
         let arguments = ["flink-on-mesos", "taskmanager", "-D", "a=it's $HOME"].map(str::to_owned);
         let shell = |bootstrap: Option<&str>, command: Option<&str>| Shell {
