@@ -5,6 +5,7 @@ mod artifacts;
 mod high_availability;
 mod parse;
 mod reader;
+mod scaling;
 mod task;
 mod tls;
 mod unknown;
@@ -24,6 +25,7 @@ pub use artifacts::{Artifacts, Port};
 pub use high_availability::HighAvailability;
 pub use parse::{Ports, Secret};
 use reader::Reader;
+pub use scaling::{Demand, Scaling};
 pub use task::{Container, Delivery, DockerParameter, Image, Mount, Network, Runtime, Tasks, Volume};
 pub use tls::RestTls;
 
@@ -97,13 +99,6 @@ pub struct Status {
     pub port: u16,
 }
 
-/// How the number of TaskManagers is found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scaling {
-    /// [`Tasks::initial`], until somebody sets another number.
-    Fixed,
-}
-
 /// Where the JobManager is reached, and what its process gets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobManager {
@@ -154,6 +149,8 @@ impl Settings {
         let failed_tasks_max =
             reader.value(&keys::MAXIMUM_FAILED_TASKS, parse::number(-1..=i64::from(u32::MAX)));
         let framework = Framework::read(reader);
+        let job_manager = JobManager::read(reader, high_availability.is_some());
+        let tasks = Tasks::read(reader);
         Self {
             master: master.unwrap_or(placeholder),
             registration_timeout: reader.value(&keys::REGISTRATION_TIMEOUT, parse::duration),
@@ -167,16 +164,16 @@ impl Settings {
                 bind_address: reader.value(&keys::STATUS_BIND_ADDRESS, parse::ip_address),
                 port: reader.value(&keys::STATUS_PORT, parse::port_or_any),
             },
-            tasks: Tasks::read(reader),
+            scaling: Scaling::read(reader, tasks.slots, &job_manager.rest_ports),
+            tasks,
             placement: reader.value(&keys::PLACEMENT, agent::placement),
             constraints: Constraints::read(reader),
-            scaling: reader.value(&keys::SCALING, scaling),
             failed_tasks_max: u32::try_from(failed_tasks_max).ok(),
             failed_tasks_interval: Some(reader.value(&keys::FAILED_TASKS_INTERVAL, parse::duration))
                 .filter(|span| !span.is_zero()),
             gang_timeout: Some(reader.value(&keys::GANG_TIMEOUT, parse::duration))
                 .filter(|span| !span.is_zero()),
-            job_manager: JobManager::read(reader, high_availability.is_some()),
+            job_manager,
             high_availability,
             rest_tls: RestTls::read(reader),
         }
@@ -220,13 +217,6 @@ impl JobManager {
             blob_ports: reader.flink(flink::BLOB_PORT, "0", parse::ports),
             environment: reader.with_prefix(flink::MASTER_ENVIRONMENT),
         }
-    }
-}
-
-fn scaling(text: &str) -> Result<Scaling, String> {
-    match text {
-        "fixed" => Ok(Scaling::Fixed),
-        _ => Err("`fixed`".to_owned()),
     }
 }
 

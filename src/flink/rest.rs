@@ -14,11 +14,12 @@ use tokio::fs::File;
 use tokio::io::AsyncReadExt;
 use tokio_util::io::ReaderStream;
 
+use super::pulse::Endpoint;
 use crate::http;
 
 pub use types::{
-    AllocatedSlot, JarRun, Job, JobState, MemoryConfiguration, Overview, TaskManager, TaskManagerDetails,
-    Tasks,
+    AllocatedSlot, JarRun, Job, JobDetails, JobState, MemoryConfiguration, Overview, Requirements,
+    TaskManager, TaskManagerDetails, Tasks, Vertex,
 };
 
 /// A JobManager that accepts no connection within this time is not there.
@@ -52,6 +53,15 @@ impl RestClient {
         Self::over(http::trusting(tls), base_url)
     }
 
+    /// One for each address that it may have.
+    pub fn all_of(endpoint: &Endpoint) -> Result<Vec<Self>, RestError> {
+        let client = |url: String| match &endpoint.tls {
+            None => Self::new(&url),
+            Some(tls) => Self::secure(&url, ClientConfig::clone(tls)),
+        };
+        endpoint.urls().map(client).collect()
+    }
+
     fn over(builder: ClientBuilder, base_url: &str) -> Result<Self, RestError> {
         let http = builder
             .connect_timeout(CONNECT_TIMEOUT)
@@ -83,6 +93,20 @@ impl RestClient {
     pub async fn jobs(&self) -> Result<Vec<Job>, RestError> {
         let answer: types::Jobs = self.get("/jobs/overview").await?;
         Ok(answer.jobs)
+    }
+
+    /// Flink answers from a picture that may be as old as `web.refresh-interval`, by default three seconds.
+    pub async fn job(&self, id: &str) -> Result<JobDetails, RestError> {
+        self.get(&format!("/jobs/{}", path_segment(id))).await
+    }
+
+    /// None for a job that is not under the adaptive scheduler, and before Flink 1.18.
+    pub async fn requirements(&self, job_id: &str) -> Result<Option<Requirements>, RestError> {
+        match self.get(&format!("/jobs/{}/resource-requirements", path_segment(job_id))).await {
+            Ok(requirements) => Ok(Some(requirements)),
+            Err(RestError::Refused { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Uploads a job's jar; the answer is its id for [`Self::run_jar`].

@@ -8,7 +8,7 @@ use std::os::unix::net::UnixListener as StdUnixListener;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use rustls::{ClientConfig, ServerConfig};
+use rustls::ServerConfig;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
@@ -17,7 +17,7 @@ use tracing::{debug, error};
 use crate::artifact::{self, Bundles, Configuration, overlay};
 use crate::cli::{ClusterOptions, WorkerOptions};
 use crate::conf::environment::Environment;
-use crate::conf::settings::{Delivery, Settings};
+use crate::conf::settings::{Delivery, Scaling, Settings};
 use crate::conf::{Mode, write};
 use crate::exit::Exit;
 use crate::flink::pulse::Endpoint;
@@ -28,16 +28,18 @@ use crate::lease::Lease;
 use crate::mesos::client::{self, Config, Credentials, Masters};
 use crate::mesos::wire::framework::FrameworkInfo;
 use crate::mesos::wire::id::FrameworkId;
-use crate::scheduler::driver::{Driver, Message, RunError};
+use crate::scaling::{self, Scaler};
+use crate::scheduler::driver::{Driver, Message, Observer, RunError};
 use crate::scheduler::spec::Spec;
 use crate::scheduler::state::State;
 use crate::scheduler::{Failure, Scheduler};
+use crate::status::lookout::Lookout;
 use crate::time::Clock;
 use crate::tls::{Identity, TlsListener};
 use crate::{init, log, scheduler, status};
 
 use super::error::{Fatal, fatal};
-use super::setup::Setup;
+use super::setup::{self, Setup};
 
 mod access;
 mod container;
@@ -90,14 +92,18 @@ async fn work(options: &WorkerOptions, environment: &Environment) -> Result<(), 
     let (rpc, rest) = endpoints(&settings, identity.as_deref())?;
     let jobmanager = watch_taskmanagers(rest.as_ref().filter(|_| !options.local), inbox.clone())?;
     let delivery = files.delivery();
-    let work = Work { spec, delivery, framework, masters, credentials, jobmanager, clock };
-    let surroundings = status::Surroundings { rest, warnings: options.warning.clone() };
+    let lookout = Arc::new(Lookout::default());
+    let about = about(options, &setup, &framework)?;
+    let status =
+        status::Sources { inbox: inbox.clone(), rest: rest.clone(), about, lookout: Arc::clone(&lookout) };
+    let work = Work { spec, delivery, framework, masters, credentials, jobmanager, lookout, clock };
     let served = Served {
         configuration: served_configuration(&setup, &settings, options)?,
         bundles: files.bundles(),
         identity: server.identity,
     };
-    spawn_servers(options, artifacts, served, &inbox, surroundings)?;
+    spawn_servers(options, artifacts, served, &inbox, status)?;
+    spawn_scaling(&settings, rest.as_ref(), clock, &inbox)?;
     tokio::spawn(watch_jobmanager(rpc, inbox.clone()));
     let reading = files.read(inbox.clone());
     tokio::select! {
@@ -138,6 +144,7 @@ struct Work {
     credentials: Option<Credentials>,
     /// Whom to ask which TaskManagers the JobManager hears.
     jobmanager: mpsc::Sender<()>,
+    lookout: Arc<Lookout>,
     clock: Clock,
 }
 
@@ -164,7 +171,8 @@ impl Work {
         spec.template.delivery.clone_from(&self.delivery.borrow());
         let scheduler = Scheduler::new(spec, state, fastrand::u64(..), self.clock.now());
         let (clock, framework, jobmanager) = (self.clock, self.framework.clone(), self.jobmanager.clone());
-        Driver { scheduler, clock, calls, reports, inbox, jobmanager, store, framework }.run().await
+        let observer = Arc::clone(&self.lookout) as Arc<dyn Observer>;
+        Driver { scheduler, clock, calls, reports, inbox, jobmanager, store, observer, framework }.run().await
     }
 }
 
@@ -220,6 +228,22 @@ fn served_configuration(
     Ok(configuration)
 }
 
+/// What the status tells besides reports. The effective configuration has forgotten where its values came from, but the
+/// AppMaster has written that down.
+fn about(options: &WorkerOptions, setup: &Setup, framework: &FrameworkInfo) -> Result<status::About, Fatal> {
+    let shown = setup::read_shown(&options.conf_dir).map_err(fatal(Exit::NoInput))?;
+    let tls = setup.loaded.table.get("security.ssl.rest.enabled") == Some("true");
+    let scheme = if tls { "https://" } else { "http://" };
+    let flink_ui = framework.webui_url.as_deref().map(|url| url.replacen("http://", scheme, 1));
+    Ok(status::About {
+        framework_name: framework.name.clone().unwrap_or_default(),
+        flink_ui,
+        mesos_ui: !options.local,
+        warnings: options.warning.clone(),
+        configuration: shown,
+    })
+}
+
 /// What agents fetch.
 struct Served {
     configuration: Configuration,
@@ -232,7 +256,7 @@ fn spawn_servers(
     artifacts: StdTcpListener,
     served: Served,
     inbox: &mpsc::Sender<Message>,
-    surroundings: status::Surroundings,
+    sources: status::Sources,
 ) -> Result<(), Fatal> {
     let tls = served.identity.as_ref().map(|identity| identity.server()).transpose();
     let tls = tls.map_err(fatal(Exit::Config))?;
@@ -248,13 +272,13 @@ fn spawn_servers(
         .transpose()?;
     let inbox = inbox.clone();
     tokio::spawn(async move {
-        let ended = tokio::try_join!(
-            serve_artifacts(artifacts, tls, &served, inbox.clone()),
-            status::serve(status, socket, inbox, surroundings)
-        );
-        if let Err(failure) = ended {
-            error!("a server has ended: {}", log::chain(&failure));
-        }
+        let artifacts = serve_artifacts(artifacts, tls, &served, inbox);
+        let failure: Box<dyn std::error::Error> = tokio::select! {
+            Err(failure) = artifacts => failure.into(),
+            Err(failure) = status::serve(status, socket, sources) => failure.into(),
+            else => return,
+        };
+        error!("a server has ended: {}", log::chain(&*failure));
     });
     Ok(())
 }
@@ -309,11 +333,7 @@ fn watch_taskmanagers(
 ) -> Result<mpsc::Sender<()>, Fatal> {
     let (ask, mut asked) = mpsc::channel(1);
     let Some(rest) = rest else { return Ok(ask) };
-    let clients = rest.urls().map(|url| match &rest.tls {
-        None => RestClient::new(&url),
-        Some(tls) => RestClient::secure(&url, ClientConfig::clone(tls)),
-    });
-    let clients = clients.collect::<Result<Vec<_>, _>>().map_err(fatal(Exit::Software))?;
+    let clients = clients(rest)?;
     tokio::spawn(async move {
         while let Some(()) = asked.recv().await {
             if let Some(heard) = heard_taskmanagers(&clients).await
@@ -324,6 +344,29 @@ fn watch_taskmanagers(
         }
     });
     Ok(ask)
+}
+
+fn clients(rest: &Endpoint) -> Result<Vec<RestClient>, Fatal> {
+    RestClient::all_of(rest).map_err(fatal(Exit::Software))
+}
+
+/// Where the number of TaskManagers follows the jobs, somebody looks at those.
+fn spawn_scaling(
+    settings: &Settings,
+    rest: Option<&Endpoint>,
+    clock: Clock,
+    inbox: &mpsc::Sender<Message>,
+) -> Result<(), Fatal> {
+    let (Scaling::Demand(demand), Some(rest)) = (&settings.scaling, rest) else { return Ok(()) };
+    let scaling = scaling::driver::Driver {
+        scaler: Scaler::new(demand.bounds.clone()),
+        clock,
+        clients: clients(rest)?,
+        is_adaptive: demand.is_adaptive,
+        inbox: inbox.clone(),
+    };
+    tokio::spawn(scaling.run());
+    Ok(())
 }
 
 async fn heard_taskmanagers(clients: &[RestClient]) -> Option<BTreeSet<String>> {

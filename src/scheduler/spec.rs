@@ -20,8 +20,10 @@ pub struct Spec {
     pub hard: Vec<Constraint>,
     /// Agents for which more of these hold come first.
     pub soft: Vec<Constraint>,
-    /// How many TaskManagers to keep unless `scale` says otherwise.
+    /// How many TaskManagers to keep unless `scale` or the jobs say otherwise.
     pub target: u32,
+    /// Whether the jobs say it.
+    pub follows_jobs: bool,
     /// The roles that offers come for.
     pub roles: Vec<String>,
     /// How long an agent's resources stay away after we declined them.
@@ -48,6 +50,7 @@ impl Spec {
             hard: Vec::new(),
             soft: Vec::new(),
             target,
+            follows_jobs: false,
             roles: vec!["*".into()],
             refuse: Duration::from_secs(5),
             kill_grace: Duration::from_secs(30),

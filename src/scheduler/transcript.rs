@@ -1,6 +1,7 @@
 //! Facts in, orders out, as text: what the scheduler does in each situation.
 
 mod departures;
+mod elastic;
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -351,7 +352,7 @@ fn scaling_down_retires_those_that_do_not_run_first() {
     bench.offer(&[("a", 3.0)]);
     bench.update(1, TaskState::Running, true);
     bench.update(3, TaskState::Running, true);
-    bench.scheduler.handle_scaled(1, bench.now);
+    bench.scheduler.handle_scaled(1, bench.now).expect("no job says it");
     assert_eq!(bench.orders(), "store kill(2) kill(3)");
     assert_eq!(bench.pass(Patience::default().kill_again), "kill(2) kill(3)", "again until they end");
     assert_eq!(bench.update(2, TaskState::Killed, true), "store ack(2)");

@@ -158,6 +158,7 @@ fn scheduler(agents: usize) -> Scheduler {
         hard: Vec::new(),
         soft: Vec::new(),
         target: u32::try_from(agents + agents / 10).expect("small"),
+        follows_jobs: false,
         roles: vec!["*".into()],
         refuse: Duration::from_secs(5),
         kill_grace: Duration::from_secs(30),

@@ -11,6 +11,8 @@ mod image;
 mod init;
 mod local;
 mod mesos;
+mod page;
 mod ports;
 mod refusals;
+mod tables;
 mod tidy;

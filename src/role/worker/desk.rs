@@ -250,7 +250,7 @@ impl Desk {
     async fn hand_on(&mut self, message: Message, orders: &mpsc::Sender<Message>) {
         let leadership = leadership(&self.contender.standing.borrow());
         match message {
-            Message::Report(_) | Message::Scale(..) | Message::Explain(..)
+            Message::Report(_) | Message::Scale(..) | Message::Replace(..) | Message::Explain(..)
                 if leadership == Leadership::Suspended =>
             {
                 self.answer(message).await;
@@ -272,8 +272,10 @@ impl Desk {
             // Who asks is told that there is no answer.
             other @ (Message::Scale(..)
             | Message::FilesRead(_)
+            | Message::Replace(..)
             | Message::Redeem { .. }
             | Message::Explain(..)
+            | Message::Demanded(_)
             | Message::TaskManagersHeard(_)) => drop(orders.try_send(other)),
         }
     }
@@ -288,6 +290,9 @@ impl Desk {
             Message::JobManagerListening => self.jobmanager_listens = true,
             Message::End => self.order_end().await,
             Message::Scale(_, answer) => {
+                let _ = answer.send(Err(NotLeading(leadership).into()));
+            }
+            Message::Replace(_, answer) => {
                 let _ = answer.send(Err(NotLeading(leadership)));
             }
             Message::Explain(_, answer) => {
@@ -297,7 +302,7 @@ impl Desk {
                 let _ = answer.send(false);
             }
             // The next leader asks again, and finds what has been read.
-            Message::TaskManagersHeard(_) | Message::FilesRead(_) => {}
+            Message::Demanded(_) | Message::TaskManagersHeard(_) | Message::FilesRead(_) => {}
         }
     }
 

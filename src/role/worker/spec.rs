@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::artifact::bundle::Source;
-use crate::conf::settings::{self, Network, Settings};
+use crate::conf::settings::{self, Network, Scaling, Settings};
 use crate::exit::Exit;
 use crate::flink::memory;
 use crate::mesos::wire::label::Label;
@@ -56,7 +56,11 @@ pub fn of(
             settings::Placement::Spread => Placement::Spread,
             settings::Placement::Pack => Placement::Pack,
         },
-        target: tasks.initial,
+        target: match &settings.scaling {
+            Scaling::Fixed => tasks.initial,
+            Scaling::Demand(demand) => demand.bounds.least,
+        },
+        follows_jobs: settings.scaling != Scaling::Fixed,
         roles: settings.framework.roles.clone(),
         refuse: settings.offers.refuse,
         kill_grace: tasks.kill_grace,

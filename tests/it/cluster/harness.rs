@@ -108,8 +108,7 @@ impl Program {
                 return answer;
             }
             self.look();
-            let lives = self.look_at_itself().is_some();
-            assert!(lives, "waiting until {what}, it ended\n{}", self.log_end());
+            assert!(self.lives(), "waiting until {what}, it ended\n{}", self.log_end());
             assert!(start.elapsed() < PATIENCE, "waited too long until {what}\n{}", self.log_end());
             tokio::time::sleep(POLL_INTERVAL).await;
         }
@@ -162,10 +161,10 @@ impl Program {
         self.seen.borrow_mut().extend(processes::below(self.child.id()));
     }
 
-    fn look_at_itself(&self) -> Option<()> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).ok()?;
-        let state = stat.rsplit_once(") ")?.1.chars().next()?;
-        (state != 'Z').then_some(())
+    pub fn lives(&self) -> bool {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
+        let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+        state.is_some_and(|state| state != 'Z')
     }
 
     fn left(&self) -> BTreeSet<Process> {
@@ -330,7 +329,7 @@ impl Cluster {
 
     /// None while the worker is away. That the JobManager does not answer yet makes it no less a report.
     pub fn status(&self) -> Option<serde_json::Value> {
-        let output = self.command(&["status"]);
+        let output = self.command(&["status", "--json"]);
         (!output.stdout.is_empty()).then(|| serde_json::from_slice(&output.stdout).expect("JSON"))
     }
 

@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use flink_on_mesos::ha::{Store, StoreError};
@@ -74,8 +75,17 @@ impl AppMaster {
         let clock = Clock::start();
         let scheduler = Scheduler::new(spec, state, 1, clock.now());
         let store = shelf.clone();
-        let driver =
-            Driver { scheduler, clock, calls, reports, inbox: messages, jobmanager, store, framework };
+        let driver = Driver {
+            scheduler,
+            clock,
+            calls,
+            reports,
+            inbox: messages,
+            jobmanager,
+            store,
+            observer: Arc::new(()),
+            framework,
+        };
         let run = spawn_local(driver.run());
         inbox.try_send(Message::JobManagerListening).expect("an empty inbox");
         Self { run, inbox }
@@ -139,6 +149,7 @@ fn spec(roles: Vec<String>) -> Spec {
         hard: Vec::new(),
         soft: Vec::new(),
         target: 1,
+        follows_jobs: false,
         roles,
         refuse: Duration::from_millis(100),
         kill_grace: Duration::from_secs(2),
