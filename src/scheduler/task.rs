@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::mesos::wire::command::{CommandInfo, Environment, KillPolicy, Variable, VariableType};
-use crate::mesos::wire::container::{ContainerInfo, DockerNetwork, DockerPortMapping};
+use crate::mesos::wire::container::{ContainerInfo, ContainerType, DockerNetwork, DockerPortMapping};
 use crate::mesos::wire::id::{AgentId, TaskId};
 use crate::mesos::wire::label::Labels;
 use crate::mesos::wire::task::TaskInfo;
@@ -37,12 +37,16 @@ pub fn info(spec: &Spec, id: &str, agent_id: &str, hostname: &str, share: &Share
     let mut environment = template.environment.clone();
     environment.push((template.token_variable.clone(), token));
     let command = match &template.shell {
-        None => CommandInfo {
-            value: Some(template.program.clone()),
-            shell: Some(false),
-            arguments,
-            ..CommandInfo::default()
-        },
+        None => {
+            // Docker's containerizer hands all of them to the program, whose name for itself is not among them.
+            let own_name = usize::from(is_docker(template.container.as_ref())).min(arguments.len());
+            CommandInfo {
+                value: Some(template.program.clone()),
+                shell: Some(false),
+                arguments: arguments.split_off(own_name),
+                ..CommandInfo::default()
+            }
+        }
         Some(shell) => {
             let value = line(shell, &template.program, &arguments);
             environment.push((COMMAND_VARIABLE.to_owned(), quoted(&template.program, &arguments)));
@@ -73,6 +77,10 @@ pub fn info(spec: &Spec, id: &str, agent_id: &str, hostname: &str, share: &Share
         labels,
         ..TaskInfo::default()
     }
+}
+
+fn is_docker(container: Option<&ContainerInfo>) -> bool {
+    container.is_some_and(|container| container.r#type == Some(ContainerType::Docker as i32))
 }
 
 /// Ports of the agent lead to the same ones of a container on docker's bridge.
@@ -130,6 +138,28 @@ fn kill_policy(grace: Duration) -> KillPolicy {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn docker_is_told_no_name_of_the_program() {
+        let info = |container: Option<ContainerInfo>| {
+            let mut spec = Spec::of_one_cpu(1);
+            spec.template.program = "/usr/bin/x".to_owned();
+            spec.template.arguments = ["x", "taskmanager"].map(str::to_owned).to_vec();
+            spec.template.container = container;
+            let command = info(&spec, "t", "a", "h", &Share::default(), String::new()).command;
+            let command = command.expect("a command");
+            (command.value.unwrap_or_default(), command.arguments[0].clone())
+        };
+        let of =
+            |kind: ContainerType| ContainerInfo { r#type: Some(kind as i32), ..ContainerInfo::default() };
+        let own_name = ("/usr/bin/x".to_owned(), "x".to_owned());
+        assert_eq!(info(None), own_name);
+        assert_eq!(info(Some(of(ContainerType::Mesos))), own_name);
+        assert_eq!(
+            info(Some(of(ContainerType::Docker))),
+            ("/usr/bin/x".to_owned(), "taskmanager".to_owned())
+        );
+    }
 
     #[test]
     fn shell_lines() {

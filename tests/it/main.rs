@@ -7,6 +7,7 @@ mod delivery;
 mod elf;
 mod flink;
 mod ha;
+mod image;
 mod init;
 mod local;
 mod mesos;
