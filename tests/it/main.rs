@@ -9,7 +9,7 @@ mod ha;
 mod init;
 mod local;
 mod mesos;
-mod page;
 mod ports;
 mod refusals;
 mod tidy;
+mod view;
