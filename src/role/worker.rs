@@ -12,7 +12,8 @@ use std::time::{Duration, SystemTime};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
-use tracing::{debug, error};
+use tokio::time::Instant;
+use tracing::{debug, error, info};
 
 use crate::artifact::bundle::Bundle;
 use crate::artifact::{self, Configuration, overlay};
@@ -59,6 +60,9 @@ const INBOX_WAITING_MOST: usize = 64;
 
 /// How often the JobManager's port is tried until it is open.
 const LISTENING_POLL: Duration = Duration::from_millis(50);
+
+/// So often the log says that nothing has changed.
+const WAITING_TOLD_EVERY: Duration = Duration::from_secs(10);
 
 #[derive(Debug, thiserror::Error)]
 #[error("failed to read {}, which mesos.master names", path.display())]
@@ -288,6 +292,9 @@ fn spawn_servers(
 ) -> Result<(), Fatal> {
     let artifacts = asynchronous(artifacts)?;
     let status = options.status_fd.map(|fd| asynchronous(adopt(fd)?.into())).transpose()?;
+    if let Some(address) = status.as_ref().and_then(|status| status.local_addr().ok()) {
+        info!("status page on port {}", address.port());
+    }
     let socket = options
         .socket_fd
         .map(|fd| {
@@ -324,7 +331,12 @@ fn asynchronous(listener: StdTcpListener) -> Result<TcpListener, Fatal> {
 /// Tells the scheduler when TaskManagers can register: at once where nobody can tell.
 async fn watch_jobmanager(rpc: Option<Endpoint>, inbox: mpsc::Sender<Message>) {
     if let Some(rpc) = rpc {
+        let mut told = Instant::now();
         while !rpc.listens().await {
+            if told.elapsed() >= WAITING_TOLD_EVERY {
+                info!("still waiting for the JobManager to listen on port {}", rpc.port);
+                told = Instant::now();
+            }
             tokio::time::sleep(LISTENING_POLL).await;
         }
     }

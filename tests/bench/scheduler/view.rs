@@ -84,7 +84,7 @@ fn start() -> (SocketAddr, Rounds) {
 
 /// One TaskManager after the other goes out of sight and comes back.
 fn hand_in(scheduler: &mut Scheduler, number: usize) {
-    let state = if number % 2 == 0 { TaskState::Unreachable } else { TaskState::Running };
+    let state = if number.is_multiple_of(2) { TaskState::Unreachable } else { TaskState::Running };
     let bytes = crate::storm::update(number / 2 % TASKMANAGERS + 1, state);
     crate::storm::hand_in(scheduler, &[bytes]);
 }
