@@ -13,6 +13,7 @@ use crate::init::status::Remap;
 use crate::role::exec::{self, Grace};
 use crate::role::mesos;
 use crate::scheduler::explain::{Question, QuestionError};
+use crate::tls::Fingerprint;
 
 /// Apache Flink on Apache Mesos.
 ///
@@ -85,7 +86,7 @@ pub enum Command {
     Local(LocalOptions),
     /// Inside a Mesos task: one TaskManager
     Taskmanager(TaskmanagerOptions),
-    /// The embedded Mesos alone
+    /// The embedded Mesos alone, or one agent of it
     Mesos(Box<mesos::Options>),
     /// Any program under init
     Exec(Box<ExecOptions>),
@@ -183,6 +184,9 @@ pub struct TaskmanagerOptions {
     /// Where the AppMaster hands out the configuration; without it the configuration directory counts
     #[arg(long, value_name = "URL")]
     pub artifacts: Option<String>,
+    /// The SHA-256 of the certificate that it has there
+    #[arg(long, value_name = "DIGEST")]
+    pub artifacts_certificate: Option<Fingerprint>,
     /// What was fetched into the working directory, with its SHA-256
     #[arg(long, value_name = "NAME=DIGEST")]
     pub delivered: Vec<Delivered>,

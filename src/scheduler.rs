@@ -12,6 +12,7 @@ pub mod counters;
 mod demand;
 mod departures;
 pub mod driver;
+mod elastic;
 pub mod explain;
 mod failures;
 mod gang;
@@ -41,6 +42,7 @@ pub use action::{Action, Failure, Note};
 
 use crate::mesos::call::Call;
 use crate::mesos::wire::status::TaskState;
+use crate::scaling::Asked;
 use crate::time::{Backoff, Deadline, Moment};
 
 use action::Queue;
@@ -52,8 +54,8 @@ use failures::Cause;
 use gang::Gang;
 use offered::Offered;
 use reconcile::Reconciliation;
-use report::MasterReport;
-use spec::Spec;
+use report::{MasterReport, NotScaled};
+use spec::{Delivery, Spec};
 use state::{Goal, State};
 use verdict::Verdict;
 
@@ -80,6 +82,8 @@ pub struct Scheduler {
     hold: Option<Hold>,
     reconciliation: Reconciliation,
     last_round: Option<Round>,
+    /// What jobs asked for last; none while the number stays where somebody put it.
+    asked: Option<Asked>,
     offered: Offered,
     counters: Counters,
     /// The one that took the last subscription.
@@ -192,6 +196,7 @@ impl Scheduler {
             demand: Some(Demand::Suppressed),
             hold: None,
             last_round: None,
+            asked: None,
             offered: Offered::default(),
             counters: Counters::default(),
             master: None,
@@ -266,6 +271,12 @@ impl Scheduler {
         self.plan(now);
     }
 
+    /// What tasks are given of files is known.
+    pub fn handle_files_read(&mut self, delivery: Delivery, now: Moment) {
+        self.spec.template.delivery = Some(delivery);
+        self.plan(now);
+    }
+
     /// A call did not reach the master, or nobody knows whether it did.
     pub fn handle_call_failed(&mut self, call: &Call, effect: Effect, now: Moment) {
         match (call, effect) {
@@ -301,16 +312,21 @@ impl Scheduler {
     }
 
     /// Somebody wants `target` TaskManagers from now on.
-    pub fn handle_scaled(&mut self, target: u32, now: Moment) {
+    pub fn handle_scaled(&mut self, target: u32, now: Moment) -> Result<(), NotScaled> {
+        if self.spec.follows_jobs {
+            return Err(NotScaled::FollowsJobs);
+        }
         self.state.scale = Some(target);
         self.store();
         self.note(Note::Scaled { target });
         self.plan(now);
+        Ok(())
     }
 
     /// How many TaskManagers there shall be.
     pub fn target(&self) -> u32 {
-        self.state.scale.unwrap_or(self.spec.target)
+        let said = if self.spec.follows_jobs { self.state.demanded } else { self.state.scale };
+        said.unwrap_or(self.spec.target)
     }
 
     pub fn state(&self) -> &State {

@@ -13,10 +13,12 @@ use crate::mesos::client::{Calls, Reports, SendError, StartError};
 use crate::mesos::event::Event;
 use crate::mesos::report::{self, CallFailure};
 use crate::mesos::wire::framework::FrameworkInfo;
+use crate::scaling;
 use crate::time::{Clock, Moment};
 
 use super::explain::{Explanation, Question};
-use super::report::{MasterReport, NotLeading, Report};
+use super::report::{MasterReport, NotLeading, NotScaled, Report};
+use super::spec::Delivery;
 use super::{Action, Effect, Failure, Note, Scheduler};
 
 /// How long the driver sleeps when nothing is due; only a guard against a clock that went wrong.
@@ -29,6 +31,7 @@ const UPDATES_AT_ONCE: usize = 256;
 #[derive(Debug)]
 pub enum Message {
     JobManagerListening,
+    FilesRead(Delivery),
     Report(oneshot::Sender<Report>),
     Explain(Option<Question>, oneshot::Sender<Result<Box<Explanation>, NotLeading>>),
     /// Those that the JobManager hears, by task id.
@@ -36,7 +39,9 @@ pub enum Message {
     /// Another TaskManager in the place of this one; the answer is whether it is there to be replaced.
     Replace(String, oneshot::Sender<Result<bool, NotLeading>>),
     /// How many TaskManagers to keep from now on; the answer comes when that is stored.
-    Scale(u32, oneshot::Sender<Result<(), NotLeading>>),
+    Scale(u32, oneshot::Sender<Result<(), NotScaled>>),
+    /// How many TaskManagers the jobs have a use for, and which of them nobody uses.
+    Demanded(scaling::Wish),
     /// A task asks for its configuration; the answer comes when its use is stored.
     Redeem {
         task_id: String,
@@ -241,6 +246,7 @@ impl<S: Store> Driver<S> {
         let now = self.clock.now();
         match message {
             Message::JobManagerListening => self.scheduler.handle_jobmanager_listening(now),
+            Message::FilesRead(delivery) => self.scheduler.handle_files_read(delivery, now),
             Message::Report(answer) => {
                 // Whoever asked may have gone meanwhile.
                 let _ = answer.send(self.scheduler.report(now));
@@ -249,12 +255,13 @@ impl<S: Store> Driver<S> {
                 let _ = answer.send(Ok(Box::new(self.scheduler.explain(question.as_ref(), now))));
             }
             Message::TaskManagersHeard(ids) => self.scheduler.handle_taskmanagers_heard(&ids, now),
+            Message::Demanded(wish) => self.scheduler.handle_demanded(wish, now),
             Message::Scale(target, answer) => {
-                self.scheduler.handle_scaled(target, now);
+                let scaled = self.scheduler.handle_scaled(target, now);
                 if let Next::End = self.carry_out_all().await? {
                     return Ok(Next::End);
                 }
-                let _ = answer.send(Ok(()));
+                let _ = answer.send(scaled);
             }
             Message::Replace(task_id, answer) => {
                 let is_there = self.scheduler.handle_replacement_wanted(&task_id, now);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::scaling::Asked;
 use crate::time::Moment;
 
 use super::Scheduler;
@@ -41,6 +42,9 @@ const COUNT_MAX: usize = 100_000;
 pub struct Explanation {
     pub target: u32,
     pub running: usize,
+    /// Only where the number follows the jobs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Asked>,
     /// Launched, and not running.
     pub starting: Vec<TaskReport>,
     pub waiting: Option<Waiting>,
@@ -169,6 +173,7 @@ impl Scheduler {
         Explanation {
             target: report.target,
             running: report.running,
+            asked: report.asked,
             starting: report.tasks.into_iter().filter(is_starting).collect(),
             waiting,
             need: self.spec.need.to_string(),

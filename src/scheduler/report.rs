@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::mesos::wire::status::TaskState;
+use crate::scaling::Asked;
 use crate::time::Moment;
 
 use super::counters::Counters;
@@ -35,6 +36,9 @@ pub struct Report {
     pub subscribed: bool,
     pub target: u32,
     pub running: usize,
+    /// Only where the number follows the jobs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Asked>,
     pub tasks: Vec<TaskReport>,
     /// How many TaskManagers are still to be launched, and why they are not; none when all are.
     pub waiting: Option<Waiting>,
@@ -100,6 +104,15 @@ pub enum Leadership {
 #[error("{0}")]
 pub struct NotLeading(pub Leadership);
 
+/// Why the number of TaskManagers stays as it is.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum NotScaled {
+    #[error(transparent)]
+    NotLeading(#[from] NotLeading),
+    #[error("the number of TaskManagers follows the jobs, as `mesos.scaling: demand` says")]
+    FollowsJobs,
+}
+
 impl fmt::Display for Leadership {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -151,6 +164,8 @@ pub enum Reason {
         why: Option<String>,
     },
     JobManagerStarting,
+    /// What agents fetch is read to make addresses of its content.
+    FilesUnread,
     /// Earlier TaskManagers failed.
     Backoff {
         left_ms: u64,
@@ -195,6 +210,7 @@ impl fmt::Display for Reason {
                 write!(out, "no master for {since_s} s: {why}")
             }
             Self::JobManagerStarting => write!(out, "the JobManager does not listen yet"),
+            Self::FilesUnread => write!(out, "what agents are to fetch is still being read"),
             Self::Backoff { left_ms, cause } => {
                 write!(out, "held back for {} s after a failure: {cause}", seconds(left_ms))
             }
@@ -221,6 +237,7 @@ impl Report {
             subscribed: false,
             target: 0,
             running: 0,
+            asked: None,
             tasks: Vec::new(),
             waiting: None,
             agents: Vec::new(),
@@ -239,6 +256,7 @@ impl Scheduler {
             subscribed: self.is_subscribed(),
             target: self.target(),
             running: tasks.iter().filter(|task| task.state == TaskState::Running.name()).count(),
+            asked: self.asked.clone(),
             tasks,
             waiting: match self.lacking() {
                 0 => None,
@@ -311,6 +329,9 @@ impl Scheduler {
         }
         if self.jobmanager == JobManager::Starting {
             return Reason::JobManagerStarting;
+        }
+        if self.spec.template.delivery.is_none() {
+            return Reason::FilesUnread;
         }
         if let Some(hold) = self.hold.as_ref().filter(|hold| !hold.until.has_passed(now)) {
             let left_ms = u64::try_from(hold.until.left(now).as_millis()).unwrap_or(u64::MAX);

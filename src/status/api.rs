@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::scheduler::driver::Message;
 use crate::scheduler::explain::{Explanation, Question};
-use crate::scheduler::report::{Leadership, NotLeading};
+use crate::scheduler::report::Leadership;
 
 use super::board::{Gone, Status};
 use super::events::Event;
@@ -95,7 +95,7 @@ pub(super) async fn explain(State(Shared { board, .. }): State<Shared>, Query(as
     let Some(text) = ask.what_if else {
         return match board.explanation().await {
             Ok(Ok(explanation)) => json(explanation),
-            Ok(Err(why)) => not_leading(&why),
+            Ok(Err(why)) => conflict(&why),
             Err(Gone) => gone(),
         };
     };
@@ -105,7 +105,7 @@ pub(super) async fn explain(State(Shared { board, .. }): State<Shared>, Query(as
     };
     match board.ask(|answer| Message::Explain(Some(question), answer)).await {
         Ok(Ok(explanation)) => Json(explanation).into_response(),
-        Ok(Err(why)) => not_leading(&why),
+        Ok(Err(why)) => conflict(&why),
         Err(Gone) => gone(),
     }
 }
@@ -132,7 +132,7 @@ pub fn json(body: Bytes) -> Response {
     ([(CONTENT_TYPE, "application/json")], body).into_response()
 }
 
-pub fn not_leading(why: &NotLeading) -> Response {
+pub fn conflict(why: &impl std::fmt::Display) -> Response {
     (StatusCode::CONFLICT, format!("{why}\n")).into_response()
 }
 

@@ -13,7 +13,7 @@ use crate::scaling;
 use crate::scheduler::driver::Message;
 
 use super::Shared;
-use super::api::{gone, not_leading};
+use super::api::{conflict, gone};
 use super::board::Gone;
 
 /// A refusal names so many jobs.
@@ -53,7 +53,7 @@ pub(super) async fn scale(State(Shared { board, .. }): State<Shared>, Json(scale
     board.forget().await;
     match scaled {
         Ok(Ok(())) => StatusCode::ACCEPTED.into_response(),
-        Ok(Err(why)) => not_leading(&why),
+        Ok(Err(why)) => conflict(&why),
         Err(Gone) => gone(),
     }
 }
@@ -123,7 +123,7 @@ pub(super) async fn restart(
             let text = format!("there is no TaskManager {task_id} that shall stay\n");
             (StatusCode::NOT_FOUND, text).into_response()
         }
-        Ok(Err(why)) => not_leading(&why),
+        Ok(Err(why)) => conflict(&why),
         Err(Gone) => gone(),
     }
 }

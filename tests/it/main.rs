@@ -3,6 +3,7 @@
 mod cluster;
 mod conf;
 mod conformance;
+mod delivery;
 mod elf;
 mod flink;
 mod ha;
@@ -11,5 +12,6 @@ mod local;
 mod mesos;
 mod ports;
 mod refusals;
+mod tables;
 mod tidy;
 mod view;

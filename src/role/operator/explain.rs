@@ -9,6 +9,9 @@ pub fn text(explanation: &Explanation) -> String {
         "{} of {} TaskManagers run; each takes {}\n",
         explanation.running, explanation.target, explanation.need
     );
+    if let Some(asked) = &explanation.asked {
+        line(&mut text, &asked.to_string());
+    }
     for task in &explanation.starting {
         line(
             &mut text,

@@ -272,8 +272,10 @@ impl Desk {
             // Who asks is told that there is no answer.
             other @ (Message::Scale(..)
             | Message::Replace(..)
+            | Message::FilesRead(_)
             | Message::Redeem { .. }
             | Message::Explain(..)
+            | Message::Demanded(_)
             | Message::TaskManagersHeard(_)) => drop(orders.try_send(other)),
         }
     }
@@ -288,7 +290,7 @@ impl Desk {
             Message::JobManagerListening => self.jobmanager_listens = true,
             Message::End => self.order_end().await,
             Message::Scale(_, answer) => {
-                let _ = answer.send(Err(NotLeading(leadership)));
+                let _ = answer.send(Err(NotLeading(leadership).into()));
             }
             Message::Replace(_, answer) => {
                 let _ = answer.send(Err(NotLeading(leadership)));
@@ -299,8 +301,8 @@ impl Desk {
             Message::Redeem { answer, .. } => {
                 let _ = answer.send(false);
             }
-            // The next leader asks again.
-            Message::TaskManagersHeard(_) => {}
+            // The next leader asks again, and finds what has been read.
+            Message::Demanded(_) | Message::TaskManagersHeard(_) | Message::FilesRead(_) => {}
         }
     }
 

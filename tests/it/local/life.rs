@@ -15,7 +15,7 @@ use flink_on_mesos::mesos::wire::id::FrameworkId;
 use flink_on_mesos::scheduler::driver::{Driver, Message, RunError};
 use flink_on_mesos::scheduler::report::{Report, TaskReport};
 use flink_on_mesos::scheduler::resources::{Milli, Need};
-use flink_on_mesos::scheduler::spec::{Patience, Placement, Spec, Template};
+use flink_on_mesos::scheduler::spec::{Delivery, Patience, Placement, Spec, Template};
 use flink_on_mesos::scheduler::state::State;
 use flink_on_mesos::scheduler::{Failure, Scheduler};
 use flink_on_mesos::{log, time::Clock};
@@ -142,12 +142,14 @@ fn spec(roles: Vec<String>) -> Spec {
             // What is appended becomes the shell's arguments.
             arguments: ["sh", "-c", "exec sleep 1000"].map(str::to_owned).to_vec(),
             token_variable: "TOKEN".into(),
+            delivery: Some(Delivery::default()),
             ..Template::default()
         },
         placement: Placement::Spread,
         hard: Vec::new(),
         soft: Vec::new(),
         target: 1,
+        follows_jobs: false,
         roles,
         refuse: Duration::from_millis(100),
         kill_grace: Duration::from_secs(2),

@@ -16,7 +16,7 @@ use flink_on_mesos::scheduler::constraint::Constraint;
 use flink_on_mesos::scheduler::driver::{Driver, Message};
 use flink_on_mesos::scheduler::report::Report;
 use flink_on_mesos::scheduler::resources::{Milli, Need};
-use flink_on_mesos::scheduler::spec::{Patience, Placement, Shell, Spec, Template};
+use flink_on_mesos::scheduler::spec::{Delivery, Patience, Placement, Shell, Spec, Template};
 use flink_on_mesos::scheduler::state::State;
 use flink_on_mesos::status;
 use flink_on_mesos::time::Clock;
@@ -126,10 +126,12 @@ fn spec(target: u32, cpus: f64) -> Spec {
         need: Need { scalars: vec![("cpus".into(), Milli::of(cpus))], ports: 0 },
         template: Template {
             shell: Some(Shell { bootstrap: None, command: Some("sleep 1000 #".into()) }),
+            delivery: Some(Delivery::default()),
             ..Template::default()
         },
         placement: Placement::Spread,
         target,
+        follows_jobs: false,
         roles: vec!["flink".into()],
         // Nothing that was declined comes back by itself within a test.
         refuse: Duration::from_secs(100_000),
