@@ -14,7 +14,7 @@ use crate::conf::environment::Environment;
 use crate::conf::keys;
 use crate::conf::settings::{Port, Settings};
 use crate::conf::table::Origin;
-use crate::conf::{Loaded, Mode};
+use crate::conf::{Loaded, Mode, redact};
 use crate::exit::Exit;
 use crate::flink::archive;
 use crate::flink::command::{self, Entrypoint};
@@ -72,8 +72,45 @@ pub fn run(
     }
     job::check(entrypoint, &setup.distribution).map_err(fatal(Exit::NoInput))?;
     setup.tell("appmaster");
+    for line in decisions(cluster, &setup, &settings) {
+        log::line(Level::INFO, "appmaster", &line);
+    }
     let Err(fatal) = start(cluster, entrypoint, embedded, &setup, &settings, inherited);
     Err(fatal)
+}
+
+/// What was found, and what follows from it.
+fn decisions(cluster: &Cluster, setup: &Setup, settings: &Settings) -> Vec<String> {
+    let Setup { distribution, java, conf_dir, .. } = setup;
+    let mut lines = vec![format!(
+        "Flink {} in {}, java {} in {}, configuration in {}",
+        distribution.version,
+        distribution.home.display(),
+        java.feature,
+        java.path.display(),
+        conf_dir.display()
+    )];
+    if matches!(cluster, Cluster::Alone) {
+        return lines;
+    }
+    let table = &setup.loaded.table;
+    let master = table.get(keys::MASTER.name).unwrap_or_default();
+    let leadership = match &settings.high_availability {
+        None => "no high availability".to_owned(),
+        Some(ha) => format!("high availability of {} by ZooKeeper", ha.cluster_id),
+    };
+    lines.push(format!(
+        "framework {} on Mesos at {}, {leadership}",
+        settings.framework.name,
+        redact::shown(keys::MASTER.name, master)
+    ));
+    lines.push(format!(
+        "TaskManagers: {} at first, each of {} cpus and {} MiB",
+        settings.tasks.initial,
+        settings.tasks.cpus,
+        worker::taskmanager_memory_mb(setup)
+    ));
+    lines
 }
 
 /// Points the configuration at the embedded Mesos, whose listener is returned.

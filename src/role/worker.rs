@@ -12,7 +12,8 @@ use rustls::ServerConfig;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
-use tracing::{debug, error};
+use tokio::time::Instant;
+use tracing::{debug, error, info};
 
 use crate::artifact::{self, Bundles, Configuration, overlay};
 use crate::cli::{ClusterOptions, WorkerOptions};
@@ -62,6 +63,9 @@ const INBOX_WAITING_MOST: usize = 64;
 
 /// How often the JobManager's port is tried until it is open.
 const LISTENING_POLL: Duration = Duration::from_millis(50);
+
+/// So often the log says that nothing has changed.
+const WAITING_TOLD_EVERY: Duration = Duration::from_secs(10);
 
 pub fn run(options: &WorkerOptions, environment: &Environment) -> Result<u8, Fatal> {
     log::start(log::level(environment.text(log::LEVEL_VARIABLE)), "worker");
@@ -262,6 +266,9 @@ fn spawn_servers(
     let tls = tls.map_err(fatal(Exit::Config))?;
     let artifacts = asynchronous(artifacts)?;
     let status = options.status_fd.map(|fd| asynchronous(adopt(fd)?.into())).transpose()?;
+    if let Some(address) = status.as_ref().and_then(|status| status.local_addr().ok()) {
+        info!("status page on port {}", address.port());
+    }
     let socket = options
         .socket_fd
         .map(|fd| {
@@ -318,7 +325,12 @@ fn asynchronous(listener: StdTcpListener) -> Result<TcpListener, Fatal> {
 /// Tells the scheduler when TaskManagers can register: at once where nobody can tell.
 async fn watch_jobmanager(rpc: Option<Endpoint>, inbox: mpsc::Sender<Message>) {
     if let Some(rpc) = rpc {
+        let mut told = Instant::now();
         while !rpc.listens().await {
+            if told.elapsed() >= WAITING_TOLD_EVERY {
+                info!("still waiting for the JobManager to listen on port {}", rpc.port);
+                told = Instant::now();
+            }
             tokio::time::sleep(LISTENING_POLL).await;
         }
     }

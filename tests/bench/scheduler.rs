@@ -3,11 +3,15 @@
 //! `bench-scheduler [ROUNDS]` prints one line per number of agents: as many tasks are known as there are agents, all of
 //! which are offered at once, and a tenth as many are to be placed. Then a storm of updates, one of each task, and what
 //! the connection takes for the same offers and calls. `scripts/bench scheduler` runs it.
+//!
+//! `bench-scheduler status` is another measurement, which `scripts/bench status` runs.
 
 #[path = "scheduler/connection.rs"]
 mod connection;
 #[path = "scheduler/storm.rs"]
 mod storm;
+#[path = "scheduler/view.rs"]
+mod view;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -47,6 +51,9 @@ struct Spans {
 }
 
 fn main() {
+    if std::env::args().nth(1).as_deref() == Some("status") {
+        return view::run();
+    }
     let rounds: usize = std::env::args().nth(1).map_or(5, |text| text.parse().expect("a number of rounds"));
     println!(
         "agents  tasks  placed  round_ms  offers/s  decode_ms  decide_ms  encode_ms  store_ms  memory_MiB"

@@ -31,7 +31,7 @@ pub fn run(tasks: &[usize]) {
 }
 
 /// From bytes to bytes, what is stored included.
-fn hand_in(scheduler: &mut Scheduler, batch: &[Bytes]) -> usize {
+pub fn hand_in(scheduler: &mut Scheduler, batch: &[Bytes]) -> usize {
     let updates = batch.iter().map(|bytes| {
         let event = wire::event::Event::decode(bytes.clone()).expect("an event");
         let Ok(Event::Updated(update)) = Event::from_wire(event) else { panic!("no update") };
@@ -60,7 +60,7 @@ fn hand_in(scheduler: &mut Scheduler, batch: &[Bytes]) -> usize {
     stores
 }
 
-fn update(number: usize, state: TaskState) -> Bytes {
+pub fn update(number: usize, state: TaskState) -> Bytes {
     let status = TaskStatus {
         task_id: Some(TaskId::new(format!("taskmanager-{number:05}"))),
         state: Some(state as i32),

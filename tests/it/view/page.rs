@@ -1,7 +1,5 @@
 //! The status page in a real browser, over a cluster that grows, wants too much, and loses a TaskManager.
 
-mod browser;
-
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
@@ -9,7 +7,7 @@ use crate::cluster::harness::{Cluster, Start};
 use crate::cluster::processes::{self, Part};
 use crate::ports::free_ports;
 
-use browser::Browser;
+use super::browser::Browser;
 
 /// Three agents with room for one TaskManager each.
 const THREE_AGENTS: [&str; 5] = ["local", "--agents", "3", "--resources", "cpus:1;mem:2048;disk:2048"];

@@ -1,0 +1,96 @@
+//! The API against its own description, and the metrics against Prometheus.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use tokio::net::{TcpListener, UnixStream};
+
+use crate::cluster::harness::{Cluster, Start};
+use crate::ports::free_ports;
+
+/// Enough to find what a first look does not; more is for those who have time.
+const EXAMPLES_EACH: &str = "20";
+
+#[tokio::test]
+async fn keeps_to_its_description_whatever_comes() {
+    let [port] = free_ports();
+    let port_text = port.to_string();
+    let properties = [("mesos.status.port", &*port_text), ("mesos.initial-tasks", "1")];
+    let cluster = Cluster::start(&Start { properties: &properties, ..Start::default() });
+    cluster.until_slots(1, 2).await;
+    metrics_are_clean(port).await;
+    fuzz(format!("http://127.0.0.1:{port}"), &[]).await;
+    let socket = through_tcp(cluster.program.path().join("socket")).await;
+    // It would end the cluster.
+    fuzz(socket, &["--exclude-path", "/v1/teardown"]).await;
+    let worker_restarts = cluster.program.log().matches("init: started worker").count();
+    assert_eq!(worker_restarts, 1, "{}", cluster.program.log_end());
+}
+
+async fn metrics_are_clean(port: u16) {
+    let url = format!("http://127.0.0.1:{port}/metrics");
+    let text = reqwest::get(url).await.expect("an answer").text().await.expect("text");
+    for line in [
+        "flink_on_mesos_jobmanager_up 1",
+        "flink_on_mesos_taskmanagers{state=\"running\"} 1",
+        "flink_on_mesos_leader 1",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}: {text}");
+    }
+    let mut promtool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("promtool starts");
+    promtool.stdin.take().expect("a pipe").write_all(text.as_bytes()).expect("it reads");
+    let output = promtool.wait_with_output().expect("it ends");
+    assert!(
+        output.status.success() && output.stderr.is_empty(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// What no schema can say is left out: the grammar of suppositions, and that 1.0 is no whole number here.
+async fn fuzz(url: String, more: &[&str]) {
+    let more: Vec<_> = more.iter().map(|&word| word.to_owned()).collect();
+    let output = tokio::task::spawn_blocking(move || {
+        Command::new(schemathesis())
+            .args(["run", &format!("{url}/v1/openapi.json"), "--url", &url])
+            .args(["--exclude-checks", "positive_data_acceptance,negative_data_rejection"])
+            // It has no end.
+            .args(["--exclude-path", "/v1/stream"])
+            .args(["--max-examples", EXAMPLES_EACH, "--no-color"])
+            .args(more)
+            .output()
+            .expect("schemathesis starts")
+    });
+    let output = output.await.expect("no panic");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+fn schemathesis() -> PathBuf {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/schemathesis");
+    let output = Command::new(script).output().expect("scripts/schemathesis starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    PathBuf::from(String::from_utf8_lossy(&output.stdout).trim())
+}
+
+/// An address that leads to `socket`, for those who know only TCP.
+async fn through_tcp(socket: PathBuf) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let socket = socket.clone();
+            tokio::spawn(async move {
+                let mut server = UnixStream::connect(socket).await.expect("it listens");
+                // Either side may leave at any time.
+                let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+            });
+        }
+    });
+    format!("http://{address}")
+}

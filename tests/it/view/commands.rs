@@ -1,0 +1,64 @@
+//! The commands of an operator, against a cluster that a job runs on.
+
+use flink_on_mesos::flink::rest::JarRun;
+use serde_json::Value;
+
+use crate::cluster::application;
+use crate::cluster::harness::{Cluster, Start};
+
+const PROPERTIES: [(&str, &str); 3] =
+    [("mesos.initial-tasks", "1"), ("heartbeat.interval", "1000"), ("heartbeat.timeout", "8000")];
+
+#[tokio::test]
+async fn restart_and_teardown_spare_a_running_job() {
+    let mut cluster = Cluster::start(&Start { properties: &PROPERTIES, ..Start::default() });
+    cluster.until_slots(1, 2).await;
+    tables_say_what_json_does(&cluster);
+    another_one_takes_over(&cluster).await;
+    run_endless_job(&cluster).await;
+
+    let refused = cluster.command(&["teardown"]);
+    let text = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(69), "{text}");
+    assert!(text.contains("refused: 409 jobs run: "), "{text}");
+    cluster.order(&["teardown", "--force"]);
+    assert_eq!(cluster.program.end().await.code(), Some(0));
+}
+
+fn tables_say_what_json_does(cluster: &Cluster) {
+    let text = |words: &[&str]| {
+        let output = cluster.command(words);
+        assert!(output.status.success(), "{words:?}: {output:?}");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    let status = text(&["status"]);
+    assert!(status.contains("TaskManagers  1 of 1 run"), "{status}");
+    assert!(status.contains("taskmanager-00001  localhost  TASK_RUNNING"), "{status}");
+    let lines = text(&["events", "--json"]);
+    let events: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let kinds: Vec<_> = events.iter().filter_map(|event| event["kind"].as_str()).collect();
+    assert!(kinds.contains(&"subscribed") && kinds.contains(&"running"), "{kinds:?}");
+    assert_eq!(text(&["events"]).lines().count(), events.len());
+    let unknown = cluster.command(&["restart-taskmanager", "a/b"]);
+    assert_eq!(unknown.status.code(), Some(69));
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("there is no TaskManager a/b"), "{unknown:?}");
+}
+
+/// At no time fewer run than wanted.
+async fn another_one_takes_over(cluster: &Cluster) {
+    cluster.order(&["restart-taskmanager", "taskmanager-00001"]);
+    cluster
+        .program
+        .until("the other one runs alone", async || {
+            let running = cluster.running()?;
+            assert!(!running.is_empty(), "{}", cluster.program.log_end());
+            (running.len() == 1 && running.contains("taskmanager-00002")).then_some(())
+        })
+        .await;
+}
+
+async fn run_endless_job(cluster: &Cluster) {
+    let jar = application::jar("Endless", cluster.program.path());
+    let id = cluster.flink.upload_jar(jar.as_ref()).await.expect("uploaded");
+    cluster.flink.run_jar(&id, &JarRun::default()).await.expect("started");
+}
