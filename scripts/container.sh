@@ -68,7 +68,7 @@ clean_up() {
     trap '' INT TERM HUP
     remove_containers || true
     [[ -z ${network:-} ]] || docker network rm "$network" >/dev/null 2>&1 || true
-    [[ -z $engine ]] || end_process "$engine" 30
+    [[ -z $engine ]] || end_engine "$directory"
     rm --recursive --force --one-file-system "$directory"
 }
 

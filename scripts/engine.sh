@@ -32,3 +32,12 @@ start_engine() {
     say "the Docker engine did not start"
     exit "$no_engine"
 }
+
+# Ends it and deletes its directory. Of `--net=host` it leaves a mount behind, which must not be deleted through.
+end_engine() {
+    local directory=$1
+    end_process "$engine" 30
+    awk -v below="$directory/" 'index($2, below) == 1 { print $2 }' /proc/mounts | tac |
+        xargs --no-run-if-empty umount || true
+    rm --recursive --force --one-file-system "$directory"
+}
