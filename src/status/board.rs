@@ -12,6 +12,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout};
 use utoipa::ToSchema;
 
+use crate::scaling::Asked;
 use crate::scheduler::counters::Counters;
 use crate::scheduler::driver::Message;
 use crate::scheduler::explain::Explanation;
@@ -51,6 +52,8 @@ pub struct Status {
     pub target: u32,
     /// How many run.
     pub running: usize,
+    /// Only where the number follows the jobs.
+    pub asked: Option<Asked>,
     pub tasks: Vec<TaskManager>,
     /// How many TaskManagers are still to be launched, and why they are not; none when all are.
     pub waiting: Option<Waiting>,
@@ -242,6 +245,7 @@ impl About {
             subscribed: report.subscribed,
             target: report.target,
             running: report.running,
+            asked: report.asked,
             tasks: tasks.collect(),
             framework_id,
             waiting: report.waiting,
