@@ -18,7 +18,7 @@ use super::table::Table;
 use super::variables::MAX_COUNT;
 use crate::mesos::address::{AddressError, MasterAddress};
 pub use agent::{Constraints, Placement};
-pub use high_availability::HighAvailability;
+pub use high_availability::{HighAvailability, Sasl};
 pub use parse::{Ports, Secret};
 use reader::Reader;
 pub use task::{Container, Delivery, DockerParameter, Image, Mount, Network, Runtime, Tasks, Volume};

@@ -43,6 +43,7 @@ use super::setup::Setup;
 mod container;
 mod delivery;
 mod desk;
+mod ensemble;
 mod framework;
 mod jobmanager;
 mod spec;
@@ -117,7 +118,8 @@ async fn work(options: &WorkerOptions, environment: &Environment) -> Result<(), 
         }
         Some(ha) => {
             let end = JobManagerEnd::new(adopt(options.jobmanager_end_fd)?);
-            Desk::open(&settings, ha, messages, end)?.work(&work).await
+            let ensemble = ensemble::open(&setup, ha)?;
+            Desk::open(&settings, ha, ensemble, messages, end)?.work(&work).await
         }
     }
 }
@@ -184,8 +186,11 @@ fn adopt(fd: i32) -> Result<OwnedFd, Fatal> {
 }
 
 /// Finds what the worker would end over, before anything is started.
-pub fn check(settings: &Settings) -> Result<(), Fatal> {
+pub fn check(setup: &Setup, settings: &Settings) -> Result<(), Fatal> {
     master(settings)?;
+    if let Some(ha) = &settings.high_availability {
+        ensemble::security(setup, ha)?;
+    }
     credentials(settings)?;
     Ok(())
 }

@@ -11,7 +11,7 @@ use tracing::{info, warn};
 use crate::conf::settings::{HighAvailability, Settings};
 use crate::exit::Exit;
 use crate::ha::contender::{self, Contender, Left, Standing};
-use crate::ha::flink;
+use crate::ha::flink::{self, JobManagers, Own};
 use crate::ha::paths::Paths;
 use crate::ha::zookeeper::ZooKeeperStore;
 use crate::ha::{Store, StoreError};
@@ -19,7 +19,7 @@ use crate::log;
 use crate::scheduler::Failure;
 use crate::scheduler::driver::{Message, RunError};
 use crate::scheduler::report::{Leadership, NotLeading, Report};
-use crate::zookeeper::{Access, Ensemble};
+use crate::zookeeper::Ensemble;
 
 use super::jobmanager::{JobManagerEnd, Stop};
 use super::{Fatal, INBOX_WAITING_MOST, Work, fatal, stopped};
@@ -38,6 +38,8 @@ pub struct Desk {
     rest_url: Option<String>,
     /// Below Flink's own node of the cluster.
     flink_node: String,
+    /// Flink's own election.
+    jobmanagers: watch::Receiver<JobManagers>,
     jobmanager_listens: bool,
     /// For the first session.
     patience: Duration,
@@ -55,6 +57,13 @@ struct NoSession {
 #[error("{0}")]
 struct Why(String);
 
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "two JobManagers lead: this one's place in Flink's election went with an old session, which it has not noticed; it \
+     ends, and the other one goes on"
+)]
+struct Deposed;
+
 /// What comes after a reign, or in place of it.
 enum Next {
     StandBy,
@@ -65,16 +74,18 @@ impl Desk {
     pub fn open(
         settings: &Settings,
         ha: &HighAvailability,
+        ensemble: Ensemble,
         inbox: mpsc::Receiver<Message>,
         jobmanager_end: JobManagerEnd,
     ) -> Result<Self, Fatal> {
-        let ensemble = ensemble(ha);
         let paths = Paths::new(&ha.root, &ha.workers, &ha.cluster_id);
         let jobmanager = &settings.job_manager;
         let rest_url = jobmanager.rest_ports.single().map(|port| format!("://{}:{port}", jobmanager.address));
         let about = serde_json::json!({ "host": jobmanager.address, "status_port": settings.status.port });
         let contender = contender::start(ensemble.clone(), paths.clone(), about.to_string().into_bytes());
+        let flink_node = format!("{}{}", ha.root, ha.cluster_id);
         Ok(Self {
+            jobmanagers: flink::watch(contender.clients.clone(), flink_node.clone(), rest_url.clone()),
             contender,
             ensemble,
             paths,
@@ -82,7 +93,7 @@ impl Desk {
             term: signal(SignalKind::terminate()).map_err(fatal(Exit::Os))?,
             jobmanager_end,
             rest_url,
-            flink_node: format!("{}{}", ha.root, ha.cluster_id),
+            flink_node,
             jobmanager_listens: false,
             patience: settings.registration_timeout,
         })
@@ -133,6 +144,7 @@ impl Desk {
     /// The node as which this AppMaster leads; none when it has left the line.
     async fn until_leading(&mut self) -> Result<Option<String>, Fatal> {
         let mut standing = self.contender.standing.clone();
+        let mut jobmanagers = self.jobmanagers.clone();
         loop {
             tokio::select! {
                 biased;
@@ -141,6 +153,7 @@ impl Desk {
                         return Ok(None);
                     }
                 }
+                () = deposed(&mut jobmanagers) => return Err(self.end_deposed().await),
                 found = standing.wait_for(|standing| {
                     matches!(standing, Standing::Leading { .. } | Standing::Failed(_))
                 }) => match &*found.map_err(fatal(Exit::Software))? {
@@ -169,6 +182,7 @@ impl Desk {
         );
         tokio::pin!(scheduling);
         let mut ending = self.contender.ending.clone();
+        let mut jobmanagers = self.jobmanagers.clone();
         let mut told_ending = false;
         if self.jobmanager_listens {
             let _ = orders.try_send(Message::JobManagerListening);
@@ -183,6 +197,7 @@ impl Desk {
                         return Ok(Next::Leave);
                     }
                 }
+                () = deposed(&mut jobmanagers) => return Err(self.end_deposed().await),
                 _ = ending.wait_for(|ending| *ending == Some(true)), if !told_ending => {
                     told_ending = true;
                     let _ = orders.send(Message::End).await;
@@ -233,6 +248,12 @@ impl Desk {
         info!("leaves framework and TaskManagers to the next AppMaster");
         self.contender.leave(Left::Cluster).await;
         Ok(Next::Leave)
+    }
+
+    /// With the container the JobManager ends, and whoever starts it again gets one that stands in line.
+    async fn end_deposed(&self) -> Fatal {
+        self.contender.leave(Left::Cluster).await;
+        Fatal::new(Exit::Unavailable, Deposed)
     }
 
     /// Nobody needs to wait for the session of a JobManager that is known to be dead.
@@ -307,6 +328,13 @@ impl Desk {
     }
 }
 
+/// Waits until our own JobManager is.
+async fn deposed(jobmanagers: &mut watch::Receiver<JobManagers>) {
+    if jobmanagers.wait_for(|jobmanagers| jobmanagers.own == Own::Deposed).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
 async fn schedule(
     work: &Work,
     mut ending: watch::Receiver<Option<bool>>,
@@ -335,18 +363,5 @@ fn leadership(standing: &Standing) -> Leadership {
         Standing::Leading { .. } => Leadership::Leader,
         Standing::Suspended { .. } => Leadership::Suspended,
         Standing::Failed(error) => Leadership::Away { why: Some(log::chain(&**error)) },
-    }
-}
-
-fn ensemble(ha: &HighAvailability) -> Ensemble {
-    let authorization = ha.authorization.iter();
-    Ensemble {
-        servers: ha.quorum.split(',').map(str::trim).collect::<Vec<_>>().join(","),
-        session_timeout: ha.session_timeout,
-        connection_timeout: ha.connection_timeout,
-        authorization: authorization
-            .map(|(scheme, data)| (scheme.clone(), data.expose().to_owned()))
-            .collect(),
-        access: if ha.creator_acl { Access::Creator } else { Access::Open },
     }
 }

@@ -150,21 +150,19 @@ pub async fn progress(cluster: &Cluster, job: &str) -> Progress {
     cluster.program.until("the job's progress is known", async || look(cluster, job).await?.2).await
 }
 
-/// Waits until the job runs and has made another checkpoint, and tells whether it did not even stop. It must not have
-/// begun anew.
+/// Waits until the job goes on, and tells whether it did not even stop.
 pub async fn goes_on(cluster: &Cluster, job: &str, before: &Progress) -> bool {
-    let (restored, now) = cluster
-        .program
-        .until("the job goes on", async || {
-            let (runs, restored, now) = look(cluster, job).await?;
-            let now = now.filter(|now| runs && now.checkpoint > before.checkpoint)?;
-            Some((restored, now))
-        })
-        .await;
+    cluster.program.until("the job goes on", async || goes_on_now(cluster, job, before).await).await
+}
+
+/// Whether the job did not even stop, once it runs and has made another checkpoint. It must not have begun anew.
+pub async fn goes_on_now(cluster: &Cluster, job: &str, before: &Progress) -> Option<bool> {
+    let (runs, restored, now) = look(cluster, job).await?;
+    let now = now.filter(|now| runs && now.checkpoint > before.checkpoint)?;
     let is_same = now.started == before.started;
-    let goes_on = restored.is_some_and(|restored| restored >= before.checkpoint);
-    assert!(is_same || goes_on, "{before:?}, then {now:?} from {restored:?}");
-    is_same && !goes_on
+    let is_restored = restored.is_some_and(|restored| restored >= before.checkpoint);
+    assert!(is_same || is_restored, "{before:?}, then {now:?} from {restored:?}");
+    Some(is_same && !is_restored)
 }
 
 /// Whether all of it runs, and from which checkpoint it was restored last.
