@@ -40,6 +40,7 @@ use crate::{init, log, status};
 use super::error::{Fatal, fatal};
 use super::setup::Setup;
 
+mod cleanup;
 mod container;
 mod delivery;
 mod desk;
@@ -119,7 +120,7 @@ async fn work(options: &WorkerOptions, environment: &Environment) -> Result<(), 
         Some(ha) => {
             let end = JobManagerEnd::new(adopt(options.jobmanager_end_fd)?);
             let ensemble = ensemble::open(&setup, ha)?;
-            Desk::open(&settings, ha, ensemble, messages, end)?.work(&work).await
+            Desk::open(&settings, ha, ensemble, messages, end, endpoints(&settings).1)?.work(&work).await
         }
     }
 }

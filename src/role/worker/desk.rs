@@ -10,6 +10,7 @@ use tracing::{info, warn};
 
 use crate::conf::settings::{HighAvailability, Settings};
 use crate::exit::Exit;
+use crate::flink::pulse::Endpoint;
 use crate::ha::contender::{self, Contender, Left, Standing};
 use crate::ha::flink::{self, JobManagers, Own};
 use crate::ha::paths::Paths;
@@ -21,6 +22,7 @@ use crate::scheduler::driver::{Message, RunError};
 use crate::scheduler::report::{Leadership, NotLeading, Report};
 use crate::zookeeper::Ensemble;
 
+use super::cleanup::shut_flink_down;
 use super::jobmanager::{JobManagerEnd, Stop};
 use super::{Fatal, INBOX_WAITING_MOST, Work, fatal, stopped};
 
@@ -34,6 +36,8 @@ pub struct Desk {
     inbox: mpsc::Receiver<Message>,
     term: Signal,
     jobmanager_end: JobManagerEnd,
+    /// Of our JobManager.
+    rest: Option<Endpoint>,
     /// As the JobManager tells other parts of Flink where its REST endpoint is.
     rest_url: Option<String>,
     /// Below Flink's own node of the cluster.
@@ -77,6 +81,7 @@ impl Desk {
         ensemble: Ensemble,
         inbox: mpsc::Receiver<Message>,
         jobmanager_end: JobManagerEnd,
+        rest: Option<Endpoint>,
     ) -> Result<Self, Fatal> {
         let paths = Paths::new(&ha.root, &ha.workers, &ha.cluster_id);
         let jobmanager = &settings.job_manager;
@@ -92,6 +97,7 @@ impl Desk {
             inbox,
             term: signal(SignalKind::terminate()).map_err(fatal(Exit::Os))?,
             jobmanager_end,
+            rest,
             rest_url,
             flink_node,
             jobmanager_listens: false,
@@ -211,6 +217,10 @@ impl Desk {
     async fn ended(&mut self, ended: Result<(), RunError>) -> Result<Next, Fatal> {
         match ended {
             Ok(()) => {
+                if let Some(rest) = &self.rest {
+                    let client = self.contender.clients.borrow().clone();
+                    shut_flink_down(rest, client, &self.flink_node).await;
+                }
                 self.contender.leave(Left::Nothing).await;
                 Ok(Next::Leave)
             }
@@ -270,6 +280,7 @@ impl Desk {
     /// While the scheduler works.
     async fn hand_on(&mut self, message: Message, orders: &mpsc::Sender<Message>) {
         let leadership = leadership(&self.contender.standing.borrow());
+        let jobmanager_leader = self.jobmanagers.borrow().leader.clone();
         match message {
             Message::Report(_) | Message::Scale(..) | Message::Explain(..)
                 if leadership == Leadership::Suspended =>
@@ -281,7 +292,11 @@ impl Desk {
                 let _ = orders.try_send(Message::Report(own));
                 tokio::spawn(async move {
                     if let Ok(report) = report.await {
-                        let _ = answer.send(Report { high_availability: Some(leadership), ..report });
+                        let _ = answer.send(Report {
+                            high_availability: Some(leadership),
+                            jobmanager_leader,
+                            ..report
+                        });
                     }
                 });
             }
@@ -301,9 +316,10 @@ impl Desk {
     /// While this one may not act.
     async fn answer(&mut self, message: Message) {
         let leadership = leadership(&self.contender.standing.borrow());
+        let jobmanager_leader = self.jobmanagers.borrow().leader.clone();
         match message {
             Message::Report(answer) => {
-                let _ = answer.send(Report::idle(leadership));
+                let _ = answer.send(Report { jobmanager_leader, ..Report::idle(leadership) });
             }
             Message::JobManagerListening => self.jobmanager_listens = true,
             Message::End => self.order_end().await,

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use tempfile::TempDir;
@@ -44,10 +44,6 @@ impl Keys {
 
     pub fn text(&self, file: &str) -> String {
         self.path(file).to_str().expect("UTF-8").to_owned()
-    }
-
-    pub fn directory(&self) -> &Path {
-        self.0.path()
     }
 
     fn openssl(&self, arguments: &str) {

@@ -6,7 +6,7 @@ use flink_on_mesos::ha::election;
 use nix::sys::signal::Signal;
 use zookeeper_client::Client;
 
-use super::site::{Site, TASKMANAGERS, role, until_standby};
+use super::site::{Site, TASKMANAGERS, role, start_job, until_standby};
 use crate::cluster::harness::Cluster;
 use crate::cluster::processes::{self, Part};
 use crate::cluster::stop;
@@ -82,6 +82,23 @@ async fn the_end_of_the_cluster_is_the_end_of_everything() {
     assert_eq!(second.program.end().await.code(), Some(0), "{}", second.program.log_end());
     let none = async || site.mesos.parts(Part::TaskManager).is_empty().then_some(());
     site.mesos.until("no TaskManager is left", none).await;
+    assert_eq!(site.left("/flink/mesos-workers").await, Vec::<String>::new());
+    assert_eq!(site.left("/flink").await, ["mesos-workers"]);
+
+    // By its own command, with a job.
+    let mut third = site.appmaster();
+    third.until_slots(TASKMANAGERS, TASKMANAGERS).await;
+    start_job(&third).await;
+    let leader = third.status().expect("an answer")["jobmanager_leader"].clone();
+    assert!(
+        leader
+            .as_str()
+            .is_some_and(|url| url.ends_with(third.rest_url().rsplit(':').next().expect("a port"))),
+        "{leader}"
+    );
+    third.order(&["teardown"]);
+    assert_eq!(third.program.end().await.code(), Some(0), "{}", third.program.log_end());
+    assert_eq!(site.left("/flink").await, ["mesos-workers"]);
     assert_eq!(site.left("/flink/mesos-workers").await, Vec::<String>::new());
 }
 
