@@ -6,7 +6,9 @@ pub mod delivered;
 pub mod overlay;
 
 use std::collections::BTreeMap;
-use std::io;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path as FilePath;
 use std::sync::Arc;
 
@@ -16,10 +18,10 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::serve::Listener;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use tokio::net::TcpListener;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::scheduler::driver::Message;
 
@@ -63,20 +65,22 @@ impl Configuration {
         }
     }
 
-    /// Writes it to a new directory, which its values then name.
+    /// Writes it to a new directory, which its values then name, readable by the owner alone.
     pub fn store(&self, directory: &FilePath) -> io::Result<()> {
-        std::fs::create_dir(directory)?;
+        let mut directories = std::fs::DirBuilder::new();
+        directories.recursive(true).mode(0o700).create(directory)?;
         let here = format!("{}/", directory.display());
         for (name, content) in &self.files {
             let path = directory.join(name);
             if let Some(parent) = path.parent() {
-                std::fs::create_dir_all(parent)?;
+                directories.create(parent)?;
             }
+            let mut file = File::options().write(true).create_new(true).mode(0o600).open(path)?;
             match std::str::from_utf8(content) {
                 Ok(text) if text.contains(overlay::DIRECTORY_MARK) => {
-                    std::fs::write(path, text.replace(overlay::DIRECTORY_MARK, &here))?;
+                    file.write_all(text.replace(overlay::DIRECTORY_MARK, &here).as_bytes())?;
                 }
-                Ok(_) | Err(_) => std::fs::write(path, content)?,
+                Ok(_) | Err(_) => file.write_all(content)?,
             }
         }
         Ok(())
@@ -104,21 +108,26 @@ impl Configuration {
     }
 }
 
+/// What is served by path; none while it is being read.
+pub type Bundles = watch::Receiver<Option<BTreeMap<String, Bundle>>>;
+
 struct Shared {
     encoded: Bytes,
-    /// By path.
-    bundles: BTreeMap<String, Bundle>,
+    bundles: Bundles,
     inbox: mpsc::Sender<Message>,
 }
 
 /// Serves until the listener fails. The scheduler is asked about every token first.
-pub async fn serve(
-    listener: TcpListener,
+pub async fn serve<L>(
+    listener: L,
     configuration: &Configuration,
-    bundles: Vec<Bundle>,
+    bundles: Bundles,
     inbox: mpsc::Sender<Message>,
-) -> io::Result<()> {
-    let bundles = bundles.into_iter().map(|bundle| (bundle.path(), bundle)).collect();
+) -> io::Result<()>
+where
+    L: Listener,
+    L::Addr: std::fmt::Debug,
+{
     let routes = Router::new()
         .route("/tasks/{task_id}/configuration", get(configuration_of))
         .route("/{digest}/{name}", get(bundle_of))
@@ -151,7 +160,15 @@ async fn configuration_of(
 
 /// Whoever knows the digest has the content already, or was told by the scheduler: there is nothing to hide.
 async fn bundle_of(State(shared): State<Arc<Shared>>, method: Method, uri: Uri) -> Response {
-    let Some(bundle) = shared.bundles.get(uri.path()) else { return StatusCode::NOT_FOUND.into_response() };
+    // After a worker's crash agents ask for what the next one has yet to read.
+    let mut bundles = shared.bundles.clone();
+    let Ok(bundles) = bundles.wait_for(Option::is_some).await else {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    };
+    let Some(bundle) = bundles.as_ref().and_then(|bundles| bundles.get(uri.path())).cloned() else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    drop(bundles);
     if method == Method::GET {
         tracing::info!(name = bundle.name(), bytes = bundle.length(), "an agent fetches");
     }
@@ -162,6 +179,12 @@ async fn bundle_of(State(shared): State<Arc<Shared>>, method: Method, uri: Uri) 
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::bundle::Source;
     use super::*;
 
     /// A server that lets the token `right` through, once.
@@ -172,10 +195,16 @@ mod tests {
         let files = BTreeMap::from([("config.yaml".to_owned(), b"a: b\n".to_vec())]);
         let file = tempfile::NamedTempFile::new().expect("a file");
         std::fs::write(file.path(), "0123456789").expect("written");
-        let bundles = vec![Bundle::file("ten", file.path()).expect("bundled")];
+        let ten = Source::file("ten", file.path()).and_then(Source::read).expect("bundled");
+        let (read, bundles) = watch::channel(None);
         tokio::spawn(async move {
             let _file = file;
             serve(listener, &Configuration { files }, bundles, inbox).await
+        });
+        // Whoever asks before waits.
+        tokio::spawn(async move {
+            tokio::task::yield_now().await;
+            read.send_replace(Some(BTreeMap::from([(ten.path(), ten)])));
         });
         tokio::spawn(async move {
             let mut used = false;
@@ -232,14 +261,46 @@ mod tests {
         assert_eq!(head.headers()["content-length"], "10");
     }
 
+    /// As they are: clients tidy paths up.
     #[tokio::test]
     async fn nothing_else_is_served() {
         let base = serve_once().await;
-        for path in ["/", "/tasks", "/tasks/../../etc/passwd", "/tasks/%2e%2e/configuration", "/config.yaml"]
-        {
-            let code = status(&format!("{base}{path}"), "right").await.0;
-            assert!(code == 404 || code == 403, "{path}: {code}");
+        let digest = "84d89877f0d4041efb6bf91a16f0248f2fd573e6af05c19f96bedb9f882f7882";
+        for path in [
+            "/",
+            "/tasks",
+            "/tasks/../../etc/passwd",
+            "/tasks/%2e%2e/configuration",
+            "/tasks/..%2fx/configuration",
+            "/config.yaml",
+            "/etc/passwd",
+            "//etc/passwd",
+            "/../../etc/passwd",
+            "/%2e%2e/%2e%2e/etc/passwd",
+            "/..%2f..%2fetc%2fpasswd/ten",
+            "/%2fetc%2fpasswd/ten",
+            "http://elsewhere/etc/passwd",
+            "file:///etc/passwd",
+            &format!("/{digest}/../{digest}/ten"),
+            &format!("/{digest}/%74en"),
+            &format!("/{digest}/ten/"),
+            &format!("/{digest}/"),
+            &format!("/{digest}"),
+        ] {
+            let answer = raw(&base, path).await;
+            let code = answer.split(' ').nth(1).unwrap_or_default();
+            assert!(["400", "403", "404"].contains(&code), "{path}: {answer}");
         }
+    }
+
+    async fn raw(base: &str, path: &str) -> String {
+        let address = base.strip_prefix("http://").expect("an address");
+        let mut stream = tokio::net::TcpStream::connect(address).await.expect("connected");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("an answer");
+        answer
     }
 
     #[test]
@@ -257,6 +318,10 @@ mod tests {
         configuration.store(&directory).expect("stored");
         let stored = std::fs::read_to_string(directory.join("hadoop-conf/a")).expect("there");
         assert_eq!(stored, format!("path: {}/b", directory.display()));
+        for (name, expected) in [("", 0o700), ("hadoop-conf", 0o700), ("hadoop-conf/a", 0o600)] {
+            let mode = std::fs::metadata(directory.join(name)).expect("there").permissions().mode();
+            assert_eq!(mode & 0o777, expected, "{name}");
+        }
     }
 
     #[test]

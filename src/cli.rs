@@ -13,6 +13,7 @@ use crate::init::status::Remap;
 use crate::role::exec::{self, Grace};
 use crate::role::mesos;
 use crate::scheduler::explain::{Question, QuestionError};
+use crate::tls::Fingerprint;
 
 /// Apache Flink on Apache Mesos.
 ///
@@ -85,20 +86,24 @@ pub enum Command {
     Local(LocalOptions),
     /// Inside a Mesos task: one TaskManager
     Taskmanager(TaskmanagerOptions),
-    /// The embedded Mesos alone
+    /// The embedded Mesos alone, or one agent of it
     Mesos(Box<mesos::Options>),
     /// Any program under init
     Exec(Box<ExecOptions>),
     /// The effective configuration and where each value came from
     Config(ConfigOptions),
     /// What the running AppMaster does
-    Status(SocketOptions),
+    Status(StatusOptions),
     /// Why TaskManagers are missing
     Explain(ExplainOptions),
     /// How many TaskManagers to keep from now on
     Scale(ScaleOptions),
     /// End the cluster and its framework
-    Teardown(SocketOptions),
+    Teardown(TeardownOptions),
+    /// Another TaskManager in the place of one, which ends when the other has registered
+    RestartTaskmanager(RestartOptions),
+    /// The last events
+    Events(EventsOptions),
     #[command(hide = true)]
     Init(InitOptions),
     #[command(hide = true)]
@@ -179,6 +184,9 @@ pub struct TaskmanagerOptions {
     /// Where the AppMaster hands out the configuration; without it the configuration directory counts
     #[arg(long, value_name = "URL")]
     pub artifacts: Option<String>,
+    /// The SHA-256 of the certificate that it has there
+    #[arg(long, value_name = "DIGEST")]
+    pub artifacts_certificate: Option<Fingerprint>,
     /// What was fetched into the working directory, with its SHA-256
     #[arg(long, value_name = "NAME=DIGEST")]
     pub delivered: Vec<Delivered>,
@@ -217,6 +225,45 @@ pub struct ExplainOptions {
     #[arg(long, value_name = "TEXT", value_parser = supposition)]
     pub what_if: Option<String>,
     /// The answer as JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub socket: SocketOptions,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct StatusOptions {
+    /// The answer as JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub socket: SocketOptions,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct TeardownOptions {
+    /// Even if jobs run, or nobody can tell
+    #[arg(long)]
+    pub force: bool,
+    #[command(flatten)]
+    pub socket: SocketOptions,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct RestartOptions {
+    /// As `status` names it
+    #[arg(value_name = "ID")]
+    pub taskmanager: String,
+    #[command(flatten)]
+    pub socket: SocketOptions,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct EventsOptions {
+    /// Go on with those that come
+    #[arg(long, short)]
+    pub follow: bool,
+    /// Each as a line of JSON
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]

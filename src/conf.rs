@@ -15,7 +15,7 @@ pub mod redact;
 pub mod rewrite;
 pub mod settings;
 pub mod table;
-mod variables;
+pub mod variables;
 pub mod write;
 mod yaml;
 

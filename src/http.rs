@@ -16,6 +16,11 @@ pub fn plain() -> Result<ClientBuilder, rustls::Error> {
     Ok(builder().tls_backend_preconfigured(config))
 }
 
+/// A client for HTTPS that trusts whom `config` says.
+pub fn trusting(config: ClientConfig) -> ClientBuilder {
+    builder().tls_backend_preconfigured(config)
+}
+
 /// A client for HTTPS that trusts what the system trusts; building it fails where that is nobody.
 pub fn secure() -> ClientBuilder {
     // The library would panic without a provider. Fails only when one is installed already, which serves as well.

@@ -17,4 +17,5 @@ pub mod scaling;
 pub mod scheduler;
 pub mod status;
 pub mod time;
+pub mod tls;
 pub mod zookeeper;

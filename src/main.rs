@@ -70,6 +70,8 @@ fn run(cli: Cli, environment: Environment, inherited: Inherited) -> Result<u8, F
         Command::Explain(options) => operator::explain(&options, &environment),
         Command::Scale(options) => operator::scale(&options, &environment),
         Command::Teardown(options) => operator::teardown(&options, &environment),
+        Command::RestartTaskmanager(options) => operator::restart_taskmanager(&options, &environment),
+        Command::Events(options) => operator::events(&options, &environment),
         Command::Init(options) => Ok(init::run(options.plan_fd)),
         Command::Worker(options) => worker::run(&options, &environment),
         Command::Other(command) => exec::run_other(command, environment, inherited),
@@ -94,6 +96,8 @@ fn becomes_init(command: &Command) -> bool {
         | Command::Explain(_)
         | Command::Scale(_)
         | Command::Teardown(_)
+        | Command::RestartTaskmanager(_)
+        | Command::Events(_)
         | Command::Worker(_) => false,
     }
 }

@@ -8,9 +8,11 @@ mod action;
 mod agents;
 mod check;
 pub mod constraint;
+pub mod counters;
 mod demand;
 mod departures;
 pub mod driver;
+mod elastic;
 pub mod explain;
 mod failures;
 mod gang;
@@ -40,17 +42,20 @@ pub use action::{Action, Failure, Note};
 
 use crate::mesos::call::Call;
 use crate::mesos::wire::status::TaskState;
+use crate::scaling::Asked;
 use crate::time::{Backoff, Deadline, Moment};
 
 use action::Queue;
 use agents::Agents;
+use counters::Counters;
 use demand::{Demand, Reviving};
 use departures::Departures;
 use failures::Cause;
 use gang::Gang;
 use offered::Offered;
 use reconcile::Reconciliation;
-use spec::Spec;
+use report::{MasterReport, NotScaled};
+use spec::{Delivery, Spec};
 use state::{Goal, State};
 use verdict::Verdict;
 
@@ -77,7 +82,12 @@ pub struct Scheduler {
     hold: Option<Hold>,
     reconciliation: Reconciliation,
     last_round: Option<Round>,
+    /// What jobs asked for last; none while the number stays where somebody put it.
+    asked: Option<Asked>,
     offered: Offered,
+    counters: Counters,
+    /// The one that took the last subscription.
+    master: Option<MasterReport>,
     /// The master's, as far as it told.
     home_region: Option<String>,
     actions: Queue,
@@ -186,7 +196,10 @@ impl Scheduler {
             demand: Some(Demand::Suppressed),
             hold: None,
             last_round: None,
+            asked: None,
             offered: Offered::default(),
+            counters: Counters::default(),
+            master: None,
             home_region: None,
             actions: Queue::default(),
             census: None,
@@ -244,12 +257,23 @@ impl Scheduler {
         self.home_region = region;
     }
 
+    /// Who took the subscription.
+    pub fn handle_master(&mut self, master: MasterReport) {
+        self.master = Some(master);
+    }
+
     /// The JobManager's RPC port is open.
     pub fn handle_jobmanager_listening(&mut self, now: Moment) {
         if self.jobmanager == JobManager::Starting {
             self.jobmanager = JobManager::Listening;
             self.note(Note::JobManagerListening);
         }
+        self.plan(now);
+    }
+
+    /// What tasks are given of files is known.
+    pub fn handle_files_read(&mut self, delivery: Delivery, now: Moment) {
+        self.spec.template.delivery = Some(delivery);
         self.plan(now);
     }
 
@@ -288,16 +312,21 @@ impl Scheduler {
     }
 
     /// Somebody wants `target` TaskManagers from now on.
-    pub fn handle_scaled(&mut self, target: u32, now: Moment) {
+    pub fn handle_scaled(&mut self, target: u32, now: Moment) -> Result<(), NotScaled> {
+        if self.spec.follows_jobs {
+            return Err(NotScaled::FollowsJobs);
+        }
         self.state.scale = Some(target);
         self.store();
         self.note(Note::Scaled { target });
         self.plan(now);
+        Ok(())
     }
 
     /// How many TaskManagers there shall be.
     pub fn target(&self) -> u32 {
-        self.state.scale.unwrap_or(self.spec.target)
+        let said = if self.spec.follows_jobs { self.state.demanded } else { self.state.scale };
+        said.unwrap_or(self.spec.target)
     }
 
     pub fn state(&self) -> &State {
@@ -338,6 +367,7 @@ impl Scheduler {
     }
 
     fn send(&mut self, call: Call) {
+        self.counters.count_call(&call);
         self.actions.push_back(Action::Send(call));
     }
 
@@ -348,6 +378,7 @@ impl Scheduler {
     }
 
     fn note(&mut self, note: Note) {
+        self.counters.count_note(&note);
         self.actions.push_back(Action::Note(note));
     }
 }

@@ -1,94 +1,147 @@
 //! What the AppMaster tells about itself, over TCP for everybody and over a unix socket for its operator.
 //!
-//! Reports are read and events are sent, nothing is changed here; events are accepted on the socket only.
+//! Reports are read and events are sent, nothing is changed here; orders are taken on the socket only.
 
+pub mod api;
+pub mod board;
 pub mod client;
+pub mod events;
+pub mod jobmanager;
+pub mod lookout;
+mod metrics;
+mod orders;
+mod page;
+mod stream;
 
 use std::io;
+use std::sync::Arc;
 
-use axum::extract::{Query, State};
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Json, Response};
-use axum::routing::{get, post};
-use axum::{Router, serve::Listener};
+use axum::http::header::{CACHE_CONTROL, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use axum::response::{Json, Response};
+use axum::routing::get;
+use axum::{Router, middleware, serve::Listener};
 use serde::{Deserialize, Serialize};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
+use utoipa::{OpenApi, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::flink::pulse::Endpoint;
-use crate::log;
-use crate::scaling;
+use crate::flink::rest::RestError;
 use crate::scheduler::driver::Message;
-use crate::scheduler::explain::Question;
-use crate::scheduler::report::{NotLeading, Report};
 
-/// The body of `POST /v1/scale`.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct Scale {
-    pub taskmanagers: u32,
-}
+use board::Board;
+use jobmanager::Watch;
+use lookout::Lookout;
 
 /// What is known besides the scheduler's report.
 #[derive(Clone, Debug, Default)]
-pub struct Surroundings {
-    /// Where the JobManager answers; none when nobody can tell.
-    pub rest: Option<Endpoint>,
+pub struct About {
+    pub framework_name: String,
+    /// Flink's Web UI, as others reach it.
+    pub flink_ui: Option<String>,
+    /// Whether the master has one; the embedded Mesos does not.
+    pub mesos_ui: bool,
     /// What was odd when the cluster started.
     pub warnings: Vec<String>,
+    /// Without secrets.
+    pub configuration: Vec<Setting>,
 }
 
-/// The answer to `GET /v1/status`.
-#[derive(Debug, Serialize)]
-struct Status {
-    #[serde(flatten)]
-    report: Report,
-    jobmanager: JobManager,
-    warnings: Vec<String>,
+/// A key of the effective configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Setting {
+    pub key: String,
+    /// Masked if it is a secret.
+    pub value: String,
+    /// Where it came from.
+    pub origin: String,
 }
 
-#[derive(Debug, Serialize)]
-struct JobManager {
-    /// Why it does not answer; none when it does.
-    silent: Option<String>,
+/// Where reports are asked for and orders go.
+pub struct Sources {
+    pub inbox: mpsc::Sender<Message>,
+    /// Where the JobManager answers; none when nobody can tell.
+    pub rest: Option<Endpoint>,
+    pub about: About,
+    pub lookout: Arc<Lookout>,
 }
+
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "flink-on-mesos",
+    description = "What an AppMaster tells about itself. Fields may be added to version 1, none is renamed or taken away.",
+))]
+struct Description;
 
 #[derive(Clone)]
 struct Shared {
-    inbox: Inbox,
-    surroundings: Surroundings,
+    board: Arc<Board>,
+    pages: Arc<stream::Places>,
 }
-
-/// The query of `GET /v1/explain`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Ask {
-    /// In the words of [`Question`].
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub what_if: Option<String>,
-}
-
-type Inbox = mpsc::Sender<Message>;
 
 /// Serves reports on `tcp` and reports and orders on `unix`, each if there is one.
 pub async fn serve(
     tcp: Option<TcpListener>,
     unix: Option<UnixListener>,
-    inbox: Inbox,
-    surroundings: Surroundings,
-) -> io::Result<()> {
-    let shared = Shared { inbox, surroundings };
-    let reading = Router::new()
-        .route("/healthz", get(health))
-        .route("/v1/status", get(report))
-        .route("/v1/explain", get(explain));
-    let ordering = reading
-        .clone()
-        .route("/v1/scale", post(scale))
-        .route("/v1/teardown", post(teardown))
-        .with_state(shared.clone());
-    let reading = reading.with_state(shared);
-    tokio::try_join!(listen(tcp, reading), listen(unix, ordering))?;
+    sources: Sources,
+) -> Result<(), ServeError> {
+    let Sources { inbox, rest, about, lookout } = sources;
+    let board = Arc::new(Board::new(inbox, about, Watch::new(rest)?, lookout));
+    let shared = Shared { board: Arc::clone(&board), pages: Arc::default() };
+    let (reading, all) = (described(reading()), described(reading().merge(ordering())));
+    let (reading, all) = (reading.with_state(shared.clone()), all.with_state(shared));
+    tokio::select! {
+        ended = async { tokio::try_join!(listen(tcp, reading), listen(unix, all)) } => ended.map(drop)?,
+        () = board.tell_changes() => {}
+    }
     Ok(())
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error("failed to serve the status")]
+    Listener(#[from] io::Error),
+    #[error("cannot ask Flink's REST API")]
+    Rest(#[from] RestError),
+}
+
+fn reading() -> OpenApiRouter<Shared> {
+    OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(page::page))
+        .routes(routes!(api::health))
+        .routes(routes!(api::ready))
+        .routes(routes!(metrics::metrics))
+        .routes(routes!(api::status))
+        .routes(routes!(api::explain))
+        .routes(routes!(api::events))
+        .routes(routes!(api::configuration))
+        .routes(routes!(stream::stream))
+}
+
+fn ordering() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .routes(routes!(orders::scale))
+        .routes(routes!(orders::teardown))
+        .routes(routes!(orders::restart))
+}
+
+/// With the document that says what is there.
+fn described(routes: OpenApiRouter<Shared>) -> Router<Shared> {
+    let (routes, document) = routes.split_for_parts();
+    routes
+        .route("/v1/openapi.json", get(async || Json(document)))
+        .layer(middleware::map_response(async |response| guarded(response)))
+}
+
+/// Nothing here is to be kept, or taken for what it is not.
+fn guarded(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(HeaderName::from_static("referrer-policy"), HeaderValue::from_static("no-referrer"));
+    response
 }
 
 async fn listen<L>(listener: Option<L>, routes: Router) -> io::Result<()>
@@ -102,78 +155,15 @@ where
     }
 }
 
-/// Whether the JobManager answers; that this process does is seen by the answer.
-async fn health(State(shared): State<Shared>) -> Response {
-    match silence(&shared.surroundings).await {
-        None => "ok\n".into_response(),
-        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("the JobManager: {why}\n")).into_response(),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn orders_are_not_among_what_tcp_offers() {
+        let document = reading().into_openapi();
+        for (path, item) in document.paths.paths {
+            assert!(item.get.is_some() && item.post.is_none(), "{path}");
+        }
     }
-}
-
-async fn silence(surroundings: &Surroundings) -> Option<String> {
-    let silence = surroundings.rest.as_ref()?.check().await.err()?;
-    Some(log::chain(&silence))
-}
-
-async fn report(State(Shared { inbox, surroundings }): State<Shared>) -> Response {
-    let (answer, report) = oneshot::channel();
-    if inbox.send(Message::Report(answer)).await.is_ok()
-        && let Ok(report) = report.await
-    {
-        let jobmanager = JobManager { silent: silence(&surroundings).await };
-        return Json(Status { report, jobmanager, warnings: surroundings.warnings }).into_response();
-    }
-    unavailable()
-}
-
-async fn explain(State(Shared { inbox, .. }): State<Shared>, Query(ask): Query<Ask>) -> Response {
-    let question = match ask.what_if.as_deref().map(str::parse::<Question>).transpose() {
-        Ok(question) => question,
-        Err(error) => return (StatusCode::BAD_REQUEST, format!("what-if: {error}\n")).into_response(),
-    };
-    let (answer, explanation) = oneshot::channel();
-    if inbox.send(Message::Explain(question, answer)).await.is_ok()
-        && let Ok(explanation) = explanation.await
-    {
-        return match explanation {
-            Ok(explanation) => Json(explanation).into_response(),
-            Err(why) => not_leading(&why),
-        };
-    }
-    unavailable()
-}
-
-async fn scale(State(Shared { inbox, .. }): State<Shared>, Json(scale): Json<Scale>) -> Response {
-    let target = match scaling::checked_target(scale.taskmanagers) {
-        Ok(target) => target,
-        Err(error) => return (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
-    };
-    let (answer, scaled) = oneshot::channel();
-    if inbox.send(Message::Scale(target, answer)).await.is_err() {
-        return unavailable();
-    }
-    match scaled.await {
-        Ok(Ok(())) => StatusCode::ACCEPTED.into_response(),
-        Ok(Err(why)) => not_leading(&why),
-        Err(_) => unavailable(),
-    }
-}
-
-async fn teardown(State(Shared { inbox, .. }): State<Shared>) -> Response {
-    order(&inbox, Message::End).await
-}
-
-async fn order(inbox: &Inbox, message: Message) -> Response {
-    match inbox.send(message).await {
-        Ok(()) => StatusCode::ACCEPTED.into_response(),
-        Err(_) => unavailable(),
-    }
-}
-
-fn not_leading(why: &NotLeading) -> Response {
-    (StatusCode::CONFLICT, format!("{why}\n")).into_response()
-}
-
-fn unavailable() -> Response {
-    (StatusCode::SERVICE_UNAVAILABLE, "the scheduler is stopping\n").into_response()
 }

@@ -25,9 +25,15 @@ const BLOCK: u64 = 512;
 /// Something to fetch.
 #[derive(Clone, Debug)]
 pub struct Bundle {
-    name: String,
+    source: Source,
     digest: String,
     length: u64,
+}
+
+/// Something to fetch that has been looked for, and not been read.
+#[derive(Clone, Debug)]
+pub struct Source {
+    name: String,
     parts: Vec<Part>,
 }
 
@@ -51,11 +57,11 @@ pub enum BundleError {
     TooMuch { root: PathBuf },
 }
 
-impl Bundle {
+impl Source {
     /// One file as it is.
     pub fn file(name: &str, path: &Path) -> Result<Self, BundleError> {
-        let length = fs::metadata(path).map_err(unreadable(path))?.len();
-        Self::of(name, vec![Part::File { path: path.to_owned(), length }])
+        let length = open(path)?.len();
+        Ok(Self { name: name.to_owned(), parts: vec![Part::File { path: path.to_owned(), length }] })
     }
 
     /// All files of the directories `parts` of `root`, and those of `root` itself. Links are followed.
@@ -72,7 +78,7 @@ impl Bundle {
         }
         let mut archive = Vec::new();
         for path in files {
-            let metadata = fs::metadata(&path).map_err(unreadable(&path))?;
+            let metadata = open(&path)?;
             let below = path.strip_prefix(root).unwrap_or(&path);
             archive.push(Part::Bytes(header(below, &metadata).map_err(unreadable(&path))?));
             let length = metadata.len();
@@ -81,12 +87,36 @@ impl Bundle {
             archive.push(Part::Bytes(zeros(padding)));
         }
         archive.push(Part::Bytes(zeros(2 * BLOCK)));
-        Self::of(name, archive)
+        Ok(Self { name: name.to_owned(), parts: archive })
     }
 
     /// The name that the file gets where it is fetched.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Reads all of it.
+    pub fn read(self) -> Result<Bundle, BundleError> {
+        let mut hash = Sha256::new();
+        let mut length = 0;
+        for part in &self.parts {
+            let mut reader = Reader { parts: vec![part.clone()].into_iter(), open: None };
+            let path = match part {
+                Part::Bytes(_) => Path::new(""),
+                Part::File { path, .. } => path,
+            };
+            while let Some(bytes) = reader.next().map_err(unreadable(path))? {
+                length += bytes.len() as u64;
+                hash.update(&bytes);
+            }
+        }
+        Ok(Bundle { source: self, digest: hexadecimal(&hash.finalize()), length })
+    }
+}
+
+impl Bundle {
+    pub fn name(&self) -> &str {
+        &self.source.name
     }
 
     /// SHA-256 in hexadecimal digits.
@@ -100,12 +130,12 @@ impl Bundle {
 
     /// Below the server's address.
     pub fn path(&self) -> String {
-        format!("/{}/{}", self.digest, self.name)
+        format!("/{}/{}", self.digest, self.name())
     }
 
     /// The content. It breaks off when a file has become shorter.
     pub fn stream(&self) -> impl Stream<Item = io::Result<Bytes>> + Send + use<> {
-        let reader = Reader { parts: self.parts.clone().into_iter(), open: None };
+        let reader = Reader { parts: self.source.parts.clone().into_iter(), open: None };
         stream::unfold(Some(reader), async |reader| {
             let mut reader = reader?;
             match reader.next() {
@@ -114,23 +144,6 @@ impl Bundle {
                 Err(error) => Some((Err(error), None)),
             }
         })
-    }
-
-    fn of(name: &str, parts: Vec<Part>) -> Result<Self, BundleError> {
-        let mut hash = Sha256::new();
-        let mut length = 0;
-        for part in &parts {
-            let mut reader = Reader { parts: vec![part.clone()].into_iter(), open: None };
-            let path = match part {
-                Part::Bytes(_) => Path::new(""),
-                Part::File { path, .. } => path,
-            };
-            while let Some(bytes) = reader.next().map_err(unreadable(path))? {
-                length += bytes.len() as u64;
-                hash.update(&bytes);
-            }
-        }
-        Ok(Self { name: name.to_owned(), digest: hexadecimal(&hash.finalize()), length, parts })
     }
 }
 
@@ -174,6 +187,11 @@ impl Reader {
             }
         }
     }
+}
+
+/// What cannot be opened is told before anything is started.
+fn open(path: &Path) -> Result<fs::Metadata, BundleError> {
+    File::open(path).and_then(|file| file.metadata()).map_err(unreadable(path))
 }
 
 fn collect(root: &Path, directory: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), BundleError> {
@@ -251,6 +269,11 @@ mod tests {
         root
     }
 
+    fn flink(root: &tempfile::TempDir) -> Bundle {
+        let source = Source::directory("flink.tar", root.path(), &["lib", "opt"]);
+        source.and_then(Source::read).expect("bundled")
+    }
+
     async fn content(bundle: &Bundle) -> io::Result<Vec<u8>> {
         bundle.stream().try_fold(Vec::new(), async |all, bytes| Ok([all, bytes.to_vec()].concat())).await
     }
@@ -258,7 +281,7 @@ mod tests {
     #[tokio::test]
     async fn a_directory_is_an_archive_with_a_name_of_its_own() {
         let root = tree();
-        let bundle = Bundle::directory("flink.tar", root.path(), &["lib", "opt"]).expect("bundled");
+        let bundle = flink(&root);
         let sent = content(&bundle).await.expect("read");
         assert_eq!(bundle.length(), sent.len() as u64);
         assert_eq!(bundle.path(), format!("/{}/flink.tar", hexadecimal(&Sha256::digest(&sent))));
@@ -269,7 +292,7 @@ mod tests {
             .map(|entry| entry.expect("an entry").path().expect("a path").display().to_string())
             .collect();
         assert_eq!(names, ["LICENSE", "lib/a.jar", "lib/b.jar", "lib/c.jar"]);
-        let again = Bundle::directory("flink.tar", root.path(), &["lib", "opt"]).expect("bundled");
+        let again = flink(&root);
         assert_eq!(again.digest(), bundle.digest());
     }
 
@@ -277,7 +300,7 @@ mod tests {
     async fn what_has_changed_is_not_sent_as_if_it_had_not() {
         let root = tree();
         let path = root.path().join("LICENSE");
-        let bundle = Bundle::file("license", &path).expect("bundled");
+        let bundle = Source::file("license", &path).and_then(Source::read).expect("bundled");
         assert_eq!(content(&bundle).await.expect("read"), b"l");
         assert_eq!(digest_of(&path).expect("read"), bundle.digest());
         fs::write(&path, "").expect("written");
@@ -288,7 +311,7 @@ mod tests {
     fn a_link_to_its_own_directory_is_refused() {
         let root = tree();
         std::os::unix::fs::symlink(".", root.path().join("lib/loop")).expect("linked");
-        let error = Bundle::directory("x.tar", root.path(), &["lib"]).expect_err("endless");
+        let error = Source::directory("x.tar", root.path(), &["lib"]).expect_err("endless");
         assert!(error.to_string().contains("levels"), "{error}");
     }
 }

@@ -85,7 +85,7 @@ impl FromStr for Delivered {
 mod tests {
     use futures_util::TryStreamExt as _;
 
-    use super::super::bundle::Bundle;
+    use super::super::bundle::Source;
     use super::*;
 
     #[tokio::test]
@@ -94,7 +94,8 @@ mod tests {
         fs::create_dir(root.path().join("lib")).expect("created");
         let jar = root.path().join("lib/a.jar");
         fs::write(&jar, "content").expect("written");
-        let bundle = Bundle::directory("flink.tar", root.path(), &["lib"]).expect("bundled");
+        let bundle =
+            Source::directory("flink.tar", root.path(), &["lib"]).and_then(Source::read).expect("bundled");
         let sent: Vec<_> = bundle.stream().try_collect().await.expect("read");
         let sandbox = tempfile::tempdir().expect("a directory");
         let (archive, target) = (sandbox.path().join("flink.tar"), sandbox.path().join("flink"));

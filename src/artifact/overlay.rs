@@ -6,6 +6,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::conf::environment::Environment;
 use crate::conf::table::{Origin, Table};
 
 /// Stands in values for the directory that a task stores its configuration in.
@@ -22,7 +23,8 @@ const FILE_KEYS: [&str; 8] = [
     "security.kerberos.login.keytab",
     "security.kerberos.krb5-conf.path",
 ];
-/// The key whose value is the directory of Hadoop's configuration.
+/// The keys whose value is the directory of Hadoop's configuration, the second for the class path.
+const HADOOP_OWN_KEY: &str = "fs.hdfs.hadoopconf";
 const HADOOP_KEY: &str = "env.hadoop.conf.dir";
 const HADOOP_DIRECTORY: &str = "hadoop-conf";
 
@@ -36,11 +38,10 @@ pub struct OverlayError {
     source: io::Error,
 }
 
-/// Adds what `table` names to `files`, and has it name what will be there. `hadoop` is where Hadoop's configuration is
-/// if the environment says so.
+/// Adds what `table` and the variables of Hadoop name to `files`, and has it name what will be there.
 pub fn add(
     table: &mut Table,
-    hadoop: Option<&str>,
+    environment: &Environment,
     files: &mut BTreeMap<String, Vec<u8>>,
 ) -> Result<(), OverlayError> {
     for key in FILE_KEYS {
@@ -49,15 +50,26 @@ pub fn add(
         files.insert(key.to_owned(), content);
         point(table, key, key);
     }
-    if let Some(directory) = hadoop.or_else(|| table.get(HADOOP_KEY)).map(PathBuf::from) {
+    if let Some(directory) = hadoop(table, environment) {
         add_directory(&directory, files).map_err(|source| OverlayError {
             key: HADOOP_KEY,
             path: directory,
             source,
         })?;
         point(table, HADOOP_KEY, HADOOP_DIRECTORY);
+        point(table, HADOOP_OWN_KEY, HADOOP_DIRECTORY);
     }
     Ok(())
+}
+
+/// Where Flink 1.13 looked for it, and where its scripts do.
+fn hadoop(table: &Table, environment: &Environment) -> Option<PathBuf> {
+    let named = table.get(HADOOP_OWN_KEY).or_else(|| environment.text("HADOOP_CONF_DIR"));
+    if let Some(directory) = named.or_else(|| table.get(HADOOP_KEY)) {
+        return Some(PathBuf::from(directory));
+    }
+    let home = Path::new(environment.text("HADOOP_HOME")?);
+    ["etc/hadoop", "conf"].iter().map(|directory| home.join(directory)).find(|path| path.is_dir())
 }
 
 fn add_directory(directory: &Path, files: &mut BTreeMap<String, Vec<u8>>) -> io::Result<()> {
@@ -92,19 +104,38 @@ mod tests {
         let keytab = path("flink.keytab").display().to_string();
         table.set("security.kerberos.login.keytab", keytab, Origin::Argument);
         let mut files = BTreeMap::new();
-        add(&mut table, path("hadoop").to_str(), &mut files).expect("readable");
+        let environment = [("HADOOP_CONF_DIR", path("hadoop"))].into_iter().collect();
+        add(&mut table, &environment, &mut files).expect("readable");
         assert_eq!(files["security.kerberos.login.keytab"], b"secret");
         assert_eq!(files["hadoop-conf/core-site.xml"], b"<x/>");
         let named = |key| table.get(key).expect("set").strip_prefix(DIRECTORY_MARK).expect("marked");
         assert_eq!(named("security.kerberos.login.keytab"), "security.kerberos.login.keytab");
-        assert_eq!(named("env.hadoop.conf.dir"), "hadoop-conf");
+        for key in ["env.hadoop.conf.dir", "fs.hdfs.hadoopconf"] {
+            assert_eq!(named(key), "hadoop-conf");
+        }
+    }
+
+    #[test]
+    fn hadoops_configuration_is_found_where_it_is_named_first() {
+        let home = tempfile::tempdir().expect("a directory");
+        fs::create_dir(home.path().join("conf")).expect("created");
+        let mut table = Table::default();
+        assert_eq!(hadoop(&table, &Environment::default()), None);
+        let mut environment: Environment = [("HADOOP_HOME", home.path())].into_iter().collect();
+        assert_eq!(hadoop(&table, &environment), Some(home.path().join("conf")));
+        table.set("env.hadoop.conf.dir", "/a", Origin::Argument);
+        assert_eq!(hadoop(&table, &environment), Some(PathBuf::from("/a")));
+        environment.set("HADOOP_CONF_DIR", "/b");
+        assert_eq!(hadoop(&table, &environment), Some(PathBuf::from("/b")));
+        table.set("fs.hdfs.hadoopconf", "/c", Origin::Argument);
+        assert_eq!(hadoop(&table, &environment), Some(PathBuf::from("/c")));
     }
 
     #[test]
     fn what_is_named_and_missing_is_told() {
         let mut table = Table::default();
         table.set("security.ssl.rest.keystore", "/nonexistent/store", Origin::Argument);
-        let error = add(&mut table, None, &mut BTreeMap::new()).expect_err("missing");
+        let error = add(&mut table, &Environment::default(), &mut BTreeMap::new()).expect_err("missing");
         let expected = "cannot read /nonexistent/store, which `security.ssl.rest.keystore` names and the TaskManagers need";
         assert_eq!(error.to_string(), expected);
     }

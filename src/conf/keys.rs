@@ -48,21 +48,30 @@ pub mod flink {
     pub const REST_ADDRESS: &str = "rest.address";
     pub const REST_BIND_ADDRESS: &str = "rest.bind-address";
     pub const REST_BIND_PORT: &str = "rest.bind-port";
+    pub const REST_KEYSTORE: &str = "security.ssl.rest.keystore";
+    pub const REST_KEYSTORE_PASSWORD: &str = "security.ssl.rest.keystore-password";
+    pub const REST_KEY_PASSWORD: &str = "security.ssl.rest.key-password";
     pub const REST_PORT: &str = "rest.port";
+    pub const REST_TLS: &str = "security.ssl.rest.enabled";
     pub const RETRIEVE_HOST_NAME: &str = "jobmanager.retrieve-taskmanager-hostname";
     pub const RPC_PORT: &str = "jobmanager.rpc.port";
     pub const SLOT_REQUEST_TIMEOUT: &str = "slot.request.timeout";
     pub const SLOTS: &str = "taskmanager.numberOfTaskSlots";
+    pub const SCHEDULER: &str = "jobmanager.scheduler";
+    pub const SCHEDULER_MODE: &str = "scheduler-mode";
+    pub const SLOTS_MOST: &str = "slotmanager.number-of-slots.max";
+    pub const SLOTS_LEAST: &str = "slotmanager.number-of-slots.min";
     pub const START_UP_TIME: &str = "resourcemanager.standalone.start-up-time";
     pub const SASL_DISABLE: &str = "zookeeper.sasl.disable";
     pub const SASL_SECTION: &str = "zookeeper.sasl.login-context-name";
     pub const TASK_MANAGER_BIND_HOST: &str = "taskmanager.bind-host";
     pub const TASK_MANAGER_ENVIRONMENT: &str = "containerized.taskmanager.env.";
     pub const TASK_MANAGER_HOST: &str = "taskmanager.host";
+    pub const TASK_MANAGER_IDLE: &str = "resourcemanager.taskmanager-timeout";
 }
 
 /// The older names in the order in which Flink tries them after the exact one.
-const ALIASES: [(&str, &[&str]); 13] = [
+const ALIASES: [(&str, &[&str]); 18] = [
     (flink::CLUSTER_ID, &["high-availability.zookeeper.path.namespace", "recovery.zookeeper.path.namespace"]),
     (flink::HA_CONNECTION_TIMEOUT, &["recovery.zookeeper.client.connection-timeout"]),
     (flink::HA_JOB_MANAGER_PORT, &["recovery.jobmanager.port"]),
@@ -75,7 +84,12 @@ const ALIASES: [(&str, &[&str]); 13] = [
     (flink::REST_ADDRESS, &[flink::ADDRESS]),
     (flink::REST_BIND_ADDRESS, &["web.address", "jobmanager.web.address"]),
     (flink::REST_BIND_PORT, &[flink::REST_PORT, "web.port", "jobmanager.web.port"]),
+    (flink::REST_KEYSTORE, &["security.ssl.keystore"]),
+    (flink::REST_KEYSTORE_PASSWORD, &["security.ssl.keystore-password"]),
+    (flink::REST_KEY_PASSWORD, &["security.ssl.key-password"]),
     (flink::REST_PORT, &["web.port"]),
+    (flink::REST_TLS, &["security.ssl.enabled"]),
+    (flink::TASK_MANAGER_IDLE, &["slotmanager.taskmanager-timeout"]),
 ];
 
 /// What Flink would find for `key`: the exact key first, then its older names; with the name found.

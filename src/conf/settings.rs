@@ -1,10 +1,13 @@
 //! The configuration in types: everything wrong in it is found at once, before anything starts.
 
 mod agent;
+mod artifacts;
 mod high_availability;
 mod parse;
 mod reader;
+mod scaling;
 mod task;
+mod tls;
 mod unknown;
 
 use std::collections::BTreeMap;
@@ -18,10 +21,13 @@ use super::table::Table;
 use super::variables::MAX_COUNT;
 use crate::mesos::address::{AddressError, MasterAddress};
 pub use agent::{Constraints, Placement};
+pub use artifacts::{Artifacts, Port};
 pub use high_availability::{HighAvailability, Sasl};
 pub use parse::{Ports, Secret};
 use reader::Reader;
+pub use scaling::{Demand, Scaling};
 pub use task::{Container, Delivery, DockerParameter, Image, Mount, Network, Runtime, Tasks, Volume};
+pub use tls::RestTls;
 
 /// What this program itself needs to know; Flink reads the rest.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,6 +51,7 @@ pub struct Settings {
     pub gang_timeout: Option<Duration>,
     pub job_manager: JobManager,
     pub high_availability: Option<HighAvailability>,
+    pub rest_tls: Option<RestTls>,
 }
 
 /// As what we register with Mesos.
@@ -84,28 +91,12 @@ pub struct Offers {
     pub refuse: Duration,
 }
 
-/// The server from which agents fetch files.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Artifacts {
-    /// 0 for any free one.
-    pub port: u16,
-    /// HTTPS when Flink's REST endpoint speaks it too.
-    pub tls: bool,
-}
-
 /// The status page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
     pub bind_address: IpAddr,
     /// 0 for any free one.
     pub port: u16,
-}
-
-/// How the number of TaskManagers is found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scaling {
-    /// [`Tasks::initial`], until somebody sets another number.
-    Fixed,
 }
 
 /// Where the JobManager is reached, and what its process gets.
@@ -157,33 +148,34 @@ impl Settings {
         let high_availability = HighAvailability::read(reader);
         let failed_tasks_max =
             reader.value(&keys::MAXIMUM_FAILED_TASKS, parse::number(-1..=i64::from(u32::MAX)));
+        let job_manager = JobManager::read(reader, high_availability.is_some());
+        let tasks = Tasks::read(reader);
+        let framework = Framework::read(reader);
         Self {
             master: master.unwrap_or(placeholder),
             registration_timeout: reader.value(&keys::REGISTRATION_TIMEOUT, parse::duration),
-            framework: Framework::read(reader),
             offers: Offers {
                 unused_expiration: reader.value(&keys::UNUSED_OFFER_EXPIRATION, parse::duration),
                 refuse: reader.value(&keys::DECLINE_REFUSE, parse::duration),
             },
-            artifacts: Artifacts {
-                port: reader.value(&keys::ARTIFACT_PORT, parse::port_or_any),
-                tls: reader.value(&keys::ARTIFACT_TLS, parse::boolean),
-            },
+            artifacts: Artifacts::read(reader, &framework.name),
+            framework,
             status: Status {
                 bind_address: reader.value(&keys::STATUS_BIND_ADDRESS, parse::ip_address),
                 port: reader.value(&keys::STATUS_PORT, parse::port_or_any),
             },
-            tasks: Tasks::read(reader),
+            scaling: Scaling::read(reader, tasks.slots, &job_manager.rest_ports),
+            tasks,
             placement: reader.value(&keys::PLACEMENT, agent::placement),
             constraints: Constraints::read(reader),
-            scaling: reader.value(&keys::SCALING, scaling),
             failed_tasks_max: u32::try_from(failed_tasks_max).ok(),
             failed_tasks_interval: Some(reader.value(&keys::FAILED_TASKS_INTERVAL, parse::duration))
                 .filter(|span| !span.is_zero()),
             gang_timeout: Some(reader.value(&keys::GANG_TIMEOUT, parse::duration))
                 .filter(|span| !span.is_zero()),
-            job_manager: JobManager::read(reader, high_availability.is_some()),
+            job_manager,
             high_availability,
+            rest_tls: RestTls::read(reader),
         }
     }
 }
@@ -225,13 +217,6 @@ impl JobManager {
             blob_ports: reader.flink(flink::BLOB_PORT, "0", parse::ports),
             environment: reader.with_prefix(flink::MASTER_ENVIRONMENT),
         }
-    }
-}
-
-fn scaling(text: &str) -> Result<Scaling, String> {
-    match text {
-        "fixed" => Ok(Scaling::Fixed),
-        _ => Err("`fixed`".to_owned()),
     }
 }
 

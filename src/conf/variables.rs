@@ -25,7 +25,8 @@ enum Kind {
     Word,
 }
 
-struct Variable {
+/// One that this program reads, besides those of init (`FLINK_ON_MESOS_…`) and of Flink's own scripts.
+pub struct Variable {
     name: &'static str,
     kind: Kind,
     keys: &'static [&'static str],
@@ -73,6 +74,30 @@ pub fn apply(environment: &Environment, table: &mut Table) -> Vec<Problem> {
         }
     }
     problems
+}
+
+/// In the order in which they are applied.
+pub fn all() -> impl Iterator<Item = &'static Variable> {
+    VARIABLES.iter()
+}
+
+impl Variable {
+    pub fn name(&self) -> &str {
+        self.name
+    }
+
+    pub fn expected(&self) -> String {
+        self.kind.expected()
+    }
+
+    /// The keys that it sets.
+    pub fn meaning(&self) -> String {
+        let keys: Vec<_> = self.keys.iter().map(|key| format!("`{key}`")).collect();
+        match keys.is_empty() {
+            true => format!("`{}`, where that could not be reached by others", flink::ADDRESS),
+            false => keys.join(", "),
+        }
+    }
 }
 
 /// The value of the variable `name`; empty when it is not set.

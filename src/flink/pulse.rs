@@ -1,16 +1,23 @@
 //! Whether the JobManager lives, told from its ports, whatever those want of their clients.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
 
 /// The JobManager is on this host: an address that takes longer to connect leads elsewhere.
 const CONNECT_MOST: Duration = Duration::from_secs(1);
 /// Far above what an overview takes, and below what those who ask for a report wait.
 const ANSWER_MOST: Duration = Duration::from_secs(3);
+/// How a connection fails to somebody who lives, and speaks of something else.
+const ANSWERS: [io::ErrorKind; 3] =
+    [io::ErrorKind::ConnectionReset, io::ErrorKind::InvalidData, io::ErrorKind::UnexpectedEof];
 /// `HTTP/1.1 200`
 const STATUS_LINE: usize = 12;
 
@@ -20,6 +27,8 @@ pub struct Endpoint {
     /// The first that accepts a connection counts.
     pub hosts: Vec<String>,
     pub port: u16,
+    /// How it is spoken to if not in plain text.
+    pub tls: Option<Arc<ClientConfig>>,
 }
 
 /// Why the JobManager does not serve.
@@ -39,26 +48,27 @@ pub enum Silence {
 
 impl Endpoint {
     /// Of this host's JobManager: the host may not resolve its own name, and the JobManager may not listen on loopback.
-    pub fn here(name: &str, port: u16) -> Self {
-        Self { hosts: vec![name.to_owned(), "localhost".to_owned()], port }
+    pub fn here(name: &str, port: u16, tls: Option<Arc<ClientConfig>>) -> Self {
+        Self { hosts: vec![name.to_owned(), "localhost".to_owned()], port, tls }
     }
 
     pub fn urls(&self) -> impl Iterator<Item = String> {
-        self.hosts.iter().map(|host| format!("http://{host}:{}", self.port))
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        self.hosts.iter().map(move |host| format!("{scheme}://{host}:{}", self.port))
     }
 
     pub async fn listens(&self) -> bool {
         self.connect().await.is_some()
     }
 
-    /// With TLS the request is not understood and the connection ends, which is an answer too: a JVM that hangs gives none.
+    /// A connection that ends and TLS that fails are answers too: a JVM that hangs gives none.
     pub async fn check(&self) -> Result<(), Silence> {
         let Some(stream) = self.connect().await else {
             return Err(Silence::NoListener { hosts: self.hosts.clone(), port: self.port });
         };
-        let answer = match timeout(ANSWER_MOST, exchange(stream)).await {
+        let answer = match timeout(ANSWER_MOST, self.ask(stream)).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(source)) if source.kind() == io::ErrorKind::ConnectionReset => return Ok(()),
+            Ok(Err(source)) if ANSWERS.contains(&source.kind()) => return Ok(()),
             Ok(Err(source)) => return Err(Silence::NoAnswer { port: self.port, source }),
             Err(elapsed) => return Err(Silence::NoAnswer { port: self.port, source: elapsed.into() }),
         };
@@ -67,6 +77,17 @@ impl Endpoint {
                 Err(Silence::NotReady { port: self.port, status: status.to_owned() })
             }
             Some(_) | None => Ok(()),
+        }
+    }
+
+    async fn ask(&self, stream: TcpStream) -> io::Result<String> {
+        match &self.tls {
+            None => exchange(stream).await,
+            Some(tls) => {
+                // The certificate is known, not its name.
+                let name = ServerName::from(stream.peer_addr()?.ip());
+                exchange(TlsConnector::from(Arc::clone(tls)).connect(name, stream).await?).await
+            }
         }
     }
 
@@ -82,7 +103,7 @@ impl Endpoint {
 }
 
 /// The beginning of the answer.
-async fn exchange(mut stream: TcpStream) -> io::Result<String> {
+async fn exchange(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<String> {
     stream.write_all(b"GET /overview HTTP/1.1\r\nHost: jobmanager\r\nConnection: close\r\n\r\n").await?;
     let mut answer = Vec::new();
     stream.take(STATUS_LINE as u64).read_to_end(&mut answer).await?;
@@ -105,7 +126,7 @@ mod tests {
                 let _ = stream.write_all(answer.as_bytes()).await;
             }
         });
-        Endpoint { hosts: vec!["192.0.2.1.invalid".to_owned(), "127.0.0.1".to_owned()], port }
+        Endpoint { hosts: vec!["192.0.2.1.invalid".to_owned(), "127.0.0.1".to_owned()], port, tls: None }
     }
 
     #[tokio::test]
@@ -121,7 +142,7 @@ mod tests {
     async fn who_does_not_answer_or_listen_is_told_of() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
-        let endpoint = Endpoint { hosts: vec!["127.0.0.1".to_owned()], port };
+        let endpoint = Endpoint { hosts: vec!["127.0.0.1".to_owned()], port, tls: None };
         let silence = endpoint.check().await.unwrap_err();
         assert_eq!(silence.to_string(), format!("port {port} does not answer"));
         drop(listener);

@@ -6,7 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use reqwest::{Body, Method, Response, StatusCode};
+use reqwest::{Body, ClientBuilder, Method, Response, StatusCode};
+use rustls::ClientConfig;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::fs::File;
@@ -16,8 +17,8 @@ use tokio_util::io::ReaderStream;
 use crate::http;
 
 pub use types::{
-    AllocatedSlot, JarRun, Job, JobState, MemoryConfiguration, Overview, TaskManager, TaskManagerDetails,
-    Tasks,
+    AllocatedSlot, JarRun, Job, JobDetails, JobState, MemoryConfiguration, Overview, Requirements,
+    TaskManager, TaskManagerDetails, Tasks, Vertex,
 };
 
 /// A JobManager that accepts no connection within this time is not there.
@@ -43,7 +44,16 @@ pub struct RestClient {
 impl RestClient {
     /// `base_url` is like `http://host:8081`.
     pub fn new(base_url: &str) -> Result<Self, RestError> {
-        let http = http::plain()?
+        Self::over(http::plain()?, base_url)
+    }
+
+    /// For `https://host:8081`, trusting whom `tls` says.
+    pub fn secure(base_url: &str, tls: ClientConfig) -> Result<Self, RestError> {
+        Self::over(http::trusting(tls), base_url)
+    }
+
+    fn over(builder: ClientBuilder, base_url: &str) -> Result<Self, RestError> {
+        let http = builder
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(REQUEST_TIMEOUT)
             .build()
@@ -73,6 +83,20 @@ impl RestClient {
     pub async fn jobs(&self) -> Result<Vec<Job>, RestError> {
         let answer: types::Jobs = self.get("/jobs/overview").await?;
         Ok(answer.jobs)
+    }
+
+    /// Flink answers from a picture that may be as old as `web.refresh-interval`, by default three seconds.
+    pub async fn job(&self, id: &str) -> Result<JobDetails, RestError> {
+        self.get(&format!("/jobs/{}", path_segment(id))).await
+    }
+
+    /// None for a job that is not under the adaptive scheduler, and before Flink 1.18.
+    pub async fn requirements(&self, job_id: &str) -> Result<Option<Requirements>, RestError> {
+        match self.get(&format!("/jobs/{}/resource-requirements", path_segment(job_id))).await {
+            Ok(requirements) => Ok(Some(requirements)),
+            Err(RestError::Refused { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Uploads a job's jar; the answer is its id for [`Self::run_jar`].

@@ -1,11 +1,10 @@
-//! The driver: one task that owns master and agents, hands messages between them, keeps the streams, the
-//! processes and the clock. Its sources are requests, the ends of processes and timers.
+//! The driver: one task that owns the master and the agents of this process, hands messages between them and to
+//! agents on other hosts, keeps the streams and the clock. Its sources are requests, links, the host and timers.
 
-mod fetches;
+mod joined;
 mod links;
 mod mishaps;
 mod pace;
-mod probes;
 mod rules;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -18,19 +17,20 @@ use crate::mesos::wire::event::Event;
 use crate::mesos::wire::id::AgentId;
 use crate::time::{Deadline, Moment};
 
-use super::agent::{self, Agent, ContainerId, End, KillSignal, ProbeId, ProcessEvent, Sighting, Start};
+use super::agent::Agent;
 use super::fault::{Deed, Fault, FaultError, Leadership};
+use super::host::Host;
 use super::ids::Ids;
+use super::link::{Greeting, ToHost};
 use super::master::{Action, Answer, Master, OperatorCall, StreamId};
 use super::message::{FromAgent, ToAgent};
 use super::order::Call;
-use super::processes::Processes;
 use super::state::{self, Question};
 
-use fetches::{Fetched, Fetches};
+use joined::Joined;
+pub use joined::LinkId;
 use links::Links;
 pub use pace::Pace;
-use probes::Probes;
 use rules::Rules;
 
 /// Events that wait for a slow client; one that falls further behind is cut off, as a full socket would do.
@@ -40,14 +40,37 @@ const EVENTS_WAITING_MOST: usize = 4096;
 pub const INPUTS_WAITING_MOST: usize = 256;
 
 /// How long a stop waits beyond the grace, for SIGKILL to take effect.
-const STOP_SLACK: Duration = Duration::from_secs(2);
+pub const STOP_SLACK: Duration = Duration::from_secs(2);
 
 pub enum Input {
-    Called { call: Box<Call>, reply: oneshot::Sender<Answered> },
-    Operated { call: Box<OperatorCall>, reply: oneshot::Sender<Answer> },
-    Faulted { fault: Box<Fault>, reply: oneshot::Sender<Result<(), FaultError>> },
+    Called {
+        call: Box<Call>,
+        reply: oneshot::Sender<Answered>,
+    },
+    Operated {
+        call: Box<OperatorCall>,
+        reply: oneshot::Sender<Answer>,
+    },
+    Faulted {
+        fault: Box<Fault>,
+        reply: oneshot::Sender<Result<(), FaultError>>,
+    },
     StreamClosed(StreamId),
-    Asked { question: Question, reply: oneshot::Sender<serde_json::Value> },
+    Asked {
+        question: Question,
+        reply: oneshot::Sender<serde_json::Value>,
+    },
+    /// An agent on another host. Refused if there is no reply.
+    AgentCame {
+        greeting: Greeting,
+        orders: mpsc::Sender<ToHost>,
+        reply: oneshot::Sender<LinkId>,
+    },
+    AgentSaid {
+        link: LinkId,
+        report: Box<FromAgent>,
+    },
+    AgentLost(LinkId),
     Stopped,
 }
 
@@ -93,7 +116,8 @@ enum Flow {
 
 pub struct Cluster {
     master: Master,
-    agents: BTreeMap<AgentId, Agent>,
+    host: Host,
+    joined: Joined,
     ids: Ids,
     pace: Pace,
     streams: BTreeMap<StreamId, Outlet>,
@@ -104,24 +128,14 @@ pub struct Cluster {
     phases: VecDeque<(Moment, Leadership)>,
     /// Whom no answer will ever reach.
     hung: Vec<oneshot::Sender<Answered>>,
-    fetches: Fetches,
-    fetched: mpsc::UnboundedReceiver<Fetched>,
-    probes: Probes,
-    sightings: mpsc::UnboundedReceiver<(ProbeId, Sighting)>,
-    processes: Processes,
-    /// Whose task runs in which container.
-    containers: BTreeMap<ContainerId, AgentId>,
-    ends: mpsc::UnboundedReceiver<(ContainerId, ProcessEvent)>,
 }
 
 impl Cluster {
     pub fn new(master: Master, agents: BTreeMap<AgentId, Agent>, ids: Ids, pace: Pace) -> Self {
-        let (processes, ends) = Processes::new();
-        let (fetches, fetched) = Fetches::new();
-        let (probes, sightings) = Probes::new();
         Self {
             master,
-            agents,
+            host: Host::new(agents),
+            joined: Joined::default(),
             ids,
             pace,
             streams: BTreeMap::new(),
@@ -130,13 +144,6 @@ impl Cluster {
             leadership: watch::Sender::new(Leadership::Leads),
             phases: VecDeque::new(),
             hung: Vec::new(),
-            fetches,
-            fetched,
-            probes,
-            sightings,
-            processes,
-            containers: BTreeMap::new(),
-            ends,
         }
     }
 
@@ -150,8 +157,7 @@ impl Cluster {
         loop {
             self.settle();
             let now = self.pace.now();
-            let is_idle = self.agents.values().all(Agent::is_idle);
-            if stop_by.is_some_and(|deadline| is_idle || deadline.has_passed(now)) {
+            if stop_by.is_some_and(|deadline| self.host.is_idle() || deadline.has_passed(now)) {
                 return;
             }
             let timeout = self.poll_timeout().into_iter().chain(stop_by.map(Deadline::at)).min();
@@ -162,9 +168,7 @@ impl Cluster {
             let wait = timeout.map_or(Duration::MAX, |at| self.pace.real(at.since(now)));
             tokio::select! {
                 biased;
-                Some((container, event)) = self.ends.recv() => self.handle_end(&container, event),
-                Some((start, result)) = self.fetched.recv() => self.handle_fetched(&start, result),
-                Some((probe, sighting)) = self.sightings.recv() => self.handle_sighting(&probe, sighting),
+                incident = self.host.next_incident() => self.host.handle_incident(incident, self.pace.now()),
                 input = inputs.recv() => match input {
                     Some(Input::Stopped) | None => {
                         self.stop(now);
@@ -181,9 +185,9 @@ impl Cluster {
     }
 
     fn poll_timeout(&self) -> Option<Moment> {
-        let agents = self.agents.values().filter_map(Agent::poll_timeout);
         let phase = self.phases.front().map(|(at, _)| *at);
-        agents.chain(self.master.poll_timeout()).chain(phase).chain(self.links.poll_timeout()).min()
+        let timeouts = self.host.poll_timeout().into_iter().chain(self.master.poll_timeout());
+        timeouts.chain(phase).chain(self.links.poll_timeout()).min()
     }
 
     fn handle(&mut self, input: Input) {
@@ -198,6 +202,11 @@ impl Cluster {
             Input::Asked { question, reply } => {
                 drop(reply.send(state::answer(&question, &self.master, now)));
             }
+            Input::AgentCame { greeting, orders, reply } => {
+                self.handle_agent_came(greeting, orders, reply, now);
+            }
+            Input::AgentSaid { link, report } => self.handle_agent_said(link, &report, now),
+            Input::AgentLost(link) => self.handle_agent_lost(link, now),
             Input::Stopped => {}
         }
     }
@@ -233,55 +242,23 @@ impl Cluster {
         self.hung.push(reply);
     }
 
-    fn handle_end(&mut self, container: &ContainerId, event: ProcessEvent) {
-        self.processes.forget(container);
-        let agent = self.containers.remove(container).and_then(|agent| self.agents.get_mut(&agent));
-        if let Some(agent) = agent {
-            agent.handle_process(container, event, self.pace.now());
-        }
-    }
-
-    fn handle_fetched(&mut self, start: &Start, result: Result<(), String>) {
-        if !self.fetches.forget(&start.container) {
-            return;
-        }
-        match result {
-            Ok(()) => self.start(start),
-            Err(message) => self.handle_end(&start.container, ProcessEvent::FailedToStart { message }),
-        }
-    }
-
-    fn handle_sighting(&mut self, probe: &ProbeId, sighting: Sighting) {
-        self.probes.forget(probe);
-        let agent = self.containers.get(&probe.container).and_then(|id| self.agents.get_mut(id));
-        if let Some(agent) = agent {
-            agent.handle_sighting(probe, sighting, self.pace.now());
-        }
-    }
-
     fn handle_timeout(&mut self) {
         let now = self.pace.now();
         while let Some((_, leadership)) = self.phases.pop_front_if(|(at, _)| *at <= now) {
             self.leadership.send_replace(leadership);
         }
         for agent in self.links.restored(now) {
-            if let Some(agent) = self.agents.get_mut(&agent) {
-                agent.handle_connected(now);
-            }
+            self.connect(&agent, now);
         }
         self.master.handle_timeout(now);
-        for agent in self.agents.values_mut() {
-            agent.handle_timeout(now);
-        }
+        self.host.handle_timeout(now);
     }
 
     fn stop(&mut self, now: Moment) {
         self.master.report_books();
         self.streams.clear();
         self.hung.clear();
-        for agent in self.agents.values_mut() {
-            agent.handle_stop(now);
-        }
+        self.host.stop(now);
     }
 
     fn close(&mut self, stream: &StreamId, now: Moment) {
@@ -297,14 +274,13 @@ impl Cluster {
                 is_settled = false;
                 self.perform(action);
             }
-            let ids: Vec<_> = self.agents.keys().cloned().collect();
-            for id in ids {
-                while let Some(action) = self.agents.get_mut(&id).and_then(Agent::next_action) {
-                    is_settled = false;
-                    self.perform_for_agent(&id, action);
-                }
+            let now = self.pace.now();
+            for (id, event) in self.host.settle(now) {
+                is_settled = false;
+                self.report(&id, &event, now);
             }
             if is_settled {
+                self.close_links_of_removed();
                 return;
             }
         }
@@ -315,18 +291,37 @@ impl Cluster {
         match action {
             Action::Send { stream, event } => self.send(&stream, event, now),
             Action::Close { stream } => drop(self.streams.remove(&stream)),
-            Action::Tell { agent, message } => {
-                let is_up = self.links.is_up(&agent);
-                let Some(agent) = self.agents.get_mut(&agent).filter(|_| is_up) else { return };
-                if matches!(message, ToAgent::Acknowledge { .. }) && self.rules.loses_acknowledgement() {
-                    return;
-                }
-                let fate = if let ToAgent::Run(run) = &message { self.rules.fate(run) } else { None };
-                match (message, fate) {
-                    (ToAgent::Run(run), Some(fate)) => agent.handle_doomed_run(*run, fate, now),
-                    (message, _) => agent.handle_message(message, now),
-                }
-            }
+            Action::Tell { agent, message } => self.tell(&agent, message, now),
+        }
+    }
+
+    fn tell(&mut self, id: &AgentId, message: ToAgent, now: Moment) {
+        if !self.links.is_up(id)
+            || matches!(message, ToAgent::Acknowledge { .. }) && self.rules.loses_acknowledgement()
+        {
+            return;
+        }
+        let fate = if let ToAgent::Run(run) = &message { self.rules.fate(run) } else { None };
+        match (self.host.agent_mut(id), message, fate) {
+            (Some(agent), ToAgent::Run(run), Some(fate)) => agent.handle_doomed_run(*run, fate, now),
+            (Some(agent), message, _) => agent.handle_message(message, now),
+            (None, ToAgent::Run(run), Some(fate)) => self.order(id, ToHost::Doom { run, fate }, now),
+            (None, message, _) => self.order(id, ToHost::Tell(message), now),
+        }
+    }
+
+    /// To an agent on another host.
+    fn order(&mut self, id: &AgentId, order: ToHost, now: Moment) {
+        if !self.joined.send(id, order) {
+            self.master.handle_agent_disconnected(id, now);
+        }
+    }
+
+    /// An agent that was cut off is to register again.
+    fn connect(&mut self, id: &AgentId, now: Moment) {
+        match self.host.agent_mut(id) {
+            Some(agent) => agent.handle_connected(now),
+            None => self.joined.close(id),
         }
     }
 
@@ -345,43 +340,6 @@ impl Cluster {
         }
         if is_full || is_last {
             self.close(stream, now);
-        }
-    }
-
-    fn perform_for_agent(&mut self, id: &AgentId, action: agent::Action) {
-        let now = self.pace.now();
-        match action {
-            agent::Action::Report(event) => self.report(id, &event, now),
-            agent::Action::Start(start) => {
-                self.containers.insert(start.container.clone(), id.clone());
-                if start.fetches.is_empty() { self.start(&start) } else { self.fetches.begin(start) }
-            }
-            agent::Action::Signal { container, signal } => self.signal(&container, signal),
-            agent::Action::Look { id, target } => self.probes.begin(id, target),
-            agent::Action::LookAway(probe) => self.probes.end(&probe),
-        }
-    }
-
-    fn start(&mut self, start: &Start) {
-        match self.processes.start(start) {
-            started @ ProcessEvent::Started { .. } => {
-                let agent = self.containers.get(&start.container).and_then(|id| self.agents.get_mut(id));
-                if let Some(agent) = agent {
-                    agent.handle_process(&start.container, started, self.pace.now());
-                }
-            }
-            end @ (ProcessEvent::FailedToStart { .. } | ProcessEvent::Ended(_)) => {
-                self.handle_end(&start.container, end);
-            }
-        }
-    }
-
-    fn signal(&mut self, container: &ContainerId, signal: KillSignal) {
-        if self.fetches.end(container) {
-            let end = End::Signalled { number: nix::libc::SIGKILL, dumped_core: false };
-            self.handle_end(container, ProcessEvent::Ended(end));
-        } else {
-            self.processes.signal(container, signal);
         }
     }
 

@@ -185,6 +185,8 @@ pub enum FaultError {
     Unknown { what: &'static str, name: String },
     #[error("there is no agent '{name}', only {known}")]
     UnknownAgent { name: String, known: String },
+    #[error("agent '{0}' is a process of its own: end it and start another")]
+    Remote(String),
     #[error("there is no {0} that could tell of it")]
     Nobody(&'static str),
 }

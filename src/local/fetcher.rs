@@ -89,6 +89,7 @@ async fn fetch_one(fetch: &Fetch, sandbox: &Path, cache: &Cache) -> Result<(), F
             copied.map_err(|source| FetchError::Copy { path: path.into(), source })?;
         }
         Source::Url(url) => {
+            let _turn = if fetch.is_cached { Some(cache.turn(url).await) } else { None };
             if let Some(kept) = cache.find(url).filter(|_| fetch.is_cached) {
                 from = kept;
             } else {

@@ -1,7 +1,9 @@
 //! HTTP: the scheduler API and the few operator endpoints that tools ask first.
 
+mod agent;
 mod leadership;
 mod operator;
+pub mod sandboxes;
 mod scheduler;
 mod stream;
 
@@ -20,6 +22,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::cluster::Input;
 use super::credentials::Credentials;
 use super::fault::Leadership;
+use super::link;
 use super::master;
 use super::state::{Question, TasksQuery};
 
@@ -61,6 +64,7 @@ pub fn router(server: Server) -> Router {
         }
     }
     router
+        .route(link::PATH, post(agent::join))
         .route("/mini/{fault}", post(operator::fault))
         .route("/version", get(version))
         .route("/metrics/snapshot", get(metrics))

@@ -197,6 +197,10 @@ impl Master {
         self.agents.values()
     }
 
+    pub fn has_agent(&self, id: &AgentId) -> bool {
+        self.agents.contains_key(id)
+    }
+
     /// Out of reach, since when.
     pub fn unreachable_agents(&self) -> impl Iterator<Item = (&AgentId, Moment)> {
         self.unreachable.iter().map(|(id, away)| (id, away.since))

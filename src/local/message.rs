@@ -1,9 +1,10 @@
-//! What master and agents tell each other. Whoever drives the two may lose, delay or repeat it: both get over
-//! that by registering again.
+//! What master and agents tell each other, in one process or over a link. Whoever drives the two may lose, delay
+//! or repeat it: both get over that by registering again.
 
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::mesos::wire::framework::{CapabilityType, FrameworkInfo};
 use crate::mesos::wire::id::{AgentId, FrameworkId, TaskId};
@@ -14,7 +15,7 @@ use crate::mesos::wire::time::DurationInfo;
 use super::master::AgentDescription;
 use super::resources::Resources;
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum ToAgent {
     Run(Box<Run>),
     Kill {
@@ -48,14 +49,14 @@ pub enum ToAgent {
 }
 
 /// How an agent is to be emptied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Drain {
     /// No task gets more grace than this.
     pub grace_most: Option<Duration>,
     pub then: AfterDrain,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AfterDrain {
     Keep,
     /// It is marked gone once it is empty.
@@ -63,7 +64,7 @@ pub enum AfterDrain {
 }
 
 /// One task to start.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Run {
     pub framework: FrameworkId,
     pub info: Box<FrameworkInfo>,
@@ -78,7 +79,7 @@ impl Run {
     }
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum FromAgent {
     Updated {
         framework: FrameworkId,
@@ -93,7 +94,7 @@ pub enum FromAgent {
 }
 
 /// An agent with an id comes back, to this master or to a new one.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Registration {
     pub id: AgentId,
     pub description: AgentDescription,
@@ -101,7 +102,7 @@ pub struct Registration {
 }
 
 /// A task on an agent that registers.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reported {
     pub run: Run,
     pub latest: TaskState,

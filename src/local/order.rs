@@ -34,7 +34,7 @@ impl Call {
 }
 
 impl Order {
-    fn name(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Teardown => "TEARDOWN",
             Self::Accept(_) => "ACCEPT",

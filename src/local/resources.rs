@@ -6,6 +6,8 @@ mod text;
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::mesos::wire::resource::{
     AllocationInfo, DiskSourceType, ReservationInfo, ReservationType, Resource, ValueType,
 };
@@ -14,8 +16,9 @@ pub use amount::{Amount, Milli, Spans};
 pub use malformed::Malformed;
 pub use text::{ParseError, parse, parse_attributes};
 
-/// A bag of resources. Entries of the same shape are always merged into one.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// A bag of resources. Entries of the same shape are always merged into one. Serialized as on the wire.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(into = "Vec<Resource>", try_from = "Vec<Resource>")]
 pub struct Resources {
     items: Vec<Item>,
 }
@@ -176,6 +179,20 @@ impl Resources {
             all.add(item);
         }
         all
+    }
+}
+
+impl From<Resources> for Vec<Resource> {
+    fn from(resources: Resources) -> Self {
+        resources.to_wire(Format::Refined)
+    }
+}
+
+impl TryFrom<Vec<Resource>> for Resources {
+    type Error = Malformed;
+
+    fn try_from(resources: Vec<Resource>) -> Result<Self, Malformed> {
+        Self::from_wire(&resources)
     }
 }
 

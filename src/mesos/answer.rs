@@ -51,6 +51,9 @@ pub enum ToCall {
     Accepted,
     /// This master does not lead any more.
     Redirected,
+    /// Nobody who leads has answered, so the subscription is over, and offers and calls of it are void. What stands before
+    /// a master may answer so after the call has reached it.
+    Unavailable,
     /// Our subscription is not the one that counts.
     Stale,
     /// The call alone failed.
@@ -91,6 +94,8 @@ impl Answer {
                 ToCall::Stale
             }
             403 => ToCall::Stale,
+            // As to SUBSCRIBE: no routes yet, no leader, still recovering; or a proxy finds no master.
+            404 | 500 | 502..=504 => ToCall::Unavailable,
             _ => ToCall::Rejected,
         }
     }
@@ -173,7 +178,9 @@ mod tests {
             (403, "Framework is not subscribed", ToCall::Stale),
             (400, "Failed to validate scheduler::Call: Expecting 'accept' to be present", ToCall::Rejected),
             (401, "401 Unauthorized.", ToCall::Rejected),
-            (503, "Master has not finished recovery", ToCall::Rejected),
+            (503, "Master has not finished recovery", ToCall::Unavailable),
+            (404, "404 Not Found.", ToCall::Unavailable),
+            (502, "<html>", ToCall::Unavailable),
             (501, "501 Not Implemented.", ToCall::Rejected),
         ] {
             assert_eq!(answer(status, body).to_call(), expected, "{status} {body}");

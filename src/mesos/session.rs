@@ -292,6 +292,11 @@ impl Session {
                 self.report(Report::CallFailed { call, why: CallFailure::Rejected(answer.summary()) });
                 self.lose(Trouble::Stale(answer.summary()), now, random);
             }
+            ToCall::Unavailable => {
+                let why = Trouble::Answer(answer.summary());
+                self.report(Report::CallFailed { call, why: CallFailure::Unknown(why.clone()) });
+                self.lose(why, now, random);
+            }
             ToCall::Redirected => {
                 self.report(Report::CallFailed { call, why: CallFailure::Rejected(answer.summary()) });
                 self.lose(Trouble::NotLeading, now, random);

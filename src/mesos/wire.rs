@@ -33,10 +33,13 @@ pub mod volume;
 macro_rules! enumeration {
     ($(#[$doc:meta])* $name:ident { $($value:ident = $number:literal, $text:literal;)* }) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, prost::Enumeration)]
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, prost::Enumeration, serde::Serialize,
+            serde::Deserialize,
+        )]
         #[repr(i32)]
         pub enum $name {
-            $($value = $number,)*
+            $(#[serde(rename = $text)] $value = $number,)*
         }
 
         impl $name {

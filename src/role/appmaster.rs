@@ -12,7 +12,7 @@ use tracing::Level;
 use crate::cli::ClusterOptions;
 use crate::conf::environment::Environment;
 use crate::conf::keys;
-use crate::conf::settings::Settings;
+use crate::conf::settings::{Port, Settings};
 use crate::conf::table::Origin;
 use crate::conf::{Loaded, Mode};
 use crate::exit::Exit;
@@ -171,9 +171,7 @@ fn worker_child(
     warnings: &[String],
 ) -> Result<(Child, Option<PathBuf>), Fatal> {
     let local = matches!(cluster, Cluster::Embedded { .. });
-    let artifacts_host = if local { LOOPBACK } else { ALL_ADDRESSES };
-    let artifacts = sockets::bind(keys::ARTIFACT_PORT.name, artifacts_host, settings.artifacts.port)
-        .map_err(cannot_bind)?;
+    let artifacts = bind_artifacts(settings, local)?;
     let status_host = settings.status.bind_address.to_string();
     let status =
         sockets::bind(keys::STATUS_PORT.name, &status_host, settings.status.port).map_err(cannot_bind)?;
@@ -206,6 +204,26 @@ fn worker_child(
     }
     let own = Own { name: "worker", arguments, keep_fds, stop_order: WORKER_ORDER };
     Ok((children::own(own, &setup.environment)?, path))
+}
+
+fn bind_artifacts(settings: &Settings, local: bool) -> Result<TcpListener, Fatal> {
+    let key = keys::ARTIFACT_PORT.name;
+    let host = if local { LOOPBACK } else { ALL_ADDRESSES };
+    let own = match settings.artifacts.port {
+        Port::Given(port) => return sockets::bind(key, host, port).map_err(cannot_bind),
+        // Agents that have all there is keep nothing.
+        Port::Own(_) if local => return sockets::bind(key, host, 0).map_err(cannot_bind),
+        Port::Own(port) => port,
+    };
+    let listener = sockets::bind_near(key, host, own).map_err(cannot_bind)?;
+    let port = listener.local_addr().map_err(fatal(Exit::Os))?.port();
+    if port != own {
+        let text = format!(
+            "port {own} is taken, agents fetch from port {port}: what they kept by its address they fetch again, unless `{key}` names a free port"
+        );
+        log::line(Level::WARN, "appmaster", &text);
+    }
+    Ok(listener)
 }
 
 /// Where no socket can be created the cluster runs without its commands.

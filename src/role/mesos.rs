@@ -1,4 +1,8 @@
-//! `flink-on-mesos mesos`: the embedded Mesos alone, with the option names of the real one.
+//! `flink-on-mesos mesos`: the embedded Mesos alone, with the option names of the real one: a master with agents, or
+//! one agent of a master elsewhere.
+
+mod agent;
+mod places;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -8,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -15,34 +20,62 @@ use tracing::Level;
 
 use crate::conf::environment::Environment;
 use crate::exit::Exit;
-use crate::local::agent::{self, Agent};
+use crate::local::agent::Agent;
 use crate::local::cluster::{Cluster, INPUTS_WAITING_MOST, Input, Pace};
 use crate::local::credentials::{Credentials, CredentialsError};
 use crate::local::http::{self, Server};
 use crate::local::ids::Ids;
-use crate::local::machine;
+use crate::local::link::DialError;
 use crate::local::master::{self, AgentDescription, Master};
-use crate::local::resources::{Resources, parse, parse_attributes};
 use crate::local::timing::Timing;
 use crate::mesos::wire::cluster::{DomainInfo, FaultDomain, RegionInfo, ZoneInfo};
-use crate::mesos::wire::resource::Attribute;
 use crate::time::{Clock, Moment};
-use crate::{init, log};
+use crate::{init, local, log};
+
+use places::Place;
+
+const PORT: u16 = 5050;
+
+/// Options that say nothing to a single agent.
+const MASTERS_OWN: [&str; 11] = [
+    "agents",
+    "agent_domain",
+    "roles",
+    "authenticate_http_frameworks",
+    "credentials",
+    "listen_fd",
+    "agent_ping_timeout",
+    "max_agent_ping_timeouts",
+    "agent_reregister_timeout",
+    "offer_timeout",
+    "time_scale",
+];
 
 /// More would only be more work directories on the same machine.
 const AGENTS_MOST: u16 = 1000;
 
-/// The embedded Mesos: a master and agents in one process, for trying out and for tests. It isolates nothing,
-/// runs every task as its own user, and its tasks end when it ends.
+/// The embedded Mesos: a master and agents in one process, or with --agent one agent whose master is elsewhere, for
+/// trying out and for tests. It isolates nothing, runs every task as its own user, and an agent's tasks end when its
+/// process ends.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// Address to listen on. Whoever reaches it can run anything as its user: loopback unless you know better
-    #[arg(long, default_value_t = Ipv4Addr::LOCALHOST)]
-    pub ip: Ipv4Addr,
+    /// One agent and no master: it links up with --master, and again whenever the link is lost. What the master's
+    /// options say of pings and time holds for it too
+    #[arg(long, requires = "master", conflicts_with_all = MASTERS_OWN)]
+    pub agent: bool,
 
-    /// Port to listen on; 0 picks a free one
-    #[arg(long, default_value_t = 5050)]
-    pub port: u16,
+    /// The agent's master: an embedded one that listens on an address of its host
+    #[arg(long, value_name = "HOST:PORT", requires = "agent", value_parser = agent::parse_master)]
+    pub master: Option<String>,
+
+    /// Address to listen on. Whoever reaches it can run anything as its user: loopback unless you know better
+    /// [default: 127.0.0.1; an agent's: the one that leads to its master]
+    #[arg(long)]
+    pub ip: Option<Ipv4Addr>,
+
+    /// Port to listen on; 0 picks a free one [default: 5050; an agent's: 5051]
+    #[arg(long)]
+    pub port: Option<u16>,
 
     /// Host name that offers and the master show; the address by default
     #[arg(long)]
@@ -52,7 +85,7 @@ pub struct Options {
     #[arg(long, default_value = "/tmp/mesos")]
     pub work_dir: PathBuf,
 
-    /// How many agents
+    /// How many agents in the master's process; with 0 it waits for those of other hosts, which it takes in any case
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(0..=AGENTS_MOST as i64))]
     pub agents: u16,
 
@@ -67,11 +100,11 @@ pub struct Options {
     #[arg(long)]
     pub attributes: Vec<String>,
 
-    /// Fault domain of the master, as REGION/ZONE
+    /// Fault domain of the master, or of the one agent, as REGION/ZONE
     #[arg(long, value_parser = parse_domain)]
     pub domain: Option<DomainInfo>,
 
-    /// Fault domain of each agent, as REGION/ZONE; the master's by default. Repeated, the n-th is for the n-th
+    /// Fault domain of each of the master's agents, as REGION/ZONE; the master's by default. Repeated, the n-th is for the n-th
     /// agent
     #[arg(long, value_parser = parse_domain)]
     pub agent_domain: Vec<DomainInfo>,
@@ -124,9 +157,9 @@ pub struct Options {
 #[derive(Debug, thiserror::Error)]
 pub enum MesosError {
     #[error("cannot understand --resources")]
-    Resources(#[source] crate::local::resources::ParseError),
+    Resources(#[source] local::resources::ParseError),
     #[error("cannot understand --attributes")]
-    Attributes(#[source] crate::local::resources::ParseError),
+    Attributes(#[source] local::resources::ParseError),
     #[error("{option} was given {given} times for {agents} agents, expected once or once for each")]
     Count { option: &'static str, given: usize, agents: u16 },
     #[error("cannot listen on {address}")]
@@ -139,6 +172,10 @@ pub enum MesosError {
     Write { path: PathBuf, source: io::Error },
     #[error("cannot use the work directory {}", path.display())]
     WorkDir { path: PathBuf, source: io::Error },
+    #[error("cannot find out which address of this host leads to {master}: give --ip")]
+    Route { master: String, source: io::Error },
+    #[error("no master for this agent")]
+    Master(#[source] DialError),
     #[error("the operating system gave no event loop or signal handler")]
     Runtime(#[source] io::Error),
 }
@@ -150,6 +187,7 @@ impl MesosError {
             Self::Credentials { .. } => Exit::Data,
             Self::Read { .. } => Exit::NoInput,
             Self::Listen { .. } | Self::Write { .. } | Self::WorkDir { .. } => Exit::CannotCreate,
+            Self::Route { .. } | Self::Master(_) => Exit::Unavailable,
             Self::Runtime(_) => Exit::Os,
         }
     }
@@ -170,44 +208,69 @@ pub fn run(options: &Options, environment: &Environment) -> u8 {
 fn try_run(options: &Options) -> Result<(), MesosError> {
     // One thread, for only such a process may fork.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(MesosError::Runtime)?.block_on(serve(options))
+    let runtime = runtime.map_err(MesosError::Runtime)?;
+    match &options.master {
+        Some(master) => runtime.block_on(agent::serve(options, master)),
+        None => runtime.block_on(serve(options)),
+    }
 }
 
 async fn serve(options: &Options) -> Result<(), MesosError> {
-    let places = places(options)?;
+    let places = places::read(options)?;
     let credentials = credentials(options)?;
+    let stop = stop_signal()?;
+    let ip = options.ip.unwrap_or(Ipv4Addr::LOCALHOST);
+    let (listener, address) = listen(options, SocketAddr::from((ip, options.port.unwrap_or(PORT)))).await?;
+    let cluster = assemble(options, places, ip, address.port())?;
+    announce(options, address)?;
+    let (inputs, receiver) = mpsc::channel(INPUTS_WAITING_MOST);
+    let hostname = hostname(options, ip);
+    let leadership = cluster.leadership();
+    let router = http::router(Server { cluster: inputs.clone(), address, hostname, credentials, leadership });
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    // A link carries small records, none of which is to wait for another.
+    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+    let server = tokio::spawn(axum::serve(listener, service).into_future());
+    let stopper = tokio::spawn(async move {
+        stop.await;
+        let _ = inputs.send(Input::Stopped).await;
+    });
+    cluster.run(receiver).await;
+    stopper.abort();
+    server.abort();
+    Ok(())
+}
+
+/// Waits for SIGTERM or SIGINT.
+fn stop_signal() -> Result<impl Future<Output = ()>, MesosError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(MesosError::Runtime)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(MesosError::Runtime)?;
-    let address = SocketAddr::from((options.ip, options.port));
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping");
+    })
+}
+
+/// Answers the port as well that was picked.
+async fn listen(options: &Options, address: SocketAddr) -> Result<(TcpListener, SocketAddr), MesosError> {
     let listener = match options.listen_fd {
         Some(number) => adopt_listener(number),
         None => TcpListener::bind(address).await,
     };
     let listener = listener.map_err(|source| MesosError::Listen { address, source })?;
     let address = listener.local_addr().map_err(|source| MesosError::Listen { address, source })?;
-    let cluster = assemble(options, places, address.port())?;
+    Ok((listener, address))
+}
+
+fn announce(options: &Options, address: SocketAddr) -> Result<(), MesosError> {
     if let Some(path) = &options.port_file {
         write_port(path, address.port())
             .map_err(|source| MesosError::Write { path: path.clone(), source })?;
     }
     tracing::info!("listening on http://{address}");
-    let (inputs, receiver) = mpsc::channel(INPUTS_WAITING_MOST);
-    let hostname = hostname(options);
-    let leadership = cluster.leadership();
-    let router = http::router(Server { cluster: inputs.clone(), address, hostname, credentials, leadership });
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let server = tokio::spawn(axum::serve(listener, service).into_future());
-    let stopper = tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        tracing::info!("stopping");
-        let _ = inputs.send(Input::Stopped).await;
-    });
-    cluster.run(receiver).await;
-    stopper.abort();
-    server.abort();
     Ok(())
 }
 
@@ -229,40 +292,8 @@ fn credentials(options: &Options) -> Result<Option<Arc<Credentials>>, MesosError
     Ok(Some(Arc::new(credentials)))
 }
 
-/// What one agent is given.
-struct Place {
-    resources: Resources,
-    attributes: Vec<Attribute>,
-    domain: Option<DomainInfo>,
-}
-
-fn places(options: &Options) -> Result<Vec<Place>, MesosError> {
-    let agents = options.agents;
-    let count = |option, given: usize| {
-        let is_good = given <= 1 || given == usize::from(agents);
-        if is_good { Ok(()) } else { Err(MesosError::Count { option, given, agents }) }
-    };
-    count("--resources", options.resources.len())?;
-    count("--attributes", options.attributes.len())?;
-    count("--agent-domain", options.agent_domain.len())?;
-    let detected = machine::resources(&options.work_dir);
-    let place = |index: u16| {
-        let given = |texts: &[String]| texts.get(usize::from(index)).or(texts.first()).cloned();
-        let declared =
-            parse(&given(&options.resources).unwrap_or_default()).map_err(MesosError::Resources)?;
-        let is_split = options.resources.len() <= 1;
-        let resources = machine::complete(&declared, &detected, is_split, index, agents);
-        let attributes = parse_attributes(&given(&options.attributes).unwrap_or_default());
-        let domains = &options.agent_domain;
-        let domain = domains.get(usize::from(index)).or(domains.first()).or(options.domain.as_ref());
-        let attributes = attributes.map_err(MesosError::Attributes)?;
-        Ok(Place { resources, attributes, domain: domain.cloned() })
-    };
-    (0..agents).map(place).collect()
-}
-
-fn hostname(options: &Options) -> String {
-    options.hostname.clone().unwrap_or_else(|| options.ip.to_string())
+fn hostname(options: &Options, ip: Ipv4Addr) -> String {
+    options.hostname.clone().unwrap_or_else(|| ip.to_string())
 }
 
 fn adopt_listener(number: i32) -> io::Result<TcpListener> {
@@ -271,10 +302,10 @@ fn adopt_listener(number: i32) -> io::Result<TcpListener> {
     TcpListener::from_std(listener)
 }
 
-fn assemble(options: &Options, places: Vec<Place>, port: u16) -> Result<Cluster, MesosError> {
-    let epoch = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs_f64();
+fn assemble(options: &Options, places: Vec<Place>, ip: Ipv4Addr, port: u16) -> Result<Cluster, MesosError> {
+    let epoch = epoch();
     let clock = Clock::start();
-    let mut ids = Ids::seeded(options.seed.unwrap_or_else(|| fastrand::u64(..)));
+    let mut ids = ids(options);
     let timing = Timing {
         agent_ping: options.agent_ping_timeout,
         agent_pings_missed_most: options.max_agent_ping_timeouts,
@@ -283,39 +314,55 @@ fn assemble(options: &Options, places: Vec<Place>, port: u16) -> Result<Cluster,
         ..Timing::REAL
     };
     let settings = master::Settings {
-        ip: options.ip,
+        ip,
         port,
-        hostname: hostname(options),
+        hostname: hostname(options, ip),
         domain: options.domain.clone(),
         roles: (!options.roles.is_empty()).then(|| options.roles.iter().cloned().collect::<BTreeSet<_>>()),
         timing,
         epoch,
     };
     let mut master = Master::new(settings, ids.fork(), Moment::START);
-    let work_dir = std::path::absolute(&options.work_dir)
-        .map_err(|source| MesosError::WorkDir { path: options.work_dir.clone(), source })?;
+    let work_dir = absolute(&options.work_dir)?;
     let several = places.len() > 1;
     let mut agents = BTreeMap::new();
     for (number, place) in (1..=AGENTS_MOST).zip(places) {
         let work_dir = if several { work_dir.join(number.to_string()) } else { work_dir.clone() };
-        std::fs::create_dir_all(&work_dir)
-            .map_err(|source| MesosError::WorkDir { path: work_dir.clone(), source })?;
-        let ip = options.ip.to_string();
+        make(&work_dir)?;
+        let ip_text = ip.to_string();
         // Nothing listens there: the number only tells agents on one host apart.
         let agent_port = port.wrapping_add(number);
         let description = AgentDescription {
-            hostname: hostname(options),
-            ip,
+            hostname: hostname(options, ip),
+            ip: ip_text,
             port: agent_port,
             attributes: place.attributes,
             domain: place.domain,
             resources: place.resources,
         };
         let id = master.handle_agent_registered(description.clone(), Moment::START);
-        let settings = agent::Settings { id: id.clone(), description, work_dir, timing, epoch };
+        let settings = local::agent::Settings { id: id.clone(), description, work_dir, timing, epoch };
         agents.insert(id, Agent::new(settings, ids.fork(), Moment::START));
     }
     Ok(Cluster::new(master, agents, ids, Pace::new(clock, options.time_scale)))
+}
+
+/// Seconds since 1970, now.
+fn epoch() -> f64 {
+    SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs_f64()
+}
+
+fn ids(options: &Options) -> Ids {
+    Ids::seeded(options.seed.unwrap_or_else(|| fastrand::u64(..)))
+}
+
+fn absolute(work_dir: &Path) -> Result<PathBuf, MesosError> {
+    std::path::absolute(work_dir).map_err(|source| MesosError::WorkDir { path: work_dir.to_owned(), source })
+}
+
+fn make(work_dir: &Path) -> Result<(), MesosError> {
+    std::fs::create_dir_all(work_dir)
+        .map_err(|source| MesosError::WorkDir { path: work_dir.to_owned(), source })
 }
 
 /// A number and a unit, as the real master writes them; other common units are taken as well.

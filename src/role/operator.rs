@@ -1,24 +1,35 @@
 //! The commands that talk to a running AppMaster.
 
+mod events;
 mod explain;
+mod status;
+mod table;
 
 use std::future::Future;
 
-use crate::cli::{ExplainOptions, ScaleOptions, SocketOptions};
+use crate::cli::{
+    EventsOptions, ExplainOptions, RestartOptions, ScaleOptions, SocketOptions, StatusOptions,
+    TeardownOptions,
+};
 use crate::conf::environment::Environment;
 use crate::exit::Exit;
-use crate::status::Ask;
+use crate::status::api::Ask;
+use crate::status::board::Status;
 use crate::status::client::{AppMaster, CommandError};
 
 use super::error::{Fatal, fatal};
 use super::{runtime, sockets};
 
 /// The report, and a failure when the JobManager does not answer: what a container's health is told by.
-pub fn status(options: &SocketOptions, environment: &Environment) -> Result<u8, Fatal> {
-    let report = ask(options, environment, async |appmaster| appmaster.report().await)?;
-    println!("{report}");
-    let report: serde_json::Value = serde_json::from_str(&report).map_err(fatal(Exit::Software))?;
-    match report["jobmanager"]["silent"].as_str() {
+pub fn status(options: &StatusOptions, environment: &Environment) -> Result<u8, Fatal> {
+    let answer = ask(&options.socket, environment, async |appmaster| appmaster.status().await)?;
+    let status: Status = serde_json::from_str(&answer).map_err(fatal(Exit::Software))?;
+    if options.json {
+        println!("{answer}");
+    } else {
+        print!("{}", status::text(&status));
+    }
+    match status.jobmanager.silent {
         None => Ok(Exit::Ok.code()),
         Some(why) => Err(Fatal::new(Exit::Unavailable, format!("the JobManager does not serve: {why}"))),
     }
@@ -43,8 +54,27 @@ pub fn scale(options: &ScaleOptions, environment: &Environment) -> Result<u8, Fa
     Ok(Exit::Ok.code())
 }
 
-pub fn teardown(options: &SocketOptions, environment: &Environment) -> Result<u8, Fatal> {
-    ask(options, environment, async |appmaster| appmaster.teardown().await)?;
+pub fn teardown(options: &TeardownOptions, environment: &Environment) -> Result<u8, Fatal> {
+    ask(&options.socket, environment, async |appmaster| appmaster.teardown(options.force).await)?;
+    Ok(Exit::Ok.code())
+}
+
+pub fn restart_taskmanager(options: &RestartOptions, environment: &Environment) -> Result<u8, Fatal> {
+    let task_id = &options.taskmanager;
+    ask(&options.socket, environment, async |appmaster| appmaster.restart_taskmanager(task_id).await)?;
+    Ok(Exit::Ok.code())
+}
+
+/// The last events, and with `--follow` those that come until the AppMaster ends.
+pub fn events(options: &EventsOptions, environment: &Environment) -> Result<u8, Fatal> {
+    let tell = |event| events::print(&event, options.json);
+    ask(&options.socket, environment, async |appmaster| {
+        if options.follow {
+            return appmaster.follow_events(0, tell).await;
+        }
+        appmaster.events(0).await?.into_iter().for_each(tell);
+        Ok(())
+    })?;
     Ok(Exit::Ok.code())
 }
 

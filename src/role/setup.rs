@@ -1,5 +1,6 @@
 //! What every role that runs Flink needs first: the distribution, java, and the configuration of all layers.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use tracing::Level;
@@ -9,7 +10,7 @@ use crate::conf::environment::Environment;
 use crate::conf::grammar;
 use crate::conf::settings::Settings;
 use crate::conf::table::Table;
-use crate::conf::{self, Loaded, Mode, Request};
+use crate::conf::{self, Loaded, Mode, Request, redact};
 use crate::exit::Exit;
 use crate::flink::command::{HadoopClassPath, Launch, Log4j};
 use crate::flink::distribution::Distribution;
@@ -17,12 +18,15 @@ use crate::flink::java::{JavaCandidates, JavaHome};
 use crate::flink::manifest::{self, CdsArchives, Manifest};
 use crate::flink::memory;
 use crate::log;
+use crate::status::Setting;
 
 use super::error::{Fatal, fatal};
 use super::rundir::RunDir;
 
 /// Where official images have Flink.
 const FLINK_HOME_DEFAULT: &str = "/opt/flink";
+
+const SHOWN_NAME: &str = "shown.json";
 
 pub struct Setup {
     pub distribution: Distribution,
@@ -127,6 +131,7 @@ impl Setup {
                 Fatal::new(exit, error)
             },
         )?;
+        write_shown(&self.loaded.table, run).map_err(fatal(Exit::CannotCreate))?;
         if dirs.log4j == Log4j::Container {
             let path = dirs.conf.join(dirs.log4j.file_name());
             std::fs::write(path, crate::flink::command::log4j::CONTAINER_PROPERTIES)
@@ -159,6 +164,26 @@ impl Dirs {
         let named = ["io.tmp.dirs", "taskmanager.tmp.dirs"].iter().any(|key| table.get(key).is_some());
         (!named).then(|| ("io.tmp.dirs".to_owned(), self.tmp.display().to_string()))
     }
+}
+
+/// What the effective configuration is, without secrets, and where each value came from: next to the directory that
+/// holds it, which others get.
+fn write_shown(table: &Table, run: &RunDir) -> io::Result<()> {
+    let settings: Vec<_> = table
+        .iter()
+        .map(|(key, setting)| Setting {
+            key: key.to_owned(),
+            value: redact::shown(key, &setting.value).into_owned(),
+            origin: setting.origin.to_string(),
+        })
+        .collect();
+    std::fs::write(run.path().join(SHOWN_NAME), serde_json::to_vec(&settings)?)
+}
+
+/// What [`Setup::write_conf`] has written beside `conf_dir`.
+pub fn read_shown(conf_dir: &Path) -> io::Result<Vec<Setting>> {
+    let text = std::fs::read(conf_dir.with_file_name(SHOWN_NAME))?;
+    Ok(serde_json::from_slice(&text)?)
 }
 
 /// The kernel's name for this host.

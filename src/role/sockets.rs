@@ -14,6 +14,9 @@ use super::rundir;
 const SOCKET_NAME: &str = "flink-on-mesos.sock";
 const SOCKET_VARIABLE: &str = "FLINK_ON_MESOS_SOCKET";
 
+/// More clusters of one name seldom share a host.
+const NEAR: u16 = 15;
+
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     #[error("failed to bind {key} to {host}:{port}")]
@@ -44,6 +47,12 @@ pub fn bind(key: &'static str, host: &str, port: u16) -> Result<TcpListener, Bin
         port,
         source,
     })
+}
+
+/// A listener on `first` or the next free one of the [`NEAR`] above it; any free one if others have them all.
+pub fn bind_near(key: &'static str, host: &str, first: u16) -> Result<TcpListener, BindError> {
+    let near = first..=first.saturating_add(NEAR);
+    near.map(|port| bind(key, host, port)).find(Result::is_ok).unwrap_or_else(|| bind(key, host, 0))
 }
 
 /// Fails if a JVM could not bind `port` on `host` right now. Hosts that do not resolve are left to the JVM.
@@ -93,6 +102,20 @@ mod tests {
         let port = holder.local_addr().expect("an address").port();
         let error = check_free("rest.port", "127.0.0.1", port).expect_err("it is in use");
         assert_eq!(error.to_string(), format!("failed to bind rest.port to 127.0.0.1:{port}"));
+    }
+
+    #[test]
+    fn a_port_that_others_have_is_passed_over_and_found_again() {
+        let first = bind("x", "127.0.0.1", 0).expect("a free port").local_addr().expect("an address").port();
+        let port = || {
+            bind_near("x", "127.0.0.1", first)
+                .and_then(|listener| Ok((listener.local_addr().expect("an address").port(), listener)))
+        };
+        let (own, _holder) = port().expect("bound");
+        let (next, listener) = port().expect("bound");
+        assert!(own < next, "{own} {next}");
+        drop(listener);
+        assert_eq!(port().expect("bound").0, next);
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::http;
 use crate::init::plan::{Inherited, Kind};
 use crate::log;
 use crate::time::{Backoff, BackoffPolicy};
+use crate::tls::Fingerprint;
 
 use super::children::{self, Jvm};
 use super::error::{Fatal, fatal};
@@ -82,8 +83,9 @@ pub fn run(
         let token = environment.text(TOKEN_VARIABLE).unwrap_or_default().to_owned();
         // The JVM and what it starts need not know it, used as it is.
         environment.remove(TOKEN_VARIABLE);
-        let configuration =
-            super::runtime()?.block_on(fetch(base, &cluster, &token)).map_err(fatal(Exit::NoInput))?;
+        let configuration = super::runtime()?
+            .block_on(fetch(base, options.artifacts_certificate, &cluster, &token))
+            .map_err(fatal(Exit::NoInput))?;
         let fetched = run.path().join("fetched");
         configuration.store(&fetched).map_err(fatal(Exit::CannotCreate))?;
         cluster.conf_dir = Some(fetched);
@@ -134,13 +136,18 @@ fn start(setup: &Setup, run: RunDir, inherited: Inherited) -> Result<Infallible,
     children::enter(&plan)
 }
 
-async fn fetch(base: &str, cluster: &ClusterOptions, token: &str) -> Result<Configuration, FetchError> {
+async fn fetch(
+    base: &str,
+    certificate: Option<Fingerprint>,
+    cluster: &ClusterOptions,
+    token: &str,
+) -> Result<Configuration, FetchError> {
     let id = cluster.properties.iter().rev().find(|(key, _)| key == "taskmanager.resource-id");
     let Some((_, id)) = id else { return Err(FetchError::NoId) };
     let url = format!("{}{}", base.trim_end_matches('/'), artifact::configuration_path(id));
     let mut backoff = Backoff::new(FETCH_BACKOFF);
     loop {
-        let fetched = fetch_once(&url, token).await;
+        let fetched = fetch_once(&url, certificate, token).await;
         let Err(FetchError::Http { source, .. }) = &fetched else { return fetched };
         let wait = backoff.failed(fastrand::f64());
         if backoff.attempts() >= FETCHES_MOST {
@@ -152,10 +159,18 @@ async fn fetch(base: &str, cluster: &ClusterOptions, token: &str) -> Result<Conf
     }
 }
 
-async fn fetch_once(url: &str, token: &str) -> Result<Configuration, FetchError> {
+async fn fetch_once(
+    url: &str,
+    certificate: Option<Fingerprint>,
+    token: &str,
+) -> Result<Configuration, FetchError> {
     let url = url.to_owned();
     let failed = |source| FetchError::Http { url: url.clone(), source };
-    let client = http::plain()?.timeout(FETCH_TIMEOUT).build().map_err(failed)?;
+    let builder = match certificate {
+        None => http::plain()?,
+        Some(certificate) => http::trusting(certificate.client()?),
+    };
+    let client = builder.timeout(FETCH_TIMEOUT).build().map_err(failed)?;
     let answer = client.get(&url).bearer_auth(token).send().await.map_err(failed)?;
     let status = answer.status();
     let body = answer.bytes().await.map_err(failed)?;
@@ -192,7 +207,7 @@ mod tests {
 
     async fn fetch_from(base: &str) -> Result<Configuration, FetchError> {
         let properties = vec![("taskmanager.resource-id".to_owned(), "t-1".to_owned())];
-        fetch(base, &ClusterOptions { properties, conf_dir: None }, "token").await
+        fetch(base, None, &ClusterOptions { properties, conf_dir: None }, "token").await
     }
 
     #[tokio::test]

@@ -5,19 +5,19 @@ use std::io;
 use std::net::TcpListener as StdTcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener as StdUnixListener;
-use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use rustls::{ClientConfig, ServerConfig};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tracing::{debug, error};
 
-use crate::artifact::bundle::Bundle;
-use crate::artifact::{self, Configuration, overlay};
+use crate::artifact::{self, Bundles, Configuration, overlay};
 use crate::cli::{ClusterOptions, WorkerOptions};
 use crate::conf::environment::Environment;
-use crate::conf::settings::{Delivery, SecretSource, Settings};
+use crate::conf::settings::{Delivery, Scaling, Settings};
 use crate::conf::{Mode, write};
 use crate::exit::Exit;
 use crate::flink::pulse::Endpoint;
@@ -25,21 +25,23 @@ use crate::flink::rest::RestClient;
 use crate::ha::memory::MemoryStore;
 use crate::ha::{Store, StoreError};
 use crate::lease::Lease;
-use crate::mesos::address::MasterAddress;
 use crate::mesos::client::{self, Config, Credentials, Masters};
-use crate::mesos::detector;
 use crate::mesos::wire::framework::FrameworkInfo;
 use crate::mesos::wire::id::FrameworkId;
-use crate::scheduler::driver::{Driver, Message, RunError};
+use crate::scaling::{self, Scaler};
+use crate::scheduler::driver::{Driver, Message, Observer, RunError};
 use crate::scheduler::spec::Spec;
 use crate::scheduler::state::State;
 use crate::scheduler::{Failure, Scheduler};
+use crate::status::lookout::Lookout;
 use crate::time::Clock;
-use crate::{init, log, status};
+use crate::tls::{Identity, TlsListener};
+use crate::{init, log, scheduler, status};
 
 use super::error::{Fatal, fatal};
-use super::setup::Setup;
+use super::setup::{self, Setup};
 
+mod access;
 mod cleanup;
 mod container;
 mod delivery;
@@ -49,9 +51,12 @@ mod framework;
 mod jobmanager;
 mod spec;
 
+use access::{credentials, identity, masters};
+use delivery::{Files, Server};
 use desk::Desk;
 use jobmanager::JobManagerEnd;
 
+pub use access::check;
 pub use spec::taskmanager_memory_mb;
 
 /// Messages of other rooms that wait for the scheduler; more means that it is stuck.
@@ -59,24 +64,6 @@ const INBOX_WAITING_MOST: usize = 64;
 
 /// How often the JobManager's port is tried until it is open.
 const LISTENING_POLL: Duration = Duration::from_millis(50);
-
-#[derive(Debug, thiserror::Error)]
-#[error("failed to read {}, which mesos.master names", path.display())]
-struct MasterFileError {
-    path: PathBuf,
-    #[source]
-    source: io::Error,
-}
-
-#[derive(Debug, thiserror::Error)]
-enum SecretError {
-    #[error("failed to read mesos.resourcemanager.framework.secret-file {path}")]
-    Unreadable {
-        path: String,
-        #[source]
-        source: io::Error,
-    },
-}
 
 pub fn run(options: &WorkerOptions, environment: &Environment) -> Result<u8, Fatal> {
     log::start(log::level(environment.text(log::LEVEL_VARIABLE)), "worker");
@@ -96,20 +83,47 @@ async fn work(options: &WorkerOptions, environment: &Environment) -> Result<(), 
 
     let artifacts = StdTcpListener::from(adopt(options.artifacts_fd)?);
     let address = artifacts.local_addr().map_err(fatal(Exit::Os))?;
-    let artifacts_url = format!("http://{}:{}", settings.job_manager.address, address.port());
-    let bundles = delivery::bundles(&setup, &settings, options.local)?;
-    let spec = spec::of(&setup, &settings, options.local, &artifacts_url, &bundles, epoch)?;
+    let identity = identity(&settings)?.map(Arc::new);
+    let server = Server::new(&settings, address.port(), identity.as_ref());
+    let sources = delivery::sources(&setup, &settings, options.local)?;
+    let spec = spec::of(&setup, &settings, options.local, &server, &sources, epoch)?;
+    let files = Files::new(sources, &settings, &server.url);
     let framework = framework::info(&settings, &spec.roles, &setup.loaded.table, &setup.environment);
     let (masters, credentials) = (masters(&settings)?, credentials(&settings)?);
     let (inbox, messages) = mpsc::channel(INBOX_WAITING_MOST);
-    let (rpc, rest) = endpoints(&settings);
+    let (rpc, rest) = endpoints(&settings, identity.as_deref())?;
     let jobmanager = watch_taskmanagers(rest.as_ref().filter(|_| !options.local), inbox.clone())?;
-    let work = Work { spec, framework, masters, credentials, jobmanager, clock };
-    let surroundings = status::Surroundings { rest, warnings: options.warning.clone() };
-    let served = Served { configuration: served_configuration(&setup, &settings, options)?, bundles };
-    spawn_servers(options, artifacts, served, &inbox, surroundings)?;
+    let lookout = Arc::new(Lookout::default());
+    let about = about(options, &setup, &framework)?;
+    let status =
+        status::Sources { inbox: inbox.clone(), rest: rest.clone(), about, lookout: Arc::clone(&lookout) };
+    let delivery = files.delivery();
+    let work = Work { spec, delivery, framework, masters, credentials, jobmanager, lookout, clock };
+    let served = Served {
+        configuration: served_configuration(&setup, &settings, options)?,
+        bundles: files.bundles(),
+        identity: server.identity,
+    };
+    spawn_servers(options, artifacts, served, &inbox, status)?;
+    spawn_scaling(&settings, rest.as_ref(), clock, &inbox)?;
     tokio::spawn(watch_jobmanager(rpc, inbox.clone()));
+    let clients = rest.as_ref().map(clients).transpose()?.unwrap_or_default();
+    let reading = files.read(inbox.clone());
+    tokio::select! {
+        ended = schedule(&work, &setup, &settings, options, clients, inbox, messages) => ended,
+        Err(unread) = reading => Err(unread),
+    }
+}
 
+async fn schedule(
+    work: &Work,
+    setup: &Setup,
+    settings: &Settings,
+    options: &WorkerOptions,
+    rest: Vec<RestClient>,
+    inbox: mpsc::Sender<Message>,
+    messages: mpsc::Receiver<Message>,
+) -> Result<(), Fatal> {
     match &settings.high_availability {
         None => {
             let mut store = MemoryStore::new(adopt(options.state_fd)?);
@@ -119,8 +133,8 @@ async fn work(options: &WorkerOptions, environment: &Environment) -> Result<(), 
         }
         Some(ha) => {
             let end = JobManagerEnd::new(adopt(options.jobmanager_end_fd)?);
-            let ensemble = ensemble::open(&setup, ha)?;
-            Desk::open(&settings, ha, ensemble, messages, end, endpoints(&settings).1)?.work(&work).await
+            let ensemble = ensemble::open(setup, ha)?;
+            Desk::open(settings, ha, ensemble, messages, end, rest)?.work(work).await
         }
     }
 }
@@ -128,12 +142,15 @@ async fn work(options: &WorkerOptions, environment: &Environment) -> Result<(), 
 /// What a scheduler needs besides the state, whoever keeps that.
 struct Work {
     spec: Spec,
+    /// Of the spec, when it is known.
+    delivery: watch::Receiver<Option<scheduler::spec::Delivery>>,
     /// Without id.
     framework: FrameworkInfo,
     masters: Masters,
     credentials: Option<Credentials>,
     /// Whom to ask which TaskManagers the JobManager hears.
     jobmanager: mpsc::Sender<()>,
+    lookout: Arc<Lookout>,
     clock: Clock,
 }
 
@@ -156,9 +173,12 @@ impl Work {
             credentials: self.credentials.clone(),
             lease,
         })?;
-        let scheduler = Scheduler::new(self.spec.clone(), state, fastrand::u64(..), self.clock.now());
+        let mut spec = self.spec.clone();
+        spec.template.delivery.clone_from(&self.delivery.borrow());
+        let scheduler = Scheduler::new(spec, state, fastrand::u64(..), self.clock.now());
         let (clock, framework, jobmanager) = (self.clock, self.framework.clone(), self.jobmanager.clone());
-        Driver { scheduler, clock, calls, reports, inbox, jobmanager, store, framework }.run().await
+        let observer = Arc::clone(&self.lookout) as Arc<dyn Observer>;
+        Driver { scheduler, clock, calls, reports, inbox, jobmanager, store, observer, framework }.run().await
     }
 }
 
@@ -186,49 +206,6 @@ fn adopt(fd: i32) -> Result<OwnedFd, Fatal> {
     init::adopt_fd(fd).map_err(fatal(Exit::Software))
 }
 
-/// Finds what the worker would end over, before anything is started.
-pub fn check(setup: &Setup, settings: &Settings) -> Result<(), Fatal> {
-    master(settings)?;
-    if let Some(ha) = &settings.high_availability {
-        ensemble::security(setup, ha)?;
-    }
-    credentials(settings)?;
-    Ok(())
-}
-
-fn master(settings: &Settings) -> Result<MasterAddress, Fatal> {
-    match &settings.master {
-        MasterAddress::File(path) => {
-            let content = std::fs::read_to_string(path)
-                .map_err(|source| MasterFileError { path: path.clone(), source })
-                .map_err(fatal(Exit::NoInput))?;
-            MasterAddress::from_file(&content).map_err(fatal(Exit::Config))
-        }
-        address @ (MasterAddress::Masters(_) | MasterAddress::ZooKeeper(_)) => Ok(address.clone()),
-    }
-}
-
-fn masters(settings: &Settings) -> Result<Masters, Fatal> {
-    match master(settings)? {
-        MasterAddress::Masters(masters) => Ok(Masters::Known(masters)),
-        MasterAddress::ZooKeeper(address) => Ok(Masters::Detected(detector::start(&address))),
-        MasterAddress::File(_) => Err(Fatal::new(Exit::Config, "mesos.master names no master as host:port")),
-    }
-}
-
-fn credentials(settings: &Settings) -> Result<Option<Credentials>, Fatal> {
-    let Some(identity) = &settings.framework.identity else { return Ok(None) };
-    let secret = match &identity.secret {
-        None => return Ok(None),
-        Some(SecretSource::Value(secret)) => secret.expose().to_owned(),
-        Some(SecretSource::File(path)) => std::fs::read_to_string(path)
-            .map(|text| text.trim_end_matches(['\n', '\r']).to_owned())
-            .map_err(|source| SecretError::Unreadable { path: path.display().to_string(), source })
-            .map_err(fatal(Exit::NoInput))?,
-    };
-    Ok(Some(Credentials { principal: identity.principal.clone(), secret }))
-}
-
 /// What TaskManagers get: the effective configuration without what concerns the framework alone, its secret above
 /// all.
 fn served_configuration(
@@ -248,8 +225,8 @@ fn served_configuration(
         table.remove("env.java.home");
     }
     if settings.tasks.delivery != Delivery::Nothing && !options.local {
-        let hadoop = setup.environment.text("HADOOP_CONF_DIR");
-        overlay::add(&mut table, hadoop, &mut configuration.files).map_err(fatal(Exit::NoInput))?;
+        overlay::add(&mut table, &setup.environment, &mut configuration.files)
+            .map_err(fatal(Exit::NoInput))?;
     }
     let grammar = setup.loaded.grammar;
     let text = write::render(&table, grammar).map_err(fatal(Exit::Config))?;
@@ -257,10 +234,27 @@ fn served_configuration(
     Ok(configuration)
 }
 
+/// What the status tells besides reports. The effective configuration has forgotten where its values came from, but the
+/// AppMaster has written that down.
+fn about(options: &WorkerOptions, setup: &Setup, framework: &FrameworkInfo) -> Result<status::About, Fatal> {
+    let shown = setup::read_shown(&options.conf_dir).map_err(fatal(Exit::NoInput))?;
+    let tls = setup.loaded.table.get("security.ssl.rest.enabled") == Some("true");
+    let scheme = if tls { "https://" } else { "http://" };
+    let flink_ui = framework.webui_url.as_deref().map(|url| url.replacen("http://", scheme, 1));
+    Ok(status::About {
+        framework_name: framework.name.clone().unwrap_or_default(),
+        flink_ui,
+        mesos_ui: !options.local,
+        warnings: options.warning.clone(),
+        configuration: shown,
+    })
+}
+
 /// What agents fetch.
 struct Served {
     configuration: Configuration,
-    bundles: Vec<Bundle>,
+    bundles: Bundles,
+    identity: Option<Arc<Identity>>,
 }
 
 fn spawn_servers(
@@ -268,8 +262,10 @@ fn spawn_servers(
     artifacts: StdTcpListener,
     served: Served,
     inbox: &mpsc::Sender<Message>,
-    surroundings: status::Surroundings,
+    sources: status::Sources,
 ) -> Result<(), Fatal> {
+    let tls = served.identity.as_ref().map(|identity| identity.server()).transpose();
+    let tls = tls.map_err(fatal(Exit::Config))?;
     let artifacts = asynchronous(artifacts)?;
     let status = options.status_fd.map(|fd| asynchronous(adopt(fd)?.into())).transpose()?;
     let socket = options
@@ -282,22 +278,42 @@ fn spawn_servers(
         .transpose()?;
     let inbox = inbox.clone();
     tokio::spawn(async move {
-        let ended = tokio::try_join!(
-            artifact::serve(artifacts, &served.configuration, served.bundles, inbox.clone()),
-            status::serve(status, socket, inbox, surroundings)
-        );
-        if let Err(failure) = ended {
-            error!("a server has ended: {}", log::chain(&failure));
-        }
+        let artifacts = serve_artifacts(artifacts, tls, &served, inbox);
+        let failure: Box<dyn std::error::Error> = tokio::select! {
+            Err(failure) = artifacts => failure.into(),
+            Err(failure) = status::serve(status, socket, sources) => failure.into(),
+            else => return,
+        };
+        error!("a server has ended: {}", log::chain(&*failure));
     });
     Ok(())
 }
 
+async fn serve_artifacts(
+    listener: TcpListener,
+    tls: Option<ServerConfig>,
+    served: &Served,
+    inbox: mpsc::Sender<Message>,
+) -> io::Result<()> {
+    let bundles = served.bundles.clone();
+    match tls {
+        None => artifact::serve(listener, &served.configuration, bundles, inbox).await,
+        Some(tls) => {
+            artifact::serve(TlsListener::new(listener, tls)?, &served.configuration, bundles, inbox).await
+        }
+    }
+}
+
 /// The JobManager's, of RPC and REST. Of a range or any free port nobody can tell from outside which one it will be.
-fn endpoints(settings: &Settings) -> (Option<Endpoint>, Option<Endpoint>) {
+fn endpoints(
+    settings: &Settings,
+    identity: Option<&Identity>,
+) -> Result<(Option<Endpoint>, Option<Endpoint>), Fatal> {
     let jobmanager = &settings.job_manager;
-    let at = |port: Option<u16>| port.map(|port| Endpoint::here(&jobmanager.address, port));
-    (at(jobmanager.rpc_ports.single()), at(jobmanager.rest_ports.single()))
+    let at = |port: Option<u16>, tls| port.map(|port| Endpoint::here(&jobmanager.address, port, tls));
+    // Its certificate is the one we have.
+    let tls = identity.map(Identity::client).transpose().map_err(fatal(Exit::Config))?.map(Arc::new);
+    Ok((at(jobmanager.rpc_ports.single(), None), at(jobmanager.rest_ports.single(), tls)))
 }
 
 fn asynchronous(listener: StdTcpListener) -> Result<TcpListener, Fatal> {
@@ -323,8 +339,7 @@ fn watch_taskmanagers(
 ) -> Result<mpsc::Sender<()>, Fatal> {
     let (ask, mut asked) = mpsc::channel(1);
     let Some(rest) = rest else { return Ok(ask) };
-    let clients = rest.urls().map(|url| RestClient::new(&url));
-    let clients = clients.collect::<Result<Vec<_>, _>>().map_err(fatal(Exit::Software))?;
+    let clients = clients(rest)?;
     tokio::spawn(async move {
         while let Some(()) = asked.recv().await {
             if let Some(heard) = heard_taskmanagers(&clients).await
@@ -335,6 +350,33 @@ fn watch_taskmanagers(
         }
     });
     Ok(ask)
+}
+
+fn clients(rest: &Endpoint) -> Result<Vec<RestClient>, Fatal> {
+    let client = |url: String| match &rest.tls {
+        None => RestClient::new(&url),
+        Some(tls) => RestClient::secure(&url, ClientConfig::clone(tls)),
+    };
+    rest.urls().map(client).collect::<Result<_, _>>().map_err(fatal(Exit::Software))
+}
+
+/// Where the number of TaskManagers follows the jobs, somebody looks at those.
+fn spawn_scaling(
+    settings: &Settings,
+    rest: Option<&Endpoint>,
+    clock: Clock,
+    inbox: &mpsc::Sender<Message>,
+) -> Result<(), Fatal> {
+    let (Scaling::Demand(demand), Some(rest)) = (&settings.scaling, rest) else { return Ok(()) };
+    let scaling = scaling::driver::Driver {
+        scaler: Scaler::new(demand.bounds.clone()),
+        clock,
+        clients: clients(rest)?,
+        is_adaptive: demand.is_adaptive,
+        inbox: inbox.clone(),
+    };
+    tokio::spawn(scaling.run());
+    Ok(())
 }
 
 async fn heard_taskmanagers(clients: &[RestClient]) -> Option<BTreeSet<String>> {

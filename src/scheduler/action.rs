@@ -111,6 +111,52 @@ pub enum Note {
 }
 
 impl Note {
+    /// What it is, in one word or two.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Subscribed { .. } => "subscribed",
+            Self::Disconnected { .. } => "disconnected",
+            Self::Unreachable { .. } => "master_unreachable",
+            Self::FrameworkRemoved { .. } => "framework_removed",
+            Self::JobManagerListening => "jobmanager_listening",
+            Self::Scaled { .. } => "scaled",
+            Self::Launched { .. } => "launched",
+            Self::Running { .. } => "running",
+            Self::Missing { .. } => "missing",
+            Self::Returned { .. } => "returned",
+            Self::Ended { .. } => "ended",
+            Self::StillHeard { .. } => "still_heard",
+            Self::GivenUp { .. } => "given_up",
+            Self::Replacing { .. } => "replacing",
+            Self::Retired { .. } => "retired",
+            Self::Unknown { .. } => "unknown_task",
+            Self::DoesNotFit { .. } => "does_not_fit",
+        }
+    }
+
+    /// The task that it is about.
+    pub fn task(&self) -> Option<&str> {
+        match self {
+            Self::Launched { task, .. }
+            | Self::Running { task, .. }
+            | Self::Missing { task, .. }
+            | Self::Returned { task }
+            | Self::Ended { task, .. }
+            | Self::StillHeard { task }
+            | Self::GivenUp { task }
+            | Self::Replacing { task, .. }
+            | Self::Retired { task }
+            | Self::Unknown { task, .. } => Some(task),
+            Self::Subscribed { .. }
+            | Self::Disconnected { .. }
+            | Self::Unreachable { .. }
+            | Self::FrameworkRemoved { .. }
+            | Self::JobManagerListening
+            | Self::Scaled { .. }
+            | Self::DoesNotFit { .. } => None,
+        }
+    }
+
     /// Whether a person may want to look at it: odd, but handled.
     pub fn is_odd(&self) -> bool {
         match self {

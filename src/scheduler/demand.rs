@@ -75,6 +75,7 @@ impl Scheduler {
         let open = self.phase == Phase::Working
             && self.is_subscribed()
             && self.jobmanager == JobManager::Listening
+            && self.spec.template.delivery.is_some()
             && self.hold.is_none();
         if open { self.lacking() } else { 0 }
     }

@@ -1,6 +1,7 @@
 //! Brings the scheduler together with the world: the only asynchronous file of this room.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -12,10 +13,12 @@ use crate::mesos::client::{Calls, Reports, SendError, StartError};
 use crate::mesos::event::Event;
 use crate::mesos::report::{self, CallFailure};
 use crate::mesos::wire::framework::FrameworkInfo;
+use crate::scaling;
 use crate::time::{Clock, Moment};
 
 use super::explain::{Explanation, Question};
-use super::report::{NotLeading, Report};
+use super::report::{MasterReport, NotLeading, NotScaled, Report};
+use super::spec::Delivery;
 use super::{Action, Effect, Failure, Note, Scheduler};
 
 /// How long the driver sleeps when nothing is due; only a guard against a clock that went wrong.
@@ -28,12 +31,17 @@ const UPDATES_AT_ONCE: usize = 256;
 #[derive(Debug)]
 pub enum Message {
     JobManagerListening,
+    FilesRead(Delivery),
     Report(oneshot::Sender<Report>),
     Explain(Option<Question>, oneshot::Sender<Result<Box<Explanation>, NotLeading>>),
     /// Those that the JobManager hears, by task id.
     TaskManagersHeard(BTreeSet<String>),
+    /// Another TaskManager in the place of this one; the answer is whether it is there to be replaced.
+    Replace(String, oneshot::Sender<Result<bool, NotLeading>>),
     /// How many TaskManagers to keep from now on; the answer comes when that is stored.
-    Scale(u32, oneshot::Sender<Result<(), NotLeading>>),
+    Scale(u32, oneshot::Sender<Result<(), NotScaled>>),
+    /// How many TaskManagers the jobs have a use for, and which of them nobody uses.
+    Demanded(scaling::Wish),
     /// A task asks for its configuration; the answer comes when its use is stored.
     Redeem {
         task_id: String,
@@ -42,6 +50,13 @@ pub enum Message {
     },
     /// The cluster shall end.
     End,
+}
+
+impl Message {
+    /// Whether it changes nothing.
+    fn is_question(&self) -> bool {
+        matches!(self, Self::Report(_) | Self::Explain(..))
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +71,21 @@ pub enum RunError {
     Client(#[from] SendError),
 }
 
+/// Who watches a scheduler at work. Called between its steps, so it must not wait.
+pub trait Observer: Send + Sync {
+    fn noted(&self, note: &Note);
+    /// A fact was handled, and all orders that follow from it are carried out.
+    fn rounded(&self, took: Duration);
+    fn stored(&self, took: Duration);
+}
+
+/// Nobody watches.
+impl Observer for () {
+    fn noted(&self, _: &Note) {}
+    fn rounded(&self, _: Duration) {}
+    fn stored(&self, _: Duration) {}
+}
+
 /// Everything a scheduler works with.
 pub struct Driver<S> {
     pub scheduler: Scheduler,
@@ -66,6 +96,7 @@ pub struct Driver<S> {
     /// Whom to ask which TaskManagers the JobManager hears. One question at a time is enough.
     pub jobmanager: mpsc::Sender<()>,
     pub store: S,
+    pub observer: Arc<dyn Observer>,
     /// For subscribing anew; without id.
     pub framework: FrameworkInfo,
 }
@@ -79,24 +110,33 @@ impl<S: Store> Driver<S> {
     /// Runs until the framework is torn down or nothing more can be done. What the master says goes before what
     /// others ask.
     pub async fn run(mut self) -> Result<(), RunError> {
+        let mut begin = None;
         loop {
             if let Next::End = self.carry_out_all().await? {
                 return Ok(());
+            }
+            if let Some(begin) = begin.take() {
+                self.observer.rounded(self.clock.now().since(begin));
             }
             let due = self.scheduler.poll_timeout();
             let wait = due.map_or(LONGEST_SLEEP, |due| due.since(self.clock.now())).min(LONGEST_SLEEP);
             tokio::select! {
                 biased;
                 report = self.reports.next() => {
+                    begin = Some(self.clock.now());
                     self.handle_report(report.ok_or(SendError::Ended)?);
                     self.handle_more_updates();
                 }
                 Some(message) = self.inbox.recv() => {
+                    begin = (!message.is_question()).then(|| self.clock.now());
                     if let Next::End = self.handle_message(message).await? {
                         return Ok(());
                     }
                 }
-                () = tokio::time::sleep(wait) => self.scheduler.handle_timeout(self.clock.now()),
+                () = tokio::time::sleep(wait) => {
+                    begin = Some(self.clock.now());
+                    self.scheduler.handle_timeout(self.clock.now());
+                }
             }
         }
     }
@@ -105,7 +145,11 @@ impl<S: Store> Driver<S> {
     async fn carry_out_all(&mut self) -> Result<Next, RunError> {
         while let Some(action) = self.scheduler.next_action() {
             match action {
-                Action::Store(state) => self.store.save(&state).await?,
+                Action::Store(state) => {
+                    let begin = self.clock.now();
+                    self.store.save(&state).await?;
+                    self.observer.stored(self.clock.now().since(begin));
+                }
                 Action::Send(call) => {
                     debug!(call = call.name(), "sending");
                     self.calls.send(call)?;
@@ -115,7 +159,10 @@ impl<S: Store> Driver<S> {
                 }
                 // Full: it is being asked.
                 Action::AskJobManager => drop(self.jobmanager.try_send(())),
-                Action::Note(note) => tell(&note),
+                Action::Note(note) => {
+                    tell(&note);
+                    self.observer.noted(&note);
+                }
                 Action::End => {
                     self.store.clear().await?;
                     return Ok(Next::End);
@@ -168,6 +215,11 @@ impl<S: Store> Driver<S> {
             Event::Subscribed { framework_id, master, .. } => {
                 info!(master = master.hostname, version = master.version, "registered");
                 scheduler.handle_home_region(master.region);
+                scheduler.handle_master(MasterReport {
+                    hostname: master.hostname,
+                    port: master.port,
+                    version: master.version,
+                });
                 scheduler.handle_subscribed(framework_id.text(), now);
             }
             Event::Offers(offers) => scheduler.handle_offers(&offers, now),
@@ -194,6 +246,7 @@ impl<S: Store> Driver<S> {
         let now = self.clock.now();
         match message {
             Message::JobManagerListening => self.scheduler.handle_jobmanager_listening(now),
+            Message::FilesRead(delivery) => self.scheduler.handle_files_read(delivery, now),
             Message::Report(answer) => {
                 // Whoever asked may have gone meanwhile.
                 let _ = answer.send(self.scheduler.report(now));
@@ -202,12 +255,20 @@ impl<S: Store> Driver<S> {
                 let _ = answer.send(Ok(Box::new(self.scheduler.explain(question.as_ref(), now))));
             }
             Message::TaskManagersHeard(ids) => self.scheduler.handle_taskmanagers_heard(&ids, now),
+            Message::Demanded(wish) => self.scheduler.handle_demanded(wish, now),
             Message::Scale(target, answer) => {
-                self.scheduler.handle_scaled(target, now);
+                let scaled = self.scheduler.handle_scaled(target, now);
                 if let Next::End = self.carry_out_all().await? {
                     return Ok(Next::End);
                 }
-                let _ = answer.send(Ok(()));
+                let _ = answer.send(scaled);
+            }
+            Message::Replace(task_id, answer) => {
+                let is_there = self.scheduler.handle_replacement_wanted(&task_id, now);
+                if let Next::End = self.carry_out_all().await? {
+                    return Ok(Next::End);
+                }
+                let _ = answer.send(Ok(is_there));
             }
             Message::Redeem { task_id, token, answer } => {
                 let allowed = self.scheduler.handle_redeemed(&task_id, &token, now);

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
+use crate::scaling::Asked;
 use crate::time::Moment;
 
 use super::Scheduler;
@@ -36,10 +38,13 @@ pub enum QuestionError {
 /// More than any cluster has.
 const COUNT_MAX: usize = 100_000;
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Explanation {
     pub target: u32,
     pub running: usize,
+    /// Only where the number follows the jobs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Asked>,
     /// Launched, and not running.
     pub starting: Vec<TaskReport>,
     pub waiting: Option<Waiting>,
@@ -52,7 +57,7 @@ pub struct Explanation {
     pub what_if: Option<Supposition>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct OffersReport {
     pub agents: usize,
     /// Since the last of them came.
@@ -64,7 +69,7 @@ pub struct OffersReport {
     pub left_out: usize,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct AgentReport {
     pub agent_id: String,
     pub hostname: String,
@@ -78,14 +83,14 @@ pub struct AgentReport {
     pub lacks: Vec<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Remedy {
     pub change: String,
     /// Of the missing TaskManagers.
     pub fits: usize,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Supposition {
     pub taskmanagers: usize,
     pub need: String,
@@ -99,7 +104,7 @@ pub struct Supposition {
     pub nearest: Option<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Share {
     pub hostname: String,
     pub agent_id: String,
@@ -168,6 +173,7 @@ impl Scheduler {
         Explanation {
             target: report.target,
             running: report.running,
+            asked: report.asked,
             starting: report.tasks.into_iter().filter(is_starting).collect(),
             waiting,
             need: self.spec.need.to_string(),

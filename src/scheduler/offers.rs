@@ -38,6 +38,7 @@ struct Launch {
 impl Scheduler {
     /// The master offers resources.
     pub fn handle_offers(&mut self, offers: &[Offer], now: Moment) {
+        self.count_offers(offers.len());
         let wanted = self.wanted(now);
         self.hear_offers(now);
         if self.demand == Some(Demand::Suppressed) {

@@ -1,14 +1,19 @@
 //! Why things are as they are, for log, status page, `explain` and tests alike.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::mesos::wire::status::TaskState;
+use crate::scaling::Asked;
 use crate::time::Moment;
 
+use super::counters::Counters;
 use super::explain::told;
+use super::place::Standing;
 use super::state::Goal;
 use super::verdict::Verdict;
 use super::{Connection, JobManager, Phase, Scheduler, Sight};
@@ -16,8 +21,11 @@ use super::{Connection, JobManager, Phase, Scheduler, Sight};
 /// The status tells of so many agents; `explain` of more.
 const VERDICTS_MAX: usize = 20;
 
+/// Of so many agents, those that something is held against first.
+const AGENTS_MAX: usize = 200;
+
 /// A picture of the scheduler; spans of time are seconds up to the moment it was taken.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Report {
     /// Only with high availability.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -26,16 +34,59 @@ pub struct Report {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jobmanager_leader: Option<String>,
     pub framework_id: Option<String>,
+    /// The one that took the last subscription.
+    pub master: Option<MasterReport>,
     pub subscribed: bool,
     pub target: u32,
     pub running: usize,
+    /// Only where the number follows the jobs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Asked>,
     pub tasks: Vec<TaskReport>,
     /// How many TaskManagers are still to be launched, and why they are not; none when all are.
     pub waiting: Option<Waiting>,
+    /// Those with TaskManagers of ours, and those that something is held against.
+    pub agents: Vec<AgentState>,
+    pub counters: Counters,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct MasterReport {
+    pub hostname: String,
+    pub port: u16,
+    pub version: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AgentState {
+    pub agent_id: String,
+    /// None when nothing runs there.
+    pub hostname: Option<String>,
+    pub taskmanagers: usize,
+    pub standing: AgentStanding,
+}
+
+/// What is thought of an agent; times are seconds since 1970.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum AgentStanding {
+    Good,
+    /// Others are taken first.
+    Avoided {
+        strikes: u32,
+    },
+    /// It gets none until then.
+    Quarantined {
+        until: u64,
+    },
+    /// It gets none: its maintenance begins then.
+    Leaving {
+        at: u64,
+    },
 }
 
 /// How this AppMaster stands to the others of its cluster.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "role", rename_all = "snake_case")]
 pub enum Leadership {
     /// It leads: of the others' reports none says more than this.
@@ -43,7 +94,10 @@ pub enum Leadership {
     /// It leads, but does nothing until ZooKeeper answers.
     Suspended,
     /// Another one leads, of whom this is known.
-    Standby { leader: Option<serde_json::Value> },
+    Standby {
+        #[schema(value_type = Option<Object>)]
+        leader: Option<serde_json::Value>,
+    },
     /// It takes no part in the election.
     Away { why: Option<String> },
 }
@@ -52,6 +106,15 @@ pub enum Leadership {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{0}")]
 pub struct NotLeading(pub Leadership);
+
+/// Why the number of TaskManagers stays as it is.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum NotScaled {
+    #[error(transparent)]
+    NotLeading(#[from] NotLeading),
+    #[error("the number of TaskManagers follows the jobs, as `mesos.scaling: demand` says")]
+    FollowsJobs,
+}
 
 impl fmt::Display for Leadership {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -70,25 +133,32 @@ impl fmt::Display for Leadership {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct TaskReport {
     pub task_id: String,
     pub agent_id: String,
     pub hostname: String,
     /// Mesos' name of the state, or `LAUNCHED` before the first update.
+    #[schema(value_type = String)]
     pub state: Cow<'static, str>,
     pub since_s: u64,
+    /// The same as seconds since 1970.
+    pub since: u64,
     /// It is being killed.
     pub ending: bool,
+    /// It goes on until another runs in its place.
+    pub giving_way: bool,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Waiting {
     pub taskmanagers: usize,
     pub reason: Reason,
+    /// The reason in words.
+    pub why: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Reason {
     Ending,
@@ -97,6 +167,8 @@ pub enum Reason {
         why: Option<String>,
     },
     JobManagerStarting,
+    /// What agents fetch is read to make addresses of its content.
+    FilesUnread,
     /// Earlier TaskManagers failed.
     Backoff {
         left_ms: u64,
@@ -117,12 +189,45 @@ pub enum Reason {
     },
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Lacks {
     pub agent_id: String,
     pub hostname: String,
     /// `resource: needs N, offered M`, `constraint attribute:value: has X`, `quarantine: …`
     pub lacks: Vec<String>,
+}
+
+impl Waiting {
+    fn new(taskmanagers: usize, reason: Reason) -> Self {
+        Self { taskmanagers, why: reason.to_string(), reason }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = |ms: &u64| format!("{}.{}", ms / 1000, ms % 1000 / 100);
+        match self {
+            Self::Ending => write!(out, "the cluster ends"),
+            Self::NotSubscribed { since_s, why: None } => write!(out, "no master for {since_s} s"),
+            Self::NotSubscribed { since_s, why: Some(why) } => {
+                write!(out, "no master for {since_s} s: {why}")
+            }
+            Self::JobManagerStarting => write!(out, "the JobManager does not listen yet"),
+            Self::FilesUnread => write!(out, "what agents are to fetch is still being read"),
+            Self::Backoff { left_ms, cause } => {
+                write!(out, "held back for {} s after a failure: {cause}", seconds(left_ms))
+            }
+            Self::NoOffers => write!(out, "asked for offers, and none came that fell short"),
+            Self::Gang { fits, left_ms, .. } => write!(
+                out,
+                "all start together (mesos.gang-start.timeout): {fits} would fit now, waiting {} s at most for the rest",
+                seconds(left_ms)
+            ),
+            Self::DoesNotFit { age_s, offers, nearest, .. } => {
+                write!(out, "no room in {offers} offers {age_s} s ago; {nearest}")
+            }
+        }
+    }
 }
 
 impl Report {
@@ -132,11 +237,15 @@ impl Report {
             high_availability: Some(leadership),
             jobmanager_leader: None,
             framework_id: None,
+            master: None,
             subscribed: false,
             target: 0,
             running: 0,
+            asked: None,
             tasks: Vec::new(),
             waiting: None,
+            agents: Vec::new(),
+            counters: Counters::default(),
         }
     }
 }
@@ -148,14 +257,18 @@ impl Scheduler {
             high_availability: None,
             jobmanager_leader: None,
             framework_id: self.state.framework_id.clone(),
+            master: self.master.clone(),
             subscribed: self.is_subscribed(),
             target: self.target(),
             running: tasks.iter().filter(|task| task.state == TaskState::Running.name()).count(),
+            asked: self.asked.clone(),
             tasks,
             waiting: match self.lacking() {
                 0 => None,
-                taskmanagers => Some(Waiting { taskmanagers, reason: self.reason(now) }),
+                taskmanagers => Some(Waiting::new(taskmanagers, self.reason(now))),
             },
+            agents: self.agent_states(now),
+            counters: self.counters,
         }
     }
 
@@ -171,8 +284,45 @@ impl Scheduler {
                 Sight::Alive(state) | Sight::Missing(state) => state.name().into(),
             },
             since_s: now.since(seen.since).as_secs(),
+            since: self.since_1970(seen.since),
             ending: record.goal == Goal::End,
+            giving_way: record.goal == Goal::Replace,
         })
+    }
+
+    fn agent_states(&self, now: Moment) -> Vec<AgentState> {
+        let mut standings = self.standings(now);
+        let mut used: BTreeMap<&String, (&String, usize)> = BTreeMap::new();
+        for record in self.state.tasks.values() {
+            used.entry(&record.agent_id).or_insert((&record.hostname, 0)).1 += 1;
+            standings.entry(record.agent_id.clone()).or_insert(Standing::Good);
+        }
+        let mut agents: Vec<_> = standings.into_iter().collect();
+        agents.sort_by(|(left_id, left), (right_id, right)| (right, left_id).cmp(&(left, right_id)));
+        agents.truncate(AGENTS_MAX);
+        let states = agents.into_iter().map(|(agent_id, standing)| {
+            let (hostname, taskmanagers) = used.get(&agent_id).copied().unzip();
+            AgentState {
+                hostname: hostname.cloned(),
+                taskmanagers: taskmanagers.unwrap_or_default(),
+                standing: self.agent_standing(standing),
+                agent_id,
+            }
+        });
+        states.collect()
+    }
+
+    fn agent_standing(&self, standing: Standing) -> AgentStanding {
+        match standing {
+            Standing::Good => AgentStanding::Good,
+            Standing::Avoided { strikes } => AgentStanding::Avoided { strikes },
+            Standing::Quarantined { until } => AgentStanding::Quarantined { until: self.since_1970(until) },
+            Standing::Leaving { at } => AgentStanding::Leaving { at: self.since_1970(at) },
+        }
+    }
+
+    fn since_1970(&self, moment: Moment) -> u64 {
+        (self.spec.epoch + moment.since(Moment::START)).as_secs()
     }
 
     fn reason(&self, now: Moment) -> Reason {
@@ -184,6 +334,9 @@ impl Scheduler {
         }
         if self.jobmanager == JobManager::Starting {
             return Reason::JobManagerStarting;
+        }
+        if self.spec.template.delivery.is_none() {
+            return Reason::FilesUnread;
         }
         if let Some(hold) = self.hold.as_ref().filter(|hold| !hold.until.has_passed(now)) {
             let left_ms = u64::try_from(hold.until.left(now).as_millis()).unwrap_or(u64::MAX);

@@ -10,7 +10,7 @@ use crate::time::BackoffPolicy;
 use super::constraint::Constraint;
 use super::resources::Need;
 
-/// Fixed for the life of a worker.
+/// Fixed for the life of a worker, but for [`Template::delivery`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Spec {
     pub need: Need,
@@ -20,8 +20,10 @@ pub struct Spec {
     pub hard: Vec<Constraint>,
     /// Agents for which more of these hold come first.
     pub soft: Vec<Constraint>,
-    /// How many TaskManagers to keep unless `scale` says otherwise.
+    /// How many TaskManagers to keep unless `scale` or the jobs say otherwise.
     pub target: u32,
+    /// Whether the jobs say it.
+    pub follows_jobs: bool,
     /// The roles that offers come for.
     pub roles: Vec<String>,
     /// How long an agent's resources stay away after we declined them.
@@ -43,11 +45,12 @@ impl Spec {
     pub fn of_one_cpu(target: u32) -> Self {
         Self {
             need: Need { scalars: vec![("cpus".into(), super::resources::Milli::whole(1))], ports: 0 },
-            template: Template::default(),
+            template: Template { delivery: Some(Delivery::default()), ..Template::default() },
             placement: Placement::Spread,
             hard: Vec::new(),
             soft: Vec::new(),
             target,
+            follows_jobs: false,
             roles: vec!["*".into()],
             refuse: Duration::from_secs(5),
             kill_grace: Duration::from_secs(30),
@@ -76,9 +79,18 @@ pub struct Template {
     pub container: Option<ContainerInfo>,
     /// A shell runs the command.
     pub shell: Option<Shell>,
+    /// None until it is known: nothing is launched before.
+    pub delivery: Option<Delivery>,
+    pub host: Host,
+}
+
+/// What a task is given of files, whose addresses are made of their content.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Delivery {
+    /// Added to the task's own: by what it checks them.
+    pub arguments: Vec<String>,
     /// What the agent fetches into the sandbox.
     pub uris: Vec<Uri>,
-    pub host: Host,
 }
 
 /// Shell text around a TaskManager's command.

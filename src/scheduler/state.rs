@@ -17,6 +17,9 @@ pub struct State {
     /// How many TaskManagers somebody asked for with `scale`; without it the configuration counts.
     #[serde(default)]
     pub scale: Option<u32>,
+    /// How many jobs asked for last, where the number follows them.
+    #[serde(default)]
+    pub demanded: Option<u32>,
     /// TaskManagers that failed since the cluster began.
     #[serde(default)]
     pub failures: u32,

@@ -27,7 +27,9 @@ pub fn info(spec: &Spec, id: &str, agent_id: &str, hostname: &str, share: &Share
     let own = own.into_iter().filter_map(|(key, value)| Some((key, value?)));
     let ports =
         template.port_keys.iter().zip(&share.ports).map(|(key, port)| (key.as_str(), port.to_string()));
+    let delivery = template.delivery.clone().unwrap_or_default();
     let mut arguments = template.arguments.clone();
+    arguments.extend(delivery.arguments);
     for (key, value) in own.chain(ports) {
         arguments.extend(["-D".to_owned(), format!("{key}={value}")]);
     }
@@ -56,7 +58,7 @@ pub fn info(spec: &Spec, id: &str, agent_id: &str, hostname: &str, share: &Share
     let command = CommandInfo {
         environment: Some(Environment { variables: variables.collect() }),
         user: template.user.clone(),
-        uris: template.uris.clone(),
+        uris: delivery.uris,
         ..command
     };
     let labels = (!template.labels.is_empty()).then(|| Labels { labels: template.labels.clone() });

@@ -1,12 +1,13 @@
 //! Facts in, orders out, as text: what the scheduler does in each situation.
 
 mod departures;
+mod elastic;
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::report::{Reason, Waiting};
-use super::spec::{Patience, Spec};
+use super::spec::{Delivery, Patience, Spec};
 use super::state::{Goal, State};
 use super::{Action, Effect, Scheduler};
 use crate::mesos::answer::Refusal;
@@ -36,7 +37,10 @@ impl Bench {
     }
 
     fn resume(target: u32, state: State) -> Self {
-        let spec = Spec::of_one_cpu(target);
+        Self::of(Spec::of_one_cpu(target), state)
+    }
+
+    fn of(spec: Spec, state: State) -> Self {
         let now = Moment::START;
         Self {
             scheduler: Scheduler::new(spec, state.clone(), 1, now),
@@ -195,6 +199,21 @@ fn nothing_is_asked_for_before_the_jobmanager_listens() {
 }
 
 #[test]
+fn nothing_is_asked_for_before_the_files_of_agents_are_known() {
+    let mut spec = Spec::of_one_cpu(1);
+    spec.template.delivery = None;
+    let mut bench = Bench::of(spec, State::default());
+    bench.scheduler.handle_subscribed("f-1", bench.now);
+    bench.scheduler.handle_jobmanager_listening(bench.now);
+    assert_eq!(bench.orders(), "store reconcile()");
+    let waiting = bench.scheduler.report(bench.now).waiting.expect("one is missing");
+    assert_eq!(waiting.reason, Reason::FilesUnread);
+    assert_eq!(bench.offer(&[("a", 4.0)]), "decline(o1) suppress", "said again, it may have been lost");
+    bench.scheduler.handle_files_read(Delivery::default(), bench.now);
+    assert_eq!(bench.orders(), "revive");
+}
+
+#[test]
 fn the_state_is_stored_before_the_launch_and_before_the_acknowledgement() {
     let mut bench = Bench::ready(2);
     assert_eq!(bench.offer(&[("a", 1.0), ("b", 1.5)]), "store accept(o1:1) accept(o2:2) suppress");
@@ -333,7 +352,7 @@ fn scaling_down_retires_those_that_do_not_run_first() {
     bench.offer(&[("a", 3.0)]);
     bench.update(1, TaskState::Running, true);
     bench.update(3, TaskState::Running, true);
-    bench.scheduler.handle_scaled(1, bench.now);
+    bench.scheduler.handle_scaled(1, bench.now).expect("no job says it");
     assert_eq!(bench.orders(), "store kill(2) kill(3)");
     assert_eq!(bench.pass(Patience::default().kill_again), "kill(2) kill(3)", "again until they end");
     assert_eq!(bench.update(2, TaskState::Killed, true), "store ack(2)");

@@ -17,6 +17,7 @@ impl Scheduler {
 
     /// Several in their order: what follows from all of them is looked at once.
     pub fn handle_updates(&mut self, updates: &[StatusUpdate], now: Moment) {
+        self.count_updates(updates.len());
         for update in updates {
             // A state that we do not know comes from a newer master and says nothing to us.
             if let Some(state) = update.state {

@@ -3,14 +3,24 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use reqwest::{Client, Method, RequestBuilder};
+use futures_util::StreamExt;
+use reqwest::{Client, RequestBuilder, Response};
+use serde::de::DeserializeOwned;
 
 use crate::http;
 
-use super::{Ask, Scale};
+use super::api::{After, Ask};
+use super::events::Event;
+use super::orders::{Scale, Teardown};
 
 /// An AppMaster answers from memory; one that takes longer is stuck.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// To find out which jobs run it asks Flink, which gives its own parts ten seconds.
+const TEARDOWN_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A line of the stream that is longer is none of ours.
+const LINE_BYTES_MAX: usize = 1 << 20;
 
 /// The socket leads to it, whatever the name is.
 const BASE: &str = "http://appmaster";
@@ -27,6 +37,14 @@ pub enum CommandError {
     },
     #[error("the AppMaster at {} refused: {status} {text}", socket.display())]
     Refused { socket: PathBuf, status: u16, text: String },
+    #[error("the answer of the AppMaster at {} cannot be understood", socket.display())]
+    Malformed {
+        socket: PathBuf,
+        #[source]
+        source: serde_json::Error,
+    },
+    #[error("the AppMaster at {} has ended", socket.display())]
+    Ended { socket: PathBuf },
 }
 
 /// One AppMaster.
@@ -39,50 +57,100 @@ impl AppMaster {
     pub fn at(socket: &Path) -> Result<Self, CommandError> {
         let client = http::plain()?
             .unix_socket(socket)
-            .timeout(ANSWER_TIMEOUT)
+            .read_timeout(TEARDOWN_TIMEOUT)
             .build()
             .map_err(|source| CommandError::NoAnswer { socket: socket.to_owned(), source })?;
         Ok(Self { socket: socket.to_owned(), client })
     }
 
-    /// The report as JSON text.
-    pub async fn report(&self) -> Result<String, CommandError> {
-        self.ask(Method::GET, "/v1/status", None).await
+    /// The status as JSON text.
+    pub async fn status(&self) -> Result<String, CommandError> {
+        self.text(self.get("/v1/status")).await
     }
 
     /// The explanation as JSON text.
     pub async fn explain(&self, ask: &Ask) -> Result<String, CommandError> {
-        self.answer(self.client.get(format!("{BASE}/v1/explain")).query(ask)).await
+        self.text(self.get("/v1/explain").query(ask)).await
     }
 
     pub async fn scale(&self, taskmanagers: u32) -> Result<(), CommandError> {
-        self.ask(Method::POST, "/v1/scale", Some(Scale { taskmanagers })).await?;
-        Ok(())
+        self.order("/v1/scale", |request| request.json(&Scale { taskmanagers })).await
     }
 
-    pub async fn teardown(&self) -> Result<(), CommandError> {
-        self.ask(Method::POST, "/v1/teardown", None).await?;
-        Ok(())
+    pub async fn teardown(&self, force: bool) -> Result<(), CommandError> {
+        self.order("/v1/teardown", |request| request.json(&Teardown { force }).timeout(TEARDOWN_TIMEOUT))
+            .await
     }
 
-    async fn ask(&self, method: Method, path: &str, body: Option<Scale>) -> Result<String, CommandError> {
-        let request = self.client.request(method, format!("{BASE}{path}"));
-        let request = match body {
-            Some(body) => request.json(&body),
-            None => request,
-        };
-        self.answer(request).await
+    pub async fn restart_taskmanager(&self, task_id: &str) -> Result<(), CommandError> {
+        let mut url = reqwest::Url::parse(BASE).expect("a constant");
+        url.path_segments_mut().expect("it has a host").extend(["v1", "taskmanagers", task_id, "restart"]);
+        self.answer(self.client.post(url).timeout(ANSWER_TIMEOUT)).await.map(drop)
     }
 
-    async fn answer(&self, request: RequestBuilder) -> Result<String, CommandError> {
-        let no_answer = |source| CommandError::NoAnswer { socket: self.socket.clone(), source };
-        let answer = request.send().await.map_err(no_answer)?;
-        let status = answer.status();
-        let text = answer.text().await.map_err(no_answer)?;
-        if status.is_success() {
-            return Ok(text);
+    /// Those after the event `after`, oldest first.
+    pub async fn events(&self, after: u64) -> Result<Vec<Event>, CommandError> {
+        let text = self.text(self.get("/v1/events").query(&After { after })).await?;
+        self.parse(&text)
+    }
+
+    /// Those after the event `after` and all that come, until the AppMaster ends, which is an error.
+    pub async fn follow_events(&self, after: u64, mut tell: impl FnMut(Event)) -> Result<(), CommandError> {
+        let request = self.client.get(format!("{BASE}/v1/stream?of=events&after={after}"));
+        let mut chunks = self.answer(request).await?.bytes_stream();
+        let mut line = Vec::new();
+        while let Some(chunk) = chunks.next().await {
+            let Ok(chunk) = chunk else { break };
+            for byte in chunk {
+                if byte != b'\n' {
+                    line.push(byte);
+                } else if let Some(json) = line.strip_prefix(b"data: ") {
+                    tell(self.parse(&String::from_utf8_lossy(json))?);
+                    line.clear();
+                } else {
+                    line.clear();
+                }
+            }
+            if line.len() > LINE_BYTES_MAX {
+                break;
+            }
         }
-        let text = text.trim().to_owned();
+        Err(CommandError::Ended { socket: self.socket.clone() })
+    }
+
+    fn get(&self, path: &str) -> RequestBuilder {
+        self.client.get(format!("{BASE}{path}")).timeout(ANSWER_TIMEOUT)
+    }
+
+    async fn order(
+        &self,
+        path: &str,
+        with: impl FnOnce(RequestBuilder) -> RequestBuilder,
+    ) -> Result<(), CommandError> {
+        let request = self.client.post(format!("{BASE}{path}")).timeout(ANSWER_TIMEOUT);
+        self.answer(with(request)).await.map(drop)
+    }
+
+    async fn text(&self, request: RequestBuilder) -> Result<String, CommandError> {
+        self.answer(request).await?.text().await.map_err(|source| self.no_answer(source))
+    }
+
+    async fn answer(&self, request: RequestBuilder) -> Result<Response, CommandError> {
+        let answer = request.send().await.map_err(|source| self.no_answer(source))?;
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(answer);
+        }
+        let text = answer.text().await.map_err(|source| self.no_answer(source))?.trim().to_owned();
         Err(CommandError::Refused { socket: self.socket.clone(), status: status.as_u16(), text })
+    }
+
+    fn no_answer(&self, source: reqwest::Error) -> CommandError {
+        CommandError::NoAnswer { socket: self.socket.clone(), source }
+    }
+
+    pub fn parse<T: DeserializeOwned>(&self, text: &str) -> Result<T, CommandError> {
+        serde_json::from_str(text)
+            .map_err(|source| CommandError::Malformed { socket: self.socket.clone(), source })
     }
 }

@@ -24,7 +24,7 @@ use flink_on_mesos::mesos::wire::resource::{
     AllocationInfo, Attribute, Range, Ranges, Resource, Scalar, Text, ValueType,
 };
 use flink_on_mesos::scheduler::resources::{Milli, Need};
-use flink_on_mesos::scheduler::spec::{Patience, Placement, Spec, Template};
+use flink_on_mesos::scheduler::spec::{Delivery, Patience, Placement, Spec, Template};
 use flink_on_mesos::scheduler::state::{State, TaskRecord};
 use flink_on_mesos::scheduler::{Action, Scheduler};
 use flink_on_mesos::time::Moment;
@@ -151,12 +151,14 @@ fn scheduler(agents: usize) -> Scheduler {
                 .map(str::to_owned)
                 .to_vec(),
             port_keys: vec!["taskmanager.rpc.port".into(), "taskmanager.data.port".into()],
+            delivery: Some(Delivery::default()),
             ..Template::default()
         },
         placement: Placement::Spread,
         hard: Vec::new(),
         soft: Vec::new(),
         target: u32::try_from(agents + agents / 10).expect("small"),
+        follows_jobs: false,
         roles: vec!["*".into()],
         refuse: Duration::from_secs(5),
         kill_grace: Duration::from_secs(30),

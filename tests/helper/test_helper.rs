@@ -6,16 +6,23 @@
 #![no_main]
 
 use std::ffi::OsString;
+use std::path::Path;
 
 mod conformance;
 mod launch;
 mod plan;
 mod program;
+mod stand_in;
 
 flink_on_mesos::begin_with!(run);
 
 fn run() -> u8 {
-    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let mut arguments = std::env::args_os();
+    let name = arguments.next().unwrap_or_default();
+    let arguments: Vec<OsString> = arguments.collect();
+    if Path::new(&name).file_name().is_some_and(|name| name == stand_in::NAME) {
+        return stand_in::run(&text(&arguments));
+    }
     let Some((verb, rest)) = arguments.split_first() else { panic!("no verb") };
     let verb = verb.to_str().expect("a verb");
     match verb {

@@ -2,6 +2,7 @@
 
 pub mod application;
 mod crashes;
+mod elastic;
 pub mod harness;
 pub mod masters;
 pub mod processes;

@@ -1,18 +1,11 @@
 //! What init does, next to what others do: the cases of `tests/helper/conformance` give the table in `README.md`.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::init::process::{binary, helper};
-
-/// With this set the table is written instead of compared.
-const UPDATE: &str = "UPDATE_TABLES";
-
-const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
-const BEGIN: &str = "<!-- conformance table: begin -->\n";
-const END: &str = "<!-- conformance table: end -->\n";
+use crate::tables;
 
 /// Name for the helper, path, heading.
 const PROGRAMS: [(&str, &str, &str); 4] = [
@@ -47,18 +40,7 @@ fn every_behaviour_in_every_place() {
             seen[&("ours", place)].iter().any(|row| row.verdict == "none" || row.verdict == "luck");
         assert!(!no_option, "ours has no excuse");
     }
-    let page = fs::read_to_string(PAGE).expect("a page");
-    let (before, rest) = page.split_once(BEGIN).expect("the table begins");
-    let (table, after) = rest.split_once(END).expect("the table ends");
-    let found = render(&seen, table);
-    if std::env::var_os(UPDATE).is_some() {
-        fs::write(PAGE, format!("{before}{BEGIN}{found}{END}{after}")).expect("a page");
-        return;
-    }
-    for (found, written) in found.lines().zip(table.lines()) {
-        assert_eq!(found, written, "{PAGE} is out of date: run with {UPDATE}=1");
-    }
-    assert_eq!(found.lines().count(), table.lines().count(), "{PAGE} is out of date: run with {UPDATE}=1");
+    tables::keep("conformance", |old| render(&seen, old));
 }
 
 type Seen = BTreeMap<(&'static str, &'static str), Vec<Row>>;

@@ -1,6 +1,7 @@
 //! High availability on real ZooKeeper servers.
 
 mod application;
+mod chaos;
 mod cuts;
 mod election;
 mod ensemble;

@@ -13,6 +13,7 @@ mod own_client;
 mod placement;
 mod pymesos;
 mod recorded;
+mod remote;
 mod replay;
 mod scheduler;
 mod tasks;

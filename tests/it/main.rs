@@ -3,12 +3,15 @@
 mod cluster;
 mod conf;
 mod conformance;
+mod delivery;
 mod elf;
 mod flink;
 mod ha;
 mod init;
 mod local;
 mod mesos;
+mod page;
 mod ports;
 mod refusals;
+mod tables;
 mod tidy;

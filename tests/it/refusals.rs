@@ -204,8 +204,7 @@ async fn ports_and_paths_in_use() {
 /// The command with free ports and more properties.
 pub fn with_ports(command: &str, [rest, rpc]: &[&str; 2], more: &[&str]) -> Vec<String> {
     let ports = [format!("rest.port={rest}"), format!("jobmanager.rpc.port={rpc}")];
-    // What agents would fetch is read before anything else, which takes a debug build seconds.
-    let own = ["mesos.status.port=0", "blob.server.port=0", "mesos.resourcemanager.tasks.delivery=none"];
+    let own = ["mesos.status.port=0", "blob.server.port=0"];
     let rest = own.iter().chain(more).map(|&property| property.to_owned());
     let options = ports.into_iter().chain(rest).flat_map(|property| ["-D".to_owned(), property]);
     std::iter::once(command.to_owned()).chain(options).collect()

@@ -20,7 +20,7 @@ pub const FAILOVER_TIMEOUT: Key = Key {
     name: "mesos.failover-timeout",
     kind: "seconds",
     default: Some("604800"),
-    meaning: "How long Mesos keeps the TaskManagers of a framework that went away, for the next AppMaster to take over.",
+    meaning: "How long Mesos keeps the TaskManagers of a framework that went away, for the next AppMaster to take over. Without high availability and without a value it is one hour, for nobody could take them over.",
 };
 
 pub const GANG_TIMEOUT: Key = Key {
@@ -34,7 +34,7 @@ pub const INITIAL_TASKS: Key = Key {
     name: "mesos.initial-tasks",
     kind: "number",
     default: Some("1"),
-    meaning: "How many TaskManagers to keep.",
+    meaning: "How many TaskManagers to keep; without effect where mesos.scaling is demand.",
 };
 
 pub const MASTER: Key = Key {
@@ -75,8 +75,8 @@ pub const REGISTRATION_TIMEOUT: Key = Key {
 pub const ARTIFACT_PORT: Key = Key {
     name: "mesos.resourcemanager.artifactserver.port",
     kind: "port",
-    default: Some("0"),
-    meaning: "Port of the server from which agents fetch files; 0 for any free one.",
+    default: None,
+    meaning: "Port of the server from which agents fetch files; 0 for any free one. If not set, one from 20000 to 29999 that high-availability.cluster-id and mesos.resourcemanager.framework.name tell, or one of the 15 above it, so that addresses outlast a restart and agents find in their caches what they fetched; any free one if others have all of them.",
 };
 
 pub const ARTIFACT_TLS: Key = Key {
@@ -291,9 +291,24 @@ pub const UNUSED_OFFER_EXPIRATION: Key = Key {
 
 pub const SCALING: Key = Key {
     name: "mesos.scaling",
-    kind: "fixed",
+    kind: "fixed, demand",
     default: Some("fixed"),
-    meaning: "How the number of TaskManagers is found: fixed keeps mesos.initial-tasks.",
+    meaning: "fixed keeps as many TaskManagers as mesos.initial-tasks or `scale` says; demand starts them for the \
+              slots that jobs ask for, and ends those that had no used slot for resourcemanager.taskmanager-timeout.",
+};
+
+pub const SCALING_MAXIMUM: Key = Key {
+    name: "mesos.scaling.maximum",
+    kind: "number",
+    default: None,
+    meaning: "With demand: most TaskManagers; slotmanager.number-of-slots.max counts too.",
+};
+
+pub const SCALING_MINIMUM: Key = Key {
+    name: "mesos.scaling.minimum",
+    kind: "number",
+    default: Some("0"),
+    meaning: "With demand: fewest TaskManagers; slotmanager.number-of-slots.min counts too.",
 };
 
 pub const STATUS_BIND_ADDRESS: Key = Key {
@@ -311,7 +326,7 @@ pub const STATUS_PORT: Key = Key {
 };
 
 /// All of them by name.
-pub const KEYS: [&Key; 44] = [
+pub const KEYS: [&Key; 46] = [
     &CONSTRAINTS_HARD,
     &CONSTRAINTS_SOFT,
     &FAILOVER_TIMEOUT,
@@ -354,6 +369,8 @@ pub const KEYS: [&Key; 44] = [
     &TASK_USER,
     &UNUSED_OFFER_EXPIRATION,
     &SCALING,
+    &SCALING_MAXIMUM,
+    &SCALING_MINIMUM,
     &STATUS_BIND_ADDRESS,
     &STATUS_PORT,
 ];

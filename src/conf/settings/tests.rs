@@ -96,7 +96,7 @@ rest.port=x";
 `mesos.resourcemanager.tasks.cpus` is `-1` (-D), expected a number, 0 or more
 `mesos.resourcemanager.tasks.gpus` is `0.5` (-D), expected a whole number from 0 to 100000
 `mesos.resourcemanager.tasks.uris` is `http://a,,http://b` (-D), expected a text without white space in place of ``
-`mesos.scaling` is `magic` (-D), expected `fixed`
+`mesos.scaling` is `magic` (-D), expected `fixed` or `demand`
 `mesos.status.bind-address` is `here` (-D), expected an IP address
 `rest.port` is `x` (-D), expected a port, or ports such as `50100-50200,50300`
 `taskmanager.cpu.cores` is `0` (-D), expected a number above 0

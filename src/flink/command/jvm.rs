@@ -38,6 +38,7 @@ const EXPORTS: [&str; 7] = [
 ];
 /// Flink 1.x: up to 1.17 it ends with an IllegalAccessError without it.
 const EXPORT_OF_FLINK_1: &str = "java.base/sun.net.util";
+const KRB5_CONF: &str = "security.kerberos.krb5-conf.path";
 const OPENS: [&str; 12] = [
     "java.base/java.lang",
     "java.base/java.net",
@@ -93,6 +94,12 @@ pub(super) fn for_flink(launch: &Launch<'_>, user: &UserOptions) -> Vec<String> 
     // Java 24 and later have no security manager and refuse the option.
     if (18..24).contains(&launch.java.feature) && !user.has_prefix("-Djava.security.manager") {
         args.push("-Djava.security.manager=allow".to_owned());
+    }
+    // Flink itself hands it to containers of YARN and Kubernetes only.
+    if let Some(path) = launch.table.get(KRB5_CONF)
+        && !user.has_prefix("-Djava.security.krb5.conf=")
+    {
+        args.push(format!("-Djava.security.krb5.conf={path}"));
     }
     args
 }

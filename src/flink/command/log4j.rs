@@ -31,6 +31,14 @@ appender.console.layout.pattern = %d{yyyy-MM-dd HH:mm:ss,SSS} %-5p %-60c %x - %m
 # Netty warns here about every connection that a client drops.
 logger.netty.name = org.jboss.netty.channel.DefaultChannelPipeline
 logger.netty.level = OFF
+
+# Flink logs all that it has loaded, and does not take for a secret what it tells ZooKeeper.
+logger.loaded.name = org.apache.flink.configuration.GlobalConfiguration
+logger.loaded.level = ${env:ROOT_LOG_LEVEL:-INFO}
+logger.loaded.filter.secret.type = RegexFilter
+logger.loaded.filter.secret.regex = .*client[.]authorization.*
+logger.loaded.filter.secret.onMatch = DENY
+logger.loaded.filter.secret.onMismatch = NEUTRAL
 ";
 
 impl Log4j {

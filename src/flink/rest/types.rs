@@ -36,6 +36,13 @@ pub struct TaskManager {
     pub memory_configuration: MemoryConfiguration,
 }
 
+impl TaskManager {
+    /// No job has a slot of it.
+    pub fn is_idle(&self) -> bool {
+        self.slots_number > 0 && self.free_slots == self.slots_number
+    }
+}
+
 /// What the TaskManager was started with, in bytes.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
@@ -97,8 +104,79 @@ pub struct Tasks {
     pub created: u32,
     pub scheduled: u32,
     pub running: u32,
+    pub finished: u32,
     #[serde(flatten)]
     pub others: BTreeMap<String, u32>,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub struct JobDetails {
+    /// Flink 1.18 and later.
+    pub job_type: Option<String>,
+    pub vertices: Vec<Vertex>,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Vertex {
+    pub id: String,
+    /// -1 as long as nobody knows, in adaptive batch jobs.
+    pub parallelism: i64,
+    /// Flink 1.20 and later.
+    pub slot_sharing_group_id: Option<String>,
+    /// The states of its subtasks in one word.
+    pub status: String,
+}
+
+/// What a job under the adaptive scheduler shall have at least and at most, by vertex.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+pub struct Requirements(BTreeMap<String, Requirement>);
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+struct Requirement {
+    parallelism: Range,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+struct Range {
+    upper_bound: i64,
+}
+
+impl JobState {
+    /// It holds no slots any more and will ask for none.
+    pub fn has_ended(self) -> bool {
+        match self {
+            Self::Failed | Self::Canceled | Self::Finished | Self::Suspended => true,
+            Self::Initializing
+            | Self::Created
+            | Self::Running
+            | Self::Failing
+            | Self::Cancelling
+            | Self::Restarting
+            | Self::Reconciling
+            | Self::Other => false,
+        }
+    }
+}
+
+impl JobDetails {
+    pub fn is_streaming(&self) -> bool {
+        self.job_type.as_deref() == Some("STREAMING")
+    }
+}
+
+impl Vertex {
+    pub fn has_finished(&self) -> bool {
+        self.status == "FINISHED"
+    }
+}
+
+impl Requirements {
+    pub fn upper_bound(&self, vertex: &str) -> Option<i64> {
+        self.0.get(vertex).map(|requirement| requirement.parallelism.upper_bound)
+    }
 }
 
 /// What to run of an uploaded jar.

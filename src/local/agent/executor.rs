@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use crate::local::message::Run;
 use crate::mesos::wire::check::{CheckStatusInfo, CheckType};
 use crate::mesos::wire::command::CommandInfo;
@@ -42,7 +44,7 @@ pub struct Executor {
 }
 
 /// How a task is made to end.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fate {
     pub state: TaskState,
     pub reason: Option<Reason>,

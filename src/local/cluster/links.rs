@@ -10,6 +10,10 @@ use crate::time::Moment;
 pub struct Links(BTreeMap<AgentId, Option<Moment>>);
 
 impl Links {
+    pub fn cut_agents(&self) -> impl Iterator<Item = &AgentId> {
+        self.0.keys()
+    }
+
     pub fn is_up(&self, agent: &AgentId) -> bool {
         !self.0.contains_key(agent)
     }

@@ -1,9 +1,11 @@
 //! Faults that happen at once.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::local::agent::{Agent, Fate, Settings};
 use crate::local::fault::{Fault, FaultError, Leadership, Phase, RegistryFate};
+use crate::local::link::ToHost;
 use crate::local::master::{Registry, StreamId};
 use crate::mesos::wire::event::{Event, EventType, Update};
 use crate::mesos::wire::id::{AgentId, FrameworkId, TaskId};
@@ -25,6 +27,7 @@ impl Cluster {
             Fault::DisconnectAgent { agent, for_ms } => {
                 let id = self.find_agent(&agent)?;
                 self.links.cut(id.clone(), for_ms.map(|ms| now + Duration::from_millis(ms)));
+                self.joined.close(&id);
                 self.master.handle_agent_disconnected(&id, now);
             }
             Fault::PartitionAgent { agent, for_ms } => {
@@ -34,15 +37,14 @@ impl Cluster {
             Fault::ConnectAgent { agent } => {
                 let id = self.find_agent(&agent)?;
                 self.links.restore(&id);
-                if let Some(agent) = self.agents.get_mut(&id) {
-                    agent.handle_connected(now);
-                }
+                self.connect(&id, now);
             }
             Fault::ReplaceAgent { agent } => self.replace_agent(&agent, now)?,
             Fault::UnregisterAgent { agent } => {
                 let id = self.find_agent(&agent)?;
-                if let Some(agent) = self.agents.get_mut(&id) {
-                    agent.handle_unregister(now);
+                match self.host.agent_mut(&id) {
+                    Some(agent) => agent.handle_unregister(now),
+                    None => self.order(&id, ToHost::Unregister, now),
                 }
             }
             Fault::SilenceStreams { framework } => self.set_flow(framework.as_ref(), Flow::Silent),
@@ -88,10 +90,17 @@ impl Cluster {
         fate: &Fate,
         now: Moment,
     ) -> Result<(), FaultError> {
-        let mut agents = self.agents.values_mut();
-        let is_ended = agents.any(|agent| agent.handle_fate(framework, task, fate, now));
+        if self.host.agents_mut().any(|agent| agent.handle_fate(framework, task, fate, now)) {
+            return Ok(());
+        }
+        let frameworks = self.master.frameworks().filter(|f| framework.is_none_or(|id| f.id == *id));
+        let running = frameworks.filter_map(|framework| framework.tasks.get(task));
+        let remote = running.map(|task| &task.agent).find(|agent| self.joined.has(agent)).cloned();
         let unknown = || FaultError::Unknown { what: "running task", name: task.text().to_owned() };
-        is_ended.then_some(()).ok_or_else(unknown)
+        let agent = remote.ok_or_else(unknown)?;
+        let (framework, task, fate) = (framework.cloned(), task.clone(), fate.clone());
+        self.order(&agent, ToHost::End { framework, task, fate }, now);
+        Ok(())
     }
 
     fn send_stray(
@@ -101,15 +110,15 @@ impl Cluster {
         told: Fate,
         now: Moment,
     ) -> Result<(), FaultError> {
-        let (agent, settings) = self.agents.first_key_value().ok_or(FaultError::Nobody("agent"))?;
+        let first = self.master.agents().next().ok_or(FaultError::Nobody("agent"))?;
         let status = TaskStatus {
             task_id: Some(task),
-            agent_id: Some(agent.clone()),
+            agent_id: Some(first.id.clone()),
             state: Some(told.state as i32),
             reason: told.reason.map(|reason| reason as i32),
             source: Some(told.source as i32),
             message: told.message,
-            timestamp: Some(settings.settings().epoch + now.since(Moment::START).as_secs_f64()),
+            timestamp: Some(self.master.settings().epoch + now.since(Moment::START).as_secs_f64()),
             uuid: Some(self.ids.uuid_bytes()),
             ..TaskStatus::default()
         };
@@ -123,12 +132,15 @@ impl Cluster {
 
     fn change_master(&mut self, registry: RegistryFate, agents_after_ms: &[u64], now: Moment) {
         self.streams.clear();
+        let here = self.host.agents().map(|agent| &agent.settings().id);
+        let agents: BTreeSet<_> = here.chain(self.joined.ids()).cloned().collect();
         let registry = match registry {
             RegistryFate::Kept => Registry::Kept,
             RegistryFate::Lost => Registry::Lost,
         };
         self.master = self.master.successor(registry, self.ids.fork(), now);
-        for (index, id) in self.agents.keys().enumerate() {
+        self.joined.close_all();
+        for (index, id) in agents.iter().enumerate() {
             let after_ms = agents_after_ms.get(index).or(agents_after_ms.last()).copied().unwrap_or_default();
             self.links.cut(id.clone(), Some(now + Duration::from_millis(after_ms)));
         }
@@ -146,13 +158,13 @@ impl Cluster {
 
     fn replace_agent(&mut self, name: &str, now: Moment) -> Result<(), FaultError> {
         let old = self.find_agent(name)?;
-        let Some(agent) = self.agents.get_mut(&old) else { return Ok(()) };
+        let Some(agent) = self.host.agent_mut(&old) else { return Err(FaultError::Remote(name.to_owned())) };
         let settings = agent.settings().clone();
         self.links.cut(old, None);
         agent.handle_unregister(now);
         let id = self.master.handle_agent_registered(settings.description.clone(), now);
-        let agent = Agent::new(Settings { id: id.clone(), ..settings }, self.ids.fork(), now);
-        self.agents.insert(id, agent);
+        let agent = Agent::new(Settings { id, ..settings }, self.ids.fork(), now);
+        self.host.add(agent);
         Ok(())
     }
 
@@ -173,10 +185,14 @@ impl Cluster {
     /// By its whole id, or by what follows the last dash in it, such as `S0`.
     fn find_agent(&self, name: &str) -> Result<AgentId, FaultError> {
         let is_meant = |id: &&AgentId| id.text() == name || id.text().rsplit('-').next() == Some(name);
-        let is_here = |id: &&AgentId| self.agents.get(id).is_some_and(|agent| !agent.is_dismissed());
-        let found = self.agents.keys().filter(is_here).find(is_meant);
-        found.cloned().ok_or_else(|| {
-            let known: Vec<_> = self.agents.keys().filter(is_here).map(AgentId::text).collect();
+        let here = self.host.agents().filter(|agent| !agent.is_dismissed());
+        let here = here.map(|agent| &agent.settings().id);
+        let elsewhere = self.joined.ids().chain(self.links.cut_agents());
+        let elsewhere = elsewhere.filter(|id| self.host.agents().all(|agent| agent.settings().id != **id));
+        let known: BTreeSet<&AgentId> = here.chain(elsewhere).collect();
+        let found = known.iter().copied().find(is_meant).cloned();
+        found.ok_or_else(|| {
+            let known: Vec<_> = known.iter().map(|id| id.text()).collect();
             FaultError::UnknownAgent { name: name.to_owned(), known: known.join(", ") }
         })
     }

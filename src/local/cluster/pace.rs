@@ -16,6 +16,15 @@ impl Pace {
         Self { clock, factor: factor.max(1) }
     }
 
+    /// The same clock at another speed.
+    pub fn at(self, factor: u32) -> Self {
+        Self::new(self.clock, factor)
+    }
+
+    pub fn factor(&self) -> u32 {
+        self.factor
+    }
+
     pub fn now(&self) -> Moment {
         Moment::START + self.clock.now().since(Moment::START).saturating_mul(self.factor)
     }

@@ -1,12 +1,18 @@
 //! What agents keep of what they have fetched: a file for each URI, without an end, up to a limit.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest as _, Sha256};
+use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
 
 /// What the real agent keeps by default. What would exceed it is not kept.
 const CACHE_BYTES_MOST: u64 = 2 << 30;
+
+/// What is being brought into a cache: the next task that wants the same waits and then finds it there.
+static UNDER_WAY: Mutex<BTreeMap<PathBuf, Arc<Turn<()>>>> = Mutex::new(BTreeMap::new());
 
 pub struct Cache {
     directory: PathBuf,
@@ -22,6 +28,16 @@ impl Cache {
         file.is_file().then_some(file)
     }
 
+    /// As long as this is held nobody else brings `url` into this cache.
+    pub async fn turn(&self, url: &str) -> OwnedMutexGuard<()> {
+        let turn = {
+            let mut under_way = UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner);
+            under_way.retain(|_, turn| Arc::strong_count(turn) > 1);
+            Arc::clone(under_way.entry(self.file(url)).or_default())
+        };
+        turn.lock_owned().await
+    }
+
     /// Keeps a copy of `file`, if it is as large as announced and there is room. Answers where.
     pub fn keep(&self, url: &str, file: &Path, bytes: u64) -> Option<PathBuf> {
         let is_whole = fs::metadata(file).is_ok_and(|metadata| metadata.len() == bytes);
@@ -30,7 +46,7 @@ impl Cache {
         }
         let kept = self.file(url);
         fs::create_dir_all(&self.directory).ok()?;
-        // Visible only when whole; two that fetch the same at once overwrite it with the same.
+        // Visible only when whole.
         let copy = tempfile::NamedTempFile::new_in(&self.directory).ok()?;
         fs::copy(file, copy.path()).ok()?;
         copy.persist(&kept).ok()?;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 use crate::local::message::{Drain, FromAgent, Registration, Reported, Run, ToAgent};
 use crate::local::resources::Resources;
 use crate::mesos::wire::cluster::DomainInfo;
@@ -34,7 +36,7 @@ pub struct Agent {
 }
 
 /// What an agent says of itself when it registers.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AgentDescription {
     pub hostname: String,
     pub ip: String,

@@ -40,7 +40,10 @@ impl Master {
             Call::Order { framework, order, stream, principal } => {
                 match self.refuse_caller(&framework, stream.as_deref(), principal.as_deref()) {
                     Some(refusal) => refusal,
-                    None => self.carry_out(&framework, *order, now),
+                    None => {
+                        tracing::debug!(call = order.name(), stream, "accepted");
+                        self.carry_out(&framework, *order, now)
+                    }
                 }
             }
         }
@@ -124,6 +127,7 @@ impl Master {
             tracing::warn!(task = task.text(), "not killed: the call names another agent than the task's");
             return;
         }
+        tracing::debug!(task = task.text(), "to be killed");
         let grace = kill.kill_policy.and_then(|policy| policy.grace_period);
         let grace = grace.map(|grace| message::span(&grace));
         self.tell(&agent, ToAgent::Kill { framework: id.clone(), task, grace });

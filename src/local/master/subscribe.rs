@@ -134,6 +134,7 @@ impl Master {
         info.id = Some(id.clone());
         let next_heartbeat = now + self.settings.timing.heartbeat;
         let connection = Connection::Connected { stream: stream.clone(), next_heartbeat };
+        tracing::debug!(stream = stream.0, webui_url = info.webui_url, "accepted SUBSCRIBE");
         let Some(known) = self.frameworks.get_mut(&id) else {
             tracing::info!(framework = id.text(), name = info.name, "subscribed");
             let framework = Framework {

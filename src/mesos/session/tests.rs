@@ -330,10 +330,27 @@ fn a_call_can_fail_alone() {
     trial.expect("failed ACCEPT: outcome unknown: connection reset");
     assert!(!trial.session.is_calling());
     trial.call(kill(), "send KILL on s1 to m1:5050");
-    trial.call_answer(&status(503, ""), "failed KILL: HTTP status 503");
+    trial.call_answer(&status(501, ""), "failed KILL: HTTP status 501");
     trial.call(kill(), "send KILL on s1 to m1:5050");
     trial.call_answer(&status(202, ""), "");
     trial.event(Event::Heartbeat, "event Heartbeat");
+}
+
+/// A DECLINE that was refused so and not repeated would leave its offers with us for ever.
+#[test]
+fn a_call_that_nobody_serves_ends_the_subscription_with_all_its_offers() {
+    let mut trial = Trial::subscribed("m1");
+    let decline = Call::Decline { offer_ids: Vec::new(), refuse: Duration::ZERO };
+    trial.call(decline, "send DECLINE on s1 to m1:5050");
+    trial.call_answer(
+        &status(503, "Master has not finished recovery"),
+        "failed DECLINE: outcome unknown: HTTP status 503: Master has not finished recovery
+         close
+         disconnected m1:5050: HTTP status 503: Master has not finished recovery",
+    );
+    trial.wake("subscribe m1:5050 as f1");
+    trial.answer(&open(), "");
+    trial.event(subscribed(HEARTBEAT_INTERVAL), "event Subscribed");
 }
 
 #[test]
@@ -400,7 +417,7 @@ fn suppressed_roles_stay_so_over_a_new_subscription() {
     }
     let suppress = Call::Suppress { roles: Vec::new() };
     trial.call(suppress, "send SUPPRESS on s1 to m1:5050");
-    trial.call_answer(&status(503, ""), "failed SUPPRESS: HTTP status 503");
+    trial.call_answer(&status(501, ""), "failed SUPPRESS: HTTP status 501");
     trial.end(Trouble::Closed, "close\n disconnected m1:5050: the master closed the stream");
     trial.wake("subscribe m1:5050 as f1");
 }

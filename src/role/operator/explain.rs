@@ -1,15 +1,17 @@
 //! An explanation in plain words.
 
-use std::fmt::Write as _;
-
 use crate::scheduler::explain::{Explanation, OffersReport, Supposition};
-use crate::scheduler::report::{Reason, Waiting};
+
+use super::table::{line, table};
 
 pub fn text(explanation: &Explanation) -> String {
     let mut text = format!(
         "{} of {} TaskManagers run; each takes {}\n",
         explanation.running, explanation.target, explanation.need
     );
+    if let Some(asked) = &explanation.asked {
+        line(&mut text, &asked.to_string());
+    }
     for task in &explanation.starting {
         line(
             &mut text,
@@ -20,7 +22,7 @@ pub fn text(explanation: &Explanation) -> String {
         );
     }
     if let Some(waiting) = &explanation.waiting {
-        line(&mut text, &format!("{} not launched: {}", waiting.taskmanagers, why(waiting)));
+        line(&mut text, &format!("{} not launched: {}", waiting.taskmanagers, waiting.why));
     }
     if explanation.waiting.is_some() || explanation.what_if.is_some() {
         offers(&mut text, &explanation.offers);
@@ -32,28 +34,6 @@ pub fn text(explanation: &Explanation) -> String {
         suppose(&mut text, supposition);
     }
     text
-}
-
-fn why(waiting: &Waiting) -> String {
-    match &waiting.reason {
-        Reason::Ending => "the cluster ends".to_owned(),
-        Reason::NotSubscribed { since_s, why } => {
-            let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-            format!("no master for {since_s} s{why}")
-        }
-        Reason::JobManagerStarting => "the JobManager does not listen yet".to_owned(),
-        Reason::Backoff { left_ms, cause } => {
-            format!("held back for {} s after a failure: {cause}", seconds(*left_ms))
-        }
-        Reason::NoOffers => "asked for offers, and none came that fell short".to_owned(),
-        Reason::Gang { fits, left_ms, .. } => format!(
-            "all start together (mesos.gang-start.timeout): {fits} would fit now, waiting {} s at most for the rest",
-            seconds(*left_ms)
-        ),
-        Reason::DoesNotFit { age_s, offers, nearest, .. } => {
-            format!("no room in {offers} offers {age_s} s ago; {nearest}")
-        }
-    }
 }
 
 fn offers(text: &mut String, offers: &OffersReport) {
@@ -113,23 +93,4 @@ fn suppose(text: &mut String, supposition: &Supposition) {
     if let Some(nearest) = &supposition.nearest {
         line(text, &format!("the next one: {nearest}"));
     }
-}
-
-/// In columns as wide as their widest cell; the last needs no width.
-fn table<const COLUMNS: usize>(text: &mut String, rows: &[[String; COLUMNS]]) {
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
-    let widths: Vec<_> = (0..COLUMNS).map(width).collect();
-    for row in rows {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
-        line(text, &format!("  {}", cells.collect::<Vec<_>>().join("  ")));
-    }
-}
-
-fn line(text: &mut String, line: &str) {
-    // Writing to a string cannot fail.
-    let _ = writeln!(text, "{}", line.trim_end());
-}
-
-fn seconds(ms: u64) -> String {
-    format!("{}.{}", ms / 1000, ms % 1000 / 100)
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 use tracing::{info, warn};
 use zookeeper_client::Client;
 
-use crate::flink::pulse::Endpoint;
 use crate::flink::rest::RestClient;
 
 /// A JobManager that hangs shall not keep the cluster from ending.
@@ -18,7 +17,7 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// Has Flink delete its nodes and files, as only Flink knows them all: what `DELETE /cluster` does. A JobManager that
 /// has ended the cluster itself is not there any more.
-pub async fn shut_flink_down(rest: &Endpoint, client: Option<Client>, node: &str) {
+pub async fn shut_flink_down(rest: &[RestClient], client: Option<Client>, node: &str) {
     if !is_told(rest).await {
         return;
     }
@@ -34,9 +33,8 @@ pub async fn shut_flink_down(rest: &Endpoint, client: Option<Client>, node: &str
     }
 }
 
-async fn is_told(rest: &Endpoint) -> bool {
-    for url in rest.urls() {
-        let Ok(flink) = RestClient::new(&url) else { continue };
+async fn is_told(rest: &[RestClient]) -> bool {
+    for flink in rest {
         if let Ok(Ok(())) = tokio::time::timeout(ANSWER_MOST, flink.shut_down()).await {
             return true;
         }

@@ -1,12 +1,23 @@
 //! What agents that have no image fetch: this program, Flink, and java.
 
-use crate::artifact::bundle::Bundle;
-use crate::conf::settings::{Delivery, Settings};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::{mpsc, watch};
+use tracing::info;
+
+use crate::artifact::Bundles;
+use crate::artifact::bundle::{Bundle, Source};
+use crate::conf::settings::{self, Settings};
 use crate::exit::Exit;
 use crate::mesos::wire::command::Uri;
 use crate::role::children;
 use crate::role::setup::Setup;
 use crate::role::taskmanager::{FLINK_ARCHIVE, JAVA_ARCHIVE, PROGRAM};
+use crate::scheduler::driver::Message;
+use crate::scheduler::spec::Delivery;
+use crate::tls::Identity;
 
 use super::{Fatal, fatal};
 
@@ -15,15 +26,43 @@ const FLINK_PARTS: [&str; 5] = ["lib", "plugins", "opt", "usrlib", "licenses"];
 /// Of a Java home. A JDK has its sources and what jlink needs besides.
 const JAVA_PARTS: [&str; 4] = ["bin", "conf", "lib", "legal"];
 
-/// In the order in which they are fetched. Reads all of it, for the addresses are made of the content.
-pub fn bundles(setup: &Setup, settings: &Settings, local: bool) -> Result<Vec<Bundle>, Fatal> {
+/// What is to be read, and where it goes when it has been: nobody waits for it but the first launch, and by then the
+/// JobManager, whose start takes longer, is seldom there.
+pub struct Files {
+    sources: Vec<Source>,
+    artifacts_url: String,
+    /// What the user wants agents to fetch besides.
+    more: Vec<Uri>,
+    bundles: watch::Sender<Option<BTreeMap<String, Bundle>>>,
+    delivery: watch::Sender<Option<Delivery>>,
+}
+
+/// Where agents fetch it.
+pub struct Server {
+    pub url: String,
+    /// With HTTPS only.
+    pub identity: Option<Arc<Identity>>,
+}
+
+impl Server {
+    /// HTTPS with the certificate of Flink's REST endpoint, if that has one.
+    pub fn new(settings: &Settings, port: u16, rest: Option<&Arc<Identity>>) -> Self {
+        let identity = rest.filter(|_| settings.artifacts.tls).map(Arc::clone);
+        let scheme = if identity.is_some() { "https" } else { "http" };
+        Self { url: format!("{scheme}://{}:{port}", settings.job_manager.address), identity }
+    }
+}
+
+/// Finds what agents shall fetch, in this order, and what cannot be read of it.
+pub fn sources(setup: &Setup, settings: &Settings, local: bool) -> Result<Vec<Source>, Fatal> {
+    use settings::Delivery;
     let delivery = if local { Delivery::Nothing } else { settings.tasks.delivery };
-    let program = || Bundle::file(PROGRAM, &children::own_path()?).map_err(fatal(Exit::NoInput));
+    let program = || Source::file(PROGRAM, &children::own_path()?).map_err(fatal(Exit::NoInput));
     let flink = || {
-        Bundle::directory(FLINK_ARCHIVE, &setup.distribution.home, &FLINK_PARTS).map_err(fatal(Exit::NoFlink))
+        Source::directory(FLINK_ARCHIVE, &setup.distribution.home, &FLINK_PARTS).map_err(fatal(Exit::NoFlink))
     };
     let java =
-        || Bundle::directory(JAVA_ARCHIVE, &setup.java.path, &JAVA_PARTS).map_err(fatal(Exit::NoFlink));
+        || Source::directory(JAVA_ARCHIVE, &setup.java.path, &JAVA_PARTS).map_err(fatal(Exit::NoFlink));
     Ok(match delivery {
         Delivery::Nothing => Vec::new(),
         Delivery::Flink => vec![program()?, flink()?],
@@ -31,8 +70,54 @@ pub fn bundles(setup: &Setup, settings: &Settings, local: bool) -> Result<Vec<Bu
     })
 }
 
+impl Files {
+    pub fn new(sources: Vec<Source>, settings: &Settings, artifacts_url: &str) -> Self {
+        let more = settings.tasks.uris.iter().map(|uri| Uri { value: Some(uri.clone()), ..Uri::default() });
+        Self {
+            sources,
+            artifacts_url: artifacts_url.to_owned(),
+            more: more.collect(),
+            bundles: watch::Sender::new(None),
+            delivery: watch::Sender::new(None),
+        }
+    }
+
+    pub fn bundles(&self) -> Bundles {
+        self.bundles.subscribe()
+    }
+
+    pub fn delivery(&self) -> watch::Receiver<Option<Delivery>> {
+        self.delivery.subscribe()
+    }
+
+    /// Reads all of it, for the addresses are made of the content, and then tells the scheduler.
+    pub async fn read(self, inbox: mpsc::Sender<Message>) -> Result<(), Fatal> {
+        let begin = Instant::now();
+        let sources = self.sources;
+        let reading = tokio::task::spawn_blocking(|| sources.into_iter().map(Source::read).collect());
+        let bundles: Result<Vec<Bundle>, _> = reading.await.map_err(fatal(Exit::Software))?;
+        let bundles = bundles.map_err(fatal(Exit::NoInput))?;
+        if !bundles.is_empty() {
+            let bytes: u64 = bundles.iter().map(Bundle::length).sum();
+            let took = begin.elapsed().as_millis();
+            info!(bytes, "read in {took} ms what agents are to fetch from {}", self.artifacts_url);
+        }
+        let own = bundles.iter().map(|bundle| uri(bundle, &self.artifacts_url));
+        let checks = bundles
+            .iter()
+            .flat_map(|bundle| ["--delivered".to_owned(), format!("{}={}", bundle.name(), bundle.digest())]);
+        let delivery = Delivery { arguments: checks.collect(), uris: own.chain(self.more).collect() };
+        let by_path = bundles.into_iter().map(|bundle| (bundle.path(), bundle)).collect();
+        self.bundles.send_replace(Some(by_path));
+        self.delivery.send_replace(Some(delivery.clone()));
+        // A scheduler that ends wants nothing.
+        let _ = inbox.send(Message::FilesRead(delivery)).await;
+        Ok(())
+    }
+}
+
 /// Archives are unpacked by the task, which checks them first.
-pub fn uri(bundle: &Bundle, artifacts_url: &str) -> Uri {
+fn uri(bundle: &Bundle, artifacts_url: &str) -> Uri {
     Uri {
         value: Some(format!("{artifacts_url}{}", bundle.path())),
         executable: Some(bundle.name() == PROGRAM),

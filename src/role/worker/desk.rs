@@ -10,7 +10,7 @@ use tracing::{info, warn};
 
 use crate::conf::settings::{HighAvailability, Settings};
 use crate::exit::Exit;
-use crate::flink::pulse::Endpoint;
+use crate::flink::rest::RestClient;
 use crate::ha::contender::{self, Contender, Left, Standing};
 use crate::ha::flink::{self, JobManagers, Own};
 use crate::ha::paths::Paths;
@@ -36,8 +36,8 @@ pub struct Desk {
     inbox: mpsc::Receiver<Message>,
     term: Signal,
     jobmanager_end: JobManagerEnd,
-    /// Of our JobManager.
-    rest: Option<Endpoint>,
+    /// Of our JobManager; none if nobody can tell where it is.
+    rest: Vec<RestClient>,
     /// As the JobManager tells other parts of Flink where its REST endpoint is.
     rest_url: Option<String>,
     /// Below Flink's own node of the cluster.
@@ -81,7 +81,7 @@ impl Desk {
         ensemble: Ensemble,
         inbox: mpsc::Receiver<Message>,
         jobmanager_end: JobManagerEnd,
-        rest: Option<Endpoint>,
+        rest: Vec<RestClient>,
     ) -> Result<Self, Fatal> {
         let paths = Paths::new(&ha.root, &ha.workers, &ha.cluster_id);
         let jobmanager = &settings.job_manager;
@@ -217,10 +217,8 @@ impl Desk {
     async fn ended(&mut self, ended: Result<(), RunError>) -> Result<Next, Fatal> {
         match ended {
             Ok(()) => {
-                if let Some(rest) = &self.rest {
-                    let client = self.contender.clients.borrow().clone();
-                    shut_flink_down(rest, client, &self.flink_node).await;
-                }
+                let client = self.contender.clients.borrow().clone();
+                shut_flink_down(&self.rest, client, &self.flink_node).await;
                 self.contender.leave(Left::Nothing).await;
                 Ok(Next::Leave)
             }
@@ -282,7 +280,7 @@ impl Desk {
         let leadership = leadership(&self.contender.standing.borrow());
         let jobmanager_leader = self.jobmanagers.borrow().leader.clone();
         match message {
-            Message::Report(_) | Message::Scale(..) | Message::Explain(..)
+            Message::Report(_) | Message::Scale(..) | Message::Replace(..) | Message::Explain(..)
                 if leadership == Leadership::Suspended =>
             {
                 self.answer(message).await;
@@ -307,8 +305,11 @@ impl Desk {
             Message::End => self.order_end().await,
             // Who asks is told that there is no answer.
             other @ (Message::Scale(..)
+            | Message::Replace(..)
+            | Message::FilesRead(_)
             | Message::Redeem { .. }
             | Message::Explain(..)
+            | Message::Demanded(_)
             | Message::TaskManagersHeard(_)) => drop(orders.try_send(other)),
         }
     }
@@ -324,6 +325,9 @@ impl Desk {
             Message::JobManagerListening => self.jobmanager_listens = true,
             Message::End => self.order_end().await,
             Message::Scale(_, answer) => {
+                let _ = answer.send(Err(NotLeading(leadership).into()));
+            }
+            Message::Replace(_, answer) => {
                 let _ = answer.send(Err(NotLeading(leadership)));
             }
             Message::Explain(_, answer) => {
@@ -332,8 +336,8 @@ impl Desk {
             Message::Redeem { answer, .. } => {
                 let _ = answer.send(false);
             }
-            // The next leader asks again.
-            Message::TaskManagersHeard(_) => {}
+            // The next leader asks again, and finds what has been read.
+            Message::Demanded(_) | Message::TaskManagersHeard(_) | Message::FilesRead(_) => {}
         }
     }
 

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use crate::artifact::bundle::Bundle;
-use crate::conf::settings::{self, Network, Settings};
+use crate::artifact::bundle::Source;
+use crate::conf::settings::{self, Network, Scaling, Settings};
 use crate::exit::Exit;
 use crate::flink::memory;
-use crate::mesos::wire::command::Uri;
 use crate::mesos::wire::label::Label;
 use crate::scheduler::resources::{Milli, Need};
 use crate::scheduler::spec::{Host, Patience, Placement, Shell, Spec, Template};
 
-use super::{Fatal, container, delivery};
+use super::delivery::Server;
+use super::{Fatal, container};
 use crate::role::setup::Setup;
 use crate::role::taskmanager::PROGRAM;
 use crate::role::{children, taskmanager};
@@ -27,8 +27,8 @@ pub fn of(
     setup: &Setup,
     settings: &Settings,
     local: bool,
-    artifacts_url: &str,
-    bundles: &[Bundle],
+    server: &Server,
+    sources: &[Source],
     epoch: Duration,
 ) -> Result<Spec, Fatal> {
     let tasks = &settings.tasks;
@@ -51,12 +51,16 @@ pub fn of(
             scalars: scalars.map(|(name, amount)| (name.to_owned(), amount)).collect(),
             ports: port_keys.len(),
         },
-        template: template(setup, settings, port_keys, artifacts_url, bundles)?,
+        template: template(setup, settings, port_keys, server, sources)?,
         placement: match settings.placement {
             settings::Placement::Spread => Placement::Spread,
             settings::Placement::Pack => Placement::Pack,
         },
-        target: tasks.initial,
+        target: match &settings.scaling {
+            Scaling::Fixed => tasks.initial,
+            Scaling::Demand(demand) => demand.bounds.least,
+        },
+        follows_jobs: settings.scaling != Scaling::Fixed,
         roles: settings.framework.roles.clone(),
         refuse: settings.offers.refuse,
         kill_grace: tasks.kill_grace,
@@ -88,8 +92,8 @@ fn template(
     setup: &Setup,
     settings: &Settings,
     port_keys: Vec<String>,
-    artifacts_url: &str,
-    bundles: &[Bundle],
+    server: &Server,
+    sources: &[Source],
 ) -> Result<Template, Fatal> {
     let tasks = &settings.tasks;
     let text = |path: &std::path::Path| {
@@ -98,11 +102,11 @@ fn template(
             Fatal::new(Exit::Config, error)
         })
     };
-    let is_delivered = |name: &str| bundles.iter().any(|bundle| bundle.name() == name);
+    let is_delivered = |name: &str| sources.iter().any(|source| source.name() == name);
     let program = if is_delivered(PROGRAM) { format!("./{PROGRAM}") } else { text(&children::own_path()?)? };
     let mut environment = Vec::new();
     // Where nothing is delivered the agent has what the AppMaster has; where Flink is, java is the agent's own.
-    if bundles.is_empty() {
+    if sources.is_empty() {
         environment.push(("FLINK_HOME".to_owned(), text(&setup.distribution.home)?));
         environment.push(("JAVA_HOME".to_owned(), text(&setup.java.path)?));
     }
@@ -113,12 +117,10 @@ fn template(
     let labels =
         tasks.labels.iter().map(|(key, value)| Label { key: Some(key.clone()), value: Some(value.clone()) });
     let mut arguments =
-        ["flink-on-mesos", "taskmanager", "--artifacts", artifacts_url].map(ToOwned::to_owned).to_vec();
-    for bundle in bundles {
-        arguments.extend(["--delivered".to_owned(), format!("{}={}", bundle.name(), bundle.digest())]);
+        ["flink-on-mesos", "taskmanager", "--artifacts", &server.url].map(ToOwned::to_owned).to_vec();
+    if let Some(identity) = &server.identity {
+        arguments.extend(["--artifacts-certificate".to_owned(), identity.fingerprint().to_string()]);
     }
-    let own_uris = bundles.iter().map(|bundle| delivery::uri(bundle, artifacts_url));
-    let users_uris = tasks.uris.iter().map(|uri| Uri { value: Some(uri.clone()), ..Uri::default() });
     Ok(Template {
         program,
         arguments,
@@ -130,7 +132,7 @@ fn template(
         container: container::info(&tasks.container),
         shell: (tasks.command.is_some() || tasks.bootstrap_command.is_some())
             .then(|| Shell { bootstrap: tasks.bootstrap_command.clone(), command: tasks.command.clone() }),
-        uris: own_uris.chain(users_uris).collect(),
+        delivery: None,
         host: match (&tasks.hostname, &tasks.container.network) {
             (Some(pattern), _) => Host::Pattern(pattern.clone()),
             // The container has an address of its own, which only it knows.

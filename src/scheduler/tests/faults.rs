@@ -127,7 +127,7 @@ impl Run {
         let (target, now) = (self.target + u32::from(self.mutation == Mutation::OneMore), self.now);
         self.spec.target = target;
         self.log(|| format!("scaled to {target}"));
-        self.with_scheduler(|scheduler| scheduler.handle_scaled(target, now));
+        self.with_scheduler(|scheduler| scheduler.handle_scaled(target, now).expect("no job says it"));
     }
 
     fn tear_down(&mut self) {

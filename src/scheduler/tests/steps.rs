@@ -257,7 +257,7 @@ impl Run {
     fn scale_to(&mut self, target: u32) {
         self.set_target(target);
         let now = self.now;
-        self.with_scheduler(|scheduler| scheduler.handle_scaled(target, now));
+        self.with_scheduler(|scheduler| scheduler.handle_scaled(target, now).expect("no job says it"));
     }
 
     /// Each asks again when the AppMaster has died over its answer, and never gets a second one.

@@ -3,11 +3,13 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use flink_on_mesos::flink::rest::RestClient;
+use flink_on_mesos::tls::Identity;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
@@ -106,8 +108,7 @@ impl Program {
                 return answer;
             }
             self.look();
-            let lives = self.look_at_itself().is_some();
-            assert!(lives, "waiting until {what}, it ended\n{}", self.log_end());
+            assert!(self.lives(), "waiting until {what}, it ended\n{}", self.log_end());
             assert!(start.elapsed() < PATIENCE, "waited too long until {what}\n{}", self.log_end());
             tokio::time::sleep(POLL_INTERVAL).await;
         }
@@ -166,10 +167,10 @@ impl Program {
         self.seen.borrow_mut().extend(processes::below(self.child.id()));
     }
 
-    fn look_at_itself(&self) -> Option<()> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).ok()?;
-        let state = stat.rsplit_once(") ")?.1.chars().next()?;
-        (state != 'Z').then_some(())
+    pub fn lives(&self) -> bool {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
+        let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+        state.is_some_and(|state| state != 'Z')
     }
 
     fn left(&self) -> BTreeSet<Process> {
@@ -219,13 +220,25 @@ pub struct Start<'a> {
     pub command: &'a [&'a str],
     pub variables: &'a [(&'a str, &'a str)],
     pub properties: &'a [(&'a str, &'a str)],
+    /// Added to the configuration file.
+    pub file: &'a [(&'a str, &'a str)],
+    /// Whose certificate the REST endpoint has, if it has any.
+    pub rest: Option<Identity>,
     /// Options and arguments of an application's job, which come last.
     pub job: &'a [&'a str],
 }
 
 impl Default for Start<'_> {
     fn default() -> Self {
-        Self { flink: FLINK, command: &["local"], variables: &[], properties: &[], job: &[] }
+        Self {
+            flink: FLINK,
+            command: &["local"],
+            variables: &[],
+            properties: &[],
+            file: &[],
+            rest: None,
+            job: &[],
+        }
     }
 }
 
@@ -244,6 +257,7 @@ impl Cluster {
         let home = home::flink_home(start.flink);
         let conf = scratch.path().join("conf");
         write_conf(&conf, start.flink);
+        add_to_conf(&conf, start.file);
         let [rest, rpc] = free_ports();
         let mut command = Command::new(binary());
         command
@@ -266,8 +280,17 @@ impl Cluster {
         }
         arguments.extend(start.job.iter().map(|&word| word.to_owned()));
         let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-        let rest_url = format!("http://127.0.0.1:{rest}");
-        let flink = RestClient::new(&rest_url).expect("a client");
+        let (rest_url, flink) = match &start.rest {
+            None => {
+                let url = format!("http://127.0.0.1:{rest}");
+                (url.clone(), RestClient::new(&url))
+            }
+            Some(identity) => {
+                let url = format!("https://127.0.0.1:{rest}");
+                (url.clone(), RestClient::secure(&url, identity.client().expect("TLS")))
+            }
+        };
+        let flink = flink.expect("a client");
         let program = Program::start_with(scratch, command, start.variables, &arguments);
         Self { program, flink, rest_url, home }
     }
@@ -312,7 +335,7 @@ impl Cluster {
 
     /// None while the worker is away. That the JobManager does not answer yet makes it no less a report.
     pub fn status(&self) -> Option<serde_json::Value> {
-        let output = self.command(&["status"]);
+        let output = self.command(&["status", "--json"]);
         (!output.stdout.is_empty()).then(|| serde_json::from_slice(&output.stdout).expect("JSON"))
     }
 
@@ -329,6 +352,14 @@ impl Cluster {
         let lib = self.home.join("lib/*");
         home::job_jar("scripts/job/WordCount.java", lib.to_str().expect("UTF-8"), &jar);
         jar
+    }
+}
+
+fn add_to_conf(directory: &Path, values: &[(&str, &str)]) {
+    let file = fs::read_dir(directory).expect("a directory").next().expect("a file").expect("a file").path();
+    let mut file = File::options().append(true).open(file).expect("a file");
+    for (key, value) in values {
+        writeln!(file, "{key}: {value}").expect("written");
     }
 }
 

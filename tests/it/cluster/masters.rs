@@ -61,6 +61,10 @@ async fn two_appmasters_share_a_mesos_and_outlive_it() {
 }
 
 pub async fn start_mesos(port: u16, ports: &RangeInclusive<u16>) -> Program {
+    start_mesos_with(port, ports, &[]).await
+}
+
+pub async fn start_mesos_with(port: u16, ports: &RangeInclusive<u16>, variables: &[(&str, &str)]) -> Program {
     let scratch = scratch();
     let path = |name: &str| scratch.path().join(name).to_str().expect("UTF-8").to_owned();
     let (port_file, work_dir) = (path("port"), path("work"));
@@ -70,7 +74,7 @@ pub async fn start_mesos(port: u16, ports: &RangeInclusive<u16>) -> Program {
     let more = ["--work-dir", &*work_dir, "--resources", &resources];
     let mut command = Command::new(binary());
     command.env_clear();
-    let mesos = Program::start_with(scratch, command, &[], &[&arguments[..], &more[..]].concat());
+    let mesos = Program::start_with(scratch, command, variables, &[&arguments[..], &more[..]].concat());
     mesos.until("it listens", async || fs::read_to_string(&port_file).ok()).await;
     mesos
 }

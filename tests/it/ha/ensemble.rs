@@ -106,6 +106,11 @@ impl Ensemble {
         (self.addresses[index], CLIENT_PORT).into()
     }
 
+    /// Where it logs its transactions.
+    pub fn transactions(&self, index: usize) -> PathBuf {
+        self.directory(index).join("data/version-2")
+    }
+
     pub fn start_server(&mut self, index: usize) {
         let directory = self.directory(index);
         fs::create_dir_all(directory.join("data")).expect("a directory");

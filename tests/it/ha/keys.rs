@@ -17,7 +17,7 @@ impl Keys {
         let keys = Self(tempfile::tempdir().expect("a directory"));
         keys.openssl("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 9 -subj /CN=authority -keyout authority.key -out authority.pem");
         fs::write(keys.path("server.names"), format!("subjectAltName=IP:{server}")).expect("written");
-        fs::write(keys.path("client.names"), "").expect("written");
+        fs::write(keys.path("client.names"), "extendedKeyUsage=clientAuth").expect("written");
         for name in ["server", "client"] {
             keys.openssl(&format!("req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN={name} -keyout {name}.key -out {name}.request"));
             keys.openssl(&format!("x509 -req -in {name}.request -CA authority.pem -CAkey authority.key -CAcreateserial -days 9 -extfile {name}.names -out {name}.crt"));

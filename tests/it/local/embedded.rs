@@ -7,6 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tempfile::TempDir;
 
 pub struct Embedded {
@@ -19,10 +21,16 @@ pub struct Embedded {
 
 impl Embedded {
     pub fn start(options: &[&str]) -> Self {
+        Self::start_on(SocketAddr::from(([127, 0, 0, 1], 0)), options)
+    }
+
+    /// With port 0 on any port.
+    pub fn start_on(address: SocketAddr, options: &[&str]) -> Self {
+        let (ip, port) = (address.ip().to_string(), address.port().to_string());
         let directory = TempDir::new().expect("a directory");
         let port_file = directory.path().join("port");
         let process = Command::new(env!("CARGO_BIN_EXE_flink-on-mesos"))
-            .args(["mesos", "--port", "0", "--port-file"])
+            .args(["mesos", "--ip", &ip, "--port", &port, "--port-file"])
             .arg(&port_file)
             .arg("--work-dir")
             .arg(directory.path().join("work"))
@@ -32,7 +40,7 @@ impl Embedded {
             .spawn()
             .expect("the embedded Mesos");
         let port = wait_for("the port file", || fs::read_to_string(&port_file).ok()?.trim().parse().ok());
-        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        let address = SocketAddr::new(address.ip(), port);
         Self { process, address, started: Instant::now(), directory }
     }
 
@@ -66,9 +74,17 @@ impl Embedded {
 
     /// SIGTERM; answers the exit code.
     pub fn terminate(&mut self) -> Option<i32> {
-        let pid = nix::unistd::Pid::from_raw(self.process.id().cast_signed());
-        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).expect("SIGTERM");
+        self.signal(Signal::SIGTERM);
+        self.end()
+    }
+
+    /// Waits for it; answers the exit code.
+    pub fn end(&mut self) -> Option<i32> {
         wait_for("its end", || self.process.try_wait().expect("its status")).code()
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.process.id().cast_signed()), signal).expect("a signal");
     }
 }
 

@@ -132,6 +132,24 @@ fn uris_are_fetched_extracted_and_kept() {
 }
 
 #[test]
+fn two_that_want_the_same_at_once_fetch_it_once() {
+    let cluster = Embedded::start(&["--resources=cpus:4;mem:4096;disk:1024;ports:[31000-31009]"]);
+    let files = Files::serve();
+    files.add("plain.txt", "plain");
+    let uri = files.uri("plain.txt", &json!({ "cache": true }));
+    let scheduler = Scheduler::subscribe(cluster.address, 0.0);
+    let offer = scheduler.offer();
+    let tasks = ["first", "second", "third"];
+    let command = with_uris("cat plain.txt", std::slice::from_ref(&uri));
+    scheduler.accept(&offer, &tasks.map(|task| task_info(&offer, task, command.clone())));
+    for task in tasks {
+        assert_eq!(scheduler.life(task).last().expect("an end").0, "TASK_FINISHED", "{task}");
+    }
+    let asked: Vec<_> = files.asked.try_iter().collect();
+    assert_eq!(asked, ["/plain.txt"]);
+}
+
+#[test]
 fn a_task_whose_uri_cannot_be_fetched_fails_and_its_stderr_says_why() {
     let cluster = Embedded::start(&["--resources=cpus:4;mem:4096;disk:1024;ports:[31000-31009]"]);
     let files = Files::serve();

@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use flink_on_mesos::ha::{Store, StoreError};
@@ -14,7 +15,7 @@ use flink_on_mesos::mesos::wire::id::FrameworkId;
 use flink_on_mesos::scheduler::driver::{Driver, Message, RunError};
 use flink_on_mesos::scheduler::report::{Report, TaskReport};
 use flink_on_mesos::scheduler::resources::{Milli, Need};
-use flink_on_mesos::scheduler::spec::{Patience, Placement, Spec, Template};
+use flink_on_mesos::scheduler::spec::{Delivery, Patience, Placement, Spec, Template};
 use flink_on_mesos::scheduler::state::State;
 use flink_on_mesos::scheduler::{Failure, Scheduler};
 use flink_on_mesos::{log, time::Clock};
@@ -74,8 +75,17 @@ impl AppMaster {
         let clock = Clock::start();
         let scheduler = Scheduler::new(spec, state, 1, clock.now());
         let store = shelf.clone();
-        let driver =
-            Driver { scheduler, clock, calls, reports, inbox: messages, jobmanager, store, framework };
+        let driver = Driver {
+            scheduler,
+            clock,
+            calls,
+            reports,
+            inbox: messages,
+            jobmanager,
+            store,
+            observer: Arc::new(()),
+            framework,
+        };
         let run = spawn_local(driver.run());
         inbox.try_send(Message::JobManagerListening).expect("an empty inbox");
         Self { run, inbox }
@@ -132,12 +142,14 @@ fn spec(roles: Vec<String>) -> Spec {
             // What is appended becomes the shell's arguments.
             arguments: ["sh", "-c", "exec sleep 1000"].map(str::to_owned).to_vec(),
             token_variable: "TOKEN".into(),
+            delivery: Some(Delivery::default()),
             ..Template::default()
         },
         placement: Placement::Spread,
         hard: Vec::new(),
         soft: Vec::new(),
         target: 1,
+        follows_jobs: false,
         roles,
         refuse: Duration::from_millis(100),
         kill_grace: Duration::from_secs(2),

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use flink_on_mesos::ha::memory::{self, MemoryStore};
@@ -15,7 +16,7 @@ use flink_on_mesos::scheduler::constraint::Constraint;
 use flink_on_mesos::scheduler::driver::{Driver, Message};
 use flink_on_mesos::scheduler::report::Report;
 use flink_on_mesos::scheduler::resources::{Milli, Need};
-use flink_on_mesos::scheduler::spec::{Patience, Placement, Shell, Spec, Template};
+use flink_on_mesos::scheduler::spec::{Delivery, Patience, Placement, Shell, Spec, Template};
 use flink_on_mesos::scheduler::state::State;
 use flink_on_mesos::status;
 use flink_on_mesos::time::Clock;
@@ -65,19 +66,29 @@ impl AppMaster {
         let directory = TempDir::new().expect("a directory");
         let socket = directory.path().join("socket");
         let unix = UnixListener::bind(&socket).expect("a socket");
-        tokio::task::spawn_local(status::serve(
-            None,
-            Some(unix),
-            inbox.clone(),
-            status::Surroundings::default(),
-        ));
+        let sources = status::Sources {
+            inbox: inbox.clone(),
+            rest: None,
+            about: status::About::default(),
+            lookout: Arc::default(),
+        };
+        tokio::task::spawn_local(status::serve(None, Some(unix), sources));
         let clock = Clock::start();
         let scheduler = Core::new(spec, State::default(), 1, clock.now());
         // Nobody listens: there is no JobManager to ask.
         let (jobmanager, _) = mpsc::channel(1);
         let store = MemoryStore::new(memory::create().expect("a memory file"));
-        let driver =
-            Driver { scheduler, clock, calls, reports, inbox: messages, jobmanager, store, framework };
+        let driver = Driver {
+            scheduler,
+            clock,
+            calls,
+            reports,
+            inbox: messages,
+            jobmanager,
+            store,
+            observer: Arc::new(()),
+            framework,
+        };
         tokio::task::spawn_local(async move { driver.run().await.expect("no failure") });
         inbox.send(Message::JobManagerListening).await.expect("a driver");
         Self { inbox, socket, _directory: directory }
@@ -115,10 +126,12 @@ fn spec(target: u32, cpus: f64) -> Spec {
         need: Need { scalars: vec![("cpus".into(), Milli::of(cpus))], ports: 0 },
         template: Template {
             shell: Some(Shell { bootstrap: None, command: Some("sleep 1000 #".into()) }),
+            delivery: Some(Delivery::default()),
             ..Template::default()
         },
         placement: Placement::Spread,
         target,
+        follows_jobs: false,
         roles: vec!["flink".into()],
         // Nothing that was declined comes back by itself within a test.
         refuse: Duration::from_secs(100_000),

@@ -159,6 +159,7 @@ const PURE: &[&str] = &[
     "src/mesos/wire.rs",
     "src/mesos/wire/**",
     "src/scaling.rs",
+    "src/scaling/needs.rs",
     "src/scheduler.rs",
     "src/scheduler/**",
     "src/zookeeper/jaas.rs",

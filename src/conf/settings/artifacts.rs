@@ -1,0 +1,62 @@
+//! The server from which agents fetch files.
+
+use sha2::{Digest as _, Sha256};
+
+use super::super::keys;
+use super::parse;
+use super::reader::Reader;
+
+/// Below those that agents offer (31000) and those that kernels give to anybody (32768).
+const OWN_FIRST: u16 = 20_000;
+const OWN_COUNT: u16 = 10_000;
+
+/// How it is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Artifacts {
+    pub port: Port,
+    /// HTTPS when Flink's REST endpoint speaks it too.
+    pub tls: bool,
+}
+
+/// On which port it listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Port {
+    /// The user's; 0 for any free one.
+    Given(u16),
+    /// The cluster's own: the same after a restart, for agents keep what they fetched by its whole address.
+    Own(u16),
+}
+
+impl Artifacts {
+    pub(super) fn read(reader: &mut Reader<'_>, framework: &str) -> Self {
+        let cluster_id = reader.flink(keys::flink::CLUSTER_ID, "", parse::any_text);
+        let given = reader.optional(&keys::ARTIFACT_PORT, parse::port_or_any);
+        Self {
+            port: given.map_or_else(|| Port::Own(own_port(&cluster_id, framework)), Port::Given),
+            tls: reader.value(&keys::ARTIFACT_TLS, parse::boolean),
+        }
+    }
+}
+
+/// Of clusters on one host few have the same.
+fn own_port(cluster_id: &str, framework: &str) -> u16 {
+    let digest = Sha256::digest(format!("{cluster_id}\0{framework}"));
+    OWN_FIRST + u16::from_be_bytes([digest[0], digest[1]]) % OWN_COUNT
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cluster_has_a_port_of_its_own() {
+        // As in all versions to come: another one is another address of everything that agents have kept.
+        assert_eq!(own_port("", "Flink"), 24_492);
+        assert_ne!(own_port("/a", "Flink"), own_port("/b", "Flink"));
+        assert_ne!(own_port("", "Flink"), own_port("", "Flink2"));
+        for name in 0..1000 {
+            let port = own_port("", &name.to_string());
+            assert!((20_000..30_000).contains(&port), "{port}");
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! TLS of Flink's REST endpoint, and of what shares its certificate.
+
+use std::path::PathBuf;
+
+use super::super::keys::flink;
+use super::parse::{self, Secret};
+use super::reader::Reader;
+
+/// With what the REST endpoint proves who it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestTls {
+    pub keystore: PathBuf,
+    pub keystore_password: Secret,
+    pub key_password: Secret,
+}
+
+impl RestTls {
+    /// `None` when it is off.
+    pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        if !reader.flink(flink::REST_TLS, "false", parse::boolean) {
+            return None;
+        }
+        let keystore =
+            reader.required_flink(flink::REST_KEYSTORE, "the path of a PKCS12 or JKS store", parse::text);
+        let password = "the password of that store";
+        let keystore_password = reader.required_flink(flink::REST_KEYSTORE_PASSWORD, password, parse::text);
+        let password = "the password of the key in that store";
+        let key_password = reader.required_flink(flink::REST_KEY_PASSWORD, password, parse::text);
+        Some(Self {
+            keystore: keystore.unwrap_or_default().into(),
+            keystore_password: Secret::new(keystore_password.unwrap_or_default()),
+            key_password: Secret::new(key_password.unwrap_or_default()),
+        })
+    }
+}

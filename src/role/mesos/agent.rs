@@ -1,0 +1,67 @@
+//! `flink-on-mesos mesos --agent`: one agent, whose master is another process.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs as _, UdpSocket};
+
+use crate::local::cluster::Pace;
+use crate::local::http::sandboxes;
+use crate::local::master::AgentDescription;
+use crate::local::remote::{RemoteAgent, Settings};
+use crate::time::Clock;
+
+use super::{
+    MesosError, Options, absolute, announce, epoch, hostname, ids, listen, make, places, stop_signal,
+};
+
+const PORT: u16 = 5051;
+
+/// Runs until it is stopped or its master sends it away.
+pub async fn serve(options: &Options, master: &str) -> Result<(), MesosError> {
+    let place = places::read(options)?.remove(0);
+    let stop = stop_signal()?;
+    let ip = match options.ip {
+        Some(ip) => ip,
+        None => {
+            ip_towards(master).map_err(|source| MesosError::Route { master: master.to_owned(), source })?
+        }
+    };
+    let (listener, address) = listen(options, SocketAddr::from((ip, options.port.unwrap_or(PORT)))).await?;
+    let work_dir = absolute(&options.work_dir)?;
+    make(&work_dir)?;
+    announce(options, address)?;
+    let description = AgentDescription {
+        hostname: hostname(options, ip),
+        ip: ip.to_string(),
+        port: address.port(),
+        attributes: place.attributes,
+        domain: place.domain,
+        resources: place.resources,
+    };
+    let server = tokio::spawn(axum::serve(listener, sandboxes::router(work_dir.clone())).into_future());
+    let settings = Settings { master: master.to_owned(), description, work_dir, epoch: epoch() };
+    // Until a master says how fast.
+    let pace = Pace::new(Clock::start(), 1);
+    let ended = RemoteAgent::new(settings, ids(options), pace).run(stop).await;
+    server.abort();
+    ended.map_err(MesosError::Master)
+}
+
+pub fn parse_master(text: &str) -> Result<String, String> {
+    let is_good = |(host, port): (&str, &str)| !host.is_empty() && port.parse::<u16>().is_ok_and(|n| n > 0);
+    match text.rsplit_once(':').is_some_and(is_good) {
+        true => Ok(text.to_owned()),
+        false => Err("expected HOST:PORT".to_owned()),
+    }
+}
+
+/// The address of this host that its packets to the master come from; nothing is sent.
+fn ip_towards(master: &str) -> io::Result<Ipv4Addr> {
+    let no_address = || io::Error::new(io::ErrorKind::AddrNotAvailable, "it has no IPv4 address");
+    let to = master.to_socket_addrs()?.find(SocketAddr::is_ipv4).ok_or_else(no_address)?;
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+    socket.connect(to)?;
+    match socket.local_addr()? {
+        SocketAddr::V4(address) => Ok(*address.ip()),
+        SocketAddr::V6(_) => Err(no_address()),
+    }
+}

@@ -1,0 +1,40 @@
+//! What the options give to each agent.
+
+use crate::local::machine;
+use crate::local::resources::{Resources, parse, parse_attributes};
+use crate::mesos::wire::cluster::DomainInfo;
+use crate::mesos::wire::resource::Attribute;
+
+use super::{MesosError, Options};
+
+/// What one agent is given.
+pub struct Place {
+    pub resources: Resources,
+    pub attributes: Vec<Attribute>,
+    pub domain: Option<DomainInfo>,
+}
+
+pub fn read(options: &Options) -> Result<Vec<Place>, MesosError> {
+    let agents = if options.agent { 1 } else { options.agents };
+    let count = |option, given: usize| {
+        let is_good = given <= 1 || given == usize::from(agents);
+        if is_good { Ok(()) } else { Err(MesosError::Count { option, given, agents }) }
+    };
+    count("--resources", options.resources.len())?;
+    count("--attributes", options.attributes.len())?;
+    count("--agent-domain", options.agent_domain.len())?;
+    let detected = machine::resources(&options.work_dir);
+    let place = |index: u16| {
+        let given = |texts: &[String]| texts.get(usize::from(index)).or(texts.first()).cloned();
+        let declared =
+            parse(&given(&options.resources).unwrap_or_default()).map_err(MesosError::Resources)?;
+        let is_split = options.resources.len() <= 1;
+        let resources = machine::complete(&declared, &detected, is_split, index, agents);
+        let attributes = parse_attributes(&given(&options.attributes).unwrap_or_default());
+        let domains = &options.agent_domain;
+        let domain = domains.get(usize::from(index)).or(domains.first()).or(options.domain.as_ref());
+        let attributes = attributes.map_err(MesosError::Attributes)?;
+        Ok(Place { resources, attributes, domain: domain.cloned() })
+    };
+    (0..agents).map(place).collect()
+}

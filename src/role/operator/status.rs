@@ -1,0 +1,94 @@
+//! A status in plain words.
+
+use std::time::Duration;
+
+use crate::scheduler::report::{AgentStanding, AgentState};
+use crate::status::board::{Status, TaskManager};
+
+use super::table::{line, table};
+
+pub fn text(status: &Status) -> String {
+    let mut text = String::new();
+    if let Some(leadership) = &status.high_availability {
+        line(&mut text, &leadership.to_string());
+    }
+    line(&mut text, &framework(status));
+    line(&mut text, &jobmanager(status));
+    line(&mut text, &format!("TaskManagers  {} of {} run", status.running, status.target));
+    if let Some(waiting) = &status.waiting {
+        line(&mut text, &format!("waiting       {} not launched: {}", waiting.taskmanagers, waiting.why));
+    }
+    for warning in &status.warnings {
+        line(&mut text, &format!("warning       {warning}"));
+    }
+    if !status.tasks.is_empty() {
+        let head = ["TASK", "HOST", "STATE", "FOR", "SLOTS USED"].map(str::to_owned);
+        let rows = status.tasks.iter().map(row);
+        table(&mut text, &std::iter::once(head).chain(rows).collect::<Vec<_>>());
+    }
+    for agent in &status.agents {
+        if let Some(standing) = standing(agent, status.taken_at / 1000) {
+            let name = agent.hostname.as_ref().unwrap_or(&agent.agent_id);
+            line(&mut text, &format!("agent         {name}: {standing}"));
+        }
+    }
+    text
+}
+
+fn framework(status: &Status) -> String {
+    let id = status.framework_id.as_deref().unwrap_or("no id yet");
+    let master = match &status.master {
+        Some(master) if status.subscribed => {
+            format!("Mesos {} at {}:{}", master.version, master.hostname, master.port)
+        }
+        Some(_) | None => "not subscribed".to_owned(),
+    };
+    format!("framework     {} ({id}), {master}", status.framework_name)
+}
+
+fn jobmanager(status: &Status) -> String {
+    let jobmanager = &status.jobmanager;
+    let what = match (&jobmanager.silent, &jobmanager.overview) {
+        (Some(why), _) => format!("does not serve: {why}"),
+        (None, None) => "answers".to_owned(),
+        (None, Some(overview)) => format!(
+            "Flink {}, {} of {} slots used, {} jobs run",
+            overview.flink_version,
+            overview.slots.total.saturating_sub(overview.slots.free),
+            overview.slots.total,
+            overview.jobs_running
+        ),
+    };
+    format!("JobManager    {what}")
+}
+
+fn row(task: &TaskManager) -> [String; 5] {
+    let slots = match task.slots {
+        Some(slots) => format!("{}/{}", slots.total.saturating_sub(slots.free), slots.total),
+        None => "-".to_owned(),
+    };
+    let report = &task.task;
+    let goal = match (report.ending, report.giving_way) {
+        (true, _) => ", ending",
+        (false, true) => ", giving way",
+        (false, false) => "",
+    };
+    [
+        report.task_id.clone(),
+        report.hostname.clone(),
+        format!("{}{goal}", report.state),
+        humantime::format_duration(Duration::from_secs(report.since_s)).to_string(),
+        slots,
+    ]
+}
+
+/// What is held against it.
+fn standing(agent: &AgentState, now: u64) -> Option<String> {
+    let left = |at: u64| humantime::format_duration(Duration::from_secs(at.saturating_sub(now))).to_string();
+    match agent.standing {
+        AgentStanding::Good => None,
+        AgentStanding::Avoided { strikes } => Some(format!("others are preferred after {strikes} failures")),
+        AgentStanding::Quarantined { until } => Some(format!("gets none for {} after failures", left(until))),
+        AgentStanding::Leaving { at } => Some(format!("gets none: maintenance in {}", left(at))),
+    }
+}

@@ -1,0 +1,148 @@
+//! Looks at Flink once a second and tells the scheduler what its jobs ask for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::MissedTickBehavior;
+use tracing::{debug, warn};
+
+use crate::flink::rest::{self, JobDetails, RestClient, RestError};
+use crate::log;
+use crate::scheduler::driver::Message;
+use crate::time::Clock;
+
+use super::{Picture, Scaler, Shortage, Wish, needs};
+
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Everything that scaling works with.
+pub struct Driver {
+    pub scaler: Scaler,
+    pub clock: Clock,
+    /// Of one JobManager; the first that answers counts.
+    pub clients: Vec<RestClient>,
+    /// Its scheduler is the adaptive one, which tells what jobs could use.
+    pub is_adaptive: bool,
+    pub inbox: mpsc::Sender<Message>,
+}
+
+/// What was learnt of a job that had all it needs: it stays so as long as its tasks stay in their states.
+struct Known {
+    overview: rest::Job,
+    details: JobDetails,
+}
+
+impl Driver {
+    /// Until nobody listens any more.
+    pub async fn run(mut self) {
+        let mut ticks = tokio::time::interval(LOOK_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut known = BTreeMap::new();
+        let mut is_blind = true;
+        loop {
+            ticks.tick().await;
+            match self.wish(&mut known).await {
+                Ok(wish) => {
+                    is_blind = false;
+                    if self.inbox.send(Message::Demanded(wish)).await.is_err() {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    self.scaler.handle_blindness();
+                    known.clear();
+                    if !is_blind {
+                        warn!("nobody knows what jobs ask for: {}", log::chain(&error));
+                    }
+                    is_blind = true;
+                }
+            }
+        }
+    }
+
+    async fn wish(&mut self, known: &mut BTreeMap<String, Known>) -> Result<Wish, RestError> {
+        let (client, picture) = self.look(known).await?;
+        let mut wish = self.scaler.handle_picture(&picture, self.clock.now());
+        wish.idle = still_idle(&client, wish.idle).await?;
+        Ok(wish)
+    }
+
+    async fn look(&self, known: &mut BTreeMap<String, Known>) -> Result<(RestClient, Picture), RestError> {
+        let mut failure = None;
+        for client in &self.clients {
+            match self.picture(client, known).await {
+                Ok(picture) => return Ok((client.clone(), picture)),
+                Err(error) => failure = Some(error),
+            }
+        }
+        Err(failure.expect("an endpoint has a host"))
+    }
+
+    async fn picture(
+        &self,
+        client: &RestClient,
+        known: &mut BTreeMap<String, Known>,
+    ) -> Result<Picture, RestError> {
+        // First the jobs: one that comes after them finds its slots still free in what is asked next.
+        let jobs = client.jobs().await?;
+        let active: Vec<_> = jobs.into_iter().filter(|job| !job.state.has_ended()).collect();
+        known.retain(|id, _| active.iter().any(|job| job.jid == *id));
+        let mut pictured = Vec::with_capacity(active.len());
+        for job in active {
+            pictured.push(self.job(client, job, known).await?);
+        }
+        let overview = client.overview().await?;
+        let idle = match overview.slots_available {
+            0 => BTreeSet::new(),
+            _ => {
+                let all = client.taskmanagers().await?.into_iter();
+                all.filter(rest::TaskManager::is_idle).map(|taskmanager| taskmanager.id).collect()
+            }
+        };
+        Ok(Picture {
+            taskmanagers: overview.taskmanagers,
+            free_slots: overview.slots_available,
+            jobs: pictured,
+            idle,
+        })
+    }
+
+    async fn job(
+        &self,
+        client: &RestClient,
+        overview: rest::Job,
+        known: &mut BTreeMap<String, Known>,
+    ) -> Result<super::Job, RestError> {
+        let id = overview.jid.clone();
+        let details = match known.remove(&id) {
+            Some(known) if known.overview == overview => known.details,
+            Some(_) | None => match client.job(&id).await {
+                Ok(details) => details,
+                // It is about to begin, or has ended meanwhile.
+                Err(RestError::Refused { message, .. }) => {
+                    debug!(job = id, "Flink tells nothing of the job yet: {message}");
+                    return Ok(needs::unknown());
+                }
+                Err(error) => return Err(error),
+            },
+        };
+        let requirements = if self.is_adaptive { client.requirements(&id).await? } else { None };
+        let job = needs::job(&overview, &details, requirements.as_ref());
+        if job.shortage == Shortage::None {
+            known.insert(id, Known { overview, details });
+        }
+        Ok(job)
+    }
+}
+
+/// Nobody can keep Flink from giving a slot away, so what was idle is looked at once more, right before it goes.
+async fn still_idle(client: &RestClient, ids: BTreeSet<String>) -> Result<BTreeSet<String>, RestError> {
+    let mut idle = BTreeSet::new();
+    for id in ids {
+        if client.taskmanager(&id).await?.is_some_and(|details| details.taskmanager.is_idle()) {
+            idle.insert(id);
+        }
+    }
+    Ok(idle)
+}

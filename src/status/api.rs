@@ -1,0 +1,141 @@
+//! What everybody may read.
+
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Json, Response};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::scheduler::driver::Message;
+use crate::scheduler::explain::{Explanation, Question};
+use crate::scheduler::report::Leadership;
+
+use super::board::{Gone, Status};
+use super::events::Event;
+use super::{Setting, Shared};
+
+/// The query of `GET /v1/explain`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(rename_all = "kebab-case")]
+pub struct Ask {
+    /// What to suppose, as `count=20,cpus=4,mem=8192`; besides resources by their Mesos names: `ports=3`,
+    /// `constraint=rack:UNIQUE`, `constraint=none`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub what_if: Option<String>,
+}
+
+/// The query of `GET /v1/events`.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct After {
+    /// Only those after the event with this id
+    #[serde(default)]
+    pub after: u64,
+}
+
+/// Whether the JobManager answers; that the worker does is seen by the answer.
+#[utoipa::path(get, path = "/healthz", responses(
+    (status = 200, description = "It does", body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 503, description = "Why it does not", body = String, content_type = "text/plain; charset=utf-8"),
+))]
+pub(super) async fn health(State(Shared { board, .. }): State<Shared>) -> Response {
+    match board.jobmanager.silence().await {
+        None => "ok\n".into_response(),
+        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("the JobManager: {why}\n")).into_response(),
+    }
+}
+
+/// Whether the JobManager answers and Mesos has taken the framework, or another AppMaster leads and this one stands by.
+#[utoipa::path(get, path = "/readyz", responses(
+    (status = 200, description = "It is so", body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 503, description = "Why it is not", body = String, content_type = "text/plain; charset=utf-8"),
+))]
+pub(super) async fn ready(State(Shared { board, .. }): State<Shared>) -> Response {
+    let Ok(snapshot) = board.snapshot().await else { return gone() };
+    match obstacle(&snapshot.status) {
+        None => "ok\n".into_response(),
+        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
+    }
+}
+
+fn obstacle(status: &Status) -> Option<String> {
+    if let Some(why) = &status.jobmanager.silent {
+        return Some(format!("the JobManager: {why}"));
+    }
+    match &status.high_availability {
+        Some(Leadership::Standby { .. }) => None,
+        Some(leadership @ (Leadership::Suspended | Leadership::Away { .. })) => Some(leadership.to_string()),
+        Some(Leadership::Leader) | None if status.subscribed => None,
+        Some(Leadership::Leader) | None => Some("no Mesos master has taken the framework".to_owned()),
+    }
+}
+
+/// The whole picture.
+#[utoipa::path(get, path = "/v1/status", responses(
+    (status = 200, body = Status),
+    (status = 503, description = "It is stopping", body = String, content_type = "text/plain; charset=utf-8"),
+))]
+pub(super) async fn status(State(Shared { board, .. }): State<Shared>) -> Response {
+    match board.snapshot().await {
+        Ok(snapshot) => json(snapshot.json()),
+        Err(Gone) => gone(),
+    }
+}
+
+/// Why TaskManagers are missing, what would help, and what would be if something else were wanted.
+#[utoipa::path(get, path = "/v1/explain", params(Ask), responses(
+    (status = 200, body = Explanation),
+    (status = 400, description = "What is wrong with the question", body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 409, description = "Another AppMaster leads", body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 503, description = "It is stopping", body = String, content_type = "text/plain; charset=utf-8"),
+))]
+pub(super) async fn explain(State(Shared { board, .. }): State<Shared>, Query(ask): Query<Ask>) -> Response {
+    let Some(text) = ask.what_if else {
+        return match board.explanation().await {
+            Ok(Ok(explanation)) => json(explanation),
+            Ok(Err(why)) => conflict(&why),
+            Err(Gone) => gone(),
+        };
+    };
+    let question: Question = match text.parse() {
+        Ok(question) => question,
+        Err(error) => return (StatusCode::BAD_REQUEST, format!("what-if: {error}\n")).into_response(),
+    };
+    match board.ask(|answer| Message::Explain(Some(question), answer)).await {
+        Ok(Ok(explanation)) => Json(explanation).into_response(),
+        Ok(Err(why)) => conflict(&why),
+        Err(Gone) => gone(),
+    }
+}
+
+/// The last events, oldest first.
+#[utoipa::path(get, path = "/v1/events", params(After), responses(
+    (status = 200, body = Vec<Event>),
+    (status = 400, description = "What is wrong with the query", body = String, content_type = "text/plain; charset=utf-8"),
+))]
+pub(super) async fn events(
+    State(Shared { board, .. }): State<Shared>,
+    Query(query): Query<After>,
+) -> Json<Vec<Event>> {
+    Json(board.lookout.journal.after(query.after))
+}
+
+/// The effective configuration, and where each value came from.
+#[utoipa::path(get, path = "/v1/configuration", responses((status = 200, body = Vec<Setting>)))]
+pub(super) async fn configuration(State(Shared { board, .. }): State<Shared>) -> Json<Vec<Setting>> {
+    Json(board.about.configuration.clone())
+}
+
+pub fn json(body: Bytes) -> Response {
+    ([(CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+pub fn conflict(why: &impl std::fmt::Display) -> Response {
+    (StatusCode::CONFLICT, format!("{why}\n")).into_response()
+}
+
+pub fn gone() -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, "the scheduler is stopping\n").into_response()
+}

@@ -1,0 +1,141 @@
+//! What Flink says of itself, asked at most every other second however many want to know.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout};
+use utoipa::ToSchema;
+
+use crate::flink::pulse::Endpoint;
+use crate::flink::rest::{Job, JobState, RestClient, RestError};
+use crate::log;
+
+/// What was heard counts for so long.
+const FRESH: Duration = Duration::from_secs(2);
+
+/// Flink answers what we ask from memory.
+const ANSWER_MOST: Duration = Duration::from_secs(1);
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct JobManager {
+    /// Why it does not answer; none when it does.
+    pub silent: Option<String>,
+    /// None when its REST API cannot be asked, as with TLS.
+    pub overview: Option<Overview>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Overview {
+    pub flink_version: String,
+    pub taskmanagers: u32,
+    pub slots: Slots,
+    pub jobs_running: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Slots {
+    pub total: u32,
+    pub free: u32,
+}
+
+/// What is known at one time.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    pub jobmanager: JobManager,
+    /// By task id, of the TaskManagers that have registered.
+    pub slots: BTreeMap<String, Slots>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum JobsError {
+    #[error("nobody can tell from outside which port the JobManager's REST API will take")]
+    NoEndpoint,
+    #[error("the JobManager does not say which jobs run")]
+    NoAnswer(#[source] RestError),
+}
+
+/// The one JobManager of this AppMaster.
+pub struct Watch {
+    rest: Option<Endpoint>,
+    clients: Vec<RestClient>,
+    known: Mutex<Option<(Instant, Facts)>>,
+}
+
+impl Watch {
+    /// `rest` is none where nobody can tell the port.
+    pub fn new(rest: Option<Endpoint>) -> Result<Self, RestError> {
+        let urls = rest.iter().flat_map(Endpoint::urls);
+        let clients = urls.map(|url| RestClient::new(&url)).collect::<Result<_, _>>()?;
+        Ok(Self { rest, clients, known: Mutex::default() })
+    }
+
+    /// Why it does not answer right now.
+    pub async fn silence(&self) -> Option<String> {
+        let silence = self.rest.as_ref()?.check().await.err()?;
+        Some(log::chain(&silence))
+    }
+
+    pub async fn facts(&self) -> Facts {
+        let mut known = self.known.lock().await;
+        if let Some((_, facts)) = known.as_ref().filter(|(at, _)| at.elapsed() < FRESH) {
+            return facts.clone();
+        }
+        let facts = self.ask().await;
+        *known = Some((Instant::now(), facts.clone()));
+        facts
+    }
+
+    /// The jobs that have not ended.
+    pub async fn unfinished_jobs(&self) -> Result<Vec<Job>, JobsError> {
+        let mut last = JobsError::NoEndpoint;
+        for client in &self.clients {
+            match client.jobs().await {
+                Ok(jobs) => return Ok(jobs.into_iter().filter(|job| !has_ended(job.state)).collect()),
+                Err(error) => last = JobsError::NoAnswer(error),
+            }
+        }
+        Err(last)
+    }
+
+    async fn ask(&self) -> Facts {
+        let silent = self.silence().await;
+        if silent.is_some() {
+            return Facts { jobmanager: JobManager { silent, overview: None }, slots: BTreeMap::new() };
+        }
+        for client in &self.clients {
+            let answers = async { tokio::try_join!(client.overview(), client.taskmanagers()) };
+            if let Ok(Ok((overview, taskmanagers))) = timeout(ANSWER_MOST, answers).await {
+                let overview = Overview {
+                    flink_version: overview.flink_version,
+                    taskmanagers: overview.taskmanagers,
+                    slots: Slots { total: overview.slots_total, free: overview.slots_available },
+                    jobs_running: overview.jobs_running,
+                };
+                let slots = taskmanagers.into_iter().map(|taskmanager| {
+                    let slots = Slots { total: taskmanager.slots_number, free: taskmanager.free_slots };
+                    (taskmanager.id, slots)
+                });
+                let jobmanager = JobManager { silent, overview: Some(overview) };
+                return Facts { jobmanager, slots: slots.collect() };
+            }
+        }
+        Facts::default()
+    }
+}
+
+fn has_ended(state: JobState) -> bool {
+    match state {
+        JobState::Failed | JobState::Canceled | JobState::Finished => true,
+        JobState::Initializing
+        | JobState::Created
+        | JobState::Running
+        | JobState::Failing
+        | JobState::Cancelling
+        | JobState::Restarting
+        | JobState::Suspended
+        | JobState::Reconciling
+        | JobState::Other => false,
+    }
+}

@@ -1,0 +1,59 @@
+//! Watches the scheduler at work: what it notes, how long it takes, and when a new picture of it is worth taking.
+
+use std::time::Duration;
+
+use prometheus::{Histogram, HistogramOpts};
+use tokio::sync::Notify;
+
+use crate::scheduler::Note;
+use crate::scheduler::driver::Observer;
+
+use super::events::Journal;
+
+/// From a step on numbers alone to a store in an ensemble far away, in seconds.
+const BUCKETS: [f64; 12] = [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
+
+/// One for each worker, however often it begins to lead.
+pub struct Lookout {
+    pub journal: Journal,
+    pub rounds: Histogram,
+    pub store_writes: Histogram,
+    pub(super) changed: Notify,
+}
+
+impl Default for Lookout {
+    fn default() -> Self {
+        Self {
+            journal: Journal::default(),
+            rounds: histogram(
+                "flink_on_mesos_scheduler_round_seconds",
+                "Time from a fact to the end of all orders that follow from it.",
+            ),
+            store_writes: histogram(
+                "flink_on_mesos_store_write_seconds",
+                "Time that a write of the scheduler's state took.",
+            ),
+            changed: Notify::new(),
+        }
+    }
+}
+
+impl Observer for Lookout {
+    fn noted(&self, note: &Note) {
+        self.journal.add(note.kind(), note.task(), note.is_odd(), note.to_string());
+    }
+
+    fn rounded(&self, took: Duration) {
+        self.rounds.observe(took.as_secs_f64());
+        self.changed.notify_one();
+    }
+
+    fn stored(&self, took: Duration) {
+        self.store_writes.observe(took.as_secs_f64());
+    }
+}
+
+fn histogram(name: &str, help: &str) -> Histogram {
+    let options = HistogramOpts::new(name, help).buckets(BUCKETS.to_vec());
+    Histogram::with_opts(options).expect("name and buckets are constants")
+}

@@ -1,0 +1,146 @@
+//! The same in Prometheus' text format. Names that end in `_total` only grow, until the worker or the leader changes.
+
+use std::collections::BTreeMap;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use prometheus::core::Collector;
+use prometheus::{Encoder, IntCounter, IntGauge, IntGaugeVec, Opts, Registry, TEXT_FORMAT, TextEncoder};
+
+use crate::scheduler::report::{AgentStanding, Leadership};
+
+use super::Shared;
+use super::board::Status;
+use super::lookout::Lookout;
+
+/// In Prometheus' text format.
+#[utoipa::path(get, path = "/metrics", responses(
+    (status = 200, body = String, content_type = "text/plain; version=0.0.4"),
+    (status = 503, description = "It is stopping", body = String, content_type = "text/plain; charset=utf-8"),
+))]
+pub(super) async fn metrics(State(Shared { board, .. }): State<Shared>) -> Response {
+    let Ok(snapshot) = board.snapshot().await else { return super::api::gone() };
+    match text(&snapshot.status, &board.lookout) {
+        Ok(text) => ([(CONTENT_TYPE, TEXT_FORMAT)], text).into_response(),
+        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
+    }
+}
+
+fn text(status: &Status, lookout: &Lookout) -> Result<Vec<u8>, prometheus::Error> {
+    let page = Page(Registry::new());
+    page.counters(status)?;
+    page.gauges(status)?;
+    page.add(lookout.rounds.clone())?;
+    page.add(lookout.store_writes.clone())?;
+    let mut text = Vec::new();
+    TextEncoder::new().encode(&page.0.gather(), &mut text)?;
+    Ok(text)
+}
+
+struct Page(Registry);
+
+impl Page {
+    fn counters(&self, status: &Status) -> Result<(), prometheus::Error> {
+        let counters = &status.counters;
+        for (name, help, value) in [
+            ("offers", "Offers that came from the master.", counters.offers),
+            ("accepts", "ACCEPT calls sent.", counters.accepts),
+            ("declines", "DECLINE calls sent.", counters.declines),
+            ("revives", "REVIVE calls sent.", counters.revives),
+            ("suppresses", "SUPPRESS calls sent.", counters.suppresses),
+            ("kills", "KILL calls sent.", counters.kills),
+            ("reconciliations", "RECONCILE calls sent.", counters.reconciles),
+            ("updates", "Task status updates that came.", counters.updates),
+            ("subscriptions", "Subscriptions that a master took.", counters.subscriptions),
+            ("disconnections", "Subscriptions that were lost.", counters.disconnections),
+            ("taskmanager_launches", "TaskManagers launched.", counters.launches),
+            ("taskmanager_failures", "TaskManagers that ended unasked or were given up.", counters.failures),
+            ("taskmanager_disappearances", "Times a TaskManager was lost sight of.", counters.disappearances),
+            ("taskmanager_restarts", "TaskManagers that had to give way to another.", counters.replacements),
+        ] {
+            let counter = IntCounter::new(format!("flink_on_mesos_{name}_total"), help)?;
+            counter.inc_by(value);
+            self.add(counter)?;
+        }
+        Ok(())
+    }
+
+    fn gauges(&self, status: &Status) -> Result<(), prometheus::Error> {
+        let leads = match status.high_availability {
+            None | Some(Leadership::Leader | Leadership::Suspended) => true,
+            Some(Leadership::Standby { .. } | Leadership::Away { .. }) => false,
+        };
+        let waiting = status.waiting.as_ref().map_or(0, |waiting| waiting.taskmanagers);
+        let is_out = |standing: &AgentStanding| match standing {
+            AgentStanding::Quarantined { .. } => true,
+            AgentStanding::Good | AgentStanding::Avoided { .. } | AgentStanding::Leaving { .. } => false,
+        };
+        let quarantined = status.agents.iter().filter(|agent| is_out(&agent.standing)).count();
+        for (name, help, value) in [
+            ("leader", "Whether this AppMaster leads.", usize::from(leads)),
+            ("subscribed", "Whether a master has the framework.", usize::from(status.subscribed)),
+            (
+                "jobmanager_up",
+                "Whether the JobManager's JVM answers.",
+                usize::from(status.jobmanager.silent.is_none()),
+            ),
+            ("taskmanagers_desired", "How many TaskManagers there shall be.", status.target as usize),
+            ("taskmanagers_waiting", "TaskManagers that are still to be launched.", waiting),
+            ("agents_quarantined", "Agents that get no TaskManager after failures.", quarantined),
+        ] {
+            let gauge = IntGauge::new(format!("flink_on_mesos_{name}"), help)?;
+            gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+            self.add(gauge)?;
+        }
+        self.tasks(status)?;
+        if let Some(overview) = &status.jobmanager.overview {
+            let used = overview.slots.total.saturating_sub(overview.slots.free);
+            let slots = [("free", overview.slots.free), ("used", used)];
+            let slots = slots.map(|(state, count)| (state.to_owned(), i64::from(count)));
+            self.by_state("slots", "Slots that TaskManagers have registered.", slots)?;
+            let jobs = IntGauge::new("flink_on_mesos_jobs_running", "Jobs that run.")?;
+            jobs.set(i64::from(overview.jobs_running));
+            self.add(jobs)?;
+        }
+        let version = [(status.version.clone(), 1)];
+        self.by("build_info", "The program's version.", "version", version)
+    }
+
+    fn tasks(&self, status: &Status) -> Result<(), prometheus::Error> {
+        let mut states = BTreeMap::from([("running".to_owned(), 0), ("launched".to_owned(), 0)]);
+        for task in &status.tasks {
+            let state = task.task.state.trim_start_matches("TASK_").to_lowercase();
+            *states.entry(state).or_default() += 1;
+        }
+        self.by_state("taskmanagers", "TaskManagers by the state that Mesos told last.", states)
+    }
+
+    fn by_state(
+        &self,
+        name: &str,
+        help: &str,
+        values: impl IntoIterator<Item = (String, i64)>,
+    ) -> Result<(), prometheus::Error> {
+        self.by(name, help, "state", values)
+    }
+
+    fn by(
+        &self,
+        name: &str,
+        help: &str,
+        label: &str,
+        values: impl IntoIterator<Item = (String, i64)>,
+    ) -> Result<(), prometheus::Error> {
+        let gauges = IntGaugeVec::new(Opts::new(format!("flink_on_mesos_{name}"), help), &[label])?;
+        for (value, number) in values {
+            gauges.with_label_values(&[value]).set(number);
+        }
+        self.add(gauges)
+    }
+
+    fn add(&self, metric: impl Collector + 'static) -> Result<(), prometheus::Error> {
+        self.0.register(Box::new(metric))
+    }
+}

@@ -1,0 +1,129 @@
+//! What the operator may order.
+
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Json, Response};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::flink::rest::Job;
+use crate::log;
+use crate::scaling;
+use crate::scheduler::driver::Message;
+
+use super::Shared;
+use super::api::{conflict, gone};
+use super::board::Gone;
+
+/// A refusal names so many jobs.
+const JOBS_NAMED_MAX: usize = 5;
+
+/// The body of `POST /v1/scale`.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Scale {
+    #[schema(maximum = 10000)]
+    pub taskmanagers: u32,
+}
+
+/// The body of `POST /v1/teardown`.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct Teardown {
+    /// Even if jobs run, or nobody can tell.
+    #[serde(default)]
+    pub force: bool,
+}
+
+/// Another number of TaskManagers from now on.
+#[utoipa::path(post, path = "/v1/scale", request_body = Scale, responses(
+    (status = 202, description = "It is stored and will be so"),
+    (status = 400, description = "What is wrong with it", body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 409, description = "Another AppMaster leads", body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 413, description = "Too long", body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 415, description = "Not JSON", body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 422, description = "JSON of another shape", body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 503, description = "It is stopping", body = String, content_type = "text/plain; charset=utf-8"),
+))]
+pub(super) async fn scale(State(Shared { board, .. }): State<Shared>, Json(scale): Json<Scale>) -> Response {
+    let target = match scaling::checked_target(scale.taskmanagers) {
+        Ok(target) => target,
+        Err(error) => return (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
+    };
+    let scaled = board.ask(|answer| Message::Scale(target, answer)).await;
+    board.forget().await;
+    match scaled {
+        Ok(Ok(())) => StatusCode::ACCEPTED.into_response(),
+        Ok(Err(why)) => conflict(&why),
+        Err(Gone) => gone(),
+    }
+}
+
+/// The end of the cluster and its framework, unless jobs run.
+#[utoipa::path(post, path = "/v1/teardown", request_body = Option<Teardown>, responses(
+    (status = 202, description = "It begins"),
+    (status = 400, description = "What is wrong with it", body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 409, description = "Which jobs run", body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 413, description = "Too long", body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 415, description = "Not JSON", body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 422, description = "JSON of another shape", body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 503, description = "It is stopping", body = String, content_type = "text/plain; charset=utf-8"),
+))]
+pub(super) async fn teardown(
+    State(Shared { board, .. }): State<Shared>,
+    body: Result<Option<Json<Teardown>>, JsonRejection>,
+) -> Response {
+    let order = match body {
+        Ok(order) => order.map(|Json(order)| order).unwrap_or_default(),
+        Err(rejection) => return rejection.into_response(),
+    };
+    if !order.force
+        && let Some(why) = in_use(&board.jobmanager.unfinished_jobs().await)
+    {
+        return (StatusCode::CONFLICT, format!("{why}\n")).into_response();
+    }
+    match board.send(Message::End).await {
+        Ok(()) => StatusCode::ACCEPTED.into_response(),
+        Err(Gone) => gone(),
+    }
+}
+
+/// Why the cluster should not end.
+fn in_use(jobs: &Result<Vec<Job>, super::jobmanager::JobsError>) -> Option<String> {
+    match jobs {
+        Ok(jobs) if jobs.is_empty() => None,
+        Ok(jobs) => {
+            let named = jobs.iter().take(JOBS_NAMED_MAX).map(|job| format!("{} ({})", job.name, job.jid));
+            let more = match jobs.len().saturating_sub(JOBS_NAMED_MAX) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            Some(format!("jobs run: {}{more}", named.collect::<Vec<_>>().join(", ")))
+        }
+        Err(error) => Some(format!("{}: they may run", log::chain(error))),
+    }
+}
+
+/// Another TaskManager in the place of this one, which ends when the other has registered.
+#[utoipa::path(post, path = "/v1/taskmanagers/{task_id}/restart", params(("task_id" = String, Path)), responses(
+    (status = 202, description = "It is stored and will be so"),
+    (status = 400, description = "The task id is no text", body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 404, description = "There is none, or it is about to end", body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 409, description = "Another AppMaster leads", body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 503, description = "It is stopping", body = String, content_type = "text/plain; charset=utf-8"),
+))]
+pub(super) async fn restart(
+    State(Shared { board, .. }): State<Shared>,
+    Path(task_id): Path<String>,
+) -> Response {
+    let replaced = board.ask(|answer| Message::Replace(task_id.clone(), answer)).await;
+    board.forget().await;
+    match replaced {
+        Ok(Ok(true)) => StatusCode::ACCEPTED.into_response(),
+        Ok(Ok(false)) => {
+            let text = format!("there is no TaskManager {task_id} that shall stay\n");
+            (StatusCode::NOT_FOUND, text).into_response()
+        }
+        Ok(Err(why)) => conflict(&why),
+        Err(Gone) => gone(),
+    }
+}

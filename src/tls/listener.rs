@@ -1,0 +1,78 @@
+//! A listener whose connections speak TLS.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::serve::Listener;
+use rustls::ServerConfig;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tracing::debug;
+
+use crate::log;
+
+/// Two round trips; whoever needs longer is not there.
+const HANDSHAKE_MOST: Duration = Duration::from_secs(10);
+/// Handshakes at once: more agents than start a task in the same moment. Further ones wait in the kernel's queue.
+const HANDSHAKES_MOST: usize = 256;
+
+/// Shakes hands with many at once, so that one who stalls keeps nobody waiting.
+pub struct TlsListener {
+    accepted: mpsc::Receiver<(TlsStream<TcpStream>, SocketAddr)>,
+    address: SocketAddr,
+}
+
+impl TlsListener {
+    pub fn new(listener: TcpListener, config: ServerConfig) -> io::Result<Self> {
+        let address = listener.local_addr()?;
+        let (sender, accepted) = mpsc::channel(1);
+        tokio::spawn(accept_all(listener, TlsAcceptor::from(Arc::new(config)), sender));
+        Ok(Self { accepted, address })
+    }
+}
+
+async fn accept_all(
+    mut listener: TcpListener,
+    acceptor: TlsAcceptor,
+    sender: mpsc::Sender<(TlsStream<TcpStream>, SocketAddr)>,
+) {
+    let places = Arc::new(Semaphore::new(HANDSHAKES_MOST));
+    loop {
+        // Never closed.
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let (stream, address) = tokio::select! {
+            () = sender.closed() => return,
+            accepted = Listener::accept(&mut listener) => accepted,
+        };
+        let (acceptor, sender) = (acceptor.clone(), sender.clone());
+        tokio::spawn(async move {
+            match timeout(HANDSHAKE_MOST, acceptor.accept(stream)).await {
+                Ok(Ok(stream)) => drop(sender.send((stream, address)).await),
+                Ok(Err(error)) => debug!(%address, "no TLS: {}", log::chain(&error)),
+                Err(_elapsed) => debug!(%address, "no TLS within {HANDSHAKE_MOST:?}"),
+            }
+            drop(place);
+        });
+    }
+}
+
+impl Listener for TlsListener {
+    type Io = TlsStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        match self.accepted.recv().await {
+            Some(accepted) => accepted,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.address)
+    }
+}

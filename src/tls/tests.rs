@@ -1,0 +1,107 @@
+//! With stores that Java's own tool has made.
+
+use std::process::Command;
+
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsConnector;
+
+use axum::serve::Listener as _;
+
+use super::*;
+
+struct Store {
+    directory: TempDir,
+    path: PathBuf,
+}
+
+/// Of this type, with a key of this kind.
+fn store(kind: &str, algorithm: &str, key_password: &str) -> Store {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("store");
+    let made = Command::new("keytool")
+        .args(["-genkeypair", "-alias", "a", "-keyalg", algorithm, "-dname", "CN=here", "-storetype", kind])
+        .args(["-storepass", "store-password", "-keypass", key_password, "-keystore"])
+        .arg(&path)
+        .output()
+        .expect("keytool");
+    assert!(made.status.success(), "{made:?}");
+    Store { directory, path }
+}
+
+#[tokio::test]
+async fn keys_of_both_formats_serve_and_are_known_again() {
+    for (kind, algorithm, key_password) in [
+        ("PKCS12", "RSA", "store-password"),
+        ("PKCS12", "EC", "store-password"),
+        ("JKS", "RSA", "key-password"),
+        ("JKS", "EC", "store-password"),
+    ] {
+        let store = store(kind, algorithm, key_password);
+        let identity = Identity::read(&store.path, "store-password", key_password)
+            .unwrap_or_else(|error| panic!("{kind} {algorithm}: {}", crate::log::chain(&error)));
+        assert_eq!(told(&identity, identity.client().expect("a client")).await.expect("an answer"), "hello");
+        let pinned = identity.fingerprint().to_string().parse::<Fingerprint>().expect("understood");
+        assert_eq!(told(&identity, pinned.client().expect("a client")).await.expect("an answer"), "hello");
+        let other = Fingerprint::of(b"other").client().expect("a client");
+        told(&identity, other).await.expect_err("somebody else");
+    }
+}
+
+/// What a server says to a client.
+async fn told(identity: &Identity, client: ClientConfig) -> io::Result<String> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    let mut listener = TlsListener::new(listener, identity.server().expect("a server"))?;
+    // Somebody who never says a word keeps nobody waiting.
+    let _silent = TcpStream::connect(address).await?;
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await;
+        let _ = stream.write_all(b"hello").await;
+        let _ = stream.shutdown().await;
+    });
+    let stream = TcpStream::connect(address).await?;
+    let name = "localhost".try_into().expect("a name");
+    let mut stream = TlsConnector::from(Arc::new(client)).connect(name, stream).await?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await?;
+    Ok(text)
+}
+
+#[test]
+fn what_cannot_be_used_is_told() {
+    let jks = store("JKS", "RSA", "key-password");
+    let pkcs12 = store("PKCS12", "RSA", "store-password");
+    let nothing = jks.directory.path().join("nothing");
+    let text = jks.directory.path().join("text");
+    let cut = jks.directory.path().join("cut");
+    fs::write(&text, "-----BEGIN").expect("written");
+    let whole = fs::read(&jks.path).expect("read");
+    fs::write(&cut, &whole[..whole.len() / 2]).expect("written");
+    for (path, store_password, key_password, expected) in [
+        (&jks.path, "wrong", "key-password", "wrong password, or damaged"),
+        (&jks.path, "store-password", "wrong", "wrong password of the key"),
+        (&cut, "store-password", "key-password", "wrong password, or damaged"),
+        (&pkcs12.path, "wrong", "wrong", "wrong password, or damaged"),
+        (&nothing, "", "", "it cannot be read"),
+        (&text, "", "", "neither PKCS12 nor JKS"),
+    ] {
+        let error = Identity::read(path, store_password, key_password).expect_err(expected);
+        let told = crate::log::chain(&error).to_string();
+        assert!(told.contains(expected) && told.contains(path.to_str().expect("UTF-8")), "{told}");
+    }
+}
+
+#[test]
+fn no_part_of_a_store_makes_the_reader_fail() {
+    let store = store("JKS", "EC", "store-password");
+    let whole = fs::read(&store.path).expect("read");
+    for end in 0..whole.len() {
+        // With a digest that is right for it.
+        let mut cut = whole[..end].to_vec();
+        let digest = jks::digest("store-password", &cut);
+        cut.extend(digest);
+        let _ = jks::read(&cut, "store-password", "store-password");
+    }
+}

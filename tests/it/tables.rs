@@ -1,0 +1,65 @@
+//! Tables in pages that are made of what they tell of, and what is in them that no program knows.
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+
+use flink_on_mesos::conf::keys::KEYS;
+use flink_on_mesos::conf::variables;
+
+/// With this set tables are written instead of compared.
+const UPDATE: &str = "UPDATE_TABLES";
+
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+
+/// The table `name` of the README must be what `render` makes of the one that is there.
+pub fn keep(name: &str, render: impl FnOnce(&str) -> String) {
+    // Another table of it may be written at the same time.
+    let turn = File::open(PAGE).expect("a page");
+    turn.lock().expect("a lock");
+    let page = fs::read_to_string(PAGE).expect("a page");
+    let (begin, end) = (format!("<!-- {name} table: begin -->\n"), format!("<!-- {name} table: end -->\n"));
+    let (before, rest) = page.split_once(&begin).expect("the table begins");
+    let (table, after) = rest.split_once(&end).expect("the table ends");
+    let found = render(table);
+    if std::env::var_os(UPDATE).is_some() {
+        fs::write(PAGE, format!("{before}{begin}{found}{end}{after}")).expect("a page");
+        return;
+    }
+    for (found, written) in found.lines().zip(table.lines()) {
+        assert_eq!(found, written, "{PAGE} is out of date: run with {UPDATE}=1");
+    }
+    assert_eq!(found.lines().count(), table.lines().count(), "{PAGE} is out of date: run with {UPDATE}=1");
+}
+
+#[test]
+fn the_page_tells_all_keys() {
+    keep("keys", |_| {
+        let mut table = "\n| key | values | default | meaning |\n|---|---|---|---|\n".to_owned();
+        for key in KEYS {
+            let default = key
+                .default
+                .filter(|default| !default.is_empty())
+                .map(|default| format!("`{default}`"))
+                .unwrap_or_default();
+            let cells = [format!("`{}`", key.name), key.kind.to_owned(), default, key.meaning.to_owned()];
+            row(&mut table, &cells);
+        }
+        table + "\n"
+    });
+}
+
+#[test]
+fn the_page_tells_all_variables() {
+    keep("variables", |_| {
+        let mut table = "\n| variable | value | becomes |\n|---|---|---|\n".to_owned();
+        for variable in variables::all() {
+            row(&mut table, &[format!("`{}`", variable.name()), variable.expected(), variable.meaning()]);
+        }
+        table + "\n"
+    });
+}
+
+fn row(table: &mut String, cells: &[String]) {
+    let cells: Vec<_> = cells.iter().map(|cell| cell.replace('|', "\\|")).collect();
+    writeln!(table, "| {} |", cells.join(" | ")).expect("a string takes everything");
+}
