@@ -8,7 +8,7 @@ use std::os::unix::net::UnixListener as StdUnixListener;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use rustls::{ClientConfig, ServerConfig};
+use rustls::ServerConfig;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
@@ -51,7 +51,7 @@ mod framework;
 mod jobmanager;
 mod spec;
 
-use access::{credentials, identity, masters};
+use access::{clients, credentials, identity, masters};
 use delivery::{Files, Server};
 use desk::Desk;
 use jobmanager::JobManagerEnd;
@@ -107,10 +107,10 @@ async fn work(options: &WorkerOptions, environment: &Environment) -> Result<(), 
     spawn_servers(options, artifacts, served, &inbox, status)?;
     spawn_scaling(&settings, rest.as_ref(), clock, &inbox)?;
     tokio::spawn(watch_jobmanager(rpc, inbox.clone()));
-    let clients = rest.as_ref().map(clients).transpose()?.unwrap_or_default();
+    let rest_clients = rest.as_ref().map(clients).transpose()?.unwrap_or_default();
     let reading = files.read(inbox.clone());
     tokio::select! {
-        ended = schedule(&work, &setup, &settings, options, clients, inbox, messages) => ended,
+        ended = schedule(&work, &setup, &settings, options, rest_clients, inbox, messages) => ended,
         Err(unread) = reading => Err(unread),
     }
 }
@@ -350,14 +350,6 @@ fn watch_taskmanagers(
         }
     });
     Ok(ask)
-}
-
-fn clients(rest: &Endpoint) -> Result<Vec<RestClient>, Fatal> {
-    let client = |url: String| match &rest.tls {
-        None => RestClient::new(&url),
-        Some(tls) => RestClient::secure(&url, ClientConfig::clone(tls)),
-    };
-    rest.urls().map(client).collect::<Result<_, _>>().map_err(fatal(Exit::Software))
 }
 
 /// Where the number of TaskManagers follows the jobs, somebody looks at those.
