@@ -102,10 +102,11 @@ async fn the_end_of_the_cluster_is_the_end_of_everything() {
     assert_eq!(site.left("/flink/mesos-workers").await, Vec::<String>::new());
 }
 
-/// But for empty nodes of its election, which ZooKeeper itself deletes after a minute.
+/// But for empty nodes, which its caches make anew while they end and ZooKeeper itself deletes after a minute.
 async fn check_flink_left_nothing(site: &Site) {
-    let left = site.left("/flink/test").await;
-    assert!(left.iter().all(|name| name == "leader"), "{left:?}");
+    assert_eq!(site.left("/flink/test/jobs").await, Vec::<String>::new());
+    assert_eq!(site.left("/flink/test/jobgraphs").await, Vec::<String>::new());
+    assert_eq!(site.left("/flink/test/leader/latch").await, Vec::<String>::new());
 }
 
 /// The times from `start`, in words.
