@@ -217,8 +217,6 @@ impl Desk {
     async fn ended(&mut self, ended: Result<(), RunError>) -> Result<Next, Fatal> {
         match ended {
             Ok(()) => {
-                let client = self.contender.clients.borrow().clone();
-                shut_flink_down(&self.rest, client, &self.flink_node).await;
                 self.contender.leave(Left::Nothing).await;
                 Ok(Next::Leave)
             }
@@ -342,8 +340,9 @@ impl Desk {
     }
 
     async fn order_end(&self) {
-        if let Err(error) = self.contender.order_end().await {
-            warn!("the cluster cannot be ended: {}", log::chain(&error));
+        match self.contender.order_end().await {
+            Ok(()) => drop(tokio::spawn(shut_flink_down(self.rest.clone()))),
+            Err(error) => warn!("the cluster cannot be ended: {}", log::chain(&error)),
         }
     }
 }

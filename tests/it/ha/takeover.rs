@@ -96,7 +96,7 @@ async fn the_end_of_the_cluster_is_the_end_of_everything() {
             .is_some_and(|url| url.ends_with(third.rest_url().rsplit(':').next().expect("a port"))),
         "{leader}"
     );
-    third.order(&["teardown"]);
+    third.order(&["teardown", "--force"]);
     assert_eq!(third.program.end().await.code(), Some(0), "{}", third.program.log_end());
     check_flink_left_nothing(&site).await;
     assert_eq!(site.left("/flink/mesos-workers").await, Vec::<String>::new());
