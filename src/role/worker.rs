@@ -43,14 +43,16 @@ use super::error::{Fatal, fatal};
 use super::setup::{self, Setup};
 
 mod access;
+mod cleanup;
 mod container;
 mod delivery;
 mod desk;
+mod ensemble;
 mod framework;
 mod jobmanager;
 mod spec;
 
-use access::{credentials, identity, masters};
+use access::{clients, credentials, identity, masters};
 use delivery::{Files, Server};
 use desk::Desk;
 use jobmanager::JobManagerEnd;
@@ -109,17 +111,20 @@ async fn work(options: &WorkerOptions, environment: &Environment) -> Result<(), 
     spawn_servers(options, artifacts, served, &inbox, status)?;
     spawn_scaling(&settings, rest.as_ref(), clock, &inbox)?;
     tokio::spawn(watch_jobmanager(rpc, inbox.clone()));
+    let rest_clients = rest.as_ref().map(clients).transpose()?.unwrap_or_default();
     let reading = files.read(inbox.clone());
     tokio::select! {
-        ended = schedule(&work, &settings, options, inbox, messages) => ended,
+        ended = schedule(&work, &setup, &settings, options, rest_clients, inbox, messages) => ended,
         Err(unread) = reading => Err(unread),
     }
 }
 
 async fn schedule(
     work: &Work,
+    setup: &Setup,
     settings: &Settings,
     options: &WorkerOptions,
+    rest: Vec<RestClient>,
     inbox: mpsc::Sender<Message>,
     messages: mpsc::Receiver<Message>,
 ) -> Result<(), Fatal> {
@@ -132,7 +137,8 @@ async fn schedule(
         }
         Some(ha) => {
             let end = JobManagerEnd::new(adopt(options.jobmanager_end_fd)?);
-            Desk::open(settings, ha, messages, end)?.work(work).await
+            let ensemble = ensemble::open(setup, ha)?;
+            Desk::open(settings, ha, ensemble, messages, end, rest)?.work(work).await
         }
     }
 }

@@ -44,6 +44,9 @@ pub struct Status {
     /// Only with high availability.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub high_availability: Option<Leadership>,
+    /// Only with high availability: where the JobManager that leads Flink answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jobmanager_leader: Option<String>,
     pub framework_name: String,
     pub framework_id: Option<String>,
     pub master: Option<MasterReport>,
@@ -240,6 +243,7 @@ impl About {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             taken_at: since_1970_ms(),
             high_availability: report.high_availability,
+            jobmanager_leader: report.jobmanager_leader,
             framework_name: self.framework_name.clone(),
             master: report.master,
             subscribed: report.subscribed,

@@ -3,14 +3,19 @@
 use std::io;
 use std::path::PathBuf;
 
+use rustls::ClientConfig;
+
 use crate::conf::settings::{Secret, SecretSource, Settings};
 use crate::exit::Exit;
+use crate::flink::pulse::Endpoint;
+use crate::flink::rest::RestClient;
 use crate::mesos::address::MasterAddress;
 use crate::mesos::client::{Credentials, Masters};
 use crate::mesos::detector;
 use crate::tls::Identity;
 
-use super::{Fatal, fatal};
+use super::super::setup::Setup;
+use super::{Fatal, ensemble, fatal};
 
 #[derive(Debug, thiserror::Error)]
 #[error("failed to read {}, which mesos.master names", path.display())]
@@ -31,8 +36,11 @@ enum SecretError {
 }
 
 /// Finds what the worker would end over, before anything is started.
-pub fn check(settings: &Settings) -> Result<(), Fatal> {
+pub fn check(setup: &Setup, settings: &Settings) -> Result<(), Fatal> {
     master(settings)?;
+    if let Some(ha) = &settings.high_availability {
+        ensemble::security(setup, ha)?;
+    }
     credentials(settings)?;
     identity(settings)?;
     Ok(())
@@ -43,6 +51,15 @@ pub fn identity(settings: &Settings) -> Result<Option<Identity>, Fatal> {
     let Some(tls) = &settings.rest_tls else { return Ok(None) };
     let passwords = [&tls.keystore_password, &tls.key_password].map(Secret::expose);
     Identity::read(&tls.keystore, passwords[0], passwords[1]).map(Some).map_err(fatal(Exit::NoInput))
+}
+
+/// Of the JobManager: one for each name it may have.
+pub fn clients(rest: &Endpoint) -> Result<Vec<RestClient>, Fatal> {
+    let client = |url: String| match &rest.tls {
+        None => RestClient::new(&url),
+        Some(tls) => RestClient::secure(&url, ClientConfig::clone(tls)),
+    };
+    rest.urls().map(client).collect::<Result<_, _>>().map_err(fatal(Exit::Software))
 }
 
 fn master(settings: &Settings) -> Result<MasterAddress, Fatal> {
