@@ -2,7 +2,6 @@
 
 pub mod jaas;
 pub mod security;
-pub mod stores;
 pub mod tls;
 
 use std::fmt;

@@ -12,7 +12,7 @@ use rustls::crypto::ring::default_provider;
 use crate::conf::settings::Sasl;
 
 use super::jaas::{self, JaasError, Module};
-use super::stores::{Store, StoreError};
+use crate::tls::store::{Store, StoreError};
 
 const SECURE: &str = "zookeeper.client.secure";
 const LOGIN_FILE: &str = "java.security.auth.login.config";
@@ -123,7 +123,7 @@ fn tls(java: &Properties) -> Result<Option<Arc<ClientConfig>>, SecurityError> {
     let config = match store(java, "keyStore")? {
         None => builder.with_no_client_auth(),
         Some(store) => {
-            let (certificates, key) = store.identity().map_err(option("keyStore"))?;
+            let (key, certificates) = store.key_chain().map_err(option("keyStore"))?;
             builder.with_client_auth_cert(certificates, key).map_err(SecurityError::Identity)?
         }
     };
@@ -144,7 +144,7 @@ fn store(java: &Properties, name: &str) -> Result<Option<Store>, SecurityError> 
             java.get(&option).map(|path| content(&option, path)).transpose()?.unwrap_or_default()
         }
     };
-    Ok(Some(Store { path: path.into(), password }))
+    Ok(Some(Store { path: path.into(), key_password: password.clone(), password }))
 }
 
 fn content(option: &str, path: &str) -> Result<String, SecurityError> {

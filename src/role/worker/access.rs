@@ -3,16 +3,13 @@
 use std::io;
 use std::path::PathBuf;
 
-use rustls::ClientConfig;
-
-use crate::conf::settings::{Secret, SecretSource, Settings};
+use crate::conf::settings::{SecretSource, Settings};
 use crate::exit::Exit;
-use crate::flink::pulse::Endpoint;
-use crate::flink::rest::RestClient;
 use crate::mesos::address::MasterAddress;
 use crate::mesos::client::{Credentials, Masters};
 use crate::mesos::detector;
 use crate::tls::Identity;
+use crate::tls::store::Store;
 
 use super::super::setup::Setup;
 use super::{Fatal, ensemble, fatal};
@@ -49,17 +46,10 @@ pub fn check(setup: &Setup, settings: &Settings) -> Result<(), Fatal> {
 /// The JobManager's, with which it and the artifact server speak TLS.
 pub fn identity(settings: &Settings) -> Result<Option<Identity>, Fatal> {
     let Some(tls) = &settings.rest_tls else { return Ok(None) };
-    let passwords = [&tls.keystore_password, &tls.key_password].map(Secret::expose);
-    Identity::read(&tls.keystore, passwords[0], passwords[1]).map(Some).map_err(fatal(Exit::NoInput))
-}
-
-/// Of the JobManager: one for each name it may have.
-pub fn clients(rest: &Endpoint) -> Result<Vec<RestClient>, Fatal> {
-    let client = |url: String| match &rest.tls {
-        None => RestClient::new(&url),
-        Some(tls) => RestClient::secure(&url, ClientConfig::clone(tls)),
-    };
-    rest.urls().map(client).collect::<Result<_, _>>().map_err(fatal(Exit::Software))
+    let [password, key_password] =
+        [&tls.keystore_password, &tls.key_password].map(|secret| secret.expose().to_owned());
+    let store = Store { path: tls.keystore.clone(), password, key_password };
+    Identity::read(&store).map(Some).map_err(fatal(Exit::NoInput))
 }
 
 fn master(settings: &Settings) -> Result<MasterAddress, Fatal> {

@@ -1,4 +1,4 @@
-//! Key stores of Java: PEM and PKCS#12, told by what is in them and not by their names.
+//! Key stores that JVMs read: PEM, PKCS#12 and JKS, told by what is in them and not by their names.
 
 use std::fs;
 use std::io;
@@ -9,15 +9,19 @@ use rustls::RootCertStore;
 use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
-/// What a file of Java's own two formats begins with, JKS and JCEKS.
-const JAVA_FORMATS: [[u8; 4]; 2] = [[0xfe, 0xed, 0xfe, 0xed], [0xce, 0xce, 0xce, 0xce]];
+use super::{ec, jks};
 
+/// The largest one that is read: a few certificates have some kilobytes.
+const MOST_BYTES: u64 = 4 << 20;
 const PEM_START: &[u8] = b"-----BEGIN ";
+const PKCS12_FIRST_BYTE: u8 = 0x30;
 
 /// A file with keys or certificates.
 pub struct Store {
     pub path: PathBuf,
     pub password: String,
+    /// Only JKS knows one for each key; the others take the store's.
+    pub key_password: String,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -30,15 +34,16 @@ pub struct StoreError {
 
 #[derive(Debug, thiserror::Error)]
 enum Problem {
-    #[error("no file")]
+    #[error("it cannot be read")]
     Unreadable(#[from] io::Error),
-    #[error(
-        "it is in Java's own format; expected PEM or PKCS#12, such as `keytool -importkeystore -srckeystore OLD \
-         -destkeystore NEW -deststoretype pkcs12` makes"
-    )]
-    JavaFormat,
-    #[error("it is neither PEM nor PKCS#12, or the password is wrong")]
+    #[error("it is larger than {MOST_BYTES} bytes")]
+    TooLarge,
+    #[error("it is neither PEM nor PKCS#12 nor JKS")]
+    Format,
+    #[error("wrong password, or damaged")]
     Pkcs12(#[from] p12_keystore::error::Error),
+    #[error(transparent)]
+    Jks(#[from] jks::JksError),
     #[error("it is not well-formed PEM")]
     Pem(#[from] pem::Error),
     #[error("its key is encrypted; expected PEM with a key that is not, or PKCS#12")]
@@ -51,15 +56,18 @@ enum Problem {
     Certificate(#[from] rustls::Error),
 }
 
+/// A private key, and the certificates that vouch for it, its own first.
+pub type KeyChain = (PrivateKeyDer<'static>, Vec<CertificateDer<'static>>);
+
 impl Store {
     /// The authorities that it trusts.
     pub fn roots(&self) -> Result<RootCertStore, StoreError> {
         self.read_roots().map_err(|problem| self.error(problem))
     }
 
-    /// A certificate, those up to its authority, and its key.
-    pub fn identity(&self) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), StoreError> {
-        self.read_identity().map_err(|problem| self.error(problem))
+    /// Its first private key.
+    pub fn key_chain(&self) -> Result<KeyChain, StoreError> {
+        self.read_key_chain().map_err(|problem| self.error(problem))
     }
 
     fn error(&self, problem: Problem) -> StoreError {
@@ -72,6 +80,7 @@ impl Store {
             Content::Pkcs12(store) => {
                 store.entries().flat_map(|(_, entry)| pkcs12_certificates(entry)).collect()
             }
+            Content::Jks(store) => store.certificates.into_iter().map(CertificateDer::from).collect(),
         };
         let mut roots = RootCertStore::empty();
         for certificate in certificates {
@@ -80,35 +89,41 @@ impl Store {
         if roots.is_empty() { Err(Problem::NoCertificate) } else { Ok(roots) }
     }
 
-    fn read_identity(&self) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), Problem> {
-        let (certificates, key) = match self.content()? {
-            Content::Pem(text) => {
-                let key = match PrivateKeyDer::from_pem_slice(&text) {
-                    Ok(key) => key,
-                    Err(pem::Error::NoItemsFound) if is_encrypted(&text) => {
-                        return Err(Problem::EncryptedKey);
-                    }
-                    Err(pem::Error::NoItemsFound) => return Err(Problem::NoKey),
-                    Err(error) => return Err(error.into()),
-                };
-                (pem_certificates(&text)?, key)
-            }
+    fn read_key_chain(&self) -> Result<KeyChain, Problem> {
+        let (key, chain) = match self.content()? {
+            Content::Pem(text) => (pem_key(&text)?, pem_certificates(&text)?),
             Content::Pkcs12(store) => {
-                let (_, chain) = store.private_key_chain().ok_or(Problem::NoKey)?;
-                let key = PrivatePkcs8KeyDer::from(chain.key().as_der().to_vec());
-                (chain.certs().iter().map(certificate).collect(), key.into())
+                let (_, entry) = store.private_key_chain().ok_or(Problem::NoKey)?;
+                let key = PrivatePkcs8KeyDer::from(entry.key().as_der().to_vec());
+                (key.into(), entry.certs().iter().map(certificate).collect())
+            }
+            Content::Jks(store) => {
+                let (key, chain) = store.key_chain.ok_or(Problem::NoKey)?;
+                let key = PrivatePkcs8KeyDer::from(key.unmask(&self.key_password)?);
+                (key.into(), chain.into_iter().map(CertificateDer::from).collect())
             }
         };
-        if certificates.is_empty() { Err(Problem::NoCertificate) } else { Ok((certificates, key)) }
+        let own = chain.first().ok_or(Problem::NoCertificate)?;
+        let completed = match &key {
+            PrivateKeyDer::Pkcs8(key) => ec::completed(key.secret_pkcs8_der(), own),
+            _ => None,
+        };
+        Ok((completed.map_or(key, |key| PrivatePkcs8KeyDer::from(key).into()), chain))
     }
 
     fn content(&self) -> Result<Content, Problem> {
+        if fs::metadata(&self.path)?.len() > MOST_BYTES {
+            return Err(Problem::TooLarge);
+        }
         let bytes = fs::read(&self.path)?;
-        if JAVA_FORMATS.iter().any(|start| bytes.starts_with(start)) {
-            return Err(Problem::JavaFormat);
+        if jks::is_one(&bytes) {
+            return Ok(Content::Jks(jks::read(&bytes, &self.password)?));
         }
         if bytes.windows(PEM_START.len()).any(|part| part == PEM_START) {
             return Ok(Content::Pem(bytes));
+        }
+        if bytes.first() != Some(&PKCS12_FIRST_BYTE) {
+            return Err(Problem::Format);
         }
         // Authorities need not carry Java's own mark of trust: whoever names the file trusts what is in it.
         Ok(Content::Pkcs12(KeyStore::from_pkcs12(&bytes, &self.password, Pkcs12ImportPolicy::Relaxed)?))
@@ -118,6 +133,16 @@ impl Store {
 enum Content {
     Pem(Vec<u8>),
     Pkcs12(KeyStore),
+    Jks(jks::Entries),
+}
+
+fn pem_key(text: &[u8]) -> Result<PrivateKeyDer<'static>, Problem> {
+    match PrivateKeyDer::from_pem_slice(text) {
+        Ok(key) => Ok(key),
+        Err(pem::Error::NoItemsFound) if is_encrypted(text) => Err(Problem::EncryptedKey),
+        Err(pem::Error::NoItemsFound) => Err(Problem::NoKey),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn pem_certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, Problem> {
