@@ -1,12 +1,20 @@
 //! The one place where ZooKeeper clients are set up.
 
+pub mod jaas;
+pub mod security;
+pub mod tls;
+
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use zookeeper_client::{Acls, Client, CreateMode, CreateOptions, Error, SessionInfo};
+use zookeeper_client::{Acls, Client, CreateMode, CreateOptions, Error, SaslOptions, SessionInfo};
+
+use security::Login;
+use tls::Tunnel;
 
 /// Where the ensemble is and how to speak with it.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Ensemble {
     /// `host:port,host:port`
     pub servers: String,
@@ -17,6 +25,9 @@ pub struct Ensemble {
     /// Scheme and data, such as `digest` and `user:password`.
     pub authorization: Vec<(String, String)>,
     pub access: Access,
+    pub login: Login,
+    /// For TLS.
+    pub tunnel: Option<Arc<Tunnel>>,
 }
 
 /// Who may do what with the nodes that are created.
@@ -59,7 +70,11 @@ impl Ensemble {
         for (scheme, data) in &self.authorization {
             connector = connector.with_auth(scheme, data.as_bytes());
         }
-        connector.connect(&self.servers).await
+        if let Login::Digest { user, password } = &self.login {
+            connector = connector.with_sasl(SaslOptions::digest_md5(user.clone(), password.clone()));
+        }
+        let servers = self.tunnel.as_ref().map_or(&*self.servers, |tunnel| tunnel.servers());
+        connector.connect(servers).await
     }
 
     pub fn create(&self, mode: CreateMode) -> CreateOptions<'static> {
@@ -67,6 +82,11 @@ impl Ensemble {
             Access::Open => Acls::anyone_all(),
             Access::Creator => Acls::creator_all(),
         })
+    }
+
+    /// What the client does not know of its last failure to connect.
+    pub fn trouble(&self) -> Option<String> {
+        self.tunnel.as_ref()?.trouble()
     }
 
     pub fn failed(&self, path: impl Into<String>, source: Error) -> NodeError {

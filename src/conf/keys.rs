@@ -38,6 +38,7 @@ pub mod flink {
     pub const HA_WORKERS: &str = "high-availability.zookeeper.path.mesos-workers";
     /// The key of HA's type up to Flink 1.16, and an alias of it since.
     pub const HA_OLD_TYPE: &str = "high-availability";
+    pub const KERBEROS_CONTEXTS: &str = "security.kerberos.login.contexts";
     pub const HEARTBEAT_INTERVAL: &str = "heartbeat.interval";
     pub const HEARTBEAT_TIMEOUT: &str = "heartbeat.timeout";
     pub const JOB_MANAGER_BIND_HOST: &str = "jobmanager.bind-host";
@@ -61,6 +62,8 @@ pub mod flink {
     pub const SLOTS_MOST: &str = "slotmanager.number-of-slots.max";
     pub const SLOTS_LEAST: &str = "slotmanager.number-of-slots.min";
     pub const START_UP_TIME: &str = "resourcemanager.standalone.start-up-time";
+    pub const SASL_DISABLE: &str = "zookeeper.sasl.disable";
+    pub const SASL_SECTION: &str = "zookeeper.sasl.login-context-name";
     pub const TASK_MANAGER_BIND_HOST: &str = "taskmanager.bind-host";
     pub const TASK_MANAGER_ENVIRONMENT: &str = "containerized.taskmanager.env.";
     pub const TASK_MANAGER_HOST: &str = "taskmanager.host";

@@ -22,7 +22,7 @@ use super::variables::MAX_COUNT;
 use crate::mesos::address::{AddressError, MasterAddress};
 pub use agent::{Constraints, Placement};
 pub use artifacts::{Artifacts, Port};
-pub use high_availability::HighAvailability;
+pub use high_availability::{HighAvailability, Sasl};
 pub use parse::{Ports, Secret};
 use reader::Reader;
 pub use scaling::{Demand, Scaling};

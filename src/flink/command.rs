@@ -13,6 +13,7 @@ mod split;
 mod tests;
 mod variables;
 
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -31,6 +32,9 @@ use crate::flink::version::Version;
 const SESSION: &str = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint";
 const APPLICATION: &str = "org.apache.flink.container.entrypoint.StandaloneApplicationClusterEntryPoint";
 const TASK_MANAGER: &str = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner";
+
+const JOB_MANAGER: &str = "jobmanager";
+const JOB_MANAGER_OPTIONS: &str = "FLINK_ENV_JAVA_OPTS_JM";
 
 /// The oldest release whose arguments we know how to order.
 const OLDEST: Version = Version::new(1, 15, 0);
@@ -117,8 +121,8 @@ pub fn jobmanager(launch: &Launch<'_>, entrypoint: &Entrypoint) -> Result<Comman
     let memory = memory::jobmanager(launch.table, launch.environment, version)
         .map_err(|cause| CommandError::Memory { role: "JobManager", cause })?;
     let role = Role {
-        name: "jobmanager",
-        options_variable: "FLINK_ENV_JAVA_OPTS_JM",
+        name: JOB_MANAGER,
+        options_variable: JOB_MANAGER_OPTIONS,
         memory_args: memory.jvm_args(),
         process: memory.process,
     };
@@ -149,6 +153,15 @@ pub fn jobmanager(launch: &Launch<'_>, entrypoint: &Entrypoint) -> Result<Comman
         command.warnings.push(warning);
     }
     Ok(command)
+}
+
+/// The system properties that the user gives the JobManager's JVM.
+pub fn jobmanager_properties(
+    table: &Table,
+    environment: &Environment,
+) -> Result<BTreeMap<String, String>, CommandError> {
+    let user = options::UserOptions::read(table, environment, JOB_MANAGER, JOB_MANAGER_OPTIONS)?;
+    Ok(user.properties())
 }
 
 /// The command line of a TaskManager.
@@ -185,7 +198,8 @@ fn assemble(
     main_args: Vec<OsString>,
 ) -> Result<Command, CommandError> {
     check_versions(launch)?;
-    let user = options::UserOptions::read(launch, role.name, role.options_variable)?;
+    let user =
+        options::UserOptions::read(launch.table, launch.environment, role.name, role.options_variable)?;
     let mut args = jvm::defaults(launch, &user, role.process);
     args.extend(user.first.iter().map(OsString::from));
     args.extend(role.memory_args.iter().map(OsString::from));

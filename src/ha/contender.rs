@@ -288,7 +288,10 @@ impl Driver {
 
     fn unreachable(&mut self, error: Error, now: Moment) {
         let error = self.tools.ensemble.failed("cannot connect", error);
-        let why = log::chain(&error);
+        let mut why = log::chain(&error);
+        if let Some(trouble) = self.tools.ensemble.trouble() {
+            why = format!("{why}: {trouble}");
+        }
         if !std::mem::replace(&mut self.told_unreachable, true) {
             warn!("{why}");
         }

@@ -3,7 +3,11 @@
 //! Its leader is the owner of the first node below `leader/latch`. All ephemeral nodes of a JobManager live as long as
 //! its session: another one would lead only when that has expired.
 
+mod watch;
+
 use zookeeper_client::{Client, Error};
+
+pub use watch::{JobManagers, Own, watch};
 
 /// Where the leading JobManager says where its REST endpoint is; its address is written there as text.
 const ANNOUNCEMENT: &str = "leader/rest_server/connection_info";
@@ -12,20 +16,12 @@ const LATCH: &str = "leader/latch";
 /// Takes the JobManager that announced `rest_url` out of the line, if it led; returns how many nodes it had there.
 /// Its process must be dead.
 pub async fn release(client: &Client, cluster_node: &str, rest_url: &str) -> Result<usize, Error> {
-    let (announced, stat) = match client.get_data(&format!("{cluster_node}/{ANNOUNCEMENT}")).await {
-        Ok(found) => found,
-        Err(Error::NoNode) => return Ok(0),
-        Err(error) => return Err(error),
-    };
-    if !announced.windows(rest_url.len()).any(|part| part == rest_url.as_bytes()) {
+    let Some(leader) = leader(client, cluster_node).await?.filter(|leader| leader.is_at(rest_url)) else {
         return Ok(0);
-    }
-    let latch = format!("{cluster_node}/{LATCH}");
+    };
     let mut released = 0;
-    for name in client.list_children(&latch).await? {
-        let path = format!("{latch}/{name}");
-        let Some(waiting) = client.check_stat(&path).await? else { continue };
-        if waiting.ephemeral_owner == stat.ephemeral_owner {
+    for (path, session) in line(client, cluster_node).await? {
+        if session == leader.session {
             match client.delete(&path, None).await {
                 Ok(()) | Err(Error::NoNode) => released += 1,
                 Err(error) => return Err(error),
@@ -33,4 +29,82 @@ pub async fn release(client: &Client, cluster_node: &str, rest_url: &str) -> Res
         }
     }
     Ok(released)
+}
+
+/// Who says that it leads Flink.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Leader {
+    rest_url: String,
+    session: i64,
+}
+
+impl Leader {
+    /// `place` is the end of a URL: its scheme is not known outside of Flink.
+    fn is_at(&self, place: &str) -> bool {
+        self.rest_url.ends_with(place)
+    }
+}
+
+async fn leader(client: &Client, cluster_node: &str) -> Result<Option<Leader>, Error> {
+    match client.get_data(&format!("{cluster_node}/{ANNOUNCEMENT}")).await {
+        Ok((content, stat)) => {
+            Ok(url(&content).map(|rest_url| Leader { rest_url, session: stat.ephemeral_owner }))
+        }
+        Err(Error::NoNode) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Who stands in Flink's election: paths of the nodes, and whose they are.
+async fn line(client: &Client, cluster_node: &str) -> Result<Vec<(String, i64)>, Error> {
+    let latch = format!("{cluster_node}/{LATCH}");
+    let names = match client.list_children(&latch).await {
+        Ok(names) => names,
+        Err(Error::NoNode) => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut line = Vec::new();
+    for name in names {
+        let path = format!("{latch}/{name}");
+        if let Some(stat) = client.check_stat(&path).await? {
+            line.push((path, stat.ephemeral_owner));
+        }
+    }
+    Ok(line)
+}
+
+/// Whose nodes say that the dispatcher, the resource manager, a job or another part of a JobManager leads.
+async fn claims(client: &Client, cluster_node: &str) -> Result<Vec<i64>, Error> {
+    let parts = format!("{cluster_node}/leader");
+    let mut claims = Vec::new();
+    for name in client.list_children(&parts).await? {
+        if let Some(stat) = client.check_stat(&format!("{parts}/{name}/connection_info")).await? {
+            claims.push(stat.ephemeral_owner);
+        }
+    }
+    Ok(claims)
+}
+
+/// Java writes a text as its length in two bytes and the text itself; behind this one another object follows.
+fn url(announcement: &[u8]) -> Option<String> {
+    let start = announcement.windows(4).position(|part| part == b"http")?;
+    let (before, text) = announcement.split_at(start);
+    let [.., high, low] = *before else { return None };
+    let text = text.get(..usize::from(u16::from_be_bytes([high, low])))?;
+    str::from_utf8(text).ok().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_is_found_in_what_java_wrote() {
+        let mut content = b"\xac\xed\x00\x05\x77\x12\x00\x10http://jm-1:8081".to_vec();
+        content.extend_from_slice(b"sr\x00\x0ejava.util.UUID");
+        assert_eq!(url(&content).as_deref(), Some("http://jm-1:8081"));
+        assert_eq!(url(&content[..20]), None);
+        assert_eq!(url(b"http"), None);
+        assert_eq!(url(b""), None);
+    }
 }

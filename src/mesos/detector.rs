@@ -10,6 +10,7 @@ use super::address::{Master, ZooKeeperAddress};
 use super::leader;
 use crate::log;
 use crate::time::{Backoff, BackoffPolicy};
+use crate::zookeeper::security::Login;
 use crate::zookeeper::{Access, Ensemble};
 
 /// As masters and agents use it.
@@ -32,6 +33,8 @@ pub fn start(address: &ZooKeeperAddress) -> watch::Receiver<Option<Master>> {
             .map(|given| ("digest".to_owned(), format!("{}:{}", given.user, given.password)))
             .collect(),
         access: Access::Open,
+        login: Login::None,
+        tunnel: None,
     };
     let detector = Detector { ensemble, path: address.path.clone(), leader: sender, told: None };
     tokio::spawn(detector.run());

@@ -68,7 +68,7 @@ pub fn run(
     }
     let settings = setup.settings()?;
     if matches!(cluster, Cluster::Mesos) {
-        worker::check(&settings)?;
+        worker::check(&setup, &settings)?;
     }
     job::check(entrypoint, &setup.distribution).map_err(fatal(Exit::NoInput))?;
     setup.tell("appmaster");

@@ -1,24 +1,22 @@
 //! `worker`: the scheduler with its servers, started and started again by init.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::net::TcpListener as StdTcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener as StdUnixListener;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
-use tokio::time::Instant;
-use tracing::{debug, error, info};
+use tracing::{error, info};
 
 use crate::artifact::{self, Bundles, Configuration, overlay};
 use crate::cli::{ClusterOptions, WorkerOptions};
 use crate::conf::environment::Environment;
-use crate::conf::settings::{Delivery, Scaling, Settings};
+use crate::conf::settings::{Delivery, Settings};
 use crate::conf::{Mode, write};
 use crate::exit::Exit;
 use crate::flink::pulse::Endpoint;
@@ -29,7 +27,6 @@ use crate::lease::Lease;
 use crate::mesos::client::{self, Config, Credentials, Masters};
 use crate::mesos::wire::framework::FrameworkInfo;
 use crate::mesos::wire::id::FrameworkId;
-use crate::scaling::{self, Scaler};
 use crate::scheduler::driver::{Driver, Message, Observer, RunError};
 use crate::scheduler::spec::Spec;
 use crate::scheduler::state::State;
@@ -43,29 +40,27 @@ use super::error::{Fatal, fatal};
 use super::setup::{self, Setup};
 
 mod access;
+mod cleanup;
 mod container;
 mod delivery;
 mod desk;
+mod ensemble;
 mod framework;
 mod jobmanager;
 mod spec;
+mod watches;
 
 use access::{credentials, identity, masters};
 use delivery::{Files, Server};
 use desk::Desk;
 use jobmanager::JobManagerEnd;
+use watches::{endpoints, spawn_scaling, watch_jobmanager, watch_taskmanagers};
 
 pub use access::check;
 pub use spec::taskmanager_memory_mb;
 
 /// Messages of other rooms that wait for the scheduler; more means that it is stuck.
 const INBOX_WAITING_MOST: usize = 64;
-
-/// How often the JobManager's port is tried until it is open.
-const LISTENING_POLL: Duration = Duration::from_millis(50);
-
-/// So often the log says that nothing has changed.
-const WAITING_TOLD_EVERY: Duration = Duration::from_secs(10);
 
 pub fn run(options: &WorkerOptions, environment: &Environment) -> Result<u8, Fatal> {
     log::start(log::level(environment.text(log::LEVEL_VARIABLE)), "worker");
@@ -109,17 +104,21 @@ async fn work(options: &WorkerOptions, environment: &Environment) -> Result<(), 
     spawn_servers(options, artifacts, served, &inbox, status)?;
     spawn_scaling(&settings, rest.as_ref(), clock, &inbox)?;
     tokio::spawn(watch_jobmanager(rpc, inbox.clone()));
+    let rest_clients =
+        rest.as_ref().map(Endpoint::clients).transpose().map_err(fatal(Exit::Software))?.unwrap_or_default();
     let reading = files.read(inbox.clone());
     tokio::select! {
-        ended = schedule(&work, &settings, options, inbox, messages) => ended,
+        ended = schedule(&work, &setup, &settings, options, rest_clients, inbox, messages) => ended,
         Err(unread) = reading => Err(unread),
     }
 }
 
 async fn schedule(
     work: &Work,
+    setup: &Setup,
     settings: &Settings,
     options: &WorkerOptions,
+    rest: Vec<RestClient>,
     inbox: mpsc::Sender<Message>,
     messages: mpsc::Receiver<Message>,
 ) -> Result<(), Fatal> {
@@ -132,7 +131,8 @@ async fn schedule(
         }
         Some(ha) => {
             let end = JobManagerEnd::new(adopt(options.jobmanager_end_fd)?);
-            Desk::open(settings, ha, messages, end)?.work(work).await
+            let ensemble = ensemble::open(setup, ha)?;
+            Desk::open(settings, ha, ensemble, messages, end, rest)?.work(work).await
         }
     }
 }
@@ -305,86 +305,9 @@ async fn serve_artifacts(
     }
 }
 
-/// The JobManager's, of RPC and REST. Of a range or any free port nobody can tell from outside which one it will be.
-fn endpoints(
-    settings: &Settings,
-    identity: Option<&Identity>,
-) -> Result<(Option<Endpoint>, Option<Endpoint>), Fatal> {
-    let jobmanager = &settings.job_manager;
-    let at = |port: Option<u16>, tls| port.map(|port| Endpoint::here(&jobmanager.address, port, tls));
-    // Its certificate is the one we have.
-    let tls = identity.map(Identity::client).transpose().map_err(fatal(Exit::Config))?.map(Arc::new);
-    Ok((at(jobmanager.rpc_ports.single(), None), at(jobmanager.rest_ports.single(), tls)))
-}
-
 fn asynchronous(listener: StdTcpListener) -> Result<TcpListener, Fatal> {
     listener.set_nonblocking(true).map_err(fatal(Exit::Os))?;
     TcpListener::from_std(listener).map_err(fatal(Exit::Os))
-}
-
-/// Tells the scheduler when TaskManagers can register: at once where nobody can tell.
-async fn watch_jobmanager(rpc: Option<Endpoint>, inbox: mpsc::Sender<Message>) {
-    if let Some(rpc) = rpc {
-        let mut told = Instant::now();
-        while !rpc.listens().await {
-            if told.elapsed() >= WAITING_TOLD_EVERY {
-                info!("still waiting for the JobManager to listen on port {}", rpc.port);
-                told = Instant::now();
-            }
-            tokio::time::sleep(LISTENING_POLL).await;
-        }
-    }
-    let _ = inbox.send(Message::JobManagerListening).await;
-}
-
-/// Asks the JobManager which TaskManagers it hears, whenever the scheduler wants to know. Tasks of an embedded Mesos
-/// end with it: there the JobManager would only be the last to notice, and nobody is asked.
-fn watch_taskmanagers(
-    rest: Option<&Endpoint>,
-    inbox: mpsc::Sender<Message>,
-) -> Result<mpsc::Sender<()>, Fatal> {
-    let (ask, mut asked) = mpsc::channel(1);
-    let Some(rest) = rest else { return Ok(ask) };
-    let clients = rest.clients().map_err(fatal(Exit::Software))?;
-    tokio::spawn(async move {
-        while let Some(()) = asked.recv().await {
-            if let Some(heard) = heard_taskmanagers(&clients).await
-                && inbox.send(Message::TaskManagersHeard(heard)).await.is_err()
-            {
-                return;
-            }
-        }
-    });
-    Ok(ask)
-}
-
-/// Where the number of TaskManagers follows the jobs, somebody looks at those.
-fn spawn_scaling(
-    settings: &Settings,
-    rest: Option<&Endpoint>,
-    clock: Clock,
-    inbox: &mpsc::Sender<Message>,
-) -> Result<(), Fatal> {
-    let (Scaling::Demand(demand), Some(rest)) = (&settings.scaling, rest) else { return Ok(()) };
-    let scaling = scaling::driver::Driver {
-        scaler: Scaler::new(demand.bounds.clone()),
-        clock,
-        clients: rest.clients().map_err(fatal(Exit::Software))?,
-        is_adaptive: demand.is_adaptive,
-        inbox: inbox.clone(),
-    };
-    tokio::spawn(scaling.run());
-    Ok(())
-}
-
-async fn heard_taskmanagers(clients: &[RestClient]) -> Option<BTreeSet<String>> {
-    for client in clients {
-        match client.taskmanagers().await {
-            Ok(heard) => return Some(heard.into_iter().map(|taskmanager| taskmanager.id).collect()),
-            Err(error) => debug!("the JobManager does not answer: {}", log::chain(&error)),
-        }
-    }
-    None
 }
 
 /// SIGTERM ends the cluster: without high availability nobody could go on with it.

@@ -30,6 +30,9 @@ pub struct Report {
     /// Only with high availability.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub high_availability: Option<Leadership>,
+    /// Only with high availability: where the JobManager that leads Flink answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jobmanager_leader: Option<String>,
     pub framework_id: Option<String>,
     /// The one that took the last subscription.
     pub master: Option<MasterReport>,
@@ -232,6 +235,7 @@ impl Report {
     pub fn idle(leadership: Leadership) -> Self {
         Self {
             high_availability: Some(leadership),
+            jobmanager_leader: None,
             framework_id: None,
             master: None,
             subscribed: false,
@@ -251,6 +255,7 @@ impl Scheduler {
         let tasks: Vec<_> = self.state.tasks.keys().filter_map(|id| self.task_report(id, now)).collect();
         Report {
             high_availability: None,
+            jobmanager_leader: None,
             framework_id: self.state.framework_id.clone(),
             master: self.master.clone(),
             subscribed: self.is_subscribed(),

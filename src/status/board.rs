@@ -12,6 +12,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout};
 use utoipa::ToSchema;
 
+use crate::scaling::Asked;
 use crate::scheduler::counters::Counters;
 use crate::scheduler::driver::Message;
 use crate::scheduler::explain::Explanation;
@@ -43,6 +44,9 @@ pub struct Status {
     /// Only with high availability.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub high_availability: Option<Leadership>,
+    /// Only with high availability: where the JobManager that leads Flink answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jobmanager_leader: Option<String>,
     pub framework_name: String,
     pub framework_id: Option<String>,
     pub master: Option<MasterReport>,
@@ -51,6 +55,8 @@ pub struct Status {
     pub target: u32,
     /// How many run.
     pub running: usize,
+    /// Only where the number follows the jobs.
+    pub asked: Option<Asked>,
     pub tasks: Vec<TaskManager>,
     /// How many TaskManagers are still to be launched, and why they are not; none when all are.
     pub waiting: Option<Waiting>,
@@ -237,11 +243,13 @@ impl About {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             taken_at: since_1970_ms(),
             high_availability: report.high_availability,
+            jobmanager_leader: report.jobmanager_leader,
             framework_name: self.framework_name.clone(),
             master: report.master,
             subscribed: report.subscribed,
             target: report.target,
             running: report.running,
+            asked: report.asked,
             tasks: tasks.collect(),
             framework_id,
             waiting: report.waiting,

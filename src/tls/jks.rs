@@ -24,44 +24,62 @@ pub enum JksError {
     Malformed,
 }
 
-/// A private key as PKCS8 and its certificates, all in DER.
-pub type Entry = (Vec<u8>, Vec<Vec<u8>>);
+/// What one holds.
+#[derive(Default)]
+pub struct Entries {
+    /// The first private key, with the certificates that vouch for it.
+    pub key_chain: Option<(MaskedKey, Vec<Vec<u8>>)>,
+    /// All of them, in DER.
+    pub certificates: Vec<Vec<u8>>,
+}
+
+/// A private key that only its own password shows.
+pub struct MaskedKey(Vec<u8>);
 
 pub fn is_one(content: &[u8]) -> bool {
     content.starts_with(&MAGIC)
 }
 
-/// The first private key, if there is any.
-pub fn read(content: &[u8], store_password: &str, key_password: &str) -> Result<Option<Entry>, JksError> {
+pub fn read(content: &[u8], password: &str) -> Result<Entries, JksError> {
     let body = content.len().checked_sub(SHA1_OUTPUT_LEN).ok_or(JksError::Malformed)?;
     let (body, told) = content.split_at(body);
-    if digest(store_password, body) != told {
+    if digest(password, body) != told {
         return Err(JksError::Store);
     }
     let mut rest = Reader(body);
     rest.take(MAGIC.len())?;
     let version = rest.number()?;
+    let mut entries = Entries::default();
     for _ in 0..rest.number()? {
         let kind = rest.number()?;
         let _alias = rest.text()?;
         let _created = rest.take(8)?;
         match kind {
             KEY => {
-                let masked = rest.bytes()?;
+                let masked = rest.bytes()?.to_vec();
                 let count = rest.number()?;
-                let chain = (0..count).map(|_| rest.certificate(version)).collect::<Result<_, _>>()?;
-                return Ok(Some((unmask(masked, key_password)?, chain)));
+                let chain: Vec<_> =
+                    (0..count).map(|_| rest.certificate(version)).collect::<Result<_, _>>()?;
+                entries.certificates.extend(chain.iter().cloned());
+                entries.key_chain.get_or_insert((MaskedKey(masked), chain));
             }
-            CERTIFICATE => drop(rest.certificate(version)?),
+            CERTIFICATE => entries.certificates.push(rest.certificate(version)?),
             _ => return Err(JksError::Malformed),
         }
     }
-    Ok(None)
+    Ok(entries)
 }
 
 /// What stands at the end of a store.
 pub fn digest(password: &str, body: &[u8]) -> Vec<u8> {
     sha1(&[&utf16(password), WHITENER, body])
+}
+
+impl MaskedKey {
+    /// As PKCS#8 in DER.
+    pub fn unmask(&self, password: &str) -> Result<Vec<u8>, JksError> {
+        unmask(&self.0, password)
+    }
 }
 
 /// `EncryptedPrivateKeyInfo` with an algorithm of Java's own, of which no parameter is used.

@@ -1,5 +1,8 @@
 //! With stores that Java's own tool has made.
 
+use std::fs;
+use std::io;
+use std::path::Path;
 use std::process::Command;
 
 use tempfile::TempDir;
@@ -11,13 +14,13 @@ use axum::serve::Listener as _;
 
 use super::*;
 
-struct Store {
+struct Made {
     directory: TempDir,
     path: PathBuf,
 }
 
 /// Of this type, with a key of this kind.
-fn store(kind: &str, algorithm: &str, key_password: &str) -> Store {
+fn store(kind: &str, algorithm: &str, key_password: &str) -> Made {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("store");
     let made = Command::new("keytool")
@@ -27,7 +30,7 @@ fn store(kind: &str, algorithm: &str, key_password: &str) -> Store {
         .output()
         .expect("keytool");
     assert!(made.status.success(), "{made:?}");
-    Store { directory, path }
+    Made { directory, path }
 }
 
 #[tokio::test]
@@ -39,14 +42,22 @@ async fn keys_of_both_formats_serve_and_are_known_again() {
         ("JKS", "EC", "store-password"),
     ] {
         let store = store(kind, algorithm, key_password);
-        let identity = Identity::read(&store.path, "store-password", key_password)
+        let own = identity(&store.path, "store-password", key_password)
             .unwrap_or_else(|error| panic!("{kind} {algorithm}: {}", crate::log::chain(&error)));
-        assert_eq!(told(&identity, identity.client().expect("a client")).await.expect("an answer"), "hello");
-        let pinned = identity.fingerprint().to_string().parse::<Fingerprint>().expect("understood");
-        assert_eq!(told(&identity, pinned.client().expect("a client")).await.expect("an answer"), "hello");
+        assert_eq!(told(&own, own.client().expect("a client")).await.expect("an answer"), "hello");
+        let pinned = own.fingerprint().to_string().parse::<Fingerprint>().expect("understood");
+        assert_eq!(told(&own, pinned.client().expect("a client")).await.expect("an answer"), "hello");
         let other = Fingerprint::of(b"other").client().expect("a client");
-        told(&identity, other).await.expect_err("somebody else");
+        told(&own, other).await.expect_err("somebody else");
     }
+}
+
+fn identity(path: &Path, password: &str, key_password: &str) -> Result<Identity, IdentityError> {
+    Identity::read(&Store {
+        path: path.to_owned(),
+        password: password.to_owned(),
+        key_password: key_password.to_owned(),
+    })
 }
 
 /// What a server says to a client.
@@ -76,7 +87,7 @@ fn what_cannot_be_used_is_told() {
     let nothing = jks.directory.path().join("nothing");
     let text = jks.directory.path().join("text");
     let cut = jks.directory.path().join("cut");
-    fs::write(&text, "-----BEGIN").expect("written");
+    fs::write(&text, "a key").expect("written");
     let whole = fs::read(&jks.path).expect("read");
     fs::write(&cut, &whole[..whole.len() / 2]).expect("written");
     for (path, store_password, key_password, expected) in [
@@ -85,9 +96,9 @@ fn what_cannot_be_used_is_told() {
         (&cut, "store-password", "key-password", "wrong password, or damaged"),
         (&pkcs12.path, "wrong", "wrong", "wrong password, or damaged"),
         (&nothing, "", "", "it cannot be read"),
-        (&text, "", "", "neither PKCS12 nor JKS"),
+        (&text, "", "", "neither PEM nor PKCS#12 nor JKS"),
     ] {
-        let error = Identity::read(path, store_password, key_password).expect_err(expected);
+        let error = identity(path, store_password, key_password).expect_err(expected);
         let told = crate::log::chain(&error);
         assert!(told.contains(expected) && told.contains(path.to_str().expect("UTF-8")), "{told}");
     }
@@ -102,6 +113,6 @@ fn no_part_of_a_store_makes_the_reader_fail() {
         let mut cut = whole[..end].to_vec();
         let digest = jks::digest("store-password", &cut);
         cut.extend(digest);
-        let _ = jks::read(&cut, "store-password", "store-password");
+        let _ = jks::read(&cut, "store-password");
     }
 }

@@ -26,6 +26,17 @@ pub struct HighAvailability {
     pub creator_acl: bool,
     /// Scheme and data, such as `digest` and `user:password`.
     pub authorization: Vec<(String, Secret)>,
+    pub sasl: Sasl,
+}
+
+/// How clients of ZooKeeper log in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sasl {
+    pub disabled: bool,
+    /// Of Java's file of logins.
+    pub section: String,
+    /// Flink logs in by Kerberos, whatever that file says.
+    pub by_kerberos: bool,
 }
 
 impl HighAvailability {
@@ -48,13 +59,17 @@ impl HighAvailability {
             connection_timeout: reader.flink(flink::HA_CONNECTION_TIMEOUT, "15000", parse::duration),
             creator_acl: reader.flink(flink::HA_ACL, "open", is_creator),
             authorization: reader.optional_flink(flink::HA_AUTHORIZATION, authorization).unwrap_or_default(),
+            sasl: sasl(reader),
         };
-        if settings.creator_acl && settings.authorization.is_empty() {
-            let expected = format!("`open`, or `{}` to be set too", flink::HA_AUTHORIZATION);
-            reader.reject(flink::HA_ACL, expected);
-        }
         Some(settings)
     }
+}
+
+fn sasl(reader: &mut Reader<'_>) -> Sasl {
+    let section = reader.flink(flink::SASL_SECTION, "Client", parse::text);
+    let contexts = reader.optional_flink(flink::KERBEROS_CONTEXTS, parse::list(parse::text));
+    let by_kerberos = contexts.unwrap_or_default().contains(&section);
+    Sasl { disabled: reader.flink(flink::SASL_DISABLE, "false", parse::boolean), section, by_kerberos }
 }
 
 /// Two clusters without an id share state and take each other's jobs.

@@ -211,21 +211,22 @@ fn unknown_keys_are_told_with_the_nearest() {
 }
 
 #[test]
-fn nodes_of_the_creator_need_somebody_to_be() {
+fn who_may_touch_the_nodes_is_read_as_flink_reads_it() {
     let on = "high-availability.type=zookeeper
 high-availability.zookeeper.quorum=z:2181
 high-availability.storageDir=file:///ha
 high-availability.cluster-id=/one
 high-availability.zookeeper.client.acl=creator";
-    assert_eq!(
-        problems(&table(on)),
-        "`high-availability.zookeeper.client.acl` is `creator` (-D), expected `open`, or \
-         `high-availability.zookeeper.client.authorization` to be set too"
-    );
     let given = format!("{on}\nhigh-availability.zookeeper.client.authorization=digest:flink:pass:word");
     let ha = read(&given).high_availability.unwrap();
     let authorization: Vec<_> =
         ha.authorization.iter().map(|(scheme, data)| (&**scheme, data.expose())).collect();
     assert!(ha.creator_acl);
     assert_eq!(authorization, [("digest", "flink:pass:word")]);
+    let sasl = |more: &str| read(&format!("{on}\n{more}")).high_availability.unwrap().sasl;
+    assert_eq!(sasl(""), Sasl { disabled: false, section: "Client".to_owned(), by_kerberos: false });
+    assert!(sasl("security.kerberos.login.contexts=Client,KafkaClient").by_kerberos);
+    assert!(!sasl("security.kerberos.login.contexts=KafkaClient").by_kerberos);
+    let other = sasl("zookeeper.sasl.login-context-name=Mine\nzookeeper.sasl.disable=true");
+    assert_eq!(other, Sasl { disabled: true, section: "Mine".to_owned(), by_kerberos: false });
 }

@@ -1,7 +1,9 @@
 //! The java options of the user: `env.java.*`, or the variables that take their place.
 
+use std::collections::BTreeMap;
+
+use super::CommandError;
 use super::split::split;
-use super::{CommandError, Launch};
 use crate::conf::environment::Environment;
 use crate::conf::table::Table;
 
@@ -17,8 +19,13 @@ pub(super) struct UserOptions {
 }
 
 impl UserOptions {
-    pub(super) fn read(launch: &Launch<'_>, role: &str, role_variable: &str) -> Result<Self, CommandError> {
-        let source = Source { table: launch.table, environment: launch.environment };
+    pub(super) fn read(
+        table: &Table,
+        environment: &Environment,
+        role: &str,
+        role_variable: &str,
+    ) -> Result<Self, CommandError> {
+        let source = Source { table, environment };
         let default_key = format!("env.java.default-opts.{role}");
         let role_key = format!("env.java.opts.{role}");
         let all_key = match source.table.get("env.java.opts.all") {
@@ -37,6 +44,16 @@ impl UserOptions {
     /// All that the JVM will see of the user, in whatever way.
     pub(super) fn all(&self) -> impl Iterator<Item = &str> {
         self.first.iter().chain(&self.last).chain(&self.inherited).map(String::as_str)
+    }
+
+    /// The system properties. Of several the last one counts, and what the JVM inherits comes first.
+    pub(super) fn properties(&self) -> BTreeMap<String, String> {
+        let all = self.inherited.iter().chain(&self.first).chain(&self.last);
+        let properties = all.filter_map(|option| option.strip_prefix("-D"));
+        properties
+            .map(|property| property.split_once('=').unwrap_or((property, "")))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect()
     }
 
     pub(super) fn has_prefix(&self, prefix: &str) -> bool {

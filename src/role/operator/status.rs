@@ -15,6 +15,9 @@ pub fn text(status: &Status) -> String {
     line(&mut text, &framework(status));
     line(&mut text, &jobmanager(status));
     line(&mut text, &format!("TaskManagers  {} of {} run", status.running, status.target));
+    if let Some(asked) = &status.asked {
+        line(&mut text, &format!("demand        {asked}"));
+    }
     if let Some(waiting) = &status.waiting {
         line(&mut text, &format!("waiting       {} not launched: {}", waiting.taskmanagers, waiting.why));
     }

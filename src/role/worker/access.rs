@@ -3,14 +3,16 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::conf::settings::{Secret, SecretSource, Settings};
+use crate::conf::settings::{SecretSource, Settings};
 use crate::exit::Exit;
 use crate::mesos::address::MasterAddress;
 use crate::mesos::client::{Credentials, Masters};
 use crate::mesos::detector;
 use crate::tls::Identity;
+use crate::tls::store::Store;
 
-use super::{Fatal, fatal};
+use super::super::setup::Setup;
+use super::{Fatal, ensemble, fatal};
 
 #[derive(Debug, thiserror::Error)]
 #[error("failed to read {}, which mesos.master names", path.display())]
@@ -31,8 +33,11 @@ enum SecretError {
 }
 
 /// Finds what the worker would end over, before anything is started.
-pub fn check(settings: &Settings) -> Result<(), Fatal> {
+pub fn check(setup: &Setup, settings: &Settings) -> Result<(), Fatal> {
     master(settings)?;
+    if let Some(ha) = &settings.high_availability {
+        ensemble::security(setup, ha)?;
+    }
     credentials(settings)?;
     identity(settings)?;
     Ok(())
@@ -41,8 +46,10 @@ pub fn check(settings: &Settings) -> Result<(), Fatal> {
 /// The JobManager's, with which it and the artifact server speak TLS.
 pub fn identity(settings: &Settings) -> Result<Option<Identity>, Fatal> {
     let Some(tls) = &settings.rest_tls else { return Ok(None) };
-    let passwords = [&tls.keystore_password, &tls.key_password].map(Secret::expose);
-    Identity::read(&tls.keystore, passwords[0], passwords[1]).map(Some).map_err(fatal(Exit::NoInput))
+    let [password, key_password] =
+        [&tls.keystore_password, &tls.key_password].map(|secret| secret.expose().to_owned());
+    let store = Store { path: tls.keystore.clone(), password, key_password };
+    Identity::read(&store).map(Some).map_err(fatal(Exit::NoInput))
 }
 
 fn master(settings: &Settings) -> Result<MasterAddress, Fatal> {

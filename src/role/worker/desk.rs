@@ -10,8 +10,9 @@ use tracing::{info, warn};
 
 use crate::conf::settings::{HighAvailability, Settings};
 use crate::exit::Exit;
+use crate::flink::rest::RestClient;
 use crate::ha::contender::{self, Contender, Left, Standing};
-use crate::ha::flink;
+use crate::ha::flink::{self, JobManagers, Own};
 use crate::ha::paths::Paths;
 use crate::ha::zookeeper::ZooKeeperStore;
 use crate::ha::{Store, StoreError};
@@ -19,8 +20,9 @@ use crate::log;
 use crate::scheduler::Failure;
 use crate::scheduler::driver::{Message, RunError};
 use crate::scheduler::report::{Leadership, NotLeading, Report};
-use crate::zookeeper::{Access, Ensemble};
+use crate::zookeeper::Ensemble;
 
+use super::cleanup::shut_flink_down;
 use super::jobmanager::{JobManagerEnd, Stop};
 use super::{Fatal, INBOX_WAITING_MOST, Work, fatal, stopped};
 
@@ -34,10 +36,14 @@ pub struct Desk {
     inbox: mpsc::Receiver<Message>,
     term: Signal,
     jobmanager_end: JobManagerEnd,
+    /// Of our JobManager; none if nobody can tell where it is.
+    rest: Vec<RestClient>,
     /// As the JobManager tells other parts of Flink where its REST endpoint is.
     rest_url: Option<String>,
     /// Below Flink's own node of the cluster.
     flink_node: String,
+    /// Flink's own election.
+    jobmanagers: watch::Receiver<JobManagers>,
     jobmanager_listens: bool,
     /// For the first session.
     patience: Duration,
@@ -55,6 +61,13 @@ struct NoSession {
 #[error("{0}")]
 struct Why(String);
 
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "two JobManagers lead: this one's place in Flink's election went with an old session, which it has not noticed; it \
+     ends, and the other one goes on"
+)]
+struct Deposed;
+
 /// What comes after a reign, or in place of it.
 enum Next {
     StandBy,
@@ -65,24 +78,28 @@ impl Desk {
     pub fn open(
         settings: &Settings,
         ha: &HighAvailability,
+        ensemble: Ensemble,
         inbox: mpsc::Receiver<Message>,
         jobmanager_end: JobManagerEnd,
+        rest: Vec<RestClient>,
     ) -> Result<Self, Fatal> {
-        let ensemble = ensemble(ha);
         let paths = Paths::new(&ha.root, &ha.workers, &ha.cluster_id);
         let jobmanager = &settings.job_manager;
         let rest_url = jobmanager.rest_ports.single().map(|port| format!("://{}:{port}", jobmanager.address));
         let about = serde_json::json!({ "host": jobmanager.address, "status_port": settings.status.port });
         let contender = contender::start(ensemble.clone(), paths.clone(), about.to_string().into_bytes());
+        let flink_node = format!("{}{}", ha.root, ha.cluster_id);
         Ok(Self {
+            jobmanagers: flink::watch(contender.clients.clone(), flink_node.clone(), rest_url.clone()),
             contender,
             ensemble,
             paths,
             inbox,
             term: signal(SignalKind::terminate()).map_err(fatal(Exit::Os))?,
             jobmanager_end,
+            rest,
             rest_url,
-            flink_node: format!("{}{}", ha.root, ha.cluster_id),
+            flink_node,
             jobmanager_listens: false,
             patience: settings.registration_timeout,
         })
@@ -133,6 +150,7 @@ impl Desk {
     /// The node as which this AppMaster leads; none when it has left the line.
     async fn until_leading(&mut self) -> Result<Option<String>, Fatal> {
         let mut standing = self.contender.standing.clone();
+        let mut jobmanagers = self.jobmanagers.clone();
         loop {
             tokio::select! {
                 biased;
@@ -141,6 +159,7 @@ impl Desk {
                         return Ok(None);
                     }
                 }
+                () = deposed(&mut jobmanagers) => return Err(self.end_deposed().await),
                 found = standing.wait_for(|standing| {
                     matches!(standing, Standing::Leading { .. } | Standing::Failed(_))
                 }) => match &*found.map_err(fatal(Exit::Software))? {
@@ -169,6 +188,7 @@ impl Desk {
         );
         tokio::pin!(scheduling);
         let mut ending = self.contender.ending.clone();
+        let mut jobmanagers = self.jobmanagers.clone();
         let mut told_ending = false;
         if self.jobmanager_listens {
             let _ = orders.try_send(Message::JobManagerListening);
@@ -183,6 +203,7 @@ impl Desk {
                         return Ok(Next::Leave);
                     }
                 }
+                () = deposed(&mut jobmanagers) => return Err(self.end_deposed().await),
                 _ = ending.wait_for(|ending| *ending == Some(true)), if !told_ending => {
                     told_ending = true;
                     let _ = orders.send(Message::End).await;
@@ -235,6 +256,12 @@ impl Desk {
         Ok(Next::Leave)
     }
 
+    /// With the container the JobManager ends, and whoever starts it again gets one that stands in line.
+    async fn end_deposed(&self) -> Fatal {
+        self.contender.leave(Left::Cluster).await;
+        Fatal::new(Exit::Unavailable, Deposed)
+    }
+
     /// Nobody needs to wait for the session of a JobManager that is known to be dead.
     async fn release_jobmanager(&self) {
         let Some(rest_url) = &self.rest_url else { return };
@@ -249,6 +276,7 @@ impl Desk {
     /// While the scheduler works.
     async fn hand_on(&mut self, message: Message, orders: &mpsc::Sender<Message>) {
         let leadership = leadership(&self.contender.standing.borrow());
+        let jobmanager_leader = self.jobmanagers.borrow().leader.clone();
         match message {
             Message::Report(_) | Message::Scale(..) | Message::Replace(..) | Message::Explain(..)
                 if leadership == Leadership::Suspended =>
@@ -260,7 +288,11 @@ impl Desk {
                 let _ = orders.try_send(Message::Report(own));
                 tokio::spawn(async move {
                     if let Ok(report) = report.await {
-                        let _ = answer.send(Report { high_availability: Some(leadership), ..report });
+                        let _ = answer.send(Report {
+                            high_availability: Some(leadership),
+                            jobmanager_leader,
+                            ..report
+                        });
                     }
                 });
             }
@@ -283,9 +315,10 @@ impl Desk {
     /// While this one may not act.
     async fn answer(&mut self, message: Message) {
         let leadership = leadership(&self.contender.standing.borrow());
+        let jobmanager_leader = self.jobmanagers.borrow().leader.clone();
         match message {
             Message::Report(answer) => {
-                let _ = answer.send(Report::idle(leadership));
+                let _ = answer.send(Report { jobmanager_leader, ..Report::idle(leadership) });
             }
             Message::JobManagerListening => self.jobmanager_listens = true,
             Message::End => self.order_end().await,
@@ -307,9 +340,17 @@ impl Desk {
     }
 
     async fn order_end(&self) {
-        if let Err(error) = self.contender.order_end().await {
-            warn!("the cluster cannot be ended: {}", log::chain(&error));
+        match self.contender.order_end().await {
+            Ok(()) => drop(tokio::spawn(shut_flink_down(self.rest.clone()))),
+            Err(error) => warn!("the cluster cannot be ended: {}", log::chain(&error)),
         }
+    }
+}
+
+/// Waits until our own JobManager is.
+async fn deposed(jobmanagers: &mut watch::Receiver<JobManagers>) {
+    if jobmanagers.wait_for(|jobmanagers| jobmanagers.own == Own::Deposed).await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 
@@ -341,18 +382,5 @@ fn leadership(standing: &Standing) -> Leadership {
         Standing::Leading { .. } => Leadership::Leader,
         Standing::Suspended { .. } => Leadership::Suspended,
         Standing::Failed(error) => Leadership::Away { why: Some(log::chain(&**error)) },
-    }
-}
-
-fn ensemble(ha: &HighAvailability) -> Ensemble {
-    let authorization = ha.authorization.iter();
-    Ensemble {
-        servers: ha.quorum.split(',').map(str::trim).collect::<Vec<_>>().join(","),
-        session_timeout: ha.session_timeout,
-        connection_timeout: ha.connection_timeout,
-        authorization: authorization
-            .map(|(scheme, data)| (scheme.clone(), data.expose().to_owned()))
-            .collect(),
-        access: if ha.creator_acl { Access::Creator } else { Access::Open },
     }
 }

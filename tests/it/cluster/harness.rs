@@ -131,6 +131,12 @@ impl Program {
         }
     }
 
+    /// How it has ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.look();
+        self.child.try_wait().expect("a child")
+    }
+
     /// No process of it is left and no file where temporary ones go. With `within` zero: not any more, right now.
     pub async fn assert_nothing_left(&self, within: Duration) {
         let start = Instant::now();

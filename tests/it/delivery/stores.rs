@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use flink_on_mesos::tls::Identity;
+use flink_on_mesos::tls::store::Store;
 use tempfile::TempDir;
 
 use super::secrets;
@@ -47,7 +48,12 @@ impl Stores {
 
     /// The REST endpoint's.
     pub fn identity(&self) -> Identity {
-        Identity::read(&self.directory.path().join("rest"), secrets::REST, secrets::REST).expect("a key")
+        let store = Store {
+            path: self.directory.path().join("rest"),
+            password: secrets::REST.to_owned(),
+            key_password: secrets::REST.to_owned(),
+        };
+        Identity::read(&store).expect("a key")
     }
 
     /// A file beside them.

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use flink_on_mesos::zookeeper::security::Login;
 use flink_on_mesos::zookeeper::{Access, Ensemble as Config};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -16,6 +17,17 @@ use tokio::net::TcpStream;
 
 /// Installed by `scripts/setup --test`.
 const JARS: &str = "/usr/share/java/zookeeper.jar:/usr/share/java/slf4j-simple.jar";
+/// What servers need for TLS. Their own manifest names other files of it.
+const NETTY: [&str; 8] = [
+    "buffer",
+    "codec",
+    "common",
+    "handler",
+    "resolver",
+    "transport",
+    "transport-native-epoll",
+    "transport-native-unix-common",
+];
 const CLIENT_PORT: u16 = 2181;
 /// Sessions are at least two of them long.
 const TICK_MS: u64 = 200;
@@ -30,6 +42,15 @@ pub struct Ensemble {
     scratch: TempDir,
     addresses: Vec<Ipv4Addr>,
     servers: Vec<Option<Child>>,
+    more: More,
+}
+
+/// What a server is given besides.
+#[derive(Default)]
+pub struct More {
+    /// Lines of its configuration.
+    pub lines: String,
+    pub java: Vec<String>,
 }
 
 impl Ensemble {
@@ -40,9 +61,19 @@ impl Ensemble {
 
     /// A single one is enough where nothing happens to servers.
     pub async fn start_with(servers: usize) -> Self {
+        Self::start_as(servers, |_| More::default()).await
+    }
+
+    /// One server that is told more, which may depend on its address.
+    pub async fn start_one(more: impl FnOnce(Ipv4Addr) -> More) -> Self {
+        Self::start_as(1, more).await
+    }
+
+    async fn start_as(servers: usize, more: impl FnOnce(Ipv4Addr) -> More) -> Self {
         let scratch = tempfile::Builder::new().prefix("zookeeper-").tempdir().expect("a directory");
-        let addresses = (0..servers).map(|_| free_address()).collect();
-        let mut ensemble = Self { scratch, addresses, servers: (0..servers).map(|_| None).collect() };
+        let addresses: Vec<_> = (0..servers).map(|_| free_address()).collect();
+        let (more, none) = (more(addresses[0]), (0..servers).map(|_| None).collect());
+        let mut ensemble = Self { scratch, addresses, servers: none, more };
         (0..servers).for_each(|index| ensemble.start_server(index));
         ensemble.until_serving().await;
         ensemble
@@ -66,6 +97,8 @@ impl Ensemble {
             connection_timeout: Duration::ZERO,
             authorization: Vec::new(),
             access: Access::Open,
+            login: Login::None,
+            tunnel: None,
         }
     }
 
@@ -88,7 +121,8 @@ impl Ensemble {
         let child = Command::new("setpriv")
             .args(["--pdeathsig", "KILL", "java", "-Xmx64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
             .arg("-Dzookeeper.admin.enableServer=false")
-            .args(["-cp", JARS, "org.apache.zookeeper.server.quorum.QuorumPeerMain"])
+            .args(&self.more.java)
+            .args(["-cp", &class_path(), "org.apache.zookeeper.server.quorum.QuorumPeerMain"])
             .arg(directory.join("zoo.cfg"))
             .stdin(Stdio::null())
             .stderr(log.try_clone().expect("a second descriptor"))
@@ -156,7 +190,7 @@ impl Ensemble {
                 text.push_str(&format!("server.{number}={address}:2888:3888\n"));
             }
         }
-        text
+        text + &self.more.lines
     }
 
     fn directory(&self, index: usize) -> PathBuf {
@@ -177,6 +211,11 @@ impl Drop for Ensemble {
             let _nothing_to_do = child.wait();
         }
     }
+}
+
+fn class_path() -> String {
+    let netty = NETTY.map(|name| format!("/usr/share/java/netty-{name}.jar"));
+    format!("{JARS}:{}", netty.join(":"))
 }
 
 fn last_lines(log: &str) -> String {

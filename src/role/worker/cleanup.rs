@@ -1,0 +1,21 @@
+//! What Flink keeps of a cluster that is ended by a command.
+
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use crate::flink::rest::RestClient;
+
+/// A JobManager that hangs shall not keep the cluster from ending.
+const ANSWER_MOST: Duration = Duration::from_secs(3);
+
+/// Has Flink end the cluster too: only it knows all its nodes and files. Its JobManager ends then, and from there on all
+/// is as after `DELETE /cluster`.
+pub async fn shut_flink_down(rest: Vec<RestClient>) {
+    for flink in &rest {
+        if let Ok(Ok(())) = tokio::time::timeout(ANSWER_MOST, flink.shut_down()).await {
+            return info!("Flink deletes what it keeps of the cluster");
+        }
+    }
+    warn!("no JobManager answers: what Flink keeps of the cluster stays");
+}

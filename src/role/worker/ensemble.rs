@@ -1,0 +1,64 @@
+//! The ZooKeeper ensemble as the configuration has it, and as the JobManager's JVM is told to speak with it.
+
+use std::sync::Arc;
+
+use tracing::warn;
+
+use crate::conf::keys::flink;
+use crate::conf::settings::HighAvailability;
+use crate::exit::Exit;
+use crate::flink::command;
+use crate::zookeeper::security::{Login, Security};
+use crate::zookeeper::tls::Tunnel;
+use crate::zookeeper::{Access, Ensemble};
+
+use super::super::setup::Setup;
+use super::{Fatal, fatal};
+
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "`{}` is `creator`, expected `open`, or a creator to be: `{}`, or a DigestLoginModule in the file of \
+     -Djava.security.auth.login.config{}",
+    flink::HA_ACL,
+    flink::HA_AUTHORIZATION,
+    if *.by_kerberos { "; Kerberos, by which the JobManager logs in, is not possible here" } else { "" }
+)]
+struct NobodyCreates {
+    by_kerberos: bool,
+}
+
+/// What is wrong is told before anything has started.
+pub fn security(setup: &Setup, ha: &HighAvailability) -> Result<Security, Fatal> {
+    let properties = command::jobmanager_properties(&setup.loaded.table, &setup.environment);
+    let properties = properties.map_err(fatal(Exit::Config))?;
+    let security = Security::read(&properties, &ha.sasl).map_err(fatal(Exit::Config))?;
+    let is_somebody = matches!(security.login, Login::Digest { .. }) || !ha.authorization.is_empty();
+    if ha.creator_acl && !is_somebody {
+        let by_kerberos = security.login == Login::Kerberos;
+        return Err(Fatal::new(Exit::Config, NobodyCreates { by_kerberos }));
+    }
+    Ok(security)
+}
+
+/// In the runtime in which its tunnel is to work.
+pub fn open(setup: &Setup, ha: &HighAvailability) -> Result<Ensemble, Fatal> {
+    let security = security(setup, ha)?;
+    if security.login == Login::Kerberos {
+        warn!("the JobManager logs in to ZooKeeper by Kerberos, this program cannot and goes without");
+    }
+    let servers = ha.quorum.split(',').map(str::trim).collect::<Vec<_>>().join(",");
+    let tunnel = security.tls.map(|config| Tunnel::open(&servers, &config)).transpose();
+    let tunnel = tunnel.map_err(fatal(Exit::Config))?.map(Arc::new);
+    let authorization = ha.authorization.iter();
+    Ok(Ensemble {
+        servers,
+        session_timeout: ha.session_timeout,
+        connection_timeout: ha.connection_timeout,
+        authorization: authorization
+            .map(|(scheme, data)| (scheme.clone(), data.expose().to_owned()))
+            .collect(),
+        access: if ha.creator_acl { Access::Creator } else { Access::Open },
+        login: security.login,
+        tunnel,
+    })
+}

@@ -1,0 +1,104 @@
+//! What the worker watches of the JobManager: whether it listens, whom it hears, what its jobs ask for.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tracing::{debug, info};
+
+use crate::conf::settings::{Scaling, Settings};
+use crate::exit::Exit;
+use crate::flink::pulse::Endpoint;
+use crate::flink::rest::RestClient;
+use crate::log;
+use crate::scaling::{self, Scaler};
+use crate::scheduler::driver::Message;
+use crate::time::Clock;
+use crate::tls::Identity;
+
+use super::{Fatal, fatal};
+
+/// How often the JobManager's port is tried until it is open.
+const LISTENING_POLL: Duration = Duration::from_millis(50);
+
+/// So often the log says that nothing has changed.
+const WAITING_TOLD_EVERY: Duration = Duration::from_secs(10);
+
+/// The JobManager's, of RPC and REST. Of a range or any free port nobody can tell from outside which one it will be.
+pub fn endpoints(
+    settings: &Settings,
+    identity: Option<&Identity>,
+) -> Result<(Option<Endpoint>, Option<Endpoint>), Fatal> {
+    let jobmanager = &settings.job_manager;
+    let at = |port: Option<u16>, tls| port.map(|port| Endpoint::here(&jobmanager.address, port, tls));
+    // Its certificate is the one we have.
+    let tls = identity.map(Identity::client).transpose().map_err(fatal(Exit::Config))?.map(Arc::new);
+    Ok((at(jobmanager.rpc_ports.single(), None), at(jobmanager.rest_ports.single(), tls)))
+}
+
+/// Tells the scheduler when TaskManagers can register: at once where nobody can tell.
+pub async fn watch_jobmanager(rpc: Option<Endpoint>, inbox: mpsc::Sender<Message>) {
+    if let Some(rpc) = rpc {
+        let mut told = Instant::now();
+        while !rpc.listens().await {
+            if told.elapsed() >= WAITING_TOLD_EVERY {
+                info!("still waiting for the JobManager to listen on port {}", rpc.port);
+                told = Instant::now();
+            }
+            tokio::time::sleep(LISTENING_POLL).await;
+        }
+    }
+    let _ = inbox.send(Message::JobManagerListening).await;
+}
+
+/// Asks the JobManager which TaskManagers it hears, whenever the scheduler wants to know. Tasks of an embedded Mesos
+/// end with it: there the JobManager would only be the last to notice, and nobody is asked.
+pub fn watch_taskmanagers(
+    rest: Option<&Endpoint>,
+    inbox: mpsc::Sender<Message>,
+) -> Result<mpsc::Sender<()>, Fatal> {
+    let (ask, mut asked) = mpsc::channel(1);
+    let Some(rest) = rest else { return Ok(ask) };
+    let clients = rest.clients().map_err(fatal(Exit::Software))?;
+    tokio::spawn(async move {
+        while let Some(()) = asked.recv().await {
+            if let Some(heard) = heard_taskmanagers(&clients).await
+                && inbox.send(Message::TaskManagersHeard(heard)).await.is_err()
+            {
+                return;
+            }
+        }
+    });
+    Ok(ask)
+}
+
+/// Where the number of TaskManagers follows the jobs, somebody looks at those.
+pub fn spawn_scaling(
+    settings: &Settings,
+    rest: Option<&Endpoint>,
+    clock: Clock,
+    inbox: &mpsc::Sender<Message>,
+) -> Result<(), Fatal> {
+    let (Scaling::Demand(demand), Some(rest)) = (&settings.scaling, rest) else { return Ok(()) };
+    let scaling = scaling::driver::Driver {
+        scaler: Scaler::new(demand.bounds.clone()),
+        clock,
+        clients: rest.clients().map_err(fatal(Exit::Software))?,
+        is_adaptive: demand.is_adaptive,
+        inbox: inbox.clone(),
+    };
+    tokio::spawn(scaling.run());
+    Ok(())
+}
+
+async fn heard_taskmanagers(clients: &[RestClient]) -> Option<BTreeSet<String>> {
+    for client in clients {
+        match client.taskmanagers().await {
+            Ok(heard) => return Some(heard.into_iter().map(|taskmanager| taskmanager.id).collect()),
+            Err(error) => debug!("the JobManager does not answer: {}", log::chain(&error)),
+        }
+    }
+    None
+}
