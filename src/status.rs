@@ -27,8 +27,6 @@ use utoipa::{OpenApi, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::flink::pulse::Endpoint;
-use crate::flink::rest::RestError;
 use crate::scheduler::driver::Message;
 
 use board::Board;
@@ -62,8 +60,7 @@ pub struct Setting {
 /// Where reports are asked for and orders go.
 pub struct Sources {
     pub inbox: mpsc::Sender<Message>,
-    /// Where the JobManager answers; none when nobody can tell.
-    pub rest: Option<Endpoint>,
+    pub jobmanager: Watch,
     pub about: About,
     pub lookout: Arc<Lookout>,
 }
@@ -82,13 +79,9 @@ struct Shared {
 }
 
 /// Serves reports on `tcp` and reports and orders on `unix`, each if there is one.
-pub async fn serve(
-    tcp: Option<TcpListener>,
-    unix: Option<UnixListener>,
-    sources: Sources,
-) -> Result<(), ServeError> {
-    let Sources { inbox, rest, about, lookout } = sources;
-    let board = Arc::new(Board::new(inbox, about, Watch::new(rest)?, lookout));
+pub async fn serve(tcp: Option<TcpListener>, unix: Option<UnixListener>, sources: Sources) -> io::Result<()> {
+    let Sources { inbox, jobmanager, about, lookout } = sources;
+    let board = Arc::new(Board::new(inbox, about, jobmanager, lookout));
     let shared = Shared { board: Arc::clone(&board), pages: Arc::default() };
     let (reading, all) = (described(reading()), described(reading().merge(ordering())));
     let (reading, all) = (reading.with_state(shared.clone()), all.with_state(shared));
@@ -97,14 +90,6 @@ pub async fn serve(
         () = board.tell_changes() => {}
     }
     Ok(())
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum ServeError {
-    #[error("failed to serve the status")]
-    Listener(#[from] io::Error),
-    #[error("cannot ask Flink's REST API")]
-    Rest(#[from] RestError),
 }
 
 fn reading() -> OpenApiRouter<Shared> {

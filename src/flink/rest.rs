@@ -176,6 +176,22 @@ impl RestClient {
     }
 }
 
+/// Of the clients of one JobManager's addresses: what the first says that has an answer, or why the last has none. None
+/// where there is no client.
+pub async fn first_answer<T, E>(
+    clients: &[RestClient],
+    ask: impl AsyncFn(RestClient) -> Result<T, E>,
+) -> Option<Result<T, E>> {
+    let mut failure = None;
+    for client in clients {
+        match ask(client.clone()).await {
+            Ok(answer) => return Some(Ok(answer)),
+            Err(error) => failure = Some(Err(error)),
+        }
+    }
+    failure
+}
+
 /// Why a call has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum RestError {

@@ -31,6 +31,7 @@ use crate::scheduler::driver::{Driver, Message, Observer, RunError};
 use crate::scheduler::spec::Spec;
 use crate::scheduler::state::State;
 use crate::scheduler::{Failure, Scheduler};
+use crate::status::jobmanager::Watch;
 use crate::status::lookout::Lookout;
 use crate::time::Clock;
 use crate::tls::{Identity, TlsListener};
@@ -89,11 +90,18 @@ async fn work(options: &WorkerOptions, environment: &Environment) -> Result<(), 
     let (masters, credentials) = (masters(&settings)?, credentials(&settings)?);
     let (inbox, messages) = mpsc::channel(INBOX_WAITING_MOST);
     let (rpc, rest) = endpoints(&settings, identity.as_deref())?;
-    let jobmanager = watch_taskmanagers(rest.as_ref().filter(|_| !options.local), inbox.clone())?;
+    let clients =
+        rest.as_ref().map(Endpoint::clients).transpose().map_err(fatal(Exit::Software))?.unwrap_or_default();
+    let witnesses = if options.local { Vec::new() } else { clients.clone() };
+    let jobmanager = watch_taskmanagers(witnesses, inbox.clone());
     let lookout = Arc::new(Lookout::default());
-    let about = about(options, &setup, &framework)?;
-    let status =
-        status::Sources { inbox: inbox.clone(), rest: rest.clone(), about, lookout: Arc::clone(&lookout) };
+    let about = about(options, &framework)?;
+    let status = status::Sources {
+        inbox: inbox.clone(),
+        jobmanager: Watch::new(rest, clients.clone()),
+        about,
+        lookout: Arc::clone(&lookout),
+    };
     let delivery = files.delivery();
     let work = Work { spec, delivery, framework, masters, credentials, jobmanager, lookout, clock };
     let served = Served {
@@ -102,13 +110,11 @@ async fn work(options: &WorkerOptions, environment: &Environment) -> Result<(), 
         identity: server.identity,
     };
     spawn_servers(options, artifacts, served, &inbox, status)?;
-    spawn_scaling(&settings, rest.as_ref(), clock, &inbox)?;
+    spawn_scaling(&settings.scaling, clients.clone(), clock, inbox.clone());
     tokio::spawn(watch_jobmanager(rpc, inbox.clone()));
-    let rest_clients =
-        rest.as_ref().map(Endpoint::clients).transpose().map_err(fatal(Exit::Software))?.unwrap_or_default();
     let reading = files.read(inbox.clone());
     tokio::select! {
-        ended = schedule(&work, &setup, &settings, options, rest_clients, inbox, messages) => ended,
+        ended = schedule(&work, &setup, &settings, options, clients, inbox, messages) => ended,
         Err(unread) = reading => Err(unread),
     }
 }
@@ -118,7 +124,7 @@ async fn schedule(
     setup: &Setup,
     settings: &Settings,
     options: &WorkerOptions,
-    rest: Vec<RestClient>,
+    clients: Vec<RestClient>,
     inbox: mpsc::Sender<Message>,
     messages: mpsc::Receiver<Message>,
 ) -> Result<(), Fatal> {
@@ -132,7 +138,7 @@ async fn schedule(
         Some(ha) => {
             let end = JobManagerEnd::new(adopt(options.jobmanager_end_fd)?);
             let ensemble = ensemble::open(setup, ha)?;
-            Desk::open(settings, ha, ensemble, messages, end, rest)?.work(work).await
+            Desk::open(settings, ha, ensemble, messages, end, clients)?.work(work).await
         }
     }
 }
@@ -234,14 +240,11 @@ fn served_configuration(
 
 /// What the status tells besides reports. The effective configuration has forgotten where its values came from, but the
 /// AppMaster has written that down.
-fn about(options: &WorkerOptions, setup: &Setup, framework: &FrameworkInfo) -> Result<status::About, Fatal> {
+fn about(options: &WorkerOptions, framework: &FrameworkInfo) -> Result<status::About, Fatal> {
     let shown = setup::read_shown(&options.conf_dir).map_err(fatal(Exit::NoInput))?;
-    let tls = setup.loaded.table.get("security.ssl.rest.enabled") == Some("true");
-    let scheme = if tls { "https://" } else { "http://" };
-    let flink_ui = framework.webui_url.as_deref().map(|url| url.replacen("http://", scheme, 1));
     Ok(status::About {
         framework_name: framework.name.clone().unwrap_or_default(),
-        flink_ui,
+        flink_ui: framework.webui_url.clone(),
         mesos_ui: !options.local,
         warnings: options.warning.clone(),
         configuration: shown,
@@ -279,13 +282,13 @@ fn spawn_servers(
         .transpose()?;
     let inbox = inbox.clone();
     tokio::spawn(async move {
-        let artifacts = serve_artifacts(artifacts, tls, &served, inbox);
-        let failure: Box<dyn std::error::Error> = tokio::select! {
-            Err(failure) = artifacts => failure.into(),
-            Err(failure) = status::serve(status, socket, sources) => failure.into(),
-            else => return,
-        };
-        error!("a server has ended: {}", log::chain(&*failure));
+        let ended = tokio::try_join!(
+            serve_artifacts(artifacts, tls, &served, inbox),
+            status::serve(status, socket, sources)
+        );
+        if let Err(failure) = ended {
+            error!("a server has ended: {}", log::chain(&failure));
+        }
     });
     Ok(())
 }

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 use tracing::{debug, warn};
 
-use crate::flink::rest::{self, JobDetails, RestClient, RestError};
+use crate::flink::rest::{self, JobDetails, RestClient, RestError, first_answer};
 use crate::log;
 use crate::scheduler::driver::Message;
 use crate::time::Clock;
@@ -62,30 +62,21 @@ impl Driver {
     }
 
     async fn wish(&mut self, known: &mut BTreeMap<String, Known>) -> Result<Wish, RestError> {
-        let (client, picture) = self.look(known).await?;
+        let look = async |client: RestClient| client.jobs().await.map(|jobs| (client, jobs));
+        let (client, jobs) = first_answer(&self.clients, look).await.expect("an endpoint has a host")?;
+        let picture = self.picture(&client, jobs, known).await?;
         let mut wish = self.scaler.handle_picture(&picture, self.clock.now());
         wish.idle = still_idle(&client, wish.idle).await?;
         Ok(wish)
     }
 
-    async fn look(&self, known: &mut BTreeMap<String, Known>) -> Result<(RestClient, Picture), RestError> {
-        let mut failure = None;
-        for client in &self.clients {
-            match self.picture(client, known).await {
-                Ok(picture) => return Ok((client.clone(), picture)),
-                Err(error) => failure = Some(error),
-            }
-        }
-        Err(failure.expect("an endpoint has a host"))
-    }
-
+    /// `jobs` was asked for before the rest: the slots of one that comes meanwhile are still free in the picture.
     async fn picture(
         &self,
         client: &RestClient,
+        jobs: Vec<rest::Job>,
         known: &mut BTreeMap<String, Known>,
     ) -> Result<Picture, RestError> {
-        // First the jobs: one that comes after them finds its slots still free in what is asked next.
-        let jobs = client.jobs().await?;
         let active: Vec<_> = jobs.into_iter().filter(|job| !job.state.has_ended()).collect();
         known.retain(|id, _| active.iter().any(|job| job.jid == *id));
         let mut pictured = Vec::with_capacity(active.len());

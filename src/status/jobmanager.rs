@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout};
 use utoipa::ToSchema;
 
 use crate::flink::pulse::Endpoint;
-use crate::flink::rest::{Job, RestClient, RestError};
+use crate::flink::rest::{Job, RestClient, RestError, first_answer};
 use crate::log;
 
 /// What was heard counts for so long.
@@ -57,6 +57,7 @@ pub enum JobsError {
 }
 
 /// The one JobManager of this AppMaster.
+#[derive(Default)]
 pub struct Watch {
     rest: Option<Endpoint>,
     clients: Vec<RestClient>,
@@ -64,10 +65,9 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// `rest` is none where nobody can tell the port.
-    pub fn new(rest: Option<Endpoint>) -> Result<Self, RestError> {
-        let clients = rest.as_ref().map(Endpoint::clients).transpose()?.unwrap_or_default();
-        Ok(Self { rest, clients, known: Mutex::default() })
+    /// `rest` is none where nobody can tell the port; `clients` are its own.
+    pub fn new(rest: Option<Endpoint>, clients: Vec<RestClient>) -> Self {
+        Self { rest, clients, known: Mutex::default() }
     }
 
     /// Why it does not answer right now.
@@ -88,14 +88,11 @@ impl Watch {
 
     /// The jobs that have not ended.
     pub async fn unfinished_jobs(&self) -> Result<Vec<Job>, JobsError> {
-        let mut last = JobsError::NoEndpoint;
-        for client in &self.clients {
-            match client.jobs().await {
-                Ok(jobs) => return Ok(jobs.into_iter().filter(|job| !job.state.has_ended()).collect()),
-                Err(error) => last = JobsError::NoAnswer(error),
-            }
-        }
-        Err(last)
+        let answer = first_answer(&self.clients, async |client| client.jobs().await)
+            .await
+            .ok_or(JobsError::NoEndpoint)?;
+        let jobs = answer.map_err(JobsError::NoAnswer)?;
+        Ok(jobs.into_iter().filter(|job| !job.state.has_ended()).collect())
     }
 
     async fn ask(&self) -> Facts {
@@ -103,23 +100,21 @@ impl Watch {
         if silent.is_some() {
             return Facts { jobmanager: JobManager { silent, overview: None }, slots: BTreeMap::new() };
         }
-        for client in &self.clients {
+        let answer = first_answer(&self.clients, async |client| {
             let answers = async { tokio::try_join!(client.overview(), client.taskmanagers()) };
-            if let Ok(Ok((overview, taskmanagers))) = timeout(ANSWER_MOST, answers).await {
-                let overview = Overview {
-                    flink_version: overview.flink_version,
-                    taskmanagers: overview.taskmanagers,
-                    slots: Slots { total: overview.slots_total, free: overview.slots_available },
-                    jobs_running: overview.jobs_running,
-                };
-                let slots = taskmanagers.into_iter().map(|taskmanager| {
-                    let slots = Slots { total: taskmanager.slots_number, free: taskmanager.free_slots };
-                    (taskmanager.id, slots)
-                });
-                let jobmanager = JobManager { silent, overview: Some(overview) };
-                return Facts { jobmanager, slots: slots.collect() };
-            }
-        }
-        Facts::default()
+            timeout(ANSWER_MOST, answers).await.map_err(drop)?.map_err(drop)
+        });
+        let Some(Ok((overview, taskmanagers))) = answer.await else { return Facts::default() };
+        let overview = Overview {
+            flink_version: overview.flink_version,
+            taskmanagers: overview.taskmanagers,
+            slots: Slots { total: overview.slots_total, free: overview.slots_available },
+            jobs_running: overview.jobs_running,
+        };
+        let slots = taskmanagers.into_iter().map(|taskmanager| {
+            let slots = Slots { total: taskmanager.slots_number, free: taskmanager.free_slots };
+            (taskmanager.id, slots)
+        });
+        Facts { jobmanager: JobManager { silent, overview: Some(overview) }, slots: slots.collect() }
     }
 }

@@ -4,6 +4,7 @@ mod bad_input;
 mod checks;
 mod client;
 mod compare;
+mod driven;
 mod embedded;
 mod faults;
 mod fetches;

@@ -33,6 +33,7 @@ pub fn info(
     // Masters with GPUs offer their agents only to frameworks that know them.
     let gpus = (settings.tasks.gpus > 0).then_some(CapabilityType::GpuResources);
     let capabilities = CAPABILITIES.into_iter().chain(gpus);
+    let scheme = if settings.rest_tls.is_some() { "https" } else { "http" };
     let rest_port = settings.job_manager.rest_ports.single();
     FrameworkInfo {
         user: Some(framework.user.clone().unwrap_or_else(|| own_user(environment))),
@@ -42,7 +43,7 @@ pub fn info(
         checkpoint: Some(true),
         roles: roles.to_vec(),
         hostname: Some(settings.job_manager.address.clone()),
-        webui_url: rest_port.map(|port| format!("http://{}:{port}", settings.job_manager.address)),
+        webui_url: rest_port.map(|port| format!("{scheme}://{}:{port}", settings.job_manager.address)),
         principal: framework.identity.as_ref().map(|identity| identity.principal.clone()),
         capabilities: capabilities.map(|kind| Capability { r#type: Some(kind as i32) }).collect(),
         ..FrameworkInfo::default()

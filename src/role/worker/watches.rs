@@ -11,7 +11,7 @@ use tracing::{debug, info};
 use crate::conf::settings::{Scaling, Settings};
 use crate::exit::Exit;
 use crate::flink::pulse::Endpoint;
-use crate::flink::rest::RestClient;
+use crate::flink::rest::{RestClient, first_answer};
 use crate::log;
 use crate::scaling::{self, Scaler};
 use crate::scheduler::driver::Message;
@@ -55,13 +55,8 @@ pub async fn watch_jobmanager(rpc: Option<Endpoint>, inbox: mpsc::Sender<Message
 
 /// Asks the JobManager which TaskManagers it hears, whenever the scheduler wants to know. Tasks of an embedded Mesos
 /// end with it: there the JobManager would only be the last to notice, and nobody is asked.
-pub fn watch_taskmanagers(
-    rest: Option<&Endpoint>,
-    inbox: mpsc::Sender<Message>,
-) -> Result<mpsc::Sender<()>, Fatal> {
+pub fn watch_taskmanagers(clients: Vec<RestClient>, inbox: mpsc::Sender<Message>) -> mpsc::Sender<()> {
     let (ask, mut asked) = mpsc::channel(1);
-    let Some(rest) = rest else { return Ok(ask) };
-    let clients = rest.clients().map_err(fatal(Exit::Software))?;
     tokio::spawn(async move {
         while let Some(()) = asked.recv().await {
             if let Some(heard) = heard_taskmanagers(&clients).await
@@ -71,34 +66,33 @@ pub fn watch_taskmanagers(
             }
         }
     });
-    Ok(ask)
+    ask
 }
 
 /// Where the number of TaskManagers follows the jobs, somebody looks at those.
 pub fn spawn_scaling(
-    settings: &Settings,
-    rest: Option<&Endpoint>,
+    scaling: &Scaling,
+    clients: Vec<RestClient>,
     clock: Clock,
-    inbox: &mpsc::Sender<Message>,
-) -> Result<(), Fatal> {
-    let (Scaling::Demand(demand), Some(rest)) = (&settings.scaling, rest) else { return Ok(()) };
-    let scaling = scaling::driver::Driver {
+    inbox: mpsc::Sender<Message>,
+) {
+    let Scaling::Demand(demand) = scaling else { return };
+    let driver = scaling::driver::Driver {
         scaler: Scaler::new(demand.bounds.clone()),
         clock,
-        clients: rest.clients().map_err(fatal(Exit::Software))?,
+        clients,
         is_adaptive: demand.is_adaptive,
-        inbox: inbox.clone(),
+        inbox,
     };
-    tokio::spawn(scaling.run());
-    Ok(())
+    tokio::spawn(driver.run());
 }
 
 async fn heard_taskmanagers(clients: &[RestClient]) -> Option<BTreeSet<String>> {
-    for client in clients {
-        match client.taskmanagers().await {
-            Ok(heard) => return Some(heard.into_iter().map(|taskmanager| taskmanager.id).collect()),
-            Err(error) => debug!("the JobManager does not answer: {}", log::chain(&error)),
+    match first_answer(clients, async |client| client.taskmanagers().await).await? {
+        Ok(heard) => Some(heard.into_iter().map(|taskmanager| taskmanager.id).collect()),
+        Err(error) => {
+            debug!("the JobManager does not answer: {}", log::chain(&error));
+            None
         }
     }
-    None
 }

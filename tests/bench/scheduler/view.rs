@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use flink_on_mesos::mesos::wire::status::TaskState;
 use flink_on_mesos::scheduler::Scheduler;
 use flink_on_mesos::scheduler::driver::{Message, Observer as _};
+use flink_on_mesos::status::jobmanager::Watch;
 use flink_on_mesos::status::lookout::Lookout;
 use flink_on_mesos::status::{self, About, Sources};
 use flink_on_mesos::time::Moment;
@@ -25,16 +26,15 @@ const FACT_EVERY: Duration = Duration::from_millis(20);
 /// Each of the two parts.
 const LASTS: Duration = Duration::from_secs(15);
 
-/// What the issue asks.
+/// Who watches must not slow down what is watched by more.
 const MOST: f64 = 2.0;
 
 /// When each fact was there to be handled, and when its orders were carried out.
 type Rounds = mpsc::UnboundedReceiver<Duration>;
 
 pub fn run() {
-    let address = start();
+    let (address, mut rounds) = start();
     println!("pages  answers  answer_ms p50  p99  rounds  round_ms p50  p99  sent_KiB/s");
-    let (address, mut rounds) = address;
     let quiet = measure(address, &mut rounds, 0);
     let busy = measure(address, &mut rounds, PAGES);
     let (answers, rounds) = (busy.0 / quiet.0, busy.1 / quiet.1);
@@ -53,8 +53,12 @@ fn start() -> (SocketAddr, Rounds) {
             told.send(listener.local_addr().expect("an address")).expect("a listener");
             let (inbox, mut messages) = mpsc::channel(64);
             let lookout = Arc::new(Lookout::default());
-            let sources =
-                Sources { inbox, rest: None, about: About::default(), lookout: Arc::clone(&lookout) };
+            let sources = Sources {
+                inbox,
+                jobmanager: Watch::default(),
+                about: About::default(),
+                lookout: Arc::clone(&lookout),
+            };
             tokio::spawn(status::serve(Some(listener), None, sources));
             let mut scheduler = crate::scheduler(TASKMANAGERS);
             loop {

@@ -3,29 +3,28 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use flink_on_mesos::ha::{Store, StoreError};
 use flink_on_mesos::lease::Lease;
+use flink_on_mesos::log;
 use flink_on_mesos::mesos::address::{HostPort, Master, Scheme};
 use flink_on_mesos::mesos::client::{self as mesos, Config, Masters};
 use flink_on_mesos::mesos::wire::framework::{Capability, CapabilityType, FrameworkInfo};
 use flink_on_mesos::mesos::wire::id::FrameworkId;
-use flink_on_mesos::scheduler::driver::{Driver, Message, RunError};
+use flink_on_mesos::scheduler::Failure;
+use flink_on_mesos::scheduler::driver::{Message, RunError};
 use flink_on_mesos::scheduler::report::{Report, TaskReport};
 use flink_on_mesos::scheduler::resources::{Milli, Need};
-use flink_on_mesos::scheduler::spec::{Delivery, Patience, Placement, Spec, Template};
+use flink_on_mesos::scheduler::spec::{Patience, Spec, Template};
 use flink_on_mesos::scheduler::state::State;
-use flink_on_mesos::scheduler::{Failure, Scheduler};
-use flink_on_mesos::{log, time::Clock};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, LocalSet, spawn_local};
 use tokio::time::{sleep, timeout};
 
-use super::client;
 use super::embedded::{Embedded, PATIENCE};
+use super::{client, driven};
 
 /// Shared by the AppMasters of one test, as ZooKeeper would be.
 #[derive(Clone, Default)]
@@ -58,7 +57,7 @@ impl AppMaster {
         let at = HostPort { host: embedded.address.ip().to_string(), port: embedded.address.port() };
         let state = shelf.0.borrow().clone();
         let spec = spec(framework.roles.clone());
-        let (calls, reports) = mesos::start(Config {
+        let mesos = mesos::start(Config {
             masters: Masters::Known(vec![Master { scheme: Scheme::Http, at }]),
             framework: FrameworkInfo {
                 id: state.framework_id.as_ref().map(FrameworkId::new),
@@ -70,22 +69,7 @@ impl AppMaster {
         })
         .expect("a client");
         let (inbox, messages) = mpsc::channel(8);
-        // This JobManager never answers.
-        let (jobmanager, _) = mpsc::channel(1);
-        let clock = Clock::start();
-        let scheduler = Scheduler::new(spec, state, 1, clock.now());
-        let store = shelf.clone();
-        let driver = Driver {
-            scheduler,
-            clock,
-            calls,
-            reports,
-            inbox: messages,
-            jobmanager,
-            store,
-            observer: Arc::new(()),
-            framework,
-        };
+        let driver = driven::driver(spec, state, shelf.clone(), mesos, messages, framework);
         let run = spawn_local(driver.run());
         inbox.try_send(Message::JobManagerListening).expect("an empty inbox");
         Self { run, inbox }
@@ -132,31 +116,21 @@ impl AppMaster {
 }
 
 fn spec(roles: Vec<String>) -> Spec {
+    let need =
+        Need { scalars: vec![("cpus".into(), Milli::whole(1)), ("mem".into(), Milli::whole(64))], ports: 0 };
+    let template = Template {
+        program: "/bin/sh".into(),
+        // What is appended becomes the shell's arguments.
+        arguments: ["sh", "-c", "exec sleep 1000"].map(str::to_owned).to_vec(),
+        token_variable: "TOKEN".into(),
+        ..Template::default()
+    };
     Spec {
-        need: Need {
-            scalars: vec![("cpus".into(), Milli::whole(1)), ("mem".into(), Milli::whole(64))],
-            ports: 0,
-        },
-        template: Template {
-            program: "/bin/sh".into(),
-            // What is appended becomes the shell's arguments.
-            arguments: ["sh", "-c", "exec sleep 1000"].map(str::to_owned).to_vec(),
-            token_variable: "TOKEN".into(),
-            delivery: Some(Delivery::default()),
-            ..Template::default()
-        },
-        placement: Placement::Spread,
-        hard: Vec::new(),
-        soft: Vec::new(),
-        target: 1,
-        follows_jobs: false,
         roles,
         refuse: Duration::from_millis(100),
-        kill_grace: Duration::from_secs(2),
-        gang: None,
-        failures_most: None,
         patience: Patience { reconcile_every: Duration::from_secs(5), ..Patience::default() },
         epoch: SystemTime::UNIX_EPOCH.elapsed().expect("after 1970"),
+        ..driven::spec(1, need, template)
     }
 }
 

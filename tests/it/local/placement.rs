@@ -11,21 +11,21 @@ use flink_on_mesos::lease::Lease;
 use flink_on_mesos::mesos::address::MasterAddress;
 use flink_on_mesos::mesos::client::{self, Config, Masters};
 use flink_on_mesos::mesos::wire::framework::{Capability, CapabilityType, FrameworkInfo};
-use flink_on_mesos::scheduler::Scheduler as Core;
 use flink_on_mesos::scheduler::constraint::Constraint;
-use flink_on_mesos::scheduler::driver::{Driver, Message};
+use flink_on_mesos::scheduler::driver::Message;
 use flink_on_mesos::scheduler::report::Report;
 use flink_on_mesos::scheduler::resources::{Milli, Need};
-use flink_on_mesos::scheduler::spec::{Delivery, Patience, Placement, Shell, Spec, Template};
+use flink_on_mesos::scheduler::spec::{Shell, Spec, Template};
 use flink_on_mesos::scheduler::state::State;
 use flink_on_mesos::status;
-use flink_on_mesos::time::Clock;
+use flink_on_mesos::status::jobmanager::Watch;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::UnixListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::LocalSet;
 
+use super::driven;
 use super::embedded::{Embedded, PATIENCE};
 use super::scheduler::{Scheduler, framework_info};
 
@@ -61,34 +61,20 @@ impl AppMaster {
             credentials: None,
             lease: Lease::unlimited(),
         };
-        let (calls, reports) = client::start(config).expect("a client");
+        let mesos = client::start(config).expect("a client");
         let (inbox, messages) = mpsc::channel(16);
         let directory = TempDir::new().expect("a directory");
         let socket = directory.path().join("socket");
         let unix = UnixListener::bind(&socket).expect("a socket");
         let sources = status::Sources {
             inbox: inbox.clone(),
-            rest: None,
+            jobmanager: Watch::default(),
             about: status::About::default(),
             lookout: Arc::default(),
         };
         tokio::task::spawn_local(status::serve(None, Some(unix), sources));
-        let clock = Clock::start();
-        let scheduler = Core::new(spec, State::default(), 1, clock.now());
-        // Nobody listens: there is no JobManager to ask.
-        let (jobmanager, _) = mpsc::channel(1);
         let store = MemoryStore::new(memory::create().expect("a memory file"));
-        let driver = Driver {
-            scheduler,
-            clock,
-            calls,
-            reports,
-            inbox: messages,
-            jobmanager,
-            store,
-            observer: Arc::new(()),
-            framework,
-        };
+        let driver = driven::driver(spec, State::default(), store, mesos, messages, framework);
         tokio::task::spawn_local(async move { driver.run().await.expect("no failure") });
         inbox.send(Message::JobManagerListening).await.expect("a driver");
         Self { inbox, socket, _directory: directory }
@@ -122,26 +108,17 @@ impl AppMaster {
 }
 
 fn spec(target: u32, cpus: f64) -> Spec {
+    let need = Need { scalars: vec![("cpus".into(), Milli::of(cpus))], ports: 0 };
+    let template = Template {
+        shell: Some(Shell { bootstrap: None, command: Some("sleep 1000 #".into()) }),
+        ..Template::default()
+    };
     Spec {
-        need: Need { scalars: vec![("cpus".into(), Milli::of(cpus))], ports: 0 },
-        template: Template {
-            shell: Some(Shell { bootstrap: None, command: Some("sleep 1000 #".into()) }),
-            delivery: Some(Delivery::default()),
-            ..Template::default()
-        },
-        placement: Placement::Spread,
-        target,
-        follows_jobs: false,
         roles: vec!["flink".into()],
         // Nothing that was declined comes back by itself within a test.
         refuse: Duration::from_secs(100_000),
         kill_grace: Duration::from_secs(1),
-        hard: Vec::new(),
-        soft: Vec::new(),
-        gang: None,
-        failures_most: None,
-        patience: Patience::default(),
-        epoch: Duration::ZERO,
+        ..driven::spec(target, need, template)
     }
 }
 

@@ -1,0 +1,50 @@
+//! The scheduler with its driver, and no JobManager.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use flink_on_mesos::ha::Store;
+use flink_on_mesos::mesos::client::{Calls, Reports};
+use flink_on_mesos::mesos::wire::framework::FrameworkInfo;
+use flink_on_mesos::scheduler::Scheduler;
+use flink_on_mesos::scheduler::driver::{Driver, Message};
+use flink_on_mesos::scheduler::resources::Need;
+use flink_on_mesos::scheduler::spec::{Delivery, Patience, Placement, Spec, Template};
+use flink_on_mesos::scheduler::state::State;
+use flink_on_mesos::time::Clock;
+use tokio::sync::mpsc;
+
+/// For `target` TaskManagers that fetch nothing.
+pub fn spec(target: u32, need: Need, template: Template) -> Spec {
+    Spec {
+        need,
+        template: Template { delivery: Some(Delivery::default()), ..template },
+        placement: Placement::Spread,
+        hard: Vec::new(),
+        soft: Vec::new(),
+        target,
+        follows_jobs: false,
+        roles: Vec::new(),
+        refuse: Duration::from_secs(5),
+        kill_grace: Duration::from_secs(2),
+        gang: None,
+        failures_most: None,
+        patience: Patience::default(),
+        epoch: Duration::ZERO,
+    }
+}
+
+/// Nobody answers what it asks the JobManager.
+pub fn driver<S: Store>(
+    spec: Spec,
+    state: State,
+    store: S,
+    (calls, reports): (Calls, Reports),
+    inbox: mpsc::Receiver<Message>,
+    framework: FrameworkInfo,
+) -> Driver<S> {
+    let clock = Clock::start();
+    let scheduler = Scheduler::new(spec, state, 1, clock.now());
+    let (jobmanager, _) = mpsc::channel(1);
+    Driver { scheduler, clock, calls, reports, inbox, jobmanager, store, observer: Arc::new(()), framework }
+}
