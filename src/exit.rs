@@ -26,6 +26,8 @@ pub enum Exit {
     CannotCreate = 73,
     /// More TaskManagers failed than the configuration allows.
     TooManyFailures = 75,
+    /// Two JobManagers led, and this one had lost its place.
+    Deposed = 76,
     /// A value in the configuration is wrong or contradicts another.
     Config = 78,
     /// A program was found but could not be executed.

@@ -3,9 +3,12 @@
 //! Its leader is the owner of the first node below `leader/latch`. All ephemeral nodes of a JobManager live as long as
 //! its session: another one would lead only when that has expired.
 
+mod place;
 mod watch;
 
 use zookeeper_client::{Client, Error};
+
+use place::Place;
 
 pub use watch::{JobManagers, Own, watch};
 
@@ -13,16 +16,15 @@ pub use watch::{JobManagers, Own, watch};
 const ANNOUNCEMENT: &str = "leader/rest_server/connection_info";
 const LATCH: &str = "leader/latch";
 
-/// Takes the JobManager that announced `rest_url` out of the line, if it led; returns how many nodes it had there.
-/// Its process must be dead.
+/// Takes the JobManager that announced `rest_url` out of the line, if it led, with the place that was kept for it; returns
+/// how many nodes it had there. Its process must be dead.
 pub async fn release(client: &Client, cluster_node: &str, rest_url: &str) -> Result<usize, Error> {
-    let Some(leader) = leader(client, cluster_node).await?.filter(|leader| leader.is_at(rest_url)) else {
-        return Ok(0);
-    };
+    let leader = leader(client, cluster_node).await?.filter(|leader| leader.is_at(rest_url));
+    let sessions = [Some(client.session_id().0), leader.map(|leader| leader.session)];
     let mut released = 0;
-    for (path, session) in line(client, cluster_node).await? {
-        if session == leader.session {
-            match client.delete(&path, None).await {
+    for place in line(client, cluster_node).await? {
+        if sessions.contains(&Some(place.session)) {
+            match client.delete(&place.path, None).await {
                 Ok(()) | Err(Error::NoNode) => released += 1,
                 Err(error) => return Err(error),
             }
@@ -55,8 +57,8 @@ async fn leader(client: &Client, cluster_node: &str) -> Result<Option<Leader>, E
     }
 }
 
-/// Who stands in Flink's election: paths of the nodes, and whose they are.
-async fn line(client: &Client, cluster_node: &str) -> Result<Vec<(String, i64)>, Error> {
+/// Who stands in Flink's election.
+async fn line(client: &Client, cluster_node: &str) -> Result<Vec<Place>, Error> {
     let latch = format!("{cluster_node}/{LATCH}");
     let names = match client.list_children(&latch).await {
         Ok(names) => names,
@@ -67,7 +69,7 @@ async fn line(client: &Client, cluster_node: &str) -> Result<Vec<(String, i64)>,
     for name in names {
         let path = format!("{latch}/{name}");
         if let Some(stat) = client.check_stat(&path).await? {
-            line.push((path, stat.ephemeral_owner));
+            line.push(Place { path, session: stat.ephemeral_owner });
         }
     }
     Ok(line)

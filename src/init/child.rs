@@ -44,20 +44,21 @@ pub enum Told {
 #[derive(Debug)]
 enum Role {
     Main,
-    Helper { backoff: Backoff, ending_codes: Vec<u8> },
+    Helper { backoff: Backoff, ending_codes: Vec<u8>, urgent_codes: Vec<u8> },
 }
 
 impl Child {
     pub fn new(child: &plan::Child) -> Self {
         let kind = match &child.kind {
             Kind::Main => Role::Main,
-            Kind::Helper { restart, ending_codes } => Role::Helper {
+            Kind::Helper { restart, ending_codes, urgent_codes } => Role::Helper {
                 backoff: Backoff::new(BackoffPolicy {
                     first: Duration::from_millis(restart.first_ms),
                     most: Duration::from_millis(restart.most_ms),
                     jitter: restart.jitter.clamp(0.0, 1.0),
                 }),
                 ending_codes: ending_codes.clone(),
+                urgent_codes: urgent_codes.clone(),
             },
         };
         Self {
@@ -93,6 +94,14 @@ impl Child {
         match &self.kind {
             Role::Main => true,
             Role::Helper { ending_codes, .. } => ending_codes.contains(&code),
+        }
+    }
+
+    /// Whether nothing else has time to end in order after that.
+    pub fn is_urgent(&self, code: u8) -> bool {
+        match &self.kind {
+            Role::Main => false,
+            Role::Helper { urgent_codes, .. } => urgent_codes.contains(&code),
         }
     }
 

@@ -210,6 +210,9 @@ impl Machine {
             }
             Stage::Starting { .. } | Stage::Running => match ended {
                 Ended::Exited(code) if self.children[index].ends_with(code) => {
+                    if self.children[index].is_urgent(code) {
+                        self.grace = Duration::ZERO;
+                    }
                     self.stop(Cause::HelperEnded { name, code }, now);
                 }
                 Ended::Exited(_) | Ended::Killed { .. } | Ended::Unknown => {

@@ -110,8 +110,8 @@ pub enum Kind {
     /// Its end ends the container and decides the exit code.
     Main,
     /// Started again after every end but those with one of `ending_codes`; such a code ends the container
-    /// and becomes its exit code.
-    Helper { restart: Restart, ending_codes: Vec<u8> },
+    /// and becomes its exit code; after one of `urgent_codes` everything else is killed without grace.
+    Helper { restart: Restart, ending_codes: Vec<u8>, urgent_codes: Vec<u8> },
 }
 
 /// [`crate::time::BackoffPolicy`] in the plan's units.

@@ -22,7 +22,7 @@ const JVM_SHARE_MS: u64 = 7_000;
 const WORKER_SHARE_MS: u64 = 3_000;
 
 /// Codes with which a helper says that starting it again would not help, or that the cluster has ended.
-const ENDING: [Exit; 11] = [
+const ENDING: [Exit; 12] = [
     Exit::Ok,
     Exit::Usage,
     Exit::Data,
@@ -33,8 +33,13 @@ const ENDING: [Exit; 11] = [
     Exit::NoFlink,
     Exit::CannotCreate,
     Exit::TooManyFailures,
+    Exit::Deposed,
     Exit::Config,
 ];
+
+/// One of them after which nothing may go on, not even to end in order: two JobManagers lead, and what a JVM does while it
+/// shuts down can undo what the other one does.
+const URGENT: [Exit; 1] = [Exit::Deposed];
 
 /// A JVM to start.
 pub struct Jvm {
@@ -84,7 +89,8 @@ pub fn own(own: Own, environment: &Environment) -> Result<Child, Fatal> {
         name: name.to_owned(),
         kind: Kind::Helper {
             restart: Restart::default(),
-            ending_codes: ENDING.iter().map(|exit| exit.code()).collect(),
+            ending_codes: ENDING.map(Exit::code).into(),
+            urgent_codes: URGENT.map(Exit::code).into(),
         },
         program: own_path()?.into_os_string(),
         argv,

@@ -1,23 +1,17 @@
 //! Looks at Flink's election again and again: who leads, and whether our own JobManager only believes that it does.
-//!
-//! When the ensemble was away for longer than a session, Flink's client is back with another session while the node of
-//! the old one still stands first in line. A JobManager takes that node for its own, leads, and does not notice when it
-//! goes. Then the next in line leads too, both write that they do over and over, and no job runs. What such a
-//! JobManager announces belongs to a session that has nothing in line, and that is how it can be told.
 
 use std::time::Duration;
 
 use tokio::sync::watch;
-use zookeeper_client::{Client, Error};
+use tracing::{info, warn};
+use zookeeper_client::{Client, CreateMode, Error};
 
-use crate::time::{Clock, Deadline, Moment};
+use crate::time::Clock;
+use crate::zookeeper::Ensemble;
 
-use super::Leader;
+use super::place::{Seen, Suspicion, Verdict};
 
 const LOOK: Duration = Duration::from_millis(500);
-
-/// Another look must say the same as the first. The less of the old session is left then, the sooner two lead.
-const DEPOSED_AFTER: Duration = Duration::from_secs(1);
 
 /// What is known of Flink's election.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,6 +34,7 @@ pub enum Own {
 /// Looks as long as somebody wants to know. `own` is the end of the URL of our JobManager's REST endpoint.
 pub fn watch(
     mut clients: watch::Receiver<Option<Client>>,
+    ensemble: Ensemble,
     cluster_node: String,
     own: Option<String>,
 ) -> watch::Receiver<JobManagers> {
@@ -52,8 +47,12 @@ pub fn watch(
             if let Some(client) = client
                 && let Ok(seen) = look(&client, &cluster_node, &suspicion).await
             {
-                let own =
-                    own.as_deref().map(|own| suspicion.judge(own, &seen, clock.now())).unwrap_or_default();
+                let verdict = match &own {
+                    Some(own) => suspicion.judge(own, &seen, clock.now()),
+                    None => Verdict::Fine,
+                };
+                let own = if verdict == Verdict::Deposed { Own::Deposed } else { Own::Fine };
+                carry_out(verdict, &client, &ensemble).await;
                 let found = JobManagers { leader: seen.leader.map(|leader| leader.rest_url), own };
                 sender.send_if_modified(|known| std::mem::replace(known, found.clone()) != found);
             }
@@ -63,111 +62,40 @@ pub fn watch(
     receiver
 }
 
-/// Flink's election at one moment.
-#[derive(Debug, Default)]
-struct Seen {
-    leader: Option<Leader>,
-    /// The sessions in line.
-    line: Vec<i64>,
-    /// Those whose JobManager says that some part of it leads. Only looked for in a case of doubt.
-    claims: Vec<i64>,
-}
-
 async fn look(client: &Client, cluster_node: &str, suspicion: &Suspicion) -> Result<Seen, Error> {
     let leader = super::leader(client, cluster_node).await?;
     let line = super::line(client, cluster_node).await?;
-    let claims = match suspicion.odd {
-        Some(_) => super::claims(client, cluster_node).await?,
-        None => Vec::new(),
+    let claims = match suspicion.is_any() {
+        true => super::claims(client, cluster_node).await?,
+        false => Vec::new(),
     };
-    Ok(Seen { leader, line: line.into_iter().map(|(_, session)| session).collect(), claims })
+    let (worker, session_timeout) = (client.session_id().0, client.session_timeout());
+    Ok(Seen { leader, line, claims, worker, session_timeout })
 }
 
-/// What was seen of our JobManager's sessions.
-#[derive(Debug, Default)]
-struct Suspicion {
-    /// With which it led in good order. Its node may outlive it.
-    last: Option<i64>,
-    /// With which it has announced itself without a place in line, and until when that may be.
-    odd: Option<(i64, Deadline)>,
-}
-
-impl Suspicion {
-    fn judge(&mut self, own: &str, seen: &Seen, now: Moment) -> Own {
-        let announced = seen.leader.as_ref().filter(|leader| leader.is_at(own)).map(|leader| leader.session);
-        if let Some(session) = announced {
-            if seen.line.contains(&session) {
-                self.last = Some(session);
-            } else if self.odd.is_none_or(|(odd, _)| odd != session) {
-                self.odd = Some((session, Deadline::after(now, DEPOSED_AFTER)));
-            }
+/// What fails has changed meanwhile, or is tried again after the next look.
+async fn carry_out(verdict: Verdict, client: &Client, ensemble: &Ensemble) {
+    let (path, done) = match &verdict {
+        Verdict::Fine | Verdict::Deposed => return,
+        Verdict::Keep { path, is_there } => (path, keep(client, ensemble, path, *is_there).await),
+        Verdict::GiveUp { path } => (path, client.delete(path, None).await),
+    };
+    match (done, &verdict) {
+        (Ok(()), Verdict::Keep { .. }) => {
+            info!(node = path, "keeps the JobManager's place in Flink's election, which an old session takes along");
         }
-        let Some((odd, until)) = self.odd else { return Own::Fine };
-        if seen.line.contains(&odd) || announced.is_some_and(|session| session != odd) {
-            self.odd = None;
-            return Own::Fine;
-        }
-        // While nobody else stands in line, nobody else will lead. What a leader says, another one may write over.
-        let has_others = seen.line.iter().any(|session| Some(*session) != self.last);
-        let claims = announced == Some(odd) || seen.claims.contains(&odd);
-        if has_others && claims && until.has_passed(now) { Own::Deposed } else { Own::Fine }
+        (Ok(()), _) => info!(node = path, "gives up the place in Flink's election that it kept for the JobManager"),
+        (Err(error), _) => warn!("{path}, the JobManager's place in Flink's election: {error}"),
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const OWN: &str = "://a:8081";
-
-    /// At some seconds: who announces itself with which session, who stands in line, who claims to lead; and the verdict.
-    type Look<'a> = (u64, (&'a str, i64), &'a [i64], &'a [i64], Own);
-
-    fn check(history: &[Look<'_>]) {
-        let (mut suspicion, start) = (Suspicion::default(), Clock::start().now());
-        for (after_s, (host, session), line, claims, expected) in history {
-            let leader = Leader { rest_url: format!("http://{host}:8081"), session: *session };
-            let seen = Seen { leader: Some(leader), line: line.to_vec(), claims: claims.to_vec() };
-            let verdict = suspicion.judge(OWN, &seen, start + Duration::from_secs(*after_s));
-            assert_eq!(verdict, *expected, "after {after_s} s");
-        }
+/// At once, so that nobody who waits behind the old node finds none.
+async fn keep(client: &Client, ensemble: &Ensemble, path: &str, is_there: bool) -> Result<(), Error> {
+    let mut writer = client.new_multi_writer();
+    if is_there {
+        writer.add_delete(path, None)?;
     }
-
-    #[test]
-    fn who_announces_itself_without_a_place_in_line_is_deposed() {
-        check(&[
-            (0, ("a", 1), &[1, 2], &[], Own::Fine),
-            // Its old place is still there.
-            (1, ("a", 3), &[1, 2], &[], Own::Fine),
-            // The other one says so too.
-            (2, ("b", 2), &[2], &[2], Own::Fine),
-            (3, ("a", 3), &[2], &[2, 3], Own::Deposed),
-        ]);
-    }
-
-    #[test]
-    fn who_claims_to_lead_only_in_part_is_deposed() {
-        check(&[
-            (0, ("a", 3), &[], &[], Own::Fine),
-            (5, ("a", 3), &[], &[3], Own::Fine),
-            (6, ("b", 2), &[2], &[2, 3], Own::Deposed),
-        ]);
-    }
-
-    #[test]
-    fn who_finds_its_place_or_is_alone_is_fine() {
-        check(&[
-            (0, ("a", 1), &[1], &[], Own::Fine),
-            // That is its own old place.
-            (1, ("a", 3), &[1], &[], Own::Fine),
-            (9, ("a", 3), &[1], &[3], Own::Fine),
-            // It stands in line again.
-            (10, ("b", 2), &[2, 3], &[2], Own::Fine),
-            (15, ("a", 3), &[3, 2], &[], Own::Fine),
-            // It has given up with that session.
-            (20, ("a", 4), &[2], &[], Own::Fine),
-            (25, ("b", 2), &[2], &[2], Own::Fine),
-            (30, ("b", 5), &[2], &[5], Own::Fine),
-        ]);
-    }
+    writer.add_create(path, b"", &ensemble.create(CreateMode::Ephemeral))?;
+    writer.commit().await?;
+    Ok(())
 }

@@ -112,7 +112,8 @@ fn text(action: &Action) -> String {
 fn plan() -> Plan {
     let helper = || Kind::Helper {
         restart: Restart { first_ms: 500, most_ms: 4_000, jitter: 0.0 },
-        ending_codes: vec![0, 78],
+        ending_codes: vec![0, 76, 78],
+        urgent_codes: vec![76],
     };
     Plan {
         children: vec![
@@ -354,6 +355,17 @@ fn a_helper_that_keeps_crashing_ends_the_container() {
     run.ended(MAIN, 143 << 8, Rest::Some);
     run.ended(MESOS, 0, Rest::None);
     assert_eq!(run.code(), Some(70));
+}
+
+#[test]
+fn nothing_goes_on_after_an_urgent_code() {
+    let mut run = Run::running();
+    let orders = run.ended(WORKER, 76 << 8, Rest::Some);
+    assert!(orders.contains(&"SIGKILL 101".to_owned()), "{orders:?}");
+    assert!(!orders.iter().any(|order| order.starts_with("SIGTERM")), "{orders:?}");
+    run.ended(MAIN, 9, Rest::Some);
+    run.ended(MESOS, 9, Rest::None);
+    assert_eq!(run.code(), Some(76));
 }
 
 #[test]

@@ -90,7 +90,12 @@ impl Desk {
         let contender = contender::start(ensemble.clone(), paths.clone(), about.to_string().into_bytes());
         let flink_node = format!("{}{}", ha.root, ha.cluster_id);
         Ok(Self {
-            jobmanagers: flink::watch(contender.clients.clone(), flink_node.clone(), rest_url.clone()),
+            jobmanagers: flink::watch(
+                contender.clients.clone(),
+                ensemble.clone(),
+                flink_node.clone(),
+                rest_url.clone(),
+            ),
             contender,
             ensemble,
             paths,
@@ -259,7 +264,7 @@ impl Desk {
     /// With the container the JobManager ends, and whoever starts it again gets one that stands in line.
     async fn end_deposed(&self) -> Fatal {
         self.contender.leave(Left::Cluster).await;
-        Fatal::new(Exit::Unavailable, Deposed)
+        Fatal::new(Exit::Deposed, Deposed)
     }
 
     /// Nobody needs to wait for the session of a JobManager that is known to be dead.

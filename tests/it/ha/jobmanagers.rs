@@ -4,12 +4,16 @@ use std::time::Duration;
 
 use flink_on_mesos::ha::flink::{self, JobManagers, Own};
 use tokio::sync::watch;
-use zookeeper_client::{Acls, Client, CreateMode};
+use zookeeper_client::{Acls, Client, CreateMode, CreateSequence};
 
 use super::ensemble::Ensemble;
 
 const NODE: &str = "/flink/test";
+const LATCH: &str = "/flink/test/leader/latch";
+const OWN: &str = "://a:8081";
+const SESSION: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(30);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// A JobManager's session.
 struct JobManager(Client);
@@ -19,26 +23,29 @@ impl JobManager {
         Self(Client::connect(&ensemble.quorum()).await.expect("a session"))
     }
 
-    async fn stand_in_line(&self) {
-        self.create(&format!("{NODE}/leader/latch/_c_0-latch-"), CreateMode::EphemeralSequential, b"").await;
+    /// As which path.
+    async fn stand_in_line(&self) -> String {
+        let prefix = format!("{LATCH}/_c_0-latch-");
+        let sequence = self.create(&prefix, CreateMode::EphemeralSequential, b"").await;
+        format!("{prefix}{sequence}")
     }
 
     async fn announce(&self, url: &str) {
         let length = u16::try_from(url.len()).expect("short").to_be_bytes();
         let content =
             [b"\xac\xed\x00\x05\x77\x12", &length[..], url.as_bytes(), b"sr\x00\x0ejava.util.UUID"].concat();
-        self.create(&announcement(), CreateMode::Ephemeral, &content).await;
+        let _ = self.create(&announcement(), CreateMode::Ephemeral, &content).await;
     }
 
     async fn claim(&self, part: &str) {
         self.create(&format!("{NODE}/leader/{part}/connection_info"), CreateMode::Ephemeral, b"").await;
     }
 
-    async fn create(&self, path: &str, mode: CreateMode, content: &[u8]) {
+    async fn create(&self, path: &str, mode: CreateMode, content: &[u8]) -> CreateSequence {
         let open = Acls::anyone_all();
         let (parent, _) = path.rsplit_once('/').expect("a parent");
         self.0.mkdir(parent, &CreateMode::Persistent.with_acls(open)).await.expect("a directory");
-        self.0.create(path, content, &mode.with_acls(open)).await.expect("a node");
+        self.0.create(path, content, &mode.with_acls(open)).await.expect("a node").1
     }
 }
 
@@ -53,24 +60,34 @@ async fn until(jobmanagers: &mut watch::Receiver<JobManagers>, leader: Option<&s
     assert!(found, "{expected:?} expected: {:?}", jobmanagers.borrow());
 }
 
+/// The worker's look at it, with the worker's client.
+async fn watch(ensemble: &Ensemble) -> (watch::Receiver<JobManagers>, watch::Sender<Option<Client>>, Client) {
+    let config = ensemble.config(SESSION);
+    let worker = config.connect(None).await.expect("a session");
+    let (clients, client) = watch::channel(Some(worker.clone()));
+    (flink::watch(client, config, NODE.to_owned(), Some(OWN.to_owned())), clients, worker)
+}
+
+async fn until_owner(client: &Client, path: &str, owner: Option<i64>) {
+    let look = async || client.check_stat(path).await.expect("an answer").map(|stat| stat.ephemeral_owner);
+    let wait = async {
+        while look().await != owner {
+            tokio::time::sleep(POLL_INTERVAL).await;
+        }
+    };
+    assert!(tokio::time::timeout(PATIENCE, wait).await.is_ok(), "{path}: {owner:?}, {:?}", look().await);
+}
+
 #[tokio::test]
 async fn a_jobmanager_that_leads_without_a_place_in_line_is_found_out() {
     let ensemble = Ensemble::start_with(1).await;
-    let worker = Client::connect(&ensemble.quorum()).await.expect("a session");
-    let (_clients, client) = watch::channel(Some(worker));
-    let mut jobmanagers = flink::watch(client, NODE.to_owned(), Some("://a:8081".to_owned()));
-    let first = JobManager::start(&ensemble).await;
-    first.stand_in_line().await;
-    first.announce("http://a:8081").await;
+    let (mut jobmanagers, _clients, _) = watch(&ensemble).await;
+    // Nothing is known of the place that it had.
+    let again = JobManager::start(&ensemble).await;
+    again.announce("http://a:8081").await;
     until(&mut jobmanagers, Some("http://a:8081"), Own::Fine).await;
     let second = JobManager::start(&ensemble).await;
     second.stand_in_line().await;
-
-    // Its session ends, and it comes back with another one, but without a place in line.
-    drop(first);
-    until(&mut jobmanagers, None, Own::Fine).await;
-    let again = JobManager::start(&ensemble).await;
-    again.announce("http://a:8081").await;
     until(&mut jobmanagers, Some("http://a:8081"), Own::Deposed).await;
     // The other one writes over it, but not over everything.
     again.claim("dispatcher").await;
@@ -79,4 +96,33 @@ async fn a_jobmanager_that_leads_without_a_place_in_line_is_found_out() {
     until(&mut jobmanagers, Some("http://b:8081"), Own::Deposed).await;
     again.stand_in_line().await;
     until(&mut jobmanagers, Some("http://b:8081"), Own::Fine).await;
+}
+
+#[tokio::test]
+async fn a_place_that_an_old_session_takes_along_is_kept() {
+    let ensemble = Ensemble::start_with(1).await;
+    let (mut jobmanagers, _clients, worker) = watch(&ensemble).await;
+    let (first, second) = (JobManager::start(&ensemble).await, JobManager::start(&ensemble).await);
+    let place = first.stand_in_line().await;
+    second.stand_in_line().await;
+    first.announce("http://a:8081").await;
+    until(&mut jobmanagers, Some("http://a:8081"), Own::Fine).await;
+
+    // It is back with another session while the old one lasts.
+    let again = JobManager::start(&ensemble).await;
+    first.0.delete(&announcement(), None).await.expect("deleted");
+    again.announce("http://a:8081").await;
+    until_owner(&worker, &place, Some(worker.session_id().0)).await;
+    drop(first);
+    until(&mut jobmanagers, Some("http://a:8081"), Own::Fine).await;
+
+    // Who is dead is taken out of the line with the place that was kept.
+    assert_eq!(flink::release(&worker, NODE, OWN).await.expect("an answer"), 1);
+    assert_eq!(worker.list_children(LATCH).await.expect("a list").len(), 1);
+    // It lives, and nobody else is left.
+    drop(second);
+    until_owner(&worker, &place, Some(worker.session_id().0)).await;
+    // It does not come back.
+    drop(again);
+    until_owner(&worker, &place, None).await;
 }
