@@ -82,9 +82,14 @@ async fn carry_out(verdict: Verdict, client: &Client, ensemble: &Ensemble) {
     };
     match (done, &verdict) {
         (Ok(()), Verdict::Keep { .. }) => {
-            info!(node = path, "keeps the JobManager's place in Flink's election, which an old session takes along");
+            info!(
+                node = path,
+                "keeps the JobManager's place in Flink's election, which an old session takes along"
+            );
         }
-        (Ok(()), _) => info!(node = path, "gives up the place in Flink's election that it kept for the JobManager"),
+        (Ok(()), _) => {
+            info!(node = path, "gives up the place in Flink's election that it kept for the JobManager")
+        }
         (Err(error), _) => warn!("{path}, the JobManager's place in Flink's election: {error}"),
     }
 }

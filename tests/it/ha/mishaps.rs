@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use flink_on_mesos::ha::election;
 use nix::sys::signal::Signal;
 use serde_json::json;
 use zookeeper_client::Client;
@@ -154,17 +155,19 @@ impl Case {
     }
 }
 
-/// The JobManager that says that it leads has a place in Flink's election.
+/// The JobManager that says that it leads is first in Flink's election, or its worker keeps its place there.
 async fn jobmanager_stands(site: &Site) -> Option<()> {
     let client = Client::connect(&site.ensemble.quorum()).await.ok()?;
-    let leader = client.check_stat("/flink/test/leader/rest_server/connection_info").await.ok()??;
-    for name in client.list_children("/flink/test/leader/latch").await.ok()? {
-        let stat = client.check_stat(&format!("/flink/test/leader/latch/{name}")).await.ok()??;
-        if stat.ephemeral_owner == leader.ephemeral_owner {
-            return Some(());
-        }
+    let owner = async |path: &str| Some(client.check_stat(path).await.ok()??.ephemeral_owner);
+    let mut entitled = vec![owner("/flink/test/leader/rest_server/connection_info").await?];
+    let line = "/flink/mesos-workers/test/line";
+    for name in client.list_children(line).await.ok()? {
+        entitled.push(owner(&format!("{line}/{name}")).await?);
     }
-    None
+    let latch = "/flink/test/leader/latch";
+    let names = client.list_children(latch).await.ok()?;
+    let first = names.iter().min_by_key(|name| election::place(name))?;
+    entitled.contains(&owner(&format!("{latch}/{first}")).await?).then_some(())
 }
 
 /// There is only one at a time.
