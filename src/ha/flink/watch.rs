@@ -5,11 +5,13 @@
 //! goes. Then the next in line leads too, both write that they do over and over, and no job runs. What such a
 //! JobManager announces belongs to a session that has nothing in line, and that is how it can be told.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 use zookeeper_client::{Client, Error};
 
+use crate::events::Journal;
 use crate::time::{Clock, Deadline, Moment};
 
 use super::Leader;
@@ -42,6 +44,7 @@ pub fn watch(
     mut clients: watch::Receiver<Option<Client>>,
     cluster_node: String,
     own: Option<String>,
+    journal: Arc<Journal>,
 ) -> watch::Receiver<JobManagers> {
     let (sender, receiver) = watch::channel(JobManagers::default());
     tokio::spawn(async move {
@@ -55,12 +58,25 @@ pub fn watch(
                 let own =
                     own.as_deref().map(|own| suspicion.judge(own, &seen, clock.now())).unwrap_or_default();
                 let found = JobManagers { leader: seen.leader.map(|leader| leader.rest_url), own };
-                sender.send_if_modified(|known| std::mem::replace(known, found.clone()) != found);
+                let known = sender.borrow().clone();
+                if known.leader != found.leader {
+                    tell(found.leader.as_deref(), &journal);
+                }
+                if known != found {
+                    sender.send_replace(found);
+                }
             }
             tokio::time::sleep(LOOK).await;
         }
     });
     receiver
+}
+
+fn tell(leader: Option<&str>, journal: &Journal) {
+    match leader {
+        Some(url) => journal.tell("jobmanager_leads", format!("the JobManager at {url} leads Flink")),
+        None => journal.warn("no_jobmanager_leads", "no JobManager leads Flink"),
+    }
 }
 
 /// Flink's election at one moment.

@@ -1,5 +1,6 @@
 //! Flink's own election in ZooKeeper, as the workers see it. Its nodes are written here as Flink writes them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use flink_on_mesos::ha::flink::{self, JobManagers, Own};
@@ -58,7 +59,7 @@ async fn a_jobmanager_that_leads_without_a_place_in_line_is_found_out() {
     let ensemble = Ensemble::start_with(1).await;
     let worker = Client::connect(&ensemble.quorum()).await.expect("a session");
     let (_clients, client) = watch::channel(Some(worker));
-    let mut jobmanagers = flink::watch(client, NODE.to_owned(), Some("://a:8081".to_owned()));
+    let mut jobmanagers = flink::watch(client, NODE.to_owned(), Some("://a:8081".to_owned()), Arc::default());
     let first = JobManager::start(&ensemble).await;
     first.stand_in_line().await;
     first.announce("http://a:8081").await;
