@@ -4,28 +4,35 @@
 pub mod bundle;
 pub mod delivered;
 pub mod overlay;
+mod refusals;
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write as _};
+use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path as FilePath;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::connect_info::Connected;
+use axum::extract::{ConnectInfo, Path, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::serve::Listener;
+use axum::serve::{IncomingStream, Listener};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::events::Journal;
 use crate::scheduler::driver::Message;
+use crate::tls::TlsListener;
 
 use bundle::Bundle;
+use refusals::Refusals;
 
 /// The largest configuration directory that is handed out; Flink's own has 30 kB.
 const MOST_BYTES: u64 = 4 << 20;
@@ -115,6 +122,24 @@ struct Shared {
     encoded: Bytes,
     bundles: Bundles,
     inbox: mpsc::Sender<Message>,
+    journal: Arc<Journal>,
+    refusals: Refusals,
+}
+
+/// Who asks.
+#[derive(Clone, Copy)]
+pub struct Peer(SocketAddr);
+
+impl Connected<IncomingStream<'_, TcpListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Self {
+        Self(*stream.remote_addr())
+    }
+}
+
+impl Connected<IncomingStream<'_, TlsListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, TlsListener>) -> Self {
+        Self(*stream.remote_addr())
+    }
 }
 
 /// Serves until the listener fails. The scheduler is asked about every token first.
@@ -123,15 +148,23 @@ pub async fn serve<L>(
     configuration: &Configuration,
     bundles: Bundles,
     inbox: mpsc::Sender<Message>,
+    journal: Arc<Journal>,
 ) -> io::Result<()>
 where
-    L: Listener,
-    L::Addr: std::fmt::Debug,
+    L: Listener<Addr = SocketAddr>,
+    Peer: for<'a> Connected<IncomingStream<'a, L>>,
 {
     let routes = Router::new()
         .route("/tasks/{task_id}/configuration", get(configuration_of))
         .route("/{digest}/{name}", get(bundle_of))
-        .with_state(Arc::new(Shared { encoded: configuration.encode(), bundles, inbox }));
+        .with_state(Arc::new(Shared {
+            encoded: configuration.encode(),
+            bundles,
+            inbox,
+            journal,
+            refusals: Refusals::default(),
+        }))
+        .into_make_service_with_connect_info::<Peer>();
     axum::serve(listener, routes).await
 }
 
@@ -142,6 +175,7 @@ pub fn configuration_path(task_id: &str) -> String {
 
 async fn configuration_of(
     State(shared): State<Arc<Shared>>,
+    ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
     Path(task_id): Path<String>,
     headers: HeaderMap,
 ) -> Response {
@@ -154,12 +188,17 @@ async fn configuration_of(
         return ([(header::CONTENT_TYPE, "application/octet-stream")], shared.encoded.clone())
             .into_response();
     }
-    tracing::warn!(task = task_id, "refused a request for a configuration: wrong or used token");
+    shared.refusals.tell(&task_id, peer.ip(), &shared.journal);
     (StatusCode::FORBIDDEN, "wrong or used token\n").into_response()
 }
 
 /// Whoever knows the digest has the content already, or was told by the scheduler: there is nothing to hide.
-async fn bundle_of(State(shared): State<Arc<Shared>>, method: Method, uri: Uri) -> Response {
+async fn bundle_of(
+    State(shared): State<Arc<Shared>>,
+    ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
+    method: Method,
+    uri: Uri,
+) -> Response {
     // After a worker's crash agents ask for what the next one has yet to read.
     let mut bundles = shared.bundles.clone();
     let Ok(bundles) = bundles.wait_for(Option::is_some).await else {
@@ -170,7 +209,8 @@ async fn bundle_of(State(shared): State<Arc<Shared>>, method: Method, uri: Uri) 
     };
     drop(bundles);
     if method == Method::GET {
-        tracing::info!(name = bundle.name(), bytes = bundle.length(), "an agent fetches");
+        let (name, bytes, from) = (bundle.name(), bundle.length(), peer.ip());
+        shared.journal.tell("fetched", format!("an agent fetches name={name} bytes={bytes} from={from}"));
     }
     let length = (header::CONTENT_LENGTH, bundle.length().to_string());
     let kind = (header::CONTENT_TYPE, "application/octet-stream".to_owned());
@@ -182,7 +222,6 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    use tokio::net::TcpListener;
 
     use super::bundle::Source;
     use super::*;
@@ -199,7 +238,7 @@ mod tests {
         let (read, bundles) = watch::channel(None);
         tokio::spawn(async move {
             let _file = file;
-            serve(listener, &Configuration { files }, bundles, inbox).await
+            serve(listener, &Configuration { files }, bundles, inbox, Arc::default()).await
         });
         // Whoever asks before waits.
         tokio::spawn(async move {

@@ -5,8 +5,10 @@
 
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
+use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
@@ -15,6 +17,19 @@ use tracing_subscriber::registry::LookupSpan;
 
 /// The variable with the lowest level that is logged: `error`, `warn`, `info`, `debug` or `trace`.
 pub const LEVEL_VARIABLE: &str = "FLINK_ON_MESOS_LOG";
+
+/// The variable that makes each line a JSON object: `json`.
+pub const FORMAT_VARIABLE: &str = "FLINK_ON_MESOS_LOG_FORMAT";
+
+/// Fields whose names begin so are told by the message already.
+const SILENT: &str = "event.";
+
+static IS_JSON: AtomicBool = AtomicBool::new(false);
+
+/// What [`FORMAT_VARIABLE`] says; lines are text if it says nothing that is a format.
+pub fn choose_format(text: Option<&str>) {
+    IS_JSON.store(text == Some("json"), Ordering::Relaxed);
+}
 
 /// What the variable says; `info` if it says nothing that is a level.
 pub fn level(text: Option<&str>) -> Level {
@@ -40,11 +55,22 @@ pub fn line(level: Level, part: &str, text: &str) {
 
 /// One event as one line with its end, whatever the text contains.
 pub fn format(level: Level, part: &str, text: &str) -> String {
+    if IS_JSON.load(Ordering::Relaxed) {
+        return json(level, part, text, Map::new());
+    }
     let mut buffer = String::with_capacity(64 + text.len());
     let _ = write!(buffer, "{} {level:5} {part}: {text}", timestamp());
     let mut buffer = buffer.replace('\n', "\\n");
     buffer.push('\n');
     buffer
+}
+
+/// The same as a JSON object.
+fn json(level: Level, part: &str, message: &str, fields: Map<String, Value>) -> String {
+    let (time, level) = (timestamp().to_string(), level.to_string());
+    let own = [("time", &*time), ("level", &level), ("part", part), ("message", message)];
+    let own = own.into_iter().map(|(name, value)| (name.to_owned(), Value::from(value)));
+    Value::Object(own.chain(fields).collect()).to_string() + "\n"
 }
 
 /// An error with its chain of causes, `: ` between them.
@@ -79,23 +105,61 @@ where
     ) -> fmt::Result {
         let mut fields = Fields::default();
         event.record(&mut fields);
+        let level = event.metadata().level();
+        if IS_JSON.load(Ordering::Relaxed) {
+            return writer.write_str(&json(*level, self.part, &fields.message, fields.values));
+        }
         let text = format!("{}{}", fields.message, fields.rest).replace('\n', "\\n");
-        writeln!(writer, "{} {:5} {}: {text}", timestamp(), event.metadata().level(), self.part)
+        writeln!(writer, "{} {level:5} {}: {text}", timestamp(), self.part)
     }
 }
 
-/// The message first, then ` key=value` for each field.
+/// The message first, then ` key=value` for each field, and the fields as they are.
 #[derive(Default)]
 struct Fields {
     message: String,
     rest: String,
+    values: Map<String, Value>,
+}
+
+impl Fields {
+    fn add(&mut self, field: &Field, text: &str, value: Value) {
+        if !field.name().starts_with(SILENT) {
+            let _ = write!(self.rest, " {}={text}", field.name());
+        }
+        self.values.insert(field.name().to_owned(), value);
+    }
 }
 
 impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        let _ = match field.name() {
-            "message" => write!(self.message, "{value:?}"),
-            name => write!(self.rest, " {name}={value:?}"),
-        };
+        let text = format!("{value:?}");
+        match field.name() {
+            "message" => self.message = text,
+            _ => self.add(field, &text, Value::from(&*text)),
+        }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.add(field, &format!("{value:?}"), value.into());
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.add(field, &value.to_string(), value.into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_json_line_is_one_object_whatever_it_tells() {
+        let fields = Map::from_iter([("event.kind".to_owned(), Value::from("x"))]);
+        let line = json(Level::WARN, "worker", "a \"b\"\nc", fields);
+        assert_eq!(line.matches('\n').count(), 1);
+        let value: Value = serde_json::from_str(&line).expect("JSON");
+        assert_eq!((&value["level"], &value["part"]), (&"WARN".into(), &"worker".into()));
+        assert_eq!((&value["message"], &value["event.kind"]), (&"a \"b\"\nc".into(), &"x".into()));
     }
 }

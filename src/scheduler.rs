@@ -20,6 +20,7 @@ mod life;
 mod offered;
 mod offers;
 pub mod place;
+mod progress;
 mod reconcile;
 pub mod report;
 pub mod resources;
@@ -29,6 +30,7 @@ pub mod state;
 mod task;
 #[cfg(test)]
 mod tests;
+mod timeout;
 mod token;
 #[cfg(test)]
 mod transcript;
@@ -53,6 +55,7 @@ use departures::Departures;
 use failures::Cause;
 use gang::Gang;
 use offered::Offered;
+use progress::Progress;
 use reconcile::Reconciliation;
 use report::{MasterReport, NotScaled};
 use spec::{Delivery, Spec};
@@ -85,6 +88,7 @@ pub struct Scheduler {
     /// What jobs asked for last; none while the number stays where somebody put it.
     asked: Option<Asked>,
     offered: Offered,
+    progress: Progress,
     counters: Counters,
     /// The one that took the last subscription.
     master: Option<MasterReport>,
@@ -198,6 +202,7 @@ impl Scheduler {
             last_round: None,
             asked: None,
             offered: Offered::default(),
+            progress: Progress::default(),
             counters: Counters::default(),
             master: None,
             home_region: None,
@@ -207,49 +212,13 @@ impl Scheduler {
         };
         // Fewer may be wanted than when the state was stored.
         scheduler.retire_surplus();
+        scheduler.progress.begin(now);
         scheduler
     }
 
     /// The next order, or none when the next fact may come.
     pub fn next_action(&mut self) -> Option<Action> {
         self.actions.pop(&self.state)
-    }
-
-    /// When [`Self::handle_timeout`] is due if nothing else happens.
-    pub fn poll_timeout(&self) -> Option<Moment> {
-        let patience = &self.spec.patience;
-        let hold = self.hold.as_ref().map(|hold| hold.until.at());
-        let registration = self.registration_deadline();
-        let connected = self.is_subscribed().then(|| self.reconciliation.due()).flatten();
-        let departure = self.is_working().then(|| self.departure_due()).flatten();
-        let revival = self.is_subscribed().then_some(self.reviving.again_at).flatten();
-        // Without a master nothing can be done for a task.
-        let seen = self.is_subscribed().then_some(&self.seen).into_iter().flatten();
-        let tasks = seen.filter_map(|(id, seen)| match (&seen.what, seen.kill_sent) {
-            (_, Some(sent)) if self.goal(id) == Some(Goal::End) => Some(sent + patience.kill_again),
-            (Sight::Missing(_), _) if seen.last_asked => Some(seen.since + patience.unanswered),
-            (Sight::Missing(_), _) => Some(seen.since + patience.lost),
-            (Sight::Nothing, _) if !self.reconciliation.asks_about(id) => {
-                Some(seen.launched + patience.launch)
-            }
-            (Sight::Nothing | Sight::Alive(_), _) => None,
-        });
-        let gang = self.is_subscribed().then(|| self.gang_due()).flatten();
-        let waits = [hold, registration, connected, revival, departure, gang, self.asks_jobmanager_at()];
-        tasks.chain(waits.into_iter().flatten()).min()
-    }
-
-    /// Does what has become due.
-    pub fn handle_timeout(&mut self, now: Moment) {
-        self.fail_without_master(now);
-        self.let_go(now);
-        if self.is_subscribed() {
-            self.ask_a_last_time(now);
-            self.give_up_unanswered(now);
-            self.question_silent_launches(now);
-            self.reconcile_if_due(now);
-        }
-        self.plan(now);
     }
 
     /// The fault domain's region of the master that took the subscription, if it has one.

@@ -5,7 +5,6 @@
 pub mod api;
 pub mod board;
 pub mod client;
-pub mod events;
 pub mod jobmanager;
 pub mod lookout;
 mod metrics;

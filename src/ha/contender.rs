@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
-use tracing::{info, warn};
 use zookeeper_client::{Client, Error, SessionInfo, SessionState, StateWatcher};
 
+use crate::events::Journal;
 use crate::lease::{Grantor, Lease};
 use crate::log;
 use crate::time::{Clock, Moment};
@@ -14,7 +14,7 @@ use crate::zookeeper::{Ensemble, NodeError, Outlook, outlook};
 
 use super::election::{Action, Election, Session};
 use super::paths::Paths;
-use questions::Tools;
+use questions::{First, Tools};
 
 mod questions;
 mod standing;
@@ -55,7 +55,7 @@ pub enum Left {
 }
 
 /// `about` is shown to the others while this one leads.
-pub fn start(ensemble: Ensemble, paths: Paths, about: Vec<u8>) -> Contender {
+pub fn start(ensemble: Ensemble, paths: Paths, about: Vec<u8>, journal: Arc<Journal>) -> Contender {
     let clock = Clock::start();
     let grantor = Grantor::new(clock);
     let lease = grantor.lease();
@@ -77,6 +77,8 @@ pub fn start(ensemble: Ensemble, paths: Paths, about: Vec<u8>) -> Contender {
         generation: 0,
         waiting: JoinSet::new(),
         told_unreachable: false,
+        looks_at_leader: false,
+        journal,
     };
     tokio::spawn(driver.run(orders_receiver));
     Contender { standing, clients, ending, lease, orders }
@@ -116,13 +118,15 @@ struct Driver {
     generation: u64,
     waiting: JoinSet<(u64, Fact)>,
     told_unreachable: bool,
+    looks_at_leader: bool,
+    journal: Arc<Journal>,
 }
 
 enum Fact {
     Connected(Result<Client, Error>, Session),
     Joined(Result<(), NodeError>),
     Line(Result<Vec<String>, NodeError>),
-    Leader(Option<Vec<u8>>),
+    Leader(Option<First>),
     Changed(String, Result<(), Error>),
     /// Whether our node is there.
     Answered(Result<bool, NodeError>, Moment),
@@ -181,20 +185,25 @@ impl Driver {
                 });
             }
             Action::Lead(node) => {
-                info!(node, "leads");
+                self.journal.tell("leads", format!("leads node={node}"));
                 self.standing.send_replace(Standing::Leading { node });
             }
             Action::Extend(until) => {
                 self.grantor.extend(until);
-                self.standing.send_if_modified(Standing::resume);
+                if self.standing.send_if_modified(Standing::resume) {
+                    self.journal.tell("leads_on", "hears ZooKeeper again, goes on");
+                }
             }
             Action::Suspend => {
                 self.grantor.revoke();
-                self.standing.send_if_modified(Standing::suspend);
+                if self.standing.send_if_modified(Standing::suspend) {
+                    let text = "heard nothing from ZooKeeper, does nothing until it answers";
+                    self.journal.warn("suspended", text);
+                }
             }
             Action::StepDown => {
                 self.grantor.revoke();
-                warn!("leads no longer");
+                self.journal.warn("leads_no_longer", "leads no longer: the session has ended");
                 self.standing.send_replace(Standing::Away { why: Some("the session has ended".to_owned()) });
             }
         }
@@ -204,6 +213,7 @@ impl Driver {
         self.waiting.abort_all();
         self.generation += 1;
         self.watcher = None;
+        self.looks_at_leader = false;
         let (generation, ensemble, session) =
             (self.generation, Arc::clone(&self.tools.ensemble), self.session.clone());
         self.waiting.spawn(async move {
@@ -226,10 +236,19 @@ impl Driver {
     }
 
     fn watch(&mut self, name: String) {
-        self.with_client(|client, tools| async move { Fact::Leader(tools.leader(&client).await) });
+        if !std::mem::replace(&mut self.looks_at_leader, true) {
+            self.watch_leader(None);
+        }
         self.with_client(|client, tools| async move {
             let changed = tools.is_changed(&client, &name).await;
             Fact::Changed(name, changed)
+        });
+    }
+
+    /// It may be another one than who is before us in line.
+    fn watch_leader(&mut self, known: Option<String>) {
+        self.with_client(|client, tools| async move {
+            Fact::Leader(tools.leader(&client, known.as_deref()).await)
         });
     }
 
@@ -253,10 +272,11 @@ impl Driver {
                 self.election.handle_joined();
             }
             Fact::Line(Ok(names)) => self.election.handle_line(&names, now),
-            Fact::Leader(leader) => {
-                self.standing
-                    .send_if_modified(|standing| standing.become_other(Standing::Standby { leader }));
+            Fact::Leader(Some(first)) if !first.is_own => {
+                self.stand_by(first.about);
+                self.watch_leader(Some(first.name));
             }
+            Fact::Leader(Some(_) | None) => self.looks_at_leader = false,
             Fact::Changed(name, Ok(())) => self.election.handle_changed(&name),
             Fact::Changed(_, Err(_)) => self.election.handle_unanswered(now),
             Fact::Answered(Ok(true), asked) => self.election.handle_confirmed(asked, now),
@@ -275,7 +295,9 @@ impl Driver {
 
     fn connected(&mut self, client: Client, session: Session, now: Moment) {
         let timeout = client.session_timeout();
-        info!(session = %client.session_id(), timeout_ms = timeout.as_millis(), "connected to ZooKeeper");
+        let (id, timeout_ms) = (client.session_id(), timeout.as_millis());
+        let text = format!("connected to ZooKeeper session={id} timeout_ms={timeout_ms}");
+        self.journal.tell("zookeeper_connected", text);
         self.told_unreachable = false;
         self.session = Some(client.session().clone());
         self.watcher = Some(client.state_watcher());
@@ -286,6 +308,13 @@ impl Driver {
         }
     }
 
+    fn stand_by(&mut self, leader: Vec<u8>) {
+        let standing = Standing::Standby { leader: Some(leader) };
+        if self.standing.send_if_modified(|known| known.become_other(standing)) {
+            self.journal.tell("stands_by", self.standing.borrow().leadership().to_string());
+        }
+    }
+
     fn unreachable(&mut self, error: Error, now: Moment) {
         let error = self.tools.ensemble.failed("cannot connect", error);
         let mut why = log::chain(&error);
@@ -293,7 +322,7 @@ impl Driver {
             why = format!("{why}: {trouble}");
         }
         if !std::mem::replace(&mut self.told_unreachable, true) {
-            warn!("{why}");
+            self.journal.warn("zookeeper_unreachable", &*why);
         }
         if let Error::AuthFailed = error.source {
             return self.give_up(error);

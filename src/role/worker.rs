@@ -18,6 +18,7 @@ use crate::cli::{ClusterOptions, WorkerOptions};
 use crate::conf::environment::Environment;
 use crate::conf::settings::{Delivery, Settings};
 use crate::conf::{Mode, write};
+use crate::events::Journal;
 use crate::exit::Exit;
 use crate::flink::pulse::Endpoint;
 use crate::flink::rest::RestClient;
@@ -48,6 +49,7 @@ mod desk;
 mod ensemble;
 mod framework;
 mod jobmanager;
+mod pulse;
 mod spec;
 mod watches;
 
@@ -95,10 +97,11 @@ async fn work(options: &WorkerOptions, environment: &Environment) -> Result<(), 
     let witnesses = if options.local { Vec::new() } else { clients.clone() };
     let jobmanager = watch_taskmanagers(witnesses, inbox.clone());
     let lookout = Arc::new(Lookout::default());
+    let journal = Arc::clone(&lookout.journal);
     let about = about(options, &framework)?;
     let status = status::Sources {
         inbox: inbox.clone(),
-        jobmanager: Watch::new(rest, clients.clone()),
+        jobmanager: Watch::new(rest.clone(), clients.clone()),
         about,
         lookout: Arc::clone(&lookout),
     };
@@ -108,11 +111,12 @@ async fn work(options: &WorkerOptions, environment: &Environment) -> Result<(), 
         configuration: served_configuration(&setup, &settings, options)?,
         bundles: files.bundles(),
         identity: server.identity,
+        journal: Arc::clone(&journal),
     };
     spawn_servers(options, artifacts, served, &inbox, status)?;
     spawn_scaling(&settings.scaling, clients.clone(), clock, inbox.clone());
-    tokio::spawn(watch_jobmanager(rpc, inbox.clone()));
-    let reading = files.read(inbox.clone());
+    tokio::spawn(watch_jobmanager(rpc, rest, inbox.clone(), Arc::clone(&journal)));
+    let reading = files.read(inbox.clone(), journal);
     tokio::select! {
         ended = schedule(&work, &setup, &settings, options, clients, inbox, messages) => ended,
         Err(unread) = reading => Err(unread),
@@ -138,7 +142,8 @@ async fn schedule(
         Some(ha) => {
             let end = JobManagerEnd::new(adopt(options.jobmanager_end_fd)?);
             let ensemble = ensemble::open(setup, ha)?;
-            Desk::open(settings, ha, ensemble, messages, end, clients)?.work(work).await
+            let journal = Arc::clone(&work.lookout.journal);
+            Desk::open(settings, ha, ensemble, messages, end, clients, journal)?.work(work).await
         }
     }
 }
@@ -256,6 +261,7 @@ struct Served {
     configuration: Configuration,
     bundles: Bundles,
     identity: Option<Arc<Identity>>,
+    journal: Arc<Journal>,
 }
 
 fn spawn_servers(
@@ -299,11 +305,12 @@ async fn serve_artifacts(
     served: &Served,
     inbox: mpsc::Sender<Message>,
 ) -> io::Result<()> {
-    let bundles = served.bundles.clone();
+    let (bundles, journal) = (served.bundles.clone(), Arc::clone(&served.journal));
     match tls {
-        None => artifact::serve(listener, &served.configuration, bundles, inbox).await,
+        None => artifact::serve(listener, &served.configuration, bundles, inbox, journal).await,
         Some(tls) => {
-            artifact::serve(TlsListener::new(listener, tls)?, &served.configuration, bundles, inbox).await
+            let listener = TlsListener::new(listener, tls)?;
+            artifact::serve(listener, &served.configuration, bundles, inbox, journal).await
         }
     }
 }

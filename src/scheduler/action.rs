@@ -1,5 +1,6 @@
 //! What the scheduler orders.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
 use std::time::Duration;
@@ -108,6 +109,8 @@ pub enum Note {
     Retired { task: String },
     Unknown { task: String, state: TaskState },
     DoesNotFit { wanted: usize, offers: usize, nearest: String },
+    StillWaiting { taskmanagers: usize, why: String },
+    StillStarting { task: String, hostname: String, state: Cow<'static, str>, since_s: u64, others: usize },
 }
 
 impl Note {
@@ -131,6 +134,8 @@ impl Note {
             Self::Retired { .. } => "retired",
             Self::Unknown { .. } => "unknown_task",
             Self::DoesNotFit { .. } => "does_not_fit",
+            Self::StillWaiting { .. } => "still_waiting",
+            Self::StillStarting { .. } => "still_starting",
         }
     }
 
@@ -146,14 +151,16 @@ impl Note {
             | Self::GivenUp { task }
             | Self::Replacing { task, .. }
             | Self::Retired { task }
-            | Self::Unknown { task, .. } => Some(task),
+            | Self::Unknown { task, .. }
+            | Self::StillStarting { task, .. } => Some(task),
             Self::Subscribed { .. }
             | Self::Disconnected { .. }
             | Self::Unreachable { .. }
             | Self::FrameworkRemoved { .. }
             | Self::JobManagerListening
             | Self::Scaled { .. }
-            | Self::DoesNotFit { .. } => None,
+            | Self::DoesNotFit { .. }
+            | Self::StillWaiting { .. } => None,
         }
     }
 
@@ -167,7 +174,8 @@ impl Note {
             | Self::StillHeard { .. }
             | Self::GivenUp { .. }
             | Self::Unknown { .. }
-            | Self::DoesNotFit { .. } => true,
+            | Self::DoesNotFit { .. }
+            | Self::StillWaiting { .. } => true,
             Self::Ended { expected, .. } => !expected,
             Self::Subscribed { .. }
             | Self::JobManagerListening
@@ -176,7 +184,8 @@ impl Note {
             | Self::Running { .. }
             | Self::Returned { .. }
             | Self::Replacing { .. }
-            | Self::Retired { .. } => false,
+            | Self::Retired { .. }
+            | Self::StillStarting { .. } => false,
         }
     }
 }
@@ -216,6 +225,16 @@ impl fmt::Display for Note {
             }
             Self::DoesNotFit { wanted, offers, nearest } => {
                 write!(out, "waiting for offers taskmanagers={wanted} offers={offers} {nearest}")
+            }
+            Self::StillWaiting { taskmanagers, why } => {
+                write!(out, "still waiting taskmanagers={taskmanagers}: {why}")
+            }
+            Self::StillStarting { task, hostname, state, since_s, others } => {
+                write!(out, "still starting task={task} host={hostname} state={state} for {since_s} s")?;
+                match others {
+                    0 => Ok(()),
+                    others => write!(out, ", and {others} more"),
+                }
             }
         }
     }

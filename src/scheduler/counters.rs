@@ -62,7 +62,9 @@ impl Counters {
             | Note::StillHeard { .. }
             | Note::Retired { .. }
             | Note::Unknown { .. }
-            | Note::DoesNotFit { .. } => return,
+            | Note::DoesNotFit { .. }
+            | Note::StillWaiting { .. }
+            | Note::StillStarting { .. } => return,
         };
         *counter += 1;
     }

@@ -26,6 +26,7 @@ impl Scheduler {
         if self.phase != Phase::Working {
             return;
         }
+        self.keep_progress(now);
         self.retire_surplus();
         self.leave_agents(now);
         self.end_replaced(now);

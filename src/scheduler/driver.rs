@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 
 use crate::ha::{Store, StoreError};
 use crate::log;
@@ -159,10 +159,7 @@ impl<S: Store> Driver<S> {
                 }
                 // Full: it is being asked.
                 Action::AskJobManager => drop(self.jobmanager.try_send(())),
-                Action::Note(note) => {
-                    tell(&note);
-                    self.observer.noted(&note);
-                }
+                Action::Note(note) => self.observer.noted(&note),
                 Action::End => {
                     self.store.clear().await?;
                     return Ok(Next::End);
@@ -280,13 +277,5 @@ impl<S: Store> Driver<S> {
             Message::End => self.scheduler.handle_ending(),
         }
         Ok(Next::Continue)
-    }
-}
-
-fn tell(note: &Note) {
-    if note.is_odd() {
-        warn!("{note}");
-    } else {
-        info!("{note}");
     }
 }

@@ -57,6 +57,7 @@ impl Scheduler {
             self.store();
         }
         for launch in launches {
+            self.progress.begin(now);
             self.accept(launch);
         }
         let unused = groups.unused(&counts);
@@ -112,7 +113,9 @@ impl Scheduler {
 
     fn remember_round(&mut self, wanted: usize, offers: usize, nearest: Option<Verdict>, now: Moment) {
         let known = self.last_round.as_ref().is_some_and(|round| round.nearest == nearest);
-        if let Some(nearest) = nearest.as_ref().filter(|_| !known) {
+        if let Some(nearest) = nearest.as_ref().filter(|_| !known)
+            && self.progress.tells_shortcoming(now)
+        {
             self.note(Note::DoesNotFit { wanted, offers, nearest: nearest.told(now) });
         }
         self.last_round = Some(Round { at: now, offers, nearest });

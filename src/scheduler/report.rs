@@ -272,7 +272,7 @@ impl Scheduler {
         }
     }
 
-    fn task_report(&self, id: &str, now: Moment) -> Option<TaskReport> {
+    pub(super) fn task_report(&self, id: &str, now: Moment) -> Option<TaskReport> {
         let record = self.state.tasks.get(id)?;
         let seen = self.seen.get(id)?;
         Some(TaskReport {
@@ -325,7 +325,7 @@ impl Scheduler {
         (self.spec.epoch + moment.since(Moment::START)).as_secs()
     }
 
-    fn reason(&self, now: Moment) -> Reason {
+    pub(super) fn reason(&self, now: Moment) -> Reason {
         if self.phase != Phase::Working {
             return Reason::Ending;
         }

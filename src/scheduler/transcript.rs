@@ -2,6 +2,7 @@
 
 mod departures;
 mod elastic;
+mod progress;
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -86,7 +87,14 @@ impl Bench {
     }
 
     fn offer(&mut self, agents: &[(&str, f64)]) -> String {
-        let offers: Vec<_> = agents
+        let offers = self.offers_of(agents);
+        self.scheduler.handle_offers(&offers, self.now);
+        self.orders()
+    }
+
+    /// Each with so many cpus.
+    fn offers_of(&mut self, agents: &[(&str, f64)]) -> Vec<Offer> {
+        agents
             .iter()
             .map(|(agent, cpus)| {
                 self.offers += 1;
@@ -103,9 +111,7 @@ impl Bench {
                     ..Offer::default()
                 }
             })
-            .collect();
-        self.scheduler.handle_offers(&offers, self.now);
-        self.orders()
+            .collect()
     }
 
     /// An update from the agent (`uuid`) or, for reconciliation answers, from the master.

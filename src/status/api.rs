@@ -7,13 +7,18 @@ use axum::response::{IntoResponse, Json, Response};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::events::Event;
 use crate::scheduler::driver::Message;
 use crate::scheduler::explain::{Explanation, Question};
 use crate::scheduler::report::Leadership;
 
 use super::board::{Gone, Status};
-use super::events::Event;
 use super::{Setting, Shared};
+
+// What answers mean that several requests may get.
+pub const STOPPING: &str = "It is stopping";
+pub const NOT_LEADING: &str = "It does not lead, or may not act at the moment";
+pub const WRONG_QUERY: &str = "What is wrong with the query";
 
 /// The query of `GET /v1/explain`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::IntoParams)]
@@ -75,7 +80,7 @@ fn obstacle(status: &Status) -> Option<String> {
 /// The whole picture.
 #[utoipa::path(get, path = "/v1/status", responses(
     (status = 200, body = Status),
-    (status = 503, description = "It is stopping", body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 503, description = STOPPING, body = String, content_type = "text/plain; charset=utf-8"),
 ))]
 pub(super) async fn status(State(Shared { board, .. }): State<Shared>) -> Response {
     match board.snapshot().await {
@@ -87,9 +92,9 @@ pub(super) async fn status(State(Shared { board, .. }): State<Shared>) -> Respon
 /// Why TaskManagers are missing, what would help, and what would be if something else were wanted.
 #[utoipa::path(get, path = "/v1/explain", params(Ask), responses(
     (status = 200, body = Explanation),
-    (status = 400, description = "What is wrong with the question", body = String, content_type = "text/plain; charset=utf-8"),
-    (status = 409, description = "Another AppMaster leads", body = String, content_type = "text/plain; charset=utf-8"),
-    (status = 503, description = "It is stopping", body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 400, description = WRONG_QUERY, body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 409, description = NOT_LEADING, body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 503, description = STOPPING, body = String, content_type = "text/plain; charset=utf-8"),
 ))]
 pub(super) async fn explain(State(Shared { board, .. }): State<Shared>, Query(ask): Query<Ask>) -> Response {
     let Some(text) = ask.what_if else {
@@ -113,7 +118,7 @@ pub(super) async fn explain(State(Shared { board, .. }): State<Shared>, Query(as
 /// The last events, oldest first.
 #[utoipa::path(get, path = "/v1/events", params(After), responses(
     (status = 200, body = Vec<Event>),
-    (status = 400, description = "What is wrong with the query", body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 400, description = WRONG_QUERY, body = String, content_type = "text/plain; charset=utf-8"),
 ))]
 pub(super) async fn events(
     State(Shared { board, .. }): State<Shared>,

@@ -12,6 +12,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout};
 use utoipa::ToSchema;
 
+use crate::events::since_1970_ms;
 use crate::scaling::Asked;
 use crate::scheduler::counters::Counters;
 use crate::scheduler::driver::Message;
@@ -21,7 +22,6 @@ use crate::scheduler::report::{
 };
 
 use super::About;
-use super::events::since_1970_ms;
 use super::jobmanager::{Facts, JobManager, Slots, Watch};
 use super::lookout::Lookout;
 

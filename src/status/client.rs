@@ -7,10 +7,10 @@ use futures_util::StreamExt;
 use reqwest::{Client, RequestBuilder, Response};
 use serde::de::DeserializeOwned;
 
+use crate::events::Event;
 use crate::http;
 
 use super::api::{After, Ask};
-use super::events::Event;
 use super::orders::{Scale, Teardown};
 
 /// An AppMaster answers from memory; one that takes longer is stuck.

@@ -1,21 +1,21 @@
 //! Watches the scheduler at work: what it notes, how long it takes, and when a new picture of it is worth taking.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus::{Histogram, HistogramOpts};
 use tokio::sync::Notify;
 
+use crate::events::Journal;
 use crate::scheduler::Note;
 use crate::scheduler::driver::Observer;
-
-use super::events::Journal;
 
 /// From a step on numbers alone to a store in an ensemble far away, in seconds.
 const BUCKETS: [f64; 12] = [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
 
 /// One for each worker, however often it begins to lead.
 pub struct Lookout {
-    pub journal: Journal,
+    pub journal: Arc<Journal>,
     pub rounds: Histogram,
     pub store_writes: Histogram,
     pub(super) changed: Notify,
@@ -24,7 +24,7 @@ pub struct Lookout {
 impl Default for Lookout {
     fn default() -> Self {
         Self {
-            journal: Journal::default(),
+            journal: Arc::default(),
             rounds: histogram(
                 "flink_on_mesos_scheduler_round_seconds",
                 "Time from a fact to the end of all orders that follow from it.",

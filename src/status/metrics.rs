@@ -12,13 +12,14 @@ use prometheus::{Encoder, IntCounter, IntGauge, IntGaugeVec, Opts, Registry, TEX
 use crate::scheduler::report::{AgentStanding, Leadership};
 
 use super::Shared;
+use super::api::STOPPING;
 use super::board::Status;
 use super::lookout::Lookout;
 
 /// In Prometheus' text format.
 #[utoipa::path(get, path = "/metrics", responses(
     (status = 200, body = String, content_type = "text/plain; version=0.0.4"),
-    (status = 503, description = "It is stopping", body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 503, description = STOPPING, body = String, content_type = "text/plain; charset=utf-8"),
 ))]
 pub(super) async fn metrics(State(Shared { board, .. }): State<Shared>) -> Response {
     let Ok(snapshot) = board.snapshot().await else { return super::api::gone() };

@@ -13,11 +13,18 @@ use crate::scaling;
 use crate::scheduler::driver::Message;
 
 use super::Shared;
-use super::api::{conflict, gone};
+use super::api::{NOT_LEADING, STOPPING, conflict, gone};
 use super::board::Gone;
 
 /// A refusal names so many jobs.
 const JOBS_NAMED_MAX: usize = 5;
+
+// What answers mean that several orders may get.
+const STORED: &str = "It is stored and will be so";
+const WRONG_BODY: &str = "What is wrong with the body";
+const TOO_LONG: &str = "The body is too long";
+const NOT_JSON: &str = "The body is no JSON";
+const OTHER_SHAPE: &str = "The body is JSON of another shape";
 
 /// The body of `POST /v1/scale`.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
@@ -36,13 +43,13 @@ pub struct Teardown {
 
 /// Another number of TaskManagers from now on.
 #[utoipa::path(post, path = "/v1/scale", request_body = Scale, responses(
-    (status = 202, description = "It is stored and will be so"),
-    (status = 400, description = "What is wrong with it", body = String, content_type = "text/plain; charset=utf-8"),
-    (status = 409, description = "Another AppMaster leads", body = String, content_type = "text/plain; charset=utf-8"),
-    (status = 413, description = "Too long", body = String, content_type = "text/plain; charset=utf-8"),
-    (status = 415, description = "Not JSON", body = String, content_type = "text/plain; charset=utf-8"),
-    (status = 422, description = "JSON of another shape", body = String, content_type = "text/plain; charset=utf-8"),
-    (status = 503, description = "It is stopping", body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 202, description = STORED),
+    (status = 400, description = WRONG_BODY, body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 409, description = "It does not lead, or the number follows the jobs", body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 413, description = TOO_LONG, body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 415, description = NOT_JSON, body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 422, description = OTHER_SHAPE, body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 503, description = STOPPING, body = String, content_type = "text/plain; charset=utf-8"),
 ))]
 pub(super) async fn scale(State(Shared { board, .. }): State<Shared>, Json(scale): Json<Scale>) -> Response {
     let target = match scaling::checked_target(scale.taskmanagers) {
@@ -61,12 +68,12 @@ pub(super) async fn scale(State(Shared { board, .. }): State<Shared>, Json(scale
 /// The end of the cluster and its framework, unless jobs run.
 #[utoipa::path(post, path = "/v1/teardown", request_body = Option<Teardown>, responses(
     (status = 202, description = "It begins"),
-    (status = 400, description = "What is wrong with it", body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 400, description = WRONG_BODY, body = String, content_type = "text/plain; charset=utf-8"),
     (status = 409, description = "Which jobs run", body = String, content_type = "text/plain; charset=utf-8"),
-    (status = 413, description = "Too long", body = String, content_type = "text/plain; charset=utf-8"),
-    (status = 415, description = "Not JSON", body = String, content_type = "text/plain; charset=utf-8"),
-    (status = 422, description = "JSON of another shape", body = String, content_type = "text/plain; charset=utf-8"),
-    (status = 503, description = "It is stopping", body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 413, description = TOO_LONG, body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 415, description = NOT_JSON, body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 422, description = OTHER_SHAPE, body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 503, description = STOPPING, body = String, content_type = "text/plain; charset=utf-8"),
 ))]
 pub(super) async fn teardown(
     State(Shared { board, .. }): State<Shared>,
@@ -105,11 +112,11 @@ fn in_use(jobs: &Result<Vec<Job>, super::jobmanager::JobsError>) -> Option<Strin
 
 /// Another TaskManager in the place of this one, which ends when the other has registered.
 #[utoipa::path(post, path = "/v1/taskmanagers/{task_id}/restart", params(("task_id" = String, Path)), responses(
-    (status = 202, description = "It is stored and will be so"),
+    (status = 202, description = STORED),
     (status = 400, description = "The task id is no text", body = String, content_type = "text/plain; charset=utf-8"),
     (status = 404, description = "There is none, or it is about to end", body = String, content_type = "text/plain; charset=utf-8"),
-    (status = 409, description = "Another AppMaster leads", body = String, content_type = "text/plain; charset=utf-8"),
-    (status = 503, description = "It is stopping", body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 409, description = NOT_LEADING, body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 503, description = STOPPING, body = String, content_type = "text/plain; charset=utf-8"),
 ))]
 pub(super) async fn restart(
     State(Shared { board, .. }): State<Shared>,

@@ -14,9 +14,11 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use utoipa::ToSchema;
 
+use crate::events::Event;
+
 use super::Shared;
+use super::api::WRONG_QUERY;
 use super::board::{Board, Telling, json};
-use super::events::Event;
 
 /// A browser tab that was left open is one; a few hundred cost little, and nobody needs more.
 const PAGES_MAX: usize = 500;
@@ -52,7 +54,7 @@ struct Place(Arc<Places>);
 /// that are gone; and `event` for each event.
 #[utoipa::path(get, path = "/v1/stream", params(Wish), responses(
     (status = 200, description = "Server-sent events, without end", body = String, content_type = "text/event-stream"),
-    (status = 400, description = "What is wrong with the query", body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 400, description = WRONG_QUERY, body = String, content_type = "text/plain; charset=utf-8"),
     (status = 503, description = "Too many are open", body = String, content_type = "text/plain; charset=utf-8"),
 ))]
 pub(super) async fn stream(

@@ -12,7 +12,7 @@ mod mishaps;
 mod proxy;
 mod refusals;
 mod security;
-mod site;
+pub mod site;
 mod steps;
 mod store;
 mod takeover;

@@ -4,3 +4,5 @@ mod api;
 mod browser;
 mod commands;
 mod page;
+mod ready;
+mod standby;

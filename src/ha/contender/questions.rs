@@ -8,6 +8,14 @@ use crate::ha::election;
 use crate::ha::paths::Paths;
 use crate::zookeeper::{Ensemble, NodeError};
 
+/// Who leads.
+pub struct First {
+    pub name: String,
+    pub is_own: bool,
+    /// What it says about itself.
+    pub about: Vec<u8>,
+}
+
 /// What the questions need.
 #[derive(Clone)]
 pub struct Tools {
@@ -25,11 +33,22 @@ impl Tools {
         found.map_err(|error| self.ensemble.failed(&self.paths.line, error))
     }
 
-    /// What the first in line says about itself.
-    pub async fn leader(&self, client: &Client) -> Option<Vec<u8>> {
-        let names = client.list_children(&self.paths.line).await.ok()?;
-        let first = names.into_iter().min_by_key(|name| election::place(name).unwrap_or(i64::MAX))?;
-        Some(client.get_data(&self.paths.in_line(&first)).await.ok()?.0)
+    /// Waits until the first in line is another one than `known`. None if nobody can tell who it is.
+    pub async fn leader(&self, client: &Client, known: Option<&str>) -> Option<First> {
+        loop {
+            let names = client.list_children(&self.paths.line).await.ok()?;
+            let first = names.into_iter().min_by_key(|name| election::place(name).unwrap_or(i64::MAX))?;
+            let (about, _, watcher) = match client.get_and_watch_data(&self.paths.in_line(&first)).await {
+                Ok(found) => found,
+                // It has left meanwhile.
+                Err(Error::NoNode) => continue,
+                Err(_) => return None,
+            };
+            if Some(&*first) != known {
+                return Some(First { is_own: first.starts_with(&self.me), name: first, about });
+            }
+            watcher.changed().await;
+        }
     }
 
     /// Waits until the node is gone or something happened to it.

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use tracing::{info, warn};
-
+use crate::log;
+use crate::scheduler::report::Leadership;
 use crate::zookeeper::NodeError;
 
 #[derive(Clone, Debug)]
@@ -29,10 +29,22 @@ impl Standing {
         }
     }
 
+    /// As others are told.
+    pub fn leadership(&self) -> Leadership {
+        match self {
+            Self::Away { why } => Leadership::Away { why: why.clone() },
+            Self::Standby { leader } => Leadership::Standby {
+                leader: leader.as_ref().and_then(|about| serde_json::from_slice(about).ok()),
+            },
+            Self::Leading { .. } => Leadership::Leader,
+            Self::Suspended { .. } => Leadership::Suspended,
+            Self::Failed(error) => Leadership::Away { why: Some(log::chain(&**error)) },
+        }
+    }
+
     /// Whether that was a change.
     pub(super) fn suspend(&mut self) -> bool {
         let Self::Leading { node } = self else { return false };
-        warn!(node, "heard nothing from ZooKeeper, does nothing until it answers");
         *self = Self::Suspended { node: std::mem::take(node) };
         true
     }
@@ -40,19 +52,19 @@ impl Standing {
     /// Whether that was a change.
     pub(super) fn resume(&mut self) -> bool {
         let Self::Suspended { node } = self else { return false };
-        info!(node, "goes on");
         *self = Self::Leading { node: std::mem::take(node) };
         true
     }
 
-    /// Whoever does not lead stands as `standing` from now on.
+    /// Whoever does not lead stands as `standing` from now on. Whether that was a change.
     pub(super) fn become_other(&mut self, standing: Self) -> bool {
-        match self {
-            Self::Away { .. } | Self::Standby { .. } => {
+        match (&*self, &standing) {
+            (Self::Standby { leader: known }, Self::Standby { leader }) if known == leader => false,
+            (Self::Away { .. } | Self::Standby { .. }, _) => {
                 *self = standing;
                 true
             }
-            Self::Leading { .. } | Self::Suspended { .. } | Self::Failed(_) => false,
+            (Self::Leading { .. } | Self::Suspended { .. } | Self::Failed(_), _) => false,
         }
     }
 }

@@ -1,11 +1,13 @@
 //! Looks at Flink's election again and again: who leads, and whether our own JobManager only believes that it does.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tracing::{info, warn};
+use tracing::warn;
 use zookeeper_client::{Client, CreateMode, Error};
 
+use crate::events::Journal;
 use crate::time::Clock;
 use crate::zookeeper::Ensemble;
 
@@ -37,6 +39,7 @@ pub fn watch(
     ensemble: Ensemble,
     cluster_node: String,
     own: Option<String>,
+    journal: Arc<Journal>,
 ) -> watch::Receiver<JobManagers> {
     let (sender, receiver) = watch::channel(JobManagers::default());
     tokio::spawn(async move {
@@ -52,14 +55,27 @@ pub fn watch(
                     None => Verdict::Fine,
                 };
                 let own = if verdict == Verdict::Deposed { Own::Deposed } else { Own::Fine };
-                carry_out(verdict, &client, &ensemble).await;
+                carry_out(verdict, &client, &ensemble, &journal).await;
                 let found = JobManagers { leader: seen.leader.map(|leader| leader.rest_url), own };
-                sender.send_if_modified(|known| std::mem::replace(known, found.clone()) != found);
+                let known = sender.borrow().clone();
+                if known.leader != found.leader {
+                    tell(found.leader.as_deref(), &journal);
+                }
+                if known != found {
+                    sender.send_replace(found);
+                }
             }
             tokio::time::sleep(LOOK).await;
         }
     });
     receiver
+}
+
+fn tell(leader: Option<&str>, journal: &Journal) {
+    match leader {
+        Some(url) => journal.tell("jobmanager_leads", format!("the JobManager at {url} leads Flink")),
+        None => journal.warn("no_jobmanager_leads", "no JobManager leads Flink"),
+    }
 }
 
 async fn look(client: &Client, cluster_node: &str, suspicion: &Suspicion) -> Result<Seen, Error> {
@@ -74,21 +90,21 @@ async fn look(client: &Client, cluster_node: &str, suspicion: &Suspicion) -> Res
 }
 
 /// What fails has changed meanwhile, or is tried again after the next look.
-async fn carry_out(verdict: Verdict, client: &Client, ensemble: &Ensemble) {
+async fn carry_out(verdict: Verdict, client: &Client, ensemble: &Ensemble, journal: &Journal) {
     let (path, done) = match &verdict {
         Verdict::Fine | Verdict::Deposed => return,
         Verdict::Keep { path, is_there } => (path, keep(client, ensemble, path, *is_there).await),
         Verdict::GiveUp { path } => (path, client.delete(path, None).await),
     };
     match (done, &verdict) {
-        (Ok(()), Verdict::Keep { .. }) => {
-            info!(
-                node = path,
-                "keeps the JobManager's place in Flink's election, which an old session takes along"
-            );
-        }
+        (Ok(()), Verdict::Keep { .. }) => journal.tell(
+            "place_kept",
+            format!(
+                "keeps {path}, the JobManager's place in Flink's election, which an old session takes along"
+            ),
+        ),
         (Ok(()), _) => {
-            info!(node = path, "gives up the place in Flink's election that it kept for the JobManager")
+            journal.tell("place_given_up", format!("gives up {path}, which it kept for the JobManager"))
         }
         (Err(error), _) => warn!("{path}, the JobManager's place in Flink's election: {error}"),
     }

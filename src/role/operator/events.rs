@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::time::{Duration, SystemTime};
 
-use crate::status::events::Event;
+use crate::events::Event;
 
 /// A reader that has gone is no reason to fail.
 pub fn print(event: &Event, as_json: bool) {

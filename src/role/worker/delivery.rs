@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::{mpsc, watch};
-use tracing::info;
 
 use crate::artifact::Bundles;
 use crate::artifact::bundle::{Bundle, Source};
 use crate::conf::settings::{self, Settings};
+use crate::events::Journal;
 use crate::exit::Exit;
 use crate::mesos::wire::command::Uri;
 use crate::role::children;
@@ -91,7 +91,7 @@ impl Files {
     }
 
     /// Reads all of it, for the addresses are made of the content, and then tells the scheduler.
-    pub async fn read(self, inbox: mpsc::Sender<Message>) -> Result<(), Fatal> {
+    pub async fn read(self, inbox: mpsc::Sender<Message>, journal: Arc<Journal>) -> Result<(), Fatal> {
         let begin = Instant::now();
         let sources = self.sources;
         let reading = tokio::task::spawn_blocking(|| sources.into_iter().map(Source::read).collect());
@@ -100,7 +100,11 @@ impl Files {
         if !bundles.is_empty() {
             let bytes: u64 = bundles.iter().map(Bundle::length).sum();
             let took = begin.elapsed().as_millis();
-            info!(bytes, "read in {took} ms what agents are to fetch from {}", self.artifacts_url);
+            let text = format!(
+                "read in {took} ms what agents are to fetch from {} bytes={bytes}",
+                self.artifacts_url
+            );
+            journal.tell("files_read", text);
         }
         let own = bundles.iter().map(|bundle| uri(bundle, &self.artifacts_url));
         let checks = bundles

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
-use tracing::{info, warn};
 
 use crate::conf::settings::{HighAvailability, Settings};
+use crate::events::Journal;
 use crate::exit::Exit;
 use crate::flink::rest::RestClient;
 use crate::ha::contender::{self, Contender, Left, Standing};
@@ -45,6 +45,7 @@ pub struct Desk {
     /// Flink's own election.
     jobmanagers: watch::Receiver<JobManagers>,
     jobmanager_listens: bool,
+    journal: Arc<Journal>,
     /// For the first session.
     patience: Duration,
 }
@@ -82,12 +83,16 @@ impl Desk {
         inbox: mpsc::Receiver<Message>,
         jobmanager_end: JobManagerEnd,
         rest: Vec<RestClient>,
+        journal: Arc<Journal>,
     ) -> Result<Self, Fatal> {
         let paths = Paths::new(&ha.root, &ha.workers, &ha.cluster_id);
         let jobmanager = &settings.job_manager;
         let rest_url = jobmanager.rest_ports.single().map(|port| format!("://{}:{port}", jobmanager.address));
         let about = serde_json::json!({ "host": jobmanager.address, "status_port": settings.status.port });
-        let contender = contender::start(ensemble.clone(), paths.clone(), about.to_string().into_bytes());
+        let contender = {
+            let (ensemble, paths) = (ensemble.clone(), paths.clone());
+            contender::start(ensemble, paths, about.to_string().into_bytes(), Arc::clone(&journal))
+        };
         let flink_node = format!("{}{}", ha.root, ha.cluster_id);
         Ok(Self {
             jobmanagers: flink::watch(
@@ -95,7 +100,9 @@ impl Desk {
                 ensemble.clone(),
                 flink_node.clone(),
                 rest_url.clone(),
+                Arc::clone(&journal),
             ),
+            journal,
             contender,
             ensemble,
             paths,
@@ -226,7 +233,7 @@ impl Desk {
                 Ok(Next::Leave)
             }
             Err(RunError::Store(StoreError::Fenced)) => {
-                warn!("a write was refused, as somebody else leads");
+                self.journal.warn("write_refused", "a write was refused, as somebody else leads");
                 let mut standing = self.contender.standing.clone();
                 let lost = standing.wait_for(|standing| !matches!(standing, Standing::Leading { .. }));
                 // The election finds out too, at the latest with its next question.
@@ -234,7 +241,7 @@ impl Desk {
                 Ok(Next::StandBy)
             }
             Err(RunError::Failed(failure @ Failure::Superseded)) => {
-                warn!("{failure}: takes it back, as this one leads");
+                self.journal.warn("superseded", format!("{failure}: takes it back, as this one leads"));
                 tokio::time::sleep(SUPERSEDED_WAIT).await;
                 Ok(Next::StandBy)
             }
@@ -249,14 +256,17 @@ impl Desk {
     async fn stop(&mut self) -> Result<Next, Fatal> {
         match self.jobmanager_end.stop() {
             Stop::ClusterEnded => {
-                info!("the JobManager says that the cluster has ended");
+                self.journal.tell("cluster_ended", "the JobManager says that the cluster has ended");
                 self.contender.order_end().await.map_err(fatal(Exit::Unavailable))?;
                 return Ok(Next::StandBy);
             }
-            Stop::JobManagerDied => self.release_jobmanager().await,
+            Stop::JobManagerDied => {
+                self.journal.warn("jobmanager_died", "the JobManager has died");
+                self.release_jobmanager().await;
+            }
             Stop::Container => {}
         }
-        info!("leaves framework and TaskManagers to the next AppMaster");
+        self.journal.tell("leaves", "leaves framework and TaskManagers to the next AppMaster");
         self.contender.leave(Left::Cluster).await;
         Ok(Next::Leave)
     }
@@ -273,14 +283,20 @@ impl Desk {
         let Some(client) = self.contender.clients.borrow().clone() else { return };
         match flink::release(&client, &self.flink_node, rest_url).await {
             Ok(0) => {}
-            Ok(released) => info!(released, "took the dead JobManager out of Flink's election"),
-            Err(error) => warn!("cannot take the dead JobManager out of Flink's election: {error}"),
+            Ok(released) => {
+                let text = format!("took the dead JobManager out of Flink's election released={released}");
+                self.journal.tell("jobmanager_released", text);
+            }
+            Err(error) => {
+                let text = format!("cannot take the dead JobManager out of Flink's election: {error}");
+                self.journal.warn("jobmanager_not_released", text);
+            }
         }
     }
 
     /// While the scheduler works.
     async fn hand_on(&mut self, message: Message, orders: &mpsc::Sender<Message>) {
-        let leadership = leadership(&self.contender.standing.borrow());
+        let leadership = self.contender.standing.borrow().leadership();
         let jobmanager_leader = self.jobmanagers.borrow().leader.clone();
         match message {
             Message::Report(_) | Message::Scale(..) | Message::Replace(..) | Message::Explain(..)
@@ -319,7 +335,7 @@ impl Desk {
 
     /// While this one may not act.
     async fn answer(&mut self, message: Message) {
-        let leadership = leadership(&self.contender.standing.borrow());
+        let leadership = self.contender.standing.borrow().leadership();
         let jobmanager_leader = self.jobmanagers.borrow().leader.clone();
         match message {
             Message::Report(answer) => {
@@ -347,7 +363,10 @@ impl Desk {
     async fn order_end(&self) {
         match self.contender.order_end().await {
             Ok(()) => drop(tokio::spawn(shut_flink_down(self.rest.clone()))),
-            Err(error) => warn!("the cluster cannot be ended: {}", log::chain(&error)),
+            Err(error) => {
+                let text = format!("the cluster cannot be ended: {}", log::chain(&error));
+                self.journal.warn("not_ended", text);
+            }
         }
     }
 }
@@ -373,19 +392,9 @@ async fn schedule(
         return Ok(());
     }
     if let Some(state) = &state {
-        info!(framework_id = state.framework_id, tasks = state.tasks.len(), "goes on with the cluster");
+        let (id, tasks) = (state.framework_id.as_deref().unwrap_or("none yet"), state.tasks.len());
+        let text = format!("goes on with the cluster framework={id} tasks={tasks}");
+        work.lookout.journal.tell("goes_on", text);
     }
     work.schedule(store, state, lease, inbox).await
-}
-
-fn leadership(standing: &Standing) -> Leadership {
-    match standing {
-        Standing::Away { why } => Leadership::Away { why: why.clone() },
-        Standing::Standby { leader } => Leadership::Standby {
-            leader: leader.as_ref().and_then(|about| serde_json::from_slice(about).ok()),
-        },
-        Standing::Leading { .. } => Leadership::Leader,
-        Standing::Suspended { .. } => Leadership::Suspended,
-        Standing::Failed(error) => Leadership::Away { why: Some(log::chain(&**error)) },
-    }
 }

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use tracing::{debug, info};
+use tracing::debug;
 
 use crate::conf::settings::{Scaling, Settings};
+use crate::events::Journal;
 use crate::exit::Exit;
 use crate::flink::pulse::Endpoint;
 use crate::flink::rest::{RestClient, first_answer};
@@ -18,7 +19,7 @@ use crate::scheduler::driver::Message;
 use crate::time::Clock;
 use crate::tls::Identity;
 
-use super::{Fatal, fatal};
+use super::{Fatal, fatal, pulse};
 
 /// How often the JobManager's port is tried until it is open.
 const LISTENING_POLL: Duration = Duration::from_millis(50);
@@ -38,19 +39,29 @@ pub fn endpoints(
     Ok((at(jobmanager.rpc_ports.single(), None), at(jobmanager.rest_ports.single(), tls)))
 }
 
-/// Tells the scheduler when TaskManagers can register: at once where nobody can tell.
-pub async fn watch_jobmanager(rpc: Option<Endpoint>, inbox: mpsc::Sender<Message>) {
+/// Tells the scheduler when TaskManagers can register, at once where nobody can tell; and then whether the JobManager
+/// goes on to answer.
+pub async fn watch_jobmanager(
+    rpc: Option<Endpoint>,
+    rest: Option<Endpoint>,
+    inbox: mpsc::Sender<Message>,
+    journal: Arc<Journal>,
+) {
     if let Some(rpc) = rpc {
         let mut told = Instant::now();
         while !rpc.listens().await {
             if told.elapsed() >= WAITING_TOLD_EVERY {
-                info!("still waiting for the JobManager to listen on port {}", rpc.port);
+                let text = format!("still waiting for the JobManager to listen on port {}", rpc.port);
+                journal.tell("jobmanager_starts", text);
                 told = Instant::now();
             }
             tokio::time::sleep(LISTENING_POLL).await;
         }
     }
     let _ = inbox.send(Message::JobManagerListening).await;
+    if let Some(rest) = rest {
+        pulse::watch(&rest, &journal).await;
+    }
 }
 
 /// Asks the JobManager which TaskManagers it hears, whenever the scheduler wants to know. Tasks of an embedded Mesos

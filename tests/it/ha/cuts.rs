@@ -1,5 +1,6 @@
 //! A leader that loses the network to ZooKeeper, and an ensemble that is started again as a whole.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use flink_on_mesos::ha::contender::{self, Contender, Standing};
@@ -27,7 +28,7 @@ async fn a_leader_that_is_cut_off_stops_before_another_starts() {
         let mut config = ensemble.config(SESSION);
         let servers: Vec<_> = proxies.iter().map(|proxy| proxy.address.to_string()).collect();
         config.servers = servers.join(",");
-        let first = contender::start(config.clone(), paths(), b"first".to_vec());
+        let first = contender::start(config.clone(), paths(), b"first".to_vec(), Arc::default());
         let node = until_leading(&first).await;
         let mut store = ZooKeeperStore::new(config, paths(), first.clients.clone(), &node);
         let before = store.load().await.expect("readable").unwrap_or_default();

@@ -1,5 +1,6 @@
 //! Contenders in front of real servers that are stopped, killed and brought back.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use flink_on_mesos::ha::contender::{self, Contender, Left, Standing};
@@ -16,7 +17,7 @@ pub fn paths() -> Paths {
 }
 
 pub fn contender(ensemble: &Ensemble, about: &str) -> Contender {
-    contender::start(ensemble.config(SESSION), paths(), about.as_bytes().to_vec())
+    contender::start(ensemble.config(SESSION), paths(), about.as_bytes().to_vec(), Arc::default())
 }
 
 pub async fn until(contender: &Contender, what: &str, is: impl Fn(&Standing) -> bool) -> Standing {

@@ -1,5 +1,6 @@
 //! Flink's own election in ZooKeeper, as the workers see it. Its nodes are written here as Flink writes them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use flink_on_mesos::ha::flink::{self, JobManagers, Own};
@@ -65,7 +66,7 @@ async fn watch(ensemble: &Ensemble) -> (watch::Receiver<JobManagers>, watch::Sen
     let config = ensemble.config(SESSION);
     let worker = config.connect(None).await.expect("a session");
     let (clients, client) = watch::channel(Some(worker.clone()));
-    (flink::watch(client, config, NODE.to_owned(), Some(OWN.to_owned())), clients, worker)
+    (flink::watch(client, config, NODE.to_owned(), Some(OWN.to_owned()), Arc::default()), clients, worker)
 }
 
 async fn until_owner(client: &Client, path: &str, owner: Option<i64>) {

@@ -102,7 +102,7 @@ async fn the_worker_leads_and_writes_through_tls() {
         [("authority.pem", "client.pem"), ("trust.p12", "client.p12"), ("trust.jks", "client.p12")]
     {
         let config = config(&ensemble, secure_quorum(&ensemble), &tls(&keys, trust, key));
-        let contender = contender::start(config.clone(), paths(), Vec::new());
+        let contender = contender::start(config.clone(), paths(), Vec::new(), Arc::default());
         let node = until_leading(&contender).await;
         let mut store = ZooKeeperStore::new(config, paths(), contender.clients.clone(), &node);
         let before = store.load().await.expect("readable").unwrap_or_default();
@@ -127,8 +127,12 @@ async fn what_is_wrong_with_certificates_is_told() {
     let (ensemble, keys) = secured().await;
     let other = Keys::new(Ipv4Addr::LOCALHOST);
     let properties = tls(&other, "trust.p12", "client.p12");
-    let contender =
-        contender::start(config(&ensemble, secure_quorum(&ensemble), &properties), paths(), Vec::new());
+    let contender = contender::start(
+        config(&ensemble, secure_quorum(&ensemble), &properties),
+        paths(),
+        Vec::new(),
+        Arc::default(),
+    );
     let told = "invalid peer certificate";
     let is_told =
         |standing: &Standing| matches!(standing, Standing::Away { why: Some(why) } if why.contains(told));
@@ -155,7 +159,7 @@ async fn nodes_belong_to_who_logged_in() {
     let (ensemble, keys) = secured().await;
     let owner =
         Config { access: Access::Creator, ..config(&ensemble, ensemble.quorum(), &login(&keys, "right")) };
-    let right = contender::start(owner.clone(), paths(), Vec::new());
+    let right = contender::start(owner.clone(), paths(), Vec::new(), Arc::default());
     let node = until_leading(&right).await;
     let mut store = ZooKeeperStore::new(owner, paths(), right.clients.clone(), &node);
     store.save(&State::default()).await.expect("stored");
@@ -173,7 +177,7 @@ async fn nodes_belong_to_who_logged_in() {
     );
 
     let wrong = config(&ensemble, ensemble.quorum(), &login(&keys, "wrong"));
-    let wrong = contender::start(wrong, paths(), Vec::new());
+    let wrong = contender::start(wrong, paths(), Vec::new(), Arc::default());
     until(&wrong, "failed", |standing| matches!(standing, Standing::Failed(_))).await;
 }
 

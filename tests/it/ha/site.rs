@@ -57,27 +57,37 @@ impl Site {
     }
 
     pub fn appmaster(&self) -> Cluster {
+        self.appmaster_with(&[])
+    }
+
+    /// One with more properties.
+    pub fn appmaster_with(&self, more: &[(&str, &str)]) -> Cluster {
         let quorum = self.ensemble.quorum();
-        self.appmaster_by(&quorum, &format!("zk://{quorum}/mesos"))
+        self.start(&quorum, &format!("zk://{quorum}/mesos"), more)
     }
 
     /// One that reaches ZooKeeper and Mesos by these addresses.
     pub fn appmaster_by(&self, quorum: &str, master: &str) -> Cluster {
+        self.start(quorum, master, &[])
+    }
+
+    fn start(&self, quorum: &str, master: &str, more: &[(&str, &str)]) -> Cluster {
         let session = SESSION.as_millis().to_string();
         let storage = format!("file://{}", self.storage.path().display());
         let checkpoints = format!("{storage}/checkpoints");
+        let own = [
+            ("mesos.master", master),
+            ("high-availability", "zookeeper"),
+            ("high-availability.zookeeper.quorum", quorum),
+            ("high-availability.zookeeper.client.session-timeout", &session),
+            ("high-availability.storageDir", &storage),
+            ("high-availability.cluster-id", "/test"),
+            ("state.checkpoints.dir", &checkpoints),
+        ];
         Cluster::start(&Start {
             command: &["appmaster"],
             variables: &[("_CLIENT_TM_COUNT", "2"), ("_SLOTS", "1"), ("_CLIENT_TM_MEMORY", "1024")],
-            properties: &[
-                ("mesos.master", master),
-                ("high-availability", "zookeeper"),
-                ("high-availability.zookeeper.quorum", quorum),
-                ("high-availability.zookeeper.client.session-timeout", &session),
-                ("high-availability.storageDir", &storage),
-                ("high-availability.cluster-id", "/test"),
-                ("state.checkpoints.dir", &checkpoints),
-            ],
+            properties: &[&own[..], more].concat(),
             ..Start::default()
         })
     }

@@ -1,5 +1,6 @@
 //! The one suite for all stores, and what only ZooKeeper's has.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use flink_on_mesos::ha::contender::{Contender, Left};
@@ -217,13 +218,13 @@ async fn nodes_of_the_creator_are_closed_to_others() {
         config
     };
     use flink_on_mesos::ha::contender::{self, Standing};
-    let right = contender::start(digest("right"), paths(), Vec::new());
+    let right = contender::start(digest("right"), paths(), Vec::new(), Arc::default());
     let node = until_leading(&right).await;
     let mut store = ZooKeeperStore::new(digest("right"), paths(), right.clients.clone(), &node);
     store.save(&State::default()).await.expect("stored");
     store.save(&State { task_counter: 1, ..State::default() }).await.expect("stored");
 
-    let wrong = contender::start(digest("wrong"), paths(), Vec::new());
+    let wrong = contender::start(digest("wrong"), paths(), Vec::new(), Arc::default());
     let failed =
         super::election::until(&wrong, "failed", |standing| matches!(standing, Standing::Failed(_))).await;
     let Standing::Failed(error) = failed else { unreachable!("it was waited for") };

@@ -13,6 +13,9 @@ use serde_json::{Value, json};
 
 use crate::cluster::harness::{Program, scratch};
 
+/// A desk and a phone, with what a person sees at once.
+pub const SCREENS: [(u32, u32); 2] = [(1280, 900), (390, 844)];
+
 pub struct Browser {
     pub client: Client,
     pub driver: Program,

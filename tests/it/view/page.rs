@@ -7,13 +7,10 @@ use crate::cluster::harness::{Cluster, Start};
 use crate::cluster::processes::{self, Part};
 use crate::ports::free_ports;
 
-use super::browser::Browser;
+use super::browser::{Browser, SCREENS};
 
 /// Three agents with room for one TaskManager each.
 const THREE_AGENTS: [&str; 5] = ["local", "--agents", "3", "--resources", "cpus:1;mem:2048;disk:2048"];
-
-/// A desk and a phone, with what a person sees at once.
-const SCREENS: [(u32, u32); 2] = [(1280, 900), (390, 844)];
 
 const ROWS: &str = "[...document.querySelectorAll('#tasks tr')]";
 

@@ -1,4 +1,4 @@
-//! The last events, and those that follow.
+//! What happens: told here once, for the log, for those who look later and for those who follow.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
+use tracing::{info, warn};
 use utoipa::ToSchema;
 
 /// As many as a person scrolls through; older ones are in the log.
@@ -14,14 +15,14 @@ pub const EVENTS_MAX: usize = 500;
 /// Who is so far behind is told to begin anew.
 const BEHIND_MOST: usize = 256;
 
-/// What a line of the log says too.
+/// What has happened, as a line of the log says too.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Event {
     /// Grows from event to event, over a restart of the worker too.
     pub id: u64,
     /// Milliseconds since 1970.
     pub at: u64,
-    /// `launched`, `running`, `ended`, …
+    /// `launched`, `running`, `ended`, `leads`, …
     pub kind: String,
     /// The task that it is about.
     pub task_id: Option<String>,
@@ -43,7 +44,21 @@ impl Default for Journal {
 }
 
 impl Journal {
+    /// A change of state.
+    pub fn tell(&self, kind: &str, text: impl Into<String>) {
+        self.add(kind, None, false, text.into());
+    }
+
+    /// What a person may want to look at.
+    pub fn warn(&self, kind: &str, text: impl Into<String>) {
+        self.add(kind, None, true, text.into());
+    }
+
     pub fn add(&self, kind: &str, task_id: Option<&str>, odd: bool, text: String) {
+        match odd {
+            true => warn!(event.kind = kind, event.task_id = task_id, "{text}"),
+            false => info!(event.kind = kind, event.task_id = task_id, "{text}"),
+        }
         let at = since_1970_ms();
         let mut kept = self.kept();
         let id = kept.back().map_or(at, |last| at.max(last.id + 1));

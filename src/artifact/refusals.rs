@@ -1,0 +1,48 @@
+//! Whoever is refused need not be an agent, nor must what is asked for be a task of ours.
+
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::events::Journal;
+
+/// So many are told in each span; more would drive everything else out of the log.
+const TOLD_MOST: u32 = 10;
+const SPAN: Duration = Duration::from_secs(10);
+
+/// Our own ids are shorter.
+const TASK_ID_SHOWN: usize = 64;
+
+#[derive(Default)]
+pub struct Refusals(Mutex<Option<(Instant, u32)>>);
+
+impl Refusals {
+    pub fn tell(&self, task_id: &str, from: IpAddr, journal: &Journal) {
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (since, count) = told.filter(|(since, _)| since.elapsed() < SPAN).unwrap_or((Instant::now(), 0));
+        *told = Some((since, count + 1));
+        if count < TOLD_MOST {
+            let task: String = task_id.chars().take(TASK_ID_SHOWN).collect();
+            let what = "refused a request for a configuration: wrong or used token";
+            journal.warn("refused", format!("{what} task={task:?} from={from}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[test]
+    fn many_are_told_of_as_few_and_long_names_are_cut() {
+        let (journal, refusals) = (Journal::default(), Refusals::default());
+        for _ in 0..100 {
+            refusals.tell(&"x\n".repeat(1000), Ipv4Addr::LOCALHOST.into(), &journal);
+        }
+        let events = journal.after(0);
+        assert_eq!(events.len(), 10);
+        assert!(events.iter().all(|event| event.odd && event.text.len() < 300 && !event.text.contains('\n')));
+    }
+}

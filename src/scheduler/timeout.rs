@@ -1,0 +1,47 @@
+//! What becomes due by itself.
+
+use crate::time::Moment;
+
+use super::state::Goal;
+use super::{Phase, Scheduler, Sight};
+
+impl Scheduler {
+    /// When [`Self::handle_timeout`] is due if nothing else happens.
+    pub fn poll_timeout(&self) -> Option<Moment> {
+        let patience = &self.spec.patience;
+        let hold = self.hold.as_ref().map(|hold| hold.until.at());
+        let registration = self.registration_deadline();
+        let connected = self.is_subscribed().then(|| self.reconciliation.due()).flatten();
+        let departure = self.is_working().then(|| self.departure_due()).flatten();
+        let revival = self.is_subscribed().then_some(self.reviving.again_at).flatten();
+        // Without a master nothing can be done for a task.
+        let seen = self.is_subscribed().then_some(&self.seen).into_iter().flatten();
+        let tasks = seen.filter_map(|(id, seen)| match (&seen.what, seen.kill_sent) {
+            (_, Some(sent)) if self.goal(id) == Some(Goal::End) => Some(sent + patience.kill_again),
+            (Sight::Missing(_), _) if seen.last_asked => Some(seen.since + patience.unanswered),
+            (Sight::Missing(_), _) => Some(seen.since + patience.lost),
+            (Sight::Nothing, _) if !self.reconciliation.asks_about(id) => {
+                Some(seen.launched + patience.launch)
+            }
+            (Sight::Nothing | Sight::Alive(_), _) => None,
+        });
+        let gang = self.is_subscribed().then(|| self.gang_due()).flatten();
+        let progress = (self.phase == Phase::Working).then(|| self.progress.due()).flatten();
+        let waits =
+            [progress, hold, registration, connected, revival, departure, gang, self.asks_jobmanager_at()];
+        tasks.chain(waits.into_iter().flatten()).min()
+    }
+
+    /// Does what has become due.
+    pub fn handle_timeout(&mut self, now: Moment) {
+        self.fail_without_master(now);
+        self.let_go(now);
+        if self.is_subscribed() {
+            self.ask_a_last_time(now);
+            self.give_up_unanswered(now);
+            self.question_silent_launches(now);
+            self.reconcile_if_due(now);
+        }
+        self.plan(now);
+    }
+}
