@@ -126,6 +126,7 @@ fn read_plan(number: RawFd) -> Result<Plan, ReadPlanError> {
 /// Runs a plan in this process, which must have a single thread and all signals blocked. Descriptors the plan
 /// does not name are closed.
 pub fn run_plan(plan: &Plan) -> u8 {
+    plan.options.log_format.choose();
     let journal = Journal::new(plan.options.verbosity);
     if let Err(error) = plan.check() {
         journal.say(Level::ERROR, error);

@@ -8,6 +8,7 @@ use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
@@ -26,9 +27,27 @@ const SILENT: &str = "event.";
 
 static IS_JSON: AtomicBool = AtomicBool::new(false);
 
-/// What [`FORMAT_VARIABLE`] says; lines are text if it says nothing that is a format.
-pub fn choose_format(text: Option<&str>) {
-    IS_JSON.store(text == Some("json"), Ordering::Relaxed);
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Format {
+    #[default]
+    Text,
+    Json,
+}
+
+impl Format {
+    /// What [`FORMAT_VARIABLE`] says; text if it says nothing that is a format.
+    pub fn named(text: Option<&str>) -> Self {
+        if text == Some("json") { Self::Json } else { Self::Text }
+    }
+
+    /// That of all lines from now on.
+    pub fn choose(self) {
+        IS_JSON.store(self == Self::Json, Ordering::Relaxed);
+    }
+
+    pub fn chosen() -> Self {
+        if IS_JSON.load(Ordering::Relaxed) { Self::Json } else { Self::Text }
+    }
 }
 
 /// What the variable says; `info` if it says nothing that is a level.
@@ -55,7 +74,7 @@ pub fn line(level: Level, part: &str, text: &str) {
 
 /// One event as one line with its end, whatever the text contains.
 pub fn format(level: Level, part: &str, text: &str) -> String {
-    if IS_JSON.load(Ordering::Relaxed) {
+    if Format::chosen() == Format::Json {
         return json(level, part, text, Map::new());
     }
     let mut buffer = String::with_capacity(64 + text.len());
@@ -106,7 +125,7 @@ where
         let mut fields = Fields::default();
         event.record(&mut fields);
         let level = event.metadata().level();
-        if IS_JSON.load(Ordering::Relaxed) {
+        if Format::chosen() == Format::Json {
             return writer.write_str(&json(*level, self.part, &fields.message, fields.values));
         }
         let text = format!("{}{}", fields.message, fields.rest).replace('\n', "\\n");

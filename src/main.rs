@@ -29,7 +29,7 @@ fn run_command_line() -> u8 {
         }
     };
     let environment = Environment::read();
-    log::choose_format(environment.text(log::FORMAT_VARIABLE));
+    log::Format::named(environment.text(log::FORMAT_VARIABLE)).choose();
     match run(cli, environment, inherited) {
         Ok(code) => code,
         Err(Fatal { exit, error }) => {

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::log;
+
 use super::signals::{Signal, SignalSet, SignalTable};
 use super::status::Remap;
 
@@ -141,6 +143,8 @@ pub struct Options {
     pub parent_death_signal: Option<Signal>,
     pub quit: Quit,
     pub verbosity: Verbosity,
+    /// Of init's lines.
+    pub log_format: log::Format,
     /// Where the last line goes besides stderr.
     pub reason_file: Option<OsString>,
 }

@@ -11,6 +11,7 @@ use crate::exit::Exit;
 use crate::init::plan::{self, Child, ForwardTo, Inherited, Plan, Quit, Subreaper, Terminal, Verbosity};
 use crate::init::signals::{JobControl, Rewrite, Signal, SignalTable};
 use crate::init::{self, status::Remap};
+use crate::log;
 
 use super::error::{Fatal, fatal};
 
@@ -112,6 +113,7 @@ impl Options {
                 parent_death_signal: self.parent_death_signal,
                 quit: self.quit.unwrap_or_default(),
                 verbosity: self.verbosity,
+                log_format: log::Format::chosen(),
                 reason_file: self.reason_file,
             },
             inherited,
@@ -341,7 +343,7 @@ mod tests {
         for name in words.into_iter().chain([GRACE, REWRITE, STOP_ON, REMAP, PARENT_DEATH_SIGNAL]) {
             let environment: Environment = [(name, "?")].into_iter().collect();
             let error = Options::from_environment(&environment).unwrap_err();
-            let text = crate::log::chain(&error);
+            let text = log::chain(&error);
             assert!(text.starts_with(&format!("environment variable {name}: ")), "{text}");
             assert!(text.contains("\"?\""), "{text}");
         }

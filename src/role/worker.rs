@@ -67,8 +67,11 @@ const INBOX_WAITING_MOST: usize = 64;
 
 pub fn run(options: &WorkerOptions, environment: &Environment) -> Result<u8, Fatal> {
     log::start(log::level(environment.text(log::LEVEL_VARIABLE)), "worker");
-    super::runtime()?.block_on(work(options, environment))?;
-    Ok(Exit::Ok.code())
+    let runtime = super::runtime()?;
+    let ended = runtime.block_on(work(options, environment));
+    // What is still being read for agents keeps nobody from hearing why this ends.
+    runtime.shutdown_background();
+    ended.map(|()| Exit::Ok.code())
 }
 
 async fn work(options: &WorkerOptions, environment: &Environment) -> Result<(), Fatal> {

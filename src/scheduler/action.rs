@@ -9,6 +9,7 @@ use crate::mesos::answer::Refusal;
 use crate::mesos::call::Call;
 use crate::mesos::wire::status::TaskState;
 
+use super::report::MasterReport;
 use super::state::State;
 
 /// Carried out by the driver, strictly in order.
@@ -92,7 +93,7 @@ pub enum Failure {
 /// A change worth a line.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Note {
-    Subscribed { framework_id: String },
+    Subscribed { framework_id: String, master: Option<MasterReport> },
     Disconnected { why: String },
     Unreachable { address: String, why: String },
     FrameworkRemoved { framework_id: String },
@@ -193,7 +194,12 @@ impl Note {
 impl fmt::Display for Note {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Subscribed { framework_id } => write!(out, "subscribed framework={framework_id}"),
+            Self::Subscribed { framework_id, master: None } => {
+                write!(out, "subscribed framework={framework_id}")
+            }
+            Self::Subscribed { framework_id, master: Some(MasterReport { hostname, port, version }) } => {
+                write!(out, "subscribed framework={framework_id} master={hostname}:{port} version={version}")
+            }
             Self::Disconnected { why } => write!(out, "disconnected from the master: {why}"),
             Self::Unreachable { address, why } => write!(out, "no Mesos master at {address}: {why}"),
             Self::FrameworkRemoved { framework_id } => {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tracing::{debug, info};
+use tracing::debug;
 
 use crate::ha::{Store, StoreError};
 use crate::log;
@@ -210,7 +210,6 @@ impl<S: Store> Driver<S> {
         let scheduler = &mut self.scheduler;
         match event {
             Event::Subscribed { framework_id, master, .. } => {
-                info!(master = master.hostname, version = master.version, "registered");
                 scheduler.handle_home_region(master.region);
                 scheduler.handle_master(MasterReport {
                     hostname: master.hostname,

@@ -16,7 +16,8 @@ impl Scheduler {
             self.store();
         }
         self.departures.told_again(now);
-        self.note(Note::Subscribed { framework_id: framework_id.to_owned() });
+        let (framework_id, master) = (framework_id.to_owned(), self.master.clone());
+        self.note(Note::Subscribed { framework_id, master });
         for seen in self.seen.values_mut() {
             // A KILL on the old connection may never have arrived.
             seen.kill_sent = None;

@@ -49,7 +49,7 @@ impl Verdict {
     /// In words, with spans of time as they are at `now`.
     pub fn told(&self, now: Moment) -> String {
         let obstacles: Vec<_> = self.obstacles.iter().map(|obstacle| obstacle.told(now)).collect();
-        format!("nearest host={} {}", self.hostname, obstacles.join(" "))
+        format!("nearest host={} {}", self.hostname, obstacles.join("; "))
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use source::Source;
 
+mod messages;
 mod scenarios;
 mod source;
 mod text;
@@ -73,6 +74,13 @@ fn every_scenario_has_a_test() {
     let tree = tree();
     let table = tree.iter().find(|source| source.path == scenarios::TABLE).expect("the table");
     assert_none(scenarios::check(table, &tree).into_iter());
+}
+
+#[test]
+fn pages_quote_what_the_program_says() {
+    let tree = tree();
+    let pages = tree.iter().filter(|source| source.path.ends_with(".md"));
+    assert_none(pages.flat_map(|page| messages::check(page, &tree)));
 }
 
 #[test]

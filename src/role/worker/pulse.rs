@@ -33,7 +33,10 @@ pub async fn watch(rest: &Endpoint, journal: &Journal) {
     loop {
         let answer = rest.check().await;
         match (pulse.feel(answer.is_ok()), answer) {
-            (Some(Turn::Up), _) => journal.tell("jobmanager_up", "the JobManager answers"),
+            (Some(Turn::Up), _) => {
+                let url = rest.urls().next().unwrap_or_default();
+                journal.tell("jobmanager_up", format!("the JobManager answers at {url}"));
+            }
             (Some(Turn::Down), Err(why)) => journal.warn("jobmanager_down", text(&why)),
             (Some(Turn::Down), Ok(())) | (None, _) => {}
         }

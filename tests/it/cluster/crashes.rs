@@ -87,7 +87,7 @@ async fn goes_on_without_worker(cluster: &Cluster) {
 async fn a_task_launched_by_a_worker_that_dies_is_configured_by_the_next() {
     let variables = [("_CLIENT_TM_COUNT", "1"), ("_SLOTS", "1"), ("_CLIENT_TM_MEMORY", "1024")];
     let cluster = Cluster::start(&Start { variables: &variables, ..Start::default() });
-    cluster.program.until_log("registered").await;
+    cluster.program.until_log("subscribed framework=").await;
     let mut misses = 0;
     let task = loop {
         misses += stop_worker_before_a_fetch(&cluster).await;

@@ -1,7 +1,7 @@
 //! Every rule sees what it is there for, and nothing else.
 
 use super::source::Source;
-use super::{Finding, root, scenarios, text, walls};
+use super::{Finding, messages, root, scenarios, text, walls};
 
 fn check(rule: fn(&Source) -> Vec<Finding>, path: &str, content: &str, expected: &[&str]) {
     let found: Vec<String> = rule(&Source::new(path, content))
@@ -162,4 +162,19 @@ fn scenarios_without_tests() {
     ] {
         assert_eq!(scenarios::complaints(tests, &tree), wrong, "{tests}");
     }
+}
+
+#[test]
+fn messages_that_nobody_says() {
+    let tree = [Source::new("src/a.rs", "#[error(\"no room in {} \\\n    offers for {what}\")]\n")];
+    let found = |row: &str| {
+        let page =
+            Source::new("docs/a.md", &format!("| message | why |\n|---|---|\n| {row} | `x y z a b c` |\n"));
+        messages::check(&page, &tree).len()
+    };
+    assert_eq!(found("`no room in N offers for …`"), 0);
+    assert_eq!(found("`no place in N offers`, or `no room in …`"), 1);
+    assert_eq!(found("`container: Memory limit exceeded`"), 0);
+    let other = Source::new("docs/a.md", "| what | why |\n|---|---|\n| `not said by anybody` | |\n");
+    assert_eq!(messages::check(&other, &tree), []);
 }

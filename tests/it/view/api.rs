@@ -38,6 +38,22 @@ async fn metrics_are_clean(port: u16) {
     ] {
         assert!(text.lines().any(|found| found == line), "{line}: {text}");
     }
+    for name in [
+        "offers_total",
+        "accepts_total",
+        "declines_total",
+        "taskmanager_restarts_total",
+        "taskmanager_failures_total",
+        "subscriptions_total",
+        "disconnections_total",
+        "reconciliations_total",
+        "store_write_seconds_count",
+        "scheduler_round_seconds_count",
+        "subscribed",
+    ] {
+        let begin = format!("flink_on_mesos_{name} ");
+        assert!(text.lines().any(|line| line.starts_with(&begin)), "{name}: {text}");
+    }
     let mut promtool = Command::new("promtool")
         .args(["check", "metrics"])
         .stdin(Stdio::piped())

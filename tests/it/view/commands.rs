@@ -11,7 +11,9 @@ const PROPERTIES: [(&str, &str); 3] =
 
 #[tokio::test]
 async fn restart_and_teardown_spare_a_running_job() {
-    let mut cluster = Cluster::start(&Start { properties: &PROPERTIES, ..Start::default() });
+    let variables = [("FLINK_ON_MESOS_LOG_FORMAT", "json")];
+    let mut cluster =
+        Cluster::start(&Start { properties: &PROPERTIES, variables: &variables, ..Start::default() });
     cluster.until_slots(1, 2).await;
     tables_say_what_json_does(&cluster);
     another_one_takes_over(&cluster).await;
@@ -23,6 +25,20 @@ async fn restart_and_teardown_spare_a_running_job() {
     assert!(text.contains("refused: 409 jobs run: "), "{text}");
     cluster.order(&["teardown", "--force"]);
     assert_eq!(cluster.program.end().await.code(), Some(0));
+    every_line_is_an_object(&cluster.program.log());
+}
+
+/// But for those of the JVMs, which begin with the time.
+fn every_line_is_an_object(log: &str) {
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let lines: Vec<_> = lines.filter(Value::is_object).collect();
+    for part in ["appmaster", "init", "mesos", "worker"] {
+        assert!(lines.iter().any(|line| line["part"] == part), "{part}: {log}");
+        assert!(!log.contains(&format!(" {part}: ")), "{part}: {log}");
+    }
+    let running = lines.iter().find(|line| line["event.kind"] == "running").expect("one runs");
+    assert_eq!(running["event.task_id"], "taskmanager-00001");
+    assert_eq!(running["message"], "running task=taskmanager-00001 host=localhost");
 }
 
 fn tables_say_what_json_does(cluster: &Cluster) {
