@@ -104,7 +104,7 @@ async fn carry_out(verdict: Verdict, client: &Client, ensemble: &Ensemble, journ
             ),
         ),
         (Ok(()), _) => {
-            journal.tell("place_given_up", format!("gives up {path}, which it kept for the JobManager"))
+            journal.tell("place_given_up", format!("gives up {path}, which it kept for the JobManager"));
         }
         (Err(error), _) => warn!("{path}, the JobManager's place in Flink's election: {error}"),
     }
