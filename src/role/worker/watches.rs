@@ -24,8 +24,9 @@ use super::{Fatal, fatal, pulse};
 /// How often the JobManager's port is tried until it is open.
 const LISTENING_POLL: Duration = Duration::from_millis(50);
 
-/// So often the log says that nothing has changed.
-const WAITING_TOLD_EVERY: Duration = Duration::from_secs(10);
+/// After so long the log says that nothing has changed, and then ever more seldom.
+const WAITING_TOLD_FIRST: Duration = Duration::from_secs(10);
+const WAITING_TOLD_MOST: Duration = Duration::from_secs(300);
 
 /// The JobManager's, of RPC and REST. Of a range or any free port nobody can tell from outside which one it will be.
 pub fn endpoints(
@@ -48,12 +49,12 @@ pub async fn watch_jobmanager(
     journal: Arc<Journal>,
 ) {
     if let Some(rpc) = rpc {
-        let mut told = Instant::now();
+        let (mut told, mut patience) = (Instant::now(), WAITING_TOLD_FIRST);
         while !rpc.listens().await {
-            if told.elapsed() >= WAITING_TOLD_EVERY {
+            if told.elapsed() >= patience {
                 let text = format!("still waiting for the JobManager to listen on port {}", rpc.port);
                 journal.tell("jobmanager_starts", text);
-                told = Instant::now();
+                (told, patience) = (Instant::now(), (patience * 2).min(WAITING_TOLD_MOST));
             }
             tokio::time::sleep(LISTENING_POLL).await;
         }

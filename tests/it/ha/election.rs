@@ -53,12 +53,16 @@ async fn one_leads_and_the_next_takes_over_at_once_when_it_leaves() {
     let second = contender(&ensemble, "second");
     until_standby(&second, "first").await;
     assert!(!second.lease.is_held());
+    let third = contender(&ensemble, "third");
+    until_standby(&third, "first").await;
     let start = Instant::now();
     first.leave(Left::Cluster).await;
     until_leading(&second).await;
     println!("taken over {:?} after the leader left", start.elapsed());
     assert!(start.elapsed() < SESSION, "it did not wait for the session's end");
     assert!(second.lease.is_held());
+    // Who was before it in line is still there.
+    until_standby(&third, "second").await;
 }
 
 #[tokio::test]

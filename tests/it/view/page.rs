@@ -51,6 +51,9 @@ async fn sees_taskmanagers_come(browser: &Browser) {
         browser.value(&format!("{ROWS}.map(row => row.cells[1].textContent)")).await,
         Value::from(["running", "running"].map(str::to_owned).to_vec())
     );
+    // The embedded Mesos has no UI that they could lead to.
+    let links = "['mesos', 'sandboxes'].every(id => document.getElementById(id).hidden)";
+    assert_eq!(browser.value(links).await, Value::Bool(true));
     for (width, height) in SCREENS {
         browser.resize(width, height).await;
         browser.screenshot(&format!("runs-{width}.png")).await;
