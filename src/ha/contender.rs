@@ -185,7 +185,7 @@ impl Driver {
                 });
             }
             Action::Lead(node) => {
-                self.journal.tell("leads", format!("leads node={node}"));
+                self.journal.tell("leads", format!("leads, in line as {node}"));
                 self.standing.send_replace(Standing::Leading { node });
             }
             Action::Extend(until) => {

@@ -36,7 +36,8 @@ async fn a_standby_says_who_leads_and_then_that_it_does() {
             "document.getElementById('running').textContent === '{TASKMANAGERS} of {TASKMANAGERS}'"
         ))
         .await;
-    for event in ["this AppMaster stands by", "leads node=", "goes on with the cluster", "leads Flink"] {
+    for event in ["this AppMaster stands by", "leads, in line as ", "goes on with the cluster", "leads Flink"]
+    {
         browser
             .until(&format!("document.getElementById('event-rows').textContent.includes('{event}')"))
             .await;
