@@ -1,8 +1,8 @@
 """Times the start of a session cluster with one TaskManager of two slots: ours against the stock scripts.
 
-Both sides use the same Flink, the same configuration directory as Flink ships it, the same memory and free ports, and
-start from nothing in every round. The sides take turns, and who begins takes turns too, so that a machine growing
-slower or faster during the run favours neither. scripts/bench calls this.
+All sides use the same java and Flink, the same configuration directory as Flink ships it, the same memory and free
+ports, and start from nothing in every round. The sides take turns, and who begins takes turns too, so that a machine
+growing slower or faster during the run favours none. scripts/bench calls this.
 """
 
 import argparse
@@ -31,6 +31,14 @@ STOP_LIMIT_S = 60
 # Small against what is measured, and rare enough to cost the started processes nothing.
 POLL_S = 0.02
 
+# `archives` is ours with them: JVMs as the image starts them.
+SIDES = ["ours", "archives", "stock"]
+TO_WEB_UI = "command to Web UI answering"
+TO_SLOTS = "command to all slots"
+TO_MORE = "order to another TaskManager"
+TO_JOB = "job to the TaskManager it starts"
+MEMORY_MODEL = "memory model"
+
 # Flink before 1.18 ships no flags for JDK 17, without which it does not start on it.
 JDK_17_FLAGS = " ".join(
     ["--add-exports=java.base/sun.net.util=ALL-UNNAMED"]
@@ -48,41 +56,47 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--binary", type=pathlib.Path, required=True)
     parser.add_argument("--flink-home", type=pathlib.Path, required=True)
+    parser.add_argument("--warm-up", type=pathlib.Path, required=True, help="what compile_warm_up made")
     parser.add_argument("--rounds", type=int, required=True)
     options = parser.parse_args()
     # A TERM unwinds like Ctrl-C does, so that every started process is ended.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
     read_once(options.flink_home / "lib")
-    sides = {"ours": start_ours, "stock": start_stock}
-    samples = {(side, what): [] for side in sides for what in ("Web UI", "slots", "memory model")}
+    options.archives = options.warm_up / "archives"
+    with Round(options) as round_:
+        round_.make_archives()
+    samples = {}
     for number in range(1, options.rounds + 1):
-        order = list(sides) if number % 2 else list(reversed(sides))
-        for side in order:
-            with Round(options) as round_:
-                web_ui, slots = round_.measure(sides[side])
-            samples[side, "Web UI"].append(web_ui)
-            samples[side, "slots"].append(slots)
-            print(f"round {number}  {side:5}  Web UI {web_ui:6.2f} s  slots {slots:6.2f} s", flush=True)
-        for side in order:
-            with Round(options) as round_:
-                seconds = round_.measure_memory_model(side)
-            samples[side, "memory model"].append(seconds)
-            print(f"round {number}  {side:5}  memory model {seconds:8.4f} s", flush=True)
+        turn = number % len(SIDES)
+        for side in SIDES[turn:] + SIDES[:turn]:
+            for what, seconds in measure(options, side):
+                samples.setdefault((side, what), []).append(seconds)
+                print(f"round {number}  {side:8}  {what:30} {seconds:8.3f} s", flush=True)
     print_table(options, samples)
+
+
+def measure(options, side):
+    with Round(options) as round_:
+        yield from round_.measure_start(side)
+    if side != "stock":
+        with Round(options) as round_:
+            yield TO_JOB, round_.measure_demand(side)
+    if side != "archives":
+        with Round(options) as round_:
+            yield MEMORY_MODEL, round_.measure_memory_model(side)
 
 
 def print_table(options, samples):
     print(f"\n{options.flink_home.name}, {options.rounds} rounds, {os.cpu_count()} CPUs, medians in seconds")
-    print(f"{'':28}{'ours':>10}{'stock':>10}{'ours/stock':>12}")
-    for what, label in (
-        ("Web UI", "command to Web UI answering"),
-        ("slots", "command to all slots"),
-        ("memory model", "memory model"),
-    ):
-        ours = statistics.median(samples["ours", what])
-        stock = statistics.median(samples["stock", what])
-        print(f"{label:28}{ours:10.3f}{stock:10.3f}{ours / stock:12.3f}")
+    print(f"{'':32}", *(f"{side:>10}" for side in SIDES), f"{'ours/stock':>12}{'archives/stock':>16}")
+    for what in (TO_WEB_UI, TO_SLOTS, TO_MORE, TO_JOB, MEMORY_MODEL):
+        medians = [statistics.median(samples[side, what]) if (side, what) in samples else None for side in SIDES]
+        ours, archives, stock = medians
+        ratios = [one / stock if one and stock else None for one in (ours, archives)]
+        cells = [f"{'-' if value is None else format(value, '.3f'):>10}" for value in medians]
+        cells += [f"{'-' if value is None else format(value, '.2f'):>14}" for value in ratios]
+        print(f"{what:32}", *cells)
 
 
 class Round:
@@ -159,14 +173,53 @@ class Round:
         self.processes.append(process)
         return process
 
-    def measure(self, start):
-        """Seconds from the command to the Web UI answering and to all slots being registered."""
+    def make_archives(self):
+        options = self.options
+        options.archives.mkdir()
+        jar, classes = options.warm_up / "jobs.jar", options.warm_up / "classes"
+        warm_up = ["java", "-cp", classes, "WarmUp", jar, options.archives, self.rest_port]
+        process = self.spawn(*warm_up, options.binary, "local", "-D", f"mesos.status.port={self.status_port}")
+        if process.wait(2 * START_LIMIT_S) != 0:
+            self.fail("the class archives could not be made")
+
+    def measure_start(self, side):
         begin = time.monotonic()
-        start(self)
+        self.start(side)
+        yield TO_WEB_UI, self.wait_for(begin, "the Web UI", lambda: self.overview() is not None)
+        yield TO_SLOTS, self.wait_for_slots(begin, SLOTS)
+        begin = time.monotonic()
+        if side == "stock":
+            self.spawn(self.options.flink_home / "bin" / "taskmanager.sh", "start-foreground")
+        else:
+            scale = [self.options.binary, "scale", "2"]
+            subprocess.run(scale, env=self.environment(), check=True, stdout=subprocess.DEVNULL)
+        yield TO_MORE, self.wait_for_slots(begin, 2 * SLOTS)
+
+    def measure_demand(self, side):
+        """From a job to the slots of the TaskManager that is started for it; there was none before."""
+        begin = time.monotonic()
+        self.start(side, "-D", "mesos.scaling=demand")
         self.wait_for(begin, "the Web UI", lambda: self.overview() is not None)
-        web_ui = time.monotonic() - begin
-        self.wait_for(begin, f"{SLOTS} slots", lambda: (self.overview() or {}).get("slots-total") == SLOTS)
-        return web_ui, time.monotonic() - begin
+        jar = self.upload(self.options.warm_up / "jobs.jar")
+        begin = time.monotonic()
+        self.ask(f"/jars/{jar}/run", json.dumps({"entryClass": "WordCount"}).encode(), "application/json")
+        return self.wait_for_slots(begin, SLOTS)
+
+    def start(self, side, *more):
+        if side == "stock":
+            start_stock(self)
+            return
+        if side == "archives":
+            for role in ("jobmanager", "taskmanager"):
+                # Else the JVM is silent about an archive that does not fit.
+                shared = f"-Xshare:on -XX:SharedArchiveFile={self.options.archives / role}.jsa"
+                more += ("-D", f"env.java.opts.{role}={shared}")
+        status_port = f"mesos.status.port={self.status_port}"
+        command = [self.options.binary, "local", "-D", status_port, *more]
+        self.spawn(*command, _CLIENT_TM_COUNT="1", _SLOTS=str(SLOTS))
+
+    def wait_for_slots(self, begin, count):
+        return self.wait_for(begin, f"{count} slots", lambda: (self.overview() or {}).get("slots-total") == count)
 
     def measure_memory_model(self, side):
         if side == "ours":
@@ -192,29 +245,32 @@ class Round:
             if time.monotonic() - begin > START_LIMIT_S:
                 self.fail(f"no {what} within {START_LIMIT_S} s")
             time.sleep(POLL_S)
+        return time.monotonic() - begin
 
     def overview(self):
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.rest_port}/overview", timeout=5) as answer:
-                return json.load(answer)
+            return self.ask("/overview")
         except (urllib.error.URLError, OSError, ValueError):
             return None
+
+    def upload(self, jar):
+        boundary = "a-line-that-no-jar-has"
+        head = f'--{boundary}\r\nContent-Disposition: form-data; name="jarfile"; filename="{jar.name}"\r\n'
+        head += "Content-Type: application/x-java-archive\r\n\r\n"
+        body = head.encode() + jar.read_bytes() + f"\r\n--{boundary}--\r\n".encode()
+        answer = self.ask("/jars/upload", body, f"multipart/form-data; boundary={boundary}")
+        return pathlib.Path(answer["filename"]).name
+
+    def ask(self, path, body=None, media_type=None):
+        headers = {"Content-Type": media_type} if media_type else {}
+        request = urllib.request.Request(f"http://127.0.0.1:{self.rest_port}{path}", body, headers)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
 
     def fail(self, message):
         for log in sorted(self.directory.glob("*.log")):
             print(f"--- {log.name}", *log.read_text(errors="replace").splitlines()[-20:], sep="\n", file=sys.stderr)
         sys.exit(f"bench: {message}")
-
-
-def start_ours(round_):
-    round_.spawn(
-        round_.options.binary,
-        "local",
-        "-D",
-        f"mesos.status.port={round_.status_port}",
-        _CLIENT_TM_COUNT="1",
-        _SLOTS=str(SLOTS),
-    )
 
 
 def start_stock(round_):

@@ -82,3 +82,14 @@ copy_conf() {
     cp "$root/conf/config.yaml" "$directory/$name"
     cp "$root/conf/log4j-console.properties" "$directory/"
 }
+
+# The program that fills class archives, and the jar with its jobs, below `to`.
+compile_warm_up() {
+    local to=$1 home=$2 sources=$3 job=$4 jobs
+    local dist=("$home"/lib/flink-dist-*.jar)
+    jobs="$(mktemp --directory)"
+    javac -d "$to/classes" "$sources/WarmUp.java"
+    javac --release 11 -classpath "${dist[0]}" -d "$jobs" "$sources/DumpClasses.java" "$job/WordCount.java"
+    jar --create --file "$to/jobs.jar" -C "$jobs" .
+    rm --recursive "$jobs"
+}

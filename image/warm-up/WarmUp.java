@@ -1,3 +1,9 @@
+import java.awt.Color;
+import java.awt.Graphics2D;
+import java.awt.Image;
+import java.awt.image.BufferedImage;
+import java.beans.Introspector;
+import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -7,33 +13,37 @@ import java.net.URL;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import javax.imageio.ImageIO;
 
 /**
  * Runs a cluster with one TaskManager and a job on it, and has both JVMs write down the classes that they have loaded.
  *
- * <p>Arguments: the jar with the jobs WordCount and DumpClasses, and the directory for the archives. It runs while the image is
- * built, in what the image will be, with its runtime, class path and modification times.
+ * <p>Arguments: the jar with the jobs WordCount and DumpClasses, the directory for the archives, the cluster's REST port and the
+ * command that starts it. It runs while the image is built, in what the image will be, with its runtime, class path and
+ * modification times.
  */
 public final class WarmUp {
 
-    private static final String URL = "http://127.0.0.1:8081";
     /** A cold start on a busy machine takes half a minute. */
     private static final long LIMIT_NANOS = TimeUnit.MINUTES.toNanos(5);
     /** Smaller than this there is next to nothing in it. */
     private static final long LEAST_BYTES = 10_000_000;
 
+    private static String url;
+
     public static void main(String[] args) throws Exception {
+        checkRuntime();
         Path jar = Path.of(args[0]);
         Path archives = Path.of(args[1]);
-        Process cluster = new ProcessBuilder(
-                        "/usr/bin/flink-on-mesos", "local",
-                        "-D", "mesos.initial-tasks=1",
-                        "-D", "env.java.opts.all=-XX:+RecordDynamicDumpInfo")
-                .inheritIO()
-                .start();
+        url = "http://127.0.0.1:" + args[2];
+        List<String> command = new ArrayList<>(List.of(args).subList(3, args.length));
+        command.addAll(List.of("-D", "mesos.initial-tasks=1", "-D", "env.java.opts.all=-XX:+RecordDynamicDumpInfo"));
+        Process cluster = new ProcessBuilder(command).inheritIO().start();
         try {
             long end = System.nanoTime() + LIMIT_NANOS;
             await(cluster, end, "/overview", "\"slots-total\":[1-9]");
@@ -53,6 +63,25 @@ public final class WarmUp {
             if (!Files.exists(archive) || Files.size(archive) < LEAST_BYTES) {
                 throw new IOException(archive + " was not written");
             }
+        }
+    }
+
+    /** What jobs may do with the part of java.desktop that is there. */
+    private static void checkRuntime() throws Exception {
+        BufferedImage image = new BufferedImage(8, 8, BufferedImage.TYPE_INT_RGB);
+        Graphics2D graphics = image.createGraphics();
+        graphics.drawImage(image.getScaledInstance(4, 4, Image.SCALE_SMOOTH), 0, 0, null);
+        graphics.setColor(Color.RED);
+        graphics.fillOval(0, 0, 8, 8);
+        graphics.dispose();
+        ByteArrayOutputStream png = new ByteArrayOutputStream();
+        boolean written = ImageIO.write(image, "png", png);
+        BufferedImage read = ImageIO.read(new ByteArrayInputStream(png.toByteArray()));
+        if (!written || read.getRGB(4, 4) != Color.RED.getRGB()) {
+            throw new IOException("images do not work");
+        }
+        if (Introspector.getBeanInfo(Thread.class).getPropertyDescriptors().length == 0) {
+            throw new IOException("beans do not work");
         }
     }
 
@@ -96,11 +125,11 @@ public final class WarmUp {
     }
 
     private static String get(String path) throws IOException {
-        return answer((HttpURLConnection) new URL(URL + path).openConnection());
+        return answer((HttpURLConnection) new URL(url + path).openConnection());
     }
 
     private static String post(String path, String type, byte[] body) throws IOException {
-        HttpURLConnection connection = (HttpURLConnection) new URL(URL + path).openConnection();
+        HttpURLConnection connection = (HttpURLConnection) new URL(url + path).openConnection();
         connection.setDoOutput(true);
         connection.setRequestProperty("Content-Type", type);
         try (OutputStream out = connection.getOutputStream()) {
