@@ -1,18 +1,15 @@
 //! The one way this program makes HTTP clients.
 
-use std::sync::Arc;
-
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder};
 use rustls::crypto::ring::default_provider;
 use rustls::{ClientConfig, RootCertStore};
 
+use crate::tls;
+
 /// A client for plain HTTP. It trusts no certificate, so that it works where the system has none.
 pub fn plain() -> Result<ClientBuilder, rustls::Error> {
-    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(RootCertStore::empty())
-        .with_no_client_auth();
+    let config = tls::client()?.with_root_certificates(RootCertStore::empty()).with_no_client_auth();
     Ok(builder().tls_backend_preconfigured(config))
 }
 

@@ -3,6 +3,7 @@
 pub mod artifact;
 pub mod cli;
 pub mod conf;
+pub mod digest;
 pub mod exit;
 pub mod flink;
 pub mod ha;

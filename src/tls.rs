@@ -13,11 +13,16 @@ use std::sync::Arc;
 
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, ServerConfig};
+use rustls::{ClientConfig, ConfigBuilder, ServerConfig, WantsVerifier};
 
 pub use listener::TlsListener;
 pub use pin::Fingerprint;
 use store::{Store, StoreError};
+
+/// What each TLS client of this program begins with.
+pub fn client() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, rustls::Error> {
+    ClientConfig::builder_with_provider(Arc::new(default_provider())).with_safe_default_protocol_versions()
+}
 
 /// A private key and the certificates that vouch for it, its own first.
 pub struct Identity {

@@ -3,7 +3,6 @@
 //! A directory travels as a tar archive that is made while it is sent. It is the same bytes each time, so the address
 //! outlives a restart of the AppMaster, and an agent that has it in its cache does not fetch it again.
 
-use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -11,7 +10,8 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use futures_util::stream::{self, Stream};
-use sha2::{Digest, Sha256};
+
+use crate::digest::{Sha256, hexadecimal};
 
 /// A Flink has a hundred files, a JDK a thousand.
 const MOST_FILES: usize = 20_000;
@@ -97,7 +97,7 @@ impl Source {
 
     /// Reads all of it.
     pub fn read(self) -> Result<Bundle, BundleError> {
-        let mut hash = Sha256::new();
+        let mut hash = Sha256::begin();
         let mut length = 0;
         for part in &self.parts {
             let mut reader = Reader { parts: vec![part.clone()].into_iter(), open: None };
@@ -110,7 +110,7 @@ impl Source {
                 hash.update(&bytes);
             }
         }
-        Ok(Bundle { source: self, digest: hexadecimal(&hash.finalize()), length })
+        Ok(Bundle { source: self, digest: hexadecimal(&hash.finish()), length })
     }
 }
 
@@ -150,11 +150,11 @@ impl Bundle {
 /// The SHA-256 of a file.
 pub fn digest_of(path: &Path) -> io::Result<String> {
     let mut file = File::open(path)?;
-    let mut hash = Sha256::new();
+    let mut hash = Sha256::begin();
     let mut buffer = vec![0; CHUNK];
     loop {
         match file.read(&mut buffer)? {
-            0 => return Ok(hexadecimal(&hash.finalize())),
+            0 => return Ok(hexadecimal(&hash.finish())),
             count => hash.update(&buffer[..count]),
         }
     }
@@ -238,14 +238,6 @@ fn zeros(count: u64) -> Bytes {
     vec![0; usize::try_from(count).unwrap_or_default()].into()
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
-}
-
 fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> BundleError {
     let path = path.to_owned();
     move |source| BundleError::Unreadable { path, source }
@@ -284,7 +276,7 @@ mod tests {
         let bundle = flink(&root);
         let sent = content(&bundle).await.expect("read");
         assert_eq!(bundle.length(), sent.len() as u64);
-        assert_eq!(bundle.path(), format!("/{}/flink.tar", hexadecimal(&Sha256::digest(&sent))));
+        assert_eq!(bundle.path(), format!("/{}/flink.tar", hexadecimal(&Sha256::of(&sent))));
         let mut archive = tar::Archive::new(sent.as_slice());
         let names: Vec<_> = archive
             .entries()

@@ -10,8 +10,8 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 
 use nix::sys::memfd::{MFdFlags, memfd_create};
-use sha2::{Digest, Sha256};
 
+use crate::digest::Sha256;
 use crate::scheduler::state::State;
 
 use super::{Store, StoreError, record};
@@ -114,7 +114,10 @@ fn split(header: &[u8; HEADER_BYTES]) -> (u64, u64, [u8; 32]) {
 }
 
 fn digest_of(sequence: u64, content: &[u8]) -> [u8; 32] {
-    Sha256::new().chain_update(sequence.to_le_bytes()).chain_update(content).finalize().into()
+    let mut hash = Sha256::begin();
+    hash.update(sequence.to_le_bytes());
+    hash.update(content);
+    hash.finish()
 }
 
 #[cfg(test)]

@@ -1,15 +1,16 @@
 //! The token with which a task fetches its configuration: known to the task and derived, not stored, here.
 
-use sha2::{Digest, Sha256};
-
+use crate::digest::{Sha256, hexadecimal};
 use crate::time::Moment;
 
 use super::Scheduler;
 
 /// 128 bits in hexadecimal. Cut short, so that nobody can extend it to the token of another id.
 pub fn of(secret: &[u8; 32], task_id: &str) -> String {
-    let digest = Sha256::new().chain_update(secret).chain_update(task_id).finalize();
-    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    let mut hash = Sha256::begin();
+    hash.update(secret);
+    hash.update(task_id);
+    hexadecimal(&hash.finish()[..16])
 }
 
 impl Scheduler {

@@ -6,7 +6,8 @@ use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use sha2::{Digest, Sha256};
+
+use crate::digest::Sha256;
 
 const PAGE: &str = include_str!("page.html");
 
@@ -35,5 +36,5 @@ fn digest(name: &str) -> String {
         .split_once(&format!("<{name}>"))
         .and_then(|(_, rest)| rest.split_once(&format!("</{name}>")))
         .map_or("", |(content, _)| content);
-    STANDARD.encode(Sha256::digest(content))
+    STANDARD.encode(Sha256::of(content))
 }

@@ -6,12 +6,11 @@ use std::sync::Arc;
 
 use rustls::client::WantsClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{
-    CryptoProvider, ring::default_provider, verify_tls12_signature, verify_tls13_signature,
-};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, ConfigBuilder, DigitallySignedStruct, Error, SignatureScheme};
-use sha2::{Digest as _, Sha256};
+
+use crate::digest::{Sha256, hexadecimal};
 
 /// The SHA-256 of a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +19,7 @@ pub struct Fingerprint([u8; 32]);
 impl Fingerprint {
     /// `certificate` is in DER.
     pub fn of(certificate: &[u8]) -> Self {
-        Self(Sha256::digest(certificate).into())
+        Self(Sha256::of(certificate))
     }
 
     /// For a client that speaks to nobody but who has this certificate.
@@ -31,7 +30,7 @@ impl Fingerprint {
 
 impl fmt::Display for Fingerprint {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
+        out.write_str(&hexadecimal(&self.0))
     }
 }
 
@@ -50,12 +49,9 @@ impl FromStr for Fingerprint {
 }
 
 pub fn builder(fingerprint: Fingerprint) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, Error> {
-    let provider = Arc::new(default_provider());
-    let verifier = Verifier { fingerprint, provider: Arc::clone(&provider) };
-    Ok(ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier)))
+    let builder = super::client()?;
+    let verifier = Verifier { fingerprint, provider: Arc::clone(builder.crypto_provider()) };
+    Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)))
 }
 
 #[derive(Debug)]

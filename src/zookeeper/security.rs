@@ -7,12 +7,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::ClientConfig;
-use rustls::crypto::ring::default_provider;
 
 use crate::conf::settings::Sasl;
 
 use super::jaas::{self, JaasError, Module};
-use crate::tls::store::{Store, StoreError};
+use crate::tls::{
+    self,
+    store::{Store, StoreError},
+};
 
 const SECURE: &str = "zookeeper.client.secure";
 const LOGIN_FILE: &str = "java.security.auth.login.config";
@@ -116,10 +118,7 @@ fn tls(java: &Properties) -> Result<Option<Arc<ClientConfig>>, SecurityError> {
         move |source| SecurityError::Store { option, source }
     };
     let roots = trust.roots().map_err(option("trustStore"))?;
-    let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(SecurityError::Tls)?
-        .with_root_certificates(roots);
+    let builder = tls::client().map_err(SecurityError::Tls)?.with_root_certificates(roots);
     let config = match store(java, "keyStore")? {
         None => builder.with_no_client_auth(),
         Some(store) => {

@@ -1,6 +1,6 @@
 //! The server from which agents fetch files.
 
-use sha2::{Digest as _, Sha256};
+use crate::digest::Sha256;
 
 use super::super::keys;
 use super::parse;
@@ -40,7 +40,7 @@ impl Artifacts {
 
 /// Of clusters on one host few have the same.
 fn own_port(cluster_id: &str, framework: &str) -> u16 {
-    let digest = Sha256::digest(format!("{cluster_id}\0{framework}"));
+    let digest = Sha256::of(format!("{cluster_id}\0{framework}"));
     OWN_FIRST + u16::from_be_bytes([digest[0], digest[1]]) % OWN_COUNT
 }
 

@@ -5,8 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sha2::{Digest as _, Sha256};
 use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
+
+use crate::digest::{Sha256, hexadecimal};
 
 /// What the real agent keeps by default. What would exceed it is not kept.
 const CACHE_BYTES_MOST: u64 = 2 << 30;
@@ -59,8 +60,7 @@ impl Cache {
     }
 
     fn file(&self, url: &str) -> PathBuf {
-        let digest = Sha256::digest(url.as_bytes());
-        self.directory.join(digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+        self.directory.join(hexadecimal(&Sha256::of(url)))
     }
 }
 

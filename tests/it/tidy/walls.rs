@@ -91,6 +91,7 @@ pub const WALLS: &[Wall] = &[
             "crate::mesos::recordio",
             "crate::http",
             "crate::init",
+            "crate::digest",
             "crate::exit",
             "crate::log",
             "crate::time",
