@@ -50,8 +50,8 @@ impl Credentials {
 }
 
 fn parse_json(text: &str) -> Result<BTreeMap<String, String>, CredentialsError> {
-    let file: File =
-        serde_json::from_str(text).map_err(|error| CredentialsError::Json { detail: error.to_string() })?;
+    let file: File = serde_json::from_slice(text.as_bytes())
+        .map_err(|error| CredentialsError::Json { detail: error.to_string() })?;
     Ok(file.credentials.into_iter().map(|one| (one.principal, one.secret)).collect())
 }
 

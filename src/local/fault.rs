@@ -198,7 +198,7 @@ pub fn parse(name: &str, body: &[u8]) -> Result<Fault, FaultError> {
     let mut fields: Map<String, Value> =
         if body.is_empty() { Map::new() } else { serde_json::from_slice(body).map_err(malformed)? };
     fields.insert("fault".to_owned(), Value::from(name));
-    serde_json::from_value(Value::Object(fields)).map_err(malformed)
+    serde_json::from_slice(Value::Object(fields).to_string().as_bytes()).map_err(malformed)
 }
 
 impl NamedFate {

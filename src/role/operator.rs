@@ -23,7 +23,7 @@ use super::{runtime, sockets};
 /// The report, and a failure when the JobManager does not answer: what a container's health is told by.
 pub fn status(options: &StatusOptions, environment: &Environment) -> Result<u8, Fatal> {
     let answer = ask(&options.socket, environment, async |appmaster| appmaster.status().await)?;
-    let status: Status = serde_json::from_str(&answer).map_err(fatal(Exit::Software))?;
+    let status: Status = serde_json::from_slice(answer.as_bytes()).map_err(fatal(Exit::Software))?;
     if options.json {
         println!("{answer}");
     } else {
@@ -42,7 +42,7 @@ pub fn explain(options: &ExplainOptions, environment: &Environment) -> Result<u8
     if options.json {
         println!("{answer}");
     } else {
-        let explanation = serde_json::from_str(&answer).map_err(fatal(Exit::Software))?;
+        let explanation = serde_json::from_slice(answer.as_bytes()).map_err(fatal(Exit::Software))?;
         print!("{}", explain::text(&explanation));
     }
     Ok(Exit::Ok.code())

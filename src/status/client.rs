@@ -150,7 +150,7 @@ impl AppMaster {
     }
 
     pub fn parse<T: DeserializeOwned>(&self, text: &str) -> Result<T, CommandError> {
-        serde_json::from_str(text)
+        serde_json::from_slice(text.as_bytes())
             .map_err(|source| CommandError::Malformed { socket: self.socket.clone(), source })
     }
 }

@@ -27,7 +27,9 @@ fn decode_json(body: &[u8]) -> Result<Call, String> {
     })?;
     let unusable = |detail: String| format!("Failed to convert JSON into Call protobuf: {detail}");
     read_numbers(&mut json);
-    let call: Call = serde_json::from_value(json).map_err(|error| unusable(error.to_string()))?;
+    // As text again, so that there is one reader of messages.
+    let call: Call =
+        serde_json::from_slice(json.to_string().as_bytes()).map_err(|error| unusable(error.to_string()))?;
     let missing = required::missing(&call);
     if missing.is_empty() {
         return Ok(call);
