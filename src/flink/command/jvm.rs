@@ -62,6 +62,10 @@ pub(super) fn defaults(launch: &Launch<'_>, user: &UserOptions, process: MemoryS
         let is_server = launch.cpus >= SERVER_CPUS && process >= SERVER_MEMORY;
         args.push(if is_server { "-XX:+UseG1GC" } else { "-XX:+UseSerialGC" }.into());
     }
+    // The compilers would take a quarter of a start's processor time for code that runs no more afterwards.
+    if !user.has_prefix("-XX:CompileThresholdScaling=") {
+        args.push("-XX:CompileThresholdScaling=5".into());
+    }
     if let Some(count) = launch.active_processors {
         args.push(format!("-XX:ActiveProcessorCount={count}").into());
     }
