@@ -11,9 +11,8 @@ type Header = FileHeader64<LittleEndian>;
 
 const BUILT: &str = env!("CARGO_BIN_EXE_flink-on-mesos");
 
-/// What an image and every Mesos sandbox have to carry besides Java and Flink. Eight were the aim; key stores, the API's
-/// description and agents of an embedded Mesos on other hosts took it beyond.
-const RELEASE_BYTES_MAX: u64 = 10 * 1024 * 1024;
+/// What an image and every Mesos sandbox have to carry besides Java and Flink.
+const RELEASE_BYTES_MAX: u64 = 8_000_000;
 
 #[test]
 fn needs_nothing_of_the_machine() {
