@@ -179,7 +179,7 @@ async fn fetch_once(
         return Err(FetchError::Refused { url, status: status.as_u16(), text });
     }
     let configuration =
-        Configuration::decode(&*body).map_err(|source| FetchError::Malformed { url: url.clone(), source })?;
+        Configuration::decode(&body[..]).map_err(|source| FetchError::Malformed { url: url.clone(), source })?;
     configuration.check().map_err(|source| FetchError::Name { url, source })?;
     Ok(configuration)
 }
