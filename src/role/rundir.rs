@@ -3,7 +3,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use nix::unistd::{AccessFlags, access};
+
 use crate::conf::environment::Environment;
+
+const SANDBOX: &str = "MESOS_SANDBOX";
 
 #[derive(Debug, thiserror::Error)]
 #[error("failed to create a directory for this run in {}", base.display())]
@@ -20,7 +24,7 @@ pub struct RunDir {
 }
 
 impl RunDir {
-    /// In the Mesos sandbox if there is one, else where temporary files go.
+    /// In the Mesos sandbox if there is one that can be written to, else where temporary files go.
     pub fn create(environment: &Environment) -> Result<Self, RunDirError> {
         let base = base(environment);
         let directory = tempfile::Builder::new()
@@ -60,8 +64,38 @@ impl RunDir {
     }
 }
 
-/// Where temporary things go.
+/// What Mesos has fetched, and what is unpacked of it.
+pub fn sandbox(environment: &Environment) -> PathBuf {
+    environment.text(SANDBOX).map_or_else(|| temporary(environment), PathBuf::from)
+}
+
+/// Where temporary things go. The Docker containerizer's sandbox belongs to the task's user, which need not be the image's.
 pub fn base(environment: &Environment) -> PathBuf {
-    let named = ["MESOS_SANDBOX", "TMPDIR"].iter().find_map(|name| environment.text(name));
-    PathBuf::from(named.unwrap_or("/tmp"))
+    let sandbox = sandbox(environment);
+    match access(&sandbox, AccessFlags::W_OK | AccessFlags::X_OK) {
+        Ok(()) => sandbox,
+        Err(_) => temporary(environment),
+    }
+}
+
+fn temporary(environment: &Environment) -> PathBuf {
+    PathBuf::from(environment.text("TMPDIR").unwrap_or("/tmp"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_in_the_sandbox_if_that_can_be_written_to() {
+        let directory = tempfile::tempdir().unwrap();
+        let sandbox = directory.path().join("sandbox");
+        let environment: Environment =
+            [(SANDBOX, sandbox.as_path()), ("TMPDIR", directory.path())].into_iter().collect();
+        // One without permissions would not keep root out.
+        assert_eq!(base(&environment), directory.path());
+        std::fs::create_dir(&sandbox).unwrap();
+        assert_eq!(base(&environment), sandbox);
+        assert_eq!(base(&Environment::default()), Path::new("/tmp"));
+    }
 }

@@ -99,7 +99,7 @@ pub fn run(
 
 /// Checks what was fetched, and unpacks where the variables then lead to.
 fn receive(delivered: &[Delivered], environment: &mut Environment) -> Result<(), DeliveryError> {
-    let sandbox = super::rundir::base(environment);
+    let sandbox = super::rundir::sandbox(environment);
     for file in delivered {
         let unpacked = match file.name.as_str() {
             FLINK_ARCHIVE => ("FLINK_HOME", sandbox.join("flink")),
@@ -178,8 +178,8 @@ async fn fetch_once(
         let text = String::from_utf8_lossy(&body).trim().to_owned();
         return Err(FetchError::Refused { url, status: status.as_u16(), text });
     }
-    let configuration =
-        Configuration::decode(&body).map_err(|source| FetchError::Malformed { url: url.clone(), source })?;
+    let configuration = Configuration::decode(&body[..])
+        .map_err(|source| FetchError::Malformed { url: url.clone(), source })?;
     configuration.check().map_err(|source| FetchError::Name { url, source })?;
     Ok(configuration)
 }

@@ -96,7 +96,7 @@ fn round(agents: usize, bytes: &Bytes) -> Spans {
     let begin = cpu_time();
     decoder.push(bytes.clone());
     let record = decoder.next_record().expect("a record").expect("whole");
-    let event = Event::from_wire(wire::event::Event::decode(record).expect("an event")).expect("usable");
+    let event = Event::from_wire(wire::event::Event::decode(&record[..]).expect("an event")).expect("usable");
     let Event::Offers(offers) = event else { panic!("no offers") };
     let decode = cpu_time() - begin;
 

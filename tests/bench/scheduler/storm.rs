@@ -33,7 +33,7 @@ pub fn run(tasks: &[usize]) {
 /// From bytes to bytes, what is stored included.
 pub fn hand_in(scheduler: &mut Scheduler, batch: &[Bytes]) -> usize {
     let updates = batch.iter().map(|bytes| {
-        let event = wire::event::Event::decode(bytes.clone()).expect("an event");
+        let event = wire::event::Event::decode(bytes.as_ref()).expect("an event");
         let Ok(Event::Updated(update)) = Event::from_wire(event) else { panic!("no update") };
         update
     });
