@@ -2,6 +2,7 @@
 
 pub mod appmaster;
 pub mod children;
+pub mod claim;
 pub mod config;
 pub mod error;
 pub mod exec;

@@ -6,6 +6,7 @@ mod high_availability;
 mod parse;
 mod reader;
 mod scaling;
+mod succession;
 mod task;
 mod tls;
 mod unknown;
@@ -26,6 +27,7 @@ pub use high_availability::{HighAvailability, Sasl};
 pub use parse::{Ports, Secret};
 use reader::Reader;
 pub use scaling::{Demand, Scaling};
+pub use succession::Succession;
 pub use task::{Container, Delivery, DockerParameter, Image, Mount, Network, Runtime, Tasks, Volume};
 pub use tls::RestTls;
 
@@ -63,7 +65,8 @@ pub struct Framework {
     /// User of the tasks unless [`Tasks::user`] is set; `None` for this process's own.
     pub user: Option<String>,
     pub identity: Option<Identity>,
-    /// How long the master keeps the tasks of a framework that went away.
+    /// How long the master keeps the tasks of a framework that went away: the user's value, else what fits
+    /// [`Settings::succession`].
     pub failover_timeout: Duration,
 }
 
@@ -121,6 +124,11 @@ impl Settings {
         reader.finish(settings)
     }
 
+    /// Who can go on with the framework when this AppMaster is gone.
+    pub fn succession(&self) -> Succession {
+        succession(self.high_availability.as_ref())
+    }
+
     /// What is odd in the `mesos.` keys and in the keys this program reads, but does not stop the start.
     pub fn warnings(table: &Table) -> Vec<String> {
         let mut warnings = unknown::warnings(table);
@@ -150,7 +158,7 @@ impl Settings {
             reader.value(&keys::MAXIMUM_FAILED_TASKS, parse::number(-1..=i64::from(u32::MAX)));
         let job_manager = JobManager::read(reader, high_availability.is_some());
         let tasks = Tasks::read(reader);
-        let framework = Framework::read(reader);
+        let framework = Framework::read(reader, succession(high_availability.as_ref()));
         Self {
             master: master.unwrap_or(placeholder),
             registration_timeout: reader.value(&keys::REGISTRATION_TIMEOUT, parse::duration),
@@ -180,6 +188,10 @@ impl Settings {
     }
 }
 
+fn succession(high_availability: Option<&HighAvailability>) -> Succession {
+    if high_availability.is_some() { Succession::Elected } else { Succession::Nobody }
+}
+
 /// The address says what it expected where it is wrong.
 fn master(text: &str) -> Result<MasterAddress, String> {
     text.parse().map_err(|error: AddressError| {
@@ -189,7 +201,9 @@ fn master(text: &str) -> Result<MasterAddress, String> {
 }
 
 impl Framework {
-    fn read(reader: &mut Reader<'_>) -> Self {
+    fn read(reader: &mut Reader<'_>, succession: Succession) -> Self {
+        let of_key = reader.value(&keys::FAILOVER_TIMEOUT, parse::seconds);
+        let is_given = reader.is_given(&keys::FAILOVER_TIMEOUT);
         let secret = reader.optional(&keys::FRAMEWORK_SECRET, parse::text).map(Secret::new);
         let file = reader.optional(&keys::FRAMEWORK_SECRET_FILE, parse::word).map(PathBuf::from);
         let secret = file.map(SecretSource::File).or(secret.map(SecretSource::Value));
@@ -201,7 +215,7 @@ impl Framework {
             identity: reader
                 .optional(&keys::FRAMEWORK_PRINCIPAL, parse::text)
                 .map(|principal| Identity { principal, secret }),
-            failover_timeout: reader.value(&keys::FAILOVER_TIMEOUT, parse::seconds),
+            failover_timeout: if is_given { of_key } else { succession.failover_timeout(of_key) },
         }
     }
 }

@@ -117,6 +117,11 @@ impl MasterAddress {
 }
 
 impl Master {
+    /// Without a path.
+    pub fn url(&self) -> String {
+        format!("{}://{}", self.scheme.name(), self.at)
+    }
+
     /// The master that a redirect from this one names. Mesos sends `//host:port/path`, old ones `http://host:port` or
     /// less; only host and port count. The scheme stays, as Mesos does not tell it.
     pub fn redirected(&self, location: &str) -> Result<Self, AddressError> {

@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use std::os::fd::RawFd;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use tracing::Level;
 
@@ -148,7 +149,8 @@ fn start(
     children.push(child);
     if !matches!(cluster, Cluster::Alone) {
         let end = children::hand_down(ha::memory::create().map_err(fatal(Exit::Os))?)?;
-        let (child, socket) = worker_child(cluster, setup, settings, &dirs, end, &warnings)?;
+        let given = Given { jobmanager_end: end, warnings: &warnings, farewell: options.grace.0 * 2 / 3 };
+        let (child, socket) = worker_child(cluster, setup, settings, &dirs, &given)?;
         children.push(child);
         cleanup.extend(socket.map(PathBuf::into_os_string));
         jobmanager_end = Some(end);
@@ -198,14 +200,21 @@ fn jobmanager(
     Ok((children::jvm(jvm, &environment), warnings))
 }
 
+/// What only the worker is told.
+struct Given<'a> {
+    jobmanager_end: RawFd,
+    warnings: &'a [String],
+    /// For the framework's end, so that what came of it is still told within the grace.
+    farewell: Duration,
+}
+
 /// With the path of its operators' socket, if it has one.
 fn worker_child(
     cluster: &Cluster,
     setup: &Setup,
     settings: &Settings,
     dirs: &Dirs,
-    jobmanager_end: RawFd,
-    warnings: &[String],
+    given: &Given<'_>,
 ) -> Result<(Child, Option<PathBuf>), Fatal> {
     let local = matches!(cluster, Cluster::Embedded { .. });
     let artifacts = bind_artifacts(settings, local)?;
@@ -218,7 +227,7 @@ fn worker_child(
 
     let fds: [(&str, Option<RawFd>); 5] = [
         ("--state-fd", Some(children::hand_down(state)?)),
-        ("--jobmanager-end-fd", Some(jobmanager_end)),
+        ("--jobmanager-end-fd", Some(given.jobmanager_end)),
         ("--artifacts-fd", Some(children::hand_down(artifacts)?)),
         ("--status-fd", Some(children::hand_down(status)?)),
         ("--socket-fd", socket.map(children::hand_down).transpose()?),
@@ -229,7 +238,8 @@ fn worker_child(
     if local {
         arguments.push("--local".into());
     }
-    for warning in warnings {
+    arguments.extend(["--farewell-ms".into(), given.farewell.as_millis().to_string().into()]);
+    for warning in given.warnings {
         arguments.extend(["--warning".into(), warning.into()]);
     }
     let mut keep_fds = Vec::new();
@@ -240,7 +250,11 @@ fn worker_child(
         }
     }
     let own = Own { name: "worker", arguments, keep_fds, stop_order: WORKER_ORDER };
-    Ok((children::own(own, &setup.environment)?, path))
+    let mut child = children::own(own, &setup.environment)?;
+    if let Kind::Helper { farewell, .. } = &mut child.kind {
+        *farewell = Some("--farewell".into());
+    }
+    Ok((child, path))
 }
 
 fn bind_artifacts(settings: &Settings, local: bool) -> Result<TcpListener, Fatal> {

@@ -6,6 +6,8 @@ use std::net::{TcpListener, ToSocketAddrs};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
+use nix::sys::socket::{Backlog, listen};
+
 use crate::conf::environment::Environment;
 
 use super::rundir;
@@ -39,14 +41,14 @@ pub enum BindError {
     },
 }
 
-/// A listener on `host:port`; port 0 takes a free one.
+/// A listener on `host:port`; port 0 takes a free one. As many as the kernel allows may wait to be accepted: while its
+/// worker is stopped or starts again, TaskManagers must not take a full queue for an AppMaster that is gone.
 pub fn bind(key: &'static str, host: &str, port: u16) -> Result<TcpListener, BindError> {
-    TcpListener::bind((host, port)).map_err(|source| BindError::Port {
-        key,
-        host: host.to_owned(),
-        port,
-        source,
-    })
+    let listener = TcpListener::bind((host, port)).and_then(|listener| {
+        listen(&listener, Backlog::MAXALLOWABLE)?;
+        Ok(listener)
+    });
+    listener.map_err(|source| BindError::Port { key, host: host.to_owned(), port, source })
 }
 
 /// A listener on `first` or the next free one of the [`NEAR`] above it; any free one if others have them all.

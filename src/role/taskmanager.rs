@@ -7,13 +7,13 @@ use tracing::Level;
 
 use crate::artifact::delivered::{Delivered, DeliveryError};
 use crate::artifact::{self, Configuration, NameError};
-use crate::cli::{ClusterOptions, TaskmanagerOptions};
+use crate::cli::{ClaimOptions, ClusterOptions, TaskmanagerOptions};
 use crate::conf::Mode;
 use crate::conf::environment::Environment;
 use crate::exit::Exit;
 use crate::flink::{archive, command};
 use crate::http;
-use crate::init::plan::{Inherited, Kind};
+use crate::init::plan::{Child, Inherited, Kind};
 use crate::log;
 use crate::time::{Backoff, BackoffPolicy};
 use crate::tls::Fingerprint;
@@ -26,6 +26,10 @@ use super::setup::Setup;
 
 /// The variable with which a task gets its configuration from the AppMaster.
 pub const TOKEN_VARIABLE: &str = "FLINK_ON_MESOS_TOKEN";
+
+/// The variable that tells a task who can go on with its framework. Where its AppMaster says nothing, as on the embedded
+/// Mesos, whose tasks end with it, nobody watches over its claim.
+pub const SUCCESSION_VARIABLE: &str = "FLINK_ON_MESOS_SUCCESSION";
 
 /// What is delivered to agents that have no image, by its name in the sandbox.
 pub const PROGRAM: &str = "flink-on-mesos";
@@ -79,10 +83,13 @@ pub fn run(
     let run = RunDir::create(&environment).map_err(fatal(Exit::CannotCreate))?;
     receive(&options.delivered, &mut environment).map_err(fatal(Exit::NoInput))?;
     let mut cluster = options.cluster.clone();
+    let mut claim = None;
     if let Some(base) = &options.artifacts {
         let token = environment.text(TOKEN_VARIABLE).unwrap_or_default().to_owned();
-        // The JVM and what it starts need not know it, used as it is.
+        claim = claimed(base, options, &environment, &token)?;
+        // The JVM and what it starts need not know it.
         environment.remove(TOKEN_VARIABLE);
+        environment.remove(SUCCESSION_VARIABLE);
         let configuration = super::runtime()?
             .block_on(fetch(base, options.artifacts_certificate, &cluster, &token))
             .map_err(fatal(Exit::NoInput))?;
@@ -93,8 +100,34 @@ pub fn run(
         cluster.properties.insert(0, ("jobmanager.rpc.address".to_owned(), address.to_owned()));
     }
     let setup = Setup::open(&cluster, environment, Mode::Effective)?;
-    let Err(fatal) = start(&setup, run, inherited);
+    let Err(fatal) = start(&setup, run, claim, inherited);
     Err(fatal)
+}
+
+/// What asks the AppMaster whether the TaskManager is still wanted.
+fn claimed(
+    base: &str,
+    options: &TaskmanagerOptions,
+    environment: &Environment,
+    token: &str,
+) -> Result<Option<Child>, Fatal> {
+    let Some(succession) = environment.text(SUCCESSION_VARIABLE) else { return Ok(None) };
+    // One that a newer AppMaster speaks of is none to guess at.
+    let Ok(succession) = succession.parse() else { return Ok(None) };
+    let task_id = task_id(&options.cluster).map_err(fatal(Exit::NoInput))?.to_owned();
+    let certificate = options.artifacts_certificate;
+    let claim = ClaimOptions { task_id, succession, artifacts: base.to_owned(), certificate };
+    let mut own = Environment::default();
+    own.set(TOKEN_VARIABLE, token);
+    if let Some(format) = environment.get(log::FORMAT_VARIABLE) {
+        own.set(log::FORMAT_VARIABLE, format);
+    }
+    children::claim(claim.words(), &own).map(Some)
+}
+
+fn task_id(cluster: &ClusterOptions) -> Result<&str, FetchError> {
+    let id = cluster.properties.iter().rev().find(|(key, _)| key == "taskmanager.resource-id");
+    id.map(|(_, id)| id.as_str()).ok_or(FetchError::NoId)
 }
 
 /// Checks what was fetched, and unpacks where the variables then lead to.
@@ -116,7 +149,12 @@ fn receive(delivered: &[Delivered], environment: &mut Environment) -> Result<(),
     Ok(())
 }
 
-fn start(setup: &Setup, run: RunDir, inherited: Inherited) -> Result<Infallible, Fatal> {
+fn start(
+    setup: &Setup,
+    run: RunDir,
+    claim: Option<Child>,
+    inherited: Inherited,
+) -> Result<Infallible, Fatal> {
     setup.tell("taskmanager");
     let table = &setup.loaded.table;
     let dirs = setup.write_conf(&run)?;
@@ -131,7 +169,8 @@ fn start(setup: &Setup, run: RunDir, inherited: Inherited) -> Result<Infallible,
     }
     let jvm = Jvm { name: "taskmanager", command, kind: Kind::Main, stop_order: 0 };
     let options = exec::Options::for_jvm(&setup.environment).map_err(fatal(Exit::Usage))?;
-    let mut plan = options.plan(vec![children::jvm(jvm, &setup.environment)], inherited);
+    let children = std::iter::once(children::jvm(jvm, &setup.environment)).chain(claim).collect();
+    let mut plan = options.plan(children, inherited);
     plan.cleanup.push(run.keep().into_os_string());
     children::enter(&plan)
 }
@@ -142,8 +181,7 @@ async fn fetch(
     cluster: &ClusterOptions,
     token: &str,
 ) -> Result<Configuration, FetchError> {
-    let id = cluster.properties.iter().rev().find(|(key, _)| key == "taskmanager.resource-id");
-    let Some((_, id)) = id else { return Err(FetchError::NoId) };
+    let id = task_id(cluster)?;
     let url = format!("{}{}", base.trim_end_matches('/'), artifact::configuration_path(id));
     let mut backoff = Backoff::new(FETCH_BACKOFF);
     loop {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tracing::debug;
 
+use crate::claim;
 use crate::ha::{Store, StoreError};
 use crate::log;
 use crate::mesos::client::{Calls, Reports, SendError, StartError};
@@ -48,6 +49,12 @@ pub enum Message {
         token: String,
         answer: oneshot::Sender<bool>,
     },
+    /// A task asks whether it is still wanted.
+    Claim {
+        task_id: String,
+        token: String,
+        answer: oneshot::Sender<claim::Answer>,
+    },
     /// The cluster shall end.
     End,
 }
@@ -55,7 +62,7 @@ pub enum Message {
 impl Message {
     /// Whether it changes nothing.
     fn is_question(&self) -> bool {
-        matches!(self, Self::Report(_) | Self::Explain(..))
+        matches!(self, Self::Report(_) | Self::Explain(..) | Self::Claim { .. })
     }
 }
 
@@ -111,6 +118,9 @@ impl<S: Store> Driver<S> {
     /// others ask.
     pub async fn run(mut self) -> Result<(), RunError> {
         let mut begin = None;
+        // A thousand TaskManagers ask a hundred questions a second, and none of them changes it.
+        let mut due = None;
+        let mut has_changed = true;
         loop {
             if let Next::End = self.carry_out_all().await? {
                 return Ok(());
@@ -118,8 +128,11 @@ impl<S: Store> Driver<S> {
             if let Some(begin) = begin.take() {
                 self.observer.rounded(self.clock.now().since(begin));
             }
-            let due = self.scheduler.poll_timeout();
-            let wait = due.map_or(LONGEST_SLEEP, |due| due.since(self.clock.now())).min(LONGEST_SLEEP);
+            if std::mem::replace(&mut has_changed, true) {
+                due = self.scheduler.poll_timeout();
+            }
+            let wait =
+                due.map_or(LONGEST_SLEEP, |due: Moment| due.since(self.clock.now())).min(LONGEST_SLEEP);
             tokio::select! {
                 biased;
                 report = self.reports.next() => {
@@ -128,7 +141,8 @@ impl<S: Store> Driver<S> {
                     self.handle_more_updates();
                 }
                 Some(message) = self.inbox.recv() => {
-                    begin = (!message.is_question()).then(|| self.clock.now());
+                    has_changed = !message.is_question();
+                    begin = has_changed.then(|| self.clock.now());
                     if let Next::End = self.handle_message(message).await? {
                         return Ok(());
                     }
@@ -272,6 +286,9 @@ impl<S: Store> Driver<S> {
                     return Ok(Next::End);
                 }
                 let _ = answer.send(allowed);
+            }
+            Message::Claim { task_id, token, answer } => {
+                let _ = answer.send(self.scheduler.claim(&task_id, &token));
             }
             Message::End => self.scheduler.handle_ending(),
         }

@@ -12,6 +12,10 @@ pub struct State {
     /// Framework ids that a master has removed, oldest first.
     #[serde(default)]
     pub archived: Vec<String>,
+    /// Part of every task's id, so that no other cluster ever has a task of the same. Empty in states from before
+    /// there was one.
+    #[serde(default)]
+    pub nonce: String,
     /// The number of the last task ever named.
     pub task_counter: u64,
     /// How many TaskManagers somebody asked for with `scale`; without it the configuration counts.
@@ -27,6 +31,17 @@ pub struct State {
     pub token_secret: [u8; 32],
     /// By task id, which is the TaskManager's resource id in Flink too.
     pub tasks: BTreeMap<String, TaskRecord>,
+}
+
+impl State {
+    /// The id of the task with this number.
+    pub fn task_id(&self, number: u64) -> String {
+        let Self { nonce, .. } = self;
+        if nonce.is_empty() {
+            return format!("taskmanager-{number:05}");
+        }
+        format!("taskmanager-{nonce}-{number:05}")
+    }
 }
 
 /// One TaskManager that was launched and has not ended, as far as we know.

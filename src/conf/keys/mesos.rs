@@ -20,7 +20,7 @@ pub const FAILOVER_TIMEOUT: Key = Key {
     name: "mesos.failover-timeout",
     kind: "seconds",
     default: Some("604800"),
-    meaning: "How long Mesos keeps the TaskManagers of a framework that went away, for the next AppMaster to take over. Without high availability and without a value it is one hour, for nobody could take them over.",
+    meaning: "How long Mesos keeps the TaskManagers of a framework that went away, for the next AppMaster to take over. Without high availability and without a value it is 120, for nobody could take them over.",
 };
 
 pub const GANG_TIMEOUT: Key = Key {

@@ -51,7 +51,7 @@ pub fn of(
             scalars: scalars.map(|(name, amount)| (name.to_owned(), amount)).collect(),
             ports: port_keys.len(),
         },
-        template: template(setup, settings, port_keys, server, sources)?,
+        template: template(setup, settings, local, port_keys, server, sources)?,
         placement: match settings.placement {
             settings::Placement::Spread => Placement::Spread,
             settings::Placement::Pack => Placement::Pack,
@@ -91,6 +91,7 @@ pub fn taskmanager_memory_mb(setup: &Setup) -> u64 {
 fn template(
     setup: &Setup,
     settings: &Settings,
+    local: bool,
     port_keys: Vec<String>,
     server: &Server,
     sources: &[Source],
@@ -114,6 +115,10 @@ fn template(
         environment.push(("HADOOP_USER_NAME".to_owned(), user.to_owned()));
     }
     environment.extend(tasks.environment.clone());
+    if !local {
+        let succession = settings.succession().to_string();
+        environment.push((taskmanager::SUCCESSION_VARIABLE.to_owned(), succession));
+    }
     let labels =
         tasks.labels.iter().map(|(key, value)| Label { key: Some(key.clone()), value: Some(value.clone()) });
     let mut arguments =

@@ -126,6 +126,7 @@ pub const WALLS: &[Wall] = &[
 
 /// The cores: facts in, decisions out.
 const PURE: &[&str] = &[
+    "src/claim.rs",
     "src/init/action.rs",
     "src/init/child.rs",
     "src/init/machine.rs",
