@@ -150,7 +150,7 @@ impl Scheme {
 }
 
 impl HostPort {
-    fn parse(text: &str, default_port: u16) -> Result<Self, Problem> {
+    pub fn parse(text: &str, default_port: u16) -> Result<Self, Problem> {
         let (host, port) = if let Some(rest) = text.strip_prefix('[') {
             let Some((address, port)) = rest.split_once(']') else { return Err(Problem::Brackets) };
             if address.parse::<Ipv6Addr>().is_err() {

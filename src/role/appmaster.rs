@@ -22,10 +22,11 @@ use crate::flink::command::{self, Entrypoint};
 use crate::init::plan::{Child, Inherited, Kind};
 use crate::{ha, log};
 
+use super::check::{self, Beside, Checked};
 use super::children::{self, Jvm, Own};
 use super::error::{Fatal, fatal};
 use super::exec;
-use super::job;
+use super::plugins;
 use super::rundir::RunDir;
 use super::setup::{Dirs, Setup};
 use super::sockets::{self, BindError};
@@ -67,16 +68,21 @@ pub fn run(
         // Without a framework nobody asks for it, but the settings are read as a whole.
         setup.loaded.table.set_default(keys::MASTER.name, LOOPBACK);
     }
-    let settings = setup.settings()?;
-    if matches!(cluster, Cluster::Mesos) {
-        worker::check(&setup, &settings)?;
-    }
-    job::check(entrypoint, &setup.distribution).map_err(fatal(Exit::NoInput))?;
+    let beside = match cluster {
+        Cluster::Mesos => Beside::Framework,
+        Cluster::Embedded { .. } => Beside::FrameworkOnEmbeddedMesos,
+        Cluster::Alone => Beside::Nothing,
+    };
+    let checked = check::check(&setup, beside, entrypoint);
     setup.tell("appmaster");
-    for line in decisions(cluster, &setup, &settings) {
+    let checked = checked?;
+    for warning in &checked.warnings {
+        log::line(Level::WARN, "appmaster", warning);
+    }
+    for line in decisions(cluster, &setup, &checked.settings) {
         log::line(Level::INFO, "appmaster", &line);
     }
-    let Err(fatal) = start(cluster, entrypoint, embedded, &setup, &settings, inherited);
+    let Err(fatal) = start(cluster, entrypoint, embedded, &setup, checked, inherited);
     Err(fatal)
 }
 
@@ -133,19 +139,19 @@ fn start(
     entrypoint: &Entrypoint,
     embedded: Option<TcpListener>,
     setup: &Setup,
-    settings: &Settings,
+    checked: Checked,
     inherited: Inherited,
 ) -> Result<Infallible, Fatal> {
+    let Checked { settings, run, dirs, warnings: told } = checked;
+    let settings = &settings;
     let options = exec::Options::for_jvm(&setup.environment).map_err(fatal(Exit::Usage))?;
     check_ports(settings)?;
-    let run = RunDir::create(&setup.environment).map_err(fatal(Exit::CannotCreate))?;
-    let dirs = setup.write_conf(&run)?;
     let (mut children, mut cleanup, mut jobmanager_end) = (Vec::new(), Vec::new(), None);
     if let (Cluster::Embedded { agents, resources }, Some(listener)) = (cluster, embedded) {
         let resources = resources.clone().unwrap_or_else(|| enough_resources(setup, settings, *agents));
         children.push(mesos(setup, *agents, resources, listener, &run)?);
     }
-    let (child, warnings) = jobmanager(entrypoint, setup, settings, &dirs)?;
+    let (child, warnings) = jobmanager(entrypoint, setup, settings, &run, &dirs, &told)?;
     children.push(child);
     if !matches!(cluster, Cluster::Alone) {
         let end = children::hand_down(ha::memory::create().map_err(fatal(Exit::Os))?)?;
@@ -182,13 +188,17 @@ fn jobmanager(
     entrypoint: &Entrypoint,
     setup: &Setup,
     settings: &Settings,
+    run: &RunDir,
     dirs: &Dirs,
+    told: &[String],
 ) -> Result<(Child, Vec<String>), Fatal> {
     let properties: Vec<_> = dirs.tmp_property(&setup.loaded.table).into_iter().collect();
     let launch = setup.launch(dirs, super::available_cpus(), &properties);
     let mut command = command::jobmanager(&launch, entrypoint).map_err(fatal(Exit::Config))?;
     archive::apply(&mut command, setup.cds_archives.jobmanager.as_deref());
-    for warning in &command.warnings {
+    plugins::apply(&mut command, &setup.environment, &setup.distribution, &run.plugins())
+        .map_err(fatal(Exit::NoInput))?;
+    for warning in command.warnings.iter().filter(|warning| !told.contains(warning)) {
         log::line(Level::WARN, "appmaster", warning);
     }
     let warnings = command.warnings.clone();
@@ -266,7 +276,10 @@ fn bind_artifacts(settings: &Settings, local: bool) -> Result<TcpListener, Fatal
         Port::Own(_) if local => return sockets::bind(key, host, 0).map_err(cannot_bind),
         Port::Own(port) => port,
     };
-    let listener = sockets::bind_near(key, host, own).map_err(cannot_bind)?;
+    let ports = &settings.job_manager;
+    let wanted = [&ports.rpc_ports, &ports.rest_ports, &ports.blob_ports].map(|ports| ports.single());
+    let wanted: Vec<_> = wanted.into_iter().flatten().collect();
+    let listener = sockets::bind_near(key, host, own, &wanted).map_err(cannot_bind)?;
     let port = listener.local_addr().map_err(fatal(Exit::Os))?.port();
     if port != own {
         let text = format!(

@@ -21,6 +21,7 @@ use crate::tls::Fingerprint;
 use super::children::{self, Jvm};
 use super::error::{Fatal, fatal};
 use super::exec;
+use super::plugins;
 use super::rundir::RunDir;
 use super::setup::Setup;
 
@@ -164,6 +165,8 @@ fn start(
     let launch = setup.launch(&dirs, memory.cpu_cores, &properties);
     let mut command = command::taskmanager(&launch).map_err(fatal(Exit::Config))?;
     archive::apply(&mut command, setup.cds_archives.taskmanager.as_deref());
+    plugins::apply(&mut command, &setup.environment, &setup.distribution, &run.plugins())
+        .map_err(fatal(Exit::NoInput))?;
     for warning in &command.warnings {
         log::line(Level::WARN, "taskmanager", warning);
     }

@@ -6,7 +6,7 @@ pub const CONSTRAINTS_HARD: Key = Key {
     name: "mesos.constraints.hard.hostattribute",
     kind: "list of attribute:value or attribute:OPERATOR[:value]",
     default: None,
-    meaning: "Only agents for which all of these hold get TaskManagers. Operators as in Marathon: UNIQUE, MAX_PER, GROUP_BY, LIKE, UNLIKE; HOSTNAME, @region and @zone stand for the agent's. Where no constraint names @region, TaskManagers stay in the master's region.",
+    meaning: "Only agents for which all of these hold get TaskManagers. Operators as in Marathon, Chronos and Aurora: UNIQUE, CLUSTER, IS, EQUALS, MAX_PER, limit, GROUP_BY, LIKE, UNLIKE, and !value; HOSTNAME, @region and @zone stand for the agent's. Where no constraint names @region, TaskManagers stay in the master's region.",
 };
 
 pub const CONSTRAINTS_SOFT: Key = Key {

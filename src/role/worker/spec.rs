@@ -14,7 +14,7 @@ use super::delivery::Server;
 use super::{Fatal, container};
 use crate::role::setup::Setup;
 use crate::role::taskmanager::PROGRAM;
-use crate::role::{children, taskmanager};
+use crate::role::{children, plugins, taskmanager};
 
 /// The ports that every TaskManager listens on and that others must reach.
 const OWN_PORTS: [&str; 2] = ["taskmanager.rpc.port", "taskmanager.data.port"];
@@ -113,6 +113,9 @@ fn template(
     }
     if let Some(user) = setup.environment.text("HADOOP_USER_NAME") {
         environment.push(("HADOOP_USER_NAME".to_owned(), user.to_owned()));
+    }
+    if let Some(plugins) = setup.environment.text(plugins::VARIABLE) {
+        environment.push((plugins::VARIABLE.to_owned(), plugins.to_owned()));
     }
     environment.extend(tasks.environment.clone());
     if !local {
