@@ -85,6 +85,17 @@ mod tests {
         assert_eq!(decode(&encode(&state).expect("written")).expect("read"), state);
     }
 
+    /// As the version wrote it that had no nonce.
+    #[test]
+    fn a_state_from_before_task_ids_had_a_nonce_goes_on() {
+        let written = br#"{"version":1,"state":{"framework_id":"f-1","archived":[],"task_counter":3,"scale":null,
+            "demanded":null,"failures":0,"token_secret":[0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0],
+            "tasks":{"taskmanager-00003":{"agent_id":"S0","hostname":"a","goal":"Run","fetched":true,"attributes":{}}}}}"#;
+        let state = decode(written).expect("read");
+        assert!(state.tasks.contains_key(&state.task_id(3)), "{state:?}");
+        assert_eq!(State { nonce: "x7k2pb".into(), ..state }.task_id(4), "taskmanager-x7k2pb-00004");
+    }
+
     #[test]
     fn a_newer_or_foreign_record_is_refused() {
         let newer = decode(br#"{"version": 2, "everything": "new"}"#).expect_err("newer");

@@ -129,6 +129,14 @@ impl Child {
         }
     }
 
+    /// Whether the container can end over it.
+    pub fn is_vital(&self) -> bool {
+        match &self.kind {
+            Role::Main => true,
+            Role::Helper { crashes_most, .. } => *crashes_most < u32::MAX,
+        }
+    }
+
     /// The wait before the next start, or the number of crashes when it is not started again.
     pub fn crashed(&mut self, ran: Duration, random: f64, now: Moment) -> Result<Duration, u32> {
         let Role::Helper { backoff, crashes_most, .. } = &mut self.kind else { return Err(1) };

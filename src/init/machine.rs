@@ -178,11 +178,11 @@ impl Machine {
     pub fn handle_start_failed(&mut self, index: usize, exit: Exit, random: f64, now: Moment) {
         self.children[index].state = State::Ended;
         match self.stage {
-            Stage::Starting { .. } => {
+            Stage::Starting { .. } if self.children[index].is_vital() => {
                 let name = self.children[index].name.clone();
                 self.stop(Cause::StartFailed { name, code: exit.code() }, now);
             }
-            Stage::Running => self.crashed(index, Duration::ZERO, random, now),
+            Stage::Starting { .. } | Stage::Running => self.crashed(index, Duration::ZERO, random, now),
             Stage::Stopping { .. } => self.tell_next(now),
             Stage::Sweeping { .. } | Stage::Killing { .. } | Stage::Done { .. } => {}
         }

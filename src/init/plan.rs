@@ -142,7 +142,7 @@ pub struct Restart {
     pub most_ms: u64,
     /// 0.0 ..= 1.0
     pub jitter: f64,
-    /// So many in a row, none after a steady run, end the container.
+    /// So many in a row, none after a steady run, end the container; with `u32::MAX` nothing does that befalls it.
     pub crashes_most: u32,
 }
 

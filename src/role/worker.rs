@@ -89,54 +89,59 @@ async fn work(
     init::unblock_signals(inherited);
     let state = File::from(adopt(options.state_fd)?);
     let memory = || state.try_clone().map(|file| MemoryStore::new(file.into())).map_err(fatal(Exit::Os));
-    let (setup, settings) = match open(options, environment) {
+    let opened = match open(options, environment) {
         Ok(opened) => opened,
         Err(fatal) => {
             farewell::tell_rest(&mut memory()?).await;
             return Err(fatal);
         }
     };
-    match settings.succession() {
+    match opened.settings.succession() {
         Succession::Elected => {
             if options.farewell {
                 // As if init had told a worker that runs.
                 nix::sys::signal::raise(nix::sys::signal::Signal::SIGTERM).map_err(fatal(Exit::Os))?;
             }
-            let ended = serve(&setup, &settings, options, memory()?, &mut term).await;
+            let ended = serve(&opened, options, memory()?, &mut term).await;
             ended.map_err(|ended| ended.fatal)
         }
         Succession::Nobody => {
-            let ended = if options.farewell {
-                Ok(())
-            } else {
-                serve(&setup, &settings, options, memory()?, &mut term).await
-            };
+            let ended =
+                if options.farewell { Ok(()) } else { serve(&opened, options, memory()?, &mut term).await };
             let leaves = ended.as_ref().err().map_or(Leaves::Framework, |ended| ended.leaves);
             let within = Duration::from_millis(options.farewell_ms);
-            farewell::tear_down_rest(&settings, &setup.environment, &mut memory()?, leaves, within).await;
+            farewell::tear_down_rest(&opened, &mut memory()?, leaves, within).await;
             ended.map_err(|ended| ended.fatal)
         }
     }
 }
 
-fn open(options: &WorkerOptions, environment: &Environment) -> Result<(Setup, Settings), Fatal> {
+/// What the configuration says.
+struct Opened {
+    setup: Setup,
+    settings: Settings,
+    masters: Masters,
+}
+
+fn open(options: &WorkerOptions, environment: &Environment) -> Result<Opened, Fatal> {
     let mut environment = environment.clone();
     environment.set("FLINK_HOME", &options.flink_home);
     environment.set("JAVA_HOME", &options.java_home);
     let cluster = ClusterOptions { properties: Vec::new(), conf_dir: Some(options.conf_dir.clone()) };
     let setup = Setup::open(&cluster, environment, Mode::Effective)?;
     let settings = setup.settings()?;
-    Ok((setup, settings))
+    let masters = masters(&settings)?;
+    Ok(Opened { setup, settings, masters })
 }
 
 /// Until the cluster has ended, for this worker or for all.
 async fn serve(
-    setup: &Setup,
-    settings: &Settings,
+    opened: &Opened,
     options: &WorkerOptions,
     memory: MemoryStore,
     term: &mut Signal,
 ) -> Result<(), Ended> {
+    let Opened { setup, settings, masters } = opened;
     let clock = Clock::start();
     let epoch = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
     let artifacts = StdTcpListener::from(adopt(options.artifacts_fd)?);
@@ -147,7 +152,7 @@ async fn serve(
     let spec = spec::of(setup, settings, options.local, &server, &sources, epoch)?;
     let files = Files::new(sources, settings, &server.url);
     let framework = framework::info(settings, &spec.roles, &setup.environment);
-    let (masters, credentials) = (masters(settings)?, credentials(settings)?);
+    let (masters, credentials) = (masters.clone(), credentials(settings)?);
     let (inbox, messages) = mpsc::channel(INBOX_WAITING_MOST);
     let (rpc, rest) = endpoints(settings, identity.as_deref())?;
     let clients =

@@ -11,6 +11,7 @@ use super::report::{Reason, Waiting};
 use super::spec::{Delivery, Patience, Spec};
 use super::state::{Goal, State};
 use super::{Action, Effect, Scheduler};
+use crate::claim::Answer;
 use crate::mesos::answer::Refusal;
 use crate::mesos::call::Call;
 use crate::mesos::event::StatusUpdate;
@@ -508,6 +509,45 @@ fn a_silent_launch_is_asked_about() {
     assert_eq!(bench.update(1, TaskState::Unknown, false), "", "the ACCEPT was lost");
     bench.pass(Duration::from_secs(75));
     assert_eq!(bench.update(1, TaskState::Unknown, false), "store revive", "given up");
+}
+
+#[test]
+fn a_task_may_ask_as_often_as_it_likes_whether_it_is_wanted() {
+    let mut bench = Bench::ready(1);
+    bench.offer(&[("a", 1.0)]);
+    let token = super::token::of(&bench.stored.token_secret, "taskmanager-00001");
+    assert!(bench.scheduler.handle_redeemed("taskmanager-00001", &token, bench.now));
+    bench.orders();
+    for _ in 0..3 {
+        assert_eq!(bench.scheduler.claim("taskmanager-00001", &token), Answer::Held);
+    }
+    let successor = Bench::resume(1, bench.stored.clone()).scheduler;
+    assert_eq!(successor.claim("taskmanager-00001", &token), Answer::Held);
+    // Who has no token is told the same of every task.
+    for task in ["taskmanager-00001", "taskmanager-00002"] {
+        assert_eq!(bench.scheduler.claim(task, "wrong"), Answer::Elsewhere);
+    }
+    let another = State { token_secret: [1; 32], ..State::default() };
+    assert_eq!(
+        Bench::resume(1, another).scheduler.claim("taskmanager-00001", &token),
+        Answer::Elsewhere,
+        "the state of another cluster"
+    );
+    bench.update(1, TaskState::Failed, true);
+    assert_eq!(bench.scheduler.claim("taskmanager-00001", &token), Answer::Gone);
+    assert_eq!(bench.orders(), "", "questions change nothing");
+}
+
+#[test]
+fn a_nonce_is_part_of_every_id() {
+    let state = State { nonce: "x7k2pb".into(), token_secret: [7; 32], ..State::default() };
+    let mut bench = Bench::resume(1, state);
+    bench.scheduler.handle_subscribed("f", bench.now);
+    bench.scheduler.handle_jobmanager_listening(bench.now);
+    bench.offer(&[("a", 1.0)]);
+    let ids: Vec<_> = bench.stored.tasks.keys().cloned().collect();
+    assert_eq!(ids, ["taskmanager-x7k2pb-00001"]);
+    assert_eq!(bench.stored.nonce, "x7k2pb", "whoever goes on has the same");
 }
 
 #[test]

@@ -30,7 +30,7 @@ fn only_the_master_has_no_default() {
     let settings = read("");
     assert_eq!(settings.tasks.initial, 1);
     assert_eq!(settings.tasks.cpus, 1.0);
-    assert_eq!(settings.framework.failover_timeout.as_secs(), 604_800);
+    assert_eq!(settings.framework.failover_timeout.as_secs(), 120);
     assert_eq!(settings.registration_timeout.as_secs(), 60);
     assert_eq!(settings.tasks.kill_grace.as_secs(), 30);
     assert_eq!(settings.offers.unused_expiration.as_secs(), 120);
@@ -229,4 +229,23 @@ high-availability.zookeeper.client.acl=creator";
     assert!(!sasl("security.kerberos.login.contexts=KafkaClient").by_kerberos);
     let other = sasl("zookeeper.sasl.login-context-name=Mine\nzookeeper.sasl.disable=true");
     assert_eq!(other, Sasl { disabled: true, section: "Mine".to_owned(), by_kerberos: false });
+}
+
+#[test]
+fn who_can_take_over_decides_how_long_a_framework_is_kept() {
+    let ha = "high-availability.type=zookeeper\nhigh-availability.zookeeper.quorum=z:2181\n\
+              high-availability.storageDir=file:///ha\n";
+    let given = "mesos.failover-timeout=17\n";
+    for (text, succession, seconds) in [
+        (String::new(), Succession::Nobody, 120),
+        (ha.to_owned(), Succession::Elected, 604_800),
+        (given.to_owned(), Succession::Nobody, 17),
+        (format!("{ha}{given}"), Succession::Elected, 17),
+    ] {
+        let settings = read(&text);
+        assert_eq!(settings.succession(), succession, "{text}");
+        assert_eq!(settings.framework.failover_timeout.as_secs(), seconds, "{text}");
+        assert_eq!(settings.succession().silence_most().is_some(), succession == Succession::Nobody);
+        assert_eq!(succession.to_string().parse(), Ok(succession));
+    }
 }

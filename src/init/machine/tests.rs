@@ -359,6 +359,29 @@ fn a_helper_that_keeps_crashing_ends_the_container() {
     assert_eq!(run.code(), Some(70));
 }
 
+#[test]
+fn a_helper_that_is_not_vital_ends_nothing() {
+    let mut plan = plan();
+    plan.children.truncate(2);
+    let Kind::Helper { restart, .. } = &mut plan.children[1].kind else { panic!("a helper") };
+    restart.crashes_most = u32::MAX;
+    let mut run = Run::of(&plan);
+    run.orders();
+    run.started(0, MAIN);
+    run.orders();
+    run.machine.handle_start_failed(1, Exit::Os, 0.0, run.now);
+    for _ in 0..100 {
+        run.orders();
+        run.now = run.machine.poll_timeout().expect("it is started again");
+        run.machine.handle_timeout(run.now);
+        assert_eq!(run.orders(), ["start 1"]);
+        run.started(1, WORKER);
+        run.orders();
+        run.ended(WORKER, 9, Rest::Some);
+    }
+    assert_eq!(run.code(), None);
+}
+
 /// With a worker that has something to do when the container stops.
 fn owing() -> Run {
     let mut plan = plan();

@@ -20,6 +20,7 @@ use crate::log;
 use crate::scheduler::Failure;
 use crate::scheduler::driver::{Message, RunError};
 use crate::scheduler::report::{Leadership, NotLeading, Report};
+use crate::scheduler::state::State;
 use crate::zookeeper::Ensemble;
 
 use super::cleanup::shut_flink_down;
@@ -28,6 +29,9 @@ use super::{Fatal, INBOX_WAITING_MOST, Work, fatal, stopped};
 
 /// Between two attempts to take the framework back from somebody who took it without leading.
 const SUPERSEDED_WAIT: Duration = Duration::from_secs(1);
+
+/// For what is told of the cluster when this AppMaster ends over a failure.
+const LEFT_READ_MOST: Duration = Duration::from_secs(1);
 
 pub struct Desk<'a> {
     ensemble: Ensemble,
@@ -45,6 +49,8 @@ pub struct Desk<'a> {
     /// Flink's own election.
     jobmanagers: watch::Receiver<JobManagers>,
     jobmanager_listens: bool,
+    /// The JobManager has said that the cluster has ended, before there was a session.
+    owes_end: bool,
     journal: Arc<Journal>,
     /// For the first session.
     patience: Duration,
@@ -115,6 +121,7 @@ impl<'a> Desk<'a> {
             rest_url,
             flink_node,
             jobmanager_listens: false,
+            owes_end: false,
             patience: settings.registration_timeout,
         }
     }
@@ -122,6 +129,11 @@ impl<'a> Desk<'a> {
     /// Until the cluster has ended or this AppMaster leaves it.
     pub async fn work(mut self, work: &Work) -> Result<(), Fatal> {
         if let Next::Leave = self.await_session().await? {
+            return Ok(());
+        }
+        if self.owes_end
+            && let Next::Leave = self.stop().await?
+        {
             return Ok(());
         }
         loop {
@@ -156,7 +168,11 @@ impl<'a> Desk<'a> {
                     return Err(Fatal::new(Exit::Unavailable, error));
                 }
                 Some(message) = self.inbox.recv() => self.answer(message).await,
-                _ = self.term.recv() => return Ok(Next::Leave),
+                // An end of the cluster is to be written down, and there is no session yet.
+                _ = self.term.recv() => match self.jobmanager_end.stop() {
+                    Stop::ClusterEnded => self.owes_end = true,
+                    Stop::Container | Stop::JobManagerDied => return Ok(Next::Leave),
+                },
             }
         }
     }
@@ -191,12 +207,7 @@ impl<'a> Desk<'a> {
         let scheduling = schedule(
             work,
             self.contender.ending.clone(),
-            ZooKeeperStore::new(
-                self.ensemble.clone(),
-                self.paths.clone(),
-                self.contender.clients.clone(),
-                node,
-            ),
+            self.store(node),
             self.contender.lease.clone(),
             inbox,
         );
@@ -222,13 +233,13 @@ impl<'a> Desk<'a> {
                     told_ending = true;
                     let _ = orders.send(Message::End).await;
                 }
-                ended = &mut scheduling => return self.ended(ended).await,
+                ended = &mut scheduling => return self.ended(ended, node).await,
                 Some(message) = self.inbox.recv() => self.hand_on(message, &orders).await,
             }
         }
     }
 
-    async fn ended(&mut self, ended: Result<(), RunError>) -> Result<Next, Fatal> {
+    async fn ended(&mut self, ended: Result<(), RunError>, node: &str) -> Result<Next, Fatal> {
         match ended {
             Ok(()) => {
                 self.contender.leave(Left::Nothing).await;
@@ -248,10 +259,28 @@ impl<'a> Desk<'a> {
                 Ok(Next::StandBy)
             }
             Err(error) => {
+                self.tell_left(node).await;
                 self.contender.leave(Left::Cluster).await;
                 Err(stopped(error))
             }
         }
+    }
+
+    /// With high availability the cluster is not ended with this AppMaster, whatever that ends of.
+    async fn tell_left(&self, node: &str) {
+        let mut store = self.store(node);
+        let state = tokio::time::timeout(LEFT_READ_MOST, store.load()).await;
+        let Ok(Ok(Some(State { framework_id: Some(id), tasks, .. }))) = state else { return };
+        let tasks = tasks.len();
+        let text = format!(
+            "leaves framework={id} with {tasks} TaskManagers to another AppMaster; where none is to follow, start one and order `flink-on-mesos teardown`"
+        );
+        self.journal.warn("leaves", text);
+    }
+
+    fn store(&self, node: &str) -> ZooKeeperStore {
+        let clients = self.contender.clients.clone();
+        ZooKeeperStore::new(self.ensemble.clone(), self.paths.clone(), clients, node)
     }
 
     /// Init has told the worker to stop.

@@ -6,8 +6,6 @@ use std::time::Duration;
 
 use tracing::{error, info};
 
-use crate::conf::environment::Environment;
-use crate::conf::settings::Settings;
 use crate::ha::{Store, StoreError};
 use crate::lease::Lease;
 use crate::log;
@@ -18,8 +16,8 @@ use crate::scheduler::Failure;
 use crate::scheduler::driver::RunError;
 use crate::scheduler::state::State;
 
-use super::access::{credentials, masters};
-use super::{Exit, Fatal, framework, stopped};
+use super::access::credentials;
+use super::{Exit, Fatal, Opened, framework, stopped};
 
 /// Why a worker ends, and what that leaves to do.
 pub struct Ended {
@@ -80,13 +78,7 @@ enum FarewellError {
 }
 
 /// Tears down what the state tells of, if anything.
-pub async fn tear_down_rest(
-    settings: &Settings,
-    environment: &Environment,
-    store: &mut impl Store,
-    leaves: Leaves,
-    within: Duration,
-) {
+pub async fn tear_down_rest(opened: &Opened, store: &mut impl Store, leaves: Leaves, within: Duration) {
     let state = match store.load().await {
         Ok(Some(state)) => state,
         Ok(None) => return,
@@ -99,9 +91,9 @@ pub async fn tear_down_rest(
     match leaves {
         Leaves::Nothing => {}
         Leaves::Unreachable => {
-            error!("the framework could not be torn down: {}", Remains::new(&state, id, settings));
+            error!("the framework could not be torn down: {}", Remains::new(&state, id, opened));
         }
-        Leaves::Framework => match attempt(settings, environment, id, within).await {
+        Leaves::Framework => match attempt(opened, id, within).await {
             Ok(()) => {
                 info!("torn down framework={id} tasks={}", state.tasks.len());
                 // Nothing is left that it could tell of.
@@ -110,27 +102,22 @@ pub async fn tear_down_rest(
             Err(why) => error!(
                 "the framework could not be torn down: {}: {}",
                 log::chain(&why),
-                Remains::new(&state, id, settings)
+                Remains::new(&state, id, opened)
             ),
         },
     }
 }
 
-async fn attempt(
-    settings: &Settings,
-    environment: &Environment,
-    framework_id: &str,
-    within: Duration,
-) -> Result<(), FarewellError> {
-    let access = |fatal: Fatal| FarewellError::Access(fatal.error);
+async fn attempt(opened: &Opened, framework_id: &str, within: Duration) -> Result<(), FarewellError> {
+    let Opened { setup, settings, masters } = opened;
     let roles = &settings.framework.roles;
-    let mut framework = framework::info(settings, roles, environment);
+    let mut framework = framework::info(settings, roles, &setup.environment);
     framework.id = Some(FrameworkId::new(framework_id));
     let config = Config {
-        masters: masters(settings).map_err(access)?,
+        masters: masters.clone(),
         framework,
         suppressed_roles: roles.clone(),
-        credentials: credentials(settings).map_err(access)?,
+        credentials: credentials(settings).map_err(|fatal| FarewellError::Access(fatal.error))?,
         lease: Lease::unlimited(),
     };
     Ok(tear_down(config, within).await?)
@@ -156,11 +143,12 @@ struct Remains {
 }
 
 impl Remains {
-    fn new(state: &State, framework_id: &str, settings: &Settings) -> Self {
+    fn new(state: &State, framework_id: &str, opened: &Opened) -> Self {
+        let Opened { settings, masters, .. } = opened;
         Self {
             silence_most: settings.succession().silence_most(),
             failover_timeout: Some(settings.framework.failover_timeout),
-            master: leading(settings).unwrap_or_else(|| UNKNOWN_MASTER.to_owned()),
+            master: leading(masters).unwrap_or_else(|| UNKNOWN_MASTER.to_owned()),
             principal: settings.framework.identity.as_ref().map(|identity| identity.principal.clone()),
             ..Self::unsettled(state, framework_id)
         }
@@ -180,9 +168,9 @@ impl Remains {
 
 const UNKNOWN_MASTER: &str = "http://MASTER:5050";
 
-/// The first that the configuration names.
-fn leading(settings: &Settings) -> Option<String> {
-    match masters(settings).ok()? {
+/// The first that the configuration names, or who leads.
+fn leading(masters: &Masters) -> Option<String> {
+    match masters {
         Masters::Known(masters) => masters.first().map(|master| master.url()),
         Masters::Detected(leader) => leader.borrow().as_ref().map(|master| master.url()),
     }

@@ -79,6 +79,10 @@ pub fn argv(process: Process) -> Vec<String> {
     words(format!("/proc/{}/cmdline", process.pid))
 }
 
+pub fn environment(process: Process) -> Vec<String> {
+    words(format!("/proc/{}/environ", process.pid))
+}
+
 fn words(path: impl AsRef<Path>) -> Vec<String> {
     let content = fs::read(path).unwrap_or_default();
     String::from_utf8_lossy(&content).split_terminator('\0').map(str::to_owned).collect()

@@ -4,6 +4,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use flink_on_mesos::artifact::claim_path;
+use flink_on_mesos::claim::ask::Server;
+use flink_on_mesos::claim::{Answer, Outcome};
 use flink_on_mesos::flink::rest::{JarRun, JobState};
 use serde_json::Value;
 
@@ -11,7 +14,7 @@ use super::stores::Stores;
 use super::{fetched, secrets};
 use crate::cluster::harness::{Cluster, Program, Start};
 use crate::cluster::masters::start_mesos_with;
-use crate::cluster::processes::{self, Part};
+use crate::cluster::processes::{self, Part, Process};
 use crate::cluster::stop;
 use crate::ports::{free_ports, free_range};
 
@@ -38,6 +41,9 @@ async fn an_encrypted_cluster_hands_out_all_that_taskmanagers_need_and_tells_no_
         check_files(&processes::argv(taskmanager));
     }
     refuse_a_wrong_token(&cluster, &stores).await;
+    for watcher in mesos.parts(Part::Claim) {
+        claims_as(watcher);
+    }
     search(&cluster, &mesos, port, status).await;
     stop::by_teardown(cluster).await;
 }
@@ -126,6 +132,26 @@ fn check_files(argv: &[String]) {
     let hadoop = hadoop.to_str().expect("UTF-8");
     assert!(class_path.is_some_and(|path| path.split(':').any(|element| element == hadoop)), "{argv:?}");
     assert!(!text.contains("mesos."), "what is the framework's alone is not handed out");
+}
+
+/// A TaskManager's watcher, which is heard over TLS and by the owner of the certificate alone.
+fn claims_as(watcher: Process) {
+    let argv = processes::argv(watcher);
+    let [.., task, succession, base, certificate] = &argv[..] else { panic!("{argv:?}") };
+    assert_eq!(succession, "nobody");
+    let environment = processes::environment(watcher);
+    let token = environment.iter().find_map(|pair| pair.strip_prefix("FLINK_ON_MESOS_TOKEN="));
+    let (token, path) = (token.expect("a token"), claim_path(task));
+    let ask = |certificate: &str, token: &str| {
+        let certificate = Some(certificate.parse().expect("a digest"));
+        Server::at(base, certificate).expect("an address").ask(&path, token)
+    };
+    for _ in 0..2 {
+        assert_eq!(ask(certificate, token), Outcome::Answered(Answer::Held), "{argv:?}");
+    }
+    assert_eq!(ask(certificate, "wrong"), Outcome::Answered(Answer::Elsewhere), "{argv:?}");
+    let another = certificate.chars().rev().collect::<String>();
+    assert!(matches!(ask(&another, token), Outcome::Nobody(_)), "{argv:?}");
 }
 
 async fn refuse_a_wrong_token(cluster: &Cluster, stores: &Stores) {
