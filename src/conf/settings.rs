@@ -8,6 +8,7 @@ mod ports;
 mod quorum;
 mod reader;
 mod scaling;
+mod spelled;
 mod task;
 mod tls;
 mod unknown;
@@ -30,6 +31,7 @@ pub use ports::conflicts as port_conflicts;
 pub use quorum::Quorum;
 use reader::Reader;
 pub use scaling::{Demand, Scaling};
+pub use spelled::spelled;
 pub use task::{Container, Delivery, DockerParameter, Image, Mount, Network, Runtime, Tasks, Volume};
 pub use tls::RestTls;
 
