@@ -122,6 +122,7 @@ pub fn load(request: &Request<'_>) -> Result<Loaded, ConfError> {
     let (mut report, mut consumed) = (Vec::new(), Vec::new());
     if mode != Mode::Effective {
         warnings.extend(quotes::undo(&mut table));
+        report.extend(spell(&mut table));
         warnings.extend(retired::warnings(&table, environment, version));
         let (changes, given_up) = rewrite::settle_memory(&mut table, environment, version);
         report.extend(changes);
@@ -150,6 +151,18 @@ pub fn load(request: &Request<'_>) -> Result<Loaded, ConfError> {
         warnings.extend(Settings::warnings(&table));
     }
     Ok(Loaded { table, report, warnings, problems, consumed, grammar: file.grammar })
+}
+
+/// The origin stays: what is wrong with such a value is told with its place.
+fn spell(table: &mut Table) -> Vec<Change> {
+    let spelled = settings::spelled(table);
+    let change = |(key, new): (&'static str, String)| {
+        let before = table.remove(key)?;
+        table.set(key, &new, before.origin);
+        let why = "an item of the list is a map or a list".into();
+        Some(Change { key: key.to_owned(), old: Some(before.value), new: Some(new), why })
+    };
+    spelled.into_iter().filter_map(change).collect()
 }
 
 /// Returns the warnings.

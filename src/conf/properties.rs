@@ -253,7 +253,7 @@ mod tests {
                 "2 p.jars=['file:///a.jar', {file: ///b.jar}]\n4 x=1",
                 "`p.jars`",
             ),
-            ("  a:\n  - x\n  - ${NAME}\n\n  b: 1", "2 a=[x, Ann]\n5 b=1", "`a`"),
+            ("  a:\n  - x\n  - ${NAME}\n\n  b: 1", "2 a=[x, 'Ann']\n5 b=1", "`a`"),
             ("a: >-\n  -Da=1\n  -Db=${NAME}", "1 a=-Da=1 -Db=Ann", "`a`"),
             ("a: |\n  x\n   y\nb: 2", "1 a=x\n y\n\n4 b=2", "`a`"),
         ] {

@@ -7,7 +7,7 @@ use nix::unistd::{AccessFlags, access};
 use crate::conf::keys::flink;
 use crate::conf::settings::{self, Settings};
 use crate::exit::Exit;
-use crate::flink::command::{self, Command, CommandError, Entrypoint};
+use crate::flink::command::{self, Command, CommandError, Entrypoint, Log4j};
 
 use super::error::{Fatal, fatal};
 use super::findings::Findings;
@@ -49,6 +49,7 @@ pub fn check(setup: &Setup, beside: Beside, entrypoint: &Entrypoint) -> Result<C
     if let Some(settings) = &settings {
         check_settings(setup, settings, beside, &mut findings);
     }
+    findings.warn(log_configuration(setup));
     findings.take(plugins::check(&setup.environment, &setup.distribution).map_err(fatal(Exit::NoInput)));
     findings.take(job::check(entrypoint, &setup.distribution).map_err(fatal(Exit::NoInput)));
     let run = findings.take(RunDir::create(&setup.environment).map_err(fatal(Exit::CannotCreate)));
@@ -102,6 +103,14 @@ fn check_commands(
     if tasks == Tasks::Some {
         take(command::taskmanager(&launch), false);
     }
+}
+
+/// A link that leads nowhere, as a mount that went wrong leaves it.
+fn log_configuration(setup: &Setup) -> Option<String> {
+    let path = setup.conf_dir.join(Log4j::Stock.file_name());
+    (path.is_symlink() && !path.exists()).then(|| {
+        format!("{} leads nowhere: the log goes to stdout, as this program has it by default", path.display())
+    })
 }
 
 /// For command lines that are only looked at.

@@ -2,10 +2,12 @@ import java.io.BufferedReader;
 import java.io.File;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
+import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Base64;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.apache.flink.configuration.GlobalConfiguration;
@@ -13,6 +15,7 @@ import org.apache.flink.configuration.GlobalConfiguration;
 /**
  * Answers with what Flink's own loader reads from a configuration file. One question a line: the file's name and its bytes in
  * base64, tab separated. One answer a line: "ok", then key and value in turn, each in base64; or "error" and the exception.
+ * For the name "quorum" the bytes are a connection string, and the answer is what Flink's ZooKeeper client makes of it.
  */
 public final class ConfOracle {
     public static void main(String[] args) throws Exception {
@@ -23,6 +26,10 @@ public final class ConfOracle {
         BufferedReader questions = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         for (String line = questions.readLine(); line != null; line = questions.readLine()) {
             String[] fields = line.split("\t", -1);
+            if (fields[0].equals("quorum")) {
+                answers.println(quorum(new String(Base64.getDecoder().decode(fields[1]), StandardCharsets.UTF_8)));
+                continue;
+            }
             File file = directory.resolve(fields[0]).toFile();
             Files.write(file.toPath(), Base64.getDecoder().decode(fields[1]));
             answers.println(answer(directory));
@@ -39,6 +46,22 @@ public final class ConfOracle {
                 answer.append('\t').append(encoded(entry.getKey())).append('\t').append(encoded(entry.getValue()));
             }
             return answer.toString();
+        } catch (Throwable failure) {
+            return "error\t" + encoded(failure.toString());
+        }
+    }
+
+    private static String quorum(String text) {
+        try {
+            Class<?> type = Class.forName("org.apache.flink.shaded.zookeeper3.org.apache.zookeeper.client.ConnectStringParser");
+            Object parser = type.getConstructor(String.class).newInstance(text);
+            StringBuilder servers = new StringBuilder();
+            for (Object address : (List<?>) type.getMethod("getServerAddresses").invoke(parser)) {
+                InetSocketAddress server = (InetSocketAddress) address;
+                servers.append(servers.length() == 0 ? "" : ",").append(server.getHostString()).append(' ').append(server.getPort());
+            }
+            Object chroot = type.getMethod("getChrootPath").invoke(parser);
+            return "ok\t" + encoded("quorum") + "\t" + encoded(servers + (chroot == null ? "" : (String) chroot));
         } catch (Throwable failure) {
             return "error\t" + encoded(failure.toString());
         }

@@ -68,7 +68,7 @@ fn constraints(text: &str) -> Result<Vec<Constraint>, String> {
 }
 
 /// `{rack: r1}`, and Marathon's `[rack, CLUSTER, r1]`.
-fn spelled(item: &Item) -> Option<Vec<String>> {
+pub fn spelled(item: &Item) -> Option<Vec<String>> {
     match item {
         Item::Texts(texts) if texts.len() > 1 => Some(vec![texts.join(":")]),
         Item::Texts(_) | Item::Text(_) => None,

@@ -237,7 +237,7 @@ fn network(text: &str) -> Result<Network, String> {
 }
 
 /// `{value: …}` or `{uri: …}`, as in Mesos' and Marathon's JSON.
-fn spelled_uri(item: &Item) -> Option<Vec<String>> {
+pub fn spelled_uri(item: &Item) -> Option<Vec<String>> {
     match item {
         Item::Pairs(pairs) => match &pairs[..] {
             [(name, uri)] if matches!(name.as_str(), "value" | "uri") => Some(vec![uri.clone()]),
@@ -248,7 +248,7 @@ fn spelled_uri(item: &Item) -> Option<Vec<String>> {
 }
 
 /// Marathon's `{containerPath: …, hostPath: …, mode: …}`, or `{host: container}`.
-fn spelled_volume(item: &Item) -> Option<Vec<String>> {
+pub fn spelled_volume(item: &Item) -> Option<Vec<String>> {
     let Item::Pairs(pairs) = item else { return None };
     let field = |name: &str| pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     let Some(container) = field("containerPath") else { return parse::as_pairs(':')(item) };

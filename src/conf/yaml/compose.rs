@@ -319,7 +319,7 @@ fn described(kind: &Kind) -> String {
 /// Characters that Flink's reader refuses wherever they stand.
 fn check_characters(text: &str) -> Result<(), Remark> {
     let is_good = |c: char| {
-        matches!(c, '\t' | '\n' | '\r' | '\u{85}' | ' '..='\u{7f}' | '\u{a0}'..='\u{d7ff}'
+        matches!(c, '\t' | '\n' | '\r' | '\u{85}' | ' '..='~' | '\u{a0}'..='\u{d7ff}'
             | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
     };
     let lines = text.split('\n').zip(1..);

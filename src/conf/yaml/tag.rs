@@ -50,7 +50,8 @@ impl Tag {
             "str" => Some(as_text()),
             "int" => scalar::tagged_integer(text).map(Value::Int),
             "float" => scalar::tagged_float(text).map(Value::Float),
-            "bool" => scalar::tagged_bool(text).map(Value::Bool),
+            // Flink makes nothing of what is neither.
+            "bool" => Some(scalar::tagged_bool(text).map_or(Value::Null, Value::Bool)),
             "binary" => binary(text).map(Value::Binary),
             _ => return Err(self.unsupported()),
         };

@@ -31,9 +31,12 @@ impl UserOptions {
         let mut last = source.either("FLINK_ENV_JAVA_OPTS", ["env.java.default-opts.all", all_key])?;
         last.extend(source.either(role_variable, [&default_key, &role_key])?);
         let mut inherited = vec![];
+        let told = source.unknown.len();
         for name in READ_BY_JAVA {
             inherited.extend(source.variable(name)?.unwrap_or_default());
         }
+        // Java replaces nothing in these.
+        source.unknown.truncate(told);
         let first = source.variable("JVM_ARGS")?.unwrap_or_default();
         Ok(Self { first, last, inherited, unknown: source.unknown })
     }

@@ -1,9 +1,11 @@
 //! What opens doors: where the master is, and with what the worker says who it is.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 
-use crate::conf::settings::{SecretSource, Settings};
+use crate::artifact::overlay;
+use crate::conf::settings::{Delivery, SecretSource, Settings};
 use crate::exit::Exit;
 use crate::mesos::address::MasterAddress;
 use crate::mesos::client::{Credentials, Masters};
@@ -12,7 +14,7 @@ use crate::tls::Identity;
 use crate::tls::store::Store;
 
 use super::super::setup::Setup;
-use super::{Fatal, ensemble, fatal};
+use super::{Fatal, delivery, ensemble, fatal};
 
 #[derive(Debug, thiserror::Error)]
 #[error("failed to read {}, which mesos.master names", path.display())]
@@ -40,8 +42,19 @@ pub fn check(setup: &Setup, settings: &Settings) -> Vec<Fatal> {
         ensemble.and_then(Result::err),
         credentials(settings).err(),
         identity(settings).err(),
+        delivery::sources(setup, settings, false).err(),
+        delivered_stores(setup, settings).err(),
     ];
     problems.into_iter().flatten().collect()
+}
+
+/// Whether the files that the configuration names can be given to agents that lack them.
+fn delivered_stores(setup: &Setup, settings: &Settings) -> Result<(), Fatal> {
+    if settings.tasks.delivery == Delivery::Nothing {
+        return Ok(());
+    }
+    let mut table = setup.loaded.table.clone();
+    overlay::add(&mut table, &setup.environment, &mut BTreeMap::new()).map_err(fatal(Exit::NoInput))
 }
 
 /// The JobManager's, with which it and the artifact server speak TLS.

@@ -17,7 +17,7 @@ async fn refused(quorum: &str, more: &[&str], code: i32, told: &[&str]) {
         (format!("high-availability.zookeeper.quorum={quorum}"), format!("mesos.master=127.0.0.1:{mesos}"));
     let own = [
         "high-availability=zookeeper",
-        "high-availability.storageDir=file:///nowhere",
+        "high-availability.storageDir=file:///tmp/nowhere",
         "high-availability.cluster-id=/one",
         "mesos.registration.timeout=5s",
         &master,
@@ -33,6 +33,13 @@ async fn an_ensemble_that_is_not_there() {
     let [port] = free_ports();
     let quorum = format!("127.0.0.1:{port}");
     refused(&quorum, &[], 69, &["no session with ZooKeeper within 5s", &quorum]).await;
+}
+
+#[tokio::test]
+async fn a_path_behind_the_servers_that_is_not_there() {
+    let ensemble = Ensemble::start_with(1).await;
+    let quorum = format!("{}/no/such", ensemble.quorum());
+    refused(&quorum, &[], 78, &["there is no /no/such", "high-availability.zookeeper.quorum"]).await;
 }
 
 #[tokio::test]

@@ -1,10 +1,10 @@
 //! YAML files: maps of all that YAML has, nested, commented and broken over lines, and some with a character changed.
 
 pub fn generate(random: &mut fastrand::Rng) -> Vec<u8> {
-    let mut writer = Writer { random, out: String::new(), anchors: 0 };
+    let mut writer = Writer { random, out: String::new(), anchors: 0, keys: 0 };
     writer.document();
     let text = writer.out;
-    let text = if random.u8(0..4) == 0 { mutated(&text, random) } else { text };
+    let text = if random.u8(0..6) == 0 { mutated(&text, random) } else { text };
     let text = match random.u8(0..12) {
         0 => text.replace('\n', "\r\n"),
         1 => text.replace('\n', "\r"),
@@ -40,7 +40,7 @@ const KEYS: [&str; 18] = [
     "1",
     "true",
 ];
-const PLAIN: [&str; 70] = [
+const PLAIN: [&str; 49] = [
     "x",
     "v w",
     "010",
@@ -58,14 +58,10 @@ const PLAIN: [&str; 70] = [
     "1e400",
     ".inf",
     "-.INF",
-    "+.inf",
     ".NaN",
     "true",
     "True",
     "yes",
-    "~",
-    "null",
-    "Null",
     "nULL",
     "2024-01-01",
     "10m",
@@ -77,28 +73,9 @@ const PLAIN: [&str; 70] = [
     "a;b",
     "-x",
     "--",
-    "---",
-    " ---",
-    "- y",
-    "- ?",
-    "?",
-    "? z",
-    ":",
     ":x",
-    "-",
-    "*",
-    "*x",
-    "&x",
-    "!",
-    "@v",
-    "`v",
-    "%v",
-    "|",
-    ">",
     "\"q\"#c",
     "'q'#c",
-    "[p]#c",
-    "{p: 1}#c",
     "'it''s'",
     "\"a\\tb\\u00e9\\x41\\\\\"",
     "\"\\ud83d\\ude00\"",
@@ -106,11 +83,18 @@ const PLAIN: [&str; 70] = [
     "'a\n\n   b'",
     "a\n  b",
     "a\n\n  b",
-    "\tx",
     "x\ty",
     "é😀",
     "\u{85}",
     "<<",
+    "[p]#c",
+    "{p: 1}#c",
+    " ---",
+];
+/// Most of them are errors.
+const ODD: [&str; 21] = [
+    "+.inf", "~", "null", "Null", "---", "- y", "- ?", "?", "? z", ":", "-", "*", "*x", "&x", "!", "@v",
+    "`v", "%v", "|", ">", "\tx",
 ];
 const TAGS: [&str; 14] = [
     "!!str",
@@ -157,6 +141,7 @@ struct Writer<'a> {
     random: &'a mut fastrand::Rng,
     out: String,
     anchors: u32,
+    keys: u32,
 }
 
 impl Writer<'_> {
@@ -184,17 +169,28 @@ impl Writer<'_> {
                 self.out.push_str("# comment\n");
             }
             self.indent(indent);
-            let key = *self.random.choice(KEYS.iter()).expect("some");
+            let key = self.key();
             if self.one_in(25) {
                 self.out.push_str("? ");
-                self.out.push_str(key);
+                self.out.push_str(&key);
                 self.out.push('\n');
                 self.indent(indent);
             } else {
-                self.out.push_str(key);
+                self.out.push_str(&key);
             }
             self.out.push(':');
             self.value(indent);
+        }
+    }
+
+    /// Mostly one that stands there once.
+    fn key(&mut self) -> String {
+        self.keys += 1;
+        match self.random.u8(0..8) {
+            0 => (*self.random.choice(KEYS.iter()).expect("some")).to_owned(),
+            1 => format!("\"k {}\"", self.keys),
+            2 => format!("a.b.{}", self.keys),
+            _ => format!("k{}", self.keys),
         }
     }
 
@@ -208,7 +204,8 @@ impl Writer<'_> {
         match self.random.u8(0..20) {
             0..9 => {
                 self.out.push(' ');
-                self.push_one(&PLAIN);
+                let texts = if self.one_in(12) { &ODD[..] } else { &PLAIN };
+                self.push_one(texts);
                 self.end();
             }
             9 | 10 => {
@@ -226,7 +223,8 @@ impl Writer<'_> {
             }
             16 | 17 if indent < 8 => self.list(indent),
             18 if self.anchors > 0 => {
-                let anchor = self.random.u32(1..=self.anchors + 1);
+                let anchor =
+                    if self.one_in(10) { self.anchors + 1 } else { self.random.u32(1..=self.anchors) };
                 self.out.push_str(&format!(" *n{anchor}"));
                 self.end();
             }
@@ -238,7 +236,7 @@ impl Writer<'_> {
     }
 
     fn tagged(&mut self) {
-        let (tag, value) = match self.one_in(3) {
+        let (tag, value) = match self.one_in(6) {
             true => (
                 *self.random.choice(TAGS.iter()).expect("some"),
                 *self.random.choice(PLAIN.iter()).expect("some"),
@@ -339,7 +337,7 @@ impl Writer<'_> {
 
     fn indent(&mut self, indent: usize) {
         // Now and then it is not that of the others.
-        let indent = if self.one_in(40) { indent + 1 } else { indent };
+        let indent = if self.one_in(150) { indent + 1 } else { indent };
         self.out.push_str(&" ".repeat(indent));
     }
 
