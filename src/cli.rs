@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::artifact::delivered::Delivered;
 use crate::conf::settings::Succession;
 use crate::flink::command::{Application, UnrestoredState};
-use crate::init::plan::{ForwardTo, Quit, Subreaper, Verbosity};
+use crate::init::plan::{Continuation, ForwardTo, Quit, Subreaper, Verbosity};
 use crate::init::signals::{JobControl, Rewrite, Signal};
 use crate::init::status::Remap;
 use crate::role::exec::{self, Grace};
@@ -309,6 +309,9 @@ pub struct ExecOptions {
     /// Whether SIGTSTP, SIGTTIN and SIGTTOU stop the program and init until SIGCONT: `on`, `off`
     #[arg(long, value_parser = exec::parse_job_control)]
     job_control: Option<JobControl>,
+    /// Whether SIGCONT follows an order to stop, so that a stopped program can act on it: `on`, `off`
+    #[arg(long = "continue", value_parser = exec::parse_continuation, value_name = "CONTINUE")]
+    continuation: Option<Continuation>,
     /// When a forwarded SIGQUIT reaches the program: `at-once`, or `once-caught`, when it has a handler, as JVMs need
     #[arg(long, value_parser = exec::parse_quit)]
     quit: Option<Quit>,
@@ -339,6 +342,7 @@ impl ExecOptions {
         options.parent_death_signal = self.parent_death_signal.or(options.parent_death_signal);
         options.verbosity = self.verbosity.unwrap_or(options.verbosity);
         options.job_control = self.job_control.unwrap_or(options.job_control);
+        options.continuation = self.continuation.unwrap_or(options.continuation);
         options.quit = self.quit.or(options.quit);
         options.reason_file = self.reason_file.or_else(|| options.reason_file.take());
         options.keep_fds.extend(&self.keep_fd);

@@ -41,6 +41,8 @@ use run::{Foreground, Standing};
 
 mod action;
 mod child;
+mod executable;
+pub mod guard;
 mod journal;
 mod machine;
 mod note;
@@ -62,12 +64,25 @@ pub fn block_signals() -> Inherited {
 /// Undoes [`block_signals`], for the roles that are no init; to them a closed pipe is an error like any other.
 pub fn unblock_signals(inherited: &Inherited) {
     sys::ignore_sigpipe();
+    if getpid().as_raw() == 1 {
+        sys::end_by_signals();
+    }
     sys::set_mask(inherited.mask);
 }
 
 /// Gives back what memory a process that now waits for long does not need meanwhile.
 pub fn shrink() {
     sys::memory::shrink();
+}
+
+/// Whether a descriptor of this number is open.
+pub fn is_open(number: RawFd) -> bool {
+    sys::is_open(number)
+}
+
+/// Writes to stderr what can be written without waiting for a reader, and returns how many bytes that was.
+pub fn write_to_stderr(bytes: &[u8]) -> usize {
+    sys::write_to_stderr(bytes)
 }
 
 /// Takes over a descriptor that init handed to this process by number.
@@ -88,6 +103,11 @@ pub enum EnterError {
 /// Becomes init: executes this program again as `init --plan-fd N`, so that no memory of the configuration
 /// work is left. The pid, blocked and pending signals stay. After an error [`run_plan`] does without.
 pub fn enter(plan: &Plan) -> Result<Infallible, EnterError> {
+    guard::disarm();
+    execute(plan)
+}
+
+fn execute(plan: &Plan) -> Result<Infallible, EnterError> {
     let bytes = postcard::to_stdvec(plan)?;
     let memory =
         memfd_create(c"plan", MFdFlags::empty()).map_err(|errno| EnterError::Memory(errno.into()))?;
@@ -101,6 +121,7 @@ pub fn enter(plan: &Plan) -> Result<Infallible, EnterError> {
 
 /// The `init` role: runs the plan that [`enter`] left on a descriptor and returns the exit code.
 pub fn run(plan_fd: RawFd) -> u8 {
+    log::never_wait();
     match read_plan(plan_fd) {
         Ok(plan) => run_plan(&plan),
         Err(error) => {
@@ -132,6 +153,7 @@ fn read_plan(number: RawFd) -> Result<Plan, ReadPlanError> {
 /// does not name are closed.
 pub fn run_plan(plan: &Plan) -> u8 {
     plan.options.log_format.choose();
+    log::never_wait();
     let journal = Journal::new(plan.options.verbosity);
     if let Err(error) = plan.check() {
         journal.say(Level::ERROR, error);
@@ -142,6 +164,12 @@ pub fn run_plan(plan: &Plan) -> u8 {
     let kept: Vec<_> =
         plan.children.iter().flat_map(|child| child.keep_fds.iter().copied()).chain(plan.status_fd).collect();
     sys::close_others(&kept);
+    // The next descriptor of ours would get its number, and be handed down.
+    if let Some((child, number)) = missing_descriptor(plan) {
+        let text = format_args!("descriptor {number}, which {child} is to keep, is not open");
+        journal.say(Level::ERROR, text);
+        return Exit::Os.code();
+    }
     let standing = take_standing(plan, &journal);
     let mut kernel = match sys::Kernel::new(clock) {
         Ok(kernel) => kernel,
@@ -158,6 +186,12 @@ pub fn run_plan(plan: &Plan) -> u8 {
     }
     finish(plan, &outcome, &journal);
     outcome.code
+}
+
+fn missing_descriptor(plan: &Plan) -> Option<(&str, RawFd)> {
+    let kept =
+        plan.children.iter().flat_map(|child| child.keep_fds.iter().map(|number| (&*child.name, *number)));
+    kept.chain(plan.status_fd.map(|number| ("init", number))).find(|(_, number)| !sys::is_open(*number))
 }
 
 fn take_standing(plan: &Plan, journal: &Journal) -> Standing {

@@ -3,10 +3,11 @@
 //! The asynchronous parts log through `tracing`; `init` writes its few lines with [`line`], in the same
 //! shape, without a subscriber.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write as _};
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -15,6 +16,8 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
+
+mod output;
 
 /// The variable with the lowest level that is logged: `error`, `warn`, `info`, `debug` or `trace`.
 pub const LEVEL_VARIABLE: &str = "FLINK_ON_MESOS_LOG";
@@ -26,6 +29,11 @@ pub const FORMAT_VARIABLE: &str = "FLINK_ON_MESOS_LOG_FORMAT";
 const SILENT: &str = "event.";
 
 static IS_JSON: AtomicBool = AtomicBool::new(false);
+
+static WAITS: AtomicBool = AtomicBool::new(true);
+
+/// How often a full stderr is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Format {
@@ -57,19 +65,98 @@ pub fn level(text: Option<&str>) -> Level {
 
 /// Sends everything from `level` up to stderr; `part` names the process in each line (`worker`, `mesos`).
 pub fn start(level: Level, part: &'static str) {
+    never_wait();
+    // As other lines, for the default hook waits for stderr.
+    std::panic::set_hook(Box::new(move |panic| line(Level::ERROR, part, &panic.to_string())));
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(level)
-        .with_writer(std::io::stderr)
+        .with_writer(move || Stderr { part })
         .event_format(Line { part })
         .finish();
     // A second call in one process (tests) keeps the first subscriber.
     let _ = tracing::subscriber::set_global_default(subscriber);
 }
 
-/// Writes one line with a single `write`, so that lines of several processes never interleave. A closed or
-/// full stderr is no reason to fail.
+/// From now on a full stderr makes nobody wait: lines are dropped and counted. For processes that live long; what a
+/// command of a person says is worth its time.
+pub fn never_wait() {
+    WAITS.store(false, Ordering::Relaxed);
+}
+
+/// Says how many lines were dropped as soon as somebody reads again, though there be nothing else to say.
+pub async fn catch_up(part: &'static str) {
+    loop {
+        output::dropped().await;
+        while !output::catch_up(|count| dropped(part, count)) {
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+}
+
+/// Writes one line with a single `write`, so that lines of several processes never interleave. A closed
+/// stderr is no reason to fail.
 pub fn line(level: Level, part: &str, text: &str) {
-    let _ = std::io::stderr().write_all(format(level, part, text).as_bytes());
+    write(part, &format(level, part, text));
+}
+
+fn write(part: &str, line: &str) {
+    if WAITS.load(Ordering::Relaxed) {
+        let _ = io::stderr().write_all(line.as_bytes());
+    } else {
+        output::write(line, |count| dropped(part, count));
+    }
+}
+
+fn dropped(part: &str, count: u64) -> String {
+    format(Level::WARN, part, &format!("{count} log lines were dropped: nobody read stderr, which was full"))
+}
+
+/// What `tracing` writes to, an event at a time.
+struct Stderr {
+    part: &'static str,
+}
+
+impl io::Write for Stderr {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        write(self.part, &String::from_utf8_lossy(bytes));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Text from others may hold anything: control characters, which a terminal would obey and some collectors end at, and
+/// marks that turn the reading direction are spelt out.
+fn clean(text: &str) -> Cow<'_, str> {
+    clean_but(text, |_| false)
+}
+
+fn clean_but(text: &str, keep: impl Fn(char) -> bool) -> Cow<'_, str> {
+    let is_spelt = |char: char| {
+        let turns =
+            matches!(char, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        (char.is_control() || turns) && !keep(char)
+    };
+    if !text.contains(is_spelt) {
+        return text.into();
+    }
+    let mut cleaned = String::with_capacity(text.len() + 16);
+    for char in text.chars() {
+        if is_spelt(char) { cleaned.extend(char.escape_default()) } else { cleaned.push(char) }
+    }
+    cleaned.into()
+}
+
+/// JSON has spellings of its own for line ends and tabs.
+fn clean_value(value: Value) -> Value {
+    match value {
+        Value::String(text) => {
+            clean_but(&text, |char| matches!(char, '\n' | '\r' | '\t')).into_owned().into()
+        }
+        other => other,
+    }
 }
 
 /// One event as one line with its end, whatever the text contains.
@@ -78,9 +165,7 @@ pub fn format(level: Level, part: &str, text: &str) -> String {
         return json(level, part, text, Map::new());
     }
     let mut buffer = String::with_capacity(64 + text.len());
-    let _ = write!(buffer, "{} {level:5} {part}: {text}", timestamp());
-    let mut buffer = buffer.replace('\n', "\\n");
-    buffer.push('\n');
+    let _ = writeln!(buffer, "{} {level:5} {part}: {}", timestamp(), clean(text));
     buffer
 }
 
@@ -89,7 +174,8 @@ fn json(level: Level, part: &str, message: &str, fields: Map<String, Value>) -> 
     let (time, level) = (timestamp().to_string(), level.to_string());
     let own = [("time", &*time), ("level", &level), ("part", part), ("message", message)];
     let own = own.into_iter().map(|(name, value)| (name.to_owned(), Value::from(value)));
-    Value::Object(own.chain(fields).collect()).to_string() + "\n"
+    let all = own.chain(fields).map(|(name, value)| (name, clean_value(value)));
+    Value::Object(all.collect()).to_string() + "\n"
 }
 
 /// An error with its chain of causes, `: ` between them.
@@ -128,8 +214,8 @@ where
         if Format::chosen() == Format::Json {
             return writer.write_str(&json(*level, self.part, &fields.message, fields.values));
         }
-        let text = format!("{}{}", fields.message, fields.rest).replace('\n', "\\n");
-        writeln!(writer, "{} {level:5} {}: {text}", timestamp(), self.part)
+        let text = format!("{}{}", fields.message, fields.rest);
+        writeln!(writer, "{} {level:5} {}: {}", timestamp(), self.part, clean(&text))
     }
 }
 
@@ -180,5 +266,18 @@ mod tests {
         let value: Value = serde_json::from_str(&line).expect("JSON");
         assert_eq!((&value["level"], &value["part"]), (&"WARN".into(), &"worker".into()));
         assert_eq!((&value["message"], &value["event.kind"]), (&"a \"b\"\nc".into(), &"x".into()));
+    }
+    #[test]
+    fn what_others_say_stays_text() {
+        let text = "a\0b\u{1b}[31mred\r\n\u{7f}\u{9b}x\u{202e}\té";
+        assert_eq!(clean(text), r"a\u{0}b\u{1b}[31mred\r\n\u{7f}\u{9b}x\u{202e}\té");
+        assert!(matches!(clean("nothing odd: é → ☃"), Cow::Borrowed(_)));
+        let line = format(Level::INFO, "x", text);
+        assert!(line.trim_end_matches('\n').chars().all(|char| !char.is_control()), "{line:?}");
+        let fields = Map::from_iter([("detail".to_owned(), Value::from(text))]);
+        let line = json(Level::WARN, "worker", text, fields);
+        let value: Value = serde_json::from_str(&line).expect("JSON");
+        assert_eq!(value["message"], "a\\u{0}b\\u{1b}[31mred\r\n\\u{7f}\\u{9b}x\\u{202e}\té");
+        assert_eq!(value["detail"], value["message"]);
     }
 }

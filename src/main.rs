@@ -41,8 +41,17 @@ fn run_command_line() -> u8 {
 
 fn run(cli: Cli, environment: Environment, inherited: Inherited) -> Result<u8, Fatal> {
     let command = cli.command.unwrap_or(Command::Appmaster(cli.cluster));
-    if !becomes_init(&command) {
-        init::unblock_signals(&inherited);
+    match signals(&command) {
+        Signals::Ordinary => init::unblock_signals(&inherited),
+        Signals::EndTheStart => {
+            if !matches!(command, Command::Config(_)) {
+                log::never_wait();
+            }
+            // What is wrong with them the role tells.
+            let options = exec::Options::for_jvm(&environment).unwrap_or_default();
+            init::guard::arm(&options.of_plan(), &inherited);
+        }
+        Signals::ForOwnUse => {}
     }
     match command {
         Command::Appmaster(options) => {
@@ -80,8 +89,16 @@ fn run(cli: Cli, environment: Environment, inherited: Inherited) -> Result<u8, F
     }
 }
 
-/// Whether the role reads signals itself, so that they stay blocked.
-fn becomes_init(command: &Command) -> bool {
+/// What becomes of signals while a role works.
+enum Signals {
+    Ordinary,
+    /// Much is to be done before init runs, and an order to stop ends that.
+    EndTheStart,
+    /// They stay blocked until the role itself reads them.
+    ForOwnUse,
+}
+
+fn signals(command: &Command) -> Signals {
     match command {
         Command::Appmaster(_)
         | Command::AppmasterJob(_)
@@ -89,18 +106,15 @@ fn becomes_init(command: &Command) -> bool {
         | Command::StandaloneJob(_)
         | Command::Local(_)
         | Command::Taskmanager(_)
-        | Command::Exec(_)
-        | Command::Init(_)
-        | Command::Other(_)
-        | Command::Worker(_) => true,
+        | Command::Config(_) => Signals::EndTheStart,
+        Command::Exec(_) | Command::Init(_) | Command::Other(_) | Command::Worker(_) => Signals::ForOwnUse,
         Command::Mesos(_)
-        | Command::Config(_)
         | Command::Status(_)
         | Command::Explain(_)
         | Command::Scale(_)
         | Command::Teardown(_)
         | Command::RestartTaskmanager(_)
         | Command::Events(_)
-        | Command::Claim(_) => false,
+        | Command::Claim(_) => Signals::Ordinary,
     }
 }

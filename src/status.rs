@@ -10,6 +10,7 @@ pub mod lookout;
 mod metrics;
 mod orders;
 mod page;
+mod peers;
 mod stream;
 
 use std::io;
@@ -31,6 +32,7 @@ use crate::scheduler::driver::Message;
 use board::Board;
 use jobmanager::Watch;
 use lookout::Lookout;
+use peers::OwnersOnly;
 
 /// What is known besides the scheduler's report.
 #[derive(Clone, Debug, Default)]
@@ -85,7 +87,7 @@ pub async fn serve(tcp: Option<TcpListener>, unix: Option<UnixListener>, sources
     let (reading, all) = (described(reading()), described(reading().merge(ordering())));
     let (reading, all) = (reading.with_state(shared.clone()), all.with_state(shared));
     tokio::select! {
-        ended = async { tokio::try_join!(listen(tcp, reading), listen(unix, all)) } => ended.map(drop)?,
+        ended = async { tokio::try_join!(listen(tcp, reading), listen(unix.map(OwnersOnly), all)) } => ended.map(drop)?,
         () = board.tell_changes() => {}
     }
     Ok(())

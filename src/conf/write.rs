@@ -4,6 +4,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use super::grammar::Grammar;
@@ -101,7 +102,7 @@ impl Copier<'_> {
             Err(error) => return Err(read(error)),
         };
         if kind.is_dir() {
-            match fs::create_dir(to) {
+            match fs::DirBuilder::new().mode(0o700).create(to) {
                 Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                     return Err(WriteError::Write { path: to.to_owned(), source: error });
                 }

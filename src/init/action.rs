@@ -16,7 +16,7 @@ pub enum Action {
     Start(usize),
     /// Start this one once more, for what it does when the container stops.
     StartForFarewell(usize),
-    /// All children run: let go of what only the start needed.
+    /// All children run: let go of what only their start needed.
     Settle,
     Signal {
         target: Target,

@@ -7,7 +7,6 @@ use nix::errno::Errno;
 use tracing::Level;
 
 use super::plan::Verbosity;
-use super::sys;
 
 pub struct Journal {
     most: Level,
@@ -27,9 +26,7 @@ impl Journal {
 
     pub fn say(&self, level: Level, text: impl fmt::Display) {
         if level <= self.most {
-            let line = crate::log::format(level, "init", &text.to_string());
-            // The test runner only keeps back what goes through the standard library.
-            if cfg!(test) { eprint!("{line}") } else { sys::write_to_stderr(&line) }
+            crate::log::line(level, "init", &text.to_string());
         }
     }
 

@@ -125,6 +125,11 @@ impl Machine {
         }
     }
 
+    /// Whether one of the plan's children lives.
+    pub fn has_living(&self) -> bool {
+        self.children.iter().any(Child::is_alive)
+    }
+
     /// How the main child has ended, if it has.
     pub fn main_end(&self) -> Option<Ended> {
         self.main_end
@@ -223,7 +228,7 @@ impl Machine {
 
     /// Everything that had ended was reaped.
     pub fn handle_reaped(&mut self, rest: Rest, now: Moment) {
-        let own_left = self.children.iter().any(Child::is_alive);
+        let own_left = self.has_living();
         match (&self.stage, rest) {
             (Stage::Starting { .. } | Stage::Done { .. }, _) => {}
             (_, Rest::None) if own_left => self.lost(now),
@@ -306,6 +311,7 @@ impl Machine {
     fn code(&self, cause: &Cause) -> u8 {
         match cause {
             Cause::Signal { signal, .. } => match self.main_end {
+                Some(_) if self.was_interrupted() => 128 + self.main_stop.number() as u8,
                 Some(ended) => ended.code(),
                 None if self.children[self.main].is_alive() => 128 + Signal::KILL.number() as u8,
                 None => 128 + signal.number() as u8,
@@ -316,9 +322,19 @@ impl Machine {
         }
     }
 
+    /// Whether the main child ended by its own code because the order to stop met it at a bad moment.
+    fn was_interrupted(&self) -> bool {
+        let was_told = self.children[self.main].told == Told::Stop;
+        let code = self.main_end.map(Ended::code);
+        was_told && code.is_some_and(|code| self.options.interrupted_codes.contains(&code))
+    }
+
     fn say_remapped(&mut self) {
         let (Some(outcome), Some(cause)) = (self.outcome(), &self.cause) else { return };
-        let from = self.code(cause);
+        let from = match self.main_end {
+            Some(ended) if self.was_interrupted() => ended.code(),
+            Some(_) | None => self.code(cause),
+        };
         if from != outcome.code {
             self.say(Note::Remapped { from, to: outcome.code });
         }

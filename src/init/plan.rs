@@ -74,11 +74,11 @@ pub struct Child {
     pub argv: Vec<OsString>,
     /// The complete environment.
     pub env: Vec<(OsString, OsString)>,
-    /// `None`: where init was started; for a helper that is started again, `/`.
+    /// `None`: where init was started; for a helper that is started again, `/`. A relative one begins there.
     pub cwd: Option<OsString>,
     /// Open descriptors of init that the child gets under the same number, besides 0 to 2.
     pub keep_fds: Vec<RawFd>,
-    /// Files the outputs are appended to; `None` shares init's own.
+    /// Files the outputs are appended to, absolute paths; `None` shares init's own.
     pub stdout: Option<OsString>,
     pub stderr: Option<OsString>,
     /// On stop, children get SIGTERM in ascending order.
@@ -163,6 +163,10 @@ pub struct Options {
     /// Sent to init by the kernel when the process that started init dies.
     pub parent_death_signal: Option<Signal>,
     pub quit: Quit,
+    pub continuation: Continuation,
+    /// Codes with which the main child ends when an order to stop meets it in the middle of something: they count as its
+    /// death by that signal.
+    pub interrupted_codes: Vec<u8>,
     pub verbosity: Verbosity,
     /// Of init's lines.
     pub log_format: log::Format,
@@ -177,6 +181,14 @@ pub enum Quit {
     AtOnce,
     /// As soon as it has a handler: a JVM that is asked for a thread dump before it can give one dies.
     OnceCaught,
+}
+
+/// Whether SIGCONT follows an order to stop, without which a stopped process cannot act on it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Continuation {
+    #[default]
+    On,
+    Off,
 }
 
 /// Who gets a forwarded signal.

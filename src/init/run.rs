@@ -19,7 +19,7 @@ use tracing::Level;
 use super::action::{Action, Outcome, Rest, Target};
 use super::journal::Journal;
 use super::machine::Machine;
-use super::plan::{Child, Kind, Plan};
+use super::plan::{Child, Continuation, Kind, Plan};
 use super::signals::Signal;
 use super::spawn::{Group, Spawn};
 use super::status::Ended;
@@ -63,6 +63,7 @@ pub fn run<S: Sys>(plan: &Plan, standing: Standing, foreground: Foreground, sys:
         journal,
         groups: BTreeSet::new(),
         told: BTreeSet::new(),
+        directory: None,
         life: Life::Starting,
         oom_kills: None,
         status_fd: plan.status_fd,
@@ -84,10 +85,12 @@ struct Driver<'a, S> {
     sys: &'a mut S,
     machine: Machine,
     journal: Journal,
-    /// All process groups started, for the end when there is no `/proc`.
+    /// The process groups that were started and may have members, for the end without `/proc` or orphans.
     groups: BTreeSet<Pid>,
     /// Processes of the rest that were told to stop.
     told: BTreeSet<Process>,
+    /// Where this process was started, until all children are.
+    directory: Option<OwnedFd>,
     life: Life,
     /// Of this container, up to the first rest.
     oom_kills: Option<u64>,
@@ -120,6 +123,7 @@ impl<S: Sys> Driver<'_, S> {
     }
 
     fn run_to_the_end(&mut self) -> Outcome {
+        self.leave_directory();
         loop {
             self.take_signals();
             self.act();
@@ -178,18 +182,35 @@ impl<S: Sys> Driver<'_, S> {
         loop {
             match self.sys.reap() {
                 Ok(Reaped::Child { pid, ended }) => {
+                    // Without members its number may be given to somebody else's.
+                    if self.groups.contains(&pid) && !self.sys.is_populated(pid) {
+                        self.groups.remove(&pid);
+                    }
                     self.machine.handle_ended(pid, ended, fastrand::f64(), self.sys.now());
                     // Before others are told to stop, who may read it then.
                     self.tell_status();
                     self.act();
                 }
                 Ok(Reaped::NoneEnded) => break self.machine.handle_reaped(Rest::Some, self.sys.now()),
-                Ok(Reaped::NoneLeft) => break self.machine.handle_reaped(Rest::None, self.sys.now()),
+                Ok(Reaped::NoneLeft) => {
+                    let rest = self.rest_of_groups();
+                    break self.machine.handle_reaped(rest, self.sys.now());
+                }
                 Err(Errno::EINTR) => {}
                 Err(errno) => return self.failed("wait for children", errno),
             }
         }
         self.act();
+    }
+
+    /// What is left when no child is: orphans that somebody else has adopted, in the groups of the plan's children.
+    fn rest_of_groups(&mut self) -> Rest {
+        if self.standing != Standing::Plain || self.machine.has_living() {
+            return Rest::None;
+        }
+        let sys = &mut *self.sys;
+        self.groups.retain(|group| sys.is_populated(*group));
+        if self.groups.is_empty() { Rest::None } else { Rest::Some }
     }
 
     fn tell_status(&mut self) {
@@ -213,7 +234,7 @@ impl<S: Sys> Driver<'_, S> {
                     // An order to stop that came meanwhile keeps the next child from being started.
                     self.take_signals();
                 }
-                Action::Settle => self.settle(),
+                Action::Settle => self.directory = None,
                 Action::Signal { target, signal } => self.kill(target, signal),
                 Action::Suspend => {
                     if let Err(errno) = self.sys.suspend() {
@@ -262,6 +283,7 @@ impl<S: Sys> Driver<'_, S> {
             program: &child.program,
             argv: &argv,
             env: &child.env,
+            directory: self.directory.as_ref().map(OwnedFd::as_fd),
             cwd: child.cwd.as_deref(),
             group,
             death_signal: Some(Signal::KILL),
@@ -276,9 +298,12 @@ impl<S: Sys> Driver<'_, S> {
     }
 
     /// A working directory would keep a mount busy for as long as the container lives.
-    fn settle(&mut self) {
-        if let Err(errno) = self.sys.leave_directory() {
-            self.journal.say(Level::DEBUG, format_args!("cannot leave the working directory: {errno}"));
+    fn leave_directory(&mut self) {
+        match self.sys.leave_directory() {
+            Ok(left) => self.directory = Some(left),
+            Err(errno) => {
+                self.journal.say(Level::DEBUG, format_args!("cannot leave the working directory: {errno}"));
+            }
         }
     }
 
@@ -294,20 +319,22 @@ impl<S: Sys> Driver<'_, S> {
     fn signal_rest(&mut self, signal: Signal) {
         match self.standing {
             Standing::First => self.signal_namespace(signal),
-            Standing::Subreaper | Standing::Plain => self.signal_descendants(signal),
+            Standing::Subreaper => self.signal_descendants(signal),
+            Standing::Plain => {
+                self.signal_descendants(signal);
+                self.signal_groups(signal);
+            }
         }
     }
 
     fn signal_namespace(&mut self, signal: Signal) {
         // SIGTERM once is enough; what was forked since then is killed in the end.
         let first = self.told.insert(Process { pid: Pid::from_raw(-1), started: 0 });
-        let signals: &[Signal] = match signal {
-            Signal::KILL => &[Signal::KILL],
-            _ if first => &[signal, Signal::CONT],
-            _ => &[],
-        };
-        for signal in signals {
-            match self.sys.kill_namespace(*signal) {
+        if signal != Signal::KILL && !first {
+            return;
+        }
+        for signal in self.with_continuation(signal) {
+            match self.sys.kill_namespace(signal) {
                 Ok(()) | Err(Errno::ESRCH) => {}
                 Err(errno) => self.failed(&format!("send {signal} to all"), errno),
             }
@@ -324,10 +351,7 @@ impl<S: Sys> Driver<'_, S> {
                 return;
             }
             for process in found {
-                self.kill(Target::Process(process.pid), signal);
-                if signal != Signal::KILL {
-                    self.kill(Target::Process(process.pid), Signal::CONT);
-                }
+                self.kill_with_continuation(Target::Process(process.pid), signal);
             }
         }
     }
@@ -336,11 +360,23 @@ impl<S: Sys> Driver<'_, S> {
     /// number of a group is not given away as long as it has members.
     fn signal_groups(&mut self, signal: Signal) {
         for group in self.groups.clone() {
-            self.kill(Target::Group(group), signal);
-            if signal != Signal::KILL {
-                self.kill(Target::Group(group), Signal::CONT);
+            let first = self.told.insert(Process { pid: Pid::from_raw(-group.as_raw()), started: 0 });
+            if signal == Signal::KILL || first {
+                self.kill_with_continuation(Target::Group(group), signal);
             }
         }
+    }
+
+    fn kill_with_continuation(&mut self, target: Target, signal: Signal) {
+        for signal in self.with_continuation(signal) {
+            self.kill(target, signal);
+        }
+    }
+
+    /// What is stopped cannot act on SIGTERM.
+    fn with_continuation(&self, signal: Signal) -> impl Iterator<Item = Signal> + use<S> {
+        let continues = signal != Signal::KILL && self.plan.options.continuation == Continuation::On;
+        std::iter::once(signal).chain(continues.then_some(Signal::CONT))
     }
 
     fn failed(&mut self, what: &str, errno: Errno) {

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 pub struct Signal(u8);
 
 impl Signal {
+    pub const HUP: Self = Self(libc::SIGHUP as u8);
     pub const INT: Self = Self(libc::SIGINT as u8);
     pub const QUIT: Self = Self(libc::SIGQUIT as u8);
     pub const KILL: Self = Self(libc::SIGKILL as u8);
@@ -190,6 +191,11 @@ impl SignalTable {
             }
             None => Handling::Forward(received),
         }
+    }
+
+    /// Whether a received signal stops the container.
+    pub fn stops_by(&self, received: Signal) -> bool {
+        matches!(self.handling(received), Handling::Stop(_))
     }
 
     /// What the main child gets when something other than a signal stops the container.

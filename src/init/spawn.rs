@@ -1,14 +1,17 @@
 //! What a child is started with, prepared so that nothing needs memory between clone and exec.
 
 use std::ffi::{CString, OsStr, OsString};
+use std::fmt;
 use std::os::fd::{BorrowedFd, RawFd};
 use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 use std::ptr;
 
 use nix::errno::Errno;
 use nix::libc::c_char;
 use nix::unistd::Pid;
 
+use super::executable::{self, Obstacle};
 use super::plan::Inherited;
 use super::signals::{Signal, SignalSet};
 use crate::exit::Exit;
@@ -21,6 +24,8 @@ pub struct Spawn<'a> {
     pub argv: &'a [OsString],
     /// The complete environment.
     pub env: &'a [(OsString, OsString)],
+    /// Where the child begins, and where its relative paths do; `None` shares the caller's directory.
+    pub directory: Option<BorrowedFd<'a>>,
     pub cwd: Option<&'a OsStr>,
     pub group: Group,
     /// What the child gets when the calling process dies.
@@ -66,8 +71,16 @@ pub enum SpawnError {
     Directory { program: OsString, path: OsString, errno: Errno },
     #[error("cannot hand descriptors to {program:?}: {errno}")]
     Descriptors { program: OsString, errno: Errno },
-    #[error("cannot execute {program:?}: {errno}")]
-    Exec { program: OsString, errno: Errno },
+    #[error("cannot execute {program:?}: {errno}{}", Because(.obstacle))]
+    Exec { program: OsString, errno: Errno, obstacle: Option<Obstacle> },
+}
+
+struct Because<'a>(&'a Option<Obstacle>);
+
+impl fmt::Display for Because<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|obstacle| write!(f, ": {obstacle}"))
+    }
 }
 
 impl SpawnError {
@@ -82,20 +95,54 @@ impl SpawnError {
     }
 }
 
+/// What the child could not do.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Failure {
+    pub step: Step,
+    pub errno: Errno,
+    /// Of [`Prepared::programs`], the one that was executed last and was there.
+    pub at: usize,
+}
+
 impl Spawn<'_> {
-    pub(super) fn failure(&self, step: Step, errno: Errno) -> SpawnError {
+    /// Where relative paths begin in the child.
+    fn begin(&self) -> executable::From<'_> {
+        executable::From { directory: self.directory, cwd: self.cwd.map(Path::new) }
+    }
+
+    /// The script that a shell is to run, if that is what the kernel refused.
+    pub(super) fn script(&self, prepared: &Prepared, failure: Failure) -> Option<OsString> {
+        if failure.step != Step::Exec || failure.errno != Errno::ENOEXEC {
+            return None;
+        }
+        let path = prepared.path(failure.at)?;
+        executable::is_script(Path::new(path), self.begin()).then(|| path.to_owned())
+    }
+
+    pub(super) fn failure(&self, prepared: &Prepared, failure: Failure) -> SpawnError {
+        let Failure { step, errno, at } = failure;
         let program = self.program.to_owned();
         match step {
             Step::Directory => {
                 SpawnError::Directory { program, path: self.cwd.unwrap_or_default().to_owned(), errno }
             }
             Step::Redirect | Step::Keep => SpawnError::Descriptors { program, errno },
-            Step::Exec => SpawnError::Exec { program, errno },
+            Step::Exec => {
+                // The one that was there; else the first that is, whatever the kernel misses of it.
+                let paths = std::iter::once(at).chain(0..prepared.programs.len());
+                let obstacle = paths
+                    .filter_map(|at| prepared.path(at))
+                    .find_map(|path| executable::obstacle(Path::new(path), self.begin(), errno));
+                SpawnError::Exec { program, errno, obstacle }
+            }
         }
     }
 }
 
 const LISTEN_PID: &[u8] = b"LISTEN_PID=";
+
+/// Socket activation begins with this descriptor.
+const FIRST_SOCKET: RawFd = 3;
 
 /// Room for any pid and the zero byte.
 const PID_ROOM: usize = 12;
@@ -134,10 +181,15 @@ impl Prepared {
         let own = own.to_string();
         let mut listen_pid = None;
         for (name, value) in spawn.env {
-            if name == "LISTEN_PID" && value.as_bytes() == own.as_bytes() {
+            let is_activated = spawn.keep_fds.contains(&FIRST_SOCKET);
+            if is_activated && name == "LISTEN_PID" && value.as_bytes() == own.as_bytes() {
                 let mut entry = LISTEN_PID.to_vec();
                 entry.resize(LISTEN_PID.len() + PID_ROOM, 0);
                 listen_pid = Some(entry);
+                continue;
+            }
+            // It would say that the sockets are for another process than the one that `LISTEN_PID` now names.
+            if is_activated && name == "LISTEN_PIDFDID" {
                 continue;
             }
             strings.push(text("the environment", [name.as_bytes(), b"=", value.as_bytes()].concat())?);
@@ -149,6 +201,10 @@ impl Prepared {
         argv.push(ptr::null());
         env.push(ptr::null());
         Ok(Self { programs, cwd, argv, env, listen_pid, strings })
+    }
+
+    fn path(&self, at: usize) -> Option<&OsStr> {
+        self.programs.get(at).map(|path| OsStr::from_bytes(path.as_bytes()))
     }
 
     pub fn argv(&self) -> *const *const c_char {
@@ -181,11 +237,10 @@ fn candidates(program: &OsStr, env: &[(OsString, OsString)]) -> Vec<Vec<u8>> {
         env.iter().rev().find(|(name, _)| name == "PATH").map_or(PATH_DEFAULT, |(_, value)| value.as_bytes());
     path.split(|byte| *byte == b':')
         .map(|directory| match directory {
-            // An empty element is the working directory; nobody means that in a container.
-            b"" => Vec::new(),
+            // An empty element is the working directory.
+            b"" => [b"./", name].concat(),
             directory => [directory, b"/", name].concat(),
         })
-        .filter(|path| !path.is_empty())
         .collect()
 }
 
@@ -205,7 +260,8 @@ mod tests {
     #[test]
     fn programs_are_searched_as_shells_do() {
         assert_eq!(searched("java", Some("/a:/b/c")), ["/a/java", "/b/c/java"]);
-        assert_eq!(searched("java", Some(":/a::")), ["/a/java"]);
+        assert_eq!(searched("java", Some(":/a::")), ["./java", "/a/java", "./java", "./java"]);
+        assert_eq!(searched("java", Some("")), ["./java"]);
         assert_eq!(searched("bin/java", Some("/a")), ["bin/java"]);
         assert_eq!(searched("/java", None), ["/java"]);
         assert_eq!(searched("java", None).len(), 6);
@@ -215,19 +271,20 @@ mod tests {
     #[test]
     fn sockets_meant_for_init_are_passed_to_the_child() {
         for (pid, expected) in [(7, "LISTEN_PID=7"), (4_194_304, "LISTEN_PID=4194304")] {
-            let env = env(&[("A", "b"), ("LISTEN_PID", "41")]);
+            let env = env(&[("A", "b"), ("LISTEN_PID", "41"), ("LISTEN_PIDFDID", "9")]);
             let signals = Inherited::default();
             let spawn = Spawn {
                 program: "/x".as_ref(),
                 argv: &["x".into()],
                 env: &env,
+                directory: None,
                 cwd: None,
                 group: Group::Own,
                 death_signal: None,
                 stdin: None,
                 stdout: None,
                 stderr: None,
-                keep_fds: &[],
+                keep_fds: &[3],
                 signals: &signals,
                 changed: SignalSet::EMPTY,
             };
@@ -238,12 +295,14 @@ mod tests {
             assert_eq!(prepared.env.len(), 3);
             let other = Prepared::new(&spawn, Pid::from_raw(42)).unwrap();
             assert!(other.listen_pid.is_none());
+            let nothing = Prepared::new(&Spawn { keep_fds: &[], ..spawn }, Pid::from_raw(41)).unwrap();
+            assert!(nothing.listen_pid.is_none(), "there is no socket to be passed on");
         }
     }
 
     #[test]
     fn exit_codes_of_failed_starts() {
-        let exec = |errno| SpawnError::Exec { program: "x".into(), errno }.exit().code();
+        let exec = |errno| SpawnError::Exec { program: "x".into(), errno, obstacle: None }.exit().code();
         assert_eq!(exec(Errno::ENOENT), 127);
         assert_eq!(exec(Errno::EACCES), 126);
         assert_eq!(exec(Errno::ENOEXEC), 126);

@@ -4,19 +4,21 @@
 
 use std::ffi::{CStr, CString};
 use std::io;
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::SigSet;
 use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::stat::Mode;
 use nix::unistd::{Pid, getpid, getppid};
 
-pub use descriptor::{adopt_fd, close_others, set_cloexec, stdin, write_to_stderr};
+pub use descriptor::{adopt_fd, close_others, is_open, set_cloexec, stdin, write_to_stderr};
 pub use entry::{begin, end};
-pub use mask::{CHANGED, block_signals, ignore_sigpipe, reset_dispositions, set_mask};
+pub use mask::{CHANGED, block_signals, end_by_signals, ignore_sigpipe, reset_dispositions, set_mask};
 pub use process::spawn;
 
 use super::action::Target;
@@ -47,8 +49,10 @@ pub trait Sys {
     fn kill_namespace(&mut self, signal: Signal) -> Result<(), Errno>;
     fn descendants(&mut self) -> io::Result<Vec<Process>>;
     fn spawn(&mut self, spawn: &Spawn<'_>) -> Result<Pid, SpawnError>;
-    /// Changes to `/`.
-    fn leave_directory(&mut self) -> Result<(), Errno>;
+    /// Changes to `/` and returns the directory that was left, for children.
+    fn leave_directory(&mut self) -> Result<OwnedFd, Errno>;
+    /// Whether a process lives in this group.
+    fn is_populated(&mut self, group: Pid) -> bool;
     /// Gives back the memory that only the start needed.
     fn shrink(&mut self);
     /// Stops this process until somebody continues it; the kernel does not do that to PID 1.
@@ -75,6 +79,20 @@ pub enum Reaped {
     /// Children are left, none has ended.
     NoneEnded,
     NoneLeft,
+}
+
+/// Becomes readable when one of `signals`, which must be blocked, is pending.
+pub fn signals_of(signals: SignalSet) -> Result<SignalFd, Errno> {
+    let mut set = *SigSet::empty().as_ref();
+    for signal in signals.iter() {
+        // SAFETY: the set outlives the call.
+        unsafe {
+            libc::sigaddset(&raw mut set, signal.number());
+        }
+    }
+    // SAFETY: the C library has made it.
+    let set = unsafe { SigSet::from_sigset_t_unchecked(set) };
+    SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
 }
 
 /// The real one.
@@ -169,8 +187,18 @@ impl Sys for Kernel {
         process::spawn(spawn)
     }
 
-    fn leave_directory(&mut self) -> Result<(), Errno> {
-        nix::unistd::chdir("/")
+    fn leave_directory(&mut self) -> Result<OwnedFd, Errno> {
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let left = nix::fcntl::open(".", flags, Mode::empty())?;
+        nix::unistd::chdir("/")?;
+        Ok(left)
+    }
+
+    fn is_populated(&mut self, group: Pid) -> bool {
+        // Signal 0 only asks. A zombie counts there, and one may stay for as long as its parent likes.
+        // SAFETY: no memory is involved.
+        let asked = Errno::result(unsafe { libc::kill(-group.as_raw().max(2), 0) });
+        asked != Err(Errno::ESRCH) && tree::is_populated(group).unwrap_or(true)
     }
 
     fn shrink(&mut self) {

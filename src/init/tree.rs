@@ -18,10 +18,23 @@ pub struct Process {
 
 /// All living processes below `ancestor`.
 pub fn descendants(ancestor: Pid) -> io::Result<Vec<Process>> {
+    let mut children = BTreeMap::<Pid, Vec<Stat>>::new();
+    for stat in all()? {
+        children.entry(stat.parent).or_default().push(stat);
+    }
+    Ok(below(ancestor, &children))
+}
+
+/// Whether a process lives in a group.
+pub fn is_populated(group: Pid) -> io::Result<bool> {
+    Ok(all()?.into_iter().any(|stat| stat.group == group && stat.life == Life::Living))
+}
+
+fn all() -> io::Result<Vec<Stat>> {
     if !is_of_own_namespace(&fs::read_to_string("/proc/self/status")?, getpid()) {
         return Err(io::Error::new(io::ErrorKind::Unsupported, "/proc shows another PID namespace"));
     }
-    let mut children = BTreeMap::<Pid, Vec<Stat>>::new();
+    let mut found = Vec::new();
     for entry in fs::read_dir("/proc")?.flatten() {
         let name = entry.file_name();
         if !name.as_encoded_bytes().first().is_some_and(u8::is_ascii_digit) {
@@ -29,11 +42,9 @@ pub fn descendants(ancestor: Pid) -> io::Result<Vec<Process>> {
         }
         // A process that is gone by now is none.
         let Ok(stat) = fs::read(entry.path().join("stat")) else { continue };
-        if let Some(stat) = Stat::parse(&stat) {
-            children.entry(stat.parent).or_default().push(stat);
-        }
+        found.extend(Stat::parse(&stat));
     }
-    Ok(below(ancestor, &children))
+    Ok(found)
 }
 
 /// The signals that a process has handlers for.
@@ -72,6 +83,7 @@ fn below(ancestor: Pid, children: &BTreeMap<Pid, Vec<Stat>>) -> Vec<Process> {
 struct Stat {
     process: Process,
     parent: Pid,
+    group: Pid,
     life: Life,
 }
 
@@ -95,6 +107,7 @@ impl Stat {
                 started: fields.get(19)?.parse().ok()?,
             },
             parent: Pid::from_raw(fields.get(1)?.parse().ok()?),
+            group: Pid::from_raw(fields.get(2)?.parse().ok()?),
             life: if matches!(*fields.first()?, "Z" | "X") { Life::Zombie } else { Life::Living },
         })
     }
@@ -112,7 +125,7 @@ mod tests {
     use super::*;
 
     fn stat(pid: i32, parent: i32, state: char) -> Stat {
-        let text = format!("{pid} (a ) b (c) {state} {parent} 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 777 0 0");
+        let text = format!("{pid} (a ) b (c) {state} {parent} 4 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 777 0 0");
         Stat::parse(text.as_bytes()).unwrap()
     }
 
@@ -120,7 +133,8 @@ mod tests {
     fn a_name_full_of_parentheses_does_not_confuse() {
         let stat = stat(12, 3, 'S');
         assert_eq!(stat.process, Process { pid: Pid::from_raw(12), started: 777 });
-        assert_eq!((stat.parent, stat.life), (Pid::from_raw(3), Life::Living));
+        let expected = (Pid::from_raw(3), Pid::from_raw(4), Life::Living);
+        assert_eq!((stat.parent, stat.group, stat.life), expected);
     }
 
     #[test]

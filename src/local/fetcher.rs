@@ -51,7 +51,7 @@ pub async fn fetch(start: &Start) -> Result<(), String> {
         let container = &start.container.0;
         Err(format!("Failed to fetch all URIs for container '{container}': {cause}"))
     };
-    if let Err(error) = fs::create_dir_all(&start.sandbox).await {
+    if let Err(error) = fs::DirBuilder::new().recursive(true).mode(0o700).create(&start.sandbox).await {
         return failed(&error);
     }
     let cache = Cache::new(start.cache.clone());

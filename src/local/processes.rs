@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, Seek as _, Write as _};
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd, RawFd};
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{DirBuilderExt as _, symlink};
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -98,6 +98,7 @@ impl Processes {
             program: "/proc/self/exe".as_ref(),
             argv: &argv,
             env: &[],
+            directory: None,
             cwd: Some(start.sandbox.as_os_str()),
             group: Group::Session,
             death_signal: Some(Signal::TERM),
@@ -116,7 +117,7 @@ impl Processes {
 
 /// Makes the sandbox, points `latest` to it, and opens the two files of output.
 fn sandbox(start: &Start) -> io::Result<[File; 2]> {
-    fs::create_dir_all(&start.sandbox)?;
+    DirBuilder::new().recursive(true).mode(0o700).create(&start.sandbox)?;
     if let Some(runs) = start.sandbox.parent() {
         let latest = runs.join("latest");
         match fs::remove_file(&latest) {

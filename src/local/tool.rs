@@ -70,6 +70,7 @@ pub async fn run_program(
         program,
         argv,
         env,
+        directory: None,
         cwd: Some(sandbox.as_os_str()),
         group: Group::Session,
         death_signal: Some(Signal::KILL),

@@ -162,6 +162,7 @@ fn start(
         jobmanager_end = Some(end);
     }
     let mut plan = options.plan(children, inherited);
+    plan.options.interrupted_codes = children::JOBMANAGER_INTERRUPTED.to_vec();
     plan.status_fd = jobmanager_end;
     plan.cleanup = cleanup;
     plan.cleanup.push(run.keep().into_os_string());

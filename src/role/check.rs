@@ -53,6 +53,8 @@ pub fn check(setup: &Setup, beside: Beside, entrypoint: &Entrypoint) -> Result<C
     findings.take(plugins::check(&setup.environment, &setup.distribution).map_err(fatal(Exit::NoInput)));
     findings.take(job::check(entrypoint, &setup.distribution).map_err(fatal(Exit::NoInput)));
     let run = findings.take(RunDir::create(&setup.environment).map_err(fatal(Exit::CannotCreate)));
+    findings.warn(setup.untested());
+    findings.warn(run.as_ref().and_then(|run| setup.noexec(run)));
     let written = run.as_ref().and_then(|run| findings.take(setup.write_conf(run)));
     check_commands(setup, tasks, entrypoint, written.as_ref(), &mut findings);
     let ready = settings.zip(run.zip(written));

@@ -41,6 +41,14 @@ const ENDING: [Exit; 12] = [
 /// shuts down can undo what the other one does.
 const URGENT: [Exit; 1] = [Exit::Deposed];
 
+/// How a JobManager's JVM ends when SIGTERM meets it while it starts or when it loses a race in its own shutdown: 165 is
+/// Flink's code for "unknown" (1445), which its main thread may still report although the JVM is ending with 143 already;
+/// 239 (-17) is the end that Flink makes itself when its shutdown hooks take longer than five seconds.
+pub const JOBMANAGER_INTERRUPTED: [u8; 2] = [165, 239];
+
+/// The same of a TaskManager, which has 1 for "the JVM is shutting down".
+pub const TASKMANAGER_INTERRUPTED: [u8; 2] = [1, 239];
+
 /// A JVM to start.
 pub struct Jvm {
     pub name: &'static str,

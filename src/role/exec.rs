@@ -1,14 +1,18 @@
 //! `exec -- CMD ARG…`: init for any program.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::os::fd::RawFd;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use crate::cli::ExecOptions;
 use crate::conf::environment::Environment;
 use crate::exit::Exit;
-use crate::init::plan::{self, Child, ForwardTo, Inherited, Plan, Quit, Subreaper, Terminal, Verbosity};
+use crate::init::plan::{
+    self, Child, Continuation, ForwardTo, Inherited, Plan, Quit, Subreaper, Terminal, Verbosity,
+};
 use crate::init::signals::{JobControl, Rewrite, Signal, SignalTable};
 use crate::init::{self, status::Remap};
 use crate::log;
@@ -27,6 +31,7 @@ pub struct Options {
     pub subreaper: Subreaper,
     pub parent_death_signal: Option<Signal>,
     pub job_control: JobControl,
+    pub continuation: Continuation,
     /// `None` leaves it to the role.
     pub quit: Option<Quit>,
     pub verbosity: Verbosity,
@@ -47,6 +52,7 @@ impl Default for Options {
             subreaper: Subreaper::default(),
             parent_death_signal: None,
             job_control: JobControl::default(),
+            continuation: Continuation::default(),
             quit: None,
             verbosity: Verbosity::default(),
             reason_file: None,
@@ -97,30 +103,41 @@ impl Options {
 
     /// A plan for `children` that leaves nothing behind to clean up.
     pub fn plan(self, children: Vec<Child>, inherited: Inherited) -> Plan {
-        let mut signals = SignalTable::default();
-        signals.rewrites.extend(self.rewrites.iter().map(|rewrite| (rewrite.from, rewrite.to)));
-        self.stop_on.iter().for_each(|signal| signals.stop_on.insert(*signal));
-        signals.job_control = self.job_control;
         Plan {
             children,
             grace_ms: u64::try_from(self.grace.0.as_millis()).unwrap_or(u64::MAX),
-            options: plan::Options {
-                forward_to: self.forward_to,
-                signals,
-                remaps: self.remaps,
-                subreaper: self.subreaper,
-                terminal: Terminal::default(),
-                parent_death_signal: self.parent_death_signal,
-                quit: self.quit.unwrap_or_default(),
-                verbosity: self.verbosity,
-                log_format: log::Format::chosen(),
-                reason_file: self.reason_file,
-            },
+            options: self.of_plan(),
             inherited,
             status_fd: None,
             cleanup: Vec::new(),
         }
     }
+
+    pub fn of_plan(&self) -> plan::Options {
+        let mut signals = SignalTable::default();
+        signals.rewrites.extend(self.rewrites.iter().map(|rewrite| (rewrite.from, rewrite.to)));
+        self.stop_on.iter().for_each(|signal| signals.stop_on.insert(*signal));
+        signals.job_control = self.job_control;
+        plan::Options {
+            forward_to: self.forward_to,
+            signals,
+            remaps: self.remaps.clone(),
+            subreaper: self.subreaper,
+            terminal: Terminal::default(),
+            parent_death_signal: self.parent_death_signal,
+            quit: self.quit.unwrap_or_default(),
+            continuation: self.continuation,
+            interrupted_codes: Vec::new(),
+            verbosity: self.verbosity,
+            log_format: log::Format::chosen(),
+            // Init sits in another directory.
+            reason_file: self.reason_file.as_ref().map(absolute),
+        }
+    }
+}
+
+fn absolute(path: &OsString) -> OsString {
+    std::path::absolute(path).map_or_else(|_| path.clone(), PathBuf::into_os_string)
 }
 
 fn file_name(program: &OsString) -> String {
@@ -130,16 +147,33 @@ fn file_name(program: &OsString) -> String {
 /// The most sockets that socket activation may pass; far above any real number, and a limit.
 const SOCKETS_MOST: RawFd = 256;
 
-/// Descriptors from 3 on, when socket activation meant them for this process.
+/// Descriptors from 3 on, when socket activation meant them for this process and they are there: variables may have been
+/// inherited from somebody else's start, or written into an image.
 fn activated_sockets(environment: &Environment) -> impl Iterator<Item = RawFd> {
     let for_us = environment.text("LISTEN_PID").is_some_and(|pid| pid == std::process::id().to_string());
     let count = environment.text("LISTEN_FDS").filter(|_| for_us).and_then(|count| count.parse().ok());
-    3..3 + count.unwrap_or(0).clamp(0, SOCKETS_MOST)
+    (3..3 + count.unwrap_or(0).clamp(0, SOCKETS_MOST)).filter(|number| init::is_open(*number))
 }
 
 /// How long the program may take to stop: `9s`, `500ms`, `1m 30s`, or seconds without a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grace(pub Duration);
+
+impl Grace {
+    /// What init has of the time after which its agent kills it: the rest is for its own SIGKILL to work.
+    pub fn within(kill: Duration) -> Self {
+        Self(kill.saturating_sub((kill / 5).min(KILL_ROOM_MOST)))
+    }
+}
+
+impl fmt::Display for Grace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}ms", self.0.as_millis())
+    }
+}
+
+/// As long as init waits for what it has killed.
+const KILL_ROOM_MOST: Duration = Duration::from_secs(2);
 
 /// Whoever waits longer than a day does not want a limit.
 const GRACE_MOST: Duration = Duration::from_secs(24 * 60 * 60);
@@ -185,6 +219,10 @@ pub fn parse_subreaper(text: &str) -> Result<Subreaper, UnknownWord> {
 
 pub fn parse_job_control(text: &str) -> Result<JobControl, UnknownWord> {
     word("job control setting", text, &[("on", JobControl::On), ("off", JobControl::Off)])
+}
+
+pub fn parse_continuation(text: &str) -> Result<Continuation, UnknownWord> {
+    word("setting for SIGCONT", text, &[("on", Continuation::On), ("off", Continuation::Off)])
 }
 
 pub fn parse_quit(text: &str) -> Result<Quit, UnknownWord> {
@@ -236,6 +274,9 @@ impl Options {
         if let Some(text) = get(JOB_CONTROL) {
             options.job_control = parse_job_control(text).map_err(in_variable(JOB_CONTROL))?;
         }
+        if let Some(text) = get(CONTINUE) {
+            options.continuation = parse_continuation(text).map_err(in_variable(CONTINUE))?;
+        }
         if let Some(text) = get(QUIT) {
             options.quit = Some(parse_quit(text).map_err(in_variable(QUIT))?);
         }
@@ -247,7 +288,8 @@ impl Options {
     }
 }
 
-const GRACE: &str = "FLINK_ON_MESOS_GRACE";
+/// How long init gives what it runs.
+pub const GRACE: &str = "FLINK_ON_MESOS_GRACE";
 const FORWARD_TO: &str = "FLINK_ON_MESOS_FORWARD_TO";
 const REWRITE: &str = "FLINK_ON_MESOS_REWRITE";
 const STOP_ON: &str = "FLINK_ON_MESOS_STOP_ON";
@@ -255,6 +297,7 @@ const REMAP: &str = "FLINK_ON_MESOS_REMAP";
 const SUBREAPER: &str = "FLINK_ON_MESOS_SUBREAPER";
 const PARENT_DEATH_SIGNAL: &str = "FLINK_ON_MESOS_PARENT_DEATH_SIGNAL";
 const JOB_CONTROL: &str = "FLINK_ON_MESOS_JOB_CONTROL";
+const CONTINUE: &str = "FLINK_ON_MESOS_CONTINUE";
 const QUIT: &str = "FLINK_ON_MESOS_QUIT";
 const VERBOSITY: &str = "FLINK_ON_MESOS_VERBOSITY";
 const REASON_FILE: &str = "FLINK_ON_MESOS_REASON_FILE";
@@ -293,6 +336,15 @@ mod tests {
     }
 
     #[test]
+    fn init_kills_before_its_agent_does() {
+        for (kill, expected) in [(30_000, 28_000), (10_000, 8_000), (3_000, 2_400), (1_000, 800), (0, 0)] {
+            let grace = Grace::within(Duration::from_millis(kill));
+            assert_eq!(grace.0.as_millis(), expected);
+            assert_eq!(grace.to_string().parse(), Ok(grace));
+        }
+    }
+
+    #[test]
     fn words() {
         assert_eq!(parse_forward_to("group"), Ok(ForwardTo::Group));
         assert_eq!(
@@ -312,6 +364,7 @@ mod tests {
             (SUBREAPER, "off"),
             (PARENT_DEATH_SIGNAL, "TERM"),
             (JOB_CONTROL, "on"),
+            (CONTINUE, "off"),
             (QUIT, "once-caught"),
             (VERBOSITY, "debug"),
             (REASON_FILE, "/dev/termination-log"),
@@ -327,6 +380,7 @@ mod tests {
             subreaper: Subreaper::Off,
             parent_death_signal: Some(Signal::TERM),
             job_control: JobControl::On,
+            continuation: Continuation::Off,
             quit: Some(Quit::OnceCaught),
             verbosity: Verbosity::Debug,
             reason_file: Some("/dev/termination-log".into()),
@@ -339,7 +393,7 @@ mod tests {
 
     #[test]
     fn a_malformed_variable_is_named() {
-        let words = [FORWARD_TO, SUBREAPER, JOB_CONTROL, QUIT, VERBOSITY];
+        let words = [FORWARD_TO, SUBREAPER, JOB_CONTROL, CONTINUE, QUIT, VERBOSITY];
         for name in words.into_iter().chain([GRACE, REWRITE, STOP_ON, REMAP, PARENT_DEATH_SIGNAL]) {
             let environment: Environment = [(name, "?")].into_iter().collect();
             let error = Options::from_environment(&environment).unwrap_err();
@@ -355,7 +409,11 @@ mod tests {
         let environment = |pid: &str, count: &str| -> Environment {
             [("LISTEN_PID", pid), ("LISTEN_FDS", count)].into_iter().collect()
         };
+        // What has these numbers in a test runner is its own, but it is open.
+        let _open = [(); 2].map(|()| std::fs::File::open("/").expect("a directory"));
         assert_eq!(activated_sockets(&environment(&own, "2")).collect::<Vec<_>>(), [3, 4]);
+        let many = activated_sockets(&environment(&own, "2147483647")).collect::<Vec<_>>();
+        assert!(many.len() < SOCKETS_MOST as usize && many.iter().all(|number| init::is_open(*number)));
         for (pid, count) in [("1", "2"), (&*own, "x"), (&*own, "-3"), (&*own, "0")] {
             assert_eq!(activated_sockets(&environment(pid, count)).count(), 0, "{pid} {count}");
         }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -209,6 +210,7 @@ fn try_run(options: &Options) -> Result<(), MesosError> {
     // One thread, for only such a process may fork.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(MesosError::Runtime)?;
+    runtime.spawn(log::catch_up("mesos"));
     match &options.master {
         Some(master) => runtime.block_on(agent::serve(options, master)),
         None => runtime.block_on(serve(options)),
@@ -361,7 +363,10 @@ fn absolute(work_dir: &Path) -> Result<PathBuf, MesosError> {
 }
 
 fn make(work_dir: &Path) -> Result<(), MesosError> {
-    std::fs::create_dir_all(work_dir)
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(work_dir)
         .map_err(|source| MesosError::WorkDir { path: work_dir.to_owned(), source })
 }
 

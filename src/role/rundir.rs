@@ -1,11 +1,18 @@
 //! The directory that one run may write to: effective configuration, logs, temporary files. `init` removes it.
 
+use std::fs::{DirBuilder, Permissions};
 use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{AccessFlags, access};
 
 use crate::conf::environment::Environment;
+use crate::init::guard;
+
+/// Logs, heap dumps and temporary files hold what the configuration's secrets protect.
+const OWNERS_ALONE: u32 = 0o700;
 
 const SANDBOX: &str = "MESOS_SANDBOX";
 
@@ -27,16 +34,21 @@ impl RunDir {
     /// In the Mesos sandbox if there is one that can be written to, else where temporary files go.
     pub fn create(environment: &Environment) -> Result<Self, RunDirError> {
         let base = base(environment);
-        let directory = tempfile::Builder::new()
-            .prefix("flink-on-mesos-")
-            .tempdir_in(&base)
-            .and_then(|directory| {
-                for name in ["conf", "log", "tmp"] {
-                    std::fs::create_dir(directory.path().join(name))?;
-                }
-                Ok(directory)
-            })
-            .map_err(|source| RunDirError { base, source })?;
+        let create = || {
+            let directory = tempfile::Builder::new()
+                .prefix("flink-on-mesos-")
+                .permissions(Permissions::from_mode(OWNERS_ALONE))
+                .tempdir_in(&base)?;
+            let path = directory.path().to_owned();
+            Ok((directory, path))
+        };
+        let created = guard::create(create).and_then(|directory| {
+            for name in ["conf", "log", "tmp"] {
+                DirBuilder::new().mode(OWNERS_ALONE).create(directory.path().join(name))?;
+            }
+            Ok(directory)
+        });
+        let directory = created.map_err(|source| RunDirError { base, source })?;
         Ok(Self { directory })
     }
 
@@ -69,6 +81,11 @@ impl RunDir {
     }
 }
 
+/// Whether no program or library can be run from a directory.
+pub fn is_noexec(directory: &Path) -> bool {
+    statvfs(directory).is_ok_and(|found| found.flags().contains(FsFlags::ST_NOEXEC))
+}
+
 /// What Mesos has fetched, and what is unpacked of it.
 pub fn sandbox(environment: &Environment) -> PathBuf {
     environment.text(SANDBOX).map_or_else(|| temporary(environment), PathBuf::from)
@@ -90,6 +107,20 @@ fn temporary(environment: &Environment) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn is_the_owners_alone_whatever_the_umask() {
+        let directory = tempfile::tempdir().unwrap();
+        let environment: Environment = [(SANDBOX, directory.path())].into_iter().collect();
+        let before = nix::sys::stat::umask(nix::sys::stat::Mode::empty());
+        let run = RunDir::create(&environment);
+        nix::sys::stat::umask(before);
+        let run = run.unwrap();
+        for path in [run.path(), &run.conf(), &run.log(), &run.tmp()] {
+            let mode = std::fs::metadata(path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o700, "{}", path.display());
+        }
+    }
 
     #[test]
     fn is_in_the_sandbox_if_that_can_be_written_to() {

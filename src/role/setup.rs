@@ -1,6 +1,8 @@
 //! What every role that runs Flink needs first: the distribution, java, and the configuration of all layers.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use tracing::Level;
@@ -24,10 +26,13 @@ use crate::status::Setting;
 
 use super::error::{Fatal, fatal};
 use super::findings::Findings;
-use super::rundir::RunDir;
+use super::rundir::{RunDir, is_noexec};
 
 /// Where official images have Flink.
 const FLINK_HOME_DEFAULT: &str = "/opt/flink";
+
+/// Older ones are started, with a warning.
+const OLDEST_TESTED: (u16, u16) = (1, 17);
 
 const SHOWN_NAME: &str = "shown.json";
 
@@ -116,6 +121,31 @@ impl Setup {
         }
     }
 
+    /// What is odd about the release.
+    pub fn untested(&self) -> Option<String> {
+        let version = self.distribution.version;
+        let (major, minor) = OLDEST_TESTED;
+        (!version.at_least(major, minor)).then(|| {
+            format!("Flink {version} is not tested with this program, {major}.{minor} is the oldest that is")
+        })
+    }
+
+    /// Libraries that a JVM unpacks there, as RocksDB's, fail hours later, when a job first needs them.
+    pub fn noexec(&self, run: &RunDir) -> Option<String> {
+        let table = &self.loaded.table;
+        let named = ["io.tmp.dirs", "taskmanager.tmp.dirs"].iter().find_map(|key| table.get(key));
+        let named = named.unwrap_or_default().split([',', '|', ':']).map(str::trim).map(PathBuf::from);
+        let used = std::iter::once(run.tmp()).chain(named);
+        let noexec: Vec<_> =
+            used.filter(|path| is_noexec(path)).map(|path| path.display().to_string()).collect();
+        (!noexec.is_empty()).then(|| {
+            format!(
+                "{} is mounted noexec: native libraries that Flink unpacks there, such as RocksDB's, cannot be loaded; mount it with exec (docker run --tmpfs /tmp:exec) or name another directory in TMPDIR or io.tmp.dirs",
+                noexec.join(", ")
+            )
+        })
+    }
+
     /// What a command line of a JVM depends on, for one that works in `run`.
     pub fn launch<'a>(&'a self, dirs: &'a Dirs, cpus: f64, properties: &'a [(String, String)]) -> Launch<'a> {
         Launch {
@@ -190,7 +220,9 @@ fn write_shown(table: &Table, run: &RunDir) -> io::Result<()> {
             origin: setting.origin.to_string(),
         })
         .collect();
-    std::fs::write(run.path().join(SHOWN_NAME), serde_json::to_vec(&settings)?)
+    let mut file = File::options();
+    let mut file = file.write(true).create_new(true).mode(0o600).open(run.path().join(SHOWN_NAME))?;
+    file.write_all(&serde_json::to_vec(&settings)?)
 }
 
 /// What [`Setup::write_conf`] has written beside `conf_dir`.

@@ -3,12 +3,16 @@
 
 use std::io;
 use std::net::{TcpListener, ToSocketAddrs};
+use std::os::fd::AsRawFd as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
-use nix::sys::socket::{Backlog, listen};
+use nix::errno::Errno;
+use nix::sys::socket::{self, AddressFamily, Backlog, SockFlag, SockType, UnixAddr, socket};
+use nix::sys::stat::{Mode, fchmod};
 
 use crate::conf::environment::Environment;
+use crate::init::guard;
 
 use super::rundir;
 
@@ -94,7 +98,15 @@ pub fn bind_socket(path: &Path) -> Result<UnixListener, BindError> {
         }
         Ok(_) | Err(_) => {}
     }
-    UnixListener::bind(path).map_err(|source| BindError::Socket { path: path.to_owned(), source })
+    let bind = || {
+        let socket = socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+        // Before it has a name, so that nobody else can ever open it.
+        fchmod(&socket, Mode::S_IRUSR | Mode::S_IWUSR)?;
+        socket::bind(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
+        socket::listen(&socket, Backlog::MAXCONN)?;
+        Ok::<_, Errno>((UnixListener::from(socket), path.to_owned()))
+    };
+    guard::create(bind).map_err(|errno| BindError::Socket { path: path.to_owned(), source: errno.into() })
 }
 
 fn is_socket(metadata: &std::fs::Metadata) -> bool {
@@ -104,6 +116,8 @@ fn is_socket(metadata: &std::fs::Metadata) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     #[test]
@@ -137,6 +151,8 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("s");
         let first = bind_socket(&path).expect("bound");
+        let mode = std::fs::metadata(&path).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
         assert!(matches!(bind_socket(&path), Err(BindError::SocketInUse { .. })));
         drop(first);
         bind_socket(&path).expect("the first one is dead");

@@ -13,6 +13,7 @@ use crate::conf::environment::Environment;
 use crate::exit::Exit;
 use crate::flink::{archive, command};
 use crate::http;
+use crate::init::guard;
 use crate::init::plan::{Child, Inherited, Kind};
 use crate::log;
 use crate::time::{Backoff, BackoffPolicy};
@@ -144,6 +145,9 @@ fn receive(delivered: &[Delivered], environment: &mut Environment) -> Result<(),
             }
         };
         let (variable, directory) = unpacked;
+        if !directory.exists() {
+            guard::leave(&directory);
+        }
         file.unpack(&sandbox, &directory)?;
         environment.set(variable, &directory);
     }
@@ -158,6 +162,9 @@ fn start(
 ) -> Result<Infallible, Fatal> {
     setup.tell("taskmanager");
     let table = &setup.loaded.table;
+    if let Some(warning) = setup.noexec(&run) {
+        log::line(Level::WARN, "taskmanager", &warning);
+    }
     let dirs = setup.write_conf(&run)?;
     let properties: Vec<_> = dirs.tmp_property(table).into_iter().collect();
     let memory = crate::flink::memory::taskmanager(table, &setup.environment, setup.distribution.version)
@@ -174,6 +181,7 @@ fn start(
     let options = exec::Options::for_jvm(&setup.environment).map_err(fatal(Exit::Usage))?;
     let children = std::iter::once(children::jvm(jvm, &setup.environment)).chain(claim).collect();
     let mut plan = options.plan(children, inherited);
+    plan.options.interrupted_codes = children::TASKMANAGER_INTERRUPTED.to_vec();
     plan.cleanup.push(run.keep().into_os_string());
     children::enter(&plan)
 }

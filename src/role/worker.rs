@@ -74,6 +74,7 @@ const INBOX_WAITING_MOST: usize = 64;
 pub fn run(options: &WorkerOptions, environment: &Environment, inherited: &Inherited) -> Result<u8, Fatal> {
     log::start(log::level(environment.text(log::LEVEL_VARIABLE)), "worker");
     let runtime = super::runtime()?;
+    runtime.spawn(log::catch_up("worker"));
     let ended = runtime.block_on(work(options, environment, inherited));
     // What is still being read for agents keeps nobody from hearing why this ends.
     runtime.shutdown_background();

@@ -98,6 +98,7 @@ fn first(command: &[OsString]) -> u8 {
         program: &own,
         argv: &argv,
         env: &env,
+        directory: None,
         cwd: None,
         group: Group::Session,
         death_signal: None,

@@ -6,6 +6,7 @@ use super::{Machine, SWEEP_EVERY, Stage};
 use crate::init::action::{Action, Target};
 use crate::init::child::{Child, State, Told};
 use crate::init::note::{Cause, Note};
+use crate::init::plan::Continuation;
 use crate::init::signals::Signal;
 use crate::time::{Deadline, Moment};
 
@@ -75,9 +76,11 @@ impl Machine {
             } else {
                 (Target::Process(pid), Signal::TERM)
             };
-            // A stopped process cannot act on SIGTERM.
             self.actions.push_back(Action::Signal { target, signal });
-            self.actions.push_back(Action::Signal { target, signal: Signal::CONT });
+            // A stopped process cannot act on SIGTERM.
+            if self.options.continuation == Continuation::On {
+                self.actions.push_back(Action::Signal { target, signal: Signal::CONT });
+            }
         }
         self.stage = Stage::Stopping { deadline, order, share: Deadline::after(now, share) };
     }

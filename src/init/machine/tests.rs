@@ -666,3 +666,26 @@ fn job_control_is_off_unless_asked_for() {
         assert_eq!(run.signal("CONT"), [cont]);
     }
 }
+
+#[test]
+fn a_code_of_an_interrupted_shutdown_counts_as_the_signal() {
+    let end = |order: Option<&str>, code: i32| {
+        let mut plan = plan();
+        plan.children.truncate(1);
+        plan.options.interrupted_codes = vec![165, 239];
+        plan.options.remaps = vec!["stop:143=0".parse().unwrap()];
+        let mut run = Run::of(&plan);
+        run.orders();
+        run.started(0, MAIN);
+        run.orders();
+        order.map(|name| run.signal(name));
+        let orders = run.ended(MAIN, code << 8, Rest::None);
+        (run.code().unwrap(), orders.iter().any(|order| order.contains("is reported as")))
+    };
+    assert_eq!(end(Some("TERM"), 165), (0, true));
+    assert_eq!(end(Some("INT"), 239), (130, true));
+    // Nobody asked it to stop, or that is another end.
+    assert_eq!(end(None, 165), (165, false));
+    assert_eq!(end(Some("TERM"), 1), (1, false));
+    assert_eq!(end(Some("TERM"), 143), (0, true));
+}

@@ -148,6 +148,8 @@ struct Fake {
     coming: VecDeque<(Duration, Signal)>,
     nature: Nature,
     living: BTreeMap<i32, Nature>,
+    /// Processes that somebody else has adopted, with their groups.
+    elsewhere: BTreeMap<i32, (i32, Nature)>,
     ended: VecDeque<(i32, Ended)>,
     next_pid: i32,
     faults: BTreeMap<Call, Fault>,
@@ -164,6 +166,7 @@ impl Fake {
             coming: VecDeque::from([(Duration::from_secs(5), Signal::TERM)]),
             nature,
             living: BTreeMap::new(),
+            elsewhere: BTreeMap::new(),
             ended: VecDeque::new(),
             next_pid: 100,
             faults: BTreeMap::new(),
@@ -238,9 +241,16 @@ impl Sys for Fake {
     fn kill(&mut self, target: Target, signal: Signal) -> Result<(), Errno> {
         self.sent.push((target, signal));
         self.fail(Call::Kill)?;
-        match target {
-            Target::Process(pid) | Target::Group(pid) => self.hit(pid.as_raw(), signal),
-        }
+        let number = match target {
+            Target::Process(pid) => return self.hit(pid.as_raw(), signal),
+            Target::Group(group) => group.as_raw(),
+        };
+        let before = self.elsewhere.len();
+        self.elsewhere.retain(|_, (group, nature)| {
+            *group != number
+                || (signal != Signal::KILL && (signal != Signal::TERM || *nature == Nature::Ignores))
+        });
+        if self.elsewhere.len() < before { Ok(()) } else { self.hit(number, signal) }
     }
 
     fn kill_namespace(&mut self, signal: Signal) -> Result<(), Errno> {
@@ -262,8 +272,14 @@ impl Sys for Fake {
         Ok(Pid::from_raw(self.next_pid))
     }
 
-    fn leave_directory(&mut self) -> Result<(), Errno> {
-        self.fail(Call::LeaveDirectory)
+    fn leave_directory(&mut self) -> Result<OwnedFd, Errno> {
+        self.fail(Call::LeaveDirectory)?;
+        Ok(File::open("/").expect("a directory").into())
+    }
+
+    fn is_populated(&mut self, group: Pid) -> bool {
+        let living = self.living.contains_key(&group.as_raw());
+        living || self.elsewhere.values().any(|(of, _)| *of == group.as_raw())
     }
 
     fn shrink(&mut self) {}
@@ -390,5 +406,47 @@ fn nothing_is_signalled_after_it_was_reaped() {
         let order: Vec<_> = fake.sent.iter().filter(|(_, signal)| *signal == Signal::TERM).collect();
         assert_eq!(order, [&term(102), &term(101)], "{standing:?}");
         assert_eq!(fake.sent.len(), 4);
+    }
+}
+
+#[test]
+fn orphans_that_went_elsewhere_are_ended_by_their_group() {
+    for (nature, after) in [(Nature::Obeys, 5), (Nature::Ignores, 5 + 9)] {
+        let mut fake = Fake::new(Nature::Obeys);
+        fake.elsewhere.insert(7, (101, nature));
+        // In no group of ours.
+        fake.elsewhere.insert(8, (55, Nature::Obeys));
+        let outcome = run_with(&mut fake, Standing::Plain);
+        assert_eq!((outcome.code, outcome.after.as_secs()), (143, after), "{nature:?}");
+        assert_eq!(fake.elsewhere.keys().copied().collect::<Vec<_>>(), [8]);
+        let terms = [(Target::Group(Pid::from_raw(101)), Signal::TERM)];
+        let found: Vec<_> = fake.sent.iter().filter(|sent| terms.contains(sent)).collect();
+        assert_eq!(found.len(), 1, "told once: {:?}", fake.sent);
+        assert!(!fake.sent.iter().any(|(target, _)| *target == Target::Group(Pid::from_raw(55))));
+    }
+}
+
+#[test]
+fn a_group_without_members_is_forgotten() {
+    let mut fake = Fake::new(Nature::Obeys);
+    fake.coming = VecDeque::from([(Duration::from_secs(100), Signal::TERM)]);
+    fake.ended.push_back((102, Ended::Exited(3)));
+    fake.living.insert(7, Nature::Ignores);
+    fake.faults.insert(Call::Descendants, Fault::always(Errno::ENOENT));
+    run_with(&mut fake, Standing::Plain);
+    let of_crashed = Target::Group(Pid::from_raw(102));
+    assert!(!fake.sent.iter().any(|(target, _)| *target == of_crashed), "{:?}", fake.sent);
+}
+
+#[test]
+fn sigcont_is_left_out_when_so_asked() {
+    for standing in STANDINGS {
+        let mut fake = Fake::new(Nature::Obeys);
+        fake.living.insert(7, Nature::Obeys);
+        let mut plan = plan();
+        plan.options.continuation = Continuation::Off;
+        let outcome = run(&plan, standing, Foreground::Leave, &mut fake);
+        assert_eq!(outcome.code, 143);
+        assert!(fake.sent.iter().all(|(_, signal)| *signal != Signal::CONT), "{:?}", fake.sent);
     }
 }

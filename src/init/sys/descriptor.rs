@@ -28,6 +28,11 @@ pub fn set_cloexec(number: RawFd) -> Result<(), Errno> {
     Errno::result(unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) }).map(drop)
 }
 
+pub fn is_open(number: RawFd) -> bool {
+    // SAFETY: no memory is involved.
+    unsafe { libc::fcntl(number, libc::F_GETFD) != -1 }
+}
+
 /// Descriptors are looked for up to here when the kernel cannot list them.
 const FDS_MOST: RawFd = 65_536;
 
@@ -70,36 +75,48 @@ fn close_one_by_one(first: RawFd, last: RawFd) {
 /// What a pipe takes as a whole or not at all.
 const PIPE_BUF: usize = 4096;
 
-/// Writes a line, unless that would mean to wait for its reader: a line is worth less than the end of the
-/// container in time. One that is too long for a single write is cut.
-pub fn write_to_stderr(line: &str) {
-    let mut end = line.len().min(PIPE_BUF);
-    while !line.is_char_boundary(end) {
-        end -= 1;
-    }
-    let line = &line.as_bytes()[..end];
+/// Writes as much as is possible without waiting for a reader, and returns how much that was. What can never be written
+/// counts as written.
+pub fn write_to_stderr(bytes: &[u8]) -> usize {
     let is_pipe = fstat(io::stderr())
         .is_ok_and(|stat| SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFIFO);
-    match write_without_waiting(line) {
-        Ok(()) => {}
-        Err(Errno::EAGAIN) if is_pipe => {}
-        // Not every kind of file knows how; a terminal or a file seldom makes anybody wait.
-        Err(
-            Errno::EAGAIN | Errno::EOPNOTSUPP | Errno::ENOSYS | Errno::EINVAL | Errno::EPERM | Errno::ESPIPE,
-        ) => {
-            if stderr_is_writable() {
-                let _ = nix::unistd::write(io::stderr(), line);
+    let mut done = 0;
+    while done < bytes.len() {
+        let part = &bytes[done..bytes.len().min(done + PIPE_BUF)];
+        let written = match write_without_waiting(part) {
+            Err(Errno::EAGAIN) if is_pipe => return done,
+            // Not every kind of file knows how; a terminal or a file seldom makes anybody wait.
+            Err(
+                Errno::EAGAIN
+                | Errno::EOPNOTSUPP
+                | Errno::ENOSYS
+                | Errno::EINVAL
+                | Errno::EPERM
+                | Errno::ESPIPE,
+            ) => {
+                if !stderr_is_writable() {
+                    return done;
+                }
+                nix::unistd::write(io::stderr(), part)
             }
+            written => written,
+        };
+        match written {
+            Ok(written) if written > 0 => done += written,
+            Ok(_) | Err(Errno::EAGAIN) => return done,
+            Err(Errno::EINTR) => {}
+            // Closed, or the disk is full.
+            Err(_) => return bytes.len(),
         }
-        // Closed, or full to the end.
-        Err(_) => {}
     }
+    done
 }
 
-fn write_without_waiting(line: &[u8]) -> Result<(), Errno> {
-    let part = libc::iovec { iov_base: line.as_ptr().cast_mut().cast(), iov_len: line.len() };
+fn write_without_waiting(bytes: &[u8]) -> Result<usize, Errno> {
+    let part = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
     // SAFETY: the kernel reads one part, whose bytes outlive the call.
-    Errno::result(unsafe { libc::pwritev2(libc::STDERR_FILENO, &part, 1, -1, libc::RWF_NOWAIT) }).map(drop)
+    let written = unsafe { libc::pwritev2(libc::STDERR_FILENO, &part, 1, -1, libc::RWF_NOWAIT) };
+    Errno::result(written).map(isize::unsigned_abs)
 }
 
 fn stderr_is_writable() -> bool {

@@ -64,3 +64,20 @@ pub const CHANGED: SignalSet = SignalSet(1 << (libc::SIGCHLD - 1));
 pub fn ignore_sigpipe() {
     set_disposition(Signal::PIPE, libc::SIG_IGN);
 }
+
+/// The kernel keeps PID 1 from every signal that it has no handler for: without init, one that ends others ends nothing.
+pub fn end_by_signals() {
+    extern "C" fn end(number: libc::c_int) {
+        // SAFETY: it does not return, and signal handlers may call it.
+        unsafe { libc::_exit(128 + number) }
+    }
+    let handler = end as extern "C" fn(libc::c_int);
+    for signal in [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM] {
+        if disposition(signal) == libc::SIG_DFL {
+            // SAFETY: the handler makes a single system call.
+            unsafe {
+                libc::signal(signal.number(), handler as libc::sighandler_t);
+            }
+        }
+    }
+}

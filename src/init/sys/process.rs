@@ -8,26 +8,43 @@ use nix::libc;
 use nix::unistd::{Pid, getpid};
 
 use super::mask::{set_disposition, set_mask};
+use crate::init::executable::SHELL;
 use crate::init::signals::Signal;
-use crate::init::spawn::{Group, Prepared, Spawn, SpawnError, Step};
+use crate::init::spawn::{Failure, Group, Prepared, Spawn, SpawnError, Step};
 
 /// Starts a program. Returns once it runs or could not be executed; in the second case nothing is left of it.
 ///
 /// Safe to call with signal handlers installed, but only while this process has a single thread.
 pub fn spawn(spawn: &Spawn<'_>) -> Result<Pid, SpawnError> {
+    let (prepared, failure) = match start(spawn)? {
+        Ok(pid) => return Ok(pid),
+        Err(failed) => failed,
+    };
+    let Some(script) = spawn.script(&prepared, failure) else {
+        return Err(spawn.failure(&prepared, failure));
+    };
+    // As execvp does.
+    let argv: Vec<_> = [SHELL.into(), script].into_iter().chain(spawn.argv.iter().skip(1).cloned()).collect();
+    start(&Spawn { program: SHELL.as_ref(), argv: &argv, ..*spawn })?
+        .map_err(|(_, of_shell)| spawn.failure(&prepared, of_shell))
+}
+
+type Failed = (Prepared, Failure);
+
+fn start(spawn: &Spawn<'_>) -> Result<Result<Pid, Failed>, SpawnError> {
     let parent = getpid();
     let mut start = Start { spawn, prepared: Prepared::new(spawn, parent)?, parent, failure: None };
     let before = set_mask(Signal::all().filter(|signal| !signal.belongs_to_libc()).collect());
     let cloned = clone(&mut start);
     set_mask(before);
     let pid = cloned.map_err(SpawnError::Fork)?;
-    match start.failure {
+    Ok(match start.failure {
         None => Ok(pid),
-        Some((step, errno)) => {
+        Some(failure) => {
             wait_for(pid);
-            Err(spawn.failure(step, errno))
+            Err((start.prepared, failure))
         }
-    }
+    })
 }
 
 /// What the child works with, in memory that it shares with its parent.
@@ -35,7 +52,7 @@ struct Start<'a> {
     spawn: &'a Spawn<'a>,
     prepared: Prepared,
     parent: Pid,
-    failure: Option<(Step, Errno)>,
+    failure: Option<Failure>,
 }
 
 /// Ten times what the child was seen to use without optimization.
@@ -70,7 +87,8 @@ fn wait_for(pid: Pid) {
 
 /// Runs in the child, whose parent goes on in the same memory afterwards: no allocation, no lock, nothing that could
 /// unwind. Returns only on failure.
-fn become_program(spawn: &Spawn<'_>, prepared: &mut Prepared, parent: Pid) -> (Step, Errno) {
+fn become_program(spawn: &Spawn<'_>, prepared: &mut Prepared, parent: Pid) -> Failure {
+    let failed = |step| Failure { step, errno: Errno::last(), at: 0 };
     // SAFETY: plain system calls; the strings behind the pointers of `prepared` outlive them.
     unsafe {
         match spawn.group {
@@ -88,23 +106,28 @@ fn become_program(spawn: &Spawn<'_>, prepared: &mut Prepared, parent: Pid) -> (S
                 libc::_exit(128 + signal.number());
             }
         }
+        if let Some(directory) = spawn.directory
+            && libc::fchdir(directory.as_raw_fd()) != 0
+        {
+            return failed(Step::Directory);
+        }
         if let Some(cwd) = &prepared.cwd
             && libc::chdir(cwd.as_ptr()) != 0
         {
-            return (Step::Directory, Errno::last());
+            return failed(Step::Directory);
         }
         for (number, file) in [(0, spawn.stdin), (1, spawn.stdout), (2, spawn.stderr)] {
             if let Some(file) = file
                 && libc::dup2(file.as_raw_fd(), number) < 0
             {
-                return (Step::Redirect, Errno::last());
+                return failed(Step::Redirect);
             }
         }
         // For descriptors of an outer program that were never marked; old kernels go without.
         libc::syscall(libc::SYS_close_range, 3, u32::MAX, libc::CLOSE_RANGE_CLOEXEC);
         for number in spawn.keep_fds {
             if *number > 2 && libc::fcntl(*number, libc::F_SETFD, 0) != 0 {
-                return (Step::Keep, Errno::last());
+                return failed(Step::Keep);
             }
         }
         prepared.set_listen_pid(libc::getpid());
@@ -114,15 +137,15 @@ fn become_program(spawn: &Spawn<'_>, prepared: &mut Prepared, parent: Pid) -> (S
         }
         set_mask(spawn.signals.mask);
         // As execvp does: what cannot be entered or read may still be elsewhere in PATH.
-        let mut errno = Errno::ENOENT;
-        for program in &prepared.programs {
+        let mut failure = Failure { step: Step::Exec, errno: Errno::ENOENT, at: 0 };
+        for (at, program) in prepared.programs.iter().enumerate() {
             libc::execve(program.as_ptr(), prepared.argv(), prepared.env());
             match Errno::last() {
                 Errno::ENOENT | Errno::ENOTDIR => {}
-                Errno::EACCES => errno = Errno::EACCES,
-                other => return (Step::Exec, other),
+                Errno::EACCES => failure = Failure { errno: Errno::EACCES, at, ..failure },
+                errno => return Failure { errno, at, ..failure },
             }
         }
-        (Step::Exec, errno)
+        failure
     }
 }

@@ -14,7 +14,7 @@ use super::delivery::Server;
 use super::{Fatal, container};
 use crate::role::setup::Setup;
 use crate::role::taskmanager::PROGRAM;
-use crate::role::{children, plugins, taskmanager};
+use crate::role::{children, exec, plugins, taskmanager};
 
 /// The ports that every TaskManager listens on and that others must reach.
 const OWN_PORTS: [&str; 2] = ["taskmanager.rpc.port", "taskmanager.data.port"];
@@ -116,6 +116,10 @@ fn template(
     }
     if let Some(plugins) = setup.environment.text(plugins::VARIABLE) {
         environment.push((plugins::VARIABLE.to_owned(), plugins.to_owned()));
+    }
+    // One value for both who wait, unless the user has another for init.
+    if !tasks.environment.iter().any(|(name, _)| name == exec::GRACE) {
+        environment.push((exec::GRACE.to_owned(), exec::Grace::within(tasks.kill_grace).to_string()));
     }
     environment.extend(tasks.environment.clone());
     if !local {

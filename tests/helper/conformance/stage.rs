@@ -168,6 +168,7 @@ impl Stage {
             program: &argv[0],
             argv: &argv,
             env: &env,
+            directory: None,
             cwd: None,
             group: if launch.terminal { Group::Session } else { Group::Own },
             death_signal: Some(Any::KILL),

@@ -1,0 +1,49 @@
+//! Who may use the socket of operators: the AppMaster's own user and root, whatever the socket's mode became.
+
+use axum::serve::Listener;
+use nix::unistd::geteuid;
+use tokio::net::unix::SocketAddr;
+use tokio::net::{UnixListener, UnixStream};
+use tracing::warn;
+
+const ROOT: u32 = 0;
+
+/// Takes connections of those alone.
+pub struct OwnersOnly(pub UnixListener);
+
+impl Listener for OwnersOnly {
+    type Io = UnixStream;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (UnixStream, SocketAddr) {
+        loop {
+            let (stream, address) = Listener::accept(&mut self.0).await;
+            match stream.peer_cred() {
+                Ok(peer) if may_order(peer.uid(), geteuid().as_raw()) => return (stream, address),
+                Ok(peer) => {
+                    warn!("refused user {} on the socket, who is neither this one nor root", peer.uid())
+                }
+                Err(error) => warn!("refused somebody on the socket: {error}"),
+            }
+        }
+    }
+
+    fn local_addr(&self) -> std::io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+}
+
+fn may_order(peer: u32, own: u32) -> bool {
+    peer == own || peer == ROOT
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_own_user_and_root_may_order() {
+        assert!(may_order(9999, 9999) && may_order(0, 9999) && may_order(0, 0));
+        assert!(!may_order(9999, 0) && !may_order(1000, 9999));
+    }
+}
