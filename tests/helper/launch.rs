@@ -23,6 +23,7 @@ use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 pub const VERBS: &[&str] = &[
     "activate",
     "as-user",
+    "claim-activation",
     "deny-calls",
     "first",
     "inside",
@@ -32,6 +33,7 @@ pub const VERBS: &[&str] = &[
     "root",
     "with-descriptor",
     "with-limits",
+    "without-stdin",
 ];
 
 /// What `first` adds to exit codes when it could not do its part; no program under test uses it.
@@ -49,6 +51,10 @@ pub fn run(verb: &str, arguments: &[OsString]) -> u8 {
         }
         ("pending", [signal]) => pending(signal.parse().expect("a signal")),
         ("activate", []) => return activate(command),
+        ("claim-activation", []) => {
+            return become_program(command, &[("LISTEN_PID", &getpid().to_string())]);
+        }
+        ("without-stdin", []) => drop(nix::unistd::close(0)),
         ("with-descriptor", []) => open_descriptor(17),
         ("with-limits", []) => {
             setrlimit(Resource::RLIMIT_NOFILE, 333, 444).expect("a lower limit");

@@ -15,6 +15,7 @@ use process::{
     until,
 };
 
+mod early;
 mod frozen;
 mod outside;
 mod plan;
@@ -139,7 +140,32 @@ fn what_the_main_child_leaves_is_ended() {
 }
 
 #[test]
-fn without_adoption_only_the_child_is_ended() {
+fn without_adoption_the_group_is_ended_too() {
+    // The one ends slowly, and the other only by force.
+    let slow = "trap 'sleep 0.2; echo ended; exit' TERM; echo $$; while :; do sleep 0.01; done";
+    let stubborn = "trap '' TERM; echo $$; while :; do sleep 0.01; done";
+    for (forward_to, (script, grace)) in
+        ["child", "group"].into_iter().flat_map(|to| [(slow, "9s"), (stubborn, "500ms")].map(|it| (to, it)))
+    {
+        let options = ["--subreaper", "off", "--forward-to", forward_to, "--grace", grace];
+        let main = format!("(sh -c \"{}\" & ); read _; exit 5", script.replace('$', "\\$"));
+        let mut running = Running::start(Place::Below, shell(Place::Below, &options, &main));
+        let orphan = Pid::from_raw(running.line().parse().expect("a pid"));
+        until("the orphan to be somebody else's", || (children(running.pid()).len() == 1).then_some(()));
+        running.type_in(b"\n");
+        if script == slow {
+            running.expect_line("ended");
+        }
+        let finished = running.finish();
+        assert_eq!(finished.code(), 5, "{forward_to} {finished:?}");
+        until("the orphan to end", || (!is_alive(orphan)).then_some(()));
+        let killed = finished.stderr.contains("killing what is left");
+        assert_eq!(killed, script == stubborn, "{forward_to}: {}", finished.stderr);
+    }
+}
+
+#[test]
+fn without_adoption_only_the_childs_group_is_ended() {
     let script = "(setsid sleep 1000 & echo $!); exec sleep 1000";
     let mut running = Running::start(Place::Below, shell(Place::Below, &["--subreaper", "off"], script));
     let orphan = Pid::from_raw(running.line().parse().expect("a pid"));
@@ -209,10 +235,8 @@ fn init_has_no_handlers_and_no_directory() {
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a status");
         assert!(status.contains("SigCgt:\t0000000000000000"), "{status}");
         assert!(status.contains("Threads:\t1\n"), "{status}");
-        until("the directory to be left", || {
-            let directory = std::fs::read_link(format!("/proc/{pid}/cwd")).expect("a link");
-            (directory == std::path::Path::new("/")).then_some(())
-        });
+        let directory = std::fs::read_link(format!("/proc/{pid}/cwd")).expect("a link");
+        assert_eq!(directory, std::path::Path::new("/"), "before the program starts");
         running.signal(Signal::SIGTERM);
         assert_eq!(running.finish().code(), 143);
     }
@@ -268,6 +292,82 @@ fn programs_that_cannot_run() {
             );
         }
     }
+}
+
+#[test]
+fn scripts_run_as_under_execvp_or_it_is_told_why_not() {
+    let directory = tempfile::TempDir::new().expect("a directory");
+    let path = |name: &str| directory.path().join(name);
+    for (name, text, mode) in [
+        ("plain", "echo \"$0 $# $1\"\n", 0o755),
+        ("empty", "", 0o755),
+        ("lost", "#!/nosuch/bash -e\necho hi\n", 0o755),
+        ("windows", "#!/bin/sh\r\necho hi\r\n", 0o755),
+        ("unmarked", "#!/bin/sh\n", 0o644),
+        ("zip", "PK\x03\x04\0\0\0", 0o755),
+        ("elf", "\x7fELF\x02\x01\x01\0\0\0", 0o755),
+    ] {
+        std::fs::write(path(name), text).expect("a file");
+        let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        std::fs::set_permissions(path(name), permissions).expect("a mode");
+    }
+    let run = |program: &OsStr, search: &str| {
+        let mut command = Command::new(binary());
+        command.args(["exec", "--"]).arg(program).arg("a b").env("PATH", search);
+        command.current_dir(directory.path());
+        finish(Place::Below, command)
+    };
+    let by_path = |name: &str| run(path(name).as_os_str(), "/usr/bin:/bin");
+    let plain = by_path("plain");
+    assert_eq!((plain.code(), &*plain.stdout), (0, &*format!("{} 1 a b\n", path("plain").display())));
+    assert_eq!(by_path("empty").code(), 0);
+    // An empty element is the working directory.
+    for search in ["/usr/bin::/bin", ":/bin", "/bin:", ""] {
+        let found = run(OsStr::new("plain"), search);
+        assert_eq!((found.code(), &*found.stdout), (0, "./plain 1 a b\n"), "{search:?} {}", found.stderr);
+    }
+    for (name, code, why) in [
+        ("lost", 127, "it needs /nosuch/bash, which does not exist"),
+        ("windows", 127, r#"the interpreter "/bin/sh\r": the carriage return"#),
+        ("unmarked", 126, "its mode does not allow it to be executed"),
+        ("zip", 126, "it is neither a program nor a script"),
+        ("elf", 126, "it is built for another processor or operating system"),
+    ] {
+        let finished = by_path(name);
+        assert_eq!(finished.code(), code, "{name}: {}", finished.stderr);
+        assert!(finished.stderr.contains(why), "{name}: {}", finished.stderr);
+    }
+}
+
+#[test]
+fn an_image_without_a_shell_says_so() {
+    let root = tempfile::TempDir::new().expect("a directory");
+    std::fs::copy(binary(), root.path().join("init")).expect("a copy");
+    // Linked dynamically, and its loader is not there.
+    std::fs::copy("/bin/cat", root.path().join("cat")).expect("a copy");
+    std::fs::write(root.path().join("script"), "echo hi\n").expect("a file");
+    let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(root.path().join("script"), permissions).expect("a mode");
+    for (program, why) in [("/script", "there is no /bin/sh to run it"), ("/cat", "it needs /lib")] {
+        let mut command = Command::new("chroot");
+        command.arg(root.path()).args(["/init", "exec", "--", program]);
+        let finished = finish(Place::Below, command);
+        assert_eq!(finished.code(), 127, "{}", finished.stderr);
+        assert!(finished.stderr.contains(why), "{}", finished.stderr);
+    }
+}
+
+#[test]
+fn a_descriptor_to_keep_that_is_not_there_is_refused() {
+    let mut command = Command::new(binary());
+    command.args(["exec", "--keep-fd", "3", "--", "true"]);
+    let finished = finish(Place::Below, command);
+    assert_eq!(finished.code(), 71);
+    assert!(
+        finished.stderr.contains("descriptor 3, which true is to keep, is not open"),
+        "{}",
+        finished.stderr
+    );
 }
 
 #[test]

@@ -232,7 +232,10 @@ impl Sys for Fake {
     fn reap(&mut self) -> Result<Reaped, Errno> {
         self.fail(Call::Reap)?;
         Ok(match self.ended.pop_front() {
-            Some((pid, ended)) => Reaped::Child { pid: Pid::from_raw(pid), ended },
+            Some((pid, ended)) => {
+                self.living.remove(&pid);
+                Reaped::Child { pid: Pid::from_raw(pid), ended }
+            }
             None if self.living.is_empty() => Reaped::NoneLeft,
             None => Reaped::NoneEnded,
         })

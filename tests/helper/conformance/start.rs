@@ -26,9 +26,17 @@ pub const CASES: &[Case] = &[
     case("B28", "so do working directory, umask, limits and environment", surroundings),
     case("B29a", "it holds no descriptor that it inherited", own_descriptors),
     case("B29b", "the program gets no descriptor that nobody asked for", descriptors),
+    case(
+        "B29c",
+        "nor one for variables of socket activation that nobody has opened descriptors for",
+        no_sockets,
+    ),
+    case("B29d", "nor one of init's in the place of a closed stdin, stdout or stderr", closed_standard),
     case("B30", "LISTEN_PID of socket activation is passed on to the program", listen_pid),
     case("B31", "it sits in / itself, so that no mount is kept busy", sits_in_root),
     case("B32a", "a program that is not found is 127, one that cannot be executed 126", cannot_run),
+    case("B32d", "a script without #! is run by /bin/sh", plain_script),
+    case("B32e", "a missing interpreter is named, and one with a carriage return", lost_interpreter),
     case("B32b", "a usage error is 2 or 64, never 1, with which Flink means something", usage),
     case("B32c", "a refused fork has a code above 2 and a message", no_fork),
     case("B33a", "killed by SIGKILL it takes the program along", killed),
@@ -99,6 +107,52 @@ fn own_descriptors(stage: &Stage) -> Outcome {
 fn descriptors(stage: &Stage) -> Outcome {
     let end = stage.start(Launch::new(&["descriptors"]).before(&[&["with-descriptor"]]))?.end()?;
     expect(end.stdout.as_str(), "[0, 1, 2]\n")
+}
+
+/// From an image, or from whoever was started by socket activation before.
+fn no_sockets(stage: &Stage) -> Outcome {
+    for (count, names) in [("1", "http"), ("2", "a:b"), ("2147483647", ""), ("-1", ":"), ("x", "")] {
+        let env = [("LISTEN_FDS", count), ("LISTEN_FDNAMES", names)];
+        let launch = Launch::new(&["descriptors"]).before(&[&["claim-activation"]]);
+        let end = stage.start(Launch { env: &env, ..launch })?.end()?;
+        expect((count, end.code, end.stdout.as_str()), (count, 0, "[0, 1, 2]\n"))?;
+    }
+    Ok(())
+}
+
+/// Where they are closed the next file to be opened would be taken for them.
+fn closed_standard(stage: &Stage) -> Outcome {
+    let running = ready(stage, Launch::new(&["sleep"]).before(&[&["without-stdin"]]))?;
+    let main = running.main()?;
+    let stdin = link(format!("/proc/{main}/fd/0"));
+    check(stdin.is_empty() || stdin == "/dev/null", stdin)
+}
+
+fn script(text: &str) -> Result<(tempfile::TempDir, OsString), Fault> {
+    let directory = directory()?;
+    let path = directory.path().join("script");
+    fs::write(&path, text)
+        .and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(0o755)))
+        .map_err(|error| Fault::Unable(error.to_string()))?;
+    Ok((directory, path.into_os_string()))
+}
+
+fn plain_script(stage: &Stage) -> Outcome {
+    if !std::path::Path::new("/bin/sh").exists() {
+        return Err(Fault::Unable("there is no shell".into()));
+    }
+    let (_directory, path) = script("echo $1; exit 4\n")?;
+    let end = stage.start_program(Launch::new(&[]), &[path, "a  b".into()])?.end()?;
+    expect((end.code, end.stdout.as_str()), (4, "a b\n"))
+}
+
+fn lost_interpreter(stage: &Stage) -> Outcome {
+    for (text, interpreter) in [("#!/nosuch/bash\n", "/nosuch/bash"), ("#!/nosuch/sh\r\n", "/nosuch/sh")] {
+        let (_directory, path) = script(text)?;
+        let end = stage.start_program(Launch::new(&[]), &[path])?.end()?;
+        check(end.code != 0 && end.stderr.contains(interpreter), format!("{end:?}"))?;
+    }
+    Ok(())
 }
 
 fn listen_pid(stage: &Stage) -> Outcome {
