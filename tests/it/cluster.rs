@@ -5,6 +5,7 @@ mod crashes;
 mod elastic;
 mod ends;
 pub mod harness;
+mod kill;
 pub mod masters;
 mod owners;
 pub mod processes;

@@ -21,6 +21,7 @@ mod outside;
 mod plan;
 pub mod process;
 mod stress;
+mod stuck;
 
 #[test]
 fn exit_codes_pass_unchanged() {

@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -20,12 +21,12 @@ const ORDERS: [(Signal, i32); 3] = [(Signal::SIGTERM, 143), (Signal::SIGINT, 130
 const AT_ONCE: Duration = Duration::from_secs(5);
 
 /// A place for temporary files, a Flink by name, and a configuration that never ends.
-struct Site {
+pub(super) struct Site {
     directory: TempDir,
 }
 
 impl Site {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         for name in ["tmp", "sandbox", "conf", "flink", "flink/lib"] {
             fs::create_dir(directory.path().join(name)).expect("a directory");
@@ -35,14 +36,36 @@ impl Site {
         Self { directory }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    /// With a configuration of no master that answers, and a JVM that only waits.
+    pub(super) fn with_java() -> Self {
+        let site = Self::new();
+        fs::remove_file(site.path("conf/config.yaml")).expect("a file");
+        let ports: Vec<_> = crate::ports::free_ports::<2>().iter().map(ToString::to_string).collect();
+        let configuration = format!(
+            "jobmanager.rpc.address: 127.0.0.1\njobmanager.rpc.port: {}\nrest.port: {}\nblob.server.port: '0'\n\
+             mesos.master: 127.0.0.1:1\nmesos.status.port: 0\njobmanager.memory.process.size: 1600m\n\
+             taskmanager.memory.process.size: 1728m\n",
+            ports[0], ports[1]
+        );
+        fs::write(site.path("conf/config.yaml"), configuration).expect("a file");
+        let java = site.path("java/bin");
+        fs::create_dir_all(&java).expect("a directory");
+        fs::write(java.join("java"), "#!/bin/sh\nexec sleep 1000\n").expect("a file");
+        fs::write(site.path("java/release"), "JAVA_VERSION=\"17.0.1\"\n").expect("a file");
+        fs::set_permissions(java.join("java"), std::os::unix::fs::PermissionsExt::from_mode(0o755))
+            .expect("a mode");
+        site
+    }
+
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
-    fn command(&self, place: Place, arguments: &[&str]) -> Command {
+    pub(super) fn command(&self, place: Place, arguments: &[&str]) -> Command {
         let mut command = command(place, binary());
         command.args(arguments).env("TMPDIR", self.path("tmp")).env("FLINK_HOME", self.path("flink"));
         command.env("FLINK_CONF_DIR", self.path("conf")).env("MESOS_SANDBOX", self.path("sandbox"));
+        command.env("JAVA_HOME", self.path("java"));
         command
     }
 
@@ -78,7 +101,7 @@ fn until_asleep_in(running: &Running, names: &[&str]) {
 
 #[test]
 fn while_a_configuration_is_read() {
-    let roles: [&[&str]; 8] = [
+    let roles: [&[&str]; 9] = [
         &[],
         &["appmaster"],
         &["appmaster-job"],
@@ -86,6 +109,7 @@ fn while_a_configuration_is_read() {
         &["standalone-job"],
         &["local"],
         &["taskmanager"],
+        &["config", "--check"],
         &["-D", "a=b"],
     ];
     for (role, place) in roles.into_iter().flat_map(|role| PLACES.map(|place| (role, place))) {
@@ -102,9 +126,11 @@ fn while_a_configuration_is_read() {
 fn a_command_is_no_init_and_ends_as_programs_do() {
     for (signal, code) in ORDERS {
         let site = Site::new();
+        let socket = UnixListener::bind(site.path("socket")).expect("a socket");
         for place in PLACES {
-            let running = Running::start(place, site.command(place, &["config", "--check"]));
-            until_asleep_in(&running, &["fifo", "wait_for_partner"]);
+            let path = site.path("socket").display().to_string();
+            let running = Running::start(place, site.command(place, &["status", "--socket", &path]));
+            let (_connection, _) = socket.accept().expect("a connection");
             running.signal(signal);
             let status = running.finish().status;
             match place {
@@ -177,26 +203,10 @@ fn pack(path: &Path, files: u32) -> String {
 /// From the first instruction on to the running program, a millisecond later each time.
 #[test]
 fn at_any_moment_of_a_start() {
-    let site = Site::new();
-    fs::remove_file(site.path("conf/config.yaml")).expect("a file");
-    let ports: Vec<_> = crate::ports::free_ports::<2>().iter().map(ToString::to_string).collect();
-    let configuration = format!(
-        "jobmanager.rpc.address: 127.0.0.1\njobmanager.rpc.port: {}\nrest.port: {}\nblob.server.port: '0'\n\
-         mesos.master: 127.0.0.1:1\nmesos.status.port: 0\njobmanager.memory.process.size: 1600m\n\
-         taskmanager.memory.process.size: 1728m\n",
-        ports[0], ports[1]
-    );
-    fs::write(site.path("conf/config.yaml"), configuration).expect("a file");
-    let java = site.path("java/bin");
-    fs::create_dir_all(&java).expect("a directory");
-    fs::write(java.join("java"), "#!/bin/sh\nexec sleep 1000\n").expect("a file");
-    fs::write(site.path("java/release"), "JAVA_VERSION=\"17.0.1\"\n").expect("a file");
-    fs::set_permissions(java.join("java"), std::os::unix::fs::PermissionsExt::from_mode(0o755))
-        .expect("a mode");
+    let site = Site::with_java();
     for (role, socket) in [("appmaster", true), ("local", true), ("jobmanager", false)] {
         for delay in (0..60).step_by(2) {
             let mut command = site.command(Place::Below, &[role]);
-            command.env("JAVA_HOME", site.path("java"));
             if socket {
                 command.env("FLINK_ON_MESOS_SOCKET", site.path("tmp/socket"));
             }
@@ -207,4 +217,33 @@ fn at_any_moment_of_a_start() {
             ends(&site, running, ORDERS[0], &format!("{role} after {delay} ms"));
         }
     }
+}
+
+/// docker's `--tmpfs /tmp` is mounted so unless told otherwise, and RocksDB fails there hours later.
+#[test]
+fn a_directory_for_temporary_files_that_is_noexec_is_told_once() {
+    let site = Site::with_java();
+    for role in ["appmaster", "jobmanager", "taskmanager"] {
+        let mut command = Command::new("unshare");
+        let script = format!("mount -t tmpfs -o noexec tmpfs $TMPDIR && exec {} {role}", binary());
+        command.args(["--user", "--map-root-user", "--mount", "sh", "-c", &script]);
+        for (name, directory) in [("FLINK_HOME", "flink"), ("FLINK_CONF_DIR", "conf"), ("JAVA_HOME", "java")]
+        {
+            command.env(name, site.path(directory));
+        }
+        command.env("TMPDIR", site.path("tmp"));
+        let running = Running::start(Place::Below, command);
+        until("the JVM", || {
+            let below = super::process::children(running.pid());
+            below.iter().any(|pid| name_of(*pid).contains("sleep")).then_some(())
+        });
+        running.signal(Signal::SIGTERM);
+        let finished = running.finish();
+        let told = finished.stderr.lines().filter(|line| line.contains("WARN") && line.contains("noexec"));
+        assert_eq!(told.count(), 1, "{role}: {}", finished.stderr);
+    }
+}
+
+fn name_of(pid: nix::unistd::Pid) -> String {
+    fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default()
 }
