@@ -49,7 +49,7 @@ pub enum BindError {
 /// worker is stopped or starts again, TaskManagers must not take a full queue for an AppMaster that is gone.
 pub fn bind(key: &'static str, host: &str, port: u16) -> Result<TcpListener, BindError> {
     let listener = TcpListener::bind((host, port)).and_then(|listener| {
-        listen(&listener, Backlog::MAXALLOWABLE)?;
+        socket::listen(&listener, Backlog::MAXALLOWABLE)?;
         Ok(listener)
     });
     listener.map_err(|source| BindError::Port { key, host: host.to_owned(), port, source })
@@ -103,7 +103,7 @@ pub fn bind_socket(path: &Path) -> Result<UnixListener, BindError> {
         // Before it has a name, so that nobody else can ever open it.
         fchmod(&socket, Mode::S_IRUSR | Mode::S_IWUSR)?;
         socket::bind(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
-        socket::listen(&socket, Backlog::MAXCONN)?;
+        socket::listen(&socket, Backlog::MAXALLOWABLE)?;
         Ok::<_, Errno>((UnixListener::from(socket), path.to_owned()))
     };
     guard::create(bind).map_err(|errno| BindError::Socket { path: path.to_owned(), source: errno.into() })
