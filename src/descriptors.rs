@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
+use tracing::warn;
 
 /// The limits as they were inherited, once this process has raised its own.
 static INHERITED: OnceLock<(rlim_t, rlim_t)> = OnceLock::new();
@@ -36,7 +37,13 @@ impl Exhausted {
 
 /// Raises this process's soft limit to the hard one, as the JVM does too: 1,024 are gone with a few hundred connections.
 /// What it starts inherits that, unless it is started [`as_inherited`].
-pub fn raise() -> Result<(), Errno> {
+pub fn raise() {
+    if let Err(errno) = try_raise() {
+        warn!("the limit of open files cannot be raised: {errno}");
+    }
+}
+
+fn try_raise() -> Result<(), Errno> {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
     if soft < hard {
         setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;

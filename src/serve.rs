@@ -206,8 +206,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub SocketAddr);
 
-impl<L: Listener<Addr = SocketAddr>> Connected<IncomingStream<'_, L>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, L>) -> Self {
+impl Connected<IncomingStream<'_, Listening<TcpListener>>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, Listening<TcpListener>>) -> Self {
         Self(*stream.remote_addr())
     }
 }

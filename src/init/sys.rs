@@ -17,6 +17,7 @@ use nix::unistd::{Pid, getpid, getppid};
 pub use descriptor::{adopt_fd, close_others, set_cloexec, stdin, write_to_stderr};
 pub use entry::{begin, end};
 pub use mask::{CHANGED, block_signals, ignore_sigpipe, reset_dispositions, set_mask};
+pub use memory::trim_heap;
 pub use process::spawn;
 
 use super::action::Target;

@@ -8,5 +8,7 @@ pub mod harness;
 pub mod masters;
 mod owners;
 pub mod processes;
+
+pub mod stand_in;
 mod start;
 pub mod stop;

@@ -1,0 +1,5 @@
+//! What many connections cost, and what they keep others from.
+
+mod descriptors;
+mod memory;
+mod site;
