@@ -72,6 +72,9 @@ fn obstacle(status: &Status) -> Option<String> {
     if let Some(why) = &status.jobmanager.silent {
         return Some(format!("the JobManager: {why}"));
     }
+    if let Some(why) = &status.jobmanager_trouble {
+        return Some(why.clone());
+    }
     match &status.high_availability {
         Some(Leadership::Standby { .. }) => None,
         Some(leadership @ (Leadership::Suspended | Leadership::Away { .. })) => Some(leadership.to_string()),

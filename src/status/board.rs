@@ -49,6 +49,9 @@ pub struct Status {
     /// Only with high availability: where the JobManager that leads Flink answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jobmanager_leader: Option<String>,
+    /// Why this AppMaster's JobManager, which leads Flink, has lost its place in Flink's election.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jobmanager_trouble: Option<String>,
     pub framework_name: String,
     pub framework_id: Option<String>,
     pub master: Option<MasterReport>,
@@ -265,6 +268,7 @@ impl About {
             taken_at: since_1970_ms(),
             high_availability: report.high_availability,
             jobmanager_leader: report.jobmanager_leader,
+            jobmanager_trouble: report.jobmanager_trouble,
             framework_name: self.framework_name.clone(),
             master: report.master,
             subscribed: report.subscribed,

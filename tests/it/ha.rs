@@ -14,5 +14,6 @@ mod refusals;
 mod security;
 pub mod site;
 mod steps;
+mod storage;
 mod store;
 mod takeover;

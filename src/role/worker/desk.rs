@@ -27,6 +27,10 @@ use super::cleanup::shut_flink_down;
 use super::jobmanager::{JobManagerEnd, Stop};
 use super::{Fatal, INBOX_WAITING_MOST, Work, fatal, stopped};
 
+mod error;
+
+use error::{Deposed, NoSession, Why};
+
 /// Between two attempts to take the framework back from somebody who took it without leading.
 const SUPERSEDED_WAIT: Duration = Duration::from_secs(1);
 
@@ -56,25 +60,6 @@ pub struct Desk<'a> {
     patience: Duration,
 }
 
-#[derive(Debug, thiserror::Error)]
-#[error("no session with ZooKeeper within {}", humantime::format_duration(*.within))]
-struct NoSession {
-    within: Duration,
-    #[source]
-    why: Why,
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Why(String);
-
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "two JobManagers lead: this one's place in Flink's election went with an old session, which it has not noticed; it \
-     ends, and the other one goes on"
-)]
-struct Deposed;
-
 /// What comes after a reign, or in place of it.
 enum Next {
     StandBy,
@@ -102,6 +87,7 @@ impl<'a> Desk<'a> {
             contender::start(ensemble, paths, about.to_string().into_bytes(), Arc::clone(&journal))
         };
         let flink_node = format!("{}{}", ha.root, ha.cluster_id);
+        flink::watch_neighbours(contender.clients.clone(), &ha.root, &ha.cluster_id, Arc::clone(&journal));
         Self {
             jobmanagers: flink::watch(
                 contender.clients.clone(),
@@ -328,7 +314,7 @@ impl<'a> Desk<'a> {
     /// While the scheduler works.
     async fn hand_on(&mut self, message: Message, orders: &mpsc::Sender<Message>) {
         let leadership = self.contender.standing.borrow().leadership();
-        let jobmanager_leader = self.jobmanagers.borrow().leader.clone();
+        let jobmanagers = self.jobmanagers.borrow().clone();
         match message {
             Message::Report(_)
             | Message::Scale(..)
@@ -346,7 +332,8 @@ impl<'a> Desk<'a> {
                     if let Ok(report) = report.await {
                         let _ = answer.send(Report {
                             high_availability: Some(leadership),
-                            jobmanager_leader,
+                            jobmanager_leader: jobmanagers.leader,
+                            jobmanager_trouble: jobmanagers.trouble,
                             ..report
                         });
                     }
@@ -372,10 +359,12 @@ impl<'a> Desk<'a> {
     /// While this one may not act.
     async fn answer(&mut self, message: Message) {
         let leadership = self.contender.standing.borrow().leadership();
-        let jobmanager_leader = self.jobmanagers.borrow().leader.clone();
+        let JobManagers { leader: jobmanager_leader, trouble: jobmanager_trouble, .. } =
+            self.jobmanagers.borrow().clone();
         match message {
             Message::Report(answer) => {
-                let _ = answer.send(Report { jobmanager_leader, ..Report::idle(leadership) });
+                let report = Report { jobmanager_leader, jobmanager_trouble, ..Report::idle(leadership) };
+                let _ = answer.send(report);
             }
             Message::JobManagerListening => self.jobmanager_listens = true,
             Message::End => self.order_end().await,
