@@ -11,6 +11,7 @@ mod masters;
 mod mishaps;
 mod proxy;
 mod refusals;
+mod removed;
 mod security;
 pub mod site;
 mod steps;
