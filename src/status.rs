@@ -158,4 +158,13 @@ mod tests {
             assert!(item.get.is_some() && item.post.is_none(), "{path}");
         }
     }
+
+    #[test]
+    fn suppositions_are_not_among_what_tcp_offers() {
+        let parameters = |routes: OpenApiRouter<Shared>| {
+            let explain = routes.into_openapi().paths.paths.remove("/v1/explain").and_then(|item| item.get);
+            explain.expect("it is there").parameters.map_or(0, |parameters| parameters.len())
+        };
+        assert_eq!((parameters(for_everybody()), parameters(for_operator())), (0, 1));
+    }
 }

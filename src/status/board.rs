@@ -103,6 +103,7 @@ struct Change<'a> {
 pub struct Snapshot {
     pub status: Status,
     json: OnceLock<Bytes>,
+    text: OnceLock<Arc<str>>,
     metrics: OnceLock<Bytes>,
     /// All but the tasks and the time.
     fields: OnceLock<BTreeMap<String, Value>>,
@@ -310,7 +311,13 @@ impl About {
 
 impl Snapshot {
     fn new(status: Status) -> Self {
-        Self { status, json: OnceLock::new(), metrics: OnceLock::new(), fields: OnceLock::new() }
+        Self {
+            status,
+            json: OnceLock::new(),
+            text: OnceLock::new(),
+            metrics: OnceLock::new(),
+            fields: OnceLock::new(),
+        }
     }
 
     pub fn json(&self) -> Bytes {
@@ -323,7 +330,8 @@ impl Snapshot {
     }
 
     pub fn whole(&self) -> Telling {
-        Telling::Whole(String::from_utf8_lossy(&self.json()).into())
+        let text = self.text.get_or_init(|| String::from_utf8_lossy(&self.json()).into());
+        Telling::Whole(Arc::clone(text))
     }
 
     fn fields(&self) -> &BTreeMap<String, Value> {

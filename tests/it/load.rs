@@ -2,4 +2,5 @@
 
 mod descriptors;
 mod memory;
+mod network;
 mod site;
