@@ -23,13 +23,15 @@ use crate::scheduler::report::{Leadership, NotLeading, Report};
 use crate::scheduler::state::State;
 use crate::zookeeper::Ensemble;
 
-use super::cleanup::shut_flink_down;
+use super::cleanup::{release_jobmanager, shut_flink_down};
 use super::jobmanager::{JobManagerEnd, Stop};
 use super::{Fatal, INBOX_WAITING_MOST, Work, fatal, stopped};
 
 mod error;
+mod reign;
 
 use error::{Deposed, NoSession, Why};
+use reign::schedule;
 
 /// Between two attempts to take the framework back from somebody who took it without leading.
 const SUPERSEDED_WAIT: Duration = Duration::from_secs(1);
@@ -279,7 +281,10 @@ impl<'a> Desk<'a> {
             }
             Stop::JobManagerDied => {
                 self.journal.warn("jobmanager_died", "the JobManager has died");
-                self.release_jobmanager().await;
+                let client = self.contender.clients.borrow().clone();
+                if let (Some(rest_url), Some(client)) = (&self.rest_url, client) {
+                    release_jobmanager(&client, &self.flink_node, rest_url, &self.journal).await;
+                }
             }
             Stop::Container => {}
         }
@@ -292,23 +297,6 @@ impl<'a> Desk<'a> {
     async fn end_deposed(&self) -> Fatal {
         self.contender.leave(Left::Cluster).await;
         Fatal::new(Exit::Deposed, Deposed)
-    }
-
-    /// Nobody needs to wait for the session of a JobManager that is known to be dead.
-    async fn release_jobmanager(&self) {
-        let Some(rest_url) = &self.rest_url else { return };
-        let Some(client) = self.contender.clients.borrow().clone() else { return };
-        match flink::release(&client, &self.flink_node, rest_url).await {
-            Ok(0) => {}
-            Ok(released) => {
-                let text = format!("took the dead JobManager out of Flink's election released={released}");
-                self.journal.tell("jobmanager_released", text);
-            }
-            Err(error) => {
-                let text = format!("cannot take the dead JobManager out of Flink's election: {error}");
-                self.journal.warn("jobmanager_not_released", text);
-            }
-        }
     }
 
     /// While the scheduler works.
@@ -404,25 +392,4 @@ async fn deposed(jobmanagers: &mut watch::Receiver<JobManagers>) {
     if jobmanagers.wait_for(|jobmanagers| jobmanagers.own == Own::Deposed).await.is_err() {
         std::future::pending::<()>().await;
     }
-}
-
-async fn schedule(
-    work: &Work,
-    mut ending: watch::Receiver<Option<bool>>,
-    mut store: ZooKeeperStore,
-    lease: crate::lease::Lease,
-    inbox: mpsc::Receiver<Message>,
-) -> Result<(), RunError> {
-    let state = store.load().await?;
-    let is_ending = ending.wait_for(Option::is_some).await.ok().and_then(|ending| *ending);
-    if state.is_none() && is_ending == Some(true) {
-        // Somebody else has torn it down.
-        return Ok(());
-    }
-    if let Some(state) = &state {
-        let (id, tasks) = (state.framework_id.as_deref().unwrap_or("none yet"), state.tasks.len());
-        let text = format!("goes on with the cluster framework={id} tasks={tasks}");
-        work.lookout.journal.tell("goes_on", text);
-    }
-    work.schedule(store, state, lease, inbox).await
 }
