@@ -24,13 +24,12 @@ use axum::routing::get;
 use axum::serve::{IncomingStream, Listener};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::claim::{self, Answer};
 use crate::events::Journal;
 use crate::scheduler::driver::Message;
-use crate::tls::TlsListener;
+use crate::serve::Peer;
 
 use bundle::Bundle;
 use refusals::{Refusals, Refused};
@@ -125,22 +124,6 @@ struct Shared {
     inbox: mpsc::Sender<Message>,
     journal: Arc<Journal>,
     refusals: Refusals,
-}
-
-/// Who asks.
-#[derive(Clone, Copy)]
-pub struct Peer(SocketAddr);
-
-impl Connected<IncomingStream<'_, TcpListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Self {
-        Self(*stream.remote_addr())
-    }
-}
-
-impl Connected<IncomingStream<'_, TlsListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, TlsListener>) -> Self {
-        Self(*stream.remote_addr())
-    }
 }
 
 /// Serves until the listener fails. The scheduler is asked about every token first.
@@ -254,6 +237,9 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use crate::serve::Listening;
 
     use super::bundle::Source;
     use super::*;
@@ -270,6 +256,7 @@ mod tests {
         let (read, bundles) = watch::channel(None);
         tokio::spawn(async move {
             let _file = file;
+            let listener = Listening::new(listener, "test");
             serve(listener, &Configuration { files }, bundles, inbox, Arc::default()).await
         });
         // Whoever asks before waits.

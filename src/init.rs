@@ -90,6 +90,11 @@ pub fn adopt_fd(number: RawFd) -> Result<OwnedFd, Errno> {
     sys::adopt_fd(number)
 }
 
+/// Gives memory back to the kernel that this process has freed and keeps for later.
+pub fn give_back_memory() {
+    sys::trim_heap();
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum EnterError {
     #[error("the plan cannot be encoded")]

@@ -5,6 +5,7 @@
 pub mod api;
 pub mod board;
 pub mod client;
+mod fresh;
 pub mod jobmanager;
 pub mod lookout;
 mod metrics;
@@ -17,9 +18,9 @@ use std::io;
 use std::sync::Arc;
 
 use axum::http::header::{CACHE_CONTROL, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
-use axum::response::{Json, Response};
+use axum::response::Response;
 use axum::routing::get;
-use axum::{Router, middleware, serve::Listener};
+use axum::{Router, middleware};
 use serde::{Deserialize, Serialize};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::mpsc;
@@ -28,6 +29,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::scheduler::driver::Message;
+use crate::serve::{Accept, Listening};
 
 use board::Board;
 use jobmanager::Watch;
@@ -84,13 +86,28 @@ pub async fn serve(tcp: Option<TcpListener>, unix: Option<UnixListener>, sources
     let Sources { inbox, jobmanager, about, lookout } = sources;
     let board = Arc::new(Board::new(inbox, about, jobmanager, lookout));
     let shared = Shared { board: Arc::clone(&board), pages: Arc::default() };
-    let (reading, all) = (described(reading()), described(reading().merge(ordering())));
-    let (reading, all) = (reading.with_state(shared.clone()), all.with_state(shared));
+    let (everybody, operator) = (described(for_everybody()), described(for_operator()));
+    let (everybody, operator) = (everybody.with_state(shared.clone()), operator.with_state(shared));
+    let tcp = listen(tcp, "status port", everybody);
+    let unix = listen(unix.map(OwnersOnly), "operator's socket", operator);
     tokio::select! {
-        ended = async { tokio::try_join!(listen(tcp, reading), listen(unix.map(OwnersOnly), all)) } => ended.map(drop)?,
+        ended = async { tokio::try_join!(tcp, unix) } => ended.map(drop)?,
         () = board.tell_changes() => {}
     }
     Ok(())
+}
+
+/// What over TCP can be asked: none of it changes anything, and none costs the scheduler more the oftener it is asked.
+fn for_everybody() -> OpenApiRouter<Shared> {
+    reading().routes(routes!(api::explain))
+}
+
+fn for_operator() -> OpenApiRouter<Shared> {
+    reading()
+        .routes(routes!(api::suppose))
+        .routes(routes!(orders::scale))
+        .routes(routes!(orders::teardown))
+        .routes(routes!(orders::restart))
 }
 
 fn reading() -> OpenApiRouter<Shared> {
@@ -100,24 +117,18 @@ fn reading() -> OpenApiRouter<Shared> {
         .routes(routes!(api::ready))
         .routes(routes!(metrics::metrics))
         .routes(routes!(api::status))
-        .routes(routes!(api::explain))
         .routes(routes!(api::events))
         .routes(routes!(api::configuration))
         .routes(routes!(stream::stream))
 }
 
-fn ordering() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new()
-        .routes(routes!(orders::scale))
-        .routes(routes!(orders::teardown))
-        .routes(routes!(orders::restart))
-}
-
 /// With the document that says what is there.
 fn described(routes: OpenApiRouter<Shared>) -> Router<Shared> {
     let (routes, document) = routes.split_for_parts();
+    // Once: each request has a copy of what its handler owns.
+    let document = board::json(&document);
     routes
-        .route("/v1/openapi.json", get(async || Json(document)))
+        .route("/v1/openapi.json", get(async || api::json(document)))
         .layer(middleware::map_response(async |response| guarded(response)))
 }
 
@@ -130,13 +141,10 @@ fn guarded(mut response: Response) -> Response {
     response
 }
 
-async fn listen<L>(listener: Option<L>, routes: Router) -> io::Result<()>
-where
-    L: Listener,
-    L::Addr: std::fmt::Debug,
-{
+async fn listen<L: Accept>(listener: Option<L>, name: &'static str, routes: Router) -> io::Result<()> {
     match listener {
-        Some(listener) => axum::serve(listener, routes).await,
+        // As a service its connections share the routes; of a plain router each would have a copy.
+        Some(listener) => axum::serve(Listening::new(listener, name), routes.into_make_service()).await,
         None => std::future::pending().await,
     }
 }
@@ -147,9 +155,18 @@ mod tests {
 
     #[test]
     fn orders_are_not_among_what_tcp_offers() {
-        let document = reading().into_openapi();
+        let document = for_everybody().into_openapi();
         for (path, item) in document.paths.paths {
             assert!(item.get.is_some() && item.post.is_none(), "{path}");
         }
+    }
+
+    #[test]
+    fn suppositions_are_not_among_what_tcp_offers() {
+        let parameters = |routes: OpenApiRouter<Shared>| {
+            let explain = routes.into_openapi().paths.paths.remove("/v1/explain").and_then(|item| item.get);
+            explain.expect("it is there").parameters.map_or(0, |parameters| parameters.len())
+        };
+        assert_eq!((parameters(for_everybody()), parameters(for_operator())), (0, 1));
     }
 }

@@ -126,6 +126,7 @@ pub fn jobmanager(launch: &Launch<'_>, entrypoint: &Entrypoint) -> Result<Comman
         options_variable: JOB_MANAGER_OPTIONS,
         memory_args: memory.jvm_args(),
         process: memory.process,
+        compilation: Compilation::Late,
     };
     let memory_properties = memory.dynamic_properties();
     let mut args = vec![];
@@ -171,6 +172,7 @@ pub fn taskmanager(launch: &Launch<'_>) -> Result<Command, CommandError> {
         options_variable: "FLINK_ENV_JAVA_OPTS_TM",
         memory_args: memory.jvm_args(),
         process: memory.process,
+        compilation: Compilation::Usual,
     };
     let mut args = vec![];
     args.extend(conf_dir(launch));
@@ -187,6 +189,16 @@ struct Role {
     options_variable: &'static str,
     memory_args: Vec<String>,
     process: MemorySize,
+    compilation: Compilation,
+}
+
+/// When the JVM's compilers begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Compilation {
+    /// As the JVM does by itself: what catches up with a backlog is to be fast soon, also what runs ten times a second.
+    Usual,
+    /// After five times as many calls: most of what a start runs does not run any more afterwards.
+    Late,
 }
 
 fn assemble(
@@ -197,7 +209,7 @@ fn assemble(
 ) -> Result<Command, CommandError> {
     check_versions(launch)?;
     let user = options::UserOptions::read(launch, role.name, role.options_variable)?;
-    let mut args = jvm::defaults(launch, &user, role.process);
+    let mut args = jvm::defaults(launch, &user, role);
     args.extend(user.first.iter().map(OsString::from));
     args.extend(role.memory_args.iter().map(OsString::from));
     args.extend(jvm::for_flink(launch, &user).into_iter().map(OsString::from));

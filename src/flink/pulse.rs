@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::rest::{RestClient, RestError};
+use crate::descriptors::Exhausted;
 
 /// The JobManager is on this host: an address that takes longer to connect leads elsewhere.
 const CONNECT_MOST: Duration = Duration::from_secs(1);
@@ -38,6 +39,8 @@ pub struct Endpoint {
 pub enum Silence {
     #[error("nothing listens on port {port} of {}", hosts.join(", "))]
     NoListener { hosts: Vec<String>, port: u16 },
+    #[error("cannot be asked: {0}")]
+    NoDescriptor(Exhausted),
     #[error("port {port} does not answer")]
     NoAnswer {
         port: u16,
@@ -69,14 +72,12 @@ impl Endpoint {
     }
 
     pub async fn listens(&self) -> bool {
-        self.connect().await.is_some()
+        self.connect().await.is_ok()
     }
 
     /// A connection that ends and TLS that fails are answers too: a JVM that hangs gives none.
     pub async fn check(&self) -> Result<(), Silence> {
-        let Some(stream) = self.connect().await else {
-            return Err(Silence::NoListener { hosts: self.hosts.clone(), port: self.port });
-        };
+        let stream = self.connect().await?;
         let answer = match timeout(ANSWER_MOST, self.ask(stream)).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(source)) if ANSWERS.contains(&source.kind()) => return Ok(()),
@@ -102,14 +103,18 @@ impl Endpoint {
         }
     }
 
-    async fn connect(&self) -> Option<TcpStream> {
+    async fn connect(&self) -> Result<TcpStream, Silence> {
         for host in &self.hosts {
             let attempt = timeout(CONNECT_MOST, TcpStream::connect((host.as_str(), self.port)));
             if let Ok(Ok(stream)) = attempt.await {
-                return Some(stream);
+                return Ok(stream);
             }
         }
-        None
+        // To look a name up takes a descriptor too, and what fails for want of it may say that there is no such name.
+        match Exhausted::now() {
+            Some(why) => Err(Silence::NoDescriptor(why)),
+            None => Err(Silence::NoListener { hosts: self.hosts.clone(), port: self.port }),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! Its leader is the owner of the first node below `leader/latch`. All ephemeral nodes of a JobManager live as long as
 //! its session: another one would lead only when that has expired.
 
+mod neighbours;
 mod place;
 mod watch;
 
@@ -10,6 +11,7 @@ use zookeeper_client::{Client, Error};
 
 use place::Place;
 
+pub use neighbours::watch_neighbours;
 pub use watch::{JobManagers, Own, watch};
 
 /// Where the leading JobManager says where its REST endpoint is; its address is written there as text.
@@ -22,7 +24,7 @@ pub async fn release(client: &Client, cluster_node: &str, rest_url: &str) -> Res
     let leader = leader(client, cluster_node).await?.filter(|leader| leader.is_at(rest_url));
     let sessions = [Some(client.session_id().0), leader.map(|leader| leader.session)];
     let mut released = 0;
-    for place in line(client, cluster_node).await? {
+    for place in line(client, cluster_node).await?.unwrap_or_default() {
         if sessions.contains(&Some(place.session)) {
             match client.delete(&place.path, None).await {
                 Ok(()) | Err(Error::NoNode) => released += 1,
@@ -57,12 +59,12 @@ async fn leader(client: &Client, cluster_node: &str) -> Result<Option<Leader>, E
     }
 }
 
-/// Who stands in Flink's election.
-async fn line(client: &Client, cluster_node: &str) -> Result<Vec<Place>, Error> {
+/// Who stands in Flink's election; none if there is no line.
+async fn line(client: &Client, cluster_node: &str) -> Result<Option<Vec<Place>>, Error> {
     let latch = format!("{cluster_node}/{LATCH}");
     let names = match client.list_children(&latch).await {
         Ok(names) => names,
-        Err(Error::NoNode) => return Ok(Vec::new()),
+        Err(Error::NoNode) => return Ok(None),
         Err(error) => return Err(error),
     };
     let mut line = Vec::new();
@@ -72,14 +74,19 @@ async fn line(client: &Client, cluster_node: &str) -> Result<Vec<Place>, Error> 
             line.push(Place { path, session: stat.ephemeral_owner });
         }
     }
-    Ok(line)
+    Ok(Some(line))
 }
 
 /// Whose nodes say that the dispatcher, the resource manager, a job or another part of a JobManager leads.
 async fn claims(client: &Client, cluster_node: &str) -> Result<Vec<i64>, Error> {
     let parts = format!("{cluster_node}/leader");
     let mut claims = Vec::new();
-    for name in client.list_children(&parts).await? {
+    let names = match client.list_children(&parts).await {
+        Ok(names) => names,
+        Err(Error::NoNode) => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    for name in names {
         if let Some(stat) = client.check_stat(&format!("{parts}/{name}/connection_info")).await? {
             claims.push(stat.ephemeral_owner);
         }

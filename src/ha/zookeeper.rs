@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tracing::warn;
 use zookeeper_client::{Client, CreateMode, Error};
 
 use crate::scheduler::state::State;
@@ -179,6 +180,34 @@ impl ZooKeeperStore {
         Ok(is_done)
     }
 
+    async fn write(&mut self, state: &State) -> Result<(), StoreError> {
+        let root = record::encode(&State { tasks: BTreeMap::new(), ..state.clone() })?;
+        let mut changes: Vec<_> = self.change(self.paths.state.clone(), Some(root)).into_iter().collect();
+        let mut shards = shards::split(&state.tasks);
+        for path in self.stored.keys().filter(|path| **path != self.paths.state) {
+            if let Some(name) = path.rsplit('/').next() {
+                shards.entry(name.to_owned()).or_default();
+            }
+        }
+        for (name, tasks) in shards {
+            let content = if tasks.is_empty() { None } else { Some(record::encode_tasks(&tasks)?) };
+            changes.extend(self.change(self.paths.shard(&name), content));
+        }
+        let too_large = |change: &&Change| change.bytes() > NODE_BYTES_MOST;
+        if let Some(change) = changes.iter().find(too_large) {
+            return Err(StoreError::TooLarge { bytes: change.bytes(), most: NODE_BYTES_MOST });
+        }
+        for part in transaction::parts(&changes, TRANSACTION_BYTES) {
+            self.commit(part).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether nothing is left of what this store has written. Who may write is decided with the next write, as ever.
+    async fn was_removed(&mut self) -> Result<bool, StoreError> {
+        Ok(!self.stored.is_empty() && self.read().await?.is_empty())
+    }
+
     fn change(&self, path: String, content: Option<Vec<u8>>) -> Option<Change> {
         let stored = self.stored.get(&path);
         if stored.map(|stored| &stored.content) == content.as_ref() {
@@ -207,26 +236,14 @@ impl Store for ZooKeeperStore {
     }
 
     async fn save(&mut self, state: &State) -> Result<(), StoreError> {
-        let root = record::encode(&State { tasks: BTreeMap::new(), ..state.clone() })?;
-        let mut changes: Vec<_> = self.change(self.paths.state.clone(), Some(root)).into_iter().collect();
-        let mut shards = shards::split(&state.tasks);
-        for path in self.stored.keys().filter(|path| **path != self.paths.state) {
-            if let Some(name) = path.rsplit('/').next() {
-                shards.entry(name.to_owned()).or_default();
+        match self.write(state).await {
+            Err(StoreError::Changed { .. }) if self.was_removed().await? => {
+                warn!("somebody has removed {}: writes it again, as nobody else leads", self.paths.state);
+                self.stored.clear();
+                self.write(state).await
             }
+            written => written,
         }
-        for (name, tasks) in shards {
-            let content = if tasks.is_empty() { None } else { Some(record::encode_tasks(&tasks)?) };
-            changes.extend(self.change(self.paths.shard(&name), content));
-        }
-        let too_large = |change: &&Change| change.bytes() > NODE_BYTES_MOST;
-        if let Some(change) = changes.iter().find(too_large) {
-            return Err(StoreError::TooLarge { bytes: change.bytes(), most: NODE_BYTES_MOST });
-        }
-        for part in transaction::parts(&changes, TRANSACTION_BYTES) {
-            self.commit(part).await?;
-        }
-        Ok(())
     }
 
     async fn clear(&mut self) -> Result<(), StoreError> {
@@ -234,7 +251,11 @@ impl Store for ZooKeeperStore {
         let changes: Vec<_> =
             self.stored.keys().rev().filter_map(|path| self.change(path.clone(), None)).collect();
         for part in transaction::parts(&changes, TRANSACTION_BYTES) {
-            self.commit(part).await?;
+            match self.commit(part).await {
+                // What shall go has gone.
+                Err(StoreError::Changed { .. }) if self.was_removed().await? => return Ok(()),
+                done => done?,
+            }
         }
         Ok(())
     }

@@ -19,6 +19,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::unix::pipe;
 use tokio::sync::mpsc;
 
+use crate::descriptors;
 use crate::init::plan::{Child, ForwardTo, Inherited, Options, Plan, Verbosity};
 use crate::init::signals::{Signal, SignalSet};
 use crate::init::spawn::{Group, Spawn, SpawnError};
@@ -94,7 +95,7 @@ impl Processes {
         let plan = memory_file(&plan).map_err(StartError::Descriptor)?;
         let number = plan.as_raw_fd();
         let argv = ["flink-on-mesos", "init", "--plan-fd", &number.to_string()].map(OsString::from);
-        let pid = sys::spawn(&Spawn {
+        let spawn = Spawn {
             program: "/proc/self/exe".as_ref(),
             argv: &argv,
             env: &[],
@@ -108,7 +109,8 @@ impl Processes {
             keep_fds: &[number, writer.as_raw_fd()],
             signals: &Inherited::default(),
             changed: SignalSet::ALL,
-        })?;
+        };
+        let pid = descriptors::as_inherited(|| sys::spawn(&spawn))?;
         self.running.insert(start.container.clone(), pid);
         tokio::spawn(watch(start.container.clone(), pid, receiver, self.ends.clone()));
         Ok(pid)

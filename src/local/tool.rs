@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use nix::sys::signal::{self, kill};
 use nix::unistd::Pid;
 
+use crate::descriptors;
 use crate::init::plan::Inherited;
 use crate::init::signals::{Signal, SignalSet};
 use crate::init::spawn::{Group, Spawn, SpawnError};
@@ -66,7 +67,7 @@ pub async fn run_program(
     let null = Path::new("/dev/null");
     let stdin = File::open(null).map_err(|source| ToolError::Write { path: null.to_owned(), source })?;
     let stderr = append(&sandbox.join("stderr"))?;
-    let spawned = sys::spawn(&Spawn {
+    let spawn = Spawn {
         program,
         argv,
         env,
@@ -80,7 +81,8 @@ pub async fn run_program(
         keep_fds: &[],
         signals: &Inherited::default(),
         changed: SignalSet::ALL,
-    });
+    };
+    let spawned = descriptors::as_inherited(|| sys::spawn(&spawn));
     let tool = program.to_string_lossy().into_owned();
     let pid = spawned.map_err(|source| ToolError::Start { tool, source })?;
     Ok(Running(Some(pid)).end().await)

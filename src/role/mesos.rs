@@ -13,7 +13,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -30,8 +29,9 @@ use crate::local::link::DialError;
 use crate::local::master::{self, AgentDescription, Master};
 use crate::local::timing::Timing;
 use crate::mesos::wire::cluster::{DomainInfo, FaultDomain, RegionInfo, ZoneInfo};
+use crate::serve::{Listening, Peer};
 use crate::time::{Clock, Moment};
-use crate::{init, local, log};
+use crate::{descriptors, init, local, log};
 
 use places::Place;
 
@@ -207,6 +207,8 @@ pub fn run(options: &Options, environment: &Environment) -> u8 {
 }
 
 fn try_run(options: &Options) -> Result<(), MesosError> {
+    // Tasks are started with the limit that this process was started with.
+    descriptors::raise();
     // One thread, for only such a process may fork.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(MesosError::Runtime)?;
@@ -229,10 +231,8 @@ async fn serve(options: &Options) -> Result<(), MesosError> {
     let hostname = hostname(options, ip);
     let leadership = cluster.leadership();
     let router = http::router(Server { cluster: inputs.clone(), address, hostname, credentials, leadership });
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    // A link carries small records, none of which is to wait for another.
-    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-    let server = tokio::spawn(axum::serve(listener, service).into_future());
+    let service = router.into_make_service_with_connect_info::<Peer>();
+    let server = tokio::spawn(axum::serve(Listening::new(listener, "mesos"), service).into_future());
     let stopper = tokio::spawn(async move {
         stop.await;
         let _ = inputs.send(Input::Stopped).await;

@@ -33,11 +33,12 @@ use crate::scheduler::driver::{Driver, Message, Observer, RunError};
 use crate::scheduler::spec::Spec;
 use crate::scheduler::state::State;
 use crate::scheduler::{Failure, Scheduler};
+use crate::serve::Listening;
 use crate::status::jobmanager::Watch;
 use crate::status::lookout::Lookout;
 use crate::time::Clock;
 use crate::tls::{Identity, TlsListener};
-use crate::{init, log, scheduler, status};
+use crate::{descriptors, init, log, scheduler, status};
 
 use super::error::{Fatal, fatal};
 use super::setup::{self, Setup};
@@ -73,6 +74,7 @@ const INBOX_WAITING_MOST: usize = 64;
 /// All signals are blocked: an order to stop that comes before anybody waits for it is kept.
 pub fn run(options: &WorkerOptions, environment: &Environment, inherited: &Inherited) -> Result<u8, Fatal> {
     log::start(log::level(environment.text(log::LEVEL_VARIABLE)), "worker");
+    descriptors::raise();
     let runtime = super::runtime()?;
     runtime.spawn(log::catch_up("worker"));
     let ended = runtime.block_on(work(options, environment, inherited));
@@ -368,6 +370,7 @@ async fn serve_artifacts(
     inbox: mpsc::Sender<Message>,
 ) -> io::Result<()> {
     let (bundles, journal) = (served.bundles.clone(), Arc::clone(&served.journal));
+    let listener = Listening::new(listener, "artifact server");
     match tls {
         None => artifact::serve(listener, &served.configuration, bundles, inbox, journal).await,
         Some(tls) => {

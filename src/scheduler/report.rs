@@ -33,6 +33,9 @@ pub struct Report {
     /// Only with high availability: where the JobManager that leads Flink answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jobmanager_leader: Option<String>,
+    /// Why this AppMaster's JobManager, which leads Flink, has lost its place in Flink's election.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jobmanager_trouble: Option<String>,
     pub framework_id: Option<String>,
     /// The one that took the last subscription.
     pub master: Option<MasterReport>,
@@ -236,6 +239,7 @@ impl Report {
         Self {
             high_availability: Some(leadership),
             jobmanager_leader: None,
+            jobmanager_trouble: None,
             framework_id: None,
             master: None,
             subscribed: false,
@@ -256,6 +260,7 @@ impl Scheduler {
         Report {
             high_availability: None,
             jobmanager_leader: None,
+            jobmanager_trouble: None,
             framework_id: self.state.framework_id.clone(),
             master: self.master.clone(),
             subscribed: self.is_subscribed(),

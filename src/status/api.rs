@@ -1,6 +1,6 @@
 //! What everybody may read.
 
-use axum::extract::{Query, State};
+use axum::extract::{Query, RawQuery, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Json, Response};
@@ -8,17 +8,20 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::events::Event;
-use crate::scheduler::driver::Message;
 use crate::scheduler::explain::{Explanation, Question};
 use crate::scheduler::report::Leadership;
 
-use super::board::{Gone, Status};
+use super::board::{Gone, Status, Unexplained};
 use super::{Setting, Shared};
 
 // What answers mean that several requests may get.
 pub const STOPPING: &str = "It is stopping";
 pub const NOT_LEADING: &str = "It does not lead, or may not act at the moment";
 pub const WRONG_QUERY: &str = "What is wrong with the query";
+
+/// Each question has the scheduler place all TaskManagers anew: nobody on the network may keep it busy with that.
+const ON_THE_SOCKET: &str = "what-if is answered on the unix socket only: flink-on-mesos explain --what-if\n";
+const WHAT_IF: &str = "what-if";
 
 /// The query of `GET /v1/explain`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::IntoParams)]
@@ -46,7 +49,7 @@ pub struct After {
     (status = 503, description = "Why it does not", body = String, content_type = "text/plain; charset=utf-8"),
 ))]
 pub(super) async fn health(State(Shared { board, .. }): State<Shared>) -> Response {
-    match board.jobmanager.silence().await {
+    match board.silence().await {
         None => "ok\n".into_response(),
         Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("the JobManager: {why}\n")).into_response(),
     }
@@ -69,6 +72,9 @@ fn obstacle(status: &Status) -> Option<String> {
     if let Some(why) = &status.jobmanager.silent {
         return Some(format!("the JobManager: {why}"));
     }
+    if let Some(why) = &status.jobmanager_trouble {
+        return Some(why.clone());
+    }
     match &status.high_availability {
         Some(Leadership::Standby { .. }) => None,
         Some(leadership @ (Leadership::Suspended | Leadership::Away { .. })) => Some(leadership.to_string()),
@@ -89,6 +95,23 @@ pub(super) async fn status(State(Shared { board, .. }): State<Shared>) -> Respon
     }
 }
 
+/// Why TaskManagers are missing, and what would help.
+#[utoipa::path(get, path = "/v1/explain", responses(
+    (status = 200, body = Explanation),
+    (status = 403, description = ON_THE_SOCKET, body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 409, description = NOT_LEADING, body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 503, description = STOPPING, body = String, content_type = "text/plain; charset=utf-8"),
+))]
+pub(super) async fn explain(
+    State(Shared { board, .. }): State<Shared>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    if query.is_some_and(|query| query.contains(WHAT_IF)) {
+        return (StatusCode::FORBIDDEN, ON_THE_SOCKET).into_response();
+    }
+    explained(board.explanation().await.map(json))
+}
+
 /// Why TaskManagers are missing, what would help, and what would be if something else were wanted.
 #[utoipa::path(get, path = "/v1/explain", params(Ask), responses(
     (status = 200, body = Explanation),
@@ -96,22 +119,20 @@ pub(super) async fn status(State(Shared { board, .. }): State<Shared>) -> Respon
     (status = 409, description = NOT_LEADING, body = String, content_type = "text/plain; charset=utf-8"),
     (status = 503, description = STOPPING, body = String, content_type = "text/plain; charset=utf-8"),
 ))]
-pub(super) async fn explain(State(Shared { board, .. }): State<Shared>, Query(ask): Query<Ask>) -> Response {
-    let Some(text) = ask.what_if else {
-        return match board.explanation().await {
-            Ok(Ok(explanation)) => json(explanation),
-            Ok(Err(why)) => conflict(&why),
-            Err(Gone) => gone(),
-        };
-    };
+pub(super) async fn suppose(State(Shared { board, .. }): State<Shared>, Query(ask): Query<Ask>) -> Response {
+    let Some(text) = ask.what_if else { return explained(board.explanation().await.map(json)) };
     let question: Question = match text.parse() {
         Ok(question) => question,
         Err(error) => return (StatusCode::BAD_REQUEST, format!("what-if: {error}\n")).into_response(),
     };
-    match board.ask(|answer| Message::Explain(Some(question), answer)).await {
-        Ok(Ok(explanation)) => Json(explanation).into_response(),
-        Ok(Err(why)) => conflict(&why),
-        Err(Gone) => gone(),
+    explained(board.suppose(Some(question)).await.map(|explanation| Json(explanation).into_response()))
+}
+
+fn explained(answer: Result<Response, Unexplained>) -> Response {
+    match answer {
+        Ok(answer) => answer,
+        Err(Unexplained::NotLeading(why)) => conflict(&why),
+        Err(Unexplained::Gone) => gone(),
     }
 }
 
@@ -129,8 +150,8 @@ pub(super) async fn events(
 
 /// The effective configuration, and where each value came from.
 #[utoipa::path(get, path = "/v1/configuration", responses((status = 200, body = Vec<Setting>)))]
-pub(super) async fn configuration(State(Shared { board, .. }): State<Shared>) -> Json<Vec<Setting>> {
-    Json(board.about.configuration.clone())
+pub(super) async fn configuration(State(Shared { board, .. }): State<Shared>) -> Response {
+    json(board.configuration.clone())
 }
 
 pub fn json(body: Bytes) -> Response {

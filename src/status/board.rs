@@ -2,6 +2,7 @@
 //! those who stay as what has changed since the last one.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -16,12 +17,13 @@ use crate::events::since_1970_ms;
 use crate::scaling::Asked;
 use crate::scheduler::counters::Counters;
 use crate::scheduler::driver::Message;
-use crate::scheduler::explain::Explanation;
+use crate::scheduler::explain::{Explanation, Question};
 use crate::scheduler::report::{
     AgentState, Leadership, MasterReport, NotLeading, Report, TaskReport, Waiting,
 };
 
 use super::About;
+use super::fresh::Fresh;
 use super::jobmanager::{Facts, JobManager, Slots, Watch};
 use super::lookout::Lookout;
 
@@ -47,6 +49,9 @@ pub struct Status {
     /// Only with high availability: where the JobManager that leads Flink answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jobmanager_leader: Option<String>,
+    /// Why this AppMaster's JobManager, which leads Flink, has lost its place in Flink's election.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jobmanager_trouble: Option<String>,
     pub framework_name: String,
     pub framework_id: Option<String>,
     pub master: Option<MasterReport>,
@@ -97,8 +102,9 @@ struct Change<'a> {
 
 pub struct Snapshot {
     pub status: Status,
-    taken: Instant,
     json: OnceLock<Bytes>,
+    text: OnceLock<Arc<str>>,
+    metrics: OnceLock<Bytes>,
     /// All but the tasks and the time.
     fields: OnceLock<BTreeMap<String, Value>>,
 }
@@ -114,11 +120,14 @@ pub enum Telling {
 
 pub struct Board {
     inbox: mpsc::Sender<Message>,
-    pub about: About,
+    about: About,
+    /// As JSON.
+    pub configuration: Bytes,
     pub jobmanager: Watch,
     pub lookout: Arc<Lookout>,
-    latest: tokio::sync::Mutex<Option<Arc<Snapshot>>>,
-    explained: tokio::sync::Mutex<Option<(Instant, Bytes)>>,
+    latest: Fresh<Arc<Snapshot>>,
+    explained: Fresh<Bytes>,
+    health: Fresh<Option<String>>,
     /// What those who stay know.
     told: Mutex<Option<Arc<Snapshot>>>,
     tellings: broadcast::Sender<Telling>,
@@ -128,15 +137,23 @@ pub struct Board {
 /// The scheduler is stopping.
 pub struct Gone;
 
+/// Why there is no explanation.
+pub enum Unexplained {
+    Gone,
+    NotLeading(NotLeading),
+}
+
 impl Board {
     pub fn new(inbox: mpsc::Sender<Message>, about: About, jobmanager: Watch, lookout: Arc<Lookout>) -> Self {
         Self {
             inbox,
+            configuration: json(&about.configuration),
             about,
             jobmanager,
             lookout,
-            latest: tokio::sync::Mutex::default(),
-            explained: tokio::sync::Mutex::default(),
+            latest: Fresh::default(),
+            explained: Fresh::default(),
+            health: Fresh::default(),
             told: Mutex::default(),
             tellings: broadcast::Sender::new(BEHIND_MOST),
             looked_at: tokio::sync::Notify::new(),
@@ -145,36 +162,44 @@ impl Board {
 
     /// A picture that is hardly older than [`FRESH`].
     pub async fn snapshot(&self) -> Result<Arc<Snapshot>, Gone> {
-        let mut latest = self.latest.lock().await;
-        if let Some(snapshot) = latest.as_ref().filter(|snapshot| snapshot.taken.elapsed() < FRESH) {
-            return Ok(Arc::clone(snapshot));
-        }
-        // Before the scheduler is asked, which takes no time, so that nothing in the picture is old.
-        let facts = self.jobmanager.facts().await;
-        let report = self.ask(Message::Report).await?;
-        let snapshot = Arc::new(Snapshot::new(self.about.status(report, facts)));
-        *latest = Some(Arc::clone(&snapshot));
-        Ok(snapshot)
+        let take = async || {
+            // Before the scheduler is asked, which takes no time, so that nothing in the picture is old.
+            let facts = self.jobmanager.facts().await;
+            let begin = Instant::now();
+            let report = self.ask(Message::Report).await?;
+            let snapshot = Arc::new(Snapshot::new(self.about.status(report, facts)));
+            Ok((snapshot, begin.elapsed()))
+        };
+        self.latest.get(FRESH, take).await
     }
 
     /// Something was ordered: the next picture shall show it.
     pub async fn forget(&self) {
-        *self.latest.lock().await = None;
+        self.latest.forget().await;
     }
 
-    /// Why TaskManagers are missing, as JSON; one answer serves all who ask within [`FRESH`].
-    pub async fn explanation(&self) -> Result<Result<Bytes, NotLeading>, Gone> {
-        let mut explained = self.explained.lock().await;
-        if let Some((_, json)) = explained.as_ref().filter(|(at, _)| at.elapsed() < FRESH) {
-            return Ok(Ok(json.clone()));
-        }
-        let answer: Result<Box<Explanation>, NotLeading> =
-            self.ask(|answer| Message::Explain(None, answer)).await?;
-        Ok(answer.map(|explanation| {
-            let json = json(&*explanation);
-            *explained = Some((Instant::now(), json.clone()));
-            json
-        }))
+    /// Why the JobManager does not answer; who asks often does not ask it more often.
+    pub async fn silence(&self) -> Option<String> {
+        let ask = async || Ok::<_, Infallible>((self.jobmanager.silence().await, Duration::ZERO));
+        let Ok(silence) = self.health.get(FRESH, ask).await;
+        silence
+    }
+
+    /// Why TaskManagers are missing, as JSON.
+    pub async fn explanation(&self) -> Result<Bytes, Unexplained> {
+        let explain = async || {
+            let begin = Instant::now();
+            let explanation = self.suppose(None).await?;
+            Ok((json(&*explanation), begin.elapsed()))
+        };
+        self.explained.get(FRESH, explain).await
+    }
+
+    /// What the scheduler says to a question, which it places all TaskManagers for.
+    pub async fn suppose(&self, question: Option<Question>) -> Result<Box<Explanation>, Unexplained> {
+        let answer =
+            self.ask(|answer| Message::Explain(question, answer)).await.map_err(|Gone| Unexplained::Gone)?;
+        answer.map_err(Unexplained::NotLeading)
     }
 
     /// Sends the scheduler a message that it answers.
@@ -244,6 +269,7 @@ impl About {
             taken_at: since_1970_ms(),
             high_availability: report.high_availability,
             jobmanager_leader: report.jobmanager_leader,
+            jobmanager_trouble: report.jobmanager_trouble,
             framework_name: self.framework_name.clone(),
             master: report.master,
             subscribed: report.subscribed,
@@ -285,15 +311,27 @@ impl About {
 
 impl Snapshot {
     fn new(status: Status) -> Self {
-        Self { status, taken: Instant::now(), json: OnceLock::new(), fields: OnceLock::new() }
+        Self {
+            status,
+            json: OnceLock::new(),
+            text: OnceLock::new(),
+            metrics: OnceLock::new(),
+            fields: OnceLock::new(),
+        }
     }
 
     pub fn json(&self) -> Bytes {
         self.json.get_or_init(|| json(&self.status)).clone()
     }
 
+    /// As `write` says it, once.
+    pub fn metrics(&self, write: impl FnOnce(&Status) -> Bytes) -> Bytes {
+        self.metrics.get_or_init(|| write(&self.status)).clone()
+    }
+
     pub fn whole(&self) -> Telling {
-        Telling::Whole(String::from_utf8_lossy(&self.json()).into())
+        let text = self.text.get_or_init(|| String::from_utf8_lossy(&self.json()).into());
+        Telling::Whole(Arc::clone(text))
     }
 
     fn fields(&self) -> &BTreeMap<String, Value> {

@@ -1,35 +1,37 @@
 //! Who may use the socket of operators: the AppMaster's own user and root, whatever the socket's mode became.
 
-use axum::serve::Listener;
+use std::io;
+
 use nix::unistd::geteuid;
-use tokio::net::unix::SocketAddr;
 use tokio::net::{UnixListener, UnixStream};
 use tracing::warn;
+
+use crate::serve::Accept;
 
 const ROOT: u32 = 0;
 
 /// Takes connections of those alone.
 pub struct OwnersOnly(pub UnixListener);
 
-impl Listener for OwnersOnly {
-    type Io = UnixStream;
-    type Addr = SocketAddr;
+impl Accept for OwnersOnly {
+    type Stream = UnixStream;
+    type Peer = <UnixListener as Accept>::Peer;
 
-    async fn accept(&mut self) -> (UnixStream, SocketAddr) {
+    async fn accept(&self) -> io::Result<(UnixStream, Self::Peer)> {
         loop {
-            let (stream, address) = Listener::accept(&mut self.0).await;
+            let (stream, address) = Accept::accept(&self.0).await?;
             match stream.peer_cred() {
-                Ok(peer) if may_order(peer.uid(), geteuid().as_raw()) => return (stream, address),
+                Ok(peer) if may_order(peer.uid(), geteuid().as_raw()) => return Ok((stream, address)),
                 Ok(peer) => {
-                    warn!("refused user {} on the socket, who is neither this one nor root", peer.uid())
+                    warn!("refused user {} on the socket, who is neither this one nor root", peer.uid());
                 }
                 Err(error) => warn!("refused somebody on the socket: {error}"),
             }
         }
     }
 
-    fn local_addr(&self) -> std::io::Result<SocketAddr> {
-        self.0.local_addr()
+    fn local_addr(&self) -> io::Result<Self::Peer> {
+        Accept::local_addr(&self.0)
     }
 }
 

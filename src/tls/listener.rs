@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::serve::Listener;
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
@@ -15,6 +16,7 @@ use tokio_rustls::server::TlsStream;
 use tracing::debug;
 
 use crate::log;
+use crate::serve::{Connection, Listening, Peer};
 
 /// Two round trips; whoever needs longer is not there.
 const HANDSHAKE_MOST: Duration = Duration::from_secs(10);
@@ -23,12 +25,14 @@ const HANDSHAKES_MOST: usize = 256;
 
 /// Shakes hands with many at once, so that one who stalls keeps nobody waiting.
 pub struct TlsListener {
-    accepted: mpsc::Receiver<(TlsStream<TcpStream>, SocketAddr)>,
+    accepted: mpsc::Receiver<(Io, SocketAddr)>,
     address: SocketAddr,
 }
 
+type Io = TlsStream<Connection<TcpStream>>;
+
 impl TlsListener {
-    pub fn new(listener: TcpListener, config: ServerConfig) -> io::Result<Self> {
+    pub fn new(listener: Listening<TcpListener>, config: ServerConfig) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let (sender, accepted) = mpsc::channel(1);
         tokio::spawn(accept_all(listener, TlsAcceptor::from(Arc::new(config)), sender));
@@ -37,9 +41,9 @@ impl TlsListener {
 }
 
 async fn accept_all(
-    mut listener: TcpListener,
+    mut listener: Listening<TcpListener>,
     acceptor: TlsAcceptor,
-    sender: mpsc::Sender<(TlsStream<TcpStream>, SocketAddr)>,
+    sender: mpsc::Sender<(Io, SocketAddr)>,
 ) {
     let places = Arc::new(Semaphore::new(HANDSHAKES_MOST));
     loop {
@@ -47,7 +51,7 @@ async fn accept_all(
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         let (stream, address) = tokio::select! {
             () = sender.closed() => return,
-            accepted = Listener::accept(&mut listener) => accepted,
+            accepted = listener.next() => accepted,
         };
         let (acceptor, sender) = (acceptor.clone(), sender.clone());
         tokio::spawn(async move {
@@ -62,7 +66,7 @@ async fn accept_all(
 }
 
 impl Listener for TlsListener {
-    type Io = TlsStream<TcpStream>;
+    type Io = Io;
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
@@ -74,5 +78,11 @@ impl Listener for TlsListener {
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
         Ok(self.address)
+    }
+}
+
+impl Connected<IncomingStream<'_, TlsListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, TlsListener>) -> Self {
+        Self(*stream.remote_addr())
     }
 }

@@ -12,6 +12,8 @@ use tokio_rustls::TlsConnector;
 
 use axum::serve::Listener as _;
 
+use crate::serve::Listening;
+
 use super::*;
 
 struct Made {
@@ -64,7 +66,8 @@ fn identity(path: &Path, password: &str, key_password: &str) -> Result<Identity,
 async fn told(identity: &Identity, client: ClientConfig) -> io::Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
-    let mut listener = TlsListener::new(listener, identity.server().expect("a server"))?;
+    let mut listener =
+        TlsListener::new(Listening::new(listener, "test"), identity.server().expect("a server"))?;
     // Somebody who never says a word keeps nobody waiting.
     let _silent = TcpStream::connect(address).await?;
     tokio::spawn(async move {

@@ -9,5 +9,7 @@ mod kill;
 pub mod masters;
 mod owners;
 pub mod processes;
+
+pub mod stand_in;
 mod start;
 pub mod stop;

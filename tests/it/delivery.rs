@@ -1,9 +1,9 @@
 //! What agents without Flink get from the AppMaster, and what nobody gets: on clusters with stock Flink.
 
 mod again;
-mod secrets;
+pub mod secrets;
 mod secured;
-mod stores;
+pub mod stores;
 
 use std::fs;
 use std::path::{Path, PathBuf};

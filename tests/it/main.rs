@@ -10,6 +10,7 @@ mod flink;
 mod ha;
 mod image;
 mod init;
+mod load;
 mod local;
 mod mesos;
 mod ports;

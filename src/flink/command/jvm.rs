@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 
 use super::options::UserOptions;
-use super::{Launch, joined};
+use super::{Compilation, Launch, Role, joined};
 use crate::flink::memory::MemorySize;
 
 /// Below this Flink warns about a JobManager's heap.
@@ -55,15 +55,15 @@ const OPENS: [&str; 12] = [
 ];
 
 /// In front of everything, so that whatever the user says wins.
-pub(super) fn defaults(launch: &Launch<'_>, user: &UserOptions, process: MemorySize) -> Vec<OsString> {
+pub(super) fn defaults(launch: &Launch<'_>, user: &UserOptions, role: &Role) -> Vec<OsString> {
     let mut args: Vec<OsString> = vec![];
     // With two collectors the JVM refuses to start; with none a small container gets whatever the JVM makes of it.
     if !user.all().any(|option| COLLECTORS.contains(&option)) {
-        let is_server = launch.cpus >= SERVER_CPUS && process >= SERVER_MEMORY;
+        let is_server = launch.cpus >= SERVER_CPUS && role.process >= SERVER_MEMORY;
         args.push(if is_server { "-XX:+UseG1GC" } else { "-XX:+UseSerialGC" }.into());
     }
-    // The compilers would take a quarter of a start's processor time for code that runs no more afterwards.
-    if !user.has_prefix("-XX:CompileThresholdScaling=") {
+    // The compilers would take a quarter of a start's processor time.
+    if role.compilation == Compilation::Late && !user.has_prefix("-XX:CompileThresholdScaling=") {
         args.push("-XX:CompileThresholdScaling=5".into());
     }
     if let Some(count) = launch.active_processors {

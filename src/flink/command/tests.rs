@@ -89,6 +89,25 @@ fn the_security_manager_is_allowed_where_that_is_needed_and_possible() {
 }
 
 #[test]
+fn only_the_jobmanager_compiles_late_and_the_user_has_the_last_word() {
+    let late = |args: &[OsString]| {
+        let options = args.iter().filter_map(|arg| arg.to_str());
+        options
+            .filter(|option| option.starts_with("-XX:CompileThresholdScaling="))
+            .map(str::to_owned)
+            .collect()
+    };
+    let mut case = Case::new("2.3.0");
+    let none: Vec<String> = Vec::new();
+    assert_eq!(late(&case.taskmanager().args), none);
+    let jobmanager = case.jobmanager(&Entrypoint::Session).unwrap();
+    assert_eq!(late(&jobmanager.args), ["-XX:CompileThresholdScaling=5".to_owned()]);
+    case.set("env.java.opts.all", "-XX:CompileThresholdScaling=2");
+    let jobmanager = case.jobmanager(&Entrypoint::Session).unwrap();
+    assert_eq!(late(&jobmanager.args), ["-XX:CompileThresholdScaling=2".to_owned()]);
+}
+
+#[test]
 fn what_cannot_run_is_refused() {
     let mut case = Case::new("2.3.0");
     case.java.feature = 8;

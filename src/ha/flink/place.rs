@@ -30,6 +30,8 @@ pub struct Place {
 pub struct Seen {
     pub leader: Option<Leader>,
     pub line: Vec<Place>,
+    /// Whether the node that the line is below is there: a person may have removed it.
+    pub has_line: bool,
     /// The sessions whose JobManager says that some part of it leads. Only looked for in a case of doubt.
     pub claims: Vec<i64>,
     /// Ours, not the JobManager's.
@@ -43,12 +45,22 @@ pub struct Seen {
 pub enum Verdict {
     /// Nothing.
     Fine,
-    /// The worker puts a node of its own there, in place of the old session's if that is there still.
-    Keep { path: String, is_there: bool },
+    /// The worker puts a node of its own there.
+    Keep { path: String, spot: Spot },
     /// The worker's own node goes: the JobManager has another one, or claims nothing any more.
     GiveUp { path: String },
     /// It says that it leads, but has lost its place, and others have one.
     Deposed,
+}
+
+/// What is where a place is to be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spot {
+    /// The old session's node, which has to go.
+    Taken,
+    Free,
+    /// Nobody stands in line, and there is no line.
+    NoLine,
 }
 
 /// What was seen of our JobManager's sessions.
@@ -105,14 +117,23 @@ impl Suspicion {
     /// Only while it is the first in line: else somebody else leads.
     fn keep(&self, seen: &Seen) -> Option<Verdict> {
         let last = self.last.as_ref()?;
+        if !seen.has_line {
+            return Some(Verdict::Keep { path: at_the_front(&last.path), spot: Spot::NoLine });
+        }
         let first = seen.line.iter().min_by_key(|place| election::place(&place.path).unwrap_or(i64::MAX));
-        let is_there = match first {
-            None => false,
-            Some(first) if first == last => true,
+        let spot = match first {
+            None => Spot::Free,
+            Some(first) if first == last => Spot::Taken,
             Some(_) => return None,
         };
-        Some(Verdict::Keep { path: last.path.clone(), is_there })
+        Some(Verdict::Keep { path: last.path.clone(), spot })
     }
+}
+
+/// In a new line ZooKeeper counts from 0 again, so that a place with the old number would be behind the others.
+fn at_the_front(path: &str) -> String {
+    let name = path.trim_end_matches(|digit: char| digit.is_ascii_digit());
+    format!("{name}{:010}", 0)
 }
 
 #[cfg(test)]
@@ -140,6 +161,7 @@ mod tests {
             let seen = Seen {
                 leader: Some(Leader { rest_url: format!("http://{host}:8081"), session: *session }),
                 line: line.iter().map(|(number, session)| place(*number, *session)).collect(),
+                has_line: true,
                 claims: claims.to_vec(),
                 worker: WORKER,
                 session_timeout: Duration::from_secs(10),
@@ -149,8 +171,8 @@ mod tests {
         }
     }
 
-    fn keep(number: u32, is_there: bool) -> Verdict {
-        Verdict::Keep { path: path(number), is_there }
+    fn keep(number: u32, spot: Spot) -> Verdict {
+        Verdict::Keep { path: path(number), spot }
     }
 
     fn give_up(number: u32) -> Verdict {
@@ -161,7 +183,7 @@ mod tests {
     fn an_old_place_is_kept_until_the_jobmanager_has_another() {
         check(&[
             (0, ("a", 1), &[(4, 1), (5, 2)], &[], Verdict::Fine),
-            (1, ("a", 3), &[(4, 1), (5, 2)], &[], keep(4, true)),
+            (1, ("a", 3), &[(4, 1), (5, 2)], &[], keep(4, Spot::Taken)),
             (2, ("a", 3), &[(4, WORKER), (5, 2)], &[3], Verdict::Fine),
             // Another session, and the same again.
             (9, ("a", 6), &[(4, WORKER), (5, 2)], &[3], Verdict::Fine),
@@ -174,17 +196,32 @@ mod tests {
     fn a_place_that_has_gone_is_kept_while_nobody_else_stands_in_line() {
         check(&[
             (0, ("a", 1), &[(4, 1)], &[], Verdict::Fine),
-            (1, ("a", 3), &[], &[], keep(4, false)),
+            (1, ("a", 3), &[], &[], keep(4, Spot::Free)),
             (2, ("a", 3), &[(4, WORKER)], &[3], Verdict::Fine),
             (3, ("a", 3), &[(4, WORKER), (5, 2)], &[3], Verdict::Fine),
         ]);
     }
 
     #[test]
+    fn in_a_line_that_was_removed_the_place_is_the_first() {
+        let (mut suspicion, now) = (Suspicion::default(), Clock::start().now());
+        let leader = || Some(Leader { rest_url: "http://a:8081".to_owned(), session: 1 });
+        let with =
+            |line, has_line| Seen { leader: leader(), line, has_line, worker: WORKER, ..Seen::default() };
+        let seen = with(vec![place(4, 1), place(5, 2)], true);
+        assert_eq!(suspicion.judge(OWN, &seen, now), Verdict::Fine);
+        assert_eq!(suspicion.judge(OWN, &with(Vec::new(), false), now), keep(0, Spot::NoLine));
+        assert_eq!(
+            suspicion.judge(OWN, &with(vec![place(0, WORKER), place(1, 2)], true), now),
+            Verdict::Fine
+        );
+    }
+
+    #[test]
     fn a_jobmanager_that_claims_nothing_for_longer_than_a_session_keeps_no_place() {
         check(&[
             (0, ("a", 1), &[(4, 1), (5, 2)], &[], Verdict::Fine),
-            (1, ("a", 3), &[(4, 1), (5, 2)], &[], keep(4, true)),
+            (1, ("a", 3), &[(4, 1), (5, 2)], &[], keep(4, Spot::Taken)),
             (2, ("", 0), &[(4, WORKER), (5, 2)], &[], Verdict::Fine),
             (8, ("", 0), &[(4, WORKER), (5, 2)], &[3], Verdict::Fine),
             (9, ("", 0), &[(4, WORKER), (5, 2)], &[], Verdict::Fine),

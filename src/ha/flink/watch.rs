@@ -4,14 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tracing::warn;
 use zookeeper_client::{Client, CreateMode, Error};
 
 use crate::events::Journal;
 use crate::time::Clock;
-use crate::zookeeper::Ensemble;
+use crate::zookeeper::{self, Ensemble};
 
-use super::place::{Seen, Suspicion, Verdict};
+use super::place::{Seen, Spot, Suspicion, Verdict};
 
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -21,6 +20,8 @@ pub struct JobManagers {
     /// The leader's REST endpoint; while several say that they lead, the last that said so.
     pub leader: Option<String>,
     pub own: Own,
+    /// Why our JobManager, which leads, has no place in line, and cannot be given one.
+    pub trouble: Option<String>,
 }
 
 /// Our JobManager's part in it.
@@ -55,9 +56,16 @@ pub fn watch(
                     None => Verdict::Fine,
                 };
                 let own = if verdict == Verdict::Deposed { Own::Deposed } else { Own::Fine };
-                carry_out(verdict, &client, &ensemble, &journal).await;
-                let found = JobManagers { leader: seen.leader.map(|leader| leader.rest_url), own };
+                let trouble = carry_out(verdict, &client, &ensemble, &journal).await.err();
+                let leader = seen.leader.map(|leader| leader.rest_url);
+                let found = JobManagers { leader, own, trouble };
                 let known = sender.borrow().clone();
+                // Twice a second it is the same.
+                if let Some(trouble) = &found.trouble
+                    && known.trouble.as_ref() != Some(trouble)
+                {
+                    journal.warn("place_lost", trouble);
+                }
                 if known.leader != found.leader {
                     tell(found.leader.as_deref(), &journal);
                 }
@@ -81,40 +89,60 @@ fn tell(leader: Option<&str>, journal: &Journal) {
 async fn look(client: &Client, cluster_node: &str, suspicion: &Suspicion) -> Result<Seen, Error> {
     let leader = super::leader(client, cluster_node).await?;
     let line = super::line(client, cluster_node).await?;
+    let has_line = line.is_some();
     let claims = match suspicion.is_any() {
         true => super::claims(client, cluster_node).await?,
         false => Vec::new(),
     };
     let (worker, session_timeout) = (client.session_id().0, client.session_timeout());
-    Ok(Seen { leader, line, claims, worker, session_timeout })
+    Ok(Seen { leader, line: line.unwrap_or_default(), has_line, claims, worker, session_timeout })
 }
 
 /// What fails has changed meanwhile, or is tried again after the next look.
-async fn carry_out(verdict: Verdict, client: &Client, ensemble: &Ensemble, journal: &Journal) {
+async fn carry_out(
+    verdict: Verdict,
+    client: &Client,
+    ensemble: &Ensemble,
+    journal: &Journal,
+) -> Result<(), String> {
     let (path, done) = match &verdict {
-        Verdict::Fine | Verdict::Deposed => return,
-        Verdict::Keep { path, is_there } => (path, keep(client, ensemble, path, *is_there).await),
+        Verdict::Fine | Verdict::Deposed => return Ok(()),
+        Verdict::Keep { path, spot } => (path, keep(client, ensemble, path, *spot).await),
         Verdict::GiveUp { path } => (path, client.delete(path, None).await),
     };
-    match (done, &verdict) {
-        (Ok(()), Verdict::Keep { .. }) => journal.tell(
+    done.map_err(|error| format!("{path}, the JobManager's place in Flink's election: {error}"))?;
+    match &verdict {
+        Verdict::Keep { spot: Spot::NoLine, .. } => journal.warn(
+            "line_removed",
+            format!("somebody has removed the nodes of Flink's election: keeps {path}, the JobManager's place in it"),
+        ),
+        Verdict::Keep { spot: Spot::Taken | Spot::Free, .. } => journal.tell(
             "place_kept",
             format!(
                 "keeps {path}, the JobManager's place in Flink's election, which an old session takes along"
             ),
         ),
-        (Ok(()), _) => {
+        Verdict::Fine | Verdict::Deposed | Verdict::GiveUp { .. } => {
             journal.tell("place_given_up", format!("gives up {path}, which it kept for the JobManager"));
         }
-        (Err(error), _) => warn!("{path}, the JobManager's place in Flink's election: {error}"),
     }
+    Ok(())
 }
 
-/// At once, so that nobody who waits behind the old node finds none.
-async fn keep(client: &Client, ensemble: &Ensemble, path: &str, is_there: bool) -> Result<(), Error> {
+/// At once, so that nobody who waits behind the old node finds none, and who makes a new line first is the first in it.
+async fn keep(client: &Client, ensemble: &Ensemble, path: &str, spot: Spot) -> Result<(), Error> {
+    let parents = ensemble.create(CreateMode::Persistent);
     let mut writer = client.new_multi_writer();
-    if is_there {
-        writer.add_delete(path, None)?;
+    match spot {
+        Spot::Taken => writer.add_delete(path, None)?,
+        Spot::Free => {}
+        Spot::NoLine => {
+            let line = zookeeper::parent(path).unwrap_or_default();
+            if let Some(above) = zookeeper::parent(line) {
+                client.mkdir(above, &parents).await?;
+            }
+            writer.add_create(line, b"", &parents)?;
+        }
     }
     writer.add_create(path, b"", &ensemble.create(CreateMode::Ephemeral))?;
     writer.commit().await?;

@@ -5,10 +5,7 @@ use nix::libc;
 /// Frees heap at its end and stack below this function, and forgets the pages of the program that were only needed to
 /// get here. The kernel has them in its cache and brings back the few that are needed again.
 pub fn shrink() {
-    // SAFETY: it gives back nothing that is in use.
-    unsafe {
-        libc::malloc_trim(0);
-    }
+    trim_heap();
     let here = 0u8;
     // This function's frame and that of the call are within this page and the one below it.
     let end = (&raw const here as usize & !(PAGE_BYTES as usize - 1)) - PAGE_BYTES as usize;
@@ -21,6 +18,14 @@ pub fn shrink() {
         unsafe {
             libc::madvise(address as *mut libc::c_void, length, libc::MADV_DONTNEED);
         }
+    }
+}
+
+/// Freed heap between what is in use goes too.
+pub fn trim_heap() {
+    // SAFETY: it gives back nothing that is in use.
+    unsafe {
+        libc::malloc_trim(0);
     }
 }
 

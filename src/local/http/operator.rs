@@ -1,7 +1,5 @@
 //! `/api/v1`, in JSON only, `/teardown`, and `/mini/<fault>`.
 
-use std::net::SocketAddr;
-
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -14,6 +12,7 @@ use crate::local::master::{FrameworkTarget, OperatorCall};
 use crate::local::request::MediaType;
 use crate::log;
 use crate::mesos::wire::id::FrameworkId;
+use crate::serve::Peer;
 
 use super::{Server, leadership, scheduler};
 
@@ -61,7 +60,7 @@ async fn operate(server: &Server, call: OperatorCall) -> Response {
 
 pub async fn fault(
     State(server): State<Server>,
-    ConnectInfo(caller): ConnectInfo<SocketAddr>,
+    ConnectInfo(Peer(caller)): ConnectInfo<Peer>,
     Path(name): Path<String>,
     body: Bytes,
 ) -> Response {

@@ -7,6 +7,7 @@ use crate::local::cluster::Pace;
 use crate::local::http::sandboxes;
 use crate::local::master::AgentDescription;
 use crate::local::remote::{RemoteAgent, Settings};
+use crate::serve::Listening;
 use crate::time::Clock;
 
 use super::{
@@ -37,7 +38,8 @@ pub async fn serve(options: &Options, master: &str) -> Result<(), MesosError> {
         domain: place.domain,
         resources: place.resources,
     };
-    let server = tokio::spawn(axum::serve(listener, sandboxes::router(work_dir.clone())).into_future());
+    let service = sandboxes::router(work_dir.clone()).into_make_service();
+    let server = tokio::spawn(axum::serve(Listening::new(listener, "agent"), service).into_future());
     let settings = Settings { master: master.to_owned(), description, work_dir, epoch: epoch() };
     // Until a master says how fast.
     let pace = Pace::new(Clock::start(), 1);

@@ -1,10 +1,13 @@
-//! What Flink keeps of a cluster that is ended by a command.
+//! What a cluster that is ended by a command, or a JobManager that is dead, would leave behind at Flink.
 
 use std::time::Duration;
 
 use tracing::{info, warn};
+use zookeeper_client::Client;
 
+use crate::events::Journal;
 use crate::flink::rest::{RestClient, first_answer};
+use crate::ha::flink;
 
 /// A JobManager that hangs shall not keep the cluster from ending.
 const ANSWER_MOST: Duration = Duration::from_secs(3);
@@ -18,5 +21,20 @@ pub async fn shut_flink_down(clients: Vec<RestClient>) {
     match first_answer(&clients, shut_down).await {
         Some(Ok(())) => info!("Flink deletes what it keeps of the cluster"),
         Some(Err(())) | None => warn!("no JobManager answers: what Flink keeps of the cluster stays"),
+    }
+}
+
+/// Nobody needs to wait for the session of a JobManager that is known to be dead.
+pub async fn release_jobmanager(client: &Client, flink_node: &str, rest_url: &str, journal: &Journal) {
+    match flink::release(client, flink_node, rest_url).await {
+        Ok(0) => {}
+        Ok(released) => {
+            let text = format!("took the dead JobManager out of Flink's election released={released}");
+            journal.tell("jobmanager_released", text);
+        }
+        Err(error) => {
+            let text = format!("cannot take the dead JobManager out of Flink's election: {error}");
+            journal.warn("jobmanager_not_released", text);
+        }
     }
 }

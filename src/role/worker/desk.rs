@@ -23,9 +23,15 @@ use crate::scheduler::report::{Leadership, NotLeading, Report};
 use crate::scheduler::state::State;
 use crate::zookeeper::Ensemble;
 
-use super::cleanup::shut_flink_down;
+use super::cleanup::{release_jobmanager, shut_flink_down};
 use super::jobmanager::{JobManagerEnd, Stop};
 use super::{Fatal, INBOX_WAITING_MOST, Work, fatal, stopped};
+
+mod error;
+mod reign;
+
+use error::{Deposed, NoSession, Why};
+use reign::schedule;
 
 /// Between two attempts to take the framework back from somebody who took it without leading.
 const SUPERSEDED_WAIT: Duration = Duration::from_secs(1);
@@ -56,25 +62,6 @@ pub struct Desk<'a> {
     patience: Duration,
 }
 
-#[derive(Debug, thiserror::Error)]
-#[error("no session with ZooKeeper within {}", humantime::format_duration(*.within))]
-struct NoSession {
-    within: Duration,
-    #[source]
-    why: Why,
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Why(String);
-
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "two JobManagers lead: this one's place in Flink's election went with an old session, which it has not noticed; it \
-     ends, and the other one goes on"
-)]
-struct Deposed;
-
 /// What comes after a reign, or in place of it.
 enum Next {
     StandBy,
@@ -102,6 +89,7 @@ impl<'a> Desk<'a> {
             contender::start(ensemble, paths, about.to_string().into_bytes(), Arc::clone(&journal))
         };
         let flink_node = format!("{}{}", ha.root, ha.cluster_id);
+        flink::watch_neighbours(contender.clients.clone(), &ha.root, &ha.cluster_id, Arc::clone(&journal));
         Self {
             jobmanagers: flink::watch(
                 contender.clients.clone(),
@@ -293,7 +281,10 @@ impl<'a> Desk<'a> {
             }
             Stop::JobManagerDied => {
                 self.journal.warn("jobmanager_died", "the JobManager has died");
-                self.release_jobmanager().await;
+                let client = self.contender.clients.borrow().clone();
+                if let (Some(rest_url), Some(client)) = (&self.rest_url, client) {
+                    release_jobmanager(&client, &self.flink_node, rest_url, &self.journal).await;
+                }
             }
             Stop::Container => {}
         }
@@ -308,27 +299,10 @@ impl<'a> Desk<'a> {
         Fatal::new(Exit::Deposed, Deposed)
     }
 
-    /// Nobody needs to wait for the session of a JobManager that is known to be dead.
-    async fn release_jobmanager(&self) {
-        let Some(rest_url) = &self.rest_url else { return };
-        let Some(client) = self.contender.clients.borrow().clone() else { return };
-        match flink::release(&client, &self.flink_node, rest_url).await {
-            Ok(0) => {}
-            Ok(released) => {
-                let text = format!("took the dead JobManager out of Flink's election released={released}");
-                self.journal.tell("jobmanager_released", text);
-            }
-            Err(error) => {
-                let text = format!("cannot take the dead JobManager out of Flink's election: {error}");
-                self.journal.warn("jobmanager_not_released", text);
-            }
-        }
-    }
-
     /// While the scheduler works.
     async fn hand_on(&mut self, message: Message, orders: &mpsc::Sender<Message>) {
         let leadership = self.contender.standing.borrow().leadership();
-        let jobmanager_leader = self.jobmanagers.borrow().leader.clone();
+        let jobmanagers = self.jobmanagers.borrow().clone();
         match message {
             Message::Report(_)
             | Message::Scale(..)
@@ -346,7 +320,8 @@ impl<'a> Desk<'a> {
                     if let Ok(report) = report.await {
                         let _ = answer.send(Report {
                             high_availability: Some(leadership),
-                            jobmanager_leader,
+                            jobmanager_leader: jobmanagers.leader,
+                            jobmanager_trouble: jobmanagers.trouble,
                             ..report
                         });
                     }
@@ -372,10 +347,12 @@ impl<'a> Desk<'a> {
     /// While this one may not act.
     async fn answer(&mut self, message: Message) {
         let leadership = self.contender.standing.borrow().leadership();
-        let jobmanager_leader = self.jobmanagers.borrow().leader.clone();
+        let JobManagers { leader: jobmanager_leader, trouble: jobmanager_trouble, .. } =
+            self.jobmanagers.borrow().clone();
         match message {
             Message::Report(answer) => {
-                let _ = answer.send(Report { jobmanager_leader, ..Report::idle(leadership) });
+                let report = Report { jobmanager_leader, jobmanager_trouble, ..Report::idle(leadership) };
+                let _ = answer.send(report);
             }
             Message::JobManagerListening => self.jobmanager_listens = true,
             Message::End => self.order_end().await,
@@ -415,25 +392,4 @@ async fn deposed(jobmanagers: &mut watch::Receiver<JobManagers>) {
     if jobmanagers.wait_for(|jobmanagers| jobmanagers.own == Own::Deposed).await.is_err() {
         std::future::pending::<()>().await;
     }
-}
-
-async fn schedule(
-    work: &Work,
-    mut ending: watch::Receiver<Option<bool>>,
-    mut store: ZooKeeperStore,
-    lease: crate::lease::Lease,
-    inbox: mpsc::Receiver<Message>,
-) -> Result<(), RunError> {
-    let state = store.load().await?;
-    let is_ending = ending.wait_for(Option::is_some).await.ok().and_then(|ending| *ending);
-    if state.is_none() && is_ending == Some(true) {
-        // Somebody else has torn it down.
-        return Ok(());
-    }
-    if let Some(state) = &state {
-        let (id, tasks) = (state.framework_id.as_deref().unwrap_or("none yet"), state.tasks.len());
-        let text = format!("goes on with the cluster framework={id} tasks={tasks}");
-        work.lookout.journal.tell("goes_on", text);
-    }
-    work.schedule(store, state, lease, inbox).await
 }

@@ -45,7 +45,12 @@ pub async fn watch(rest: &Endpoint, journal: &Journal) {
 }
 
 fn text(why: &Silence) -> String {
-    format!("the JobManager does not serve: {}", log::chain(why))
+    match why {
+        Silence::NoDescriptor(_) => format!("the JobManager {}", log::chain(why)),
+        Silence::NoListener { .. } | Silence::NoAnswer { .. } | Silence::NotReady { .. } => {
+            format!("the JobManager does not serve: {}", log::chain(why))
+        }
+    }
 }
 
 impl Pulse {

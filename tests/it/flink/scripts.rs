@@ -32,7 +32,10 @@ fn flink_2_3_is_started_as_by_its_scripts() {
 const ONLY_OURS: [(&str, &str); 5] = [
     ("-XX:+UseSerialGC", "the collector is chosen for the container, not left to the JVM"),
     ("-XX:+UseG1GC", "the collector is chosen for the container, not left to the JVM"),
-    ("-XX:CompileThresholdScaling=5", "the compilers leave a start's processor time to the start"),
+    (
+        "-XX:CompileThresholdScaling=5",
+        "the JobManager's compilers leave a start's processor time to the start",
+    ),
     ("-XX:ErrorFile=", "a crash report goes where it can be written and outlives the process"),
     ("-XX:HeapDumpPath=", "a heap dump goes where it can be written and outlives the process"),
 ];

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use flink_on_mesos::events::Journal;
 use flink_on_mesos::ha::flink::{self, JobManagers, Own};
 use tokio::sync::watch;
 use zookeeper_client::{Acls, Client, CreateMode, CreateSequence};
@@ -55,7 +56,7 @@ fn announcement() -> String {
 }
 
 async fn until(jobmanagers: &mut watch::Receiver<JobManagers>, leader: Option<&str>, own: Own) {
-    let expected = JobManagers { leader: leader.map(str::to_owned), own };
+    let expected = JobManagers { leader: leader.map(str::to_owned), own, ..JobManagers::default() };
     let found =
         tokio::time::timeout(PATIENCE, jobmanagers.wait_for(|found| *found == expected)).await.is_ok();
     assert!(found, "{expected:?} expected: {:?}", jobmanagers.borrow());
@@ -126,4 +127,61 @@ async fn a_place_that_an_old_session_takes_along_is_kept() {
     // It does not come back.
     drop(again);
     until_owner(&worker, &place, None).await;
+}
+
+#[tokio::test]
+async fn a_line_that_somebody_removes_is_there_again_with_the_leader_at_its_front() {
+    let ensemble = Ensemble::start_with(1).await;
+    let (mut jobmanagers, _clients, worker) = watch(&ensemble).await;
+    let first = JobManager::start(&ensemble).await;
+    // Numbers as of a line in which many have stood.
+    for _ in 0..3 {
+        let place = first.stand_in_line().await;
+        first.0.delete(&place, None).await.expect("deleted");
+    }
+    let place = first.stand_in_line().await;
+    first.announce("http://a:8081").await;
+    until(&mut jobmanagers, Some("http://a:8081"), Own::Fine).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+
+    let mut removal = worker.new_multi_writer();
+    removal.add_delete(&place, None).and_then(|()| removal.add_delete(LATCH, None)).expect("two changes");
+    removal.commit().await.expect("removed");
+    let kept = format!("{LATCH}/_c_0-latch-0000000000");
+    until_owner(&worker, &kept, Some(worker.session_id().0)).await;
+    // Who comes back is behind it.
+    let second = JobManager::start(&ensemble).await;
+    assert!(second.stand_in_line().await > kept);
+    until(&mut jobmanagers, Some("http://a:8081"), Own::Fine).await;
+}
+
+#[tokio::test]
+async fn clusters_below_each_other_are_told_of() {
+    let ensemble = Ensemble::start_with(1).await;
+    let worker = ensemble.config(SESSION).connect(None).await.expect("a session");
+    let (_clients, client) = watch::channel(Some(worker));
+    let jobmanager = JobManager::start(&ensemble).await;
+    for node in
+        ["/flink/prod/leader/latch/a", "/flink/prod/etl/daily/leader/latch/a", "/flink/other/leader/latch/a"]
+    {
+        jobmanager.create(node, CreateMode::Ephemeral, b"").await;
+    }
+    jobmanager.create("/flink/prod/jobs/x/leader/latch/a", CreateMode::Persistent, b"").await;
+    for (id, expected) in [
+        ("/prod", vec!["the cluster /prod/etl/daily runs, whose id is below this one's"]),
+        ("/prod/etl", vec!["the cluster /prod runs, below which", "the cluster /prod/etl/daily runs, whose"]),
+        ("/prod/etl/daily", vec!["the cluster /prod runs, below which this one's id is"]),
+        ("/other", vec![]),
+        ("/production", vec![]),
+    ] {
+        let journal = Arc::<Journal>::default();
+        flink::watch_neighbours(client.clone(), "/flink", id, Arc::clone(&journal));
+        // One look; the next is due in half a minute.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let told: Vec<_> = journal.after(0).into_iter().map(|event| event.text).collect();
+        assert_eq!(told.len(), expected.len(), "{id}: {told:?}");
+        for (told, expected) in told.iter().zip(&expected) {
+            assert!(told.contains(expected), "{id}: {told}");
+        }
+    }
 }

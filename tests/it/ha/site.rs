@@ -12,6 +12,7 @@ use crate::cluster::application;
 use crate::cluster::harness::{Cluster, Program, Start};
 use crate::cluster::masters::start_mesos;
 use crate::cluster::processes::{Part, Process};
+use crate::delivery::files_below;
 use crate::ports::{free_ports, free_range};
 
 /// Of both sessions, ours and Flink's.
@@ -118,6 +119,20 @@ impl Site {
             })
             .await;
         assert_eq!(&self.kept(cluster), before, "{}", cluster.program.log_end());
+    }
+
+    /// The files in Flink's storage, relative to it.
+    pub fn stored(&self) -> Vec<String> {
+        let files = files_below(self.storage.path()).into_iter();
+        let relative = files.filter_map(|file| Some(file.strip_prefix(self.storage.path()).ok()?.to_owned()));
+        relative.map(|path| path.display().to_string()).collect()
+    }
+
+    pub fn remove_stored(&self, name: &str) {
+        let path = self.storage.path().join(name);
+        if path.exists() {
+            std::fs::remove_dir_all(path).expect("removed");
+        }
     }
 
     /// Below `path`; nothing if that is not there.

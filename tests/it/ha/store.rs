@@ -209,6 +209,30 @@ async fn what_others_wrote_is_told_and_left_as_it_is() {
 }
 
 #[tokio::test]
+async fn a_state_that_somebody_removed_is_written_again() {
+    let ensemble = Ensemble::start_with(1).await;
+    let contender = contender(&ensemble, "one");
+    let mut store = store_of(&ensemble, &contender).await;
+    let client = Client::connect(&ensemble.quorum()).await.expect("a session");
+    let remove = async || {
+        let state = paths().state;
+        for name in client.list_children(&state).await.expect("there") {
+            client.delete(&paths().shard(&name), None).await.expect("deleted");
+        }
+        client.delete(&state, None).await.expect("deleted");
+    };
+    let mut state = State { task_counter: 2, ..State::default() };
+    state.tasks.extend([(id(1), record("a")), (id(2), record("b"))]);
+    store.save(&state).await.expect("stored");
+    remove().await;
+    state.tasks.remove(&id(1));
+    store.save(&state).await.expect("stored again");
+    assert_eq!(store_of(&ensemble, &contender).await.load().await.expect("readable"), Some(state));
+    remove().await;
+    store.clear().await.expect("nothing is left to clear");
+}
+
+#[tokio::test]
 async fn nodes_of_the_creator_are_closed_to_others() {
     let ensemble = Ensemble::start_with(1).await;
     let digest = |password: &str| {

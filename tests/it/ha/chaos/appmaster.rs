@@ -12,6 +12,7 @@ use super::history::Witness;
 use super::site::Site;
 use crate::cluster::harness::{Program, binary};
 use crate::cluster::processes::{self, Process};
+use crate::cluster::stand_in;
 use crate::ha::proxy::{Passage, Proxy};
 use crate::ports::free_ports;
 
@@ -47,11 +48,7 @@ impl AppMaster {
         let [rest, rpc, status] = free_ports();
         let root = site.root();
         let quorum: Vec<_> = zookeeper.iter().map(|proxy| proxy.address.to_string()).collect();
-        let journal = site.journal();
-        let stand_in = [("journal", journal.display().to_string()), ("seed", site.seed.to_string())];
-        let mut java_options: Vec<_> =
-            stand_in.iter().map(|(name, value)| format!("-Dstand-in.{name}={value}")).collect();
-        java_options.push(format!("-Dstand-in.short-lived={}", super::SHORT_LIVED));
+        let java_options = stand_in::java_options(root, site.seed, super::SHORT_LIVED);
         let properties = [
             ("mesos.master", mesos.address.to_string()),
             ("mesos.status.port", status.to_string()),
@@ -64,7 +61,7 @@ impl AppMaster {
             ("high-availability.zookeeper.client.session-timeout", SESSION.as_millis().to_string()),
             ("high-availability.storageDir", format!("file://{}/storage", root.display())),
             ("high-availability.cluster-id", CLUSTER_ID.to_owned()),
-            ("env.java.opts.all", java_options.join(" ")),
+            ("env.java.opts.all", java_options),
         ];
         let mut arguments = vec!["appmaster".to_owned()];
         for (key, value) in properties {

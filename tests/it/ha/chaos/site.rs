@@ -17,8 +17,8 @@ use super::history::Witness;
 use super::network::Network;
 use crate::cluster::harness::{Program, binary};
 use crate::cluster::processes::{self, Part, Process};
+use crate::cluster::stand_in;
 use crate::ha::ensemble::Ensemble;
-use crate::init::process::helper;
 use crate::ports::{free_ports, free_range};
 
 pub const AGENTS: usize = 3;
@@ -62,7 +62,7 @@ impl Site {
     pub async fn open(seed: u64, target: usize) -> Self {
         let _already_installed = rustls::crypto::ring::default_provider().install_default();
         let root = tempfile::Builder::new().prefix("chaos-").tempdir().expect("a directory");
-        lay_out(root.path());
+        stand_in::lay_out(root.path());
         let ensemble = Ensemble::start().await;
         let [mesos_port] = free_ports();
         let mesos = start_mesos(root.path(), mesos_port).await;
@@ -249,17 +249,6 @@ fn scratch_in(root: &Path, name: &str) -> TempDir {
     let scratch = builder().prefix(name).disable_cleanup(true).tempdir_in(root).expect("a directory");
     fs::create_dir(scratch.path().join("tmp")).expect("a directory");
     scratch
-}
-
-/// A Flink without jars, and a java that stands in for its JVMs.
-fn lay_out(root: &Path) {
-    for directory in ["flink/lib", "java/bin", "conf", "storage"] {
-        fs::create_dir_all(root.join(directory)).expect("a directory");
-    }
-    fs::write(root.join("flink/lib/flink-dist-1.20.5.jar"), "").expect("written");
-    fs::write(root.join("java/release"), "JAVA_VERSION=\"17.0.1\"\n").expect("written");
-    fs::write(root.join("conf/config.yaml"), "jobmanager.memory.process.size: 1600m\n").expect("written");
-    std::os::unix::fs::symlink(helper(), root.join("java/bin/java")).expect("a link");
 }
 
 async fn start_mesos(root: &Path, port: u16) -> Program {

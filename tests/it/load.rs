@@ -1,0 +1,6 @@
+//! What many connections cost, and what they keep others from.
+
+mod descriptors;
+mod memory;
+mod network;
+mod site;
