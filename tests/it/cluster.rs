@@ -3,10 +3,10 @@
 pub mod application;
 mod crashes;
 mod elastic;
-mod ends;
+pub mod ends;
 pub mod harness;
 pub mod masters;
-mod owners;
+pub mod owners;
 pub mod processes;
 mod start;
 pub mod stop;
