@@ -102,7 +102,7 @@ async fn what_cannot_be_torn_down_is_told() {
     mesos.signal(Signal::SIGCONT);
     let log = cluster.program.log();
     let told = log.lines().find(|line| line.contains("could not be torn down")).expect("a line");
-    assert!(told.contains(&format!("framework={framework} with 1 TaskManagers is left")), "{told}");
+    assert!(told.contains(&format!("framework={framework} tasks=1 are left")), "{told}");
     let (_, curl) = told.split_once("To end it now: ").expect("a command");
     let output = Command::new("sh").args(["-c", curl]).output().expect("a shell");
     assert!(output.status.success(), "{curl}: {output:?}");
@@ -125,7 +125,7 @@ async fn a_worker_without_configuration_tells_what_is_left() {
     processes::signal(cluster.program.part(Part::Worker), Signal::SIGKILL);
     assert_eq!(cluster.program.end().await.code(), Some(66), "{}", cluster.program.log_end());
     let log = cluster.program.log();
-    assert!(log.contains(&format!("framework={framework} with 1 TaskManagers is left")), "{log}");
+    assert!(log.contains(&format!("framework={framework} tasks=1 are left")), "{log}");
     assert_eq!(frameworks(port).await, [framework]);
     drop(mesos);
 }

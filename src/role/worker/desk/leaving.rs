@@ -62,7 +62,7 @@ impl Desk<'_> {
         let Ok(Ok(Some(State { framework_id: Some(id), tasks, .. }))) = state else { return };
         let tasks = tasks.len();
         let text = format!(
-            "leaves framework={id} with {tasks} TaskManagers to another AppMaster; where none is to follow, start one and order `flink-on-mesos teardown`"
+            "leaves framework={id} tasks={tasks} to another AppMaster; where none is to follow, start one and order `flink-on-mesos teardown`"
         );
         self.journal.warn("leaves", text);
     }
