@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::artifact::delivered::Delivered;
-use crate::conf::settings::Succession;
 use crate::flink::command::{Application, UnrestoredState};
 use crate::init::plan::{Continuation, ForwardTo, Quit, Subreaper, Verbosity};
 use crate::init::signals::{JobControl, Rewrite, Signal};
@@ -15,6 +14,10 @@ use crate::role::exec::{self, Grace};
 use crate::role::mesos;
 use crate::scheduler::explain::{Question, QuestionError};
 use crate::tls::Fingerprint;
+
+mod inner;
+
+pub use inner::{ClaimOptions, InitOptions, WorkerOptions};
 
 /// Apache Flink on Apache Mesos.
 ///
@@ -348,79 +351,6 @@ impl ExecOptions {
         options.keep_fds.extend(&self.keep_fd);
         self.command
     }
-}
-
-#[derive(Clone, Copy, Debug, Args)]
-pub struct InitOptions {
-    #[arg(long)]
-    pub plan_fd: i32,
-}
-
-/// How init starts what watches over a TaskManager's claim.
-#[derive(Clone, Debug, PartialEq, Eq, Args)]
-pub struct ClaimOptions {
-    pub task_id: String,
-    pub succession: Succession,
-    /// Where the AppMaster answers.
-    pub artifacts: String,
-    /// The SHA-256 of the certificate that it has there.
-    pub certificate: Option<Fingerprint>,
-}
-
-impl ClaimOptions {
-    pub fn words(&self) -> Vec<OsString> {
-        let Self { task_id, succession, artifacts, certificate } = self;
-        let certificate = certificate.map(|certificate| certificate.to_string());
-        let words = [task_id.clone(), succession.to_string(), artifacts.clone()];
-        words.into_iter().chain(certificate).map(OsString::from).collect()
-    }
-
-    /// None if the parser has to say what is wrong.
-    fn from_words(words: &[OsString]) -> Option<Self> {
-        let text = |at: usize| words.get(at).and_then(|word| word.to_str());
-        let certificate = match words.get(3) {
-            Some(word) => Some(word.to_str()?.parse().ok()?),
-            None => None,
-        };
-        let [task_id, succession, artifacts] = [text(0)?, text(1)?, text(2)?];
-        let (task_id, artifacts) = (task_id.to_owned(), artifacts.to_owned());
-        Some(Self { task_id, succession: succession.parse().ok()?, artifacts, certificate })
-            .filter(|_| words.len() <= 4)
-    }
-}
-
-/// How init starts the worker.
-#[derive(Clone, Debug, Args)]
-pub struct WorkerOptions {
-    #[arg(long = "configDir")]
-    pub conf_dir: PathBuf,
-    #[arg(long)]
-    pub flink_home: PathBuf,
-    #[arg(long)]
-    pub java_home: PathBuf,
-    /// The embedded Mesos and its tasks are on this machine.
-    #[arg(long)]
-    pub local: bool,
-    /// Nothing runs any more but what there is to do at the end.
-    #[arg(long)]
-    pub farewell: bool,
-    /// How long the framework may take to be torn down, in milliseconds.
-    #[arg(long)]
-    pub farewell_ms: u64,
-    #[arg(long)]
-    pub state_fd: i32,
-    /// Where init writes how the JobManager has ended.
-    #[arg(long)]
-    pub jobmanager_end_fd: i32,
-    #[arg(long)]
-    pub artifacts_fd: i32,
-    #[arg(long)]
-    pub status_fd: Option<i32>,
-    #[arg(long)]
-    pub socket_fd: Option<i32>,
-    /// What the status shall tell about the start.
-    #[arg(long)]
-    pub warning: Vec<String>,
 }
 
 /// Checked here, understood where it is answered.

@@ -124,6 +124,8 @@ struct Opened {
     setup: Setup,
     settings: Settings,
     masters: Masters,
+    /// The embedded Mesos and its tasks end with this container.
+    local: bool,
 }
 
 fn open(options: &WorkerOptions, environment: &Environment) -> Result<Opened, Fatal> {
@@ -134,7 +136,7 @@ fn open(options: &WorkerOptions, environment: &Environment) -> Result<Opened, Fa
     let setup = Setup::open(&cluster, environment, Mode::Effective)?;
     let settings = setup.settings()?;
     let masters = masters(&settings)?;
-    Ok(Opened { setup, settings, masters })
+    Ok(Opened { setup, settings, masters, local: options.local })
 }
 
 /// Until the cluster has ended, for this worker or for all.
@@ -144,7 +146,7 @@ async fn serve(
     memory: MemoryStore,
     term: &mut Signal,
 ) -> Result<(), Ended> {
-    let Opened { setup, settings, masters } = opened;
+    let Opened { setup, settings, masters, .. } = opened;
     let clock = Clock::start();
     let epoch = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
     let artifacts = StdTcpListener::from(adopt(options.artifacts_fd)?);

@@ -3,11 +3,11 @@
 pub mod application;
 mod crashes;
 mod elastic;
-mod ends;
+pub mod ends;
 pub mod harness;
 mod kill;
 pub mod masters;
-mod owners;
+pub mod owners;
 pub mod processes;
 
 pub mod stand_in;

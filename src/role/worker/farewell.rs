@@ -90,6 +90,7 @@ pub async fn tear_down_rest(opened: &Opened, store: &mut impl Store, leaves: Lea
     let Some(id) = &state.framework_id else { return };
     match leaves {
         Leaves::Nothing => {}
+        Leaves::Unreachable if opened.local => {}
         Leaves::Unreachable => {
             error!("the framework could not be torn down: {}", Remains::new(&state, id, opened));
         }
@@ -99,6 +100,7 @@ pub async fn tear_down_rest(opened: &Opened, store: &mut impl Store, leaves: Lea
                 // Nothing is left that it could tell of.
                 let _ = store.clear().await;
             }
+            Err(_) if opened.local => {}
             Err(why) => error!(
                 "the framework could not be torn down: {}: {}",
                 log::chain(&why),
@@ -109,7 +111,7 @@ pub async fn tear_down_rest(opened: &Opened, store: &mut impl Store, leaves: Lea
 }
 
 async fn attempt(opened: &Opened, framework_id: &str, within: Duration) -> Result<(), FarewellError> {
-    let Opened { setup, settings, masters } = opened;
+    let Opened { setup, settings, masters, .. } = opened;
     let roles = &settings.framework.roles;
     let mut framework = framework::info(settings, roles, &setup.environment);
     framework.id = Some(FrameworkId::new(framework_id));
@@ -179,9 +181,13 @@ fn leading(masters: &Masters) -> Option<String> {
 impl fmt::Display for Remains {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { framework_id, tasks, silence_most, failover_timeout, master, principal } = self;
-        write!(out, "framework={framework_id} with {tasks} TaskManagers is left at Mesos.")?;
+        write!(out, "framework={framework_id} tasks={tasks} are left at Mesos.")?;
         if let Some(silence) = silence_most {
-            write!(out, " They end by themselves after {} s without their AppMaster", silence.as_secs())?;
+            write!(
+                out,
+                " TaskManagers end by themselves after {} s without their AppMaster",
+                silence.as_secs()
+            )?;
             if let Some(failover) = failover_timeout {
                 write!(out, ", and Mesos removes the framework after {} s", failover.as_secs())?;
             }

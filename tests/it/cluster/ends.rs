@@ -60,12 +60,8 @@ async fn too_many_failures_tear_the_framework_down() {
     assert_eq!(killed.iter().filter(|(_, state)| state == "TASK_KILLED").count(), 1, "{killed:?}");
 }
 
-/// The worker is in its back-off, which is long after a few crashes.
-#[tokio::test]
-async fn an_order_to_stop_without_worker_tears_the_framework_down() {
-    let (mesos, port) = mesos().await;
-    let mut cluster = start(port, &[]);
-    cluster.until_slots(1, 1).await;
+/// Until it waits for seconds to be started again.
+pub async fn crash_the_worker(cluster: &Cluster) {
     for crash in 1..=4 {
         let worker = async || cluster.program.parts(Part::Worker).pop();
         processes::signal(cluster.program.until("there is a worker", worker).await, Signal::SIGKILL);
@@ -74,6 +70,14 @@ async fn an_order_to_stop_without_worker_tears_the_framework_down() {
         cluster.program.until("it is to be started again", told).await;
     }
     assert!(cluster.program.parts(Part::Worker).is_empty());
+}
+
+#[tokio::test]
+async fn an_order_to_stop_without_worker_tears_the_framework_down() {
+    let (mesos, port) = mesos().await;
+    let mut cluster = start(port, &[]);
+    cluster.until_slots(1, 1).await;
+    crash_the_worker(&cluster).await;
     cluster.program.signal(Signal::SIGTERM);
     let asked = Instant::now();
     assert_eq!(cluster.program.end().await.code(), Some(143), "{}", cluster.program.log_end());
@@ -98,7 +102,7 @@ async fn what_cannot_be_torn_down_is_told() {
     mesos.signal(Signal::SIGCONT);
     let log = cluster.program.log();
     let told = log.lines().find(|line| line.contains("could not be torn down")).expect("a line");
-    assert!(told.contains(&format!("framework={framework} with 1 TaskManagers is left")), "{told}");
+    assert!(told.contains(&format!("framework={framework} tasks=1 are left")), "{told}");
     let (_, curl) = told.split_once("To end it now: ").expect("a command");
     let output = Command::new("sh").args(["-c", curl]).output().expect("a shell");
     assert!(output.status.success(), "{curl}: {output:?}");
@@ -121,7 +125,7 @@ async fn a_worker_without_configuration_tells_what_is_left() {
     processes::signal(cluster.program.part(Part::Worker), Signal::SIGKILL);
     assert_eq!(cluster.program.end().await.code(), Some(66), "{}", cluster.program.log_end());
     let log = cluster.program.log();
-    assert!(log.contains(&format!("framework={framework} with 1 TaskManagers is left")), "{log}");
+    assert!(log.contains(&format!("framework={framework} tasks=1 are left")), "{log}");
     assert_eq!(frameworks(port).await, [framework]);
     drop(mesos);
 }

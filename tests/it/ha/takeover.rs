@@ -9,7 +9,7 @@ use zookeeper_client::Client;
 use super::site::{Site, TASKMANAGERS, role, start_job, until_standby};
 use crate::cluster::harness::Cluster;
 use crate::cluster::processes::{self, Part};
-use crate::cluster::stop;
+use crate::cluster::{ends, owners, stop};
 
 #[tokio::test]
 async fn a_killed_leader_is_followed_by_the_standby_with_everything_as_it_was() {
@@ -68,6 +68,19 @@ async fn a_leader_that_was_stopped_for_longer_than_its_session_does_nothing_more
     assert_eq!(writes, self::writes(&site).await, "it has not written");
     stop::by_sigkill(first).await;
     stop::by_sigkill(second).await;
+}
+
+/// The JobManager's word counts although nobody is there to hear it.
+#[tokio::test]
+async fn the_end_of_the_cluster_while_its_worker_is_away_is_the_end_of_everything() {
+    let site = Site::open().await;
+    let mut only = site.appmaster();
+    only.until_slots(TASKMANAGERS, TASKMANAGERS).await;
+    ends::crash_the_worker(&only).await;
+    only.flink.shut_down().await.expect("an answer");
+    assert_eq!(only.program.end().await.code(), Some(0), "{}", only.program.log_end());
+    only.program.assert_nothing_left(stop::AT_ONCE).await;
+    assert_eq!(owners::frameworks(site.mesos_port).await, Vec::<String>::new(), "{}", only.program.log_end());
 }
 
 #[tokio::test]

@@ -1,0 +1,91 @@
+//! How this AppMaster ceases to lead, and how it leaves the line.
+
+use std::time::Duration;
+
+use crate::exit::Exit;
+use crate::ha::contender::{Left, Standing};
+use crate::ha::{Store, StoreError};
+use crate::scheduler::Failure;
+use crate::scheduler::driver::RunError;
+use crate::scheduler::state::State;
+
+use super::super::cleanup::release_jobmanager;
+use super::super::jobmanager::Stop;
+use super::super::{Fatal, fatal, stopped};
+use super::error::Deposed;
+use super::{Desk, Next};
+
+/// Between two attempts to take the framework back from somebody who took it without leading.
+const SUPERSEDED_WAIT: Duration = Duration::from_secs(1);
+
+/// For what is told of the cluster when this AppMaster ends over a failure.
+const LEFT_READ_MOST: Duration = Duration::from_secs(1);
+
+impl Desk<'_> {
+    pub(super) async fn ended(&mut self, ended: Result<(), RunError>, node: &str) -> Result<Next, Fatal> {
+        match ended {
+            Ok(()) => {
+                self.contender.leave(Left::Nothing).await;
+                Ok(Next::Leave)
+            }
+            Err(RunError::Store(StoreError::Fenced)) => {
+                self.journal.warn("write_refused", "a write was refused, as somebody else leads");
+                let mut standing = self.contender.standing.clone();
+                let lost = standing.wait_for(|standing| !matches!(standing, Standing::Leading { .. }));
+                // The election finds out too, at the latest with its next question.
+                let _ = tokio::time::timeout(self.ensemble.session_timeout, lost).await;
+                Ok(Next::StandBy)
+            }
+            Err(RunError::Failed(failure @ Failure::Superseded)) => {
+                self.journal.warn("superseded", format!("{failure}: takes it back, as this one leads"));
+                tokio::time::sleep(SUPERSEDED_WAIT).await;
+                Ok(Next::StandBy)
+            }
+            Err(error) => {
+                self.tell_left(node).await;
+                self.contender.leave(Left::Cluster).await;
+                Err(stopped(error))
+            }
+        }
+    }
+
+    /// With high availability the cluster is not ended with this AppMaster, whatever that ends of.
+    async fn tell_left(&self, node: &str) {
+        let mut store = self.store(node);
+        let state = tokio::time::timeout(LEFT_READ_MOST, store.load()).await;
+        let Ok(Ok(Some(State { framework_id: Some(id), tasks, .. }))) = state else { return };
+        let tasks = tasks.len();
+        let text = format!(
+            "leaves framework={id} tasks={tasks} to another AppMaster; where none is to follow, start one and order `flink-on-mesos teardown`"
+        );
+        self.journal.warn("leaves", text);
+    }
+
+    /// Init has told the worker to stop.
+    pub(super) async fn stop(&mut self) -> Result<Next, Fatal> {
+        match self.jobmanager_end.stop() {
+            Stop::ClusterEnded => {
+                self.journal.tell("cluster_ended", "the JobManager says that the cluster has ended");
+                self.contender.order_end().await.map_err(fatal(Exit::Unavailable))?;
+                return Ok(Next::StandBy);
+            }
+            Stop::JobManagerDied => {
+                self.journal.warn("jobmanager_died", "the JobManager has died");
+                let client = self.contender.clients.borrow().clone();
+                if let (Some(rest_url), Some(client)) = (&self.rest_url, client) {
+                    release_jobmanager(&client, &self.flink_node, rest_url, &self.journal).await;
+                }
+            }
+            Stop::Container => {}
+        }
+        self.journal.tell("leaves", "leaves framework and TaskManagers to the next AppMaster");
+        self.contender.leave(Left::Cluster).await;
+        Ok(Next::Leave)
+    }
+
+    /// With the container the JobManager ends, and whoever starts it again gets one that stands in line.
+    pub(super) async fn end_deposed(&self) -> Fatal {
+        self.contender.leave(Left::Cluster).await;
+        Fatal::new(Exit::Deposed, Deposed)
+    }
+}
