@@ -34,7 +34,7 @@ const GONE_IN_2: [(&str, &str); 3] = [
 ];
 
 /// Variables of the DC/OS package and of the images before Flink 1.2, and what to write instead; empty for nothing.
-const VARIABLES: [(&str, &str); 37] = [
+const VARIABLES: [(&str, &str); 38] = [
     ("APPLICATION_WEB_PROXY_BASE", ""),
     ("FLINK_APP_MASTER_CPUS", ""),
     ("FLINK_APP_MASTER_HEAP", "`jobmanager.memory.process.size`"),
@@ -66,6 +66,7 @@ const VARIABLES: [(&str, &str); 37] = [
     ("FLINK_TASK_MANAGER_MEM_PREALLOCATION", ""),
     ("FLINK_TASK_SLOTS", "`taskmanager.numberOfTaskSlots`"),
     ("FLINK_UI_WEB_PROXY_BASE", ""),
+    ("FLINK_USER", "`mesos.resourcemanager.framework.user`"),
     ("_CLIENT_SESSION_ID", ""),
     ("_CLIENT_SHIP_FILES", "`mesos.resourcemanager.tasks.uris`, or put the files into Flink's `lib`"),
     ("_DYNAMIC_PROPERTIES", "the variable `FLINK_PROPERTIES`, or `-D key=value` as arguments"),

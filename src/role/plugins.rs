@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 
 use crate::conf::environment::Environment;
 use crate::flink::command::Command;
@@ -66,7 +66,7 @@ fn link(environment: &Environment, distribution: &Distribution, target: &Path) -
             link_all(&own, &plugin)?;
         }
         fs::create_dir_all(&plugin)?;
-        match symlink(distribution.opt().join(name), plugin.join(name)) {
+        match symlink(path::absolute(distribution.opt().join(name))?, plugin.join(name)) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             linked => linked?,
         }
@@ -80,7 +80,7 @@ fn link_all(source: &Path, target: &Path) -> io::Result<()> {
     let Ok(entries) = fs::read_dir(source) else { return Ok(()) };
     for entry in entries {
         let entry = entry?;
-        symlink(entry.path(), target.join(entry.file_name()))?;
+        symlink(path::absolute(entry.path())?, target.join(entry.file_name()))?;
     }
     Ok(())
 }

@@ -198,7 +198,7 @@ fn ask_flink<'a>(
 
 fn run_oracle(class_path: &str, questions: &Path, directory: &Path) -> String {
     let output = Command::new("java")
-        .args(["-Xmx256m", "-XX:+UseSerialGC", "-Dfile.encoding=UTF-8", "-Dlog4j2.level=OFF"])
+        .args(["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dfile.encoding=UTF-8"])
         .args(["-classpath", class_path, "ConfOracle"])
         .arg(directory)
         .stdin(fs::File::open(questions).expect("the questions are there"))
