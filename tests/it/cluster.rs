@@ -10,3 +10,4 @@ mod owners;
 pub mod processes;
 mod start;
 pub mod stop;
+mod unheard;

@@ -287,7 +287,7 @@ impl Run {
 
     fn cut_one(&mut self) {
         let Some((host, _)) = self.cluster.running().into_iter().next() else { return };
-        self.cluster.cut(host, Some(self.now));
+        self.cluster.cut(host, true);
         self.cluster.notice(host, self.now);
         self.after(Duration::from_secs(20), Item::Mend { host });
     }
