@@ -158,7 +158,7 @@ fn a_jobmanager_that_hears_nobody_gets_one_other_at_a_time() {
     bench.offer(&[("b", 1.0)]);
     bench.update(4, TaskState::Running, true);
     assert_eq!(bench.listen(297, &[]), "");
-    assert_eq!(bench.listen(3, &[]), "store kill(3)", "the other is not heard either");
+    assert_eq!(bench.listen(3, &[]), "store kill(3) store revive", "the other is not heard either");
     bench.update(3, TaskState::Killed, true);
     assert!(bench.listen(600, &[]).matches("kill").count() <= 2);
     let left = |number: &str| bench.stored.tasks[&format!("taskmanager-0000{number}")].goal;
