@@ -102,7 +102,8 @@ impl Scheduler {
         }
         self.settle(now);
         let unheard = self.unheard();
-        let rest: Vec<_> = self.replaced().filter(|id| !unheard.contains(id)).cloned().collect();
+        let is_other = |id: &&String| self.state.tasks.get(*id).is_some_and(|record| !record.unheard);
+        let rest: Vec<_> = self.replaced().filter(is_other).cloned().collect();
         let ready = self.kept().filter(|id| self.is_ready(id)).count();
         let spare = (ready + rest.len()).saturating_sub(self.target() as usize);
         let ending: Vec<_> = rest.into_iter().take(spare).chain(self.ending_unheard(unheard, now)).collect();

@@ -2,15 +2,16 @@
 //! go on.
 
 use std::fs;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
 use super::elastic;
-use super::harness::{Cluster, FLINK, Start};
+use super::harness::{Cluster, FLINK, Program, Start, binary, scratch};
 use super::processes::{self, Part, Process};
 use super::stop;
-use crate::ports::free_ports;
+use crate::ports::{free_ports, free_range};
 
 /// Short enough for a test, and long enough for a loaded machine.
 const SHORT: [(&str, &str); 6] = [
@@ -175,5 +176,66 @@ async fn a_jobmanager_that_is_stopped_for_a_while_costs_no_taskmanager() {
     let log = cluster.program.log();
     assert!(!log.contains("replacing task="), "{}", cluster.program.log_end());
     assert_eq!(log.matches("launched task=").count(), 2, "{}", cluster.program.log_end());
+    stop::by_sigterm(cluster, 143).await;
+}
+
+/// One more of the embedded Mesos: a master without agents, or an agent of it.
+async fn start_mesos(arguments: &[&str]) -> Program {
+    let scratch = scratch();
+    let path = |name: &str| scratch.path().join(name).to_str().expect("UTF-8").to_owned();
+    let (port_file, work_dir) = (path("port"), path("work"));
+    let own = ["mesos", "--port-file", &port_file, "--work-dir", &work_dir];
+    let mut command = Command::new(binary());
+    command.env_clear();
+    let mesos = Program::start_with(scratch, command, &[], &[&own[..], arguments].concat());
+    mesos.until("it listens", async || fs::read_to_string(&port_file).ok()).await;
+    mesos
+}
+
+/// Room for one TaskManager.
+async fn start_agent(master: &str, ip: &str) -> Program {
+    let ports = free_range(2);
+    let resources = format!("cpus:1;mem:2048;disk:2048;ports:[{}-{}]", ports.start(), ports.end());
+    start_mesos(&["--agent", "--master", master, "--ip", ip, "--port", "0", "--resources", &resources]).await
+}
+
+#[tokio::test]
+async fn a_dead_host_is_made_good_for_as_soon_as_mesos_and_the_jobmanager_have_lost_it() {
+    let [port] = free_ports();
+    let (port_text, master) = (port.to_string(), format!("127.0.0.1:{port}"));
+    // An agent is unreachable after 10 s instead of 75.
+    let pings = ["--agent-ping-timeout", "2secs", "--max-agent-ping-timeouts", "5"];
+    let _mesos = start_mesos(&[&["--agents", "0", "--port", &*port_text], &pings[..]].concat()).await;
+    let first = start_agent(&master, "127.0.0.2").await;
+    let cluster = Cluster::start(&Start {
+        command: &["appmaster"],
+        variables: &[("_CLIENT_TM_COUNT", "1"), ("_SLOTS", "1"), ("_CLIENT_TM_MEMORY", "1024")],
+        // A silent TaskManager alone is replaced much later.
+        properties: &[
+            ("mesos.master", &master),
+            ("heartbeat.interval", "3 s"),
+            ("heartbeat.timeout", "50 s"),
+        ],
+        ..Start::default()
+    });
+    cluster.until_slots(1, 1).await;
+    cluster.program.until_log("registered task=").await;
+    let _second = start_agent(&master, "127.0.0.3").await;
+    let begin = Instant::now();
+    first.signal(Signal::SIGKILL);
+    cluster.program.until_log("state=TASK_UNREACHABLE").await;
+    let unreachable = begin.elapsed();
+    cluster.program.until_log("given up task=").await;
+    let given_up = begin.elapsed();
+    let another = async || (cluster.program.log().matches("registered task=").count() == 2).then_some(());
+    cluster.program.until("another has registered", another).await;
+    println!(
+        "unreachable after {unreachable:?}, given up after {given_up:?}, another after {:?}",
+        begin.elapsed()
+    );
+    // Mesos alone is waited for 75 s, and the silence was told 15 s after the last heartbeat.
+    assert!(given_up < Duration::from_secs(45), "{given_up:?}\n{}", cluster.program.log_end());
+    assert!(!cluster.program.log().contains("replacing task="), "{}", cluster.program.log_end());
+    cluster.until_slots(1, 1).await;
     stop::by_sigterm(cluster, 143).await;
 }
