@@ -322,9 +322,9 @@ impl Step {
             Action::Store(state) => Some(Self::Store(changes(stored, state).len())),
             Action::Send(call) => Some(Self::Call(call.name())),
             Action::SubscribeAnew => Some(Self::Other("subscribe anew")),
-            Action::AskJobManager => Some(Self::Other("ask the JobManager")),
             Action::End => Some(Self::Other("end")),
-            Action::Note(_) | Action::Fail(_) => None,
+            // A question changes nothing, and there is one every three seconds.
+            Action::AskJobManager | Action::Note(_) | Action::Fail(_) => None,
         }
     }
 }
