@@ -58,6 +58,7 @@ pub struct Settings {
     /// How long the first TaskManagers wait to be started together; `None` for not at all.
     pub gang_timeout: Option<Duration>,
     pub job_manager: JobManager,
+    pub hearing: Hearing,
     pub high_availability: Option<HighAvailability>,
     pub rest_tls: Option<RestTls>,
 }
@@ -106,6 +107,15 @@ pub struct Status {
     pub bind_address: IpAddr,
     /// 0 for any free one.
     pub port: u16,
+}
+
+/// After what time the JobManager does not hear a TaskManager any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hearing {
+    pub heartbeat_interval: Duration,
+    pub heartbeat_timeout: Duration,
+    /// In which a TaskManager must have registered.
+    pub register: Duration,
 }
 
 /// Where the JobManager is reached, and what its process gets.
@@ -188,6 +198,7 @@ impl Settings {
             gang_timeout: Some(reader.value(&keys::GANG_TIMEOUT, parse::duration))
                 .filter(|span| !span.is_zero()),
             job_manager,
+            hearing: Hearing::read(reader),
             high_availability,
             rest_tls: RestTls::read(reader),
         }
@@ -222,6 +233,16 @@ impl Framework {
                 .optional(&keys::FRAMEWORK_PRINCIPAL, parse::text)
                 .map(|principal| Identity { principal, secret }),
             failover_timeout: if is_given { of_key } else { succession.failover_timeout(of_key) },
+        }
+    }
+}
+
+impl Hearing {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        Self {
+            heartbeat_interval: reader.flink(flink::HEARTBEAT_INTERVAL, "10 s", parse::duration),
+            heartbeat_timeout: reader.flink(flink::HEARTBEAT_TIMEOUT, "50 s", parse::duration),
+            register: reader.flink(flink::REGISTERED_WITHIN, "5 min", parse::duration),
         }
     }
 }

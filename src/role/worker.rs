@@ -162,8 +162,7 @@ async fn serve(
     let (rpc, rest) = endpoints(settings, identity.as_deref())?;
     let clients =
         rest.as_ref().map(Endpoint::clients).transpose().map_err(fatal(Exit::Software))?.unwrap_or_default();
-    let witnesses = if options.local { Vec::new() } else { clients.clone() };
-    let jobmanager = watch_taskmanagers(witnesses, inbox.clone());
+    let jobmanager = watch_taskmanagers(clients.clone(), inbox.clone());
     let lookout = Arc::new(Lookout::default());
     let journal = Arc::clone(&lookout.journal);
     let about = about(options, &framework)?;

@@ -1,6 +1,5 @@
 //! Brings the scheduler together with the world: the only asynchronous file of this room.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +19,7 @@ use crate::time::{Clock, Moment};
 use super::explain::{Explanation, Question};
 use super::report::{MasterReport, NotLeading, NotScaled, Report};
 use super::spec::Delivery;
+use super::witness::Registered;
 use super::{Action, Effect, Failure, Note, Scheduler};
 
 /// How long the driver sleeps when nothing is due; only a guard against a clock that went wrong.
@@ -35,8 +35,10 @@ pub enum Message {
     FilesRead(Delivery),
     Report(oneshot::Sender<Report>),
     Explain(Option<Question>, oneshot::Sender<Result<Box<Explanation>, NotLeading>>),
-    /// Those that the JobManager hears, by task id.
-    TaskManagersHeard(BTreeSet<String>),
+    /// Those that have registered with the JobManager.
+    TaskManagersHeard(Registered),
+    /// Another JobManager leads.
+    JobManagerChanged,
     /// Another TaskManager in the place of this one; the answer is whether it is there to be replaced.
     Replace(String, oneshot::Sender<Result<bool, NotLeading>>),
     /// How many TaskManagers to keep from now on; the answer comes when that is stored.
@@ -264,7 +266,10 @@ impl<S: Store> Driver<S> {
             Message::Explain(question, answer) => {
                 let _ = answer.send(Ok(Box::new(self.scheduler.explain(question.as_ref(), now))));
             }
-            Message::TaskManagersHeard(ids) => self.scheduler.handle_taskmanagers_heard(&ids, now),
+            Message::TaskManagersHeard(registered) => {
+                self.scheduler.handle_taskmanagers_heard(&registered, now);
+            }
+            Message::JobManagerChanged => self.scheduler.handle_jobmanager_changed(now),
             Message::Demanded(wish) => self.scheduler.handle_demanded(wish, now),
             Message::Scale(target, answer) => {
                 let scaled = self.scheduler.handle_scaled(target, now);

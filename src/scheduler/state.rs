@@ -50,6 +50,9 @@ pub struct TaskRecord {
     pub agent_id: String,
     pub hostname: String,
     pub goal: Goal,
+    /// It gives way because the JobManager does not hear it: heard again, it stays.
+    #[serde(default)]
+    pub unheard: bool,
     /// Whether it has fetched its configuration; its token works only once.
     pub fetched: bool,
     /// The agent's values of the attributes that constraints count by.
@@ -60,7 +63,14 @@ pub struct TaskRecord {
 impl TaskRecord {
     /// Of a task that is to be launched.
     pub fn new(agent_id: String, hostname: String) -> Self {
-        Self { agent_id, hostname, goal: Goal::Run, fetched: false, attributes: BTreeMap::new() }
+        Self {
+            agent_id,
+            hostname,
+            goal: Goal::Run,
+            unheard: false,
+            fetched: false,
+            attributes: BTreeMap::new(),
+        }
     }
 }
 

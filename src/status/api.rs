@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::events::Event;
 use crate::scheduler::explain::{Explanation, Question};
-use crate::scheduler::report::Leadership;
+use crate::scheduler::report::{Leadership, TaskReport};
 
 use super::board::{Gone, Status, Unexplained};
 use super::{Setting, Shared};
@@ -22,6 +22,9 @@ pub const WRONG_QUERY: &str = "What is wrong with the query";
 /// Each question has the scheduler place all TaskManagers anew: nobody on the network may keep it busy with that.
 const ON_THE_SOCKET: &str = "what-if is answered on the unix socket only: flink-on-mesos explain --what-if\n";
 const WHAT_IF: &str = "what-if";
+
+/// So many TaskManagers are named.
+const UNHEARD_NAMED_MAX: usize = 5;
 
 /// The query of `GET /v1/explain`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::IntoParams)]
@@ -55,17 +58,38 @@ pub(super) async fn health(State(Shared { board, .. }): State<Shared>) -> Respon
     }
 }
 
-/// Whether the JobManager answers and Mesos has taken the framework, or another AppMaster leads and this one stands by.
+/// Whether the JobManager answers and hears TaskManagers that run, and Mesos has taken the framework, or another
+/// AppMaster leads and this one stands by.
 #[utoipa::path(get, path = "/readyz", responses(
-    (status = 200, description = "It is so", body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 200, description = "It is so; after `ok` it says which TaskManagers the JobManager does not hear", body = String, content_type = "text/plain; charset=utf-8"),
     (status = 503, description = "Why it is not", body = String, content_type = "text/plain; charset=utf-8"),
 ))]
 pub(super) async fn ready(State(Shared { board, .. }): State<Shared>) -> Response {
     let Ok(snapshot) = board.snapshot().await else { return gone() };
     match obstacle(&snapshot.status) {
-        None => "ok\n".into_response(),
+        None => format!("ok{}\n", blemish(&snapshot.status)).into_response(),
         Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
     }
+}
+
+/// What is wrong, but keeps nobody from working with it.
+fn blemish(status: &Status) -> String {
+    match unheard(status) {
+        Some(text) => format!(", but {text}"),
+        None => String::new(),
+    }
+}
+
+fn unheard(status: &Status) -> Option<String> {
+    let silent = status.tasks.iter().map(|task| &task.task).filter(|task| task.is_unheard());
+    let named: Vec<_> = silent.take(UNHEARD_NAMED_MAX).map(TaskReport::silence).collect();
+    let more = status.unheard.saturating_sub(named.len());
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    (!named.is_empty()).then(|| {
+        let all = status.running + status.unheard;
+        let named = named.join(", ");
+        format!("the JobManager does not hear {} of {all} TaskManagers: {named}{more}", status.unheard)
+    })
 }
 
 fn obstacle(status: &Status) -> Option<String> {
@@ -78,6 +102,7 @@ fn obstacle(status: &Status) -> Option<String> {
     match &status.high_availability {
         Some(Leadership::Standby { .. }) => None,
         Some(leadership @ (Leadership::Suspended | Leadership::Away { .. })) => Some(leadership.to_string()),
+        Some(Leadership::Leader) | None if status.subscribed && status.running == 0 => unheard(status),
         Some(Leadership::Leader) | None if status.subscribed => None,
         Some(Leadership::Leader) | None => Some("no Mesos master has taken the framework".to_owned()),
     }

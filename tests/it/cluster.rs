@@ -13,3 +13,4 @@ pub mod processes;
 pub mod stand_in;
 mod start;
 pub mod stop;
+mod unheard;

@@ -268,6 +268,13 @@ pub const TASK_COMMAND: Key = Key {
     meaning: "Runs in place of this program's taskmanager command.",
 };
 
+pub const UNREACHABLE_WAIT: Key = Key {
+    name: "mesos.resourcemanager.tasks.unreachable-wait",
+    kind: "duration",
+    default: Some("5 s"),
+    meaning: "How long a TaskManager is waited for that Mesos does not find and the JobManager has heard and does not hear any more; one that the JobManager hears, or that nobody can tell of, has 75 s and longer.",
+};
+
 pub const TASK_URIS: Key = Key {
     name: "mesos.resourcemanager.tasks.uris",
     kind: "list of URIs",
@@ -326,7 +333,7 @@ pub const STATUS_PORT: Key = Key {
 };
 
 /// All of them by name.
-pub const KEYS: [&Key; 46] = [
+pub const KEYS: [&Key; 47] = [
     &CONSTRAINTS_HARD,
     &CONSTRAINTS_SOFT,
     &FAILOVER_TIMEOUT,
@@ -365,6 +372,7 @@ pub const KEYS: [&Key; 46] = [
     &TASK_BANDWIDTH,
     &PORT_ASSIGNMENTS,
     &TASK_COMMAND,
+    &UNREACHABLE_WAIT,
     &TASK_URIS,
     &TASK_USER,
     &UNUSED_OFFER_EXPIRATION,

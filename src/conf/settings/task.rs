@@ -38,6 +38,8 @@ pub struct Tasks {
     /// Environment of every TaskManager (`containerized.taskmanager.env.`).
     pub environment: BTreeMap<String, String>,
     pub kill_grace: Duration,
+    /// For tasks that neither Mesos nor the JobManager finds.
+    pub unreachable_wait: Duration,
 }
 
 /// What agents fetch from the AppMaster for a TaskManager.
@@ -140,6 +142,7 @@ impl Tasks {
             port_keys: reader.optional(&keys::PORT_ASSIGNMENTS, parse::list(parse::word)).unwrap_or_default(),
             environment: reader.with_prefix(flink::TASK_MANAGER_ENVIRONMENT),
             kill_grace: reader.value(&keys::KILL_GRACE, parse::duration),
+            unreachable_wait: reader.value(&keys::UNREACHABLE_WAIT, parse::duration),
         }
     }
 }

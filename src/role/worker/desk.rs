@@ -195,6 +195,7 @@ impl<'a> Desk<'a> {
         tokio::pin!(scheduling);
         let mut ending = self.contender.ending.clone();
         let mut jobmanagers = self.jobmanagers.clone();
+        let (mut leaders, mut leader) = (jobmanagers.clone(), jobmanagers.borrow().leader.clone());
         let mut told_ending = false;
         if self.jobmanager_listens {
             let _ = orders.try_send(Message::JobManagerListening);
@@ -215,6 +216,7 @@ impl<'a> Desk<'a> {
                     let _ = orders.send(Message::End).await;
                 }
                 ended = &mut scheduling => return self.ended(ended, node).await,
+                () = another_leads(&mut leaders, &mut leader) => drop(orders.try_send(Message::JobManagerChanged)),
                 Some(message) = self.inbox.recv() => self.hand_on(message, &orders).await,
             }
         }
@@ -266,6 +268,7 @@ impl<'a> Desk<'a> {
             | Message::Claim { .. }
             | Message::Explain(..)
             | Message::Demanded(_)
+            | Message::JobManagerChanged
             | Message::TaskManagersHeard(_)) => drop(orders.try_send(other)),
         }
     }
@@ -297,6 +300,7 @@ impl<'a> Desk<'a> {
             // The next leader asks again, and finds what has been read. Whose tasks ask is for the leader to know.
             Message::Demanded(_)
             | Message::TaskManagersHeard(_)
+            | Message::JobManagerChanged
             | Message::FilesRead(_)
             | Message::Claim { .. } => {}
         }
@@ -311,6 +315,16 @@ impl<'a> Desk<'a> {
             }
         }
     }
+}
+
+/// Waits until another JobManager than `known` leads Flink.
+async fn another_leads(jobmanagers: &mut watch::Receiver<JobManagers>, known: &mut Option<String>) {
+    let is_another = |found: &JobManagers| found.leader.is_some() && found.leader != *known;
+    let leader = match jobmanagers.wait_for(is_another).await {
+        Ok(found) => found.leader.clone(),
+        Err(_) => std::future::pending().await,
+    };
+    *known = leader;
 }
 
 /// Waits until our own JobManager is.

@@ -19,7 +19,8 @@ use crate::role::{children, exec, plugins, taskmanager};
 /// The ports that every TaskManager listens on and that others must reach.
 const OWN_PORTS: [&str; 2] = ["taskmanager.rpc.port", "taskmanager.data.port"];
 
-/// What the embedded Mesos does not know has ended with an earlier one: its agents never come back.
+/// What the embedded Mesos does not know has ended with an earlier one: its agents never come back, and the JobManager
+/// is only the last to notice.
 const LOCAL_LOST: Duration = Duration::from_secs(1);
 
 /// `epoch` is the time since 1970 at the start of the worker's clock.
@@ -77,9 +78,13 @@ fn patience(settings: &Settings, local: bool) -> Patience {
     let common = Patience {
         registration: settings.registration_timeout,
         failures_within: settings.failed_tasks_interval,
+        unreachable: settings.tasks.unreachable_wait,
+        heartbeat_interval: settings.hearing.heartbeat_interval,
+        heartbeat_timeout: settings.hearing.heartbeat_timeout,
+        register: settings.hearing.register,
         ..Patience::default()
     };
-    if local { Patience { lost: LOCAL_LOST, ..common } } else { common }
+    if local { Patience { lost: LOCAL_LOST, kept: Duration::ZERO, ..common } } else { common }
 }
 
 /// Mesos counts memory in MB, meaning 2^20 bytes.

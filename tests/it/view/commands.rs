@@ -1,5 +1,7 @@
 //! The commands of an operator, against a cluster that a job runs on.
 
+use std::time::{Duration, Instant};
+
 use flink_on_mesos::flink::rest::JarRun;
 use serde_json::Value;
 
@@ -15,6 +17,7 @@ async fn restart_and_teardown_spare_a_running_job() {
     let mut cluster =
         Cluster::start(&Start { properties: &PROPERTIES, variables: &variables, ..Start::default() });
     cluster.until_slots(1, 2).await;
+    cluster.program.until_log("registered task=").await;
     tables_say_what_json_does(&cluster);
     another_one_takes_over(&cluster).await;
     run_endless_job(&cluster).await;
@@ -63,6 +66,7 @@ fn tables_say_what_json_does(cluster: &Cluster) {
 
 /// At no time fewer run than wanted.
 async fn another_one_takes_over(cluster: &Cluster) {
+    let begin = Instant::now();
     let first = cluster.running().and_then(|running| running.into_iter().next()).expect("one runs");
     cluster.order(&["restart-taskmanager", &first]);
     cluster
@@ -73,6 +77,13 @@ async fn another_one_takes_over(cluster: &Cluster) {
             (running == [2].into()).then_some(())
         })
         .await;
+    // The JobManager says when the other one has registered; nobody waits for a time to be over.
+    assert!(
+        begin.elapsed() < Duration::from_secs(55),
+        "{:?}\n{}",
+        begin.elapsed(),
+        cluster.program.log_end()
+    );
 }
 
 async fn run_endless_job(cluster: &Cluster) {
