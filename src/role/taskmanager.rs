@@ -1,6 +1,8 @@
 //! `taskmanager`: inside a Mesos task, one TaskManager under init.
 
 use std::convert::Infallible;
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tracing::Level;
@@ -77,7 +79,8 @@ pub fn run(
     inherited: Inherited,
 ) -> Result<u8, Fatal> {
     let run = RunDir::create(&environment).map_err(fatal(Exit::CannotCreate))?;
-    receive(&options.delivered, &mut environment).map_err(fatal(Exit::NoInput))?;
+    let mut unpacked = Unpacked::default();
+    receive(&options.delivered, &mut environment, &mut unpacked).map_err(fatal(Exit::NoInput))?;
     let mut cluster = options.cluster.clone();
     if let Some(base) = &options.artifacts {
         let token = environment.text(TOKEN_VARIABLE).unwrap_or_default().to_owned();
@@ -93,12 +96,37 @@ pub fn run(
         cluster.properties.insert(0, ("jobmanager.rpc.address".to_owned(), address.to_owned()));
     }
     let setup = Setup::open(&cluster, environment, Mode::Effective)?;
-    let Err(fatal) = start(&setup, run, inherited);
+    let Err(fatal) = start(&setup, run, unpacked, inherited);
     Err(fatal)
 }
 
+/// What was unpacked in the sandbox. It goes with the task, for Mesos keeps a sandbox for days: with whoever drops this,
+/// or with init.
+#[derive(Default)]
+struct Unpacked(Vec<PathBuf>);
+
+impl Unpacked {
+    /// For init, which removes it when the TaskManager has ended.
+    fn hand_on(mut self) -> impl Iterator<Item = OsString> {
+        std::mem::take(&mut self.0).into_iter().map(PathBuf::into_os_string)
+    }
+}
+
+impl Drop for Unpacked {
+    fn drop(&mut self) {
+        for directory in &self.0 {
+            // Part of it may be there, or nothing.
+            let _ = std::fs::remove_dir_all(directory);
+        }
+    }
+}
+
 /// Checks what was fetched, and unpacks where the variables then lead to.
-fn receive(delivered: &[Delivered], environment: &mut Environment) -> Result<(), DeliveryError> {
+fn receive(
+    delivered: &[Delivered],
+    environment: &mut Environment,
+    to_remove: &mut Unpacked,
+) -> Result<(), DeliveryError> {
     let sandbox = super::rundir::sandbox(environment);
     for file in delivered {
         let unpacked = match file.name.as_str() {
@@ -110,13 +138,21 @@ fn receive(delivered: &[Delivered], environment: &mut Environment) -> Result<(),
             }
         };
         let (variable, directory) = unpacked;
+        if !directory.exists() {
+            to_remove.0.push(directory.clone());
+        }
         file.unpack(&sandbox, &directory)?;
         environment.set(variable, &directory);
     }
     Ok(())
 }
 
-fn start(setup: &Setup, run: RunDir, inherited: Inherited) -> Result<Infallible, Fatal> {
+fn start(
+    setup: &Setup,
+    run: RunDir,
+    unpacked: Unpacked,
+    inherited: Inherited,
+) -> Result<Infallible, Fatal> {
     setup.tell("taskmanager");
     let table = &setup.loaded.table;
     let dirs = setup.write_conf(&run)?;
@@ -133,6 +169,7 @@ fn start(setup: &Setup, run: RunDir, inherited: Inherited) -> Result<Infallible,
     let options = exec::Options::for_jvm(&setup.environment).map_err(fatal(Exit::Usage))?;
     let mut plan = options.plan(vec![children::jvm(jvm, &setup.environment)], inherited);
     plan.cleanup.push(run.keep().into_os_string());
+    plan.cleanup.extend(unpacked.hand_on());
     children::enter(&plan)
 }
 

@@ -107,10 +107,16 @@ pub enum Note {
     StillHeard { task: String },
     GivenUp { task: String },
     Replacing { task: String, why: String },
+    /// It need not give way to another any more.
+    Staying { task: String },
     Retired { task: String },
     Unknown { task: String, state: TaskState },
     DoesNotFit { wanted: usize, offers: usize, nearest: String },
     StillWaiting { taskmanagers: usize, why: String },
+    /// One TaskManager at a time is tried from now on.
+    Probing { failures: u32, cause: String, keys: Vec<String> },
+    /// One that was tried has registered.
+    ProbeRegistered { task: String, lacking: usize },
     StillStarting { task: String, hostname: String, state: Cow<'static, str>, since_s: u64, others: usize },
 }
 
@@ -132,10 +138,13 @@ impl Note {
             Self::StillHeard { .. } => "still_heard",
             Self::GivenUp { .. } => "given_up",
             Self::Replacing { .. } => "replacing",
+            Self::Staying { .. } => "staying",
             Self::Retired { .. } => "retired",
             Self::Unknown { .. } => "unknown_task",
             Self::DoesNotFit { .. } => "does_not_fit",
             Self::StillWaiting { .. } => "still_waiting",
+            Self::Probing { .. } => "probing",
+            Self::ProbeRegistered { .. } => "probe_registered",
             Self::StillStarting { .. } => "still_starting",
         }
     }
@@ -151,8 +160,10 @@ impl Note {
             | Self::StillHeard { task }
             | Self::GivenUp { task }
             | Self::Replacing { task, .. }
+            | Self::Staying { task }
             | Self::Retired { task }
             | Self::Unknown { task, .. }
+            | Self::ProbeRegistered { task, .. }
             | Self::StillStarting { task, .. } => Some(task),
             Self::Subscribed { .. }
             | Self::Disconnected { .. }
@@ -161,6 +172,7 @@ impl Note {
             | Self::JobManagerListening
             | Self::Scaled { .. }
             | Self::DoesNotFit { .. }
+            | Self::Probing { .. }
             | Self::StillWaiting { .. } => None,
         }
     }
@@ -176,6 +188,7 @@ impl Note {
             | Self::GivenUp { .. }
             | Self::Unknown { .. }
             | Self::DoesNotFit { .. }
+            | Self::Probing { .. }
             | Self::StillWaiting { .. } => true,
             Self::Ended { expected, .. } => !expected,
             Self::Subscribed { .. }
@@ -185,7 +198,9 @@ impl Note {
             | Self::Running { .. }
             | Self::Returned { .. }
             | Self::Replacing { .. }
+            | Self::Staying { .. }
             | Self::Retired { .. }
+            | Self::ProbeRegistered { .. }
             | Self::StillStarting { .. } => false,
         }
     }
@@ -225,6 +240,9 @@ impl fmt::Display for Note {
                 write!(out, "replacing task={task} as soon as another runs: {why}")
             }
             Self::GivenUp { task } => write!(out, "given up task={task}: it did not come back"),
+            Self::Staying { task } => {
+                write!(out, "staying task={task}: its agent's maintenance has been called off or is over")
+            }
             Self::Retired { task } => write!(out, "retiring task={task}: more TaskManagers than wanted"),
             Self::Unknown { task, state } => {
                 write!(out, "task={task} state={} is none of the known ones: killing it", state.name())
@@ -234,6 +252,17 @@ impl fmt::Display for Note {
             }
             Self::StillWaiting { taskmanagers, why } => {
                 write!(out, "still waiting taskmanagers={taskmanagers}: {why}")
+            }
+            Self::Probing { failures, cause, keys } => {
+                write!(
+                    out,
+                    "{failures} TaskManagers failed at their start and none has registered since: \
+                     trying one at a time; the last: {cause}"
+                )?;
+                if keys.is_empty() { Ok(()) } else { write!(out, "; look at {}", keys.join(", ")) }
+            }
+            Self::ProbeRegistered { task, lacking } => {
+                write!(out, "registered task={task}: TaskManagers start again, launching the other {lacking}")
             }
             Self::StillStarting { task, hostname, state, since_s, others } => {
                 write!(out, "still starting task={task} host={hostname} state={state} for {since_s} s")?;

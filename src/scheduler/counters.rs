@@ -60,10 +60,13 @@ impl Counters {
             | Note::Running { .. }
             | Note::Returned { .. }
             | Note::StillHeard { .. }
+            | Note::Staying { .. }
             | Note::Retired { .. }
             | Note::Unknown { .. }
             | Note::DoesNotFit { .. }
             | Note::StillWaiting { .. }
+            | Note::Probing { .. }
+            | Note::ProbeRegistered { .. }
             | Note::StillStarting { .. } => return,
         };
         *counter += 1;

@@ -29,9 +29,10 @@ impl Scheduler {
         self.keep_progress(now);
         self.retire_surplus();
         self.leave_agents(now);
-        self.end_replaced(now);
+        self.settle(now);
+        self.end_replaced();
         self.ask_jobmanager(now);
-        if !self.is_subscribed() {
+        if !self.is_subscribed() || self.waits_after_failed_call(now) {
             return;
         }
         self.send_kills(now);
@@ -76,8 +77,7 @@ impl Scheduler {
         let open = self.phase == Phase::Working
             && self.is_subscribed()
             && self.jobmanager == JobManager::Listening
-            && self.spec.template.delivery.is_some()
-            && self.hold.is_none();
-        if open { self.lacking() } else { 0 }
+            && self.spec.template.delivery.is_some();
+        if open { self.admitted(self.lacking()) } else { 0 }
     }
 }

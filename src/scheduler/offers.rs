@@ -84,6 +84,7 @@ impl Scheduler {
         let mut placing = Placing::new(candidates, &wish);
         let fits = placing.run();
         let nearest = (fits < wanted).then(|| placing.nearest()).flatten();
+        let nearest = nearest.map(|nearest| self.with_reasons(nearest));
         let counts = placing.placed().to_vec();
         let candidates = placing.into_candidates();
         self.remember_round(wanted, offers, nearest, now);
@@ -159,7 +160,9 @@ impl Scheduler {
             record.attributes.extend(value.map(|value| (constraint.attribute().to_owned(), value.into())));
         }
         self.state.tasks.insert(id.clone(), record);
-        self.seen.insert(id.clone(), Seen::new(now));
+        self.seen.insert(id.clone(), Seen { is_fresh: true, ..Seen::new(now) });
+        self.pioneer = None;
+        self.probe(&id);
         id
     }
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -45,6 +46,9 @@ pub struct Report {
     pub tasks: Vec<TaskReport>,
     /// How many TaskManagers are still to be launched, and why they are not; none when all are.
     pub waiting: Option<Waiting>,
+    /// While TaskManagers fail at their start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probing: Option<ProbingReport>,
     /// Those with TaskManagers of ours, and those that something is held against.
     pub agents: Vec<AgentState>,
     pub counters: Counters,
@@ -74,10 +78,22 @@ pub enum AgentStanding {
     /// Others are taken first.
     Avoided {
         strikes: u32,
+        /// What failed there last, in the words of Mesos.
+        why: String,
+    },
+    /// Others are taken first, and one TaskManager at a time is tried there until one registers.
+    OnTrial {
+        strikes: u32,
+        /// One is being tried.
+        is_taken: bool,
+        /// What failed there last, in the words of Mesos.
+        why: String,
     },
     /// It gets none until then.
     Quarantined {
         until: u64,
+        /// What failed there last, in the words of Mesos.
+        why: String,
     },
     /// It gets none: its maintenance begins then.
     Leaving {
@@ -174,6 +190,8 @@ pub enum Reason {
         left_ms: u64,
         cause: String,
     },
+    /// TaskManagers fail at their start, so that few at a time are tried until one registers.
+    Probing(ProbingReport),
     NoOffers,
     /// The whole set is started together, once it fits or the time is over.
     Gang {
@@ -187,6 +205,46 @@ pub enum Reason {
         nearest: String,
         verdicts: Vec<Lacks>,
     },
+}
+
+/// One TaskManager at a time is tried, because those before failed at their start.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ProbingReport {
+    /// Seconds since 1970.
+    pub since: u64,
+    pub since_s: u64,
+    /// How many have failed.
+    pub failures: u32,
+    /// What the last one failed of, in the words of Mesos.
+    pub cause: String,
+    /// Keys of the configuration that this points to.
+    pub keys: Vec<String>,
+    /// Those that are being tried.
+    pub tasks: Vec<String>,
+    /// Until the next is tried; zero while one is, or while there is no room for it.
+    pub left_ms: u64,
+}
+
+impl fmt::Display for ProbingReport {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let since = humantime::format_duration(Duration::from_secs(self.since_s));
+        write!(
+            out,
+            "{} TaskManagers failed at their start and none has registered for {since}, so one at a time is tried: ",
+            self.failures
+        )?;
+        match (&self.tasks[..], self.left_ms) {
+            ([], 0) => write!(out, "the next as soon as there is room")?,
+            ([], left) => write!(out, "the next in {} s", seconds(left))?,
+            (tasks, _) => write!(out, "now {}", tasks.join(", "))?,
+        }
+        write!(out, "; the last failure: {}", self.cause)?;
+        if self.keys.is_empty() { Ok(()) } else { write!(out, "; look at {}", self.keys.join(", ")) }
+    }
+}
+
+fn seconds(ms: u64) -> String {
+    format!("{}.{}", ms / 1000, ms % 1000 / 100)
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -205,7 +263,6 @@ impl Waiting {
 
 impl fmt::Display for Reason {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = |ms: &u64| format!("{}.{}", ms / 1000, ms % 1000 / 100);
         match self {
             Self::Ending => write!(out, "the cluster ends"),
             Self::NotSubscribed { since_s, why: None } => write!(out, "no master for {since_s} s"),
@@ -215,13 +272,14 @@ impl fmt::Display for Reason {
             Self::JobManagerStarting => write!(out, "the JobManager does not listen yet"),
             Self::FilesUnread => write!(out, "what agents are to fetch is still being read"),
             Self::Backoff { left_ms, cause } => {
-                write!(out, "held back for {} s after a failure: {cause}", seconds(left_ms))
+                write!(out, "held back for {} s after a failure: {cause}", seconds(*left_ms))
             }
+            Self::Probing(probing) => write!(out, "{probing}"),
             Self::NoOffers => write!(out, "asked for offers, and none came that fell short"),
             Self::Gang { fits, left_ms, .. } => write!(
                 out,
                 "all start together (mesos.gang-start.timeout): {fits} would fit now, waiting {} s at most for the rest",
-                seconds(left_ms)
+                seconds(*left_ms)
             ),
             Self::DoesNotFit { age_s, offers, nearest, .. } => {
                 write!(out, "no room in {offers} offers {age_s} s ago; {nearest}")
@@ -244,6 +302,7 @@ impl Report {
             asked: None,
             tasks: Vec::new(),
             waiting: None,
+            probing: None,
             agents: Vec::new(),
             counters: Counters::default(),
         }
@@ -267,6 +326,7 @@ impl Scheduler {
                 0 => None,
                 taskmanagers => Some(Waiting::new(taskmanagers, self.reason(now))),
             },
+            probing: self.probing_report(now),
             agents: self.agent_states(now),
             counters: self.counters,
         }
@@ -305,23 +365,41 @@ impl Scheduler {
             AgentState {
                 hostname: hostname.cloned(),
                 taskmanagers: taskmanagers.unwrap_or_default(),
-                standing: self.agent_standing(standing),
+                standing: self.agent_standing(&agent_id, standing),
                 agent_id,
             }
         });
         states.collect()
     }
 
-    fn agent_standing(&self, standing: Standing) -> AgentStanding {
+    fn agent_standing(&self, agent_id: &str, standing: Standing) -> AgentStanding {
+        let why = || self.agents.last_failure(agent_id).unwrap_or_default().to_owned();
         match standing {
             Standing::Good => AgentStanding::Good,
-            Standing::Avoided { strikes } => AgentStanding::Avoided { strikes },
-            Standing::Quarantined { until } => AgentStanding::Quarantined { until: self.since_1970(until) },
+            Standing::Avoided { strikes } => AgentStanding::Avoided { strikes, why: why() },
+            Standing::OnTrial { strikes, is_taken } => AgentStanding::OnTrial { strikes, is_taken, why: why() },
+            Standing::Quarantined { until } => {
+                AgentStanding::Quarantined { until: self.since_1970(until), why: why() }
+            }
             Standing::Leaving { at } => AgentStanding::Leaving { at: self.since_1970(at) },
         }
     }
 
-    fn since_1970(&self, moment: Moment) -> u64 {
+    fn probing_report(&self, now: Moment) -> Option<ProbingReport> {
+        let probing = self.state.probing.as_ref()?;
+        let left = self.try_at.map(|at| at.left(now)).unwrap_or_default();
+        Some(ProbingReport {
+            since: probing.since,
+            since_s: self.since_1970(now).saturating_sub(probing.since),
+            failures: probing.failures,
+            cause: probing.cause.clone(),
+            keys: probing.keys.clone(),
+            tasks: self.probes().cloned().collect(),
+            left_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
+        })
+    }
+
+    pub(super) fn since_1970(&self, moment: Moment) -> u64 {
         (self.spec.epoch + moment.since(Moment::START)).as_secs()
     }
 
@@ -338,7 +416,13 @@ impl Scheduler {
         if self.spec.template.delivery.is_none() {
             return Reason::FilesUnread;
         }
-        if let Some(hold) = self.hold.as_ref().filter(|hold| !hold.until.has_passed(now)) {
+        if let Some(probing) = self.probing_report(now)
+            && (probing.left_ms > 0 || !probing.tasks.is_empty())
+        {
+            return Reason::Probing(probing);
+        }
+        let hold = self.hold.as_ref().filter(|hold| !hold.until.has_passed(now));
+        if let Some(hold) = hold.filter(|hold| hold.places >= self.lacking()) {
             let left_ms = u64::try_from(hold.until.left(now).as_millis()).unwrap_or(u64::MAX);
             return Reason::Backoff { left_ms, cause: hold.cause.clone() };
         }

@@ -1,5 +1,6 @@
 //! What becomes due by itself.
 
+use crate::mesos::wire::status::TaskState;
 use crate::time::Moment;
 
 use super::state::Goal;
@@ -10,6 +11,7 @@ impl Scheduler {
     pub fn poll_timeout(&self) -> Option<Moment> {
         let patience = &self.spec.patience;
         let hold = self.hold.as_ref().map(|hold| hold.until.at());
+        let probe = self.try_at.map(crate::time::Deadline::at);
         let registration = self.registration_deadline();
         let connected = self.is_subscribed().then(|| self.reconciliation.due()).flatten();
         let departure = self.is_working().then(|| self.departure_due()).flatten();
@@ -17,7 +19,9 @@ impl Scheduler {
         // Without a master nothing can be done for a task.
         let seen = self.is_subscribed().then_some(&self.seen).into_iter().flatten();
         let tasks = seen.filter_map(|(id, seen)| match (&seen.what, seen.kill_sent) {
-            (_, Some(sent)) if self.goal(id) == Some(Goal::End) => Some(sent + patience.kill_again),
+            (Sight::Alive(TaskState::Killing), _) | (_, Some(_)) if self.goal(id) == Some(Goal::End) => {
+                Some(self.kill_due(seen))
+            }
             (Sight::Missing(_), _) if seen.last_asked => Some(seen.since + patience.unanswered),
             (Sight::Missing(_), _) => Some(seen.since + patience.lost),
             (Sight::Nothing, _) if !self.reconciliation.asks_about(id) => {
@@ -27,8 +31,9 @@ impl Scheduler {
         });
         let gang = self.is_subscribed().then(|| self.gang_due()).flatten();
         let progress = (self.phase == Phase::Working).then(|| self.progress.due()).flatten();
+        let calls = self.is_subscribed().then(|| self.failed_calls.due()).flatten();
         let waits =
-            [progress, hold, registration, connected, revival, departure, gang, self.asks_jobmanager_at()];
+            [calls, progress, hold, probe, registration, connected, revival, departure, gang, self.asks_jobmanager_at()];
         tasks.chain(waits.into_iter().flatten()).min()
     }
 
@@ -41,6 +46,7 @@ impl Scheduler {
             self.give_up_unanswered(now);
             self.question_silent_launches(now);
             self.reconcile_if_due(now);
+            self.waits_after_failed_call(now);
         }
         self.plan(now);
     }

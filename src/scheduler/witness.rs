@@ -10,16 +10,23 @@ use super::{Action, JobManager, Note, Phase, Scheduler, Sight};
 /// Between two questions to the JobManager while its word matters.
 const ASK_EVERY: Duration = Duration::from_secs(10);
 
+/// The same while what is launched next depends on who has registered.
+const ASK_STARTING_EVERY: Duration = Duration::from_secs(2);
+
 /// For so long its word counts: two answers may get lost.
 const HEARD_MOST: Duration = Duration::from_secs(25);
 
 impl Scheduler {
     /// The JobManager has these TaskManagers, by task id, registered and hears their heartbeats.
     pub fn handle_taskmanagers_heard(&mut self, ids: &BTreeSet<String>, now: Moment) {
-        for (_, seen) in self.seen.iter_mut().filter(|(id, _)| ids.contains(*id)) {
+        let mut registered = Vec::new();
+        for (id, seen) in self.seen.iter_mut().filter(|(id, _)| ids.contains(*id)) {
             seen.heard = Some(now);
-            seen.is_settled = true;
+            if !std::mem::replace(&mut seen.is_settled, true) {
+                registered.push(id.clone());
+            }
         }
+        self.registered(&registered, now);
         self.plan(now);
     }
 
@@ -33,9 +40,11 @@ impl Scheduler {
 
     pub(super) fn asks_jobmanager_at(&self) -> Option<Moment> {
         let is_missing = |seen: &super::Seen| matches!(seen.what, Sight::Missing(_));
-        let matters = self.replaced().next().is_some() || self.seen.values().any(is_missing);
+        let awaits = self.awaits_registration();
+        let matters = awaits || self.replaced().next().is_some() || self.seen.values().any(is_missing);
         let can_answer = self.phase == Phase::Working && self.jobmanager == JobManager::Listening;
-        let next = self.asked_jobmanager.map_or(Moment::START, |asked| asked + ASK_EVERY);
+        let pause = if awaits { ASK_STARTING_EVERY } else { ASK_EVERY };
+        let next = self.asked_jobmanager.map_or(Moment::START, |asked| asked + pause);
         (matters && can_answer).then_some(next)
     }
 

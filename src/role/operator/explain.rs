@@ -24,6 +24,9 @@ pub fn text(explanation: &Explanation) -> String {
     if let Some(waiting) = &explanation.waiting {
         line(&mut text, &format!("{} not launched: {}", waiting.taskmanagers, waiting.why));
     }
+    if let Some(probing) = explanation.probing.as_ref().filter(|_| explanation.waiting.is_none()) {
+        line(&mut text, &probing.to_string());
+    }
     if explanation.waiting.is_some() || explanation.what_if.is_some() {
         offers(&mut text, &explanation.offers);
     }
