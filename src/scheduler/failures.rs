@@ -71,6 +71,10 @@ impl Replacing {
         rounds.wait
     }
 
+    pub fn rounds(&self, cause: Cause) -> u32 {
+        self.rounds.get(&cause).map_or(0, |rounds| rounds.backoff.attempts())
+    }
+
     /// One ran well.
     pub fn succeeded(&mut self) {
         self.rounds.clear();

@@ -43,6 +43,8 @@ pub(super) struct FalseStart<'a> {
     pub id: &'a str,
     pub symptom: Symptom,
     pub fault: Option<&'static Fault>,
+    /// How many rounds of failures of its cause there were.
+    pub rounds: u32,
     /// In the words of Mesos.
     pub text: &'a str,
 }
@@ -94,7 +96,7 @@ impl Scheduler {
         let mut probing = Probing {
             since: self.since_1970(now),
             failures,
-            rounds: relapse.map_or(0, |opened| opened.rounds).saturating_add(1),
+            rounds: relapse.map_or(0, |opened| opened.rounds + 1).max(start.rounds),
             most: 1,
             is_relapse: relapse.is_some(),
             ..Probing::default()
