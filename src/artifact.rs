@@ -1,5 +1,5 @@
 //! What agents fetch from the AppMaster over HTTP: each task its configuration, once, with a token of its own, and
-//! program, Flink and java by the digest of their content.
+//! program, Flink and java by the digest of their content. With the same token a task asks whether it is still wanted.
 
 pub mod bundle;
 pub mod delivered;
@@ -18,7 +18,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, Path, State};
-use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::serve::{IncomingStream, Listener};
@@ -27,12 +27,13 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::claim::{self, Answer};
 use crate::events::Journal;
 use crate::scheduler::driver::Message;
 use crate::tls::TlsListener;
 
 use bundle::Bundle;
-use refusals::Refusals;
+use refusals::{Refusals, Refused};
 
 /// The largest configuration directory that is handed out; Flink's own has 30 kB.
 const MOST_BYTES: u64 = 4 << 20;
@@ -156,6 +157,7 @@ where
 {
     let routes = Router::new()
         .route("/tasks/{task_id}/configuration", get(configuration_of))
+        .route("/tasks/{task_id}/claim", get(claim_of))
         .route("/{digest}/{name}", get(bundle_of))
         .with_state(Arc::new(Shared {
             encoded: configuration.encode(),
@@ -173,23 +175,53 @@ pub fn configuration_path(task_id: &str) -> String {
     format!("/tasks/{task_id}/configuration")
 }
 
+/// Where a task asks whether it is still wanted.
+pub fn claim_path(task_id: &str) -> String {
+    format!("/tasks/{task_id}/claim")
+}
+
 async fn configuration_of(
     State(shared): State<Arc<Shared>>,
     ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
     Path(task_id): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = bearer.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default().to_owned();
     let (answer, allowed) = oneshot::channel();
-    let message = Message::Redeem { task_id: task_id.clone(), token, answer };
+    let message = Message::Redeem { task_id: task_id.clone(), token: token(&headers), answer };
     let asked = shared.inbox.send(message).await.is_ok();
     if asked && allowed.await.unwrap_or(false) {
         return ([(header::CONTENT_TYPE, "application/octet-stream")], shared.encoded.clone())
             .into_response();
     }
-    shared.refusals.tell(&task_id, peer.ip(), &shared.journal);
+    shared.refusals.tell(Refused::Configuration, &task_id, peer.ip(), &shared.journal);
     (StatusCode::FORBIDDEN, "wrong or used token\n").into_response()
+}
+
+async fn claim_of(
+    State(shared): State<Arc<Shared>>,
+    ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
+    Path(task_id): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let (answer, known) = oneshot::channel();
+    let message = Message::Claim { task_id: task_id.clone(), token: token(&headers), answer };
+    let asked = shared.inbox.send(message).await.is_ok();
+    let answer = if asked { known.await.unwrap_or(Answer::Unknown) } else { Answer::Unknown };
+    let status = match answer {
+        Answer::Held => StatusCode::OK,
+        Answer::Gone => StatusCode::GONE,
+        Answer::Elsewhere => StatusCode::MISDIRECTED_REQUEST,
+        Answer::Unknown => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    if matches!(answer, Answer::Gone | Answer::Elsewhere) {
+        shared.refusals.tell(Refused::Claim, &task_id, peer.ip(), &shared.journal);
+    }
+    (status, [(HeaderName::from_static(claim::HEADER), answer.name())]).into_response()
+}
+
+fn token(headers: &HeaderMap) -> String {
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    bearer.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default().to_owned()
 }
 
 /// Whoever knows the digest has the content already, or was told by the scheduler: there is nothing to hide.

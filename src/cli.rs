@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::artifact::delivered::Delivered;
+use crate::conf::settings::Succession;
 use crate::flink::command::{Application, UnrestoredState};
 use crate::init::plan::{ForwardTo, Quit, Subreaper, Verbosity};
 use crate::init::signals::{JobControl, Rewrite, Signal};
@@ -65,6 +66,9 @@ impl Cli {
                 ..ExecOptions::default()
             })),
             [_, Some("exec"), ..] => Command::Exec(Box::new(Exec::try_parse_from(&words[1..])?.options)),
+            [_, Some("claim"), ..] if let Some(options) = ClaimOptions::from_words(&words[2..]) => {
+                Command::Claim(options)
+            }
             [_, Some("init"), ..] => Command::Init(Init::try_parse_from(&words[1..])?.options),
             _ => return Self::try_parse_from(words),
         };
@@ -108,6 +112,8 @@ pub enum Command {
     Init(InitOptions),
     #[command(hide = true)]
     Worker(WorkerOptions),
+    #[command(hide = true)]
+    Claim(ClaimOptions),
     #[command(external_subcommand)]
     Other(Vec<OsString>),
 }
@@ -346,6 +352,39 @@ pub struct InitOptions {
     pub plan_fd: i32,
 }
 
+/// How init starts what watches over a TaskManager's claim.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub struct ClaimOptions {
+    pub task_id: String,
+    pub succession: Succession,
+    /// Where the AppMaster answers.
+    pub artifacts: String,
+    /// The SHA-256 of the certificate that it has there.
+    pub certificate: Option<Fingerprint>,
+}
+
+impl ClaimOptions {
+    pub fn words(&self) -> Vec<OsString> {
+        let Self { task_id, succession, artifacts, certificate } = self;
+        let certificate = certificate.map(|certificate| certificate.to_string());
+        let words = [task_id.clone(), succession.to_string(), artifacts.clone()];
+        words.into_iter().chain(certificate).map(OsString::from).collect()
+    }
+
+    /// None if the parser has to say what is wrong.
+    fn from_words(words: &[OsString]) -> Option<Self> {
+        let text = |at: usize| words.get(at).and_then(|word| word.to_str());
+        let certificate = match words.get(3) {
+            Some(word) => Some(word.to_str()?.parse().ok()?),
+            None => None,
+        };
+        let [task_id, succession, artifacts] = [text(0)?, text(1)?, text(2)?];
+        let (task_id, artifacts) = (task_id.to_owned(), artifacts.to_owned());
+        Some(Self { task_id, succession: succession.parse().ok()?, artifacts, certificate })
+            .filter(|_| words.len() <= 4)
+    }
+}
+
 /// How init starts the worker.
 #[derive(Clone, Debug, Args)]
 pub struct WorkerOptions {
@@ -358,6 +397,12 @@ pub struct WorkerOptions {
     /// The embedded Mesos and its tasks are on this machine.
     #[arg(long)]
     pub local: bool,
+    /// Nothing runs any more but what there is to do at the end.
+    #[arg(long)]
+    pub farewell: bool,
+    /// How long the framework may take to be torn down, in milliseconds.
+    #[arg(long)]
+    pub farewell_ms: u64,
     #[arg(long)]
     pub state_fd: i32,
     /// Where init writes how the JobManager has ended.
@@ -425,6 +470,8 @@ mod tests {
             "exec -- a --b",
             "exec -- -- a",
             "init --plan-fd 5",
+            "claim t-1 nobody http://a:1",
+            &format!("claim t-1 elected https://a:1 {}", "0a".repeat(32)),
         ] {
             let words: Vec<_> = std::iter::once("flink-on-mesos").chain(line.split_whitespace()).collect();
             let long = Cli::try_parse_from(&words).expect("understood");

@@ -3,15 +3,19 @@
 //! Later layers win: defaults, the file in the configuration directory, `FLINK_PROPERTIES`, environment
 //! variables, `-D` arguments. The user's directory is only read.
 
+mod encoding;
 mod entry;
 pub mod environment;
 pub mod files;
 pub mod grammar;
+pub mod java;
 pub mod keys;
 mod legacy;
 pub mod problem;
 mod properties;
+mod quotes;
 pub mod redact;
+pub mod retired;
 pub mod rewrite;
 pub mod settings;
 pub mod table;
@@ -29,6 +33,12 @@ use problem::Problem;
 use rewrite::{Change, Place, Reach};
 use settings::Settings;
 use table::{Origin, Table};
+
+/// The items of a list as YAML writes it on one line (`[a, 'b, c']`); `None` for what is no such list.
+pub fn list_items(text: &str) -> Option<Vec<String>> {
+    let items = yaml::items(text)?;
+    Some(items.into_iter().map(yaml::Item::into_text).collect())
+}
 
 /// Where the layers come from.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +74,10 @@ pub struct Loaded {
     pub report: Vec<Change>,
     /// What is odd but does not stop the start; with file and line where there is one.
     pub warnings: Vec<String>,
+    /// Environment variables with wrong values.
+    pub problems: Vec<Problem>,
+    /// Variables that count no more: what they say is in the table, or was given up.
+    pub consumed: Vec<&'static str>,
     /// The grammar of the file that was read, in which the effective configuration is to be written.
     pub grammar: Grammar,
 }
@@ -73,9 +87,6 @@ pub struct Loaded {
 pub enum ConfError {
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// Environment variables with wrong values, all of them.
-    #[error("{}", list(.0))]
-    Variables(Vec<Problem>),
 }
 
 impl ConfError {
@@ -83,7 +94,6 @@ impl ConfError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Read(error) => error.exit(),
-            Self::Variables(_) => Exit::Config,
         }
     }
 }
@@ -98,19 +108,25 @@ pub fn load(request: &Request<'_>) -> Result<Loaded, ConfError> {
         let origin = Origin::File { path: file.path.clone(), line: entry.line };
         table.set(entry.key, entry.value, origin);
     }
+    let mut problems = Vec::new();
     if mode != Mode::Effective {
-        let mut problems = Vec::new();
         match variables::text(environment, "FLINK_PROPERTIES") {
             Ok(text) => warnings.extend(apply_properties(text, environment, &mut table)),
             Err(problem) => problems.push(problem),
         }
         problems.extend(variables::apply(environment, &mut table));
-        if !problems.is_empty() {
-            return Err(ConfError::Variables(problems));
-        }
     }
     for (key, value) in arguments {
         table.set(key, value, Origin::Argument);
+    }
+    let (mut report, mut consumed) = (Vec::new(), Vec::new());
+    if mode != Mode::Effective {
+        warnings.extend(quotes::undo(&mut table));
+        warnings.extend(retired::warnings(&table, environment, version));
+        let (changes, given_up) = rewrite::settle_memory(&mut table, environment, version);
+        report.extend(changes);
+        warnings.extend(given_up);
+        consumed.extend(retired::consumed_heaps(&table, version));
     }
     let asked = environment.text("JOB_MANAGER_RPC_ADDRESS").map(str::trim);
     let reach = match mode {
@@ -120,8 +136,7 @@ pub fn load(request: &Request<'_>) -> Result<Loaded, ConfError> {
         Mode::Local => Some(Reach::Loopback),
         Mode::Effective => None,
     };
-    let report =
-        reach.map(|reach| rewrite::rewrite(&mut table, Place { version, reach })).unwrap_or_default();
+    report.extend(reach.into_iter().flat_map(|reach| rewrite::rewrite(&mut table, Place { version, reach })));
     if let (Some(asked), Some(address)) = (asked, table.get(keys::flink::ADDRESS))
         && mode != Mode::Effective
         && asked != address
@@ -134,7 +149,7 @@ pub fn load(request: &Request<'_>) -> Result<Loaded, ConfError> {
     if mode != Mode::Effective {
         warnings.extend(Settings::warnings(&table));
     }
-    Ok(Loaded { table, report, warnings, grammar: file.grammar })
+    Ok(Loaded { table, report, warnings, problems, consumed, grammar: file.grammar })
 }
 
 /// Returns the warnings.
@@ -145,8 +160,4 @@ fn apply_properties(text: &str, environment: &Environment, table: &mut Table) ->
         table.set(entry.key, entry.value, Origin::Properties { line: entry.line });
     }
     remarks.iter().map(|remark| format!("FLINK_PROPERTIES:{}: {}", remark.line, remark.text)).collect()
-}
-
-fn list(problems: &[Problem]) -> String {
-    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }

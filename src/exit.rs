@@ -28,6 +28,8 @@ pub enum Exit {
     TooManyFailures = 75,
     /// Two JobManagers led, and this one had lost its place.
     Deposed = 76,
+    /// The AppMaster of a TaskManager does not want it any more, or is gone for good.
+    Disowned = 77,
     /// A value in the configuration is wrong or contradicts another.
     Config = 78,
     /// A program was found but could not be executed.

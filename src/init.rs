@@ -65,6 +65,11 @@ pub fn unblock_signals(inherited: &Inherited) {
     sys::set_mask(inherited.mask);
 }
 
+/// Gives back what memory a process that now waits for long does not need meanwhile.
+pub fn shrink() {
+    sys::memory::shrink();
+}
+
 /// Takes over a descriptor that init handed to this process by number.
 pub fn adopt_fd(number: RawFd) -> Result<OwnedFd, Errno> {
     sys::adopt_fd(number)

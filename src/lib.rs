@@ -1,6 +1,7 @@
 //! Runs stock Apache Flink on Apache Mesos. ARCHITECTURE.md tells which room does what and which walls hold.
 
 pub mod artifact;
+pub mod claim;
 pub mod cli;
 pub mod conf;
 pub mod digest;

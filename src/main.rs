@@ -12,7 +12,7 @@ use flink_on_mesos::flink::command::Entrypoint;
 use flink_on_mesos::init::plan::Inherited;
 use flink_on_mesos::role::appmaster::{self, Cluster};
 use flink_on_mesos::role::error::Fatal;
-use flink_on_mesos::role::{self, config, exec, operator, taskmanager, worker};
+use flink_on_mesos::role::{self, claim, config, exec, operator, taskmanager, worker};
 use flink_on_mesos::{init, log};
 
 flink_on_mesos::begin_with!(run_command_line);
@@ -74,7 +74,8 @@ fn run(cli: Cli, environment: Environment, inherited: Inherited) -> Result<u8, F
         Command::RestartTaskmanager(options) => operator::restart_taskmanager(&options, &environment),
         Command::Events(options) => operator::events(&options, &environment),
         Command::Init(options) => Ok(init::run(options.plan_fd)),
-        Command::Worker(options) => worker::run(&options, &environment),
+        Command::Worker(options) => worker::run(&options, &environment, &inherited),
+        Command::Claim(options) => claim::run(&options, &environment),
         Command::Other(command) => exec::run_other(command, environment, inherited),
     }
 }
@@ -90,7 +91,8 @@ fn becomes_init(command: &Command) -> bool {
         | Command::Taskmanager(_)
         | Command::Exec(_)
         | Command::Init(_)
-        | Command::Other(_) => true,
+        | Command::Other(_)
+        | Command::Worker(_) => true,
         Command::Mesos(_)
         | Command::Config(_)
         | Command::Status(_)
@@ -99,6 +101,6 @@ fn becomes_init(command: &Command) -> bool {
         | Command::Teardown(_)
         | Command::RestartTaskmanager(_)
         | Command::Events(_)
-        | Command::Worker(_) => false,
+        | Command::Claim(_) => false,
     }
 }

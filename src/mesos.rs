@@ -10,4 +10,5 @@ pub mod leader;
 pub mod recordio;
 pub mod report;
 pub mod session;
+pub mod teardown;
 pub mod wire;

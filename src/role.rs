@@ -1,13 +1,17 @@
 //! How each role of the binary is put together from the rooms.
 
 pub mod appmaster;
+mod check;
 pub mod children;
+pub mod claim;
 pub mod config;
 pub mod error;
 pub mod exec;
+mod findings;
 mod job;
 pub mod mesos;
 pub mod operator;
+mod plugins;
 pub mod rundir;
 pub mod setup;
 pub mod sockets;

@@ -18,6 +18,7 @@ mod elastic;
 pub mod explain;
 mod failures;
 mod gang;
+mod giving_way;
 mod life;
 mod offered;
 mod offers;
@@ -39,7 +40,7 @@ mod token;
 mod transcript;
 mod updates;
 pub mod verdict;
-mod witness;
+pub mod witness;
 
 use std::collections::BTreeMap;
 
@@ -66,6 +67,7 @@ use report::{MasterReport, NotScaled};
 use spec::{Delivery, Spec};
 use state::{Goal, State};
 use verdict::Verdict;
+use witness::{Hearing, Witness};
 
 /// Everything the scheduler knows.
 pub struct Scheduler {
@@ -81,7 +83,7 @@ pub struct Scheduler {
     reviving: Reviving,
     agents: Agents,
     departures: Departures,
-    asked_jobmanager: Option<Moment>,
+    witness: Witness,
     /// While the whole set of TaskManagers waits for offers that hold all of it.
     gang: Option<Gang>,
     replacing: Replacing,
@@ -121,8 +123,11 @@ struct Seen {
     /// Missing for so long that the next answer of this kind is the last.
     last_asked: bool,
     kill_sent: Option<Moment>,
-    /// When the JobManager last had it among its TaskManagers.
+    /// When the JobManager has heard it last, as far as it said.
     heard: Option<Moment>,
+    hearing: Hearing,
+    /// Since when it gives way because the JobManager does not hear it.
+    gives_way_since: Option<Moment>,
     /// It has registered with the JobManager, or has had the time for it.
     is_settled: bool,
     /// This scheduler has launched it.
@@ -191,7 +196,7 @@ impl Scheduler {
         let mut scheduler = Self {
             agents: Agents::default(),
             departures: Departures::default(),
-            asked_jobmanager: None,
+            witness: Witness::default(),
             gang: None,
             replacing: Replacing::new(spec.patience.replace),
             failed_calls: FailedCalls::new(spec.patience.call_again),
@@ -380,6 +385,8 @@ impl Seen {
             last_asked: false,
             kill_sent: None,
             heard: None,
+            hearing: Hearing::default(),
+            gives_way_since: None,
             is_settled: false,
             is_fresh: false,
         }

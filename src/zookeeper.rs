@@ -16,7 +16,7 @@ use tls::Tunnel;
 /// Where the ensemble is and how to speak with it.
 #[derive(Clone)]
 pub struct Ensemble {
-    /// `host:port,host:port`
+    /// `host:port,host:port`, perhaps with a path behind the last.
     pub servers: String,
     /// As asked for; the ensemble may grant another.
     pub session_timeout: Duration,
@@ -87,6 +87,20 @@ impl Ensemble {
     /// What the client does not know of its last failure to connect.
     pub fn trouble(&self) -> Option<String> {
         self.tunnel.as_ref()?.trouble()
+    }
+
+    /// As [`Self::failed`], for a node whose parents are made too: what is missing then lies above all of them.
+    pub fn failed_to_create(&self, path: &str, source: Error) -> NodeError {
+        match (&source, self.servers.find('/').map(|slash| &self.servers[slash..])) {
+            (Error::NoNode, Some(chroot)) => {
+                let text = format!(
+                    "there is no {chroot}, the path behind the servers: create it, or leave it out of \
+                     high-availability.zookeeper.quorum"
+                );
+                self.failed(text, source)
+            }
+            _ => self.failed(path, source),
+        }
     }
 
     pub fn failed(&self, path: impl Into<String>, source: Error) -> NodeError {

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use super::encoding::{self, Decoded};
 use super::entry::{Entry, Remark};
 use super::grammar::{Grammar, Version};
 use super::{legacy, yaml};
@@ -20,7 +21,7 @@ pub enum ReadError {
     #[error("read {}", path.display())]
     File { path: PathBuf, source: io::Error },
     #[error("{}:{line}: not UTF-8", path.display())]
-    NotUtf8 { path: PathBuf, line: usize },
+    NotText { path: PathBuf, line: usize },
     #[error("{} is larger than {MAX_FILE_BYTES} bytes", path.display())]
     TooLarge { path: PathBuf },
     #[error("{}:{line}: {text}", path.display())]
@@ -34,7 +35,7 @@ impl ReadError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Directory { .. } | Self::File { .. } | Self::Missing { .. } => Exit::NoInput,
-            Self::NotUtf8 { .. } | Self::TooLarge { .. } | Self::Malformed { .. } => Exit::Data,
+            Self::NotText { .. } | Self::TooLarge { .. } | Self::Malformed { .. } => Exit::Data,
         }
     }
 }
@@ -57,13 +58,15 @@ pub fn read(directory: &Path, version: Version) -> Result<ConfFile, ReadError> {
         return Err(missing(directory, version, [Grammar::Legacy, Grammar::Yaml].into_iter().find(there)));
     };
     let path = directory.join(grammar.file_name());
-    let text = read_text(&path)?;
+    let Decoded { text, warning } = read_text(&path, grammar)?;
     let (entries, remarks) = match grammar {
         Grammar::Legacy => legacy::parse(&text),
         Grammar::Yaml => (yaml::parse(&text).map_err(|remark| malformed(&path, remark))?, Vec::new()),
     };
     let mut warnings: Vec<_> =
-        remarks.iter().map(|remark| format!("{}:{}: {}", path.display(), remark.line, remark.text)).collect();
+        warning.iter().map(|warning| format!("{} {warning}", path.display())).collect();
+    warnings
+        .extend(remarks.iter().map(|remark| format!("{}:{}: {}", path.display(), remark.line, remark.text)));
     for other in [Grammar::Legacy, Grammar::Yaml] {
         if other != grammar && there(&other) {
             warnings.push(format!(
@@ -84,18 +87,14 @@ fn names(directory: &Path) -> Result<Vec<std::ffi::OsString>, ReadError> {
         .collect()
 }
 
-fn read_text(path: &Path) -> Result<String, ReadError> {
+fn read_text(path: &Path, grammar: Grammar) -> Result<Decoded, ReadError> {
     let error = |source| ReadError::File { path: path.to_owned(), source };
     let mut bytes = Vec::new();
     fs::File::open(path).map_err(error)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(error)?;
     if bytes.len() as u64 > MAX_FILE_BYTES {
         return Err(ReadError::TooLarge { path: path.to_owned() });
     }
-    String::from_utf8(bytes).map_err(|error| {
-        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = 1 + valid.iter().filter(|byte| **byte == b'\n').count();
-        ReadError::NotUtf8 { path: path.to_owned(), line }
-    })
+    encoding::decode(&bytes, grammar).map_err(|line| ReadError::NotText { path: path.to_owned(), line })
 }
 
 fn missing(directory: &Path, version: Version, other: Option<Grammar>) -> ReadError {

@@ -53,6 +53,7 @@ pub mod flink {
     pub const REST_KEY_PASSWORD: &str = "security.ssl.rest.key-password";
     pub const REST_PORT: &str = "rest.port";
     pub const REST_TLS: &str = "security.ssl.rest.enabled";
+    pub const REGISTERED_WITHIN: &str = "resourcemanager.taskmanager-registration.timeout";
     pub const RETRIEVE_HOST_NAME: &str = "jobmanager.retrieve-taskmanager-hostname";
     pub const RPC_PORT: &str = "jobmanager.rpc.port";
     pub const SLOT_REQUEST_TIMEOUT: &str = "slot.request.timeout";
@@ -71,7 +72,7 @@ pub mod flink {
 }
 
 /// The older names in the order in which Flink tries them after the exact one.
-const ALIASES: [(&str, &[&str]); 18] = [
+const ALIASES: [(&str, &[&str]); 19] = [
     (flink::CLUSTER_ID, &["high-availability.zookeeper.path.namespace", "recovery.zookeeper.path.namespace"]),
     (flink::HA_CONNECTION_TIMEOUT, &["recovery.zookeeper.client.connection-timeout"]),
     (flink::HA_JOB_MANAGER_PORT, &["recovery.jobmanager.port"]),
@@ -81,6 +82,7 @@ const ALIASES: [(&str, &[&str]); 18] = [
     (flink::HA_STORAGE_DIR, &["high-availability.zookeeper.storageDir", "recovery.zookeeper.storageDir"]),
     (flink::HA_TYPE, &["recovery.mode", flink::HA_OLD_TYPE]),
     (flink::HA_WORKERS, &["recovery.zookeeper.path.mesos-workers"]),
+    (flink::REGISTERED_WITHIN, &["taskmanager.registration.timeout"]),
     (flink::REST_ADDRESS, &[flink::ADDRESS]),
     (flink::REST_BIND_ADDRESS, &["web.address", "jobmanager.web.address"]),
     (flink::REST_BIND_PORT, &[flink::REST_PORT, "web.port", "jobmanager.web.port"]),

@@ -1,9 +1,13 @@
 //! What is changed in the configuration of a cluster before Flink sees it: addresses that only this machine
 //! could reach, and defaults without which Flink does not fit Mesos.
 
+mod memory;
+
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 
+use super::environment::Environment;
 use super::grammar::Version;
 use super::keys::{self, flink};
 use super::redact;
@@ -39,7 +43,18 @@ pub struct Change {
     pub old: Option<String>,
     /// `None`: removed.
     pub new: Option<String>,
-    pub why: &'static str,
+    pub why: Cow<'static, str>,
+}
+
+/// What became of memory sizes in keys of several generations; what was given up is told.
+pub fn settle_memory(
+    table: &mut Table,
+    environment: &Environment,
+    version: Version,
+) -> (Vec<Change>, Vec<String>) {
+    let mut changes = Vec::new();
+    let given_up = memory::settle(&mut Rewriter { table, changes: &mut changes }, environment, version);
+    (changes, given_up)
 }
 
 /// Changes `table` and tells each key that was rewritten; defaults that nobody had set are not told.
@@ -114,32 +129,24 @@ impl Rewriter<'_> {
         {
             self.set(flink::HA_OLD_TYPE, &kind, "Flink before 1.17 knows this name only");
         }
-        let memory = [
-            flink::PROCESS_MEMORY,
-            "taskmanager.memory.flink.size",
-            "taskmanager.memory.task.heap.size",
-            "taskmanager.heap.size",
-            "taskmanager.heap.mb",
-        ];
-        if memory.iter().all(|key| self.table.get(key).is_none())
-            && let Some(mebibytes) =
-                self.table.get(keys::TASK_MEM.name).map(|size| format!("{}m", size.trim()))
-        {
-            self.set(flink::PROCESS_MEMORY, &mebibytes, "from mesos.resourcemanager.tasks.mem");
-        }
     }
 
     fn set(&mut self, key: &str, new: &str, why: &'static str) {
         let origin = Origin::Rewritten { why: why.to_owned() };
         let old = self.table.set(key, new, origin).map(|setting| setting.value);
         if old.as_deref() != Some(new) {
-            self.changes.push(Change { key: key.to_owned(), old, new: Some(new.to_owned()), why });
+            self.changes.push(Change {
+                key: key.to_owned(),
+                old,
+                new: Some(new.to_owned()),
+                why: why.into(),
+            });
         }
     }
 
     fn remove(&mut self, key: &str, why: &'static str) {
         let old = self.table.remove(key).map(|setting| setting.value);
-        self.changes.push(Change { key: key.to_owned(), old, new: None, why });
+        self.changes.push(Change { key: key.to_owned(), old, new: None, why: why.into() });
     }
 }
 
@@ -340,15 +347,6 @@ web.address=127.0.0.1",
 high-availability=zookeeper
 high-availability.type=zookeeper
 jobmanager.rpc.address=jm",
-        );
-        check(
-            "jobmanager.rpc.address=jm\nmesos.resourcemanager.tasks.mem=2048",
-            (2, 3),
-            NETWORK,
-            "taskmanager.memory.process.size: not set → 2048m (from mesos.resourcemanager.tasks.mem)
-jobmanager.rpc.address=jm
-mesos.resourcemanager.tasks.mem=2048
-taskmanager.memory.process.size=2048m",
         );
     }
 

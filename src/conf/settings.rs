@@ -4,8 +4,11 @@ mod agent;
 mod artifacts;
 mod high_availability;
 mod parse;
+mod ports;
+mod quorum;
 mod reader;
 mod scaling;
+mod succession;
 mod task;
 mod tls;
 mod unknown;
@@ -24,8 +27,11 @@ pub use agent::{Constraints, Placement};
 pub use artifacts::{Artifacts, Port};
 pub use high_availability::{HighAvailability, Sasl};
 pub use parse::{Ports, Secret};
+pub use ports::conflicts as port_conflicts;
+pub use quorum::Quorum;
 use reader::Reader;
 pub use scaling::{Demand, Scaling};
+pub use succession::Succession;
 pub use task::{Container, Delivery, DockerParameter, Image, Mount, Network, Runtime, Tasks, Volume};
 pub use tls::RestTls;
 
@@ -50,6 +56,7 @@ pub struct Settings {
     /// How long the first TaskManagers wait to be started together; `None` for not at all.
     pub gang_timeout: Option<Duration>,
     pub job_manager: JobManager,
+    pub hearing: Hearing,
     pub high_availability: Option<HighAvailability>,
     pub rest_tls: Option<RestTls>,
 }
@@ -63,7 +70,8 @@ pub struct Framework {
     /// User of the tasks unless [`Tasks::user`] is set; `None` for this process's own.
     pub user: Option<String>,
     pub identity: Option<Identity>,
-    /// How long the master keeps the tasks of a framework that went away.
+    /// How long the master keeps the tasks of a framework that went away: the user's value, else what fits
+    /// [`Settings::succession`].
     pub failover_timeout: Duration,
 }
 
@@ -99,6 +107,15 @@ pub struct Status {
     pub port: u16,
 }
 
+/// After what time the JobManager does not hear a TaskManager any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hearing {
+    pub heartbeat_interval: Duration,
+    pub heartbeat_timeout: Duration,
+    /// In which a TaskManager must have registered.
+    pub register: Duration,
+}
+
 /// Where the JobManager is reached, and what its process gets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobManager {
@@ -119,6 +136,11 @@ impl Settings {
         let mut reader = Reader::new(table);
         let settings = Self::read(&mut reader);
         reader.finish(settings)
+    }
+
+    /// Who can go on with the framework when this AppMaster is gone.
+    pub fn succession(&self) -> Succession {
+        succession(self.high_availability.as_ref())
     }
 
     /// What is odd in the `mesos.` keys and in the keys this program reads, but does not stop the start.
@@ -150,7 +172,7 @@ impl Settings {
             reader.value(&keys::MAXIMUM_FAILED_TASKS, parse::number(-1..=i64::from(u32::MAX)));
         let job_manager = JobManager::read(reader, high_availability.is_some());
         let tasks = Tasks::read(reader);
-        let framework = Framework::read(reader);
+        let framework = Framework::read(reader, succession(high_availability.as_ref()));
         Self {
             master: master.unwrap_or(placeholder),
             registration_timeout: reader.value(&keys::REGISTRATION_TIMEOUT, parse::duration),
@@ -174,10 +196,15 @@ impl Settings {
             gang_timeout: Some(reader.value(&keys::GANG_TIMEOUT, parse::duration))
                 .filter(|span| !span.is_zero()),
             job_manager,
+            hearing: Hearing::read(reader),
             high_availability,
             rest_tls: RestTls::read(reader),
         }
     }
+}
+
+fn succession(high_availability: Option<&HighAvailability>) -> Succession {
+    if high_availability.is_some() { Succession::Elected } else { Succession::Nobody }
 }
 
 /// The address says what it expected where it is wrong.
@@ -189,7 +216,9 @@ fn master(text: &str) -> Result<MasterAddress, String> {
 }
 
 impl Framework {
-    fn read(reader: &mut Reader<'_>) -> Self {
+    fn read(reader: &mut Reader<'_>, succession: Succession) -> Self {
+        let of_key = reader.value(&keys::FAILOVER_TIMEOUT, parse::seconds);
+        let is_given = reader.is_given(&keys::FAILOVER_TIMEOUT);
         let secret = reader.optional(&keys::FRAMEWORK_SECRET, parse::text).map(Secret::new);
         let file = reader.optional(&keys::FRAMEWORK_SECRET_FILE, parse::word).map(PathBuf::from);
         let secret = file.map(SecretSource::File).or(secret.map(SecretSource::Value));
@@ -201,7 +230,17 @@ impl Framework {
             identity: reader
                 .optional(&keys::FRAMEWORK_PRINCIPAL, parse::text)
                 .map(|principal| Identity { principal, secret }),
-            failover_timeout: reader.value(&keys::FAILOVER_TIMEOUT, parse::seconds),
+            failover_timeout: if is_given { of_key } else { succession.failover_timeout(of_key) },
+        }
+    }
+}
+
+impl Hearing {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        Self {
+            heartbeat_interval: reader.flink(flink::HEARTBEAT_INTERVAL, "10 s", parse::duration),
+            heartbeat_timeout: reader.flink(flink::HEARTBEAT_TIMEOUT, "50 s", parse::duration),
+            register: reader.flink(flink::REGISTERED_WITHIN, "5 min", parse::duration),
         }
     }
 }

@@ -8,6 +8,7 @@ mod classpath;
 mod jvm;
 pub mod log4j;
 mod options;
+mod script;
 mod split;
 #[cfg(test)]
 mod tests;
@@ -156,11 +157,8 @@ pub fn jobmanager(launch: &Launch<'_>, entrypoint: &Entrypoint) -> Result<Comman
 }
 
 /// The system properties that the user gives the JobManager's JVM.
-pub fn jobmanager_properties(
-    table: &Table,
-    environment: &Environment,
-) -> Result<BTreeMap<String, String>, CommandError> {
-    let user = options::UserOptions::read(table, environment, JOB_MANAGER, JOB_MANAGER_OPTIONS)?;
+pub fn jobmanager_properties(launch: &Launch<'_>) -> Result<BTreeMap<String, String>, CommandError> {
+    let user = options::UserOptions::read(launch, JOB_MANAGER, JOB_MANAGER_OPTIONS)?;
     Ok(user.properties())
 }
 
@@ -198,8 +196,7 @@ fn assemble(
     main_args: Vec<OsString>,
 ) -> Result<Command, CommandError> {
     check_versions(launch)?;
-    let user =
-        options::UserOptions::read(launch.table, launch.environment, role.name, role.options_variable)?;
+    let user = options::UserOptions::read(launch, role.name, role.options_variable)?;
     let mut args = jvm::defaults(launch, &user, role.process);
     args.extend(user.first.iter().map(OsString::from));
     args.extend(role.memory_args.iter().map(OsString::from));

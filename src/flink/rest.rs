@@ -2,6 +2,7 @@
 
 mod types;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -68,6 +69,13 @@ impl RestClient {
     pub async fn taskmanagers(&self) -> Result<Vec<TaskManager>, RestError> {
         let answer: types::TaskManagers = self.get("/taskmanagers").await?;
         Ok(answer.taskmanagers)
+    }
+
+    /// By id, when the JobManager heard each last, in milliseconds since 1970.
+    pub async fn heartbeats(&self) -> Result<BTreeMap<String, i64>, RestError> {
+        let answer: types::Heartbeats = self.get("/taskmanagers").await?;
+        let heartbeats = answer.taskmanagers.into_iter();
+        Ok(heartbeats.map(|heartbeat| (heartbeat.id, heartbeat.time_since_last_heartbeat)).collect())
     }
 
     /// `id` is the TaskManager's `taskmanager.resource-id`. None when Flink does not know it.

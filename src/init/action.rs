@@ -14,6 +14,8 @@ use super::status::Ended;
 pub enum Action {
     /// Start the child with this index of the plan.
     Start(usize),
+    /// Start this one once more, for what it does when the container stops.
+    StartForFarewell(usize),
     /// All children run: let go of what only the start needed.
     Settle,
     Signal {

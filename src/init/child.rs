@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nix::unistd::Pid;
 
-use super::machine::{CRASHES_MOST, STEADY_RUN};
+use super::machine::STEADY_RUN;
 use super::plan::{self, Kind};
 use crate::time::{Backoff, BackoffPolicy, Moment};
 
@@ -15,6 +15,7 @@ pub struct Child {
     pub stop_share: Duration,
     pub state: State,
     pub told: Told,
+    has_crashed: bool,
     kind: Role,
 }
 
@@ -30,6 +31,8 @@ pub enum State {
     Backoff {
         until: Moment,
     },
+    /// The container stops, and it is to be started once more for what it does then.
+    Farewell,
     Ended,
 }
 
@@ -44,14 +47,20 @@ pub enum Told {
 #[derive(Debug)]
 enum Role {
     Main,
-    Helper { backoff: Backoff, ending_codes: Vec<u8>, urgent_codes: Vec<u8> },
+    Helper {
+        backoff: Backoff,
+        crashes_most: u32,
+        ending_codes: Vec<u8>,
+        urgent_codes: Vec<u8>,
+        has_farewell: bool,
+    },
 }
 
 impl Child {
     pub fn new(child: &plan::Child) -> Self {
         let kind = match &child.kind {
             Kind::Main => Role::Main,
-            Kind::Helper { restart, ending_codes, urgent_codes } => Role::Helper {
+            Kind::Helper { restart, ending_codes, urgent_codes, farewell } => Role::Helper {
                 backoff: Backoff::new(BackoffPolicy {
                     first: Duration::from_millis(restart.first_ms),
                     most: Duration::from_millis(restart.most_ms),
@@ -59,6 +68,8 @@ impl Child {
                 }),
                 ending_codes: ending_codes.clone(),
                 urgent_codes: urgent_codes.clone(),
+                crashes_most: restart.crashes_most,
+                has_farewell: farewell.is_some(),
             },
         };
         Self {
@@ -67,6 +78,7 @@ impl Child {
             stop_share: Duration::from_millis(child.stop_share_ms),
             state: State::Waiting,
             told: Told::Nothing,
+            has_crashed: false,
             kind,
         }
     }
@@ -78,14 +90,26 @@ impl Child {
     pub fn pid(&self) -> Option<Pid> {
         match self.state {
             State::Alive { pid, .. } => Some(pid),
-            State::Waiting | State::Backoff { .. } | State::Ended => None,
+            State::Waiting | State::Backoff { .. } | State::Farewell | State::Ended => None,
         }
     }
 
     pub fn restart_at(&self) -> Option<Moment> {
         match self.state {
             State::Backoff { until } => Some(until),
-            State::Waiting | State::Alive { .. } | State::Ended => None,
+            State::Waiting | State::Alive { .. } | State::Farewell | State::Ended => None,
+        }
+    }
+
+    /// The container stops: what does not run is over, unless it crashed over something that it still owes.
+    pub fn settle(&mut self) {
+        let owes = matches!(&self.kind, Role::Helper { has_farewell: true, .. }) && self.has_crashed;
+        match self.state {
+            State::Alive { .. } => {}
+            State::Backoff { .. } | State::Ended if owes => self.state = State::Farewell,
+            State::Waiting | State::Backoff { .. } | State::Farewell | State::Ended => {
+                self.state = State::Ended;
+            }
         }
     }
 
@@ -107,12 +131,13 @@ impl Child {
 
     /// The wait before the next start, or the number of crashes when it is not started again.
     pub fn crashed(&mut self, ran: Duration, random: f64, now: Moment) -> Result<Duration, u32> {
-        let Role::Helper { backoff, .. } = &mut self.kind else { return Err(1) };
+        let Role::Helper { backoff, crashes_most, .. } = &mut self.kind else { return Err(1) };
+        self.has_crashed = true;
         if ran >= STEADY_RUN {
             backoff.succeeded();
         }
         let wait = backoff.failed(random);
-        if backoff.attempts() >= CRASHES_MOST {
+        if backoff.attempts() >= *crashes_most {
             return Err(backoff.attempts());
         }
         self.state = State::Backoff { until: now + wait };

@@ -29,10 +29,6 @@ mod stop;
 /// A helper that lived this long was well; its crashes are counted anew.
 pub const STEADY_RUN: Duration = Duration::from_secs(60);
 
-/// Crashes of a helper in a row, none after a steady run. With the default waits these are about two minutes
-/// in which nothing works; a container manager does better then by moving the container.
-pub const CRASHES_MOST: u32 = 10;
-
 /// How often the rest is looked for while it is ended, to catch what was forked meanwhile.
 const SWEEP_EVERY: Duration = Duration::from_millis(100);
 
@@ -187,7 +183,8 @@ impl Machine {
                 self.stop(Cause::StartFailed { name, code: exit.code() }, now);
             }
             Stage::Running => self.crashed(index, Duration::ZERO, random, now),
-            Stage::Stopping { .. } | Stage::Sweeping { .. } | Stage::Killing { .. } | Stage::Done { .. } => {}
+            Stage::Stopping { .. } => self.tell_next(now),
+            Stage::Sweeping { .. } | Stage::Killing { .. } | Stage::Done { .. } => {}
         }
     }
 
@@ -330,7 +327,9 @@ impl Machine {
     fn find(&self, pid: Pid) -> Option<(usize, Moment)> {
         self.children.iter().enumerate().find_map(|(index, child)| match child.state {
             State::Alive { pid: alive, since } if alive == pid => Some((index, since)),
-            State::Waiting | State::Alive { .. } | State::Backoff { .. } | State::Ended => None,
+            State::Waiting | State::Alive { .. } | State::Backoff { .. } | State::Farewell | State::Ended => {
+                None
+            }
         })
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Paths are `OsString`s: they go over a descriptor as they are, and serde refuses paths that are not UTF-8.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::fd::RawFd;
 use std::time::Duration;
 
@@ -15,6 +15,10 @@ use super::status::Remap;
 
 /// `docker stop` waits 10 s before it kills.
 pub const GRACE_DEFAULT_MS: u64 = 9_000;
+
+/// With the default waits these are about two minutes in which nothing works; a container manager does better then by
+/// moving the container.
+pub const CRASHES_MOST: u32 = 10;
 
 /// More children than any role has, and few enough that init may look at all of them at every event.
 pub const CHILDREN_MOST: usize = 16;
@@ -84,6 +88,14 @@ pub struct Child {
 }
 
 impl Child {
+    /// See [`Kind::Helper`].
+    pub fn farewell(&self) -> Option<&OsStr> {
+        match &self.kind {
+            Kind::Main => None,
+            Kind::Helper { farewell, .. } => farewell.as_deref(),
+        }
+    }
+
     /// The main child of a plan that has no other: it shares init's directory and outputs.
     pub fn alone(
         name: impl Into<String>,
@@ -113,7 +125,14 @@ pub enum Kind {
     Main,
     /// Started again after every end but those with one of `ending_codes`; such a code ends the container
     /// and becomes its exit code; after one of `urgent_codes` everything else is killed without grace.
-    Helper { restart: Restart, ending_codes: Vec<u8>, urgent_codes: Vec<u8> },
+    Helper {
+        restart: Restart,
+        ending_codes: Vec<u8>,
+        urgent_codes: Vec<u8>,
+        /// An argument with which it is started once more when the container stops while it waits to be started again, or
+        /// has crashed too often: what it does at a stop is done then. It gets no SIGTERM.
+        farewell: Option<OsString>,
+    },
 }
 
 /// [`crate::time::BackoffPolicy`] in the plan's units.
@@ -123,11 +142,13 @@ pub struct Restart {
     pub most_ms: u64,
     /// 0.0 ..= 1.0
     pub jitter: f64,
+    /// So many in a row, none after a steady run, end the container.
+    pub crashes_most: u32,
 }
 
 impl Default for Restart {
     fn default() -> Self {
-        Self { first_ms: 500, most_ms: 15_000, jitter: 0.3 }
+        Self { first_ms: 500, most_ms: 15_000, jitter: 0.3, crashes_most: CRASHES_MOST }
     }
 }
 

@@ -3,7 +3,9 @@
 //! After the first child was started nothing here ends the process but the machine: errors are logged and
 //! the loop goes on.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::os::fd::{AsFd as _, OwnedFd, RawFd};
@@ -205,8 +207,9 @@ impl<S: Sys> Driver<'_, S> {
     fn act(&mut self) {
         while let Some(action) = self.machine.next_action() {
             match action {
+                Action::StartForFarewell(index) => self.start(index, self.plan.children[index].farewell()),
                 Action::Start(index) => {
-                    self.start(index);
+                    self.start(index, None);
                     // An order to stop that came meanwhile keeps the next child from being started.
                     self.take_signals();
                 }
@@ -227,9 +230,9 @@ impl<S: Sys> Driver<'_, S> {
         }
     }
 
-    fn start(&mut self, index: usize) {
+    fn start(&mut self, index: usize, more: Option<&OsStr>) {
         let child = &self.plan.children[index];
-        let started = self.spawn(child);
+        let started = self.spawn(child, more);
         let now = self.sys.now();
         match started {
             Ok(pid) => {
@@ -243,7 +246,7 @@ impl<S: Sys> Driver<'_, S> {
         }
     }
 
-    fn spawn(&mut self, child: &Child) -> Result<Pid, (Exit, String)> {
+    fn spawn(&mut self, child: &Child, more: Option<&OsStr>) -> Result<Pid, (Exit, String)> {
         let [stdout, stderr] =
             [&child.stdout, &child.stderr].map(|path| path.as_deref().map(append_to).transpose());
         let (stdout, stderr) = (stdout?, stderr?);
@@ -251,9 +254,13 @@ impl<S: Sys> Driver<'_, S> {
             (Kind::Main, Foreground::Hand) => Group::Foreground,
             (Kind::Main | Kind::Helper { .. }, _) => Group::Own,
         };
+        let argv: Cow<'_, [OsString]> = match more {
+            None => Cow::Borrowed(&child.argv),
+            Some(more) => child.argv.iter().cloned().chain([more.to_owned()]).collect(),
+        };
         let spawn = Spawn {
             program: &child.program,
-            argv: &child.argv,
+            argv: &argv,
             env: &child.env,
             cwd: child.cwd.as_deref(),
             group,
@@ -342,7 +349,7 @@ impl<S: Sys> Driver<'_, S> {
 }
 
 /// A file that output is appended to.
-fn append_to(path: &std::ffi::OsStr) -> Result<OwnedFd, (Exit, String)> {
+fn append_to(path: &OsStr) -> Result<OwnedFd, (Exit, String)> {
     OpenOptions::new()
         .append(true)
         .create(true)

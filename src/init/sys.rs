@@ -30,7 +30,7 @@ use crate::time::{Clock, Moment};
 mod descriptor;
 mod entry;
 mod mask;
-mod memory;
+pub mod memory;
 mod process;
 
 /// What the loop of init needs; a test double makes each of these fail.

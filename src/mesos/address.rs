@@ -117,6 +117,11 @@ impl MasterAddress {
 }
 
 impl Master {
+    /// Without a path.
+    pub fn url(&self) -> String {
+        format!("{}://{}", self.scheme.name(), self.at)
+    }
+
     /// The master that a redirect from this one names. Mesos sends `//host:port/path`, old ones `http://host:port` or
     /// less; only host and port count. The scheme stays, as Mesos does not tell it.
     pub fn redirected(&self, location: &str) -> Result<Self, AddressError> {
@@ -145,7 +150,7 @@ impl Scheme {
 }
 
 impl HostPort {
-    fn parse(text: &str, default_port: u16) -> Result<Self, Problem> {
+    pub fn parse(text: &str, default_port: u16) -> Result<Self, Problem> {
         let (host, port) = if let Some(rest) = text.strip_prefix('[') {
             let Some((address, port)) = rest.split_once(']') else { return Err(Problem::Brackets) };
             if address.parse::<Ipv6Addr>().is_err() {

@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use std::os::fd::RawFd;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use tracing::Level;
 
@@ -21,10 +22,11 @@ use crate::flink::command::{self, Entrypoint};
 use crate::init::plan::{Child, Inherited, Kind};
 use crate::{ha, log};
 
+use super::check::{self, Beside, Checked};
 use super::children::{self, Jvm, Own};
 use super::error::{Fatal, fatal};
 use super::exec;
-use super::job;
+use super::plugins;
 use super::rundir::RunDir;
 use super::setup::{Dirs, Setup};
 use super::sockets::{self, BindError};
@@ -66,16 +68,21 @@ pub fn run(
         // Without a framework nobody asks for it, but the settings are read as a whole.
         setup.loaded.table.set_default(keys::MASTER.name, LOOPBACK);
     }
-    let settings = setup.settings()?;
-    if matches!(cluster, Cluster::Mesos) {
-        worker::check(&setup, &settings)?;
-    }
-    job::check(entrypoint, &setup.distribution).map_err(fatal(Exit::NoInput))?;
+    let beside = match cluster {
+        Cluster::Mesos => Beside::Framework,
+        Cluster::Embedded { .. } => Beside::FrameworkOnEmbeddedMesos,
+        Cluster::Alone => Beside::Nothing,
+    };
+    let checked = check::check(&setup, beside, entrypoint);
     setup.tell("appmaster");
-    for line in decisions(cluster, &setup, &settings) {
+    let checked = checked?;
+    for warning in &checked.warnings {
+        log::line(Level::WARN, "appmaster", warning);
+    }
+    for line in decisions(cluster, &setup, &checked.settings) {
         log::line(Level::INFO, "appmaster", &line);
     }
-    let Err(fatal) = start(cluster, entrypoint, embedded, &setup, &settings, inherited);
+    let Err(fatal) = start(cluster, entrypoint, embedded, &setup, checked, inherited);
     Err(fatal)
 }
 
@@ -132,23 +139,24 @@ fn start(
     entrypoint: &Entrypoint,
     embedded: Option<TcpListener>,
     setup: &Setup,
-    settings: &Settings,
+    checked: Checked,
     inherited: Inherited,
 ) -> Result<Infallible, Fatal> {
+    let Checked { settings, run, dirs, warnings: told } = checked;
+    let settings = &settings;
     let options = exec::Options::for_jvm(&setup.environment).map_err(fatal(Exit::Usage))?;
     check_ports(settings)?;
-    let run = RunDir::create(&setup.environment).map_err(fatal(Exit::CannotCreate))?;
-    let dirs = setup.write_conf(&run)?;
     let (mut children, mut cleanup, mut jobmanager_end) = (Vec::new(), Vec::new(), None);
     if let (Cluster::Embedded { agents, resources }, Some(listener)) = (cluster, embedded) {
         let resources = resources.clone().unwrap_or_else(|| enough_resources(setup, settings, *agents));
         children.push(mesos(setup, *agents, resources, listener, &run)?);
     }
-    let (child, warnings) = jobmanager(entrypoint, setup, settings, &dirs)?;
+    let (child, warnings) = jobmanager(entrypoint, setup, settings, &run, &dirs, &told)?;
     children.push(child);
     if !matches!(cluster, Cluster::Alone) {
         let end = children::hand_down(ha::memory::create().map_err(fatal(Exit::Os))?)?;
-        let (child, socket) = worker_child(cluster, setup, settings, &dirs, end, &warnings)?;
+        let given = Given { jobmanager_end: end, warnings: &warnings, farewell: options.grace.0 * 2 / 3 };
+        let (child, socket) = worker_child(cluster, setup, settings, &dirs, &given)?;
         children.push(child);
         cleanup.extend(socket.map(PathBuf::into_os_string));
         jobmanager_end = Some(end);
@@ -180,13 +188,17 @@ fn jobmanager(
     entrypoint: &Entrypoint,
     setup: &Setup,
     settings: &Settings,
+    run: &RunDir,
     dirs: &Dirs,
+    told: &[String],
 ) -> Result<(Child, Vec<String>), Fatal> {
     let properties: Vec<_> = dirs.tmp_property(&setup.loaded.table).into_iter().collect();
     let launch = setup.launch(dirs, super::available_cpus(), &properties);
     let mut command = command::jobmanager(&launch, entrypoint).map_err(fatal(Exit::Config))?;
     archive::apply(&mut command, setup.cds_archives.jobmanager.as_deref());
-    for warning in &command.warnings {
+    plugins::apply(&mut command, &setup.environment, &setup.distribution, &run.plugins())
+        .map_err(fatal(Exit::NoInput))?;
+    for warning in command.warnings.iter().filter(|warning| !told.contains(warning)) {
         log::line(Level::WARN, "appmaster", warning);
     }
     let warnings = command.warnings.clone();
@@ -198,14 +210,21 @@ fn jobmanager(
     Ok((children::jvm(jvm, &environment), warnings))
 }
 
+/// What only the worker is told.
+struct Given<'a> {
+    jobmanager_end: RawFd,
+    warnings: &'a [String],
+    /// For the framework's end, so that what came of it is still told within the grace.
+    farewell: Duration,
+}
+
 /// With the path of its operators' socket, if it has one.
 fn worker_child(
     cluster: &Cluster,
     setup: &Setup,
     settings: &Settings,
     dirs: &Dirs,
-    jobmanager_end: RawFd,
-    warnings: &[String],
+    given: &Given<'_>,
 ) -> Result<(Child, Option<PathBuf>), Fatal> {
     let local = matches!(cluster, Cluster::Embedded { .. });
     let artifacts = bind_artifacts(settings, local)?;
@@ -218,7 +237,7 @@ fn worker_child(
 
     let fds: [(&str, Option<RawFd>); 5] = [
         ("--state-fd", Some(children::hand_down(state)?)),
-        ("--jobmanager-end-fd", Some(jobmanager_end)),
+        ("--jobmanager-end-fd", Some(given.jobmanager_end)),
         ("--artifacts-fd", Some(children::hand_down(artifacts)?)),
         ("--status-fd", Some(children::hand_down(status)?)),
         ("--socket-fd", socket.map(children::hand_down).transpose()?),
@@ -229,7 +248,8 @@ fn worker_child(
     if local {
         arguments.push("--local".into());
     }
-    for warning in warnings {
+    arguments.extend(["--farewell-ms".into(), given.farewell.as_millis().to_string().into()]);
+    for warning in given.warnings {
         arguments.extend(["--warning".into(), warning.into()]);
     }
     let mut keep_fds = Vec::new();
@@ -240,7 +260,11 @@ fn worker_child(
         }
     }
     let own = Own { name: "worker", arguments, keep_fds, stop_order: WORKER_ORDER };
-    Ok((children::own(own, &setup.environment)?, path))
+    let mut child = children::own(own, &setup.environment)?;
+    if let Kind::Helper { farewell, .. } = &mut child.kind {
+        *farewell = Some("--farewell".into());
+    }
+    Ok((child, path))
 }
 
 fn bind_artifacts(settings: &Settings, local: bool) -> Result<TcpListener, Fatal> {
@@ -252,7 +276,10 @@ fn bind_artifacts(settings: &Settings, local: bool) -> Result<TcpListener, Fatal
         Port::Own(_) if local => return sockets::bind(key, host, 0).map_err(cannot_bind),
         Port::Own(port) => port,
     };
-    let listener = sockets::bind_near(key, host, own).map_err(cannot_bind)?;
+    let ports = &settings.job_manager;
+    let wanted = [&ports.rpc_ports, &ports.rest_ports, &ports.blob_ports].map(|ports| ports.single());
+    let wanted: Vec<_> = wanted.into_iter().flatten().collect();
+    let listener = sockets::bind_near(key, host, own, &wanted).map_err(cannot_bind)?;
     let port = listener.local_addr().map_err(fatal(Exit::Os))?.port();
     if port != own {
         let text = format!(

@@ -81,6 +81,19 @@ pub fn jvm(jvm: Jvm, environment: &Environment) -> Child {
     }
 }
 
+/// What watches over a TaskManager's claim. Nothing that befalls it ends the TaskManager but its own word.
+pub fn claim(words: Vec<OsString>, environment: &Environment) -> Result<Child, Fatal> {
+    let mut arguments = vec![OsString::from("claim")];
+    arguments.extend(words);
+    let watcher = own(Own { name: "claim", arguments, keep_fds: Vec::new(), stop_order: 0 }, environment)?;
+    let restart = Restart { crashes_most: u32::MAX, ..Restart::default() };
+    let ending_codes = vec![Exit::Disowned.code()];
+    Ok(Child {
+        kind: Kind::Helper { restart, ending_codes, urgent_codes: Vec::new(), farewell: None },
+        ..watcher
+    })
+}
+
 pub fn own(own: Own, environment: &Environment) -> Result<Child, Fatal> {
     let Own { name, arguments, keep_fds, stop_order } = own;
     let mut argv = vec![OsString::from("flink-on-mesos")];
@@ -91,6 +104,7 @@ pub fn own(own: Own, environment: &Environment) -> Result<Child, Fatal> {
             restart: Restart::default(),
             ending_codes: ENDING.map(Exit::code).into(),
             urgent_codes: URGENT.map(Exit::code).into(),
+            farewell: None,
         },
         program: own_path()?.into_os_string(),
         argv,

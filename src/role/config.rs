@@ -1,15 +1,18 @@
 //! `config`: what would run, without running it.
 
+use tracing::Level;
+
 use crate::cli::{ConfigOptions, Process};
 use crate::conf::environment::Environment;
 use crate::conf::{Mode, redact};
 use crate::exit::Exit;
 use crate::flink::archive;
 use crate::flink::command::{self, Command, CommandError, Entrypoint};
+use crate::log;
 
+use super::check::{self, Beside};
 use super::error::{Fatal, fatal};
-use super::rundir;
-use super::setup::{Dirs, Setup};
+use super::setup::Setup;
 
 pub fn run(options: &ConfigOptions, environment: &Environment) -> Result<u8, Fatal> {
     let setup = Setup::open(&options.cluster, environment.clone(), Mode::Cluster)?;
@@ -17,12 +20,18 @@ pub fn run(options: &ConfigOptions, environment: &Environment) -> Result<u8, Fat
         print(&java_command(&setup, process).map_err(fatal(Exit::Config))?);
         return Ok(Exit::Ok.code());
     }
+    let checked = check::check(&setup, Beside::Framework, &Entrypoint::Session);
+    setup.tell("config");
+    let warnings = checked.as_ref().map_or(&[][..], |checked| &checked.warnings);
+    warnings.iter().for_each(|warning| log::line(Level::WARN, "config", warning));
     if options.check {
-        setup.settings()?;
+        checked?;
         println!("the configuration is good");
         return Ok(Exit::Ok.code());
     }
-    setup.tell("config");
+    if let Err(Fatal { error, .. }) = &checked {
+        log::line(Level::ERROR, "config", &log::chain(error.as_ref()));
+    }
     for (key, setting) in setup.loaded.table.iter() {
         let value = redact::shown(key, &setting.value);
         println!("{key}: {value}  # {}", setting.origin);
@@ -32,8 +41,7 @@ pub fn run(options: &ConfigOptions, environment: &Environment) -> Result<u8, Fat
 
 /// As the process would be started, but with the user's configuration directory in place of the effective one.
 fn java_command(setup: &Setup, process: Process) -> Result<Command, CommandError> {
-    let base = rundir::base(&setup.environment);
-    let dirs = Dirs { conf: setup.conf_dir.clone(), log: base.clone(), tmp: base, log4j: setup.log4j() };
+    let dirs = check::read_only_dirs(setup);
     let launch = setup.launch(&dirs, super::available_cpus(), &[]);
     let (mut command, archive) = match process {
         Process::Jobmanager => {

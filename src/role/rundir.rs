@@ -58,6 +58,11 @@ impl RunDir {
         self.path().join("tmp")
     }
 
+    /// Links to Flink's plugins; not there unless somebody makes it.
+    pub fn plugins(&self) -> PathBuf {
+        self.path().join("plugins")
+    }
+
     /// Leaves the directory to somebody else.
     pub fn keep(self) -> PathBuf {
         self.directory.keep()

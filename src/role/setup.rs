@@ -8,6 +8,7 @@ use tracing::Level;
 use crate::cli::ClusterOptions;
 use crate::conf::environment::Environment;
 use crate::conf::grammar;
+use crate::conf::retired::{self, JOB_MANAGER, TASK_MANAGER};
 use crate::conf::settings::Settings;
 use crate::conf::table::Table;
 use crate::conf::{self, Loaded, Mode, Request, redact};
@@ -17,10 +18,12 @@ use crate::flink::distribution::Distribution;
 use crate::flink::java::{JavaCandidates, JavaHome};
 use crate::flink::manifest::{self, CdsArchives, Manifest};
 use crate::flink::memory;
+use crate::flink::version::Version;
 use crate::log;
 use crate::status::Setting;
 
 use super::error::{Fatal, fatal};
+use super::findings::Findings;
 use super::rundir::RunDir;
 
 /// Where official images have Flink.
@@ -39,13 +42,15 @@ pub struct Setup {
     pub cds_archives: CdsArchives,
 }
 
-/// Everything that is wrong with the configuration.
-#[derive(Debug, thiserror::Error)]
-#[error("the configuration is wrong: {}", .0.join("; "))]
-pub struct Problems(Vec<String>);
+/// Whether TaskManagers are started.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Tasks {
+    None,
+    Some,
+}
 
 impl Setup {
-    pub fn open(options: &ClusterOptions, environment: Environment, mode: Mode) -> Result<Self, Fatal> {
+    pub fn open(options: &ClusterOptions, mut environment: Environment, mode: Mode) -> Result<Self, Fatal> {
         let manifest = Manifest::read(Path::new(manifest::PATH)).map_err(fatal(Exit::NoFlink))?;
         let home = environment.text("FLINK_HOME").map(PathBuf::from).or(manifest.flink_home.clone());
         let home = home.unwrap_or_else(|| PathBuf::from(FLINK_HOME_DEFAULT));
@@ -54,15 +59,31 @@ impl Setup {
         let conf_dir = named
             .or_else(|| environment.text("FLINK_CONF_DIR").map(PathBuf::from))
             .unwrap_or_else(|| home.join("conf"));
+        let version = distribution.version;
         let loaded = load(&conf_dir, &distribution, options, &environment, mode)?;
         let java = JavaHome::find(JavaCandidates {
             configured: loaded.table.get("env.java.home"),
             variable: environment.text("JAVA_HOME"),
             manifest: manifest.java_home.as_deref(),
             search_path: environment.get("PATH"),
-        })
-        .map_err(fatal(Exit::NoFlink))?;
+        });
+        let java = match java.map_err(fatal(Exit::NoFlink)) {
+            Ok(java) => java,
+            Err(no_java) => {
+                let mut findings = Findings::default();
+                findings.add(no_java);
+                read_settings(&loaded, &environment, version, Tasks::Some, &mut findings);
+                return findings.finish::<Self>(None).map(|(setup, _)| setup);
+            }
+        };
         let hadoop = HadoopClassPath::find(&loaded.table, &environment, Path::is_dir);
+        for variable in &loaded.consumed {
+            environment.remove(variable);
+        }
+        // Every shell has it, and java options may name it.
+        if environment.text("HOSTNAME").is_none() {
+            environment.set("HOSTNAME", host_name());
+        }
         Ok(Self {
             distribution,
             java,
@@ -76,21 +97,13 @@ impl Setup {
 
     /// The settings, if neither they nor the memory of any process is wrong; otherwise everything that is.
     pub fn settings(&self) -> Result<Settings, Fatal> {
-        let mut problems = Vec::new();
-        let table = &self.loaded.table;
-        let version = self.distribution.version;
-        let settings = Settings::from_table(table)
-            .map_err(|wrong| problems.extend(wrong.iter().map(ToString::to_string)));
-        if let Err(error) = memory::jobmanager(table, &self.environment, version) {
-            problems.push(log::chain(&error));
-        }
-        if let Err(error) = memory::taskmanager(table, &self.environment, version) {
-            problems.push(log::chain(&error));
-        }
-        match settings {
-            Ok(settings) if problems.is_empty() => Ok(settings),
-            Ok(_) | Err(()) => Err(Fatal::new(Exit::Config, Problems(problems))),
-        }
+        let mut findings = Findings::default();
+        let settings = self.read_settings(Tasks::Some, &mut findings);
+        findings.finish(settings).map(|(settings, _)| settings)
+    }
+
+    pub fn read_settings(&self, tasks: Tasks, findings: &mut Findings) -> Option<Settings> {
+        read_settings(&self.loaded, &self.environment, self.distribution.version, tasks, findings)
     }
 
     /// One line for each thing that was changed or is odd.
@@ -191,6 +204,38 @@ pub fn host_name() -> String {
     nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default()
 }
 
+/// `None` where they are wrong; what is, and what is wrong with the memory of any process, is among the findings.
+fn read_settings(
+    loaded: &Loaded,
+    environment: &Environment,
+    version: Version,
+    tasks: Tasks,
+    findings: &mut Findings,
+) -> Option<Settings> {
+    let table = &loaded.table;
+    let settings = Settings::from_table(table);
+    let wrong = settings.as_ref().err().into_iter().flatten();
+    for problem in loaded.problems.iter().chain(wrong) {
+        findings.add(Fatal::new(Exit::Config, problem.to_string()));
+    }
+    let jobmanager = memory::jobmanager(table, environment, version).err();
+    let taskmanager = memory::taskmanager(table, environment, version).err().filter(|_| tasks == Tasks::Some);
+    for (error, role) in [(jobmanager, JOB_MANAGER), (taskmanager, TASK_MANAGER)] {
+        let Some(error) = error else { continue };
+        let unread = retired::unread_heaps(table, environment, grammar_version(version), role);
+        let hint = match unread.is_empty() {
+            true => String::new(),
+            false => format!("; Flink {version} does not read {}", unread.join(", ")),
+        };
+        findings.add(Fatal::new(Exit::Config, format!("{}{hint}", log::chain(&error))));
+    }
+    settings.ok()
+}
+
+fn grammar_version(version: Version) -> grammar::Version {
+    (u32::from(version.major), u32::from(version.minor))
+}
+
 fn load(
     conf_dir: &Path,
     distribution: &Distribution,
@@ -198,11 +243,9 @@ fn load(
     environment: &Environment,
     mode: Mode,
 ) -> Result<Loaded, Fatal> {
-    let version: grammar::Version =
-        (u32::from(distribution.version.major), u32::from(distribution.version.minor));
     conf::load(&Request {
         conf_dir,
-        version,
+        version: grammar_version(distribution.version),
         environment,
         arguments: &options.properties,
         host_name: &host_name(),

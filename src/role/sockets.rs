@@ -6,6 +6,8 @@ use std::net::{TcpListener, ToSocketAddrs};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
+use nix::sys::socket::{Backlog, listen};
+
 use crate::conf::environment::Environment;
 
 use super::rundir;
@@ -39,20 +41,28 @@ pub enum BindError {
     },
 }
 
-/// A listener on `host:port`; port 0 takes a free one.
+/// A listener on `host:port`; port 0 takes a free one. As many as the kernel allows may wait to be accepted: while its
+/// worker is stopped or starts again, TaskManagers must not take a full queue for an AppMaster that is gone.
 pub fn bind(key: &'static str, host: &str, port: u16) -> Result<TcpListener, BindError> {
-    TcpListener::bind((host, port)).map_err(|source| BindError::Port {
-        key,
-        host: host.to_owned(),
-        port,
-        source,
-    })
+    let listener = TcpListener::bind((host, port)).and_then(|listener| {
+        listen(&listener, Backlog::MAXALLOWABLE)?;
+        Ok(listener)
+    });
+    listener.map_err(|source| BindError::Port { key, host: host.to_owned(), port, source })
 }
 
-/// A listener on `first` or the next free one of the [`NEAR`] above it; any free one if others have them all.
-pub fn bind_near(key: &'static str, host: &str, first: u16) -> Result<TcpListener, BindError> {
+/// A listener on `first` or the next free one of the [`NEAR`] above it that nobody else wants; any free one if others have them all.
+pub fn bind_near(
+    key: &'static str,
+    host: &str,
+    first: u16,
+    wanted: &[u16],
+) -> Result<TcpListener, BindError> {
     let near = first..=first.saturating_add(NEAR);
-    near.map(|port| bind(key, host, port)).find(Result::is_ok).unwrap_or_else(|| bind(key, host, 0))
+    near.filter(|port| !wanted.contains(port))
+        .map(|port| bind(key, host, port))
+        .find(Result::is_ok)
+        .unwrap_or_else(|| bind(key, host, 0))
 }
 
 /// Fails if a JVM could not bind `port` on `host` right now. Hosts that do not resolve are left to the JVM.
@@ -108,12 +118,16 @@ mod tests {
     fn a_port_that_others_have_is_passed_over_and_found_again() {
         let first = bind("x", "127.0.0.1", 0).expect("a free port").local_addr().expect("an address").port();
         let port = || {
-            bind_near("x", "127.0.0.1", first)
+            bind_near("x", "127.0.0.1", first, &[])
                 .map(|listener| (listener.local_addr().expect("an address").port(), listener))
         };
         let (own, _holder) = port().expect("bound");
         let (next, listener) = port().expect("bound");
         assert!(own < next, "{own} {next}");
+        let (other, _) = bind_near("x", "127.0.0.1", first, &[next])
+            .map(|listener| (listener.local_addr().expect("an address").port(), listener))
+            .expect("bound");
+        assert!(next < other, "{other} is the one that somebody wants");
         drop(listener);
         assert_eq!(port().expect("bound").0, next);
     }

@@ -9,13 +9,13 @@ use tracing::Level;
 
 use crate::artifact::delivered::{Delivered, DeliveryError};
 use crate::artifact::{self, Configuration, NameError};
-use crate::cli::{ClusterOptions, TaskmanagerOptions};
+use crate::cli::{ClaimOptions, ClusterOptions, TaskmanagerOptions};
 use crate::conf::Mode;
 use crate::conf::environment::Environment;
 use crate::exit::Exit;
 use crate::flink::{archive, command};
 use crate::http;
-use crate::init::plan::{Inherited, Kind};
+use crate::init::plan::{Child, Inherited, Kind};
 use crate::log;
 use crate::time::{Backoff, BackoffPolicy};
 use crate::tls::Fingerprint;
@@ -23,11 +23,16 @@ use crate::tls::Fingerprint;
 use super::children::{self, Jvm};
 use super::error::{Fatal, fatal};
 use super::exec;
+use super::plugins;
 use super::rundir::RunDir;
 use super::setup::Setup;
 
 /// The variable with which a task gets its configuration from the AppMaster.
 pub const TOKEN_VARIABLE: &str = "FLINK_ON_MESOS_TOKEN";
+
+/// The variable that tells a task who can go on with its framework. Where its AppMaster says nothing, as on the embedded
+/// Mesos, whose tasks end with it, nobody watches over its claim.
+pub const SUCCESSION_VARIABLE: &str = "FLINK_ON_MESOS_SUCCESSION";
 
 /// What is delivered to agents that have no image, by its name in the sandbox.
 pub const PROGRAM: &str = "flink-on-mesos";
@@ -82,10 +87,13 @@ pub fn run(
     let mut unpacked = Unpacked::default();
     receive(&options.delivered, &mut environment, &mut unpacked).map_err(fatal(Exit::NoInput))?;
     let mut cluster = options.cluster.clone();
+    let mut claim = None;
     if let Some(base) = &options.artifacts {
         let token = environment.text(TOKEN_VARIABLE).unwrap_or_default().to_owned();
-        // The JVM and what it starts need not know it, used as it is.
+        claim = claimed(base, options, &environment, &token)?;
+        // The JVM and what it starts need not know it.
         environment.remove(TOKEN_VARIABLE);
+        environment.remove(SUCCESSION_VARIABLE);
         let configuration = super::runtime()?
             .block_on(fetch(base, options.artifacts_certificate, &cluster, &token))
             .map_err(fatal(Exit::NoInput))?;
@@ -96,8 +104,34 @@ pub fn run(
         cluster.properties.insert(0, ("jobmanager.rpc.address".to_owned(), address.to_owned()));
     }
     let setup = Setup::open(&cluster, environment, Mode::Effective)?;
-    let Err(fatal) = start(&setup, run, unpacked, inherited);
+    let Err(fatal) = start(&setup, run, unpacked, claim, inherited);
     Err(fatal)
+}
+
+/// What asks the AppMaster whether the TaskManager is still wanted.
+fn claimed(
+    base: &str,
+    options: &TaskmanagerOptions,
+    environment: &Environment,
+    token: &str,
+) -> Result<Option<Child>, Fatal> {
+    let Some(succession) = environment.text(SUCCESSION_VARIABLE) else { return Ok(None) };
+    // One that a newer AppMaster speaks of is none to guess at.
+    let Ok(succession) = succession.parse() else { return Ok(None) };
+    let task_id = task_id(&options.cluster).map_err(fatal(Exit::NoInput))?.to_owned();
+    let certificate = options.artifacts_certificate;
+    let claim = ClaimOptions { task_id, succession, artifacts: base.to_owned(), certificate };
+    let mut own = Environment::default();
+    own.set(TOKEN_VARIABLE, token);
+    if let Some(format) = environment.get(log::FORMAT_VARIABLE) {
+        own.set(log::FORMAT_VARIABLE, format);
+    }
+    children::claim(claim.words(), &own).map(Some)
+}
+
+fn task_id(cluster: &ClusterOptions) -> Result<&str, FetchError> {
+    let id = cluster.properties.iter().rev().find(|(key, _)| key == "taskmanager.resource-id");
+    id.map(|(_, id)| id.as_str()).ok_or(FetchError::NoId)
 }
 
 /// What was unpacked in the sandbox. It goes with the task, for Mesos keeps a sandbox for days: with whoever drops this,
@@ -151,6 +185,7 @@ fn start(
     setup: &Setup,
     run: RunDir,
     unpacked: Unpacked,
+    claim: Option<Child>,
     inherited: Inherited,
 ) -> Result<Infallible, Fatal> {
     setup.tell("taskmanager");
@@ -162,12 +197,15 @@ fn start(
     let launch = setup.launch(&dirs, memory.cpu_cores, &properties);
     let mut command = command::taskmanager(&launch).map_err(fatal(Exit::Config))?;
     archive::apply(&mut command, setup.cds_archives.taskmanager.as_deref());
+    plugins::apply(&mut command, &setup.environment, &setup.distribution, &run.plugins())
+        .map_err(fatal(Exit::NoInput))?;
     for warning in &command.warnings {
         log::line(Level::WARN, "taskmanager", warning);
     }
     let jvm = Jvm { name: "taskmanager", command, kind: Kind::Main, stop_order: 0 };
     let options = exec::Options::for_jvm(&setup.environment).map_err(fatal(Exit::Usage))?;
-    let mut plan = options.plan(vec![children::jvm(jvm, &setup.environment)], inherited);
+    let children = std::iter::once(children::jvm(jvm, &setup.environment)).chain(claim).collect();
+    let mut plan = options.plan(children, inherited);
     plan.cleanup.push(run.keep().into_os_string());
     plan.cleanup.extend(unpacked.hand_on());
     children::enter(&plan)
@@ -179,8 +217,7 @@ async fn fetch(
     cluster: &ClusterOptions,
     token: &str,
 ) -> Result<Configuration, FetchError> {
-    let id = cluster.properties.iter().rev().find(|(key, _)| key == "taskmanager.resource-id");
-    let Some((_, id)) = id else { return Err(FetchError::NoId) };
+    let id = task_id(cluster)?;
     let url = format!("{}{}", base.trim_end_matches('/'), artifact::configuration_path(id));
     let mut backoff = Backoff::new(FETCH_BACKOFF);
     loop {

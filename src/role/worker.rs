@@ -1,29 +1,30 @@
 //! `worker`: the scheduler with its servers, started and started again by init.
 
+use std::fs::File;
 use std::io;
 use std::net::TcpListener as StdTcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener as StdUnixListener;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, UnixListener};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info};
 
 use crate::artifact::{self, Bundles, Configuration, overlay};
 use crate::cli::{ClusterOptions, WorkerOptions};
 use crate::conf::environment::Environment;
-use crate::conf::settings::{Delivery, Settings};
+use crate::conf::settings::{Delivery, Settings, Succession};
 use crate::conf::{Mode, write};
 use crate::events::Journal;
 use crate::exit::Exit;
 use crate::flink::pulse::Endpoint;
-use crate::flink::rest::RestClient;
 use crate::ha::memory::MemoryStore;
 use crate::ha::{Store, StoreError};
+use crate::init::plan::Inherited;
 use crate::lease::Lease;
 use crate::mesos::client::{self, Config, Credentials, Masters};
 use crate::mesos::wire::framework::FrameworkInfo;
@@ -42,11 +43,13 @@ use super::error::{Fatal, fatal};
 use super::setup::{self, Setup};
 
 mod access;
+mod alone;
 mod cleanup;
 mod container;
 mod delivery;
 mod desk;
 mod ensemble;
+mod farewell;
 mod framework;
 mod jobmanager;
 mod pulse;
@@ -54,8 +57,10 @@ mod spec;
 mod watches;
 
 use access::{credentials, identity, masters};
+use alone::Alone;
 use delivery::{Files, Server};
 use desk::Desk;
+use farewell::{Ended, Leaves};
 use jobmanager::JobManagerEnd;
 use watches::{endpoints, spawn_scaling, watch_jobmanager, watch_taskmanagers};
 
@@ -65,40 +70,89 @@ pub use spec::taskmanager_memory_mb;
 /// Messages of other rooms that wait for the scheduler; more means that it is stuck.
 const INBOX_WAITING_MOST: usize = 64;
 
-pub fn run(options: &WorkerOptions, environment: &Environment) -> Result<u8, Fatal> {
+/// All signals are blocked: an order to stop that comes before anybody waits for it is kept.
+pub fn run(options: &WorkerOptions, environment: &Environment, inherited: &Inherited) -> Result<u8, Fatal> {
     log::start(log::level(environment.text(log::LEVEL_VARIABLE)), "worker");
     let runtime = super::runtime()?;
-    let ended = runtime.block_on(work(options, environment));
+    let ended = runtime.block_on(work(options, environment, inherited));
     // What is still being read for agents keeps nobody from hearing why this ends.
     runtime.shutdown_background();
     ended.map(|()| Exit::Ok.code())
 }
 
-async fn work(options: &WorkerOptions, environment: &Environment) -> Result<(), Fatal> {
-    let clock = Clock::start();
-    let epoch = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+async fn work(
+    options: &WorkerOptions,
+    environment: &Environment,
+    inherited: &Inherited,
+) -> Result<(), Fatal> {
+    let mut term = signal(SignalKind::terminate()).map_err(fatal(Exit::Os))?;
+    init::unblock_signals(inherited);
+    let state = File::from(adopt(options.state_fd)?);
+    let memory = || state.try_clone().map(|file| MemoryStore::new(file.into())).map_err(fatal(Exit::Os));
+    let (setup, settings) = match open(options, environment) {
+        Ok(opened) => opened,
+        Err(fatal) => {
+            farewell::tell_rest(&mut memory()?).await;
+            return Err(fatal);
+        }
+    };
+    match settings.succession() {
+        Succession::Elected => {
+            if options.farewell {
+                // As if init had told a worker that runs.
+                nix::sys::signal::raise(nix::sys::signal::Signal::SIGTERM).map_err(fatal(Exit::Os))?;
+            }
+            let ended = serve(&setup, &settings, options, memory()?, &mut term).await;
+            ended.map_err(|ended| ended.fatal)
+        }
+        Succession::Nobody => {
+            let ended = if options.farewell {
+                Ok(())
+            } else {
+                serve(&setup, &settings, options, memory()?, &mut term).await
+            };
+            let leaves = ended.as_ref().err().map_or(Leaves::Framework, |ended| ended.leaves);
+            let within = Duration::from_millis(options.farewell_ms);
+            farewell::tear_down_rest(&settings, &setup.environment, &mut memory()?, leaves, within).await;
+            ended.map_err(|ended| ended.fatal)
+        }
+    }
+}
+
+fn open(options: &WorkerOptions, environment: &Environment) -> Result<(Setup, Settings), Fatal> {
     let mut environment = environment.clone();
     environment.set("FLINK_HOME", &options.flink_home);
     environment.set("JAVA_HOME", &options.java_home);
     let cluster = ClusterOptions { properties: Vec::new(), conf_dir: Some(options.conf_dir.clone()) };
     let setup = Setup::open(&cluster, environment, Mode::Effective)?;
     let settings = setup.settings()?;
+    Ok((setup, settings))
+}
 
+/// Until the cluster has ended, for this worker or for all.
+async fn serve(
+    setup: &Setup,
+    settings: &Settings,
+    options: &WorkerOptions,
+    memory: MemoryStore,
+    term: &mut Signal,
+) -> Result<(), Ended> {
+    let clock = Clock::start();
+    let epoch = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
     let artifacts = StdTcpListener::from(adopt(options.artifacts_fd)?);
     let address = artifacts.local_addr().map_err(fatal(Exit::Os))?;
-    let identity = identity(&settings)?.map(Arc::new);
-    let server = Server::new(&settings, address.port(), identity.as_ref());
-    let sources = delivery::sources(&setup, &settings, options.local)?;
-    let spec = spec::of(&setup, &settings, options.local, &server, &sources, epoch)?;
-    let files = Files::new(sources, &settings, &server.url);
-    let framework = framework::info(&settings, &spec.roles, &setup.loaded.table, &setup.environment);
-    let (masters, credentials) = (masters(&settings)?, credentials(&settings)?);
+    let identity = identity(settings)?.map(Arc::new);
+    let server = Server::new(settings, address.port(), identity.as_ref());
+    let sources = delivery::sources(setup, settings, options.local)?;
+    let spec = spec::of(setup, settings, options.local, &server, &sources, epoch)?;
+    let files = Files::new(sources, settings, &server.url);
+    let framework = framework::info(settings, &spec.roles, &setup.environment);
+    let (masters, credentials) = (masters(settings)?, credentials(settings)?);
     let (inbox, messages) = mpsc::channel(INBOX_WAITING_MOST);
-    let (rpc, rest) = endpoints(&settings, identity.as_deref())?;
+    let (rpc, rest) = endpoints(settings, identity.as_deref())?;
     let clients =
         rest.as_ref().map(Endpoint::clients).transpose().map_err(fatal(Exit::Software))?.unwrap_or_default();
-    let witnesses = if options.local { Vec::new() } else { clients.clone() };
-    let jobmanager = watch_taskmanagers(witnesses, inbox.clone());
+    let jobmanager = watch_taskmanagers(clients.clone(), inbox.clone());
     let lookout = Arc::new(Lookout::default());
     let journal = Arc::clone(&lookout.journal);
     let about = about(options, &framework)?;
@@ -111,7 +165,7 @@ async fn work(options: &WorkerOptions, environment: &Environment) -> Result<(), 
     let delivery = files.delivery();
     let work = Work { spec, delivery, framework, masters, credentials, jobmanager, lookout, clock };
     let served = Served {
-        configuration: served_configuration(&setup, &settings, options)?,
+        configuration: served_configuration(setup, settings, options)?,
         bundles: files.bundles(),
         identity: server.identity,
         journal: Arc::clone(&journal),
@@ -120,34 +174,17 @@ async fn work(options: &WorkerOptions, environment: &Environment) -> Result<(), 
     spawn_scaling(&settings.scaling, clients.clone(), clock, inbox.clone());
     tokio::spawn(watch_jobmanager(rpc, rest, inbox.clone(), Arc::clone(&journal)));
     let reading = files.read(inbox.clone(), journal);
+    let Some(ha) = &settings.high_availability else {
+        let within = Duration::from_millis(options.farewell_ms);
+        return Alone { work: &work, inbox, messages, term, within }.run(memory, reading).await;
+    };
+    let end = JobManagerEnd::new(adopt(options.jobmanager_end_fd)?);
+    let ensemble = ensemble::open(setup, ha)?;
+    let journal = Arc::clone(&work.lookout.journal);
+    let desk = Desk::open(settings, ha, ensemble, messages, term, end, clients, journal);
     tokio::select! {
-        ended = schedule(&work, &setup, &settings, options, clients, inbox, messages) => ended,
-        Err(unread) = reading => Err(unread),
-    }
-}
-
-async fn schedule(
-    work: &Work,
-    setup: &Setup,
-    settings: &Settings,
-    options: &WorkerOptions,
-    clients: Vec<RestClient>,
-    inbox: mpsc::Sender<Message>,
-    messages: mpsc::Receiver<Message>,
-) -> Result<(), Fatal> {
-    match &settings.high_availability {
-        None => {
-            let mut store = MemoryStore::new(adopt(options.state_fd)?);
-            tokio::spawn(watch_signals(inbox)?);
-            let state = store.load().await.map_err(|error| stopped(error.into()))?;
-            work.schedule(store, state, Lease::unlimited(), messages).await.map_err(stopped)
-        }
-        Some(ha) => {
-            let end = JobManagerEnd::new(adopt(options.jobmanager_end_fd)?);
-            let ensemble = ensemble::open(setup, ha)?;
-            let journal = Arc::clone(&work.lookout.journal);
-            Desk::open(settings, ha, ensemble, messages, end, clients, journal)?.work(work).await
-        }
+        ended = desk.work(&work) => Ok(ended?),
+        Err(unread) = reading => Err(unread.into()),
     }
 }
 
@@ -175,7 +212,7 @@ impl Work {
         lease: Lease,
         inbox: mpsc::Receiver<Message>,
     ) -> Result<(), RunError> {
-        let state = state.unwrap_or_else(fresh_state);
+        let state = named(state.unwrap_or_else(fresh_state));
         let mut registered = self.framework.clone();
         registered.id = state.framework_id.as_ref().map(FrameworkId::new);
         let (calls, reports) = client::start(Config {
@@ -212,6 +249,21 @@ fn fresh_state() -> State {
     token_secret[..16].copy_from_slice(uuid::Uuid::new_v4().as_bytes());
     token_secret[16..].copy_from_slice(uuid::Uuid::new_v4().as_bytes());
     State { token_secret, ..State::default() }
+}
+
+/// Letters and digits that neither make words nor look like each other.
+const NONCE_LETTERS: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
+/// Of 387 million, so that clusters that follow each other at one address never have the same.
+const NONCE_LENGTH: usize = 6;
+
+/// A state that has none yet gets a nonce; it is stored with the next task's number.
+fn named(state: State) -> State {
+    if !state.nonce.is_empty() {
+        return state;
+    }
+    let random = *uuid::Uuid::new_v4().as_bytes();
+    let letter = |byte: &u8| char::from(NONCE_LETTERS[usize::from(*byte) % NONCE_LETTERS.len()]);
+    State { nonce: random[..NONCE_LENGTH].iter().map(letter).collect(), ..state }
 }
 
 fn adopt(fd: i32) -> Result<OwnedFd, Fatal> {
@@ -321,16 +373,4 @@ async fn serve_artifacts(
 fn asynchronous(listener: StdTcpListener) -> Result<TcpListener, Fatal> {
     listener.set_nonblocking(true).map_err(fatal(Exit::Os))?;
     TcpListener::from_std(listener).map_err(fatal(Exit::Os))
-}
-
-/// SIGTERM ends the cluster: without high availability nobody could go on with it.
-fn watch_signals(inbox: mpsc::Sender<Message>) -> Result<impl Future<Output = ()>, Fatal> {
-    let mut term = signal(SignalKind::terminate()).map_err(fatal(Exit::Os))?;
-    Ok(async move {
-        while term.recv().await.is_some() {
-            if inbox.send(Message::End).await.is_err() {
-                return;
-            }
-        }
-    })
 }

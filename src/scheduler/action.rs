@@ -105,10 +105,14 @@ pub enum Note {
     Returned { task: String },
     Ended { task: String, state: TaskState, detail: String, expected: bool },
     StillHeard { task: String },
+    Registered { task: String, hostname: String },
+    Unheard { task: String, hostname: String, since_s: u64, has_registered: bool },
+    HeardAgain { task: String, after_s: u64 },
+    Stays { task: String },
     GivenUp { task: String },
     Replacing { task: String, why: String },
     /// It need not give way to another any more.
-    Staying { task: String },
+    NotMoving { task: String },
     Retired { task: String },
     Unknown { task: String, state: TaskState },
     DoesNotFit { wanted: usize, offers: usize, nearest: String },
@@ -136,9 +140,13 @@ impl Note {
             Self::Returned { .. } => "returned",
             Self::Ended { .. } => "ended",
             Self::StillHeard { .. } => "still_heard",
+            Self::Registered { .. } => "registered",
+            Self::Unheard { .. } => "unheard",
+            Self::HeardAgain { .. } => "heard_again",
+            Self::Stays { .. } => "stays",
             Self::GivenUp { .. } => "given_up",
             Self::Replacing { .. } => "replacing",
-            Self::Staying { .. } => "staying",
+            Self::NotMoving { .. } => "not_moving",
             Self::Retired { .. } => "retired",
             Self::Unknown { .. } => "unknown_task",
             Self::DoesNotFit { .. } => "does_not_fit",
@@ -158,9 +166,13 @@ impl Note {
             | Self::Returned { task }
             | Self::Ended { task, .. }
             | Self::StillHeard { task }
+            | Self::Registered { task, .. }
+            | Self::Unheard { task, .. }
+            | Self::HeardAgain { task, .. }
+            | Self::Stays { task }
             | Self::GivenUp { task }
             | Self::Replacing { task, .. }
-            | Self::Staying { task }
+            | Self::NotMoving { task }
             | Self::Retired { task }
             | Self::Unknown { task, .. }
             | Self::ProbeRegistered { task, .. }
@@ -185,6 +197,7 @@ impl Note {
             | Self::FrameworkRemoved { .. }
             | Self::Missing { .. }
             | Self::StillHeard { .. }
+            | Self::Unheard { .. }
             | Self::GivenUp { .. }
             | Self::Unknown { .. }
             | Self::DoesNotFit { .. }
@@ -196,9 +209,12 @@ impl Note {
             | Self::Scaled { .. }
             | Self::Launched { .. }
             | Self::Running { .. }
+            | Self::Registered { .. }
+            | Self::HeardAgain { .. }
+            | Self::Stays { .. }
             | Self::Returned { .. }
             | Self::Replacing { .. }
-            | Self::Staying { .. }
+            | Self::NotMoving { .. }
             | Self::Retired { .. }
             | Self::ProbeRegistered { .. }
             | Self::StillStarting { .. } => false,
@@ -236,12 +252,31 @@ impl fmt::Display for Note {
             Self::StillHeard { task } => {
                 write!(out, "keeping task={task}: Mesos does not find it, but the JobManager hears it")
             }
+            Self::Registered { task, hostname } => {
+                write!(out, "registered task={task} host={hostname}: the JobManager hears it")
+            }
+            Self::Unheard { task, hostname, since_s, has_registered: true } => {
+                write!(
+                    out,
+                    "unheard task={task} host={hostname}: the JobManager has not heard it for {since_s} s"
+                )
+            }
+            Self::Unheard { task, hostname, since_s, has_registered: false } => write!(
+                out,
+                "unheard task={task} host={hostname}: it has run for {since_s} s and not registered with the JobManager"
+            ),
+            Self::HeardAgain { task, after_s } => {
+                write!(out, "heard again task={task}: the JobManager hears it, after {after_s} s")
+            }
+            Self::Stays { task } => {
+                write!(out, "keeping task={task}: it is heard again and needs no replacement")
+            }
             Self::Replacing { task, why } => {
                 write!(out, "replacing task={task} as soon as another runs: {why}")
             }
             Self::GivenUp { task } => write!(out, "given up task={task}: it did not come back"),
-            Self::Staying { task } => {
-                write!(out, "staying task={task}: its agent's maintenance has been called off or is over")
+            Self::NotMoving { task } => {
+                write!(out, "not moving task={task}: its agent's maintenance has been called off or is over")
             }
             Self::Retired { task } => write!(out, "retiring task={task}: more TaskManagers than wanted"),
             Self::Unknown { task, state } => {

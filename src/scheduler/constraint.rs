@@ -19,11 +19,15 @@ pub struct Constraint {
     text: String,
 }
 
-/// The operators have the names and the meaning that Marathon gave them.
+/// The operators have the names and the meaning that Marathon, Chronos and Aurora gave them.
 #[derive(Clone, Debug)]
 enum Operator {
     /// The attribute has the value: a text, a number, a number within ranges, an item of a set.
     Is(String),
+    /// Or it is not there.
+    IsNot(String),
+    /// All TaskManagers where the value is the same, whatever it is.
+    Cluster,
     /// No two TaskManagers where the value is the same.
     Unique,
     MaxPer(usize),
@@ -35,7 +39,8 @@ enum Operator {
 }
 
 const EXPECTED: &str = "`attribute:value`";
-const OPERATORS: &str = "`attribute:UNIQUE`, `attribute:MAX_PER:number`, `attribute:GROUP_BY[:number]`, \
+const OPERATORS: &str = "`attribute:value`, `attribute:!value`, `attribute:UNIQUE`, `attribute:CLUSTER[:value]`, \
+                         `attribute:IS:value`, `attribute:MAX_PER:number`, `attribute:GROUP_BY[:number]`, \
                          `attribute:LIKE:regex` or `attribute:UNLIKE:regex`";
 
 impl Constraint {
@@ -47,16 +52,7 @@ impl Constraint {
         if attribute.is_empty() || rest.is_empty() {
             return Err(EXPECTED.to_owned());
         }
-        let (name, value) = rest.split_once(':').map_or((rest, None), |(name, value)| (name, Some(value)));
-        let operator = match (name, value) {
-            ("UNIQUE", None) => Operator::Unique,
-            ("MAX_PER", Some(value)) => Operator::MaxPer(above_zero(value)?),
-            ("GROUP_BY", value) => Operator::GroupBy(value.map_or(Ok(1), above_zero)?),
-            ("LIKE", Some(value)) => Operator::Like(regex(value)?),
-            ("UNLIKE", Some(value)) => Operator::Unlike(regex(value)?),
-            ("UNIQUE" | "MAX_PER" | "LIKE" | "UNLIKE", _) => return Err(OPERATORS.to_owned()),
-            _ => Operator::Is(rest.to_owned()),
-        };
+        let operator = operator(rest)?;
         Ok(Self { attribute: attribute.to_owned(), operator, text: text.to_owned() })
     }
 
@@ -76,8 +72,8 @@ impl Constraint {
     /// Whether it looks at where TaskManagers are already.
     pub fn counts(&self) -> bool {
         match self.operator {
-            Operator::Unique | Operator::MaxPer(_) | Operator::GroupBy(_) => true,
-            Operator::Is(_) | Operator::Like(_) | Operator::Unlike(_) => false,
+            Operator::Cluster | Operator::Unique | Operator::MaxPer(_) | Operator::GroupBy(_) => true,
+            Operator::Is(_) | Operator::IsNot(_) | Operator::Like(_) | Operator::Unlike(_) => false,
         }
     }
 
@@ -95,7 +91,8 @@ impl Constraint {
     pub fn suits(&self, traits: &Traits<'_>) -> bool {
         match &self.operator {
             Operator::Is(expected) => traits.is(&self.attribute, expected),
-            Operator::Unique | Operator::MaxPer(_) | Operator::GroupBy(_) => true,
+            Operator::IsNot(unwanted) => !traits.is(&self.attribute, unwanted),
+            Operator::Cluster | Operator::Unique | Operator::MaxPer(_) | Operator::GroupBy(_) => true,
             Operator::Like(regex) => traits.texts(&self.attribute).iter().any(|text| regex.is_match(text)),
             Operator::Unlike(regex) => !traits.texts(&self.attribute).iter().any(|text| regex.is_match(text)),
         }
@@ -105,12 +102,37 @@ impl Constraint {
     pub fn admits(&self, value: Option<usize>, spread: &Spread) -> bool {
         let here = value.map(|value| spread.count(value));
         match &self.operator {
-            Operator::Is(_) | Operator::Like(_) | Operator::Unlike(_) => true,
+            Operator::Is(_) | Operator::IsNot(_) | Operator::Like(_) | Operator::Unlike(_) => true,
+            Operator::Cluster => here.is_some_and(|here| here > 0 || spread.is_empty()),
             Operator::Unique => here == Some(0),
             Operator::MaxPer(most) => here.is_some_and(|here| here < *most),
             Operator::GroupBy(least) => here.is_some_and(|here| here <= spread.fewest(*least)),
         }
     }
+}
+
+/// What stands behind the attribute. Capitals and underscores of an operator do not count.
+fn operator(rest: &str) -> Result<Operator, String> {
+    let (name, value) = rest.split_once(':').map_or((rest, None), |(name, value)| (name, Some(value)));
+    let value = value.map(str::trim).filter(|value| !value.is_empty());
+    let word = name.trim().to_ascii_uppercase().replace(['_', '-'], "");
+    Ok(match (word.as_str(), value) {
+        ("UNIQUE", None) => Operator::Unique,
+        ("CLUSTER", None) => Operator::Cluster,
+        ("CLUSTER" | "IS" | "EQUALS", Some(value)) => Operator::Is(value.to_owned()),
+        ("MAXPER" | "LIMIT", Some(value)) => Operator::MaxPer(above_zero(value)?),
+        ("GROUPBY", value) => Operator::GroupBy(value.map_or(Ok(1), above_zero)?),
+        ("LIKE", Some(value)) => Operator::Like(regex(value)?),
+        ("UNLIKE", Some(value)) => Operator::Unlike(regex(value)?),
+        ("UNIQUE" | "IS" | "EQUALS" | "MAXPER" | "LIMIT" | "LIKE" | "UNLIKE", _) => {
+            return Err(OPERATORS.to_owned());
+        }
+        _ => match rest.strip_prefix('!').map(str::trim) {
+            Some("") => return Err(OPERATORS.to_owned()),
+            Some(unwanted) => Operator::IsNot(unwanted.to_owned()),
+            None => Operator::Is(rest.to_owned()),
+        },
+    })
 }
 
 impl PartialEq for Constraint {
@@ -159,6 +181,11 @@ impl Spread {
         self.fewest(1) > before
     }
 
+    /// Whether there is no TaskManager anywhere.
+    fn is_empty(&self) -> bool {
+        self.levels.keys().all(|count| *count == 0)
+    }
+
     fn count(&self, number: usize) -> usize {
         self.counts[number]
     }
@@ -170,8 +197,8 @@ impl Spread {
     }
 }
 
-/// The names of what is no attribute; Marathon has the first in capitals.
-const HOSTNAMES: [&str; 2] = ["HOSTNAME", "hostname"];
+/// The names of what is no attribute; each generation of Marathon has another.
+const HOSTNAMES: [&str; 3] = ["HOSTNAME", "hostname", "@hostname"];
 const REGION: &str = "@region";
 const ZONE: &str = "@zone";
 
@@ -278,93 +305,4 @@ fn regex(text: &str) -> Result<Regex, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::mesos::wire::resource::{Ranges, Scalar, Set, Text};
-
-    fn attribute(name: &str, kind: ValueType) -> Attribute {
-        Attribute { name: Some(name.into()), r#type: Some(kind as i32), ..Attribute::default() }
-    }
-
-    fn attributes() -> Vec<Attribute> {
-        let text = |text: &str| Some(Text { value: Some(text.into()) });
-        let range = vec![Range { begin: Some(10), end: Some(20) }];
-        vec![
-            Attribute { text: text("r1"), ..attribute("rack", ValueType::Text) },
-            Attribute { text: text("r9"), ..attribute("rack", ValueType::Text) },
-            Attribute { scalar: Some(Scalar { value: Some(0.3) }), ..attribute("level", ValueType::Scalar) },
-            Attribute { ranges: Some(Ranges { range }), ..attribute("ids", ValueType::Ranges) },
-            Attribute {
-                set: Some(Set { item: vec!["ssd".into(), "hdd".into()] }),
-                ..attribute("disks", ValueType::Set)
-            },
-            Attribute { name: Some("odd".into()), r#type: Some(99), ..Attribute::default() },
-            Attribute::default(),
-        ]
-    }
-
-    #[test]
-    fn attributes_of_every_type() {
-        for (text, expected) in [
-            ("rack:r1", true),
-            ("rack:r9", true),
-            ("rack:r2", false),
-            ("odd:1", false),
-            ("level:0.300", true),
-            ("level:0.4", false),
-            ("level:r1", false),
-            ("ids:10", true),
-            ("ids:12-20", true),
-            ("ids:12-21", false),
-            ("disks:hdd", true),
-            ("disks:tape", false),
-            ("none:x", false),
-            ("HOSTNAME:host-7", true),
-            ("@region:eu", true),
-            ("@zone:a", false),
-            ("HOSTNAME:LIKE:host-[0-9]", true),
-            ("HOSTNAME:LIKE:host", false),
-            ("HOSTNAME:UNLIKE:host-[1-3]", true),
-            ("none:UNLIKE:.*", true),
-            ("none:LIKE:.*", false),
-        ] {
-            let attributes = attributes();
-            let traits =
-                Traits { hostname: "host-7", region: Some("eu"), zone: None, attributes: &attributes };
-            let constraint = Constraint::parse(text).expect(text);
-            assert_eq!(constraint.suits(&traits), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn counting() {
-        for (text, here, elsewhere, expected) in [
-            ("rack:UNIQUE", 0, 1, true),
-            ("rack:UNIQUE", 1, 0, false),
-            ("rack:MAX_PER:2", 1, 0, true),
-            ("rack:MAX_PER:2", 2, 0, false),
-            ("rack:GROUP_BY", 1, 1, true),
-            ("rack:GROUP_BY", 2, 1, false),
-            ("rack:GROUP_BY:3", 1, 1, false),
-        ] {
-            let mut spread = Spread::default();
-            for (value, count) in [("r1", here), ("r2", elsewhere)] {
-                let number = spread.number(value);
-                (0..count).for_each(|_| _ = spread.add(number));
-            }
-            let constraint = Constraint::parse(text).expect(text);
-            assert!(!constraint.admits(None, &spread), "{text}: an agent without the attribute");
-            let number = spread.number("r1");
-            assert_eq!(constraint.admits(Some(number), &spread), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_constraint() {
-        for text in ["rack", "rack:", ":x", "rack:MAX_PER", "rack:MAX_PER:0", "rack:LIKE:(", "rack:UNIQUE:1"]
-        {
-            assert!(Constraint::parse(text).is_err(), "{text}");
-        }
-        assert_eq!(Constraint::parse("a:b:c").expect("a value with a colon").text(), "a:b:c");
-    }
-}
+mod tests;

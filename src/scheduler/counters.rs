@@ -26,6 +26,9 @@ pub struct Counters {
     pub failures: u64,
     /// TaskManagers that were lost sight of.
     pub disappearances: u64,
+    /// Times that the JobManager did not hear a TaskManager for long.
+    #[serde(default)]
+    pub silences: u64,
     /// TaskManagers that had to give way to another.
     pub replacements: u64,
 }
@@ -52,6 +55,7 @@ impl Counters {
             Note::Missing { .. } => &mut self.disappearances,
             Note::Ended { expected: false, .. } | Note::GivenUp { .. } => &mut self.failures,
             Note::Replacing { .. } => &mut self.replacements,
+            Note::Unheard { .. } => &mut self.silences,
             Note::Ended { expected: true, .. }
             | Note::Unreachable { .. }
             | Note::FrameworkRemoved { .. }
@@ -60,7 +64,10 @@ impl Counters {
             | Note::Running { .. }
             | Note::Returned { .. }
             | Note::StillHeard { .. }
-            | Note::Staying { .. }
+            | Note::NotMoving { .. }
+            | Note::Registered { .. }
+            | Note::HeardAgain { .. }
+            | Note::Stays { .. }
             | Note::Retired { .. }
             | Note::Unknown { .. }
             | Note::DoesNotFit { .. }

@@ -1,4 +1,4 @@
-//! Agents that are about to leave, and TaskManagers that give way to another: first the other one, then their end.
+//! Agents that are about to leave, and their TaskManagers, which move before.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -6,13 +6,12 @@ use std::time::Duration;
 use crate::mesos::call::Call;
 use crate::mesos::wire::id::{AgentId, OfferId};
 use crate::mesos::wire::offer::{InverseOffer, Offer};
-use crate::mesos::wire::status::TaskState;
 use crate::mesos::wire::time::Unavailability;
 use crate::time::Moment;
 
 use super::place::Standing;
 use super::state::Goal;
-use super::{Note, Scheduler, Seen, Sight};
+use super::{Note, Scheduler};
 
 /// TaskManagers begin to move so long before their agent's maintenance: enough to find room for others, start them,
 /// and let jobs recover on them.
@@ -27,10 +26,6 @@ const ASKED_EVERY: Duration = Duration::from_secs(60);
 
 /// What was not repeated for so long has been called off.
 const CALLED_OFF_AFTER: Duration = Duration::from_secs(3 * 60);
-
-/// A replacement that runs so long without having registered with the JobManager counts nevertheless: the JobManager
-/// may have nobody to ask.
-const REGISTERED_MOST: Duration = Duration::from_secs(60);
 
 /// Planned maintenance by agent.
 #[derive(Clone, Debug, Default)]
@@ -131,16 +126,6 @@ impl Scheduler {
         self.plan(now);
     }
 
-    /// Somebody wants another TaskManager in the place of this one. False if it is not there to be replaced.
-    pub fn handle_replacement_wanted(&mut self, task_id: &str, now: Moment) -> bool {
-        let is_kept = self.goal(task_id) == Some(Goal::Run);
-        if is_kept {
-            self.replace(task_id, "somebody asked for it");
-            self.plan(now);
-        }
-        is_kept
-    }
-
     /// What offers say of their agents' maintenance.
     pub(super) fn learn_departures(&mut self, offers: &[Offer], now: Moment) {
         for offer in offers {
@@ -163,22 +148,13 @@ impl Scheduler {
         standings
     }
 
-    /// It goes on until another runs.
-    pub(super) fn replace(&mut self, id: &str, why: &str) {
-        if let Some(record) = self.state.tasks.get_mut(id).filter(|record| record.goal == Goal::Run) {
-            record.goal = Goal::Replace;
-            self.note(Note::Replacing { task: id.to_owned(), why: why.to_owned() });
-            self.store();
-        }
-    }
-
     /// Moves TaskManagers away from agents that leave.
     pub(super) fn leave_agents(&mut self, now: Moment) {
         if !self.is_subscribed() {
             return;
         }
         self.departures.forget_called_off(now);
-        self.stay(now);
+        self.move_no_more(now);
         if self.departures.planned.is_empty() {
             return;
         }
@@ -193,7 +169,7 @@ impl Scheduler {
     }
 
     /// Those that were to move and need not any more go on; what was launched in their place is too much then.
-    fn stay(&mut self, now: Moment) {
+    fn move_no_more(&mut self, now: Moment) {
         let stays = |id: &&String| {
             let record = self.state.tasks.get(*id);
             record.is_some_and(|record| {
@@ -205,7 +181,7 @@ impl Scheduler {
             if let Some(record) = self.state.tasks.get_mut(id) {
                 (record.goal, record.leaves) = (Goal::Run, false);
             }
-            self.note(Note::Staying { task: id.clone() });
+            self.note(Note::NotMoving { task: id.clone() });
         }
         if !staying.is_empty() {
             self.store();
@@ -213,29 +189,10 @@ impl Scheduler {
         }
     }
 
-    /// Ends those that others have taken the place of.
-    pub(super) fn end_replaced(&mut self) {
-        let replaced: Vec<_> = self.replaced().cloned().collect();
-        if replaced.is_empty() {
-            return;
-        }
-        let ready = self.kept().filter(|id| self.is_ready(id)).count();
-        let spare = (ready + replaced.len()).saturating_sub(self.target() as usize);
-        if spare == 0 {
-            return;
-        }
-        for id in replaced.into_iter().take(spare) {
-            self.retire(&id);
-        }
-        self.store();
-    }
-
-    /// When the next TaskManager has to move, or one counts as ready to take over.
+    /// When the next TaskManager has to move.
     pub(super) fn departure_due(&self) -> Option<Moment> {
         let moves = self.kept().filter(|_| !self.departures.planned.is_empty()).filter_map(|id| self.move_at(id));
-        let matters = self.replaced().next().is_some() || self.awaits_registration();
-        let ready = self.kept().filter(|_| matters).filter_map(|id| self.seen.get(id)?.settles_at());
-        moves.chain(ready).chain(self.called_off_due()).min()
+        moves.chain(self.called_off_due()).min()
     }
 
     /// When what is to move may stay, as far as nobody says otherwise.
@@ -251,36 +208,7 @@ impl Scheduler {
         due.min()
     }
 
-    /// Ids of the tasks that go on until others run.
-    pub(super) fn replaced(&self) -> impl Iterator<Item = &String> {
-        self.state.tasks.iter().filter(|(_, record)| record.goal == Goal::Replace).map(|(id, _)| id)
-    }
-
     fn move_at(&self, id: &str) -> Option<Moment> {
         self.departures.move_at(&self.state.tasks.get(id)?.agent_id)
-    }
-
-    /// Takes those that have run for long for registered, whatever the JobManager says or does not say.
-    pub(super) fn settle(&mut self, now: Moment) {
-        let mut settled = Vec::new();
-        for (id, seen) in &mut self.seen {
-            if seen.settles_at().is_some_and(|at| at <= now) {
-                seen.is_settled = true;
-                settled.push(id.clone());
-            }
-        }
-        self.registered(&settled, now);
-    }
-
-    /// Whether it can take over what another one did.
-    fn is_ready(&self, id: &str) -> bool {
-        let runs = |seen: &Seen| seen.what == Sight::Alive(TaskState::Running) && seen.is_settled;
-        self.seen.get(id).is_some_and(runs)
-    }
-}
-
-impl Seen {
-    fn settles_at(&self) -> Option<Moment> {
-        self.running_since.filter(|_| !self.is_settled).map(|since| since + REGISTERED_MOST)
     }
 }

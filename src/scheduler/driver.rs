@@ -1,12 +1,12 @@
 //! Brings the scheduler together with the world: the only asynchronous file of this room.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tracing::debug;
 
+use crate::claim;
 use crate::ha::{Store, StoreError};
 use crate::log;
 use crate::mesos::client::{Calls, Reports, SendError, StartError};
@@ -19,6 +19,7 @@ use crate::time::{Clock, Moment};
 use super::explain::{Explanation, Question};
 use super::report::{MasterReport, NotLeading, NotScaled, Report};
 use super::spec::Delivery;
+use super::witness::Registered;
 use super::{Action, Effect, Failure, Note, Scheduler};
 
 /// How long the driver sleeps when nothing is due; only a guard against a clock that went wrong.
@@ -34,8 +35,10 @@ pub enum Message {
     FilesRead(Delivery),
     Report(oneshot::Sender<Report>),
     Explain(Option<Question>, oneshot::Sender<Result<Box<Explanation>, NotLeading>>),
-    /// Those that the JobManager hears, by task id.
-    TaskManagersHeard(BTreeSet<String>),
+    /// Those that have registered with the JobManager.
+    TaskManagersHeard(Registered),
+    /// Another JobManager leads.
+    JobManagerChanged,
     /// Another TaskManager in the place of this one; the answer is whether it is there to be replaced.
     Replace(String, oneshot::Sender<Result<bool, NotLeading>>),
     /// How many TaskManagers to keep from now on; the answer comes when that is stored.
@@ -48,6 +51,12 @@ pub enum Message {
         token: String,
         answer: oneshot::Sender<bool>,
     },
+    /// A task asks whether it is still wanted.
+    Claim {
+        task_id: String,
+        token: String,
+        answer: oneshot::Sender<claim::Answer>,
+    },
     /// The cluster shall end.
     End,
 }
@@ -55,7 +64,7 @@ pub enum Message {
 impl Message {
     /// Whether it changes nothing.
     fn is_question(&self) -> bool {
-        matches!(self, Self::Report(_) | Self::Explain(..))
+        matches!(self, Self::Report(_) | Self::Explain(..) | Self::Claim { .. })
     }
 }
 
@@ -111,6 +120,9 @@ impl<S: Store> Driver<S> {
     /// others ask.
     pub async fn run(mut self) -> Result<(), RunError> {
         let mut begin = None;
+        // A thousand TaskManagers ask a hundred questions a second, and none of them changes it.
+        let mut due = None;
+        let mut has_changed = true;
         loop {
             if let Next::End = self.carry_out_all().await? {
                 return Ok(());
@@ -118,8 +130,11 @@ impl<S: Store> Driver<S> {
             if let Some(begin) = begin.take() {
                 self.observer.rounded(self.clock.now().since(begin));
             }
-            let due = self.scheduler.poll_timeout();
-            let wait = due.map_or(LONGEST_SLEEP, |due| due.since(self.clock.now())).min(LONGEST_SLEEP);
+            if std::mem::replace(&mut has_changed, true) {
+                due = self.scheduler.poll_timeout();
+            }
+            let wait =
+                due.map_or(LONGEST_SLEEP, |due: Moment| due.since(self.clock.now())).min(LONGEST_SLEEP);
             tokio::select! {
                 biased;
                 report = self.reports.next() => {
@@ -128,7 +143,8 @@ impl<S: Store> Driver<S> {
                     self.handle_more_updates();
                 }
                 Some(message) = self.inbox.recv() => {
-                    begin = (!message.is_question()).then(|| self.clock.now());
+                    has_changed = !message.is_question();
+                    begin = has_changed.then(|| self.clock.now());
                     if let Next::End = self.handle_message(message).await? {
                         return Ok(());
                     }
@@ -250,7 +266,10 @@ impl<S: Store> Driver<S> {
             Message::Explain(question, answer) => {
                 let _ = answer.send(Ok(Box::new(self.scheduler.explain(question.as_ref(), now))));
             }
-            Message::TaskManagersHeard(ids) => self.scheduler.handle_taskmanagers_heard(&ids, now),
+            Message::TaskManagersHeard(registered) => {
+                self.scheduler.handle_taskmanagers_heard(&registered, now);
+            }
+            Message::JobManagerChanged => self.scheduler.handle_jobmanager_changed(now),
             Message::Demanded(wish) => self.scheduler.handle_demanded(wish, now),
             Message::Scale(target, answer) => {
                 let scaled = self.scheduler.handle_scaled(target, now);
@@ -272,6 +291,9 @@ impl<S: Store> Driver<S> {
                     return Ok(Next::End);
                 }
                 let _ = answer.send(allowed);
+            }
+            Message::Claim { task_id, token, answer } => {
+                let _ = answer.send(self.scheduler.claim(&task_id, &token));
             }
             Message::End => self.scheduler.handle_ending(),
         }

@@ -45,8 +45,10 @@ pub struct Explanation {
     /// Only where the number follows the jobs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub asked: Option<Asked>,
-    /// Launched, and not running.
+    /// Launched, and not running, or not registered with the JobManager yet.
     pub starting: Vec<TaskReport>,
+    /// Mesos runs them, and the JobManager has not heard them for long.
+    pub unheard: Vec<TaskReport>,
     pub waiting: Option<Waiting>,
     /// While TaskManagers fail at their start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -172,12 +174,14 @@ impl Scheduler {
         let report = self.report(now);
         let waiting = report.waiting;
         let missing = waiting.as_ref().map_or(0, |waiting| waiting.taskmanagers);
-        let is_starting = |task: &TaskReport| task.state != "TASK_RUNNING" && !task.ending;
+        let unheard = report.tasks.iter().filter(|task| task.is_unheard()).cloned().collect();
+        let is_starting = |task: &TaskReport| !task.runs() && !task.is_unheard() && !task.ending;
         Explanation {
             target: report.target,
             running: report.running,
             asked: report.asked,
             starting: report.tasks.into_iter().filter(is_starting).collect(),
+            unheard,
             waiting,
             probing: report.probing,
             need: self.spec.need.to_string(),

@@ -153,7 +153,7 @@ impl Scheduler {
     /// A new task's id; its record is kept from here on.
     fn name_task(&mut self, candidate: &Candidate<'_>, now: Moment) -> String {
         self.state.task_counter += 1;
-        let id = format!("taskmanager-{:05}", self.state.task_counter);
+        let id = self.state.task_id(self.state.task_counter);
         let mut record = TaskRecord::new(candidate.agent_id.to_owned(), candidate.traits.hostname.to_owned());
         for constraint in self.spec.hard.iter().chain(&self.spec.soft).filter(|known| known.counts()) {
             let value = constraint.value(&candidate.traits);

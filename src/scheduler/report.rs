@@ -17,7 +17,7 @@ use super::explain::told;
 use super::place::Standing;
 use super::state::Goal;
 use super::verdict::Verdict;
-use super::{Connection, JobManager, Phase, Scheduler, Sight};
+use super::{Connection, JobManager, Phase, Scheduler, Seen, Sight};
 
 /// The status tells of so many agents; `explain` of more.
 const VERDICTS_MAX: usize = 20;
@@ -39,7 +39,10 @@ pub struct Report {
     pub master: Option<MasterReport>,
     pub subscribed: bool,
     pub target: u32,
+    /// How many Mesos runs and the JobManager hears, as far as it can be asked.
     pub running: usize,
+    /// How many Mesos runs and the JobManager has not heard for long.
+    pub unheard: usize,
     /// Only where the number follows the jobs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub asked: Option<Asked>,
@@ -160,10 +163,27 @@ pub struct TaskReport {
     pub since_s: u64,
     /// The same as seconds since 1970.
     pub since: u64,
+    pub registration: Registration,
+    /// For how long the JobManager has not heard it, where that is long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unheard_s: Option<u64>,
     /// It is being killed.
     pub ending: bool,
     /// It goes on until another runs in its place.
     pub giving_way: bool,
+}
+
+/// What the JobManager says of a TaskManager.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Registration {
+    /// The JobManager has not answered yet, or cannot be asked.
+    Unknown,
+    /// It has not registered yet.
+    Awaited,
+    Registered,
+    /// The JobManager has not heard it for long, or never since it runs.
+    Unheard,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -255,6 +275,32 @@ pub struct Lacks {
     pub lacks: Vec<String>,
 }
 
+impl TaskReport {
+    /// Mesos says so.
+    fn is_running(&self) -> bool {
+        self.state == TaskState::Running.name()
+    }
+
+    /// Mesos says that it runs, and the JobManager hears it, where it can be asked.
+    pub fn runs(&self) -> bool {
+        match self.registration {
+            Registration::Unknown | Registration::Registered => self.is_running(),
+            Registration::Awaited | Registration::Unheard => false,
+        }
+    }
+
+    /// Mesos says that it runs, and the JobManager has not heard it for long.
+    pub fn is_unheard(&self) -> bool {
+        self.is_running() && !self.ending && self.registration == Registration::Unheard
+    }
+
+    /// In words, for those that are not heard.
+    pub fn silence(&self) -> String {
+        let since = self.unheard_s.unwrap_or_default();
+        format!("{} on {} for {since} s", self.task_id, self.hostname)
+    }
+}
+
 impl Waiting {
     fn new(taskmanagers: usize, reason: Reason) -> Self {
         Self { taskmanagers, why: reason.to_string(), reason }
@@ -299,6 +345,7 @@ impl Report {
             subscribed: false,
             target: 0,
             running: 0,
+            unheard: 0,
             asked: None,
             tasks: Vec::new(),
             waiting: None,
@@ -319,7 +366,8 @@ impl Scheduler {
             master: self.master.clone(),
             subscribed: self.is_subscribed(),
             target: self.target(),
-            running: tasks.iter().filter(|task| task.state == TaskState::Running.name()).count(),
+            running: tasks.iter().filter(|task| task.runs()).count(),
+            unheard: tasks.iter().filter(|task| task.is_unheard()).count(),
             asked: self.asked.clone(),
             tasks,
             waiting: match self.lacking() {
@@ -345,9 +393,20 @@ impl Scheduler {
             },
             since_s: now.since(seen.since).as_secs(),
             since: self.since_1970(seen.since),
+            registration: self.registration(seen),
+            unheard_s: seen.silent_for(now).map(|silent| silent.as_secs()),
             ending: record.goal == Goal::End,
             giving_way: record.goal == Goal::Replace,
         })
+    }
+
+    fn registration(&self, seen: &Seen) -> Registration {
+        match (self.witness.answered, seen.heard) {
+            _ if seen.hearing.is_unheard => Registration::Unheard,
+            (_, Some(_)) => Registration::Registered,
+            (Some(_), None) => Registration::Awaited,
+            (None, None) => Registration::Unknown,
+        }
     }
 
     fn agent_states(&self, now: Moment) -> Vec<AgentState> {

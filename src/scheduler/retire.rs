@@ -15,11 +15,13 @@ impl Scheduler {
         if surplus == 0 {
             return;
         }
-        // Those that do not run yet cost least, then the youngest.
+        // Those that do not run yet cost least, or that nobody hears, then the youngest.
         let mut candidates: Vec<_> = self.kept().cloned().collect();
         candidates.sort_by_key(|id| {
-            let running = self.seen.get(id).is_some_and(|seen| seen.running_since.is_some());
-            (running, std::cmp::Reverse(id.clone()))
+            let seen = self.seen.get(id);
+            let running = seen.is_some_and(|seen| seen.running_since.is_some());
+            let is_heard = running && seen.is_some_and(|seen| !seen.hearing.is_unheard);
+            (is_heard, running, std::cmp::Reverse(id.clone()))
         });
         for id in candidates.into_iter().take(surplus) {
             self.retire(&id);

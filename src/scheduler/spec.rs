@@ -139,6 +139,17 @@ pub struct Patience {
     /// A task that Mesos calls unreachable, lost or unknown is not replaced before this: its agent may come
     /// back, with the TaskManager alive. A master that was restarted knows no task until then.
     pub lost: Duration,
+    /// The same for one that the JobManager has heard and does not hear any more.
+    pub unreachable: Duration,
+    /// A task that Mesos does not find is kept so long after the JobManager has heard it.
+    pub kept: Duration,
+    /// Flink's `heartbeat.interval` and `heartbeat.timeout`: how often the JobManager hears a TaskManager, and after
+    /// what silence it drops it.
+    pub heartbeat_interval: Duration,
+    pub heartbeat_timeout: Duration,
+    /// A TaskManager that runs and has not registered with the JobManager for so long is replaced, Flink's
+    /// `resourcemanager.taskmanager-registration.timeout`.
+    pub register: Duration,
     /// The same while the master does not answer about it at all.
     pub unanswered: Duration,
     /// Without any update this long after ACCEPT the master is asked what became of the task.
@@ -169,6 +180,12 @@ impl Default for Patience {
             healthy_after: Duration::from_secs(60),
             // The master gives an agent 75 s of missed pings, and 10 min after its own restart.
             lost: Duration::from_secs(75),
+            unreachable: Duration::from_secs(5),
+            // Several answers of the JobManager may get lost.
+            kept: Duration::from_secs(25),
+            heartbeat_interval: Duration::from_secs(10),
+            heartbeat_timeout: Duration::from_secs(50),
+            register: Duration::from_secs(5 * 60),
             unanswered: Duration::from_secs(15 * 60),
             launch: Duration::from_secs(60),
             reconcile: BackoffPolicy {

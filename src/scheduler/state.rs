@@ -12,6 +12,10 @@ pub struct State {
     /// Framework ids that a master has removed, oldest first.
     #[serde(default)]
     pub archived: Vec<String>,
+    /// Part of every task's id, so that no other cluster ever has a task of the same. Empty in states from before
+    /// there was one.
+    #[serde(default)]
+    pub nonce: String,
     /// The number of the last task ever named.
     pub task_counter: u64,
     /// How many TaskManagers somebody asked for with `scale`; without it the configuration counts.
@@ -30,6 +34,17 @@ pub struct State {
     pub token_secret: [u8; 32],
     /// By task id, which is the TaskManager's resource id in Flink too.
     pub tasks: BTreeMap<String, TaskRecord>,
+}
+
+impl State {
+    /// The id of the task with this number.
+    pub fn task_id(&self, number: u64) -> String {
+        let Self { nonce, .. } = self;
+        if nonce.is_empty() {
+            return format!("taskmanager-{number:05}");
+        }
+        format!("taskmanager-{nonce}-{number:05}")
+    }
 }
 
 /// TaskManagers fail at their start: few at a time are tried until one registers with the JobManager.
@@ -59,6 +74,9 @@ pub struct TaskRecord {
     pub agent_id: String,
     pub hostname: String,
     pub goal: Goal,
+    /// It gives way because the JobManager does not hear it: heard again, it stays.
+    #[serde(default)]
+    pub unheard: bool,
     /// Whether it has fetched its configuration; its token works only once.
     pub fetched: bool,
     /// Whether it gives way because its agent leaves for maintenance; it stays when that is called off.
@@ -72,7 +90,15 @@ pub struct TaskRecord {
 impl TaskRecord {
     /// Of a task that is to be launched.
     pub fn new(agent_id: String, hostname: String) -> Self {
-        Self { agent_id, hostname, goal: Goal::Run, fetched: false, leaves: false, attributes: BTreeMap::new() }
+        Self {
+            agent_id,
+            hostname,
+            goal: Goal::Run,
+            unheard: false,
+            leaves: false,
+            fetched: false,
+            attributes: BTreeMap::new(),
+        }
     }
 }
 

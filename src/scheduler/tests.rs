@@ -2,6 +2,8 @@
 
 mod cluster;
 mod faults;
+mod hearing;
+mod jobmanager;
 mod mutations;
 mod oracle;
 mod parting;

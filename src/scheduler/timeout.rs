@@ -15,6 +15,7 @@ impl Scheduler {
         let registration = self.registration_deadline();
         let connected = self.is_subscribed().then(|| self.reconciliation.due()).flatten();
         let departure = self.is_working().then(|| self.departure_due()).flatten();
+        let ready = self.is_working().then(|| self.ready_due()).flatten();
         let revival = self.is_subscribed().then_some(self.reviving.again_at).flatten();
         // Without a master nothing can be done for a task.
         let seen = self.is_subscribed().then_some(&self.seen).into_iter().flatten();
@@ -23,7 +24,7 @@ impl Scheduler {
                 Some(self.kill_due(seen))
             }
             (Sight::Missing(_), _) if seen.last_asked => Some(seen.since + patience.unanswered),
-            (Sight::Missing(_), _) => Some(seen.since + patience.lost),
+            (Sight::Missing(_), _) => Some(seen.since + seen.lost_wait(patience)),
             (Sight::Nothing, _) if !self.reconciliation.asks_about(id) => {
                 Some(seen.launched + patience.launch)
             }
@@ -32,8 +33,19 @@ impl Scheduler {
         let gang = self.is_subscribed().then(|| self.gang_due()).flatten();
         let progress = (self.phase == Phase::Working).then(|| self.progress.due()).flatten();
         let calls = self.is_subscribed().then(|| self.failed_calls.due()).flatten();
-        let waits =
-            [calls, progress, hold, probe, registration, connected, revival, departure, gang, self.asks_jobmanager_at()];
+        let waits = [
+            progress,
+            hold,
+            probe,
+            calls,
+            registration,
+            connected,
+            revival,
+            departure,
+            ready,
+            gang,
+            self.asks_jobmanager_at(),
+        ];
         tasks.chain(waits.into_iter().flatten()).min()
     }
 

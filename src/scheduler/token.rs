@@ -1,5 +1,7 @@
-//! The token with which a task fetches its configuration: known to the task and derived, not stored, here.
+//! The token with which a task fetches its configuration, and later asks whether it is still wanted: known to the task
+//! and derived, not stored, here.
 
+use crate::claim::Answer;
 use crate::digest::{Sha256, hexadecimal};
 use crate::time::Moment;
 
@@ -25,6 +27,16 @@ impl Scheduler {
         record.fetched = true;
         self.store();
         true
+    }
+
+    /// Whether `task_id`, which shows `token`, is one of the cluster's TaskManagers. Who does not know the token is told
+    /// nothing. One that is being ended is left to Mesos.
+    pub fn claim(&self, task_id: &str, token: &str) -> Answer {
+        let expected = of(&self.state.token_secret, task_id);
+        if !equal_in_constant_time(&expected, token) {
+            return Answer::Elsewhere;
+        }
+        if self.state.tasks.contains_key(task_id) { Answer::Held } else { Answer::Gone }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod departures;
 mod elastic;
+mod hearing;
 mod probing;
 mod progress;
 
@@ -164,7 +165,7 @@ impl Bench {
 
     /// Moves to the next moment at which the scheduler has an order.
     fn wake(&mut self) -> String {
-        for _ in 0..100 {
+        for _ in 0..1_000 {
             let due = self.scheduler.poll_timeout().expect("something is due");
             let orders = self.pass(due.since(self.now));
             if !orders.is_empty() {

@@ -1,5 +1,7 @@
 //! What status updates mean for a task.
 
+use std::time::Duration;
+
 use crate::mesos::call::Call;
 use crate::mesos::event::StatusUpdate;
 use crate::mesos::wire::status::{Reason, TaskState};
@@ -9,6 +11,7 @@ use super::agents::{self, Strike};
 use super::cause::{self, Symptom};
 use super::failures::Cause;
 use super::probe::FalseStart;
+use super::spec::Patience;
 use super::state::Goal;
 use super::{Note, Scheduler, Seen, Sight};
 
@@ -68,6 +71,7 @@ impl Scheduler {
         let Some(seen) = self.seen.get_mut(id) else { return };
         let returned = matches!(seen.what, Sight::Missing(_));
         if seen.what != Sight::Alive(state) {
+            seen.hearing.is_lost = false;
             seen.what = Sight::Alive(state);
             seen.since = now;
         }
@@ -99,7 +103,7 @@ impl Scheduler {
                 seen.wait_anew(now);
                 return;
             }
-            if now.since(seen.since) >= self.spec.patience.lost {
+            if now.since(seen.since) >= seen.lost_wait(&self.spec.patience) {
                 self.give_up(id, now);
             }
             return;
@@ -156,10 +160,11 @@ impl Scheduler {
 
     /// Whoever is missing for long is asked about once more, and its agent may have come back unheard.
     pub(super) fn ask_a_last_time(&mut self, now: Moment) {
-        let lost = self.spec.patience.lost;
+        let patience = &self.spec.patience;
         let mut due = Vec::new();
         for (id, seen) in &mut self.seen {
-            if matches!(seen.what, Sight::Missing(_)) && !seen.last_asked && now.since(seen.since) >= lost {
+            let is_missing = matches!(seen.what, Sight::Missing(_));
+            if is_missing && !seen.last_asked && now.since(seen.since) >= seen.lost_wait(patience) {
                 seen.last_asked = true;
                 due.push(id.clone());
             }
@@ -208,6 +213,12 @@ impl Seen {
     pub(super) fn wait_anew(&mut self, now: Moment) {
         self.since = now;
         self.last_asked = false;
+        self.hearing.is_lost = false;
+    }
+
+    /// How long a task that Mesos does not find is waited for.
+    pub(super) fn lost_wait(&self, patience: &Patience) -> Duration {
+        if self.hearing.is_lost { patience.lost.min(patience.unreachable) } else { patience.lost }
     }
 }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::events::Event;
 use crate::scheduler::driver::Message;
 use crate::scheduler::explain::{Explanation, Question};
-use crate::scheduler::report::Leadership;
+use crate::scheduler::report::{Leadership, TaskReport};
 
 use super::board::{Gone, Status};
 use super::{Setting, Shared};
@@ -19,6 +19,9 @@ use super::{Setting, Shared};
 pub const STOPPING: &str = "It is stopping";
 pub const NOT_LEADING: &str = "It does not lead, or may not act at the moment";
 pub const WRONG_QUERY: &str = "What is wrong with the query";
+
+/// So many TaskManagers are named.
+const UNHEARD_NAMED_MAX: usize = 5;
 
 /// The query of `GET /v1/explain`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::IntoParams)]
@@ -52,17 +55,38 @@ pub(super) async fn health(State(Shared { board, .. }): State<Shared>) -> Respon
     }
 }
 
-/// Whether the JobManager answers and Mesos has taken the framework, or another AppMaster leads and this one stands by.
+/// Whether the JobManager answers and hears TaskManagers that run, and Mesos has taken the framework, or another
+/// AppMaster leads and this one stands by.
 #[utoipa::path(get, path = "/readyz", responses(
-    (status = 200, description = "It is so", body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 200, description = "It is so; after `ok` it says which TaskManagers the JobManager does not hear", body = String, content_type = "text/plain; charset=utf-8"),
     (status = 503, description = "Why it is not", body = String, content_type = "text/plain; charset=utf-8"),
 ))]
 pub(super) async fn ready(State(Shared { board, .. }): State<Shared>) -> Response {
     let Ok(snapshot) = board.snapshot().await else { return gone() };
     match obstacle(&snapshot.status) {
-        None => "ok\n".into_response(),
+        None => format!("ok{}\n", blemish(&snapshot.status)).into_response(),
         Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
     }
+}
+
+/// What is wrong, but keeps nobody from working with it.
+fn blemish(status: &Status) -> String {
+    match unheard(status) {
+        Some(text) => format!(", but {text}"),
+        None => String::new(),
+    }
+}
+
+fn unheard(status: &Status) -> Option<String> {
+    let silent = status.tasks.iter().map(|task| &task.task).filter(|task| task.is_unheard());
+    let named: Vec<_> = silent.take(UNHEARD_NAMED_MAX).map(TaskReport::silence).collect();
+    let more = status.unheard.saturating_sub(named.len());
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    (!named.is_empty()).then(|| {
+        let all = status.running + status.unheard;
+        let named = named.join(", ");
+        format!("the JobManager does not hear {} of {all} TaskManagers: {named}{more}", status.unheard)
+    })
 }
 
 fn obstacle(status: &Status) -> Option<String> {
@@ -72,6 +96,7 @@ fn obstacle(status: &Status) -> Option<String> {
     match &status.high_availability {
         Some(Leadership::Standby { .. }) => None,
         Some(leadership @ (Leadership::Suspended | Leadership::Away { .. })) => Some(leadership.to_string()),
+        Some(Leadership::Leader) | None if status.subscribed && status.running == 0 => unheard(status),
         Some(Leadership::Leader) | None if status.subscribed => None,
         Some(Leadership::Leader) | None => Some("no Mesos master has taken the framework".to_owned()),
     }

@@ -53,8 +53,11 @@ pub struct Status {
     pub subscribed: bool,
     /// How many TaskManagers there shall be.
     pub target: u32,
-    /// How many run.
+    /// How many run: Mesos says so, and the JobManager hears them, as far as it can be asked.
     pub running: usize,
+    /// How many Mesos runs and the JobManager has not heard for long.
+    #[serde(default)]
+    pub unheard: usize,
     /// Only where the number follows the jobs.
     pub asked: Option<Asked>,
     pub tasks: Vec<TaskManager>,
@@ -252,6 +255,7 @@ impl About {
             subscribed: report.subscribed,
             target: report.target,
             running: report.running,
+            unheard: report.unheard,
             asked: report.asked,
             tasks: tasks.collect(),
             framework_id,
@@ -342,6 +346,7 @@ impl TaskManager {
             && self.sandbox == other.sandbox
             && own.state == others.state
             && own.since == others.since
+            && own.registration == others.registration
             && own.ending == others.ending
             && own.giving_way == others.giving_way
     }

@@ -59,6 +59,11 @@ impl Page {
             ("taskmanager_launches", "TaskManagers launched.", counters.launches),
             ("taskmanager_failures", "TaskManagers that ended unasked or were given up.", counters.failures),
             ("taskmanager_disappearances", "Times a TaskManager was lost sight of.", counters.disappearances),
+            (
+                "taskmanager_silences",
+                "Times the JobManager did not hear a TaskManager for long.",
+                counters.silences,
+            ),
             ("taskmanager_restarts", "TaskManagers that had to give way to another.", counters.replacements),
         ] {
             let counter = IntCounter::new(format!("flink_on_mesos_{name}_total"), help)?;
@@ -91,6 +96,16 @@ impl Page {
                 usize::from(status.jobmanager.silent.is_none()),
             ),
             ("taskmanagers_desired", "How many TaskManagers there shall be.", status.target as usize),
+            (
+                "taskmanagers_registered",
+                "TaskManagers that run and that the JobManager hears.",
+                status.running,
+            ),
+            (
+                "taskmanagers_unheard",
+                "TaskManagers that Mesos runs and that the JobManager has not heard for long.",
+                status.unheard,
+            ),
             ("taskmanagers_waiting", "TaskManagers that are still to be launched.", waiting),
             (
                 "probing",

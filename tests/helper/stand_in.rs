@@ -111,11 +111,12 @@ impl StandIn<'_> {
             let command = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
             command.contains(self.property("journal"))
         };
+        let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_millis();
         let entries = journal.lines().filter_map(|line| {
             let [task, pid, "began"] = line.split(' ').collect::<Vec<_>>()[..] else { return None };
             lives(pid).then(|| {
                 format!(
-                    r#"{{"id":"{task}","path":"","timeSinceLastHeartbeat":0,"slotsNumber":1,"freeSlots":1,
+                    r#"{{"id":"{task}","path":"","timeSinceLastHeartbeat":{now},"slotsNumber":1,"freeSlots":1,
                     "memoryConfiguration":{{}}}}"#
                 )
             })

@@ -3,8 +3,11 @@
 pub mod application;
 mod crashes;
 mod elastic;
+mod ends;
 pub mod harness;
 pub mod masters;
+mod owners;
 pub mod processes;
 mod start;
 pub mod stop;
+mod unheard;

@@ -138,8 +138,8 @@ fn what_cannot_be_read_is_named() {
         &format!("{}/config.yaml:3: the key `a` stands twice in one map", name(&twice)),
     );
     let latin = directory(&[]);
-    fs::write(latin.path().join("flink-conf.yaml"), b"a: b\nc: caf\xe9\n").unwrap();
-    check(latin.path(), (1, 17), Exit::Data, &format!("{}/flink-conf.yaml:2: not UTF-8", name(&latin)));
+    fs::write(latin.path().join("config.yaml"), b"a: b\nc: caf\xe9\n").unwrap();
+    check(latin.path(), (2, 3), Exit::Data, &format!("{}/config.yaml:2: not UTF-8", name(&latin)));
     let folder = directory(&[("config.yaml/x", "")]);
     check(
         folder.path(),
@@ -178,15 +178,33 @@ fn odd_lines_are_warned_about_with_their_place() {
 }
 
 #[test]
-fn wrong_variables_end_with_78() {
+fn wrong_variables_are_all_told() {
     let conf = directory(&[("config.yaml", "")]);
-    let error = load(conf.path(), (2, 3), &[("_SLOTS", "two"), ("PORT_REST", "0")], &[]).unwrap_err();
-    assert_eq!(error.exit(), Exit::Config);
+    let loaded = load(conf.path(), (2, 3), &[("_SLOTS", "two"), ("PORT_REST", "0")], &[]).unwrap();
+    let problems: Vec<_> = loaded.problems.iter().map(ToString::to_string).collect();
     assert_eq!(
-        chain(&error),
-        "`_SLOTS` is `two` ($_SLOTS), expected a whole number from 1 to 100000; \
-         `PORT_REST` is `0` ($PORT_REST), expected a port from 1 to 65535"
+        problems,
+        [
+            "`_SLOTS` is `two` ($_SLOTS), expected a whole number from 1 to 100000",
+            "`PORT_REST` is `0` ($PORT_REST), expected a port from 1 to 65535",
+        ]
     );
+}
+
+#[test]
+fn old_files_are_read_however_they_are_stored() {
+    let conf = directory(&[]);
+    let file = conf.path().join("flink-conf.yaml");
+    for (bytes, value, warning) in [
+        (&b"\xef\xbb\xbfa: b\n"[..], "b", "byte order mark"),
+        (b"\xff\xfea\0:\0 \0b\0", "b", "byte order mark"),
+        (b"a: caf\xe9\n", "caf\u{fffd}", "not UTF-8"),
+    ] {
+        fs::write(&file, bytes).unwrap();
+        let loaded = load(conf.path(), (1, 17), &[], &[]).unwrap();
+        assert_eq!(loaded.table.get("a"), Some(value));
+        assert!(loaded.warnings.iter().any(|told| told.contains(warning)), "{:?}", loaded.warnings);
+    }
 }
 
 /// What Flink ships becomes a cluster. `GlobalConfiguration` of the three versions reads the golden files as

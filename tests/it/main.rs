@@ -1,5 +1,6 @@
 //! All tests that need the whole binary, other processes or recorded data, in one program.
 
+mod check;
 mod cluster;
 mod conf;
 mod conformance;

@@ -6,7 +6,7 @@ pub const CONSTRAINTS_HARD: Key = Key {
     name: "mesos.constraints.hard.hostattribute",
     kind: "list of attribute:value or attribute:OPERATOR[:value]",
     default: None,
-    meaning: "Only agents for which all of these hold get TaskManagers. Operators as in Marathon: UNIQUE, MAX_PER, GROUP_BY, LIKE, UNLIKE; HOSTNAME, @region and @zone stand for the agent's. Where no constraint names @region, TaskManagers stay in the master's region.",
+    meaning: "Only agents for which all of these hold get TaskManagers. Operators as in Marathon, Chronos and Aurora: UNIQUE, CLUSTER, IS, EQUALS, MAX_PER, limit, GROUP_BY, LIKE, UNLIKE, and !value; HOSTNAME, @region and @zone stand for the agent's. Where no constraint names @region, TaskManagers stay in the master's region.",
 };
 
 pub const CONSTRAINTS_SOFT: Key = Key {
@@ -20,7 +20,7 @@ pub const FAILOVER_TIMEOUT: Key = Key {
     name: "mesos.failover-timeout",
     kind: "seconds",
     default: Some("604800"),
-    meaning: "How long Mesos keeps the TaskManagers of a framework that went away, for the next AppMaster to take over. Without high availability and without a value it is one hour, for nobody could take them over.",
+    meaning: "How long Mesos keeps the TaskManagers of a framework that went away, for the next AppMaster to take over. Without high availability and without a value it is 120, for nobody could take them over.",
 };
 
 pub const GANG_TIMEOUT: Key = Key {
@@ -268,6 +268,13 @@ pub const TASK_COMMAND: Key = Key {
     meaning: "Runs in place of this program's taskmanager command.",
 };
 
+pub const UNREACHABLE_WAIT: Key = Key {
+    name: "mesos.resourcemanager.tasks.unreachable-wait",
+    kind: "duration",
+    default: Some("5 s"),
+    meaning: "How long a TaskManager is waited for that Mesos does not find and the JobManager has heard and does not hear any more; one that the JobManager hears, or that nobody can tell of, has 75 s and longer.",
+};
+
 pub const TASK_URIS: Key = Key {
     name: "mesos.resourcemanager.tasks.uris",
     kind: "list of URIs",
@@ -326,7 +333,7 @@ pub const STATUS_PORT: Key = Key {
 };
 
 /// All of them by name.
-pub const KEYS: [&Key; 46] = [
+pub const KEYS: [&Key; 47] = [
     &CONSTRAINTS_HARD,
     &CONSTRAINTS_SOFT,
     &FAILOVER_TIMEOUT,
@@ -365,6 +372,7 @@ pub const KEYS: [&Key; 46] = [
     &TASK_BANDWIDTH,
     &PORT_ASSIGNMENTS,
     &TASK_COMMAND,
+    &UNREACHABLE_WAIT,
     &TASK_URIS,
     &TASK_USER,
     &UNUSED_OFFER_EXPIRATION,

@@ -1,6 +1,7 @@
 //! Which agents and whose resources TaskManagers get.
 
 use super::super::keys;
+use super::super::yaml::Item;
 use super::parse;
 use super::reader::Reader;
 use crate::scheduler::constraint::Constraint;
@@ -63,5 +64,16 @@ pub fn roles(text: &str) -> Result<Vec<String>, String> {
 }
 
 fn constraints(text: &str) -> Result<Vec<Constraint>, String> {
-    parse::list(Constraint::parse)(text)
+    parse::list_with(spelled, Constraint::parse)(text)
+}
+
+/// `{rack: r1}`, and Marathon's `[rack, CLUSTER, r1]`.
+fn spelled(item: &Item) -> Option<Vec<String>> {
+    match item {
+        Item::Texts(texts) if texts.len() > 1 => Some(vec![texts.join(":")]),
+        Item::Texts(_) | Item::Text(_) => None,
+        Item::Pairs(pairs) => {
+            Some(pairs.iter().map(|(attribute, value)| format!("{attribute}:{value}")).collect())
+        }
+    }
 }

@@ -5,13 +5,13 @@ use std::time::Duration;
 use super::super::keys::{self, flink};
 use super::super::table::Table;
 use super::parse::{self, Secret};
+use super::quorum::{self, Quorum};
 use super::reader::Reader;
 
 /// Where the state that outlives this AppMaster lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HighAvailability {
-    /// `host:port,host:port`
-    pub quorum: String,
+    pub quorum: Quorum,
     /// The path under which all clusters lie; starts with `/`.
     pub root: String,
     /// Tells this cluster from others; starts with `/`.
@@ -46,11 +46,12 @@ impl HighAvailability {
             return None;
         }
         let quorum =
-            reader.required_flink(flink::HA_QUORUM, "the ZooKeeper servers, host:port,…", parse::text);
+            reader.required_flink(flink::HA_QUORUM, "the ZooKeeper servers, host:port,…", quorum::quorum);
         let storage_dir =
             reader.required_flink(flink::HA_STORAGE_DIR, "a URI that all JobManagers reach", parse::text);
         let settings = Self {
-            quorum: quorum.unwrap_or_default(),
+            // Not used where it is wrong.
+            quorum: quorum.unwrap_or(Quorum { servers: Vec::new(), chroot: None }),
             root: reader.flink(flink::HA_ROOT, "/flink", path),
             cluster_id: reader.flink(flink::CLUSTER_ID, "/default", path),
             workers: reader.flink(flink::HA_WORKERS, "/mesos-workers", path),

@@ -6,7 +6,8 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::super::{redact, yaml};
+use super::super::yaml::{self, Item};
+use super::super::{java, quotes, redact};
 
 /// A text that is shown nowhere.
 #[derive(Clone, PartialEq, Eq)]
@@ -84,7 +85,7 @@ pub fn number<T: FromStr + PartialOrd + fmt::Display>(
 
 /// A finite number, 0 or more.
 pub fn fraction(text: &str) -> Result<f64, String> {
-    let number = text.trim().parse().ok().filter(|number: &f64| number.is_finite() && *number >= 0.0);
+    let number = java::parse_double(text).filter(|number| number.is_finite() && *number >= 0.0);
     number.ok_or_else(|| "a number, 0 or more".to_owned())
 }
 
@@ -146,18 +147,52 @@ fn duration_in(text: &str, bare: Duration) -> Option<Duration> {
 
 /// The items of `a, b` or of YAML's `[a, b]`; an empty item is wrong.
 pub fn list<T>(item: impl Fn(&str) -> Result<T, String>) -> impl Fn(&str) -> Result<Vec<T>, String> {
+    list_with(|_| None, item)
+}
+
+/// As [`list`], where `spell` says how an item that is a map or a list itself is written as texts.
+pub fn list_with<T>(
+    spell: impl Fn(&Item) -> Option<Vec<String>>,
+    item: impl Fn(&str) -> Result<T, String>,
+) -> impl Fn(&str) -> Result<Vec<T>, String> {
     move |text| {
-        let items = match yaml::items(text) {
-            Some(items) => items,
-            None => text.split(',').map(|part| part.trim().to_owned()).collect(),
-        };
-        items
-            .iter()
-            .map(|text| {
-                item(text).map_err(|expected| format!("{expected} in place of `{}`", redact::shown("", text)))
-            })
-            .collect()
+        let wrong = |text: &str| format!(" in place of `{}`", redact::shown("", text));
+        let mut texts = Vec::new();
+        match yaml::items(text) {
+            None => texts.extend(text.split(',').map(|part| unquoted(part).to_owned())),
+            Some(items) => {
+                for entry in items {
+                    match (spell(&entry), entry) {
+                        (Some(spelled), _) => texts.extend(spelled),
+                        (None, Item::Text(text)) => texts.push(text),
+                        (None, entry @ (Item::Pairs(_) | Item::Texts(_))) => {
+                            return Err(format!("a text{}", wrong(&entry.into_text())));
+                        }
+                    }
+                }
+            }
+        }
+        texts.iter().map(|text| item(text).map_err(|expected| expected + &wrong(text))).collect()
     }
+}
+
+/// How a map is written as `key<separator>value`, or the one that Mesos' JSON has for it: `{key: k, value: v}`.
+pub fn as_pairs(separator: char) -> impl Fn(&Item) -> Option<Vec<String>> {
+    move |item| match item {
+        Item::Pairs(pairs) => match &pairs[..] {
+            [(name, key), (other, value)] if name == "key" && other == "value" => {
+                Some(vec![format!("{key}{separator}{value}")])
+            }
+            pairs => Some(pairs.iter().map(|(key, value)| format!("{key}{separator}{value}")).collect()),
+        },
+        Item::Text(_) | Item::Texts(_) => None,
+    }
+}
+
+/// An item of a list with commas may stand in quotes of its own.
+fn unquoted(text: &str) -> &str {
+    let text = text.trim();
+    quotes::inner(text).unwrap_or(text)
 }
 
 /// `key<separator>value`, both not empty.
@@ -207,6 +242,14 @@ mod tests {
         assert_eq!(list(text)("['a, b', 'c: d']").unwrap(), ["a, b", "c: d"]);
         assert_eq!(list(text)("[]").unwrap(), [""; 0]);
         assert!(list(text)("a,,b").is_err());
+        assert_eq!(list(text)("\"a\", 'b',c").unwrap(), ["a", "b", "c"]);
+        assert!(list(text)("[{a: b}]").unwrap_err().contains("{a: b}"));
+        assert!(list(text)("[[a, b]]").is_err());
+        let pairs = list_with(as_pairs('='), pair('=', "k=v"));
+        let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        assert_eq!(pairs("[{a: b, c: 1}, d=e]").unwrap(), [pair("a", "b"), pair("c", "1"), pair("d", "e")]);
+        assert_eq!(pairs("[{key: privileged, value: true}]").unwrap(), [pair("privileged", "true")]);
+        assert!(pairs("[{a: [b]}]").is_err());
     }
 
     #[test]

@@ -30,6 +30,10 @@ impl<'a> Reader<'a> {
         given.unwrap_or_else(|| parse(default).expect("a test reads all defaults"))
     }
 
+    pub fn is_given(&self, key: &Key) -> bool {
+        keys::lookup(self.table, key.name).is_some()
+    }
+
     pub fn optional<T>(&mut self, key: &Key, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
         self.given(key.name, parse)
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::super::keys::{self, flink};
 use super::super::variables::MAX_COUNT;
+use super::super::yaml::Item;
 use super::reader::Reader;
 use super::{count, parse};
 
@@ -37,6 +38,8 @@ pub struct Tasks {
     /// Environment of every TaskManager (`containerized.taskmanager.env.`).
     pub environment: BTreeMap<String, String>,
     pub kill_grace: Duration,
+    /// For tasks that neither Mesos nor the JobManager finds.
+    pub unreachable_wait: Duration,
 }
 
 /// What agents fetch from the AppMaster for a TaskManager.
@@ -131,12 +134,15 @@ impl Tasks {
             hostname: reader.optional(&keys::TASK_HOSTNAME, parse::word),
             command: reader.optional(&keys::TASK_COMMAND, parse::text),
             bootstrap_command: reader.optional(&keys::BOOTSTRAP_COMMAND, parse::text),
-            uris: reader.optional(&keys::TASK_URIS, parse::list(parse::word)).unwrap_or_default(),
+            uris: reader
+                .optional(&keys::TASK_URIS, parse::list_with(spelled_uri, parse::word))
+                .unwrap_or_default(),
             user: reader.optional(&keys::TASK_USER, parse::word),
             labels: labels(reader),
             port_keys: reader.optional(&keys::PORT_ASSIGNMENTS, parse::list(parse::word)).unwrap_or_default(),
             environment: reader.with_prefix(flink::TASK_MANAGER_ENVIRONMENT),
             kill_grace: reader.value(&keys::KILL_GRACE, parse::duration),
+            unreachable_wait: reader.value(&keys::UNREACHABLE_WAIT, parse::duration),
         }
     }
 }
@@ -146,7 +152,7 @@ impl Container {
         let force_pull = reader.value(&keys::DOCKER_FORCE_PULL, parse::boolean);
         let image =
             reader.optional(&keys::CONTAINER_IMAGE, parse::word).map(|name| Image { name, force_pull });
-        let pairs = parse::list(parse::pair('=', "`key=value`"));
+        let pairs = parse::list_with(parse::as_pairs('='), parse::pair('=', "`key=value`"));
         let parameters = reader.optional(&keys::DOCKER_PARAMETERS, pairs).unwrap_or_default();
         let docker = reader.value(&keys::CONTAINER_TYPE, is_docker);
         let runtime = match image {
@@ -163,7 +169,9 @@ impl Container {
             }
             image => Runtime::Mesos { image },
         };
-        let volumes = reader.optional(&keys::CONTAINER_VOLUMES, parse::list(volume)).unwrap_or_default();
+        let volumes = reader
+            .optional(&keys::CONTAINER_VOLUMES, parse::list_with(spelled_volume, volume))
+            .unwrap_or_default();
         let network = reader.value(&keys::CONTAINER_NETWORK, network);
         if network == Network::Bridge && matches!(runtime, Runtime::Mesos { .. }) {
             reader.reject(
@@ -206,7 +214,10 @@ fn cpus(reader: &mut Reader<'_>, slots: u32) -> f64 {
 
 /// `k:v,k:v`, or in `config.yaml` a map, which arrives as one key each.
 fn labels(reader: &mut Reader<'_>) -> BTreeMap<String, String> {
-    let pairs = reader.optional(&keys::TASK_LABELS, parse::list(parse::pair(':', "`key:value`")));
+    let pairs = reader.optional(
+        &keys::TASK_LABELS,
+        parse::list_with(parse::as_pairs(':'), parse::pair(':', "`key:value`")),
+    );
     let mut labels = reader.with_prefix(keys::TASK_LABELS_PREFIX);
     labels.extend(pairs.unwrap_or_default());
     labels
@@ -226,6 +237,28 @@ fn network(text: &str) -> Result<Network, String> {
         "bridge" => Network::Bridge,
         name => Network::Named(name.to_owned()),
     })
+}
+
+/// `{value: …}` or `{uri: …}`, as in Mesos' and Marathon's JSON.
+fn spelled_uri(item: &Item) -> Option<Vec<String>> {
+    match item {
+        Item::Pairs(pairs) => match &pairs[..] {
+            [(name, uri)] if matches!(name.as_str(), "value" | "uri") => Some(vec![uri.clone()]),
+            _ => None,
+        },
+        Item::Text(_) | Item::Texts(_) => None,
+    }
+}
+
+/// Marathon's `{containerPath: …, hostPath: …, mode: …}`, or `{host: container}`.
+fn spelled_volume(item: &Item) -> Option<Vec<String>> {
+    let Item::Pairs(pairs) = item else { return None };
+    let field = |name: &str| pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+    let Some(container) = field("containerPath") else { return parse::as_pairs(':')(item) };
+    let is_known =
+        |(key, _): &(String, String)| matches!(key.as_str(), "containerPath" | "hostPath" | "mode");
+    let parts = [field("hostPath"), Some(container), field("mode")].into_iter().flatten();
+    pairs.iter().all(is_known).then(|| vec![parts.collect::<Vec<_>>().join(":")])
 }
 
 fn volume(text: &str) -> Result<Volume, String> {

@@ -176,7 +176,7 @@ high-availability.zookeeper.path.namespace=one/
 high-availability.jobmanager.port=50010-50020";
     let settings = read(text);
     let ha = settings.high_availability.unwrap();
-    assert_eq!((&*ha.quorum, &*ha.cluster_id, &*ha.root), ("z:2181", "/one", "/flink"));
+    assert_eq!((&*ha.quorum.to_string(), &*ha.cluster_id, &*ha.root), ("z:2181", "/one", "/flink"));
     assert_eq!(settings.job_manager.rpc_ports.ranges(), [50010..=50020]);
     assert_eq!(Settings::warnings(&table(text)), [""; 0]);
 

@@ -1,6 +1,7 @@
 //! Keys under `mesos.` that nobody reads, which are mostly misspelled ones.
 
 use super::super::keys;
+use super::super::retired;
 use super::super::table::Table;
 
 const OURS: &str = "mesos.";
@@ -15,7 +16,9 @@ pub fn warnings(table: &Table) -> Vec<String> {
     let unknown = table.iter().filter(|(name, _)| name.starts_with(OURS) && !known(name) && !in_map(name));
     unknown
         .map(|(name, setting)| {
-            let hint = nearest(name).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+            let hint = retired::renamed(name)
+                .or_else(|| nearest(name))
+                .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
             format!("`{name}` ({}) is not a key that is known here{hint}", setting.origin)
         })
         .collect()

@@ -1,12 +1,16 @@
-//! From the parser's events to one tree of values with lines.
+//! From tokens to one tree of values with lines.
+
+mod collection;
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
-
-use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
+use std::iter::Peekable;
+use std::vec::IntoIter;
 
 use super::super::entry::Remark;
-use super::{Value, check_duplicates, scalar};
+use super::scan::{self, Directive, Kind, Token};
+use super::tag::{self, Collection, Tag};
+use super::{Value, check_duplicates};
 
 /// Deeper nesting is a mistake or an attack; Flink's own reader stops at its stack.
 const MAX_DEPTH: usize = 64;
@@ -23,12 +27,10 @@ pub struct Node {
 
 /// The only document of `text`; an empty text is [`Value::Null`].
 pub fn compose(text: &str) -> Result<Node, Remark> {
-    // Flink's reader takes the byte order mark for an encoding mark.
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     check_characters(text)?;
-    let lines = text.lines().collect();
+    let tokens = scan::tokens(text).into_iter().peekable();
     let mut composer =
-        Composer { parser: Parser::new_from_str(text), lines, anchors: BTreeMap::new(), nodes: 0 };
+        Composer { tokens, handles: BTreeMap::new(), anchors: BTreeMap::new(), nodes: 0, line: 1 };
     composer.stream()
 }
 
@@ -58,172 +60,276 @@ impl Ord for Node {
     }
 }
 
-struct Composer<'a> {
-    parser: Parser<'a, StrInput<'a>>,
-    lines: Vec<&'a str>,
-    /// What an alias stands for, by the parser's number of the anchor, with its number of nodes.
-    anchors: BTreeMap<usize, (Node, usize)>,
+struct Composer {
+    tokens: Peekable<IntoIter<Token>>,
+    /// What stands in front of a tag, and what it means.
+    handles: BTreeMap<String, String>,
+    /// What an alias stands for, with its number of nodes; `None` while that is being read.
+    anchors: BTreeMap<String, Option<(Node, usize)>>,
     nodes: usize,
+    /// Of the last token.
+    line: usize,
 }
 
-impl<'a> Composer<'a> {
+/// What may stand in the place of a value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Flow,
+    Block,
+    /// The items of a list need not be indented more than the key.
+    BlockOfKey,
+}
+
+impl Composer {
     fn stream(&mut self) -> Result<Node, Remark> {
-        let mut root = None;
-        loop {
-            let (event, span) = self.next()?;
-            match event {
-                Event::DocumentStart(_) if root.is_some() => {
-                    return Err(remark(span, "a second document starts here; only one is allowed"));
-                }
-                Event::DocumentStart(_) => {
-                    let (event, span) = self.next()?;
-                    root = Some(self.node(event, span, 0)?);
-                }
-                Event::StreamEnd => return Ok(root.unwrap_or(Node { value: Value::Null, line: 1 })),
-                _ => {}
-            }
+        let root = match self.peek() {
+            Kind::StreamEnd => return Ok(Node { value: Value::Null, line: 1 }),
+            Kind::Directive(_) | Kind::DocumentStart => self.explicit_document()?,
+            _ => self.node(Place::Block, 0)?,
+        };
+        while self.takes(&Kind::DocumentEnd) {}
+        match self.peek() {
+            Kind::StreamEnd => Ok(root),
+            Kind::DocumentStart => Err(self.wrong("a second document starts here; only one is allowed")),
+            _ => Err(self.unexpected("`key: value`")),
         }
     }
 
-    fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Node, Remark> {
-        self.check_tabs(span)?;
-        self.nodes += 1;
-        if depth > MAX_DEPTH {
-            return Err(remark(span, format!("nested more than {MAX_DEPTH} deep")));
+    fn explicit_document(&mut self) -> Result<Node, Remark> {
+        while let Kind::Directive(_) = self.peek() {
+            if let Kind::Directive(Some(directive)) = self.next() {
+                self.directive(directive)?;
+            }
         }
+        if !self.takes(&Kind::DocumentStart) {
+            return Err(self.unexpected("`---` behind the directives"));
+        }
+        match self.peek() {
+            Kind::Directive(_) | Kind::DocumentStart | Kind::DocumentEnd | Kind::StreamEnd => {
+                Ok(self.empty())
+            }
+            _ => self.node(Place::Block, 0),
+        }
+    }
+
+    fn directive(&mut self, directive: Directive) -> Result<(), Remark> {
+        match directive {
+            Directive::Version { major: 1 } => self.handle("%YAML".to_owned(), String::new()),
+            Directive::Version { .. } => Err(self.remark("only YAML 1 can be read")),
+            Directive::Tag { handle, prefix } => self.handle(handle, prefix),
+        }
+    }
+
+    fn handle(&mut self, handle: String, prefix: String) -> Result<(), Remark> {
+        match self.handles.insert(handle, prefix) {
+            None => Ok(()),
+            Some(_) => Err(self.remark("the same directive a second time")),
+        }
+    }
+
+    fn node(&mut self, place: Place, depth: usize) -> Result<Node, Remark> {
+        if depth > MAX_DEPTH {
+            return Err(self.wrong(format!("nested more than {MAX_DEPTH} deep")));
+        }
+        let line = self.next_line();
+        if let Kind::Alias(_) = self.peek() {
+            return self.alias();
+        }
+        self.nodes += 1;
         let before = self.nodes;
-        let line = span.start.line();
-        let (value, anchor) = match event {
-            Event::Alias(id) => return self.alias(id, span),
-            Event::Scalar(text, style, anchor, tag) => {
-                let value = scalar_value(&text, style, tag.as_deref()).map_err(|text| remark(span, text))?;
-                (value, anchor)
-            }
-            Event::SequenceStart(anchor, tag) => {
-                check_collection_tag(tag.as_deref(), "seq", span)?;
-                (self.list(depth)?, anchor)
-            }
-            Event::MappingStart(anchor, tag) => {
-                check_collection_tag(tag.as_deref(), "map", span)?;
-                (self.map(depth)?, anchor)
-            }
-            _ => return Err(remark(span, "expected a value")),
-        };
+        let (anchor, tag) = self.properties()?;
+        if let Some(anchor) = &anchor {
+            self.anchors.insert(anchor.clone(), None);
+        }
+        let is_marked = anchor.is_some() || tag != Tag::None;
+        let value = self.content(place, &tag, is_marked, depth)?;
         let node = Node { value, line };
-        // The parser counts anchors from 1; 0 stands for none.
-        if anchor > 0 {
-            self.anchors.insert(anchor, (node.clone(), self.nodes - before + 1));
+        if let Some(anchor) = anchor {
+            self.anchors.insert(anchor, Some((node.clone(), self.nodes - before + 1)));
         }
         Ok(node)
     }
 
-    fn list(&mut self, depth: usize) -> Result<Value, Remark> {
-        let mut items = Vec::new();
-        loop {
-            match self.next()? {
-                (Event::SequenceEnd, _) => return Ok(Value::List(items)),
-                (event, span) => items.push(self.node(event, span, depth + 1)?),
-            }
-        }
-    }
-
-    fn map(&mut self, depth: usize) -> Result<Value, Remark> {
-        let mut pairs = Vec::new();
-        loop {
-            match self.next()? {
-                (Event::MappingEnd, _) => break,
-                // `: value`; the parser makes an empty text of it.
-                (_, span) if span.is_empty() => return Err(remark(span, "the key is missing")),
-                (event, span) => {
-                    let key = self.node(event, span, depth + 1)?;
-                    let (event, span) = self.next()?;
-                    pairs.push((key, self.node(event, span, depth + 1)?));
+    fn properties(&mut self) -> Result<(Option<String>, Tag), Remark> {
+        let (mut anchor, mut tag) = (None, None);
+        for _ in 0..2 {
+            match self.peek() {
+                Kind::Anchor(_) if anchor.is_none() => {
+                    if let Kind::Anchor(name) = self.next() {
+                        anchor = Some(name);
+                    }
                 }
+                Kind::Tag { .. } if tag.is_none() => {
+                    if let Kind::Tag { handle, suffix } = self.next() {
+                        tag = Some(self.tag(handle.as_deref(), suffix)?);
+                    }
+                }
+                _ => {}
             }
         }
-        check_duplicates(&pairs)?;
-        Ok(Value::Map(pairs))
+        Ok((anchor, tag.unwrap_or(Tag::None)))
     }
 
-    fn alias(&mut self, id: usize, span: Span) -> Result<Node, Remark> {
-        let Some((node, nodes)) = self.anchors.get(&id) else {
-            return Err(remark(span, "an alias inside of what it stands for"));
+    fn tag(&self, handle: Option<&str>, suffix: String) -> Result<Tag, Remark> {
+        let Some(handle) = handle else { return Ok(Tag::of(suffix)) };
+        let prefix = match (self.handles.get(handle), handle) {
+            (Some(prefix), _) => prefix,
+            (None, "!") => "!",
+            (None, "!!") => tag::CORE,
+            (None, _) => return Err(self.remark(format!("the tag's handle `{handle}` is not known"))),
         };
-        self.nodes += nodes;
-        if self.nodes > MAX_NODES {
-            return Err(remark(span, format!("aliases expand to more than {MAX_NODES} values")));
+        Ok(Tag::of(format!("{prefix}{suffix}")))
+    }
+
+    fn content(&mut self, place: Place, tag: &Tag, is_marked: bool, depth: usize) -> Result<Value, Remark> {
+        let is_block = place != Place::Flow;
+        match self.peek() {
+            Kind::Scalar { .. } => match self.next() {
+                Kind::Scalar { text, is_plain } => self.scalar(&text, is_plain, tag),
+                _ => Ok(Value::Null),
+            },
+            Kind::BlockEntry if place == Place::BlockOfKey => {
+                let items = self.indentless_items(depth)?;
+                self.list(tag, items)
+            }
+            Kind::FlowSequenceStart => {
+                let items = self.flow_items(depth)?;
+                self.list(tag, items)
+            }
+            Kind::FlowMappingStart => {
+                let pairs = self.flow_pairs(depth)?;
+                self.map(tag, pairs)
+            }
+            Kind::BlockSequenceStart if is_block => {
+                let items = self.block_items(depth)?;
+                self.list(tag, items)
+            }
+            Kind::BlockMappingStart if is_block => {
+                let pairs = self.block_pairs(depth)?;
+                self.map(tag, pairs)
+            }
+            _ if is_marked => self.scalar("", true, tag),
+            _ => Err(self.unexpected("a value")),
         }
-        Ok(node.clone())
     }
 
-    fn next(&mut self) -> Result<(Event<'a>, Span), Remark> {
-        match self.parser.next_event() {
-            Some(Ok(event)) => Ok(event),
-            Some(Err(error)) => Err(syntax(&error)),
-            None => Ok((Event::StreamEnd, Span::default())),
+    fn scalar(&self, text: &str, is_plain: bool, tag: &Tag) -> Result<Value, Remark> {
+        tag.scalar(text, is_plain).map_err(|text| self.remark(text))
+    }
+
+    fn list(&self, tag: &Tag, items: Vec<Node>) -> Result<Value, Remark> {
+        match tag.collection(Collection::List) {
+            Ok(_) => Ok(Value::List(items)),
+            Err(text) => Err(self.remark(text)),
         }
     }
 
-    /// Flink's reader refuses a tab before a value or a key, also where YAML allows it.
-    fn check_tabs(&self, span: Span) -> Result<(), Remark> {
-        let line = self.lines.get(span.start.line().saturating_sub(1)).copied().unwrap_or_default();
-        let mut before = line.chars().take(span.start.col()).collect::<Vec<_>>();
-        before.reverse();
-        if before.iter().take_while(|c| matches!(c, ' ' | '\t')).any(|c| *c == '\t') {
-            return Err(remark(span, "a tab where only spaces are allowed"));
+    fn map(&self, tag: &Tag, pairs: Vec<(Node, Node)>) -> Result<Value, Remark> {
+        check_duplicates(&pairs)?;
+        match tag.collection(Collection::Map) {
+            Ok(Collection::Set) => Ok(Value::Set(pairs.into_iter().map(|(key, _)| key).collect())),
+            Ok(Collection::Map | Collection::List) => Ok(Value::Map(pairs)),
+            Err(text) => Err(self.remark(text)),
         }
-        Ok(())
+    }
+
+    fn alias(&mut self) -> Result<Node, Remark> {
+        let Kind::Alias(name) = self.next() else { return Ok(self.empty()) };
+        match self.anchors.get(&name) {
+            Some(Some((node, nodes))) => {
+                self.nodes += nodes;
+                if self.nodes > MAX_NODES {
+                    return Err(self.remark(format!("aliases expand to more than {MAX_NODES} values")));
+                }
+                Ok(node.clone())
+            }
+            Some(None) => Err(self.remark("an alias inside of what it stands for")),
+            None => Err(self.remark(format!("there is no anchor `&{name}` for the alias"))),
+        }
+    }
+
+    /// Where nothing stands.
+    fn empty(&self) -> Node {
+        Node { value: Value::Null, line: self.line }
+    }
+
+    fn peek(&mut self) -> &Kind {
+        self.tokens.peek().map_or(&Kind::StreamEnd, |token| &token.kind)
+    }
+
+    fn next_line(&mut self) -> usize {
+        self.tokens.peek().map_or(self.line, |token| token.line)
+    }
+
+    fn next(&mut self) -> Kind {
+        self.line = self.next_line();
+        self.tokens.next().map_or(Kind::StreamEnd, |token| token.kind)
+    }
+
+    fn takes(&mut self, kind: &Kind) -> bool {
+        let is_it = self.peek() == kind;
+        if is_it {
+            self.next();
+        }
+        is_it
+    }
+
+    /// About the last token.
+    fn remark(&self, text: impl Into<String>) -> Remark {
+        Remark { line: self.line, text: text.into() }
+    }
+
+    /// About the next token.
+    fn wrong(&mut self, text: impl Into<String>) -> Remark {
+        Remark { line: self.next_line(), text: text.into() }
+    }
+
+    fn unexpected(&mut self, expected: &str) -> Remark {
+        let text = match self.peek() {
+            Kind::Error(text) => format!("not YAML: {text}"),
+            kind => format!("not YAML: expected {expected} here, not {}", described(kind)),
+        };
+        self.wrong(text)
     }
 }
 
-fn scalar_value(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Result<Value, String> {
-    let as_text = || Value::Text(text.to_owned());
-    let tag = match tag {
-        None if style == ScalarStyle::Plain => return scalar::resolve(text).map_err(str::to_owned),
-        None => return Ok(as_text()),
-        Some(tag) if tag.is_yaml_core_schema() => tag.suffix.as_str(),
-        Some(tag) if tag.handle.is_empty() && tag.suffix == "!" => "str",
-        Some(tag) => return Err(unsupported(tag)),
-    };
-    let value = match tag {
-        "str" => Some(as_text()),
-        "null" => Some(Value::Null),
-        "int" => scalar::integer(text).map(Value::Int),
-        "float" => scalar::float(text).map(Value::Float),
-        "bool" => scalar::resolve(text).ok().filter(|value| matches!(value, Value::Bool(_))),
-        _ => return Err(format!("the tag `!!{tag}` is not supported")),
-    };
-    value.ok_or_else(|| format!("`{text}` is not of the type that its tag `!!{tag}` demands"))
-}
-
-fn check_collection_tag(tag: Option<&Tag>, own: &str, span: Span) -> Result<(), Remark> {
-    match tag {
-        Some(tag) if !(tag.is_yaml_core_schema() && tag.suffix == own) => Err(remark(span, unsupported(tag))),
-        Some(_) | None => Ok(()),
+fn described(kind: &Kind) -> String {
+    match kind {
+        Kind::StreamEnd => "the end of the file".to_owned(),
+        Kind::Directive(_) => "a directive".to_owned(),
+        Kind::DocumentStart => "`---`".to_owned(),
+        Kind::DocumentEnd => "`...`".to_owned(),
+        Kind::BlockSequenceStart | Kind::BlockEntry => "an item of a list".to_owned(),
+        Kind::BlockMappingStart | Kind::Key => "a key".to_owned(),
+        Kind::BlockEnd => "a line that is indented less".to_owned(),
+        Kind::FlowSequenceStart => "`[`".to_owned(),
+        Kind::FlowSequenceEnd => "`]`".to_owned(),
+        Kind::FlowMappingStart => "`{`".to_owned(),
+        Kind::FlowMappingEnd => "`}`".to_owned(),
+        Kind::FlowEntry => "`,`".to_owned(),
+        Kind::Value => "`:`".to_owned(),
+        Kind::Alias(name) => format!("the alias `*{name}`"),
+        Kind::Anchor(name) => format!("the anchor `&{name}`"),
+        Kind::Tag { suffix, .. } => format!("the tag `{suffix}`"),
+        Kind::Scalar { .. } => "another value".to_owned(),
+        Kind::Error(text) => text.clone(),
     }
 }
 
-fn unsupported(tag: &Tag) -> String {
-    let handle = if tag.is_yaml_core_schema() { "!!" } else { &tag.handle };
-    format!("the tag `{handle}{}` is not supported here", tag.suffix)
-}
-
-/// Control characters that YAML forbids, which Flink's reader refuses and a parser may let through.
+/// Characters that Flink's reader refuses wherever they stand.
 fn check_characters(text: &str) -> Result<(), Remark> {
-    let bad = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t' | '\u{85}');
-    match text.lines().zip(1..).find_map(|(line, number)| line.chars().find(|c| bad(*c)).map(|c| (c, number)))
+    let is_good = |c: char| {
+        matches!(c, '\t' | '\n' | '\r' | '\u{85}' | ' '..='\u{7f}' | '\u{a0}'..='\u{d7ff}'
+            | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
+    };
+    let lines = text.split('\n').zip(1..);
+    match lines
+        .into_iter()
+        .find_map(|(line, number)| line.chars().find(|c| !is_good(*c)).map(|c| (c, number)))
     {
         Some((c, line)) => {
-            Err(Remark { line, text: format!("the control character {} is not allowed", c.escape_unicode()) })
+            Err(Remark { line, text: format!("the character {} is not allowed", c.escape_unicode()) })
         }
         None => Ok(()),
     }
-}
-
-fn syntax(error: &ScanError) -> Remark {
-    Remark { line: error.marker().line(), text: format!("not YAML: {}", error.info()) }
-}
-
-fn remark(span: Span, text: impl Into<String>) -> Remark {
-    Remark { line: span.start.line(), text: text.into() }
 }

@@ -1,6 +1,7 @@
 //! YAML scalars: from plain text to values by the core schema, and from text to a scalar that reads back as
 //! the same text.
 
+use super::super::java;
 use super::Value;
 
 /// The value of a plain (unquoted) scalar; `Err` with the reason for what Flink's reader dies of.
@@ -15,6 +16,33 @@ pub fn resolve(plain: &str) -> Result<Value, &'static str> {
         return Ok(Value::Int(integer));
     }
     Ok(float(plain).map_or_else(|| Value::Text(plain.to_owned()), Value::Float))
+}
+
+/// The decimal text of what `!!int` stands in front of: an integer of any form, with a sign.
+pub fn tagged_integer(text: &str) -> Option<String> {
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => ("-", digits),
+        None => ("", text.strip_prefix('+').unwrap_or(text)),
+    };
+    match integer(digits)?.as_str() {
+        "0" => Some("0".to_owned()),
+        number if number.starts_with('-') => None,
+        number => Some(format!("{sign}{number}")),
+    }
+}
+
+/// What `!!float` stands in front of, as Java reads a double.
+pub fn tagged_float(text: &str) -> Option<String> {
+    match text.to_lowercase().as_str() {
+        ".inf" => Some(".inf".to_owned()),
+        "-.inf" => Some("-.inf".to_owned()),
+        ".nan" => Some(".nan".to_owned()),
+        text => java::parse_double(text).map(java_double),
+    }
+}
+
+pub fn tagged_bool(text: &str) -> Option<bool> {
+    text.to_lowercase().parse().ok()
 }
 
 /// `text` as a scalar that every YAML reader takes for this very text: plain where that is safe, else in
@@ -59,7 +87,7 @@ fn resolve_word(plain: &str) -> Option<Value> {
 }
 
 /// The decimal text of an integer of any size: `[-+]?[0-9]+`, `0o[0-7]+` or `0x[0-9a-fA-F]+`.
-pub fn integer(plain: &str) -> Option<String> {
+fn integer(plain: &str) -> Option<String> {
     if let Some(digits) = plain.strip_prefix("0x") {
         return decimal(digits, 16);
     }
@@ -102,7 +130,7 @@ fn decimal(digits: &str, radix: u32) -> Option<String> {
 }
 
 /// `[-+]? ( \.[0-9]+ | [0-9]+(\.[0-9]*)? ) ([eE][-+]?[0-9]+)?`, printed as Java prints a double.
-pub fn float(plain: &str) -> Option<String> {
+fn float(plain: &str) -> Option<String> {
     let unsigned = plain.strip_prefix(['-', '+']).unwrap_or(plain);
     let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, Some(exponent.strip_prefix(['-', '+']).unwrap_or(exponent))),

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::CommandError;
-use super::split::split;
-use crate::conf::environment::Environment;
-use crate::conf::table::Table;
+use super::split::{Split, split};
+use super::{CommandError, Launch, script};
+use crate::conf;
 
 /// JVMs read these by themselves.
 const READ_BY_JAVA: [&str; 2] = ["JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS"];
@@ -16,19 +15,16 @@ pub(super) struct UserOptions {
     /// Behind the computed ones, so that they win.
     pub(super) last: Vec<String>,
     inherited: Vec<String>,
+    /// One line for each variable that is not known.
+    unknown: Vec<String>,
 }
 
 impl UserOptions {
-    pub(super) fn read(
-        table: &Table,
-        environment: &Environment,
-        role: &str,
-        role_variable: &str,
-    ) -> Result<Self, CommandError> {
-        let source = Source { table, environment };
+    pub(super) fn read(launch: &Launch<'_>, role: &str, role_variable: &str) -> Result<Self, CommandError> {
+        let mut source = Source { launch, role, unknown: Vec::new() };
         let default_key = format!("env.java.default-opts.{role}");
         let role_key = format!("env.java.opts.{role}");
-        let all_key = match source.table.get("env.java.opts.all") {
+        let all_key = match launch.table.get("env.java.opts.all") {
             Some(_) => "env.java.opts.all",
             None => "env.java.opts",
         };
@@ -38,7 +34,8 @@ impl UserOptions {
         for name in READ_BY_JAVA {
             inherited.extend(source.variable(name)?.unwrap_or_default());
         }
-        Ok(Self { first: source.variable("JVM_ARGS")?.unwrap_or_default(), last, inherited })
+        let first = source.variable("JVM_ARGS")?.unwrap_or_default();
+        Ok(Self { first, last, inherited, unknown: source.unknown })
     }
 
     /// All that the JVM will see of the user, in whatever way.
@@ -61,7 +58,7 @@ impl UserOptions {
     }
 
     pub(super) fn warnings(&self) -> Vec<String> {
-        let mut warnings = vec![];
+        let mut warnings = self.unknown.clone();
         if self.all().any(|option| option == "-Xrs") {
             warnings.push(
                 "-Xrs takes the JVM's signal handlers away: Flink will not shut down cleanly on SIGTERM, and a thread dump kills it"
@@ -73,29 +70,38 @@ impl UserOptions {
 }
 
 struct Source<'a> {
-    table: &'a Table,
-    environment: &'a Environment,
+    launch: &'a Launch<'a>,
+    role: &'a str,
+    unknown: Vec<String>,
 }
 
 impl Source<'_> {
     /// A variable that is set wins over the keys, which are put together.
-    fn either(&self, variable: &str, keys: [&str; 2]) -> Result<Vec<String>, CommandError> {
+    fn either(&mut self, variable: &str, keys: [&str; 2]) -> Result<Vec<String>, CommandError> {
         if let Some(options) = self.variable(variable)? {
             return Ok(options);
         }
         let mut options = vec![];
         for key in keys {
-            options.extend(self.split(key, self.table.get(key).unwrap_or_default())?);
+            let value = self.launch.table.get(key).unwrap_or_default();
+            // YAML has lists; the items stand as if on one line.
+            let line = conf::list_items(value).map(|items| items.join(" "));
+            options.extend(self.split(key, line.as_deref().unwrap_or(value))?);
         }
         Ok(options)
     }
 
-    fn variable(&self, name: &str) -> Result<Option<Vec<String>>, CommandError> {
-        self.environment.text(name).map(|value| self.split(name, value)).transpose()
+    fn variable(&mut self, name: &str) -> Result<Option<Vec<String>>, CommandError> {
+        self.launch.environment.text(name).map(|value| self.split(name, value)).transpose()
     }
 
-    fn split(&self, name: &str, value: &str) -> Result<Vec<String>, CommandError> {
-        split(value, |name| self.environment.text(name))
-            .map_err(|_open_quote| CommandError::OpenQuote { name: name.to_owned() })
+    fn split(&mut self, name: &str, value: &str) -> Result<Vec<String>, CommandError> {
+        let (launch, role) = (self.launch, self.role);
+        let Split { arguments, unknown } = split(value, |variable| script::value(launch, role, variable))
+            .map_err(|_open_quote| CommandError::OpenQuote { name: name.to_owned() })?;
+        self.unknown.extend(unknown.into_iter().map(|reference| {
+            format!("`{reference}` in {name} stays as it is, as there is no such variable; a word of it alone is left out")
+        }));
+        Ok(arguments)
     }
 }

@@ -7,15 +7,21 @@ use std::str::Chars;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct OpenQuote;
 
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Split {
+    pub(super) arguments: Vec<String>,
+    /// Variables that nobody knows, as they stand there.
+    pub(super) unknown: Vec<String>,
+}
+
 /// Splits at blanks; quotes keep blanks, `$NAME` and `${NAME}` are replaced outside of single quotes, a backslash takes the next
 /// character as it is. Nothing is executed and no file name is expanded.
 ///
+/// A variable that is not known stays as it is; a word that is nothing else is left out, as java would take it for its main class.
+///
 /// Flink's own scripts drop quotes around the whole text, so that it is split all the same.
-pub(super) fn split<'a>(
-    text: &str,
-    variable: impl Fn(&str) -> Option<&'a str>,
-) -> Result<Vec<String>, OpenQuote> {
-    let mut splitter = Splitter { arguments: vec![], current: None };
+pub(super) fn split(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Split, OpenQuote> {
+    let mut splitter = Splitter { split: Split::default(), current: None, is_unknown: false };
     let mut chars = without_outer_quotes(text.trim()).chars().peekable();
     while let Some(c) = chars.next() {
         match c {
@@ -26,23 +32,29 @@ pub(super) fn split<'a>(
             '"' => splitter.double_quoted(&mut chars, &variable)?,
             '\\' => splitter.current().extend(chars.next()),
             '$' => match reference(&mut chars) {
-                Some(name) => variable(&name).unwrap_or_default().chars().for_each(|c| splitter.unquoted(c)),
+                Some(reference) => match variable(&reference.name) {
+                    Some(value) => value.chars().for_each(|c| splitter.unquoted(c)),
+                    None => splitter.unknown(reference.text),
+                },
                 None => splitter.current().push('$'),
             },
             _ => splitter.unquoted(c),
         }
     }
     splitter.end();
-    Ok(splitter.arguments)
+    Ok(splitter.split)
 }
 
 struct Splitter {
-    arguments: Vec<String>,
+    split: Split,
     current: Option<String>,
+    /// What stands in `current` is a variable that is not known, and nothing else.
+    is_unknown: bool,
 }
 
 impl Splitter {
     fn current(&mut self) -> &mut String {
+        self.is_unknown = false;
         self.current.get_or_insert_default()
     }
 
@@ -50,30 +62,48 @@ impl Splitter {
         if c.is_whitespace() { self.end() } else { self.current().push(c) }
     }
 
-    fn end(&mut self) {
-        self.arguments.extend(self.current.take());
+    fn unknown(&mut self, text: String) {
+        let is_alone = self.current.is_none();
+        self.current().push_str(&text);
+        self.is_unknown = is_alone;
+        self.split.unknown.push(text);
     }
 
-    fn double_quoted<'a>(
+    fn end(&mut self) {
+        let word = self.current.take();
+        if !std::mem::take(&mut self.is_unknown) {
+            self.split.arguments.extend(word);
+        }
+    }
+
+    fn double_quoted(
         &mut self,
         chars: &mut Peekable<Chars<'_>>,
-        variable: &impl Fn(&str) -> Option<&'a str>,
+        variable: &impl Fn(&str) -> Option<String>,
     ) -> Result<(), OpenQuote> {
-        let current = self.current();
+        let mut text = String::new();
         loop {
             match chars.next().ok_or(OpenQuote)? {
-                '"' => return Ok(()),
+                '"' => break,
                 '\\' => match chars.next().ok_or(OpenQuote)? {
-                    c @ ('"' | '\\' | '$' | '`') => current.push(c),
-                    c => current.extend(['\\', c]),
+                    c @ ('"' | '\\' | '$' | '`') => text.push(c),
+                    c => text.extend(['\\', c]),
                 },
                 '$' => match reference(chars) {
-                    Some(name) => current.push_str(variable(&name).unwrap_or_default()),
-                    None => current.push('$'),
+                    Some(reference) => match variable(&reference.name) {
+                        Some(value) => text.push_str(&value),
+                        None => {
+                            text.push_str(&reference.text);
+                            self.split.unknown.push(reference.text);
+                        }
+                    },
+                    None => text.push('$'),
                 },
-                c => current.push(c),
+                c => text.push(c),
             }
         }
+        self.current().push_str(&text);
+        Ok(())
     }
 }
 
@@ -87,8 +117,14 @@ fn until(chars: &mut Peekable<Chars<'_>>, end: char) -> Result<String, OpenQuote
     }
 }
 
-/// The name behind a `$`, if one is there: `NAME` or `{NAME}`.
-fn reference(chars: &mut Peekable<Chars<'_>>) -> Option<String> {
+struct Reference {
+    name: String,
+    /// As it stands there.
+    text: String,
+}
+
+/// What stands behind a `$`, if it is a name: `NAME` or `{NAME}`.
+fn reference(chars: &mut Peekable<Chars<'_>>) -> Option<Reference> {
     let mut ahead = chars.clone();
     let braced = ahead.next_if_eq(&'{').is_some();
     let mut name = String::new();
@@ -100,7 +136,8 @@ fn reference(chars: &mut Peekable<Chars<'_>>) -> Option<String> {
         return None;
     }
     *chars = ahead;
-    Some(name)
+    let text = if braced { format!("${{{name}}}") } else { format!("${name}") };
+    Some(Reference { name, text })
 }
 
 fn without_outer_quotes(text: &str) -> &str {
@@ -120,26 +157,32 @@ mod tests {
             ("\"-Da=1 -Db=2\"", vec!["-Da=1", "-Db=2"]),
             ("\"-Da=1\" \"-Db=2 3\"", vec!["-Da=1", "-Db=2 3"]),
             ("-Dx=\"a b\" -Dy='c d'", vec!["-Dx=a b", "-Dy=c d"]),
-            ("-Dh=$HOME/x -Dh=${HOME}x -Du=$UNSET.", vec!["-Dh=/home/me/x", "-Dh=/home/mex", "-Du=."]),
+            ("-Dh=$HOME/x -Dh=${HOME}x -Du=$UNSET.", vec!["-Dh=/home/me/x", "-Dh=/home/mex", "-Du=$UNSET."]),
             ("-Dq='$HOME' -Dq=\\$HOME -Dq=\"$HOME y\"", vec!["-Dq=$HOME", "-Dq=$HOME", "-Dq=/home/me y"]),
             ("$MORE -Dz", vec!["-Xa", "-Xb", "-Dz"]),
             ("$UNSET -Dz", vec!["-Dz"]),
+            ("-Da=$EMPTY $EMPTY -Dz", vec!["-Da=", "-Dz"]),
+            ("${UNSET}x -Db=\"$UNSET ${UNSET}\"", vec!["${UNSET}x", "-Db=$UNSET ${UNSET}"]),
+            ("\"$UNSET\" '$UNSET'", vec!["$UNSET", "$UNSET"]),
             ("-Dc=$(id) -Db=`id` -D*=$1 $", vec!["-Dc=$(id)", "-Db=`id`", "-D*=$1", "$"]),
             ("-Dn=${HOME", vec!["-Dn=${HOME"]),
             ("-De=\"\" ''", vec!["-De=", ""]),
             ("-Db=\"a\\\"b\\c\"", vec!["-Db=a\"b\\c"]),
         ] {
-            assert_eq!(split(text, variable).unwrap(), expected, "{text}");
+            assert_eq!(split(text, variable).unwrap().arguments, expected, "{text}");
         }
+        assert_eq!(split("$A -Db=${B}", variable).unwrap().unknown, ["$A", "${B}"]);
         assert_eq!(split("-Da='x", variable), Err(OpenQuote));
         assert_eq!(split("-Da=\"x", variable), Err(OpenQuote));
     }
 
-    fn variable(name: &str) -> Option<&'static str> {
-        match name {
-            "HOME" => Some("/home/me"),
-            "MORE" => Some("-Xa -Xb"),
-            _ => None,
-        }
+    fn variable(name: &str) -> Option<String> {
+        let value = match name {
+            "HOME" => "/home/me",
+            "MORE" => "-Xa -Xb",
+            "EMPTY" => "",
+            _ => return None,
+        };
+        Some(value.to_owned())
     }
 }

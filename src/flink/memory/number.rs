@@ -1,15 +1,15 @@
 //! Numbers as Java reads and writes them.
 
+use crate::conf::java;
+
 /// A fraction option: Java reads a 32-bit float, and the model then widens it.
 pub(super) fn parse_float(text: &str) -> Option<f64> {
-    let value: f32 = java_decimal(text)?.parse().ok()?;
-    Some(f64::from(value))
+    java::parse_float(text).map(f64::from)
 }
 
 /// A finite 64-bit float.
 pub(super) fn parse_double(text: &str) -> Option<f64> {
-    let value: f64 = java_decimal(text)?.parse().ok()?;
-    value.is_finite().then_some(value)
+    java::parse_double(text).filter(|value| value.is_finite())
 }
 
 /// The text of Java's `Double.toString` for a number from 0 up: `1.0`, `0.25`, `1.5E-4`, `1.0E7`.
@@ -58,12 +58,4 @@ impl Decimal {
         let shift = i32::try_from(decimals.len()).ok()?;
         Some(Self { digits: format!("{whole}{decimals}").parse().ok()?, exponent: exponent - shift })
     }
-}
-
-/// What Java takes for a decimal float and Rust too: blanks around and one of `fFdD` behind are dropped; no names, no hexadecimal.
-fn java_decimal(text: &str) -> Option<&str> {
-    let text = text.trim_matches(|c| c <= ' ');
-    let text = text.strip_suffix(['f', 'F', 'd', 'D']).unwrap_or(text);
-    let plain = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'+' | b'-' | b'e' | b'E');
-    text.bytes().all(plain).then_some(text)
 }

@@ -22,6 +22,19 @@ pub(super) struct TaskManagers {
     pub(super) taskmanagers: Vec<TaskManager>,
 }
 
+/// [`TaskManagers`] without all that is of no use to who asks every few seconds.
+#[derive(Deserialize)]
+pub(super) struct Heartbeats {
+    pub(super) taskmanagers: Vec<Heartbeat>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Heartbeat {
+    pub(super) id: String,
+    pub(super) time_since_last_heartbeat: i64,
+}
+
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct TaskManager {
@@ -29,8 +42,8 @@ pub struct TaskManager {
     pub id: String,
     /// Address of its RPC endpoint.
     pub path: String,
-    /// Milliseconds since 1970.
-    pub time_since_last_heartbeat: u64,
+    /// Milliseconds since 1970; 0 before the first.
+    pub time_since_last_heartbeat: i64,
     pub slots_number: u32,
     pub free_slots: u32,
     pub memory_configuration: MemoryConfiguration,

@@ -72,7 +72,9 @@ impl Tools {
     pub async fn join(&self, client: &Client) -> Result<(), NodeError> {
         let line = &self.paths.line;
         let failed = |error| self.ensemble.failed(line, error);
-        client.mkdir(line, &self.ensemble.create(CreateMode::Persistent)).await.map_err(failed)?;
+        let options = self.ensemble.create(CreateMode::Persistent);
+        let not_made = |error| self.ensemble.failed_to_create(line, error);
+        client.mkdir(line, &options).await.map_err(not_made)?;
         let names = client.list_children(line).await.map_err(failed)?;
         if !names.iter().any(|name| name.starts_with(&self.me)) {
             let options = self.ensemble.create(CreateMode::EphemeralSequential);

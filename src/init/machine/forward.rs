@@ -45,7 +45,7 @@ impl Machine {
             (State::Alive { pid, .. }, Quit::AtOnce | Quit::OnceCaught) => {
                 self.actions.push_back(Action::Signal { target: self.target(pid, signal), signal });
             }
-            (State::Backoff { .. } | State::Ended, _) => {}
+            (State::Backoff { .. } | State::Farewell | State::Ended, _) => {}
         }
     }
 

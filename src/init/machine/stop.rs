@@ -22,10 +22,7 @@ impl Machine {
     pub(super) fn stop(&mut self, cause: Cause, now: Moment) {
         self.say(Note::Stopping { cause: cause.clone(), grace: self.grace });
         self.cause = Some(cause);
-        self.children
-            .iter_mut()
-            .filter(|child| !child.is_alive())
-            .for_each(|child| child.state = State::Ended);
+        self.children.iter_mut().for_each(Child::settle);
         self.stage = Stage::Stopping {
             deadline: Deadline::after(now, self.grace),
             order: 0,
@@ -47,7 +44,9 @@ impl Machine {
         if !late.is_empty() && !share.has_passed(now) {
             return;
         }
-        let untold = |child: &&Child| child.is_alive() && child.told == Told::Nothing;
+        let untold = |child: &&Child| {
+            child.told == Told::Nothing && (child.is_alive() || child.state == State::Farewell)
+        };
         let Some(order) = self.children.iter().filter(untold).map(|child| child.stop_order).min() else {
             self.stage = Stage::Stopping { deadline, order, share: deadline };
             return;
@@ -59,7 +58,16 @@ impl Machine {
             if child.stop_order != order || child.told != Told::Nothing {
                 continue;
             }
-            let State::Alive { pid, .. } = child.state else { continue };
+            let pid = match child.state {
+                State::Alive { pid, .. } => pid,
+                State::Farewell => {
+                    child.told = Told::Stop;
+                    share = share.max(child.stop_share);
+                    self.actions.push_back(Action::StartForFarewell(index));
+                    continue;
+                }
+                State::Waiting | State::Backoff { .. } | State::Ended => continue,
+            };
             child.told = Told::Stop;
             share = share.max(child.stop_share);
             let (target, signal) = if index == self.main {

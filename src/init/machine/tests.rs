@@ -3,7 +3,7 @@
 use super::forward::QUIT_HELD_MOST;
 use super::*;
 use crate::init::action::Target;
-use crate::init::plan::{self, ForwardTo, Inherited, Quit, Restart};
+use crate::init::plan::{self, CRASHES_MOST, ForwardTo, Inherited, Quit, Restart};
 use crate::init::signals::JobControl;
 
 const MAIN: i32 = 101;
@@ -38,7 +38,7 @@ impl Run {
     fn orders(&mut self) -> Vec<String> {
         let mut orders = Vec::new();
         while let Some(action) = self.machine.next_action() {
-            let is_start = matches!(action, Action::Start(_));
+            let is_start = matches!(action, Action::Start(_) | Action::StartForFarewell(_));
             orders.push(text(&action));
             if is_start {
                 break;
@@ -86,6 +86,7 @@ impl Run {
 fn text(action: &Action) -> String {
     match action {
         Action::Start(index) => format!("start {index}"),
+        Action::StartForFarewell(index) => format!("farewell {index}"),
         Action::Settle => "settle".into(),
         Action::Suspend => "suspend".into(),
         Action::LookAtHandlers(pid) => format!("look at {pid}"),
@@ -111,9 +112,10 @@ fn text(action: &Action) -> String {
 
 fn plan() -> Plan {
     let helper = || Kind::Helper {
-        restart: Restart { first_ms: 500, most_ms: 4_000, jitter: 0.0 },
+        restart: Restart { first_ms: 500, most_ms: 4_000, jitter: 0.0, crashes_most: CRASHES_MOST },
         ending_codes: vec![0, 76, 78],
         urgent_codes: vec![76],
+        farewell: None,
     };
     Plan {
         children: vec![
@@ -355,6 +357,66 @@ fn a_helper_that_keeps_crashing_ends_the_container() {
     run.ended(MAIN, 143 << 8, Rest::Some);
     run.ended(MESOS, 0, Rest::None);
     assert_eq!(run.code(), Some(70));
+}
+
+/// With a worker that has something to do when the container stops.
+fn owing() -> Run {
+    let mut plan = plan();
+    let Kind::Helper { farewell, .. } = &mut plan.children[1].kind else { panic!("a helper") };
+    *farewell = Some("--farewell".into());
+    let mut run = Run::of(&plan);
+    for (index, pid) in [(0, MAIN), (1, WORKER), (2, MESOS)] {
+        run.orders();
+        run.started(index, pid);
+    }
+    run.orders();
+    run
+}
+
+#[test]
+fn a_helper_that_waits_to_be_started_again_does_first_what_it_owes() {
+    let mut run = owing();
+    run.ended(WORKER, 11, Rest::Some);
+    assert_eq!(run.signal("TERM"), ["stopping by SIGTERM", "farewell 1"]);
+    run.started(1, 202);
+    assert_eq!(run.orders(), ["started worker"]);
+    let orders = run.ended(202, 0, Rest::Some);
+    assert_eq!(orders, ["worker exited 0", "SIGTERM 101", "SIGCONT 101"]);
+    run.ended(MAIN, 143 << 8, Rest::Some);
+    run.ended(MESOS, 0, Rest::None);
+    assert_eq!(run.code(), Some(143));
+}
+
+#[test]
+fn what_is_owed_has_its_share_and_no_more() {
+    let mut run = owing();
+    run.ended(WORKER, 11, Rest::Some);
+    run.signal("TERM");
+    run.started(1, 202);
+    run.orders();
+    assert!(run.timer(2_000).contains(&"SIGTERM 101".to_owned()));
+    run.ended(MAIN, 143 << 8, Rest::Some);
+    assert!(run.timer(7_000).contains(&"SIGKILL 202".to_owned()));
+}
+
+#[test]
+fn only_who_crashed_owes_something() {
+    let mut run = owing();
+    let orders = run.ended(WORKER, 78 << 8, Rest::Some);
+    assert_eq!(orders, ["worker exited 78", "stopping by worker", "SIGTERM 101", "SIGCONT 101"]);
+    let mut run = owing();
+    for _ in 1..CRASHES_MOST {
+        run.ended(WORKER, 101 << 8, Rest::Some);
+        run.now = run.machine.poll_timeout().unwrap();
+        run.machine.handle_timeout(run.now);
+        run.orders();
+        run.started(1, WORKER);
+        run.orders();
+    }
+    let orders = run.ended(WORKER, 101 << 8, Rest::Some);
+    assert_eq!(orders.last().map(String::as_str), Some("farewell 1"));
+    run.machine.handle_start_failed(1, Exit::Os, 0.0, run.now);
+    assert_eq!(run.orders(), ["SIGTERM 101", "SIGCONT 101"]);
 }
 
 #[test]

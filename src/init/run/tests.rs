@@ -298,8 +298,12 @@ fn plan() -> Plan {
         stop_order,
         stop_share_ms: 1_000,
     };
-    let helper =
-        Kind::Helper { restart: Restart::default(), ending_codes: vec![0], urgent_codes: Vec::new() };
+    let helper = Kind::Helper {
+        restart: Restart::default(),
+        ending_codes: vec![0],
+        urgent_codes: Vec::new(),
+        farewell: None,
+    };
     Plan {
         children: vec![child("main", Kind::Main, 1), child("helper", helper, 0)],
         grace_ms: 9_000,

@@ -16,10 +16,18 @@ pub fn text(explanation: &Explanation) -> String {
         line(
             &mut text,
             &format!(
-                "launched, not running: {} on {}, {} for {} s",
-                task.task_id, task.hostname, task.state, task.since_s
+                "launched, not {}: {} on {}, {} for {} s",
+                if task.state == "TASK_RUNNING" { "registered" } else { "running" },
+                task.task_id,
+                task.hostname,
+                task.state,
+                task.since_s
             ),
         );
+    }
+    for task in &explanation.unheard {
+        let goes = if task.giving_way { "another takes its place" } else { "another will take its place" };
+        line(&mut text, &format!("not heard by the JobManager: {}; {goes}", task.silence()));
     }
     if let Some(waiting) = &explanation.waiting {
         line(&mut text, &format!("{} not launched: {}", waiting.taskmanagers, waiting.why));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::scheduler::report::{AgentStanding, AgentState};
+use crate::scheduler::report::{AgentStanding, AgentState, Registration};
 use crate::status::board::{Status, TaskManager};
 
 use super::table::{line, table};
@@ -14,7 +14,11 @@ pub fn text(status: &Status) -> String {
     }
     line(&mut text, &framework(status));
     line(&mut text, &jobmanager(status));
-    line(&mut text, &format!("TaskManagers  {} of {} run", status.running, status.target));
+    let unheard = match status.unheard {
+        0 => String::new(),
+        unheard => format!(", {unheard} not heard by the JobManager"),
+    };
+    line(&mut text, &format!("TaskManagers  {} of {} run{unheard}", status.running, status.target));
     if let Some(asked) = &status.asked {
         line(&mut text, &format!("demand        {asked}"));
     }
@@ -74,6 +78,14 @@ fn row(task: &TaskManager) -> [String; 5] {
         None => "-".to_owned(),
     };
     let report = &task.task;
+    let registration = match (report.registration, report.unheard_s) {
+        (Registration::Unheard, silent) => {
+            let silent = humantime::format_duration(Duration::from_secs(silent.unwrap_or_default()));
+            format!(", not heard for {silent}")
+        }
+        (Registration::Awaited, _) if report.state == "TASK_RUNNING" => ", not registered".to_owned(),
+        (Registration::Awaited | Registration::Registered | Registration::Unknown, _) => String::new(),
+    };
     let goal = match (report.ending, report.giving_way) {
         (true, _) => ", ending",
         (false, true) => ", giving way",
@@ -82,7 +94,7 @@ fn row(task: &TaskManager) -> [String; 5] {
     [
         report.task_id.clone(),
         report.hostname.clone(),
-        format!("{}{goal}", report.state),
+        format!("{}{registration}{goal}", report.state),
         humantime::format_duration(Duration::from_secs(report.since_s)).to_string(),
         slots,
     ]

@@ -32,15 +32,16 @@ enum SecretError {
     },
 }
 
-/// Finds what the worker would end over, before anything is started.
-pub fn check(setup: &Setup, settings: &Settings) -> Result<(), Fatal> {
-    master(settings)?;
-    if let Some(ha) = &settings.high_availability {
-        ensemble::security(setup, ha)?;
-    }
-    credentials(settings)?;
-    identity(settings)?;
-    Ok(())
+/// What the worker would end over, before anything is started.
+pub fn check(setup: &Setup, settings: &Settings) -> Vec<Fatal> {
+    let ensemble = settings.high_availability.as_ref().map(|ha| ensemble::security(setup, ha));
+    let problems = [
+        master(settings).err(),
+        ensemble.and_then(Result::err),
+        credentials(settings).err(),
+        identity(settings).err(),
+    ];
+    problems.into_iter().flatten().collect()
 }
 
 /// The JobManager's, with which it and the artifact server speak TLS.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::Signal;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::conf::settings::{HighAvailability, Settings};
@@ -29,12 +29,12 @@ use super::{Fatal, INBOX_WAITING_MOST, Work, fatal, stopped};
 /// Between two attempts to take the framework back from somebody who took it without leading.
 const SUPERSEDED_WAIT: Duration = Duration::from_secs(1);
 
-pub struct Desk {
+pub struct Desk<'a> {
     ensemble: Ensemble,
     paths: Paths,
     contender: Contender,
     inbox: mpsc::Receiver<Message>,
-    term: Signal,
+    term: &'a mut Signal,
     jobmanager_end: JobManagerEnd,
     /// Of our JobManager; none if nobody can tell where it is.
     rest: Vec<RestClient>,
@@ -75,16 +75,18 @@ enum Next {
     Leave,
 }
 
-impl Desk {
+impl<'a> Desk<'a> {
+    #[expect(clippy::too_many_arguments, reason = "all of it is taken over")]
     pub fn open(
         settings: &Settings,
         ha: &HighAvailability,
         ensemble: Ensemble,
         inbox: mpsc::Receiver<Message>,
+        term: &'a mut Signal,
         jobmanager_end: JobManagerEnd,
         rest: Vec<RestClient>,
         journal: Arc<Journal>,
-    ) -> Result<Self, Fatal> {
+    ) -> Self {
         let paths = Paths::new(&ha.root, &ha.workers, &ha.cluster_id);
         let jobmanager = &settings.job_manager;
         let rest_url = jobmanager.rest_ports.single().map(|port| format!("://{}:{port}", jobmanager.address));
@@ -94,7 +96,7 @@ impl Desk {
             contender::start(ensemble, paths, about.to_string().into_bytes(), Arc::clone(&journal))
         };
         let flink_node = format!("{}{}", ha.root, ha.cluster_id);
-        Ok(Self {
+        Self {
             jobmanagers: flink::watch(
                 contender.clients.clone(),
                 ensemble.clone(),
@@ -107,14 +109,14 @@ impl Desk {
             ensemble,
             paths,
             inbox,
-            term: signal(SignalKind::terminate()).map_err(fatal(Exit::Os))?,
+            term,
             jobmanager_end,
             rest,
             rest_url,
             flink_node,
             jobmanager_listens: false,
             patience: settings.registration_timeout,
-        })
+        }
     }
 
     /// Until the cluster has ended or this AppMaster leaves it.
@@ -201,6 +203,7 @@ impl Desk {
         tokio::pin!(scheduling);
         let mut ending = self.contender.ending.clone();
         let mut jobmanagers = self.jobmanagers.clone();
+        let (mut leaders, mut leader) = (jobmanagers.clone(), jobmanagers.borrow().leader.clone());
         let mut told_ending = false;
         if self.jobmanager_listens {
             let _ = orders.try_send(Message::JobManagerListening);
@@ -221,6 +224,7 @@ impl Desk {
                     let _ = orders.send(Message::End).await;
                 }
                 ended = &mut scheduling => return self.ended(ended).await,
+                () = another_leads(&mut leaders, &mut leader) => drop(orders.try_send(Message::JobManagerChanged)),
                 Some(message) = self.inbox.recv() => self.hand_on(message, &orders).await,
             }
         }
@@ -299,7 +303,11 @@ impl Desk {
         let leadership = self.contender.standing.borrow().leadership();
         let jobmanager_leader = self.jobmanagers.borrow().leader.clone();
         match message {
-            Message::Report(_) | Message::Scale(..) | Message::Replace(..) | Message::Explain(..)
+            Message::Report(_)
+            | Message::Scale(..)
+            | Message::Replace(..)
+            | Message::Explain(..)
+            | Message::Claim { .. }
                 if leadership == Leadership::Suspended =>
             {
                 self.answer(message).await;
@@ -327,8 +335,10 @@ impl Desk {
             | Message::Replace(..)
             | Message::FilesRead(_)
             | Message::Redeem { .. }
+            | Message::Claim { .. }
             | Message::Explain(..)
             | Message::Demanded(_)
+            | Message::JobManagerChanged
             | Message::TaskManagersHeard(_)) => drop(orders.try_send(other)),
         }
     }
@@ -355,8 +365,12 @@ impl Desk {
             Message::Redeem { answer, .. } => {
                 let _ = answer.send(false);
             }
-            // The next leader asks again, and finds what has been read.
-            Message::Demanded(_) | Message::TaskManagersHeard(_) | Message::FilesRead(_) => {}
+            // The next leader asks again, and finds what has been read. Whose tasks ask is for the leader to know.
+            Message::Demanded(_)
+            | Message::TaskManagersHeard(_)
+            | Message::JobManagerChanged
+            | Message::FilesRead(_)
+            | Message::Claim { .. } => {}
         }
     }
 
@@ -369,6 +383,16 @@ impl Desk {
             }
         }
     }
+}
+
+/// Waits until another JobManager than `known` leads Flink.
+async fn another_leads(jobmanagers: &mut watch::Receiver<JobManagers>, known: &mut Option<String>) {
+    let is_another = |found: &JobManagers| found.leader.is_some() && found.leader != *known;
+    let leader = match jobmanagers.wait_for(is_another).await {
+        Ok(found) => found.leader.clone(),
+        Err(_) => std::future::pending().await,
+    };
+    *known = leader;
 }
 
 /// Waits until our own JobManager is.

@@ -12,6 +12,7 @@ use crate::zookeeper::security::{Login, Security};
 use crate::zookeeper::tls::Tunnel;
 use crate::zookeeper::{Access, Ensemble};
 
+use super::super::check;
 use super::super::setup::Setup;
 use super::{Fatal, fatal};
 
@@ -29,8 +30,9 @@ struct NobodyCreates {
 
 /// What is wrong is told before anything has started.
 pub fn security(setup: &Setup, ha: &HighAvailability) -> Result<Security, Fatal> {
-    let properties = command::jobmanager_properties(&setup.loaded.table, &setup.environment);
-    let properties = properties.map_err(fatal(Exit::Config))?;
+    let dirs = check::read_only_dirs(setup);
+    let launch = setup.launch(&dirs, 1.0, &[]);
+    let properties = command::jobmanager_properties(&launch).map_err(fatal(Exit::Config))?;
     let security = Security::read(&properties, &ha.sasl).map_err(fatal(Exit::Config))?;
     let is_somebody = matches!(security.login, Login::Digest { .. }) || !ha.authorization.is_empty();
     if ha.creator_acl && !is_somebody {
@@ -46,7 +48,7 @@ pub fn open(setup: &Setup, ha: &HighAvailability) -> Result<Ensemble, Fatal> {
     if security.login == Login::Kerberos {
         warn!("the JobManager logs in to ZooKeeper by Kerberos, this program cannot and goes without");
     }
-    let servers = ha.quorum.split(',').map(str::trim).collect::<Vec<_>>().join(",");
+    let servers = ha.quorum.to_string();
     let tunnel = security.tls.map(|config| Tunnel::open(&servers, &config)).transpose();
     let tunnel = tunnel.map_err(fatal(Exit::Config))?.map(Arc::new);
     let authorization = ha.authorization.iter();

@@ -1,11 +1,7 @@
 //! How we introduce ourselves to the master.
 
-use std::time::Duration;
-
 use crate::conf::environment::Environment;
-use crate::conf::keys;
 use crate::conf::settings::Settings;
-use crate::conf::table::Table;
 use crate::mesos::wire::framework::{Capability, CapabilityType, FrameworkInfo};
 
 /// Several roles and refined reservations are ours to handle, an unreachable task is told apart from a lost one,
@@ -18,17 +14,8 @@ const CAPABILITIES: [CapabilityType; 5] = [
     CapabilityType::RegionAware,
 ];
 
-/// Without high availability nobody takes the framework up once its AppMaster is gone. What is left of it shall not
-/// hold resources for the week that Flink's default means, yet outlast every outage that a worker can sit out.
-const FAILOVER_WITHOUT_HA: Duration = Duration::from_secs(3600);
-
 /// Without id.
-pub fn info(
-    settings: &Settings,
-    roles: &[String],
-    table: &Table,
-    environment: &Environment,
-) -> FrameworkInfo {
+pub fn info(settings: &Settings, roles: &[String], environment: &Environment) -> FrameworkInfo {
     let framework = &settings.framework;
     // Masters with GPUs offer their agents only to frameworks that know them.
     let gpus = (settings.tasks.gpus > 0).then_some(CapabilityType::GpuResources);
@@ -38,7 +25,7 @@ pub fn info(
     FrameworkInfo {
         user: Some(framework.user.clone().unwrap_or_else(|| own_user(environment))),
         name: Some(framework.name.clone()),
-        failover_timeout: Some(failover_timeout(settings, table).as_secs_f64()),
+        failover_timeout: Some(framework.failover_timeout.as_secs_f64()),
         // Agents keep checkpointed tasks over their own restart.
         checkpoint: Some(true),
         roles: roles.to_vec(),
@@ -47,15 +34,6 @@ pub fn info(
         principal: framework.identity.as_ref().map(|identity| identity.principal.clone()),
         capabilities: capabilities.map(|kind| Capability { r#type: Some(kind as i32) }).collect(),
         ..FrameworkInfo::default()
-    }
-}
-
-fn failover_timeout(settings: &Settings, table: &Table) -> Duration {
-    let given = table.get(keys::FAILOVER_TIMEOUT.name).is_some();
-    if given || settings.high_availability.is_some() {
-        settings.framework.failover_timeout
-    } else {
-        FAILOVER_WITHOUT_HA
     }
 }
 
@@ -72,14 +50,14 @@ fn own_user(environment: &Environment) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conf::table::Origin;
+    use crate::conf::table::{Origin, Table};
 
     #[test]
     fn tasks_outlast_a_restart_of_their_agent() {
         let mut table = Table::default();
         table.set("mesos.master", "m:5050", Origin::Argument);
         let settings = Settings::from_table(&table).expect("the defaults");
-        let info = info(&settings, &["*".to_owned()], &table, &Environment::default());
+        let info = info(&settings, &["*".to_owned()], &Environment::default());
         assert_eq!(info.checkpoint, Some(true));
         assert!(info.failover_timeout > Some(0.0), "and a moment without their AppMaster");
     }

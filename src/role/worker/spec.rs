@@ -14,12 +14,13 @@ use super::delivery::Server;
 use super::{Fatal, container};
 use crate::role::setup::Setup;
 use crate::role::taskmanager::PROGRAM;
-use crate::role::{children, taskmanager};
+use crate::role::{children, plugins, taskmanager};
 
 /// The ports that every TaskManager listens on and that others must reach.
 const OWN_PORTS: [&str; 2] = ["taskmanager.rpc.port", "taskmanager.data.port"];
 
-/// What the embedded Mesos does not know has ended with an earlier one: its agents never come back.
+/// What the embedded Mesos does not know has ended with an earlier one: its agents never come back, and the JobManager
+/// is only the last to notice.
 const LOCAL_LOST: Duration = Duration::from_secs(1);
 
 /// `epoch` is the time since 1970 at the start of the worker's clock.
@@ -51,7 +52,7 @@ pub fn of(
             scalars: scalars.map(|(name, amount)| (name.to_owned(), amount)).collect(),
             ports: port_keys.len(),
         },
-        template: template(setup, settings, port_keys, server, sources)?,
+        template: template(setup, settings, local, port_keys, server, sources)?,
         placement: match settings.placement {
             settings::Placement::Spread => Placement::Spread,
             settings::Placement::Pack => Placement::Pack,
@@ -77,9 +78,13 @@ fn patience(settings: &Settings, local: bool) -> Patience {
     let common = Patience {
         registration: settings.registration_timeout,
         failures_within: settings.failed_tasks_interval,
+        unreachable: settings.tasks.unreachable_wait,
+        heartbeat_interval: settings.hearing.heartbeat_interval,
+        heartbeat_timeout: settings.hearing.heartbeat_timeout,
+        register: settings.hearing.register,
         ..Patience::default()
     };
-    if local { Patience { lost: LOCAL_LOST, ..common } } else { common }
+    if local { Patience { lost: LOCAL_LOST, kept: Duration::ZERO, ..common } } else { common }
 }
 
 /// Mesos counts memory in MB, meaning 2^20 bytes.
@@ -91,6 +96,7 @@ pub fn taskmanager_memory_mb(setup: &Setup) -> u64 {
 fn template(
     setup: &Setup,
     settings: &Settings,
+    local: bool,
     port_keys: Vec<String>,
     server: &Server,
     sources: &[Source],
@@ -113,7 +119,14 @@ fn template(
     if let Some(user) = setup.environment.text("HADOOP_USER_NAME") {
         environment.push(("HADOOP_USER_NAME".to_owned(), user.to_owned()));
     }
+    if let Some(plugins) = setup.environment.text(plugins::VARIABLE) {
+        environment.push((plugins::VARIABLE.to_owned(), plugins.to_owned()));
+    }
     environment.extend(tasks.environment.clone());
+    if !local {
+        let succession = settings.succession().to_string();
+        environment.push((taskmanager::SUCCESSION_VARIABLE.to_owned(), succession));
+    }
     let labels =
         tasks.labels.iter().map(|(key, value)| Label { key: Some(key.clone()), value: Some(value.clone()) });
     let mut arguments =

@@ -1,6 +1,6 @@
 //! What the worker watches of the JobManager: whether it listens, whom it hears, what its jobs ask for.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,8 +65,8 @@ pub async fn watch_jobmanager(
     }
 }
 
-/// Asks the JobManager which TaskManagers it hears, whenever the scheduler wants to know. Tasks of an embedded Mesos
-/// end with it: there the JobManager would only be the last to notice, and nobody is asked.
+/// Asks the JobManager which TaskManagers it hears, whenever the scheduler wants to know. One that does not lead passes
+/// the question on to the one that does.
 pub fn watch_taskmanagers(clients: Vec<RestClient>, inbox: mpsc::Sender<Message>) -> mpsc::Sender<()> {
     let (ask, mut asked) = mpsc::channel(1);
     tokio::spawn(async move {
@@ -99,9 +99,9 @@ pub fn spawn_scaling(
     tokio::spawn(driver.run());
 }
 
-async fn heard_taskmanagers(clients: &[RestClient]) -> Option<BTreeSet<String>> {
-    match first_answer(clients, async |client| client.taskmanagers().await).await? {
-        Ok(heard) => Some(heard.into_iter().map(|taskmanager| taskmanager.id).collect()),
+async fn heard_taskmanagers(clients: &[RestClient]) -> Option<BTreeMap<String, i64>> {
+    match first_answer(clients, async |client| client.heartbeats().await).await? {
+        Ok(heard) => Some(heard),
         Err(error) => {
             debug!("the JobManager does not answer: {}", log::chain(&error));
             None

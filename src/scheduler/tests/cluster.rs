@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use prost::Message as _;
 
+use super::jobmanager::JobManager;
 use crate::local::agent::{
     Action as AgentAction, Agent, ContainerId, End, KillSignal, ProcessEvent, Settings, Start,
 };
@@ -26,8 +27,8 @@ use crate::time::{BackoffPolicy, Moment};
 /// An agent that was not heard of for so long may be given up.
 pub const UNREACHABLE_AFTER: Duration = Duration::from_secs(75);
 
-/// After which the JobManager takes a TaskManager that it does not hear for dead, Flink's `heartbeat.timeout`.
-const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(50);
+/// From the start of a TaskManager's process until it has found the JobManager.
+const REGISTERING: Duration = Duration::from_secs(5);
 
 /// The real times, but for those that only cost steps.
 const TIMING: Timing = Timing {
@@ -54,6 +55,7 @@ pub struct Cluster {
     leads: bool,
     pub hosts: Vec<Host>,
     pub outbox: Vec<Out>,
+    pub jobmanager: JobManager,
     ids: Ids,
 }
 
@@ -62,8 +64,8 @@ pub struct Host {
     agent: Agent,
     processes: BTreeMap<ContainerId, Process>,
     pub link: Link,
-    /// Since when TaskManagers on it do not reach the JobManager.
-    jobmanager_lost: Option<Moment>,
+    /// TaskManagers on it do not reach the JobManager.
+    is_jobmanager_lost: bool,
     /// Which connection to a master this is: what was on its way on an earlier one is lost.
     connection: u32,
     /// Since when the master has not heard of it.
@@ -86,7 +88,10 @@ struct Process {
     has_started: bool,
     /// From its start on.
     is_alive: bool,
-    died: Option<Moment>,
+    /// It lives and does nothing, as after SIGSTOP.
+    is_frozen: bool,
+    /// When it has found the JobManager.
+    registers_at: Option<Moment>,
 }
 
 /// What is to be carried over the wires, or to happen to a process.
@@ -112,7 +117,14 @@ impl Cluster {
             epoch: 0.0,
         };
         let master = Master::new(settings, ids.fork(), Moment::START);
-        let mut cluster = Self { master, leads: true, hosts: Vec::new(), outbox: Vec::new(), ids };
+        let mut cluster = Self {
+            master,
+            leads: true,
+            hosts: Vec::new(),
+            outbox: Vec::new(),
+            jobmanager: JobManager::default(),
+            ids,
+        };
         for _ in 0..hosts {
             cluster.add_host(Moment::START);
         }
@@ -154,7 +166,7 @@ impl Cluster {
             agent,
             processes: BTreeMap::new(),
             link: Link::Up,
-            jobmanager_lost: None,
+            is_jobmanager_lost: false,
             connection: 0,
             unheard_since: None,
             is_written_off: false,
@@ -172,7 +184,7 @@ impl Cluster {
             host.connection += 1;
             host.agent = agent;
             host.is_written_off = false;
-            host.end_all(now);
+            host.end_all();
         }
     }
 
@@ -183,18 +195,18 @@ impl Cluster {
     }
 
     /// Nothing goes to or from the host any more.
-    pub fn cut(&mut self, number: usize, jobmanager_lost: Option<Moment>) {
+    pub fn cut(&mut self, number: usize, is_jobmanager_lost: bool) {
         let host = &mut self.hosts[number];
         host.link = Link::Cut;
-        host.jobmanager_lost = jobmanager_lost;
+        host.is_jobmanager_lost = is_jobmanager_lost;
         host.connection += 1;
     }
 
     /// The machine and all on it are gone.
-    pub fn end_host(&mut self, number: usize, now: Moment) {
-        self.cut(number, Some(now));
+    pub fn end_host(&mut self, number: usize) {
+        self.cut(number, true);
         self.hosts[number].link = Link::Dead;
-        self.hosts[number].end_all(now);
+        self.hosts[number].end_all();
     }
 
     /// The master notices that the connection is broken.
@@ -211,7 +223,7 @@ impl Cluster {
             return;
         }
         host.link = Link::Up;
-        host.jobmanager_lost = None;
+        host.is_jobmanager_lost = false;
         host.connection += 1;
         host.agent.handle_connected(now);
     }
@@ -307,8 +319,11 @@ impl Cluster {
             return;
         };
         match event {
-            ProcessEvent::Started { .. } => process.has_started = true,
-            ProcessEvent::FailedToStart { .. } | ProcessEvent::Ended(_) => process.end(now),
+            ProcessEvent::Started { .. } => {
+                process.has_started = true;
+                process.registers_at = Some(now + REGISTERING);
+            }
+            ProcessEvent::FailedToStart { .. } | ProcessEvent::Ended(_) => process.is_alive = false,
         }
         host.agent.handle_process(container, event, now);
     }
@@ -342,21 +357,45 @@ impl Cluster {
         processes.filter(|process| process.is_alive).map(|process| process.task.as_str())
     }
 
-    /// The TaskManagers that the JobManager believes in.
-    pub fn heard_by_jobmanager(&self, now: Moment) -> BTreeSet<String> {
-        let believed = |host: &Host, process: &Process| {
-            let since = process.died.or(host.jobmanager_lost);
-            process.has_started && since.is_none_or(|since| now.since(since) < HEARTBEAT_TIMEOUT)
+    /// The TaskManagers that reach the JobManager, of whatever framework.
+    fn reaching(&self, now: Moment) -> BTreeSet<String> {
+        let reaches = |process: &&Process| {
+            process.is_alive && !process.is_frozen && process.registers_at.is_some_and(|at| at <= now)
         };
-        let processes = self
-            .hosts
-            .iter()
-            .flat_map(|host| host.processes.values().filter(move |process| believed(host, process)));
+        let hosts = self.hosts.iter().filter(|host| !host.is_jobmanager_lost);
+        let processes = hosts.flat_map(|host| host.processes.values().filter(reaches));
         processes.map(|process| process.task.clone()).collect()
     }
 
-    /// Takes note of whom the master does not hear.
+    /// A process stops for a while or for good, or goes on.
+    pub fn freeze(&mut self, number: usize, container: &ContainerId, is_frozen: bool) {
+        if let Some(process) = self.hosts[number].processes.get_mut(container) {
+            process.is_frozen = is_frozen;
+        }
+    }
+
+    pub fn is_frozen(&self, number: usize, container: &ContainerId) -> bool {
+        self.hosts[number].processes.get(container).is_some_and(|process| process.is_frozen)
+    }
+
+    /// The ids of a framework's tasks whose process lives and does nothing.
+    pub fn frozen(&self, framework: &str) -> BTreeSet<String> {
+        let processes = self.hosts.iter().flat_map(|host| host.processes.values());
+        let is_frozen = |process: &&Process| process.is_alive && process.is_frozen;
+        let own = processes.filter(is_frozen).filter(|process| process.framework.text() == framework);
+        own.map(|process| process.task.clone()).collect()
+    }
+
+    /// Whose task it is.
+    pub fn framework_of(&self, task: &str) -> Option<&str> {
+        let processes = self.hosts.iter().flat_map(|host| host.processes.values());
+        processes.filter(|process| process.task == task).map(|process| process.framework.text()).last()
+    }
+
+    /// Takes note of whom master and JobManager do not hear.
     pub fn listen(&mut self, now: Moment) {
+        let reaching = self.reaching(now);
+        self.jobmanager.listen(&reaching, now);
         for number in 0..self.hosts.len() {
             let id = self.agent_id(number);
             let is_connected =
@@ -420,7 +459,8 @@ impl Host {
                     task: variable(&start, "MESOS_EXECUTOR_ID").to_owned(),
                     has_started: false,
                     is_alive: true,
-                    died: None,
+                    is_frozen: false,
+                    registers_at: None,
                 };
                 self.processes.insert(start.container.clone(), process);
                 Out::Start { host: number, container: start.container }
@@ -431,15 +471,8 @@ impl Host {
         }
     }
 
-    fn end_all(&mut self, now: Moment) {
-        self.processes.values_mut().filter(|process| process.is_alive).for_each(|process| process.end(now));
-    }
-}
-
-impl Process {
-    fn end(&mut self, now: Moment) {
-        self.is_alive = false;
-        self.died = Some(now);
+    fn end_all(&mut self) {
+        self.processes.values_mut().for_each(|process| process.is_alive = false);
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::cluster::Link;
+use super::jobmanager::Mood;
 use super::mutations::Mutation;
 use super::simulation::{Item, Run};
 use crate::local::agent::{End, ProcessEvent};
@@ -19,7 +20,7 @@ impl Run {
         if self.now >= self.calm_from {
             return;
         }
-        match self.random.u8(..14) {
+        match self.random.u8(..18) {
             0 => self.crash("by a fault"),
             1 => self.cut_stream(),
             2 => self.master_dies(),
@@ -31,6 +32,9 @@ impl Run {
             10 => self.drain(),
             11 => self.plan_maintenance(),
             12 if self.random.bool() => self.dismiss_host(),
+            13 | 14 => self.freeze_process(),
+            15 => self.upset_jobmanager(),
+            16 if self.random.bool() => self.fail_jobmanager_over(),
             _ => {}
         }
         self.carry();
@@ -45,6 +49,7 @@ impl Run {
             return;
         }
         self.log(|| "calm".to_owned());
+        self.cluster.jobmanager.set_mood(Mood::Well);
         for host in 0..self.cluster.hosts.len() {
             let agent_id = self.cluster.agent_id(host);
             self.operate(OperatorCall::ReactivateAgent { reactivate_agent: target(agent_id) });
@@ -98,12 +103,12 @@ impl Run {
         let Some(host) = self.random.choice(hosts) else { return };
         if self.random.u8(..4) == 0 {
             self.log(|| format!("h{host} dies"));
-            self.cluster.end_host(host, self.now);
+            self.cluster.end_host(host);
             self.after(Duration::from_secs(60), Item::NewHost);
         } else {
             let is_whole = self.random.bool();
             self.log(|| format!("h{host} is cut off{}", if is_whole { " from all" } else { "" }));
-            self.cluster.cut(host, is_whole.then_some(self.now));
+            self.cluster.cut(host, is_whole);
             let longest = if self.random.bool() { 70 } else { 300 };
             let delay = Duration::from_secs(self.random.u64(1..longest));
             self.after(delay, Item::Mend { host });
@@ -119,6 +124,45 @@ impl Run {
             self.log(|| format!("a process on h{host} ends"));
             let event = ProcessEvent::Ended(End::Exited(1));
             self.cluster.process(host, &container, event, self.now);
+        }
+    }
+
+    /// Before or after it has registered, for a while or for good.
+    fn freeze_process(&mut self) {
+        let running = self.cluster.running();
+        let Some((host, container)) = self.random.choice(running) else { return };
+        self.log(|| format!("a process on h{host} freezes"));
+        self.cluster.freeze(host, &container, true);
+        if self.random.bool() {
+            let delay = Duration::from_secs(self.random.u64(1..200));
+            self.after(delay, Item::Thaw { host, container });
+        }
+    }
+
+    /// Its answers are wrong for a while, at times for longer than anything is waited for.
+    fn upset_jobmanager(&mut self) {
+        let heard: Vec<_> = self.cluster.jobmanager.truth().into_keys().collect();
+        let mood = match self.random.u8(..5) {
+            0 => Mood::Stopped,
+            1 => Mood::OutOfReach,
+            2 => Mood::Forgetful(None),
+            3 => Mood::Forgetful(self.random.choice(heard)),
+            _ => Mood::Stale(self.cluster.jobmanager.truth()),
+        };
+        self.log(|| format!("the JobManager is {mood:?}"));
+        self.cluster.jobmanager.set_mood(mood);
+        let longest = if self.random.u8(..4) == 0 { 600 } else { 60 };
+        let delay = Duration::from_secs(self.random.u64(1..longest));
+        self.after(delay, Item::JobManagerRecovers);
+    }
+
+    fn fail_jobmanager_over(&mut self) {
+        self.log(|| "another JobManager leads".to_owned());
+        let within = Duration::from_secs(self.random.u64(1..20));
+        self.cluster.jobmanager.fail_over(within, self.now);
+        let now = self.now;
+        if self.random.bool() {
+            self.with_scheduler(|scheduler| scheduler.handle_jobmanager_changed(now));
         }
     }
 

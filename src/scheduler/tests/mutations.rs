@@ -34,6 +34,21 @@ pub enum Mutation {
     StayRemoved,
     /// Invariant 8.
     SleepThroughDeadlines,
+    /// Invariant 9: names begin anew with each worker.
+    NameAgain,
+    /// Invariant 10: whatever runs in Mesos counts as heard.
+    BelieveMesos,
+    /// Who was not heard for a moment is replaced.
+    BeImpatient,
+    /// No answer counts as one that names nobody.
+    TakeSilenceForAnAnswer,
+    /// When one is not heard long enough all such are replaced at once, or those that are heard.
+    ReplaceAll,
+    ReplaceTheHeard,
+    /// Where nobody is heard they are ended one after the other.
+    EndBlindly,
+    /// It counts TaskManagers as running that it was not told of.
+    CountTheUnheard,
 }
 
 impl Run {
@@ -72,7 +87,36 @@ impl Run {
                     }
                 }
             }
+            Mutation::ReplaceAll | Mutation::ReplaceTheHeard => {
+                let hearing = &self.oracle.hearing;
+                let is_meant = |id: &str| match self.mutation {
+                    Mutation::ReplaceAll => hearing.is_silent(id),
+                    _ => !hearing.is_silent(id),
+                };
+                for action in actions {
+                    let Action::Store(state) = action else { continue };
+                    if !state.tasks.values().any(|record| record.unheard) {
+                        continue;
+                    }
+                    let meant = state.tasks.iter_mut().filter(|(id, _)| is_meant(id));
+                    for (_, record) in meant.filter(|(_, record)| record.goal == Goal::Run) {
+                        (record.goal, record.unheard) = (Goal::Replace, true);
+                    }
+                }
+            }
+            Mutation::EndBlindly => {
+                for action in actions {
+                    let Action::Store(state) = action else { continue };
+                    let unheard = state.tasks.values_mut().filter(|record| record.unheard);
+                    unheard.for_each(|record| record.goal = Goal::End);
+                }
+            }
             Mutation::None
+            | Mutation::NameAgain
+            | Mutation::BelieveMesos
+            | Mutation::BeImpatient
+            | Mutation::TakeSilenceForAnAnswer
+            | Mutation::CountTheUnheard
             | Mutation::ForgetTasksInCrash
             | Mutation::GiveUpAtOnce
             | Mutation::DoNotAskJobManager

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::cluster::{Cluster, UNREACHABLE_AFTER};
+use super::hearing::Hearing;
 use crate::mesos::call::Call;
 use crate::mesos::event::StatusUpdate;
 use crate::mesos::wire::status::TaskState;
@@ -15,6 +16,10 @@ use crate::time::Moment;
 /// More TaskManagers than wanted for longer than this is a leak; between two full reconciliations lie 15 minutes.
 const SURPLUS_MOST: Duration = Duration::from_secs(20 * 60);
 
+/// The time to register, to look for room, to start another and to kill it fit in, and that again for those that were
+/// started meanwhile and are not heard either.
+const FROZEN_MOST: Duration = Duration::from_secs(15 * 60);
+
 #[derive(Default)]
 pub struct Oracle {
     /// Tasks that nobody heard of for so long that giving them up was right.
@@ -25,6 +30,9 @@ pub struct Oracle {
     /// Those that were told to run.
     started: BTreeSet<String>,
     surplus_since: Option<Moment>,
+    pub hearing: Hearing,
+    /// TaskManagers that live and do nothing, and since when.
+    frozen: BTreeMap<String, Moment>,
 }
 
 type Judgement = Result<(), String>;
@@ -39,8 +47,9 @@ impl Oracle {
             }
             let is_lost = host.unheard_since.is_some_and(|since| now.since(since) >= UNREACHABLE_AFTER);
             if is_lost || host.is_written_off {
-                let heard = cluster.heard_by_jobmanager(now);
-                let is_excused = |id: &&str| host.is_written_off || !heard.contains(*id);
+                let is_excused = |id: &&str| {
+                    host.is_written_off || !cluster.jobmanager.hears(id) || self.hearing.is_silent(id)
+                };
                 self.excused.extend(cluster.alive_on(number).filter(is_excused).map(str::to_owned));
             }
         }
@@ -54,6 +63,19 @@ impl Oracle {
         (now.since(since) <= SURPLUS_MOST)
             .then_some(())
             .ok_or_else(|| format!("{alive} TaskManagers live, {target} are wanted, and it stays so"))
+    }
+
+    /// Nothing is wrong any more: whoever does nothing has to be replaced.
+    pub fn watch_frozen(&mut self, cluster: &Cluster, stored: &State, now: Moment) -> Judgement {
+        let frozen = cluster.frozen(framework(stored));
+        self.frozen.retain(|id, _| frozen.contains(id));
+        for id in frozen {
+            let since = *self.frozen.entry(id.clone()).or_insert(now);
+            if now.since(since) > FROZEN_MOST {
+                return Err(format!("{id} does nothing and stays"));
+            }
+        }
+        Ok(())
     }
 
     /// The scheduler is about to learn of an update.
@@ -77,6 +99,7 @@ impl Oracle {
 
     pub fn crashed(&mut self) {
         self.unacknowledged.clear();
+        self.hearing = Hearing::default();
     }
 
     /// A state is being stored in place of another.
@@ -92,7 +115,10 @@ impl Oracle {
         if let Some((id, _)) = new.tasks.iter().find(retired).filter(|_| kept < target as usize) {
             return Err(format!("{id} is retired, which leaves {kept} of {target}"));
         }
-        let was_replaced = |id: &String| old.tasks.get(id).is_some_and(|record| record.goal == Goal::Replace);
+        // Whoever is not heard does nothing for anybody.
+        let was_replaced = |id: &String| {
+            old.tasks.get(id).is_some_and(|record| record.goal == Goal::Replace && !record.unheard)
+        };
         let ended = |(id, record): &(&String, &TaskRecord)| record.goal == Goal::End && was_replaced(id);
         if let Some((id, _)) = new.tasks.iter().find(ended) {
             let goes_on = |(id, record): &(&String, &TaskRecord)| match record.goal {
@@ -140,7 +166,7 @@ impl Oracle {
             if stored.tasks.get(id).is_none_or(|record| record.goal != Goal::Run) {
                 return Err(format!("{id} is launched before it is stored"));
             }
-            if !self.launched.insert(format!("{} {id}", framework(stored))) {
+            if !self.launched.insert(id.clone()) {
                 return Err(format!("{id} is launched twice"));
             }
         }
@@ -185,6 +211,9 @@ impl Oracle {
         if alive.len() != target as usize {
             return Err(format!("{} live, {target} are wanted", alive.len()));
         }
+        if let Some(id) = cluster.frozen(framework(stored)).first() {
+            return Err(format!("{id} does nothing and stays"));
+        }
         match cluster.offers().len() {
             0 => Ok(()),
             offers => Err(format!("{offers} offers are hoarded")),
@@ -199,11 +228,6 @@ fn shows_token(task: &TaskInfo, stored: &State) -> bool {
     let labels =
         task.labels.iter().flat_map(|labels| &labels.labels).filter_map(|label| label.value.as_ref());
     arguments.chain(labels).any(|text| text.contains(&token))
-}
-
-/// Whether the scheduler's view of a task is that it runs.
-pub fn runs(state: &str) -> bool {
-    state == TaskState::Running.name()
 }
 
 fn framework(state: &State) -> &str {

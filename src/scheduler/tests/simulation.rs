@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::cluster::{self, Cluster, Out};
+use super::jobmanager::Mood;
 use super::mutations::Mutation;
-use super::oracle::{self, Oracle};
+use super::oracle::Oracle;
 use super::parting::Parting;
 use super::steps::Script;
 use super::worker::Worker;
@@ -19,6 +20,7 @@ use crate::mesos::wire;
 use crate::scheduler::Effect;
 use crate::scheduler::spec::{Patience, Placement, Spec};
 use crate::scheduler::state::State;
+use crate::scheduler::witness::Registered;
 use crate::time::Moment;
 
 /// In the test suite; a long run is told by the environment.
@@ -73,6 +75,14 @@ fn every_broken_invariant_is_caught() {
         (Mutation::StayRemoved, "live"),
         (Mutation::OneMore, "live"),
         (Mutation::SleepThroughDeadlines, "live"),
+        (Mutation::BelieveMesos, "does nothing and stays"),
+        (Mutation::BeImpatient, "is replaced after"),
+        (Mutation::TakeSilenceForAnAnswer, "while the JobManager is away"),
+        (Mutation::ReplaceAll, "give way at once"),
+        (Mutation::ReplaceTheHeard, "is heard and gives way"),
+        (Mutation::EndBlindly, "in a row"),
+        (Mutation::CountTheUnheard, "runs, and was never heard"),
+        (Mutation::NameAgain, "is launched twice"),
     ] {
         let caught = (1..400).filter_map(|seed| Run::new(seed, mutation).run().err());
         let violations: Vec<_> = caught.take(10).collect();
@@ -118,8 +128,19 @@ pub enum Item {
     JobManagerListens {
         worker: u32,
     },
+    /// It is asked.
+    JobManagerAsked {
+        worker: u32,
+    },
+    /// Its answer arrives.
     JobManagerAnswers {
         worker: u32,
+        registered: Registered,
+    },
+    JobManagerRecovers,
+    Thaw {
+        host: usize,
+        container: ContainerId,
     },
     Subscribe {
         worker: u32,
@@ -186,6 +207,10 @@ impl Run {
         let hosts = random.usize(2..=4);
         let target = random.u32(1..=4);
         let mut patience = Patience::default();
+        if mutation == Mutation::BeImpatient {
+            patience.heartbeat_timeout = Duration::ZERO;
+            patience.register = Duration::ZERO;
+        }
         if mutation == Mutation::GiveUpAtOnce {
             patience.lost = Duration::ZERO;
         }
@@ -293,14 +318,16 @@ impl Run {
                 self.with_scheduler(|scheduler| scheduler.handle_jobmanager_listening(now));
             }
             Item::Subscribe { worker } if self.is_current(worker) => self.subscribe(),
-            Item::JobManagerAnswers { worker }
-                if self.is_current(worker) && self.mutation != Mutation::DoNotAskJobManager =>
-            {
-                let (heard, now) = (self.cluster.heard_by_jobmanager(self.now), self.now);
-                self.log(|| format!("the JobManager hears {heard:?}"));
-                self.with_scheduler(|scheduler| scheduler.handle_taskmanagers_heard(&heard, now));
+            Item::JobManagerAsked { worker } if self.is_current(worker) => self.ask_jobmanager(worker),
+            Item::JobManagerAnswers { worker, registered } if self.is_current(worker) => {
+                self.jobmanager_answers(&registered);
             }
-            Item::JobManagerListens { .. } | Item::JobManagerAnswers { .. } | Item::Subscribe { .. } => {}
+            Item::JobManagerListens { .. }
+            | Item::JobManagerAsked { .. }
+            | Item::JobManagerAnswers { .. }
+            | Item::Subscribe { .. } => {}
+            Item::JobManagerRecovers => self.cluster.jobmanager.set_mood(Mood::Well),
+            Item::Thaw { host, container } => self.cluster.freeze(host, &container, false),
             Item::Event { stream, event } => self.event(&stream, *event),
             Item::StreamEnds { stream } => self.stream_ends(&stream),
             Item::Call { stream, framework, call, fate } => {
@@ -398,8 +425,8 @@ impl Run {
     }
 
     fn signal(&mut self, host: usize, container: ContainerId, signal: KillSignal) {
-        if signal == KillSignal::Terminate && self.random.u8(..10) == 0 {
-            // It does not listen.
+        let is_deaf = self.cluster.is_frozen(host, &container) || self.random.u8(..10) == 0;
+        if signal == KillSignal::Terminate && is_deaf {
             return;
         }
         let delay = Duration::from_millis(self.random.u64(10..8_000));
@@ -444,6 +471,10 @@ impl Run {
         self.cluster.listen(self.now);
         let judgement = self.oracle.watch(&self.cluster, &self.stored, self.target, self.now);
         self.judge(judgement);
+        if self.now > self.calm_from {
+            let judgement = self.oracle.watch_frozen(&self.cluster, &self.stored, self.now);
+            self.judge(judgement);
+        }
         if let Some(Err(imbalance)) = self.cluster.master().map(Master::check_books) {
             self.violate(imbalance.to_string());
         }
@@ -456,8 +487,8 @@ impl Run {
         if !report.subscribed {
             return Err("not subscribed".to_owned());
         }
-        match report.tasks.iter().find(|task| !oracle::runs(&task.state)) {
-            Some(task) => Err(format!("{} is {} in the scheduler's eyes", task.task_id, task.state)),
+        match report.tasks.iter().find(|task| !task.runs() || task.giving_way) {
+            Some(task) => Err(format!("{task:?} in the scheduler's eyes")),
             None => Ok(()),
         }
     }

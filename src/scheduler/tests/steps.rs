@@ -287,7 +287,7 @@ impl Run {
 
     fn cut_one(&mut self) {
         let Some((host, _)) = self.cluster.running().into_iter().next() else { return };
-        self.cluster.cut(host, Some(self.now));
+        self.cluster.cut(host, true);
         self.cluster.notice(host, self.now);
         self.after(Duration::from_secs(20), Item::Mend { host });
     }
@@ -322,9 +322,9 @@ impl Step {
             Action::Store(state) => Some(Self::Store(changes(stored, state).len())),
             Action::Send(call) => Some(Self::Call(call.name())),
             Action::SubscribeAnew => Some(Self::Other("subscribe anew")),
-            Action::AskJobManager => Some(Self::Other("ask the JobManager")),
             Action::End => Some(Self::Other("end")),
-            Action::Note(_) | Action::Fail(_) => None,
+            // A question changes nothing, and there is one every three seconds.
+            Action::AskJobManager | Action::Note(_) | Action::Fail(_) => None,
         }
     }
 }

@@ -12,7 +12,9 @@ use crate::mesos::event::Event;
 use crate::mesos::wire;
 use crate::mesos::wire::framework::{Capability, CapabilityType, FrameworkInfo};
 use crate::mesos::wire::id::FrameworkId;
+use crate::scheduler::witness::Registered;
 use crate::scheduler::{Action, Effect, Scheduler};
+use crate::time::Moment;
 
 pub struct Worker {
     pub number: u32,
@@ -32,6 +34,9 @@ impl Run {
         let number = self.workers;
         if self.mutation == Mutation::ForgetTasksInCrash {
             self.stored.tasks.clear();
+        }
+        if self.mutation == Mutation::NameAgain {
+            self.stored.task_counter = 0;
         }
         // Its configuration may have another role more or less.
         if self.script.is_none() && self.random.u8(..8) == 0 {
@@ -113,6 +118,8 @@ impl Run {
                 if self.parting != Some(Parting::TearDown) {
                     let judgement = self.oracle.stored(&self.stored, &state, self.target, &self.cluster);
                     self.judge(judgement);
+                    let judgement = self.oracle.hearing.stored(&self.stored, &state, self.now);
+                    self.judge(judgement);
                 }
                 self.stored = state;
             }
@@ -126,7 +133,7 @@ impl Run {
             Action::AskJobManager => {
                 let number = self.worker.as_ref().map_or(0, |worker| worker.number);
                 let delay = Duration::from_millis(self.random.u64(1..3_000));
-                self.after(delay, Item::JobManagerAnswers { worker: number });
+                self.after(delay, Item::JobManagerAsked { worker: number });
             }
             Action::Note(note) => self.log(|| format!("    {note}")),
             Action::End if self.parting == Some(Parting::TearDown) => self.leave(),
@@ -156,6 +163,46 @@ impl Run {
         };
         let at = self.call_at(&stream);
         self.at(at, Item::Call { stream, framework, call, fate });
+    }
+
+    pub(super) fn ask_jobmanager(&mut self, worker: u32) {
+        let answer = match self.mutation {
+            Mutation::DoNotAskJobManager => None,
+            // What is heard is not looked at.
+            Mutation::BelieveMesos => {
+                let beat = i64::try_from(self.now.since(Moment::START).as_millis()).expect("a number");
+                Some(self.stored.tasks.keys().map(|id| (id.clone(), beat)).collect())
+            }
+            Mutation::TakeSilenceForAnAnswer => {
+                let answer = self.cluster.jobmanager.answer();
+                if answer.is_none() {
+                    let now = self.now;
+                    self.with_scheduler(|scheduler| {
+                        scheduler.handle_taskmanagers_heard(&Registered::new(), now);
+                    });
+                }
+                answer
+            }
+            _ => self.cluster.jobmanager.answer(),
+        };
+        let Some(registered) = answer else { return };
+        let delay = Duration::from_millis(if self.is_unlucky() { self.random.u64(1..8_000) } else { 1 });
+        self.after(delay, Item::JobManagerAnswers { worker, registered });
+    }
+
+    pub(super) fn jobmanager_answers(&mut self, registered: &Registered) {
+        self.log(|| format!("the JobManager hears {registered:?}"));
+        let now = self.now;
+        self.oracle.hearing.told(registered, now);
+        let mut believed = registered.clone();
+        if self.mutation == Mutation::CountTheUnheard {
+            believed.extend(self.stored.tasks.keys().map(|id| (id.clone(), 0)));
+        }
+        self.with_scheduler(|scheduler| scheduler.handle_taskmanagers_heard(&believed, now));
+        let Some(worker) = &self.worker else { return };
+        let report = worker.scheduler.report(now);
+        let judgement = self.oracle.hearing.counted(&report, &self.stored, &self.cluster);
+        self.judge(judgement);
     }
 
     pub(super) fn call_arrives(&mut self, stream: &StreamId, framework: &str, call: Call, fate: Fate) {

@@ -1,7 +1,5 @@
 //! TaskManagers that move away, and those whose JobManager still hears them.
 
-use std::collections::BTreeSet;
-
 use super::*;
 use crate::mesos::wire::offer::InverseOffer;
 use crate::mesos::wire::status::Reason as Cause;
@@ -26,14 +24,15 @@ impl Bench {
         Unavailability { start: Some(TimeInfo { nanoseconds }), duration: None }
     }
 
-    fn heard(&mut self, numbers: &[u64]) -> String {
-        let ids: BTreeSet<_> = numbers.iter().map(|number| format!("taskmanager-{number:05}")).collect();
-        self.scheduler.handle_taskmanagers_heard(&ids, self.now);
+    pub(super) fn heard(&mut self, numbers: &[u64]) -> String {
+        let heartbeat = i64::try_from(self.now.since(Moment::START).as_millis()).expect("a number");
+        let registered = numbers.iter().map(|number| (format!("taskmanager-{number:05}"), heartbeat));
+        self.scheduler.handle_taskmanagers_heard(&registered.collect(), self.now);
         self.orders()
     }
 
     /// One TaskManager that runs and has registered.
-    fn with_one() -> Self {
+    pub(super) fn with_one() -> Self {
         let mut bench = Self::ready(1);
         bench.offer(&[("a", 1.0)]);
         bench.update(1, TaskState::Running, true);

@@ -1,9 +1,10 @@
 //! TaskManagers that fail at their start: few are tried until one registers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::*;
 use crate::scheduler::report::AgentStanding;
+use crate::scheduler::witness::Registered;
 
 /// What is wrong, as an agent or the master says it.
 #[derive(Clone, Copy)]
@@ -76,7 +77,8 @@ impl Site {
                 self.alive.remove(&id);
             }
             let registered = self.alive.iter().filter(|(_, (_, since))| is_due(since, 10));
-            let heard: BTreeSet<_> = registered.map(|(id, _)| id.clone()).collect();
+            let beat = i64::try_from(now.since(Moment::START).as_secs()).expect("a short test");
+            let heard: Registered = registered.map(|(id, _)| (id.clone(), beat)).collect();
             self.bench.scheduler.handle_taskmanagers_heard(&heard, self.bench.now);
             self.carry_out();
             self.offer();

@@ -79,7 +79,7 @@ async fn come_and_go(version: &str, more: &[(&str, &str)]) {
     assert!(!cluster.program.log().contains("TASK_FAILED"), "{}", cluster.program.log_end());
 }
 
-async fn upload(cluster: &Cluster, version: &str) -> String {
+pub async fn upload(cluster: &Cluster, version: &str) -> String {
     let jar = cluster.program.path().join("endless.jar");
     let lib = home::flink_home(version).join("lib/*");
     home::job_jar("tests/java/Endless.java", lib.to_str().expect("UTF-8"), &jar);
@@ -87,13 +87,13 @@ async fn upload(cluster: &Cluster, version: &str) -> String {
     cluster.flink.upload_jar(&jar).await.expect("an upload")
 }
 
-async fn run(cluster: &Cluster, jar: &str, parallelism: u32) -> String {
+pub async fn run(cluster: &Cluster, jar: &str, parallelism: u32) -> String {
     let run = JarRun { parallelism: Some(parallelism), ..JarRun::default() };
     cluster.flink.run_jar(jar, &run).await.expect("a start")
 }
 
 /// All of its tasks.
-async fn until_running(cluster: &Cluster, id: &str) {
+pub async fn until_running(cluster: &Cluster, id: &str) {
     let is_there = async || {
         let job = cluster.flink.jobs().await.ok()?.into_iter().find(|job| job.jid == id)?;
         assert!(
@@ -103,6 +103,16 @@ async fn until_running(cluster: &Cluster, id: &str) {
         (job.tasks.total > 0 && job.tasks.running == job.tasks.total).then_some(())
     };
     cluster.program.until("the job runs", is_there).await;
+}
+
+/// The same after a failure of it.
+pub async fn until_tasks_run(cluster: &Cluster, id: &str) {
+    let run = async || {
+        let job = cluster.flink.jobs().await.ok()?.into_iter().find(|job| job.jid == id)?;
+        (job.state == JobState::Running && job.tasks.total > 0 && job.tasks.running == job.tasks.total)
+            .then_some(())
+    };
+    cluster.program.until("the job runs again", run).await;
 }
 
 async fn cancel(cluster: &Cluster, id: &str) {

@@ -220,6 +220,8 @@ pub struct Start<'a> {
     pub command: &'a [&'a str],
     pub variables: &'a [(&'a str, &'a str)],
     pub properties: &'a [(&'a str, &'a str)],
+    /// Of the JobManager's REST and RPC endpoints; without them, free ones.
+    pub ports: Option<[u16; 2]>,
     /// Added to the configuration file.
     pub file: &'a [(&'a str, &'a str)],
     /// Whose certificate the REST endpoint has, if it has any.
@@ -235,6 +237,7 @@ impl Default for Start<'_> {
             command: &["local"],
             variables: &[],
             properties: &[],
+            ports: None,
             file: &[],
             rest: None,
             job: &[],
@@ -258,7 +261,7 @@ impl Cluster {
         let conf = scratch.path().join("conf");
         write_conf(&conf, start.flink);
         add_to_conf(&conf, start.file);
-        let [rest, rpc] = free_ports();
+        let [rest, rpc] = start.ports.unwrap_or_else(free_ports);
         let mut command = Command::new(binary());
         command
             .env_clear()
@@ -347,12 +350,22 @@ impl Cluster {
         Some(running.map(|task| task["task_id"].as_str().expect("an id").to_owned()).collect())
     }
 
+    /// The same by the numbers that their ids end with.
+    pub fn running_numbers(&self) -> Option<BTreeSet<u32>> {
+        Some(self.running()?.iter().map(|id| task_number(id)).collect())
+    }
+
     pub fn word_count_jar(&self) -> PathBuf {
         let jar = self.program.path().join("word-count.jar");
         let lib = self.home.join("lib/*");
         home::job_jar("scripts/job/WordCount.java", lib.to_str().expect("UTF-8"), &jar);
         jar
     }
+}
+
+pub fn task_number(id: &str) -> u32 {
+    let number = id.rsplit_once('-').and_then(|(_, number)| number.parse().ok());
+    number.unwrap_or_else(|| panic!("{id} ends with no number"))
 }
 
 fn add_to_conf(directory: &Path, values: &[(&str, &str)]) {

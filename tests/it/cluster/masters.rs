@@ -38,10 +38,7 @@ async fn two_appmasters_share_a_mesos_and_outlive_it() {
     for cluster in &clusters {
         cluster
             .program
-            .until("another task runs", async || {
-                let running = cluster.running()?;
-                running.contains("taskmanager-00002").then_some(())
-            })
+            .until("another task runs", async || cluster.running_numbers()?.contains(&2).then_some(()))
             .await;
         cluster.until_slots(1, 1).await;
     }

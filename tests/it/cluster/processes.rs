@@ -19,6 +19,8 @@ pub enum Part {
     Task,
     Worker,
     Mesos,
+    /// What watches over a TaskManager's claim.
+    Claim,
 }
 
 impl Part {
@@ -31,6 +33,7 @@ impl Part {
             Self::Task => own("taskmanager"),
             Self::Worker => own("worker"),
             Self::Mesos => own("mesos"),
+            Self::Claim => own("claim"),
         }
     }
 }

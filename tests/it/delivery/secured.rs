@@ -156,8 +156,8 @@ async fn search(cluster: &Cluster, mesos: &Program, port: u16, status: u16) {
     secrets::assert_hidden("the AppMaster's log", &cluster.program.log());
     secrets::assert_hidden("the log of Mesos", &mesos.log());
     for (url, known) in [
-        (format!("http://127.0.0.1:{port}/state"), "taskmanager-0"),
-        (format!("http://127.0.0.1:{status}/v1/status"), "taskmanager-0"),
+        (format!("http://127.0.0.1:{port}/state"), "\"taskmanager-"),
+        (format!("http://127.0.0.1:{status}/v1/status"), "\"taskmanager-"),
         (format!("http://127.0.0.1:{status}/v1/explain"), "target"),
     ] {
         let answer = reqwest::get(&url).await.expect("an answer").text().await.expect("a text");

@@ -71,8 +71,8 @@ impl Scene {
 }
 
 fn helper_kind() -> Kind {
-    let restart = Restart { first_ms: 20, most_ms: 100, jitter: 0.2 };
-    Kind::Helper { restart, ending_codes: vec![0, 78], urgent_codes: Vec::new() }
+    let restart = Restart { first_ms: 20, most_ms: 100, jitter: 0.2, crashes_most: 10 };
+    Kind::Helper { restart, ending_codes: vec![0, 78], urgent_codes: Vec::new(), farewell: None }
 }
 
 /// Logs its start, and its end on SIGTERM, to the file `order`.

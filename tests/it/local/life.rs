@@ -217,7 +217,7 @@ async fn maintenance_ends_a_taskmanager_after_another_runs() {
         schedule(&embedded, None);
         let two = appmaster.wait_for("another beside it", |report| report.running == 2).await;
         assert!(two.tasks.iter().any(|task| task.task_id == first.task_id && !task.ending));
-        let heard = two.tasks.into_iter().map(|task| task.task_id).collect();
+        let heard = two.tasks.into_iter().map(|task| (task.task_id, 1)).collect();
         appmaster.inbox.send(Message::TaskManagersHeard(heard)).await.expect("a driver");
         assert_ne!(appmaster.running().await.task_id, first.task_id, "the second has registered");
         appmaster.tell(Message::End).await.expect("torn down");

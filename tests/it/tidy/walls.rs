@@ -126,6 +126,7 @@ pub const WALLS: &[Wall] = &[
 
 /// The cores: facts in, decisions out.
 const PURE: &[&str] = &[
+    "src/claim.rs",
     "src/init/action.rs",
     "src/init/child.rs",
     "src/init/machine.rs",
@@ -134,13 +135,18 @@ const PURE: &[&str] = &[
     "src/init/plan.rs",
     "src/init/signals.rs",
     "src/init/status.rs",
+    "src/conf/encoding.rs",
+    "src/conf/java.rs",
     "src/conf/keys.rs",
     "src/conf/legacy.rs",
+    "src/conf/properties.rs",
+    "src/conf/quotes.rs",
     "src/conf/redact.rs",
-    "src/conf/rewrite.rs",
+    "src/conf/retired.rs",
+    "src/conf/rewrite*",
     "src/conf/settings*",
     "src/conf/table.rs",
-    "src/conf/yaml.rs",
+    "src/conf/yaml*",
     "src/flink/command*",
     "src/flink/memory*",
     "src/flink/version.rs",

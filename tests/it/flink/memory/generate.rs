@@ -215,6 +215,13 @@ impl Question {
             "1e-50",
             "1e-5",
             "0.1f0",
+            "0x1p-2",
+            "0x1.8p-3f",
+            "0X.4P0D",
+            "0x1.999999999999999999ap-4",
+            "-0x1p-3",
+            "0x1",
+            "0x1p",
         ];
         let common = |random: &mut fastrand::Rng| match random.u8(0..3) {
             0 => format!("0.{}", random.u8(0..10)),

@@ -1,0 +1,103 @@
+//! Quotes around a value, which are a part of it everywhere but in YAML: for our own keys they are left out, and for those of Flink
+//! that this program reads as well they are told.
+
+use super::keys::{self, flink};
+use super::redact;
+use super::table::Table;
+
+/// Their quotes are the shell's.
+const SHELL_TEXTS: [&str; 2] = [keys::TASK_COMMAND.name, keys::BOOTSTRAP_COMMAND.name];
+
+/// Those of Flink's keys whose value is a text that anything can be.
+const FLINK_TEXTS: [&str; 14] = [
+    flink::ADDRESS,
+    flink::CLUSTER_ID,
+    flink::HA_QUORUM,
+    flink::HA_ROOT,
+    flink::HA_STORAGE_DIR,
+    flink::HA_WORKERS,
+    flink::JOB_MANAGER_BIND_HOST,
+    flink::REST_ADDRESS,
+    flink::REST_BIND_ADDRESS,
+    flink::REST_KEYSTORE,
+    flink::SASL_SECTION,
+    flink::TASK_MANAGER_BIND_HOST,
+    flink::TASK_MANAGER_HOST,
+    "env.java.home",
+];
+
+/// One line for each key.
+pub fn undo(table: &mut Table) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let quoted: Vec<_> = table
+        .iter()
+        .filter(|(key, _)| key.starts_with("mesos.") && !SHELL_TEXTS.contains(key))
+        .filter_map(|(key, setting)| Some((key.to_owned(), inner(&setting.value)?.to_owned())))
+        .collect();
+    for (key, value) in quoted {
+        let Some(before) = table.remove(&key) else { continue };
+        warnings.push(format!(
+            "`{key}` ({}) is {} without the quotes around it",
+            before.origin,
+            redact::shown(&key, &value)
+        ));
+        table.set(key, value, before.origin);
+    }
+    for key in FLINK_TEXTS {
+        if let Some((name, setting)) = keys::lookup(table, key)
+            && inner(&setting.value).is_some()
+        {
+            let value = redact::shown(name, &setting.value);
+            warnings.push(format!(
+                "`{name}` ({}) is {value}: for Flink the quotes are a part of it",
+                setting.origin
+            ));
+        }
+    }
+    warnings
+}
+
+/// What stands between two quotes of one kind that hold the whole text.
+pub fn inner(text: &str) -> Option<&str> {
+    let text = text.trim();
+    ['"', '\''].into_iter().find_map(|quote| {
+        text.strip_prefix(quote)?.strip_suffix(quote).filter(|inner| !inner.contains(quote))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::table::Origin;
+    use super::*;
+
+    #[test]
+    fn ours_lose_them_and_flink_s_are_told() {
+        for (key, value, expected, is_told) in [
+            ("mesos.resourcemanager.framework.role", "\"flink\"", "flink", true),
+            ("mesos.initial-tasks", " '3' ", "3", true),
+            ("mesos.resourcemanager.tasks.labels.team", "'a b'", "a b", true),
+            ("mesos.resourcemanager.framework.name", "it's", "it's", false),
+            ("mesos.resourcemanager.framework.name", "\"a\" and \"b\"", "\"a\" and \"b\"", false),
+            ("mesos.resourcemanager.framework.name", "\"", "\"", false),
+            ("mesos.resourcemanager.tasks.taskmanager-cmd", "\"/opt/x\"", "\"/opt/x\"", false),
+            ("high-availability.cluster-id", "\"/a\"", "\"/a\"", true),
+            ("web.address", "'h'", "'h'", true),
+            ("env.java.opts.all", "\"-Da=b\"", "\"-Da=b\"", false),
+        ] {
+            let mut table = Table::default();
+            table.set(key, value, Origin::Argument);
+            let warnings = undo(&mut table);
+            assert_eq!(table.get(key), Some(expected), "{key}");
+            assert_eq!(warnings.len(), usize::from(is_told), "{warnings:?}");
+            assert!(warnings.iter().all(|warning| warning.contains(key)), "{warnings:?}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_not_shown() {
+        let mut table = Table::default();
+        table.set(keys::FRAMEWORK_SECRET.name, "\"hidden\"", Origin::Argument);
+        let warnings = undo(&mut table);
+        assert!(warnings.len() == 1 && !warnings[0].contains("hidden"), "{warnings:?}");
+    }
+}

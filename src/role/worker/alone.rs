@@ -1,0 +1,55 @@
+//! The worker without high availability: nobody could go on with its cluster, so an order to stop is one to end it.
+
+use std::future::Future;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use tokio::signal::unix::Signal;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+use crate::ha::Store;
+use crate::lease::Lease;
+use crate::scheduler::driver::Message;
+
+use super::farewell::{self, Ended};
+use super::{Fatal, Work};
+
+pub struct Alone<'a> {
+    pub work: &'a Work,
+    pub inbox: mpsc::Sender<Message>,
+    pub messages: mpsc::Receiver<Message>,
+    pub term: &'a mut Signal,
+    /// For TEARDOWN, from the order to stop.
+    pub within: Duration,
+}
+
+impl Alone<'_> {
+    /// Until the framework is torn down, or cannot be. `reading` is of the files that agents fetch.
+    pub async fn run(
+        self,
+        mut store: impl Store,
+        reading: impl Future<Output = Result<(), Fatal>>,
+    ) -> Result<(), Ended> {
+        let Self { work, inbox, messages, term, within } = self;
+        let state = store.load().await.map_err(|error| Ended::from(super::RunError::from(error)))?;
+        let scheduling = work.schedule(store, state, Lease::unlimited(), messages);
+        let reading = reading.fuse();
+        tokio::pin!(scheduling, reading);
+        let mut deadline = None;
+        loop {
+            tokio::select! {
+                ended = &mut scheduling => return ended.map_err(Ended::from),
+                Err(unread) = &mut reading => return Err(unread.into()),
+                Some(()) = term.recv() => {
+                    deadline.get_or_insert_with(|| Instant::now() + within);
+                    let inbox = inbox.clone();
+                    tokio::spawn(async move { inbox.send(Message::End).await });
+                }
+                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
+                    return Err(farewell::without_master(within));
+                }
+            }
+        }
+    }
+}
