@@ -30,6 +30,7 @@ impl Scheduler {
         self.retire_surplus();
         self.leave_agents(now);
         self.settle(now);
+        self.end_probing();
         self.end_replaced(now);
         self.ask_jobmanager(now);
         if !self.is_subscribed() || self.waits_after_failed_call(now) {

@@ -186,6 +186,16 @@ impl Scheduler {
         self.store();
     }
 
+    /// Nothing is left to be tried: those that others failed beside start, or fewer are wanted.
+    pub(super) fn end_probing(&mut self) {
+        let are_all_there = || self.lacking() == 0 && self.kept().all(|id| self.seen[id].is_settled);
+        if self.state.probing.is_some() && are_all_there() {
+            self.state.probing = None;
+            self.try_at = None;
+            self.store();
+        }
+    }
+
     /// Whether the JobManager's word on who has registered decides what is launched.
     pub(super) fn awaits_registration(&self) -> bool {
         let runs = |seen: &Seen| seen.what == Sight::Alive(TaskState::Running) && seen.is_starting();
@@ -204,5 +214,15 @@ impl Probing {
         start.text.clone_into(&mut self.cause);
         let keys = start.fault.map_or(&[][..], |fault| fault.keys);
         self.keys = keys.iter().map(|key| (*key).to_owned()).collect();
+    }
+}
+
+#[cfg(test)]
+impl Scheduler {
+    /// As one would that never learns.
+    pub(super) fn launch_all_again(&mut self) {
+        self.state.probing = None;
+        self.starts = Starts::default();
+        self.try_at = None;
     }
 }
