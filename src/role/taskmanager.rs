@@ -296,6 +296,26 @@ mod tests {
         assert_eq!(fetched.files["a"], b"b: c\n");
     }
 
+    #[test]
+    fn what_was_unpacked_goes_when_the_task_cannot_start() {
+        let sandbox = tempfile::tempdir().expect("a directory");
+        let mut archive = tar::Builder::new(Vec::new());
+        archive.append_path_with_name(file!(), "lib/flink-dist.jar").expect("added");
+        std::fs::write(sandbox.path().join(FLINK_ARCHIVE), archive.into_inner().expect("whole")).expect("written");
+        let digest = crate::artifact::bundle::digest_of(&sandbox.path().join(FLINK_ARCHIVE)).expect("read");
+        let delivered = [
+            Delivered { name: FLINK_ARCHIVE.to_owned(), digest },
+            Delivered { name: JAVA_ARCHIVE.to_owned(), digest: String::new() },
+        ];
+        let mut environment = Environment::default();
+        environment.set("MESOS_SANDBOX", sandbox.path());
+        let mut unpacked = Unpacked::default();
+        receive(&delivered, &mut environment, &mut unpacked).expect_err("there is no java.tar");
+        assert!(sandbox.path().join("flink/lib/flink-dist.jar").exists());
+        drop(unpacked);
+        assert_eq!(std::fs::read_dir(sandbox.path()).expect("there").count(), 0);
+    }
+
     #[tokio::test]
     async fn a_refusal_is_final() {
         let answer = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 6\r\nConnection: close\r\n\r\nused\r\n";

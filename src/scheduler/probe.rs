@@ -147,7 +147,9 @@ impl Scheduler {
 
     /// A new TaskManager is launched.
     pub(super) fn probe(&mut self, id: &str) {
+        let tasks = &self.state.tasks;
         if let Some(probing) = &mut self.state.probing {
+            probing.tasks.retain(|id| tasks.contains_key(id));
             probing.tasks.insert(id.to_owned());
         }
     }
@@ -180,6 +182,7 @@ impl Scheduler {
             let rounds = probing.rounds;
             self.starts.opened = Some(Opened { at: now, rounds });
             self.state.probing = None;
+            self.hold = None;
             self.pioneer = Some(id.to_owned());
             self.note(Note::ProbeRegistered { task: id.to_owned(), lacking });
         }
