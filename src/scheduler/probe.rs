@@ -3,7 +3,7 @@
 //! Whatever lets one of a thousand fail at its start lets all of them fail, and all of them again. So after a few
 //! failures of one kind, without a TaskManager that registered with the JobManager since, one is launched alone: it
 //! probes. When it fails the next waits longer. When it registers the rest follows, all at once; should they fail like
-//! those before, twice as many are tried with each that succeeds, for the cause may be their number.
+//! those before, twice as many are tried after each round that succeeds, for the cause may be their number.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -175,7 +175,8 @@ impl Scheduler {
         let Some(probing) = &mut self.state.probing else { return };
         probing.tasks.remove(id);
         self.try_at = None;
-        let most = probing.most.saturating_mul(2);
+        // Twice as many once all of them have registered.
+        let most = probing.most.saturating_add(1);
         if probing.is_relapse && (most as usize) < lacking {
             probing.most = most;
         } else {
@@ -189,7 +190,7 @@ impl Scheduler {
         self.store();
     }
 
-    /// Nothing is left to be tried: those that others failed beside start, or fewer are wanted.
+    /// Nothing is left to try when all that are wanted have registered, be it because fewer are wanted now.
     pub(super) fn end_probing(&mut self) {
         let are_all_there = || self.lacking() == 0 && self.kept().all(|id| self.seen[id].is_settled);
         if self.state.probing.is_some() && are_all_there() {
