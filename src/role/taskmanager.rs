@@ -301,7 +301,8 @@ mod tests {
         let sandbox = tempfile::tempdir().expect("a directory");
         let mut archive = tar::Builder::new(Vec::new());
         archive.append_path_with_name(file!(), "lib/flink-dist.jar").expect("added");
-        std::fs::write(sandbox.path().join(FLINK_ARCHIVE), archive.into_inner().expect("whole")).expect("written");
+        std::fs::write(sandbox.path().join(FLINK_ARCHIVE), archive.into_inner().expect("whole"))
+            .expect("written");
         let digest = crate::artifact::bundle::digest_of(&sandbox.path().join(FLINK_ARCHIVE)).expect("read");
         let delivered = [
             Delivered { name: FLINK_ARCHIVE.to_owned(), digest },

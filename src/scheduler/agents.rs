@@ -118,7 +118,10 @@ impl Agents {
             strikes.is_alone = true;
             for kind in &over {
                 // Once more, and it was.
-                strikes.plain.entry(kind.clone()).and_modify(|count| *count = (*count).min(QUARANTINE_FROM - 1));
+                strikes
+                    .plain
+                    .entry(kind.clone())
+                    .and_modify(|count| *count = (*count).min(QUARANTINE_FROM - 1));
             }
         }
         self.alike.clear();
@@ -181,14 +184,7 @@ impl Alike {
 
 impl Strikes {
     fn new(now: Moment) -> Self {
-        Self {
-            count: 0,
-            plain: BTreeMap::new(),
-            in_a_row: 0,
-            is_alone: false,
-            last: now,
-            why: String::new(),
-        }
+        Self { count: 0, plain: BTreeMap::new(), in_a_row: 0, is_alone: false, last: now, why: String::new() }
     }
 
     fn are_forgiven(&self, now: Moment) -> bool {

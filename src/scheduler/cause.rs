@@ -25,7 +25,8 @@ impl Symptom {
         }
         let is_of_word = |symbol: char| symbol.is_alphanumeric() || "_-./:".contains(symbol);
         let words = message.split(|symbol| !is_of_word(symbol)).filter(|word| !word.is_empty());
-        let is_name = |word: &str| word.len() > WORD_MOST && word.contains(|symbol: char| symbol.is_ascii_digit());
+        let is_name =
+            |word: &str| word.len() > WORD_MOST && word.contains(|symbol: char| symbol.is_ascii_digit());
         let words: Vec<_> = words.map(|word| if is_name(word) { "#" } else { word }).collect();
         let shape: String = words.join(" ").chars().take(SHAPE_MOST).collect();
         Self(format!("{} {} {shape}", state.name(), update.reason.map_or("", Reason::name)))
@@ -85,7 +86,12 @@ static FAULTS: &[Row] = &[
     // Another task has the id, or had it: nothing that a key changes.
     row(ERROR, INVALID, &["duplicate id", "reuses the id", "invalid agent"], &[]),
     row(ERROR, INVALID, &["kill_policy"], &["mesos.resourcemanager.tasks.kill-grace"]),
-    row(ERROR, INVALID, &["dockerinfo must not be"], &["mesos.resourcemanager.tasks.container.docker.parameters"]),
+    row(
+        ERROR,
+        INVALID,
+        &["dockerinfo must not be"],
+        &["mesos.resourcemanager.tasks.container.docker.parameters"],
+    ),
     row(ERROR, INVALID, &["volume", "host_path"], &["mesos.resourcemanager.tasks.container.volumes"]),
     row(
         ERROR,
@@ -108,7 +114,12 @@ static FAULTS: &[Row] = &[
         ],
     ),
     row(DROPPED, &[], &["no such user", "failed to chown", "failed to get user"], USERS),
-    row(FAILED, &[], &["no such user", "failed to chown", "failed to get user", "failed to change user"], USERS),
+    row(
+        FAILED,
+        &[],
+        &["no such user", "failed to chown", "failed to get user", "failed to change user"],
+        USERS,
+    ),
     row(
         FAILED,
         CONTAINER,
@@ -127,9 +138,12 @@ static FAULTS: &[Row] = &[
         &["invalid mount", "bind source path", "host path volume", "host_path", "volume", "failed to mount"],
         &["mesos.resourcemanager.tasks.container.volumes"],
     ),
-    row(FAILED, CONTAINER, &["unknown flag", "unknown shorthand flag"], &[
-        "mesos.resourcemanager.tasks.container.docker.parameters",
-    ]),
+    row(
+        FAILED,
+        CONTAINER,
+        &["unknown flag", "unknown shorthand flag"],
+        &["mesos.resourcemanager.tasks.container.docker.parameters"],
+    ),
     row(
         FAILED,
         CONTAINER,
@@ -148,14 +162,23 @@ static FAULTS: &[Row] = &[
         FAILED,
         CONTAINER,
         &["failed to fetch"],
-        &["mesos.resourcemanager.tasks.uris", "mesos.resourcemanager.artifactserver.port", "jobmanager.rpc.address"],
+        &[
+            "mesos.resourcemanager.tasks.uris",
+            "mesos.resourcemanager.artifactserver.port",
+            "jobmanager.rpc.address",
+        ],
     ),
     row(FAILED, &[Reason::ContainerLimitationDisk], &[], &["mesos.resourcemanager.tasks.disk"]),
     // The program is not there or is none: of an image, a delivery or a command that does not fit.
     row(
         FAILED,
         &[],
-        &["exited with status 126", "exited with status 127", "failed to execute", "executable file not found"],
+        &[
+            "exited with status 126",
+            "exited with status 127",
+            "failed to execute",
+            "executable file not found",
+        ],
         &[
             "mesos.resourcemanager.tasks.delivery",
             "mesos.resourcemanager.tasks.container.image.name",

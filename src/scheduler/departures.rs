@@ -172,9 +172,8 @@ impl Scheduler {
     fn move_no_more(&mut self, now: Moment) {
         let stays = |id: &&String| {
             let record = self.state.tasks.get(*id);
-            record.is_some_and(|record| {
-                record.leaves && self.departures.are_called_off(&record.agent_id, now)
-            })
+            record
+                .is_some_and(|record| record.leaves && self.departures.are_called_off(&record.agent_id, now))
         };
         let staying: Vec<_> = self.replaced().filter(stays).cloned().collect();
         for id in &staying {
@@ -191,13 +190,15 @@ impl Scheduler {
 
     /// When the next TaskManager has to move.
     pub(super) fn departure_due(&self) -> Option<Moment> {
-        let moves = self.kept().filter(|_| !self.departures.planned.is_empty()).filter_map(|id| self.move_at(id));
+        let moves =
+            self.kept().filter(|_| !self.departures.planned.is_empty()).filter_map(|id| self.move_at(id));
         moves.chain(self.called_off_due()).min()
     }
 
     /// When what is to move may stay, as far as nobody says otherwise.
     fn called_off_due(&self) -> Option<Moment> {
-        let leaving = self.replaced().filter_map(|id| self.state.tasks.get(id)).filter(|record| record.leaves);
+        let leaving =
+            self.replaced().filter_map(|id| self.state.tasks.get(id)).filter(|record| record.leaves);
         let due = leaving.filter_map(|record| match self.departures.planned.get(&record.agent_id) {
             Some(departure) => {
                 let unsaid = departure.told + CALLED_OFF_AFTER;

@@ -198,7 +198,10 @@ impl Scheduler {
     /// When one counts as ready to take over that nobody can ask the JobManager about.
     pub(super) fn ready_due(&self) -> Option<Moment> {
         let matters = self.replaced().next().is_some() || self.awaits_registration();
-        let ready = self.kept().filter(|_| matters && self.witness.answered.is_none()).filter_map(|id| self.seen.get(id)?.settles_at());
+        let ready = self
+            .kept()
+            .filter(|_| matters && self.witness.answered.is_none())
+            .filter_map(|id| self.seen.get(id)?.settles_at());
         ready.min()
     }
 

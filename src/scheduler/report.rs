@@ -436,7 +436,9 @@ impl Scheduler {
         match standing {
             Standing::Good => AgentStanding::Good,
             Standing::Avoided { strikes } => AgentStanding::Avoided { strikes, why: why() },
-            Standing::OnTrial { strikes, is_taken } => AgentStanding::OnTrial { strikes, is_taken, why: why() },
+            Standing::OnTrial { strikes, is_taken } => {
+                AgentStanding::OnTrial { strikes, is_taken, why: why() }
+            }
             Standing::Quarantined { until } => {
                 AgentStanding::Quarantined { until: self.since_1970(until), why: why() }
             }

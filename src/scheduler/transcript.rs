@@ -497,7 +497,10 @@ fn a_launch_that_never_happened_is_tried_again_at_once_and_a_refused_one_later()
     bench.offer(&[("a", 1.0)]);
     bench.update(3, TaskState::Running, true);
     assert_eq!(bench.update(3, TaskState::Error, false), "", "of another launch with the same id");
-    assert_eq!(bench.stored.failures, 1, "what the master refuses has failed, what was never launched has not");
+    assert_eq!(
+        bench.stored.failures, 1,
+        "what the master refuses has failed, what was never launched has not"
+    );
 }
 
 #[test]

@@ -129,7 +129,8 @@ impl Scheduler {
         let evidence = agents::evidence(update, state, ran.is_some(), is_healthy);
         if let Some(evidence) = evidence.filter(|_| !expected) {
             let why = format!("{} {detail}", state.name());
-            self.agents.strike(Strike { agent_id, evidence, symptom: symptom.clone(), launched, why: &why }, now);
+            self.agents
+                .strike(Strike { agent_id, evidence, symptom: symptom.clone(), launched, why: &why }, now);
         } else if is_healthy {
             self.agents.forgive(agent_id);
         }

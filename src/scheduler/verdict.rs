@@ -75,7 +75,9 @@ impl Obstacle {
                 format!("quarantine: {left} s left after failures, the last: {why}")
             }
             Self::Trial { why } => {
-                format!("trial: one TaskManager at a time until one registers, after failures, the last: {why}")
+                format!(
+                    "trial: one TaskManager at a time until one registers, after failures, the last: {why}"
+                )
             }
             Self::Maintenance { at } if *at <= now => "maintenance: it has begun".to_owned(),
             Self::Maintenance { at } => {

@@ -24,7 +24,10 @@ fn symptom(message: &str) -> Symptom {
 /// A TaskManager fails there that was launched a second before.
 fn fail(agents: &mut Agents, agent_id: &str, evidence: Evidence, message: &str, seconds: u64) {
     let launched = at(seconds.saturating_sub(1));
-    agents.strike(Strike { agent_id, evidence, symptom: symptom(message), launched, why: message }, at(seconds));
+    agents.strike(
+        Strike { agent_id, evidence, symptom: symptom(message), launched, why: message },
+        at(seconds),
+    );
 }
 
 fn standing(agents: &Agents, agent_id: &str, seconds: u64) -> Option<Standing> {
@@ -65,7 +68,11 @@ fn those_that_were_launched_together_are_one_round() {
     for _ in 0..20 {
         fail(&mut agents, "a", Evidence::Plain, "x", 10);
     }
-    assert_eq!(standing(&agents, "a", 10), Some(Standing::Quarantined { until: at(70) }), "not for half an hour");
+    assert_eq!(
+        standing(&agents, "a", 10),
+        Some(Standing::Quarantined { until: at(70) }),
+        "not for half an hour"
+    );
 }
 
 #[test]
@@ -98,7 +105,10 @@ fn bad_agents_beside_good_ones_are_quarantined_although_they_fail_alike() {
     }
     assert!(!is_quarantined(&agents, "bad", 11), "nothing has started anywhere");
     agents.registered("good", at(1));
-    assert!(is_quarantined(&agents, "bad", 11) && is_quarantined(&agents, "worse", 11), "it was launched before");
+    assert!(
+        is_quarantined(&agents, "bad", 11) && is_quarantined(&agents, "worse", 11),
+        "it was launched before"
+    );
 }
 
 #[test]

@@ -120,12 +120,7 @@ const SAID: &[(TaskState, Option<Reason>, &str, Option<&str>)] = &[
          does not exist: /data",
         Some("mesos.resourcemanager.tasks.container.volumes"),
     ),
-    (
-        TaskState::Failed,
-        None,
-        "Command exited with status 127",
-        Some("mesos.resourcemanager.tasks.delivery"),
-    ),
+    (TaskState::Failed, None, "Command exited with status 127", Some("mesos.resourcemanager.tasks.delivery")),
     (TaskState::Failed, None, "Command exited with status 1", None),
     (TaskState::Failed, None, "Command terminated with signal Killed", None),
     (
@@ -155,7 +150,9 @@ fn what_mesos_says_points_to_the_keys_that_cause_it() {
 #[test]
 fn every_key_that_is_named_exists() {
     let known = |name: &&str| {
-        name.ends_with('.') || name.starts_with("taskmanager.") || name.starts_with("jobmanager.")
+        name.ends_with('.')
+            || name.starts_with("taskmanager.")
+            || name.starts_with("jobmanager.")
             || keys::KEYS.iter().any(|key| key.name == *name)
     };
     for row in FAULTS {
@@ -167,9 +164,14 @@ fn every_key_that_is_named_exists() {
 #[test]
 fn failures_that_differ_in_names_alone_are_of_one_kind() {
     let kind = |message: &str, host: &str| {
-        Symptom::of(&update(TaskState::Failed, None, message), TaskState::Failed, &["taskmanager-00007", host])
+        Symptom::of(
+            &update(TaskState::Failed, None, message),
+            TaskState::Failed,
+            &["taskmanager-00007", host],
+        )
     };
-    let fetch = |id: &str, host: &str| kind(&format!("failed to fetch http://{host}:8081/{id} on {host}"), host);
+    let fetch =
+        |id: &str, host: &str| kind(&format!("failed to fetch http://{host}:8081/{id} on {host}"), host);
     assert_eq!(
         fetch("ac16ed93-ab38-4f4a-8ceb-179726a5f5f2", "alpha"),
         fetch("13c63fff-2b23-4b18-8d17-8970c07c9b4f", "beta")

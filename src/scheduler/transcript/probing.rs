@@ -14,7 +14,8 @@ struct Wrong {
     message: &'static str,
 }
 
-const EXITS: Wrong = Wrong { state: TaskState::Failed, reason: None, message: "Command exited with status 1" };
+const EXITS: Wrong =
+    Wrong { state: TaskState::Failed, reason: None, message: "Command exited with status 1" };
 
 const FORBIDDEN: Wrong = Wrong {
     state: TaskState::Error,
@@ -115,7 +116,11 @@ impl Site {
                 }
                 Action::Send(Call::Kill { task_id, .. }) => drop(self.alive.remove(task_id.text())),
                 Action::Fail(failure) => panic!("{failure}"),
-                Action::Send(_) | Action::SubscribeAnew | Action::AskJobManager | Action::Note(_) | Action::End => {}
+                Action::Send(_)
+                | Action::SubscribeAnew
+                | Action::AskJobManager
+                | Action::Note(_)
+                | Action::End => {}
             }
         }
         self.bench.scheduler.check().expect("the truths hold");
@@ -187,7 +192,10 @@ fn what_the_master_forbids_is_tried_at_the_longest_wait_and_names_its_key() {
     assert!((8..=14).contains(&site.failed), "{} launches in ten minutes", site.failed);
     let explanation = site.bench.scheduler.explain(None, site.bench.now);
     let why = explanation.probing.expect("it is told").to_string();
-    assert!(why.contains("no authorized to launch") && why.contains("mesos.resourcemanager.framework.user"), "{why}");
+    assert!(
+        why.contains("no authorized to launch") && why.contains("mesos.resourcemanager.framework.user"),
+        "{why}"
+    );
     assert_eq!(site.bench.stored.failures as usize, site.failed, "mesos.maximum-failed-tasks counts them");
     assert_eq!(site.quarantined(), [""; 0]);
     site.pass(80, |_| None);
@@ -249,7 +257,8 @@ fn failures_that_begin_again_when_all_start_are_met_with_ever_fewer() {
     site.pass(2, |_| Some(EXITS));
     let failed = site.failed;
     for _ in 0..600 {
-        let registering = site.alive.values().filter(|(_, at)| site.bench.now.since(*at) < Duration::from_secs(10));
+        let registering =
+            site.alive.values().filter(|(_, at)| site.bench.now.since(*at) < Duration::from_secs(10));
         let is_crowded = registering.count() > 4;
         site.pass(1, |_| is_crowded.then_some(EXITS));
     }
@@ -258,11 +267,7 @@ fn failures_that_begin_again_when_all_start_are_met_with_ever_fewer() {
 
 #[test]
 fn a_gang_is_tried_by_one_and_then_starts_together() {
-    let mut site = Site::new(
-        Spec { gang: Some(Duration::from_secs(60)), ..Spec::of_one_cpu(6) },
-        3,
-        2.0,
-    );
+    let mut site = Site::new(Spec { gang: Some(Duration::from_secs(60)), ..Spec::of_one_cpu(6) }, 3, 2.0);
     site.pass(60, |_| Some(EXITS));
     assert!((6..=16).contains(&site.failed), "{} failed", site.failed);
     // Only half of the room is left: the one that is tried starts, the rest waits for room for all.
