@@ -93,112 +93,32 @@ pub enum Failure {
 /// A change worth a line.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Note {
-    Subscribed {
-        framework_id: String,
-        master: Option<MasterReport>,
-    },
-    Disconnected {
-        why: String,
-    },
-    Unreachable {
-        address: String,
-        why: String,
-    },
-    FrameworkRemoved {
-        framework_id: String,
-    },
+    Subscribed { framework_id: String, master: Option<MasterReport> },
+    Disconnected { why: String },
+    Unreachable { address: String, why: String },
+    FrameworkRemoved { framework_id: String },
     JobManagerListening,
-    Scaled {
-        target: u32,
-    },
-    Launched {
-        task: String,
-        hostname: String,
-        agent_id: String,
-    },
-    Running {
-        task: String,
-        hostname: String,
-    },
-    Missing {
-        task: String,
-        state: TaskState,
-        detail: String,
-    },
-    Returned {
-        task: String,
-    },
-    Ended {
-        task: String,
-        state: TaskState,
-        detail: String,
-        expected: bool,
-    },
-    StillHeard {
-        task: String,
-    },
-    Registered {
-        task: String,
-        hostname: String,
-    },
-    Unheard {
-        task: String,
-        hostname: String,
-        since_s: u64,
-        has_registered: bool,
-    },
-    HeardAgain {
-        task: String,
-        after_s: u64,
-    },
-    Stays {
-        task: String,
-    },
-    GivenUp {
-        task: String,
-    },
-    Replacing {
-        task: String,
-        why: String,
-    },
-    /// It need not give way to another any more.
-    NotMoving {
-        task: String,
-    },
-    Retired {
-        task: String,
-    },
-    Unknown {
-        task: String,
-        state: TaskState,
-    },
-    DoesNotFit {
-        wanted: usize,
-        offers: usize,
-        nearest: String,
-    },
-    StillWaiting {
-        taskmanagers: usize,
-        why: String,
-    },
-    /// One TaskManager at a time is tried from now on.
-    Probing {
-        failures: u32,
-        cause: String,
-        keys: Vec<String>,
-    },
-    /// One that was tried has registered.
-    ProbeRegistered {
-        task: String,
-        lacking: usize,
-    },
-    StillStarting {
-        task: String,
-        hostname: String,
-        state: Cow<'static, str>,
-        since_s: u64,
-        others: usize,
-    },
+    Scaled { target: u32 },
+    Launched { task: String, hostname: String, agent_id: String },
+    Running { task: String, hostname: String },
+    Missing { task: String, state: TaskState, detail: String },
+    Returned { task: String },
+    Ended { task: String, state: TaskState, detail: String, expected: bool },
+    StillHeard { task: String },
+    Registered { task: String, hostname: String },
+    Unheard { task: String, hostname: String, since_s: u64, has_registered: bool },
+    HeardAgain { task: String, after_s: u64 },
+    Stays { task: String },
+    GivenUp { task: String },
+    Replacing { task: String, why: String },
+    NotMoving { task: String },
+    Retired { task: String },
+    Unknown { task: String, state: TaskState },
+    DoesNotFit { wanted: usize, offers: usize, nearest: String },
+    StillWaiting { taskmanagers: usize, why: String },
+    Probing { failures: u32, cause: String, keys: Vec<String> },
+    ProbeRegistered { task: String, lacking: usize },
+    StillStarting { task: String, hostname: String, state: Cow<'static, str>, since_s: u64, others: usize },
 }
 
 impl Note {

@@ -1,9 +1,13 @@
 //! Why things are as they are, for log, status page, `explain` and tests alike.
 
+mod agents;
+mod probing;
+
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt;
-use std::time::Duration;
+
+pub use agents::{AgentStanding, AgentState};
+pub use probing::ProbingReport;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -14,16 +18,12 @@ use crate::time::Moment;
 
 use super::counters::Counters;
 use super::explain::told;
-use super::place::Standing;
 use super::state::Goal;
 use super::verdict::Verdict;
 use super::{Connection, JobManager, Phase, Scheduler, Seen, Sight};
 
 /// The status tells of so many agents; `explain` of more.
 const VERDICTS_MAX: usize = 20;
-
-/// Of so many agents, those that something is held against first.
-const AGENTS_MAX: usize = 200;
 
 /// A picture of the scheduler; spans of time are seconds up to the moment it was taken.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -62,46 +62,6 @@ pub struct MasterReport {
     pub hostname: String,
     pub port: u16,
     pub version: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct AgentState {
-    pub agent_id: String,
-    /// None when nothing runs there.
-    pub hostname: Option<String>,
-    pub taskmanagers: usize,
-    pub standing: AgentStanding,
-}
-
-/// What is thought of an agent; times are seconds since 1970.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum AgentStanding {
-    Good,
-    /// Others are taken first.
-    Avoided {
-        strikes: u32,
-        /// What failed there last, in the words of Mesos.
-        why: String,
-    },
-    /// Others are taken first, and one TaskManager at a time is tried there until one registers.
-    OnTrial {
-        strikes: u32,
-        /// One is being tried.
-        is_taken: bool,
-        /// What failed there last, in the words of Mesos.
-        why: String,
-    },
-    /// It gets none until then.
-    Quarantined {
-        until: u64,
-        /// What failed there last, in the words of Mesos.
-        why: String,
-    },
-    /// It gets none: its maintenance begins then.
-    Leaving {
-        at: u64,
-    },
 }
 
 /// How this AppMaster stands to the others of its cluster.
@@ -225,42 +185,6 @@ pub enum Reason {
         nearest: String,
         verdicts: Vec<Lacks>,
     },
-}
-
-/// One TaskManager at a time is tried, because those before failed at their start.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct ProbingReport {
-    /// Seconds since 1970.
-    pub since: u64,
-    pub since_s: u64,
-    /// How many have failed.
-    pub failures: u32,
-    /// What the last one failed of, in the words of Mesos.
-    pub cause: String,
-    /// Keys of the configuration that this points to.
-    pub keys: Vec<String>,
-    /// Those that are being tried.
-    pub tasks: Vec<String>,
-    /// Until the next is tried; zero while one is, or while there is no room for it.
-    pub left_ms: u64,
-}
-
-impl fmt::Display for ProbingReport {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let since = humantime::format_duration(Duration::from_secs(self.since_s));
-        write!(
-            out,
-            "{} TaskManagers failed at their start and none has registered for {since}, so one at a time is tried: ",
-            self.failures
-        )?;
-        match (&self.tasks[..], self.left_ms) {
-            ([], 0) => write!(out, "the next as soon as there is room")?,
-            ([], left) => write!(out, "the next in {} s", seconds(left))?,
-            (tasks, _) => write!(out, "now {}", tasks.join(", "))?,
-        }
-        write!(out, "; the last failure: {}", self.cause)?;
-        if self.keys.is_empty() { Ok(()) } else { write!(out, "; look at {}", self.keys.join(", ")) }
-    }
 }
 
 fn seconds(ms: u64) -> String {
@@ -407,57 +331,6 @@ impl Scheduler {
             (Some(_), None) => Registration::Awaited,
             (None, None) => Registration::Unknown,
         }
-    }
-
-    fn agent_states(&self, now: Moment) -> Vec<AgentState> {
-        let mut standings = self.standings(now);
-        let mut used: BTreeMap<&String, (&String, usize)> = BTreeMap::new();
-        for record in self.state.tasks.values() {
-            used.entry(&record.agent_id).or_insert((&record.hostname, 0)).1 += 1;
-            standings.entry(record.agent_id.clone()).or_insert(Standing::Good);
-        }
-        let mut agents: Vec<_> = standings.into_iter().collect();
-        agents.sort_by(|(left_id, left), (right_id, right)| (right, left_id).cmp(&(left, right_id)));
-        agents.truncate(AGENTS_MAX);
-        let states = agents.into_iter().map(|(agent_id, standing)| {
-            let (hostname, taskmanagers) = used.get(&agent_id).copied().unzip();
-            AgentState {
-                hostname: hostname.cloned(),
-                taskmanagers: taskmanagers.unwrap_or_default(),
-                standing: self.agent_standing(&agent_id, standing),
-                agent_id,
-            }
-        });
-        states.collect()
-    }
-
-    fn agent_standing(&self, agent_id: &str, standing: Standing) -> AgentStanding {
-        let why = || self.agents.last_failure(agent_id).unwrap_or_default().to_owned();
-        match standing {
-            Standing::Good => AgentStanding::Good,
-            Standing::Avoided { strikes } => AgentStanding::Avoided { strikes, why: why() },
-            Standing::OnTrial { strikes, is_taken } => {
-                AgentStanding::OnTrial { strikes, is_taken, why: why() }
-            }
-            Standing::Quarantined { until } => {
-                AgentStanding::Quarantined { until: self.since_1970(until), why: why() }
-            }
-            Standing::Leaving { at } => AgentStanding::Leaving { at: self.since_1970(at) },
-        }
-    }
-
-    fn probing_report(&self, now: Moment) -> Option<ProbingReport> {
-        let probing = self.state.probing.as_ref()?;
-        let left = self.try_at.map(|at| at.left(now)).unwrap_or_default();
-        Some(ProbingReport {
-            since: probing.since,
-            since_s: self.since_1970(now).saturating_sub(probing.since),
-            failures: probing.failures,
-            cause: probing.cause.clone(),
-            keys: probing.keys.clone(),
-            tasks: self.probes().cloned().collect(),
-            left_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
-        })
     }
 
     pub(super) fn since_1970(&self, moment: Moment) -> u64 {
