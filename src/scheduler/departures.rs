@@ -132,6 +132,7 @@ impl Scheduler {
             let agent_id = offer.agent_id.as_ref().map(AgentId::text).unwrap_or_default();
             self.departures.learn(agent_id, offer.unavailability.as_ref(), self.spec.epoch, now);
         }
+        self.move_no_more(now);
     }
 
     /// What is held against agents: failures, and that they leave.

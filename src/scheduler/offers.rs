@@ -39,13 +39,14 @@ impl Scheduler {
     /// The master offers resources.
     pub fn handle_offers(&mut self, offers: &[Offer], now: Moment) {
         self.count_offers(offers.len());
+        // Whoever need not move any more needs no other in its place.
+        self.learn_departures(offers, now);
         let wanted = self.wanted(now);
         self.hear_offers(now);
         if self.demand == Some(Demand::Suppressed) {
             // On their way when it was said, or SUPPRESS got lost: say it again.
             self.demand = None;
         }
-        self.learn_departures(offers, now);
         let (groups, candidates) = group(offers);
         self.offered.begin();
         for candidate in &candidates {

@@ -16,12 +16,14 @@ impl Scheduler {
         let connected = self.is_subscribed().then(|| self.reconciliation.due()).flatten();
         let departure = self.is_working().then(|| self.departure_due()).flatten();
         let ready = self.is_working().then(|| self.ready_due()).flatten();
-        let revival = self.is_subscribed().then_some(self.reviving.again_at).flatten();
+        let calls = self.is_subscribed().then(|| self.failed_calls.due()).flatten();
+        let allowed = |at: Moment| calls.map_or(at, |calls| at.max(calls));
+        let revival = self.is_subscribed().then_some(self.reviving.again_at).flatten().map(allowed);
         // Without a master nothing can be done for a task.
         let seen = self.is_subscribed().then_some(&self.seen).into_iter().flatten();
         let tasks = seen.filter_map(|(id, seen)| match (&seen.what, seen.kill_sent) {
             (Sight::Alive(TaskState::Killing), _) | (_, Some(_)) if self.goal(id) == Some(Goal::End) => {
-                Some(self.kill_due(seen))
+                Some(allowed(self.kill_due(seen)))
             }
             (Sight::Missing(_), _) if seen.last_asked => Some(seen.since + patience.unanswered),
             (Sight::Missing(_), _) => Some(seen.since + seen.lost_wait(patience)),
@@ -30,9 +32,8 @@ impl Scheduler {
             }
             (Sight::Nothing | Sight::Alive(_), _) => None,
         });
-        let gang = self.is_subscribed().then(|| self.gang_due()).flatten();
+        let gang = self.is_subscribed().then(|| self.gang_due()).flatten().map(allowed);
         let progress = (self.phase == Phase::Working).then(|| self.progress.due()).flatten();
-        let calls = self.is_subscribed().then(|| self.failed_calls.due()).flatten();
         let waits = [
             progress,
             hold,

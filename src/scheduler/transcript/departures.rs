@@ -99,6 +99,16 @@ fn a_taskmanager_that_was_to_move_stays_when_that_is_called_off() {
 }
 
 #[test]
+fn what_need_not_move_any_more_gets_no_other_in_its_place() {
+    let mut bench = Bench::with_one();
+    assert_eq!(bench.ask_back("a", 300), "agree(i) store revive");
+    let orders = bench.offer(&[("a", 1.0)]);
+    assert!(!orders.contains("accept") && orders.contains("decline(o2)"), "{orders}");
+    let record = bench.stored.tasks.values().next().expect("one");
+    assert_eq!((record.goal, bench.stored.tasks.len()), (Goal::Run, 1));
+}
+
+#[test]
 fn each_agent_is_given_back_by_a_call_of_its_own() {
     let mut bench = Bench::ready(1);
     let offer = |id: &str, agent: &str| InverseOffer {

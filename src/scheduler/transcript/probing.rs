@@ -31,9 +31,6 @@ struct Site {
     /// Agent and end of each task that was launched and has not ended.
     alive: BTreeMap<String, (String, Moment)>,
     failed: usize,
-    launched: usize,
-    /// In a second.
-    most_at_once: usize,
 }
 
 impl Site {
@@ -42,7 +39,7 @@ impl Site {
         bench.scheduler.handle_jobmanager_listening(bench.now);
         bench.scheduler.handle_subscribed("f-1", bench.now);
         let cpus = (0..agents).map(|agent| (format!("agent{agent:02}"), cpus)).collect();
-        Self { bench, cpus, alive: BTreeMap::new(), failed: 0, launched: 0, most_at_once: 0 }
+        Self { bench, cpus, alive: BTreeMap::new(), failed: 0 }
     }
 
     /// The worker crashes, and the next one goes on.
@@ -100,18 +97,14 @@ impl Site {
     }
 
     fn carry_out(&mut self) {
-        let mut running = Vec::new();
         while let Some(action) = self.bench.scheduler.next_action() {
             match action {
                 Action::Store(state) => self.bench.stored = state,
                 Action::Send(Call::Accept { launch, .. }) => {
-                    self.most_at_once = self.most_at_once.max(launch.len());
                     for task in launch {
                         let id = task.name.expect("a name");
                         let agent = task.agent_id.expect("an agent").text().to_owned();
-                        self.alive.insert(id.clone(), (agent, self.bench.now));
-                        self.launched += 1;
-                        running.push(id);
+                        self.alive.insert(id, (agent, self.bench.now));
                     }
                 }
                 Action::Send(Call::Kill { task_id, .. }) => drop(self.alive.remove(task_id.text())),
