@@ -18,12 +18,12 @@ impl Scheduler {
         let ready = self.is_working().then(|| self.ready_due()).flatten();
         let calls = self.is_subscribed().then(|| self.failed_calls.due()).flatten();
         let allowed = |at: Moment| calls.map_or(at, |calls| at.max(calls));
-        let revival = self.is_subscribed().then_some(self.reviving.again_at).flatten().map(allowed);
+        let revival = self.is_working().then_some(self.reviving.again_at).flatten().map(allowed);
         // Without a master nothing can be done for a task.
         let seen = self.is_subscribed().then_some(&self.seen).into_iter().flatten();
         let tasks = seen.filter_map(|(id, seen)| match (&seen.what, seen.kill_sent) {
             (Sight::Alive(TaskState::Killing), _) | (_, Some(_)) if self.goal(id) == Some(Goal::End) => {
-                Some(allowed(self.kill_due(seen)))
+                self.is_working().then(|| allowed(self.kill_due(seen)))
             }
             (Sight::Missing(_), _) if seen.last_asked => Some(seen.since + patience.unanswered),
             (Sight::Missing(_), _) => Some(seen.since + seen.lost_wait(patience)),
@@ -32,7 +32,7 @@ impl Scheduler {
             }
             (Sight::Nothing | Sight::Alive(_), _) => None,
         });
-        let gang = self.is_subscribed().then(|| self.gang_due()).flatten().map(allowed);
+        let gang = self.is_working().then(|| self.gang_due()).flatten().map(allowed);
         let progress = (self.phase == Phase::Working).then(|| self.progress.due()).flatten();
         let waits = [
             progress,
