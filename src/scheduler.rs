@@ -5,7 +5,9 @@
 //! be handed in together: one `Store` then stands for all of them. Time and randomness are arguments. [`driver`] is the one asynchronous file.
 
 mod action;
+mod again;
 mod agents;
+mod cause;
 mod check;
 pub mod constraint;
 pub mod counters;
@@ -21,6 +23,7 @@ mod life;
 mod offered;
 mod offers;
 pub mod place;
+mod probe;
 mod progress;
 mod reconcile;
 pub mod report;
@@ -49,13 +52,15 @@ use crate::scaling::Asked;
 use crate::time::{Backoff, Deadline, Moment};
 
 use action::Queue;
+use again::FailedCalls;
 use agents::Agents;
 use counters::Counters;
 use demand::{Demand, Reviving};
 use departures::Departures;
-use failures::Cause;
+use failures::{Hold, Replacing};
 use gang::Gang;
 use offered::Offered;
+use probe::Starts;
 use progress::Progress;
 use reconcile::Reconciliation;
 use report::{MasterReport, NotScaled};
@@ -81,10 +86,15 @@ pub struct Scheduler {
     witness: Witness,
     /// While the whole set of TaskManagers waits for offers that hold all of it.
     gang: Option<Gang>,
-    replacing: BTreeMap<Cause, Backoff>,
+    replacing: Replacing,
     recent_failures: failures::Recent,
-    /// No launch before this, because TaskManagers failed.
+    /// Replacements that wait, because TaskManagers failed.
     hold: Option<Hold>,
+    starts: Starts,
+    /// While TaskManagers fail at their start: when the next is tried.
+    try_at: Option<Deadline>,
+    /// Has registered when others failed at their start: those that were not launched meanwhile come after it.
+    pioneer: Option<String>,
     reconciliation: Reconciliation,
     last_round: Option<Round>,
     /// What jobs asked for last; none while the number stays where somebody put it.
@@ -96,6 +106,7 @@ pub struct Scheduler {
     master: Option<MasterReport>,
     /// The master's, as far as it told.
     home_region: Option<String>,
+    failed_calls: FailedCalls,
     actions: Queue,
     /// Counted when asked for after a change.
     census: Option<Census>,
@@ -119,6 +130,8 @@ struct Seen {
     gives_way_since: Option<Moment>,
     /// It has registered with the JobManager, or has had the time for it.
     is_settled: bool,
+    /// This scheduler has launched it.
+    is_fresh: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -167,13 +180,6 @@ pub enum Effect {
     Unknown,
 }
 
-#[derive(Clone, Debug, PartialEq)]
-struct Hold {
-    until: Deadline,
-    kind: Cause,
-    cause: String,
-}
-
 /// The last offers that came while TaskManagers were wanted.
 #[derive(Clone, Debug)]
 struct Round {
@@ -192,7 +198,8 @@ impl Scheduler {
             departures: Departures::default(),
             witness: Witness::default(),
             gang: None,
-            replacing: BTreeMap::new(),
+            replacing: Replacing::new(spec.patience.replace),
+            failed_calls: FailedCalls::new(spec.patience.call_again),
             recent_failures: failures::Recent::new(),
             reviving: Reviving { backoff: Backoff::new(spec.patience.revive), again_at: None },
             reconciliation: Reconciliation::new(&spec.patience),
@@ -204,6 +211,9 @@ impl Scheduler {
             jobmanager: JobManager::Starting,
             demand: Some(Demand::Suppressed),
             hold: None,
+            starts: Starts::default(),
+            try_at: None,
+            pioneer: None,
             last_round: None,
             asked: None,
             offered: Offered::default(),
@@ -217,6 +227,7 @@ impl Scheduler {
         };
         // Fewer may be wanted than when the state was stored.
         scheduler.retire_surplus();
+        scheduler.resume_probing(now);
         scheduler.progress.begin(now);
         scheduler
     }
@@ -254,22 +265,29 @@ impl Scheduler {
     /// A call did not reach the master, or nobody knows whether it did.
     pub fn handle_call_failed(&mut self, call: &Call, effect: Effect, now: Moment) {
         match (call, effect) {
-            (Call::Accept { launch, .. }, Effect::None) => self.forget_launches(launch),
+            (Call::Accept { launch, .. }, Effect::None) => {
+                self.forget_launches(launch);
+                self.failed_calls.wait(None, self.random.f64(), now);
+            }
             // The tasks are asked about when they stay silent.
             (Call::Accept { .. }, Effect::Unknown) => {}
             (Call::Revive { .. } | Call::Suppress { .. }, Effect::None | Effect::Unknown) => {
                 self.demand = None;
+                self.failed_calls.wait(None, self.random.f64(), now);
             }
             (Call::Kill { task_id, .. }, Effect::None | Effect::Unknown) => {
                 if let Some(seen) = self.seen.get_mut(task_id.text()) {
                     seen.kill_sent = None;
                 }
+                self.failed_calls.wait(None, self.random.f64(), now);
             }
-            // Without an answer the master may wait for one as long as the subscription lasts.
-            (Call::Decline { .. }, Effect::Unknown) if self.is_subscribed() => self.send(call.clone()),
-            // The same, and what is not asked for again is taken for called off.
-            (Call::AcceptInverseOffers { .. }, Effect::None | Effect::Unknown) if self.is_subscribed() => {
-                self.send(call.clone());
+            // Without an answer the master may wait for one as long as the subscription lasts; an agent that is not
+            // asked for again is taken for one that stays; and who shall end waits for nothing else.
+            (Call::Decline { .. }, Effect::Unknown)
+            | (Call::AcceptInverseOffers { .. } | Call::Teardown, Effect::None | Effect::Unknown)
+                if self.is_subscribed() =>
+            {
+                self.failed_calls.wait(Some(call.clone()), self.random.f64(), now);
             }
             // Offers run out or come again, updates are repeated, questions too, and TEARDOWN goes out with the
             // next subscription.
@@ -370,6 +388,7 @@ impl Seen {
             hearing: Hearing::default(),
             gives_way_since: None,
             is_settled: false,
+            is_fresh: false,
         }
     }
 }

@@ -92,6 +92,11 @@ impl Backoff {
         Self { policy, attempts: 0 }
     }
 
+    /// One in which so many attempts have failed.
+    pub fn after(policy: BackoffPolicy, attempts: u32) -> Self {
+        Self { policy, attempts }
+    }
+
     /// Attempts that have failed since the last success.
     pub fn attempts(&self) -> u32 {
         self.attempts

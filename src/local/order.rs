@@ -55,6 +55,7 @@ impl Order {
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct InverseAnswer {
+    pub is_accepted: bool,
     pub offers: Vec<OfferId>,
     pub filters: Option<Filters>,
 }

@@ -170,13 +170,13 @@ fn order(kind: CallType, call: call::Call, framework: &FrameworkId) -> Result<Or
             let answer =
                 call.accept_inverse_offers.ok_or("Expecting 'accept_inverse_offers' to be present")?;
             let (offers, filters) = (answer.inverse_offer_ids, answer.filters);
-            Order::AnswerInverseOffers(InverseAnswer { offers, filters })
+            Order::AnswerInverseOffers(InverseAnswer { is_accepted: true, offers, filters })
         }
         CallType::DeclineInverseOffers => {
             let answer =
                 call.decline_inverse_offers.ok_or("Expecting 'decline_inverse_offers' to be present")?;
             let (offers, filters) = (answer.inverse_offer_ids, answer.filters);
-            Order::AnswerInverseOffers(InverseAnswer { offers, filters })
+            Order::AnswerInverseOffers(InverseAnswer { is_accepted: false, offers, filters })
         }
         CallType::AcknowledgeOperationStatus => present(
             call.acknowledge_operation_status.is_some(),

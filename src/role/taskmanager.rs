@@ -1,6 +1,8 @@
 //! `taskmanager`: inside a Mesos task, one TaskManager under init.
 
 use std::convert::Infallible;
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tracing::Level;
@@ -83,7 +85,8 @@ pub fn run(
     inherited: Inherited,
 ) -> Result<u8, Fatal> {
     let run = RunDir::create(&environment).map_err(fatal(Exit::CannotCreate))?;
-    receive(&options.delivered, &mut environment).map_err(fatal(Exit::NoInput))?;
+    let mut unpacked = Unpacked::default();
+    receive(&options.delivered, &mut environment, &mut unpacked).map_err(fatal(Exit::NoInput))?;
     let mut cluster = options.cluster.clone();
     let mut claim = None;
     if let Some(base) = &options.artifacts {
@@ -102,7 +105,7 @@ pub fn run(
         cluster.properties.insert(0, ("jobmanager.rpc.address".to_owned(), address.to_owned()));
     }
     let setup = Setup::open(&cluster, environment, Mode::Effective)?;
-    let Err(fatal) = start(&setup, run, claim, inherited);
+    let Err(fatal) = start(&setup, run, unpacked, claim, inherited);
     Err(fatal)
 }
 
@@ -132,8 +135,33 @@ fn task_id(cluster: &ClusterOptions) -> Result<&str, FetchError> {
     id.map(|(_, id)| id.as_str()).ok_or(FetchError::NoId)
 }
 
+/// What was unpacked in the sandbox. It goes with the task, for Mesos keeps a sandbox for days: with whoever drops this,
+/// or with init.
+#[derive(Default)]
+struct Unpacked(Vec<PathBuf>);
+
+impl Unpacked {
+    /// For init, which removes it when the TaskManager has ended.
+    fn hand_on(mut self) -> impl Iterator<Item = OsString> {
+        std::mem::take(&mut self.0).into_iter().map(PathBuf::into_os_string)
+    }
+}
+
+impl Drop for Unpacked {
+    fn drop(&mut self) {
+        for directory in &self.0 {
+            // Part of it may be there, or nothing.
+            let _ = std::fs::remove_dir_all(directory);
+        }
+    }
+}
+
 /// Checks what was fetched, and unpacks where the variables then lead to.
-fn receive(delivered: &[Delivered], environment: &mut Environment) -> Result<(), DeliveryError> {
+fn receive(
+    delivered: &[Delivered],
+    environment: &mut Environment,
+    to_remove: &mut Unpacked,
+) -> Result<(), DeliveryError> {
     let sandbox = super::rundir::sandbox(environment);
     for file in delivered {
         let unpacked = match file.name.as_str() {
@@ -147,6 +175,7 @@ fn receive(delivered: &[Delivered], environment: &mut Environment) -> Result<(),
         let (variable, directory) = unpacked;
         if !directory.exists() {
             guard::leave(&directory);
+            to_remove.0.push(directory.clone());
         }
         file.unpack(&sandbox, &directory)?;
         environment.set(variable, &directory);
@@ -157,6 +186,7 @@ fn receive(delivered: &[Delivered], environment: &mut Environment) -> Result<(),
 fn start(
     setup: &Setup,
     run: RunDir,
+    unpacked: Unpacked,
     claim: Option<Child>,
     inherited: Inherited,
 ) -> Result<Infallible, Fatal> {
@@ -183,6 +213,7 @@ fn start(
     let mut plan = options.plan(children, inherited);
     plan.options.interrupted_codes = children::TASKMANAGER_INTERRUPTED.to_vec();
     plan.cleanup.push(run.keep().into_os_string());
+    plan.cleanup.extend(unpacked.hand_on());
     children::enter(&plan)
 }
 
@@ -269,6 +300,27 @@ mod tests {
         let base = serve(vec![Vec::new(), cut, whole]);
         let fetched = fetch_from(&base).await.expect("the third answer");
         assert_eq!(fetched.files["a"], b"b: c\n");
+    }
+
+    #[test]
+    fn what_was_unpacked_goes_when_the_task_cannot_start() {
+        let sandbox = tempfile::tempdir().expect("a directory");
+        let mut archive = tar::Builder::new(Vec::new());
+        archive.append_path_with_name(file!(), "lib/flink-dist.jar").expect("added");
+        std::fs::write(sandbox.path().join(FLINK_ARCHIVE), archive.into_inner().expect("whole"))
+            .expect("written");
+        let digest = crate::artifact::bundle::digest_of(&sandbox.path().join(FLINK_ARCHIVE)).expect("read");
+        let delivered = [
+            Delivered { name: FLINK_ARCHIVE.to_owned(), digest },
+            Delivered { name: JAVA_ARCHIVE.to_owned(), digest: String::new() },
+        ];
+        let mut environment = Environment::default();
+        environment.set("MESOS_SANDBOX", sandbox.path());
+        let mut unpacked = Unpacked::default();
+        receive(&delivered, &mut environment, &mut unpacked).expect_err("there is no java.tar");
+        assert!(sandbox.path().join("flink/lib/flink-dist.jar").exists());
+        drop(unpacked);
+        assert_eq!(std::fs::read_dir(sandbox.path()).expect("there").count(), 0);
     }
 
     #[tokio::test]

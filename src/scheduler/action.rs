@@ -111,10 +111,13 @@ pub enum Note {
     Stays { task: String },
     GivenUp { task: String },
     Replacing { task: String, why: String },
+    NotMoving { task: String },
     Retired { task: String },
     Unknown { task: String, state: TaskState },
     DoesNotFit { wanted: usize, offers: usize, nearest: String },
     StillWaiting { taskmanagers: usize, why: String },
+    Probing { failures: u32, cause: String, keys: Vec<String> },
+    ProbeRegistered { task: String, lacking: usize },
     StillStarting { task: String, hostname: String, state: Cow<'static, str>, since_s: u64, others: usize },
 }
 
@@ -140,10 +143,13 @@ impl Note {
             Self::Stays { .. } => "stays",
             Self::GivenUp { .. } => "given_up",
             Self::Replacing { .. } => "replacing",
+            Self::NotMoving { .. } => "not_moving",
             Self::Retired { .. } => "retired",
             Self::Unknown { .. } => "unknown_task",
             Self::DoesNotFit { .. } => "does_not_fit",
             Self::StillWaiting { .. } => "still_waiting",
+            Self::Probing { .. } => "probing",
+            Self::ProbeRegistered { .. } => "probe_registered",
             Self::StillStarting { .. } => "still_starting",
         }
     }
@@ -163,8 +169,10 @@ impl Note {
             | Self::Stays { task }
             | Self::GivenUp { task }
             | Self::Replacing { task, .. }
+            | Self::NotMoving { task }
             | Self::Retired { task }
             | Self::Unknown { task, .. }
+            | Self::ProbeRegistered { task, .. }
             | Self::StillStarting { task, .. } => Some(task),
             Self::Subscribed { .. }
             | Self::Disconnected { .. }
@@ -173,6 +181,7 @@ impl Note {
             | Self::JobManagerListening
             | Self::Scaled { .. }
             | Self::DoesNotFit { .. }
+            | Self::Probing { .. }
             | Self::StillWaiting { .. } => None,
         }
     }
@@ -189,6 +198,7 @@ impl Note {
             | Self::GivenUp { .. }
             | Self::Unknown { .. }
             | Self::DoesNotFit { .. }
+            | Self::Probing { .. }
             | Self::StillWaiting { .. } => true,
             Self::Ended { expected, .. } => !expected,
             Self::Subscribed { .. }
@@ -201,7 +211,9 @@ impl Note {
             | Self::Stays { .. }
             | Self::Returned { .. }
             | Self::Replacing { .. }
+            | Self::NotMoving { .. }
             | Self::Retired { .. }
+            | Self::ProbeRegistered { .. }
             | Self::StillStarting { .. } => false,
         }
     }
@@ -260,6 +272,9 @@ impl fmt::Display for Note {
                 write!(out, "replacing task={task} as soon as another runs: {why}")
             }
             Self::GivenUp { task } => write!(out, "given up task={task}: it did not come back"),
+            Self::NotMoving { task } => {
+                write!(out, "not moving task={task}: its agent's maintenance has been called off or is over")
+            }
             Self::Retired { task } => write!(out, "retiring task={task}: more TaskManagers than wanted"),
             Self::Unknown { task, state } => {
                 write!(out, "task={task} state={} is none of the known ones: killing it", state.name())
@@ -269,6 +284,17 @@ impl fmt::Display for Note {
             }
             Self::StillWaiting { taskmanagers, why } => {
                 write!(out, "still waiting taskmanagers={taskmanagers}: {why}")
+            }
+            Self::Probing { failures, cause, keys } => {
+                write!(
+                    out,
+                    "{failures} TaskManagers failed at their start and none has registered since: \
+                     trying one at a time; the last: {cause}"
+                )?;
+                if keys.is_empty() { Ok(()) } else { write!(out, "; look at {}", keys.join(", ")) }
+            }
+            Self::ProbeRegistered { task, lacking } => {
+                write!(out, "registered task={task}: TaskManagers start again, launching the other {lacking}")
             }
             Self::StillStarting { task, hostname, state, since_s, others } => {
                 write!(out, "still starting task={task} host={hostname} state={state} for {since_s} s")?;

@@ -1,12 +1,13 @@
 //! What is thought of agents, by what happened to TaskManagers on them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::mesos::event::StatusUpdate;
 use crate::mesos::wire::status::{Reason, TaskState};
 use crate::time::Moment;
 
+use super::cause::Symptom;
 use super::place::Standing;
 
 /// A strike is forgotten after this long without another.
@@ -15,23 +16,44 @@ const FORGIVEN_AFTER: Duration = Duration::from_secs(30 * 60);
 /// From so many strikes on an agent gets no TaskManager for a while; below, others are only preferred.
 const QUARANTINE_FROM: u32 = 3;
 
-/// The first quarantine; each further strike doubles it.
+/// The first quarantine; each further round of strikes doubles it.
 const QUARANTINE_FIRST: Duration = Duration::from_secs(60);
 
 const QUARANTINE_MOST: Duration = FORGIVEN_AFTER;
+
+/// After so many failures on an agent one TaskManager at a time is tried there, until one registers.
+const TRIAL_FROM: u32 = 2;
+
+/// What fails alike on so many agents, with no TaskManager that registers in between, is no agent's doing.
+const ALIKE_FROM: usize = 2;
 
 /// Agents with strikes against them, by id.
 #[derive(Clone, Debug, Default)]
 pub struct Agents {
     strikes: BTreeMap<String, Strikes>,
+    /// Failures since a TaskManager registered last.
+    alike: BTreeMap<Symptom, Alike>,
 }
 
-#[derive(Clone, Copy, Debug)]
+/// Failures of one kind.
+#[derive(Clone, Debug)]
+struct Alike {
+    agents: BTreeSet<String>,
+    last: Moment,
+}
+
+#[derive(Clone, Debug)]
 struct Strikes {
     count: u32,
     /// Those among them that are hardly anything but the agent's doing.
-    plain: u32,
+    plain: BTreeMap<Symptom, u32>,
+    /// Failures since a TaskManager registered there.
+    in_a_row: u32,
+    /// TaskManagers have registered elsewhere since one failed here, and none here.
+    is_alone: bool,
     last: Moment,
+    /// What the last one failed of.
+    why: String,
 }
 
 /// What the end of a task says about its agent.
@@ -43,14 +65,36 @@ pub enum Evidence {
     Plain,
 }
 
+/// A TaskManager that failed in a way that speaks against its agent.
+#[derive(Clone, Debug)]
+pub struct Strike<'a> {
+    pub agent_id: &'a str,
+    pub evidence: Evidence,
+    pub symptom: Symptom,
+    pub launched: Moment,
+    /// In the words of Mesos.
+    pub why: &'a str,
+}
+
 impl Agents {
-    /// A TaskManager failed there in a way that speaks against the agent.
-    pub fn strike(&mut self, agent_id: &str, evidence: Evidence, now: Moment) {
+    pub fn strike(&mut self, strike: Strike<'_>, now: Moment) {
         self.strikes.retain(|_, strikes| !strikes.are_forgiven(now));
-        let fresh = Strikes { count: 0, plain: 0, last: now };
-        let strikes = self.strikes.entry(agent_id.to_owned()).or_insert(fresh);
+        let alike = self.alike.entry(strike.symptom.clone());
+        let alike = alike.or_insert_with(|| Alike { agents: BTreeSet::new(), last: now });
+        alike.agents.insert(strike.agent_id.to_owned());
+        alike.last = now;
+        let strikes = self.strikes.entry(strike.agent_id.to_owned()).or_insert_with(|| Strikes::new(now));
+        strike.why.clone_into(&mut strikes.why);
+        // Those that were launched together count as one, apart from the first.
+        let is_of_round = strike.launched < strikes.last && strikes.in_a_row >= QUARANTINE_FROM;
+        strikes.in_a_row = strikes.in_a_row.saturating_add(1);
+        if is_of_round {
+            return;
+        }
         strikes.count += 1;
-        strikes.plain += u32::from(evidence == Evidence::Plain);
+        if strike.evidence == Evidence::Plain {
+            *strikes.plain.entry(strike.symptom).or_default() += 1;
+        }
         strikes.last = now;
     }
 
@@ -59,26 +103,96 @@ impl Agents {
         self.strikes.remove(agent_id);
     }
 
-    pub fn standings(&self, now: Moment) -> BTreeMap<String, Standing> {
+    /// A TaskManager that was launched there at `launched` has registered with the JobManager.
+    pub fn registered(&mut self, agent_id: &str, launched: Moment) {
+        // What failed on several agents until then, and does not now, was no agent's doing.
+        let common = self.alike.iter().filter(|(_, alike)| alike.is_common(false) && launched > alike.last);
+        let over: Vec<_> = common.map(|(kind, _)| kind.clone()).collect();
+        for (id, strikes) in &mut self.strikes {
+            if id == agent_id {
+                strikes.in_a_row = 0;
+                strikes.plain.clear();
+                strikes.is_alone = false;
+                continue;
+            }
+            strikes.is_alone = true;
+            for kind in &over {
+                // Once more, and it was.
+                strikes
+                    .plain
+                    .entry(kind.clone())
+                    .and_modify(|count| *count = (*count).min(QUARANTINE_FROM - 1));
+            }
+        }
+        self.alike.clear();
+    }
+
+    /// Whether one TaskManager at a time is tried there.
+    pub fn is_on_trial(&self, agent_id: &str) -> bool {
+        self.strikes.get(agent_id).is_some_and(Strikes::are_on_trial)
+    }
+
+    pub fn has_trials(&self) -> bool {
+        self.strikes.values().any(Strikes::are_on_trial)
+    }
+
+    /// What failed there last, in the words of Mesos.
+    pub fn last_failure(&self, agent_id: &str) -> Option<&str> {
+        self.strikes.get(agent_id).map(|strikes| strikes.why.as_str())
+    }
+
+    /// `starting` are the agents with TaskManagers that have not registered yet. Where there is but one agent, what
+    /// fails there fails everywhere.
+    pub fn standings(
+        &self,
+        starting: &BTreeSet<&str>,
+        is_only_one: bool,
+        now: Moment,
+    ) -> BTreeMap<String, Standing> {
         let known = self.strikes.iter().filter(|(_, strikes)| !strikes.are_forgiven(now));
-        known.map(|(agent_id, strikes)| (agent_id.clone(), strikes.standing(now))).collect()
+        let standings = known.map(|(agent_id, strikes)| {
+            let until = self.quarantined_until(strikes, is_only_one).filter(|until| *until > now);
+            let standing = match until {
+                Some(until) => Standing::Quarantined { until },
+                None if strikes.are_on_trial() => Standing::OnTrial {
+                    strikes: strikes.count,
+                    is_taken: starting.contains(agent_id.as_str()),
+                },
+                None => Standing::Avoided { strikes: strikes.count },
+            };
+            (agent_id.clone(), standing)
+        });
+        standings.collect()
+    }
+
+    fn quarantined_until(&self, strikes: &Strikes, is_only_one: bool) -> Option<Moment> {
+        let is_common =
+            |kind: &Symptom| self.alike.get(kind).is_some_and(|alike| alike.is_common(is_only_one));
+        let counts = |kind: &&Symptom| strikes.is_alone || !is_common(kind);
+        let plain: u32 = strikes.plain.iter().filter(|(kind, _)| counts(kind)).map(|(_, count)| count).sum();
+        let beyond = plain.checked_sub(QUARANTINE_FROM)?;
+        let span = QUARANTINE_FIRST.saturating_mul(1 << beyond.min(16)).min(QUARANTINE_MOST);
+        Some(strikes.last + span)
+    }
+}
+
+impl Alike {
+    fn is_common(&self, is_only_one: bool) -> bool {
+        is_only_one || self.agents.len() >= ALIKE_FROM
     }
 }
 
 impl Strikes {
-    fn are_forgiven(self, now: Moment) -> bool {
+    fn new(now: Moment) -> Self {
+        Self { count: 0, plain: BTreeMap::new(), in_a_row: 0, is_alone: false, last: now, why: String::new() }
+    }
+
+    fn are_forgiven(&self, now: Moment) -> bool {
         now.since(self.last) >= FORGIVEN_AFTER
     }
 
-    fn standing(self, now: Moment) -> Standing {
-        let avoided = Standing::Avoided { strikes: self.count };
-        let Some(beyond) = self.plain.checked_sub(QUARANTINE_FROM) else { return avoided };
-        let span = QUARANTINE_FIRST.saturating_mul(1 << beyond.min(16)).min(QUARANTINE_MOST);
-        let end = self.last + span;
-        if end <= now {
-            return avoided;
-        }
-        Standing::Quarantined { until: end }
+    fn are_on_trial(&self) -> bool {
+        self.in_a_row >= TRIAL_FROM
     }
 }
 
@@ -105,33 +219,4 @@ pub fn evidence(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn avoided_then_quarantined_then_forgiven() {
-        let at = |seconds| Moment::START + Duration::from_secs(seconds);
-        let mut agents = Agents::default();
-        let standing = |agents: &Agents, seconds| agents.standings(at(seconds)).get("a").copied();
-        let avoided = |strikes| Some(Standing::Avoided { strikes });
-        agents.strike("a", Evidence::Plain, at(0));
-        assert_eq!(standing(&agents, 1), avoided(1));
-        agents.strike("a", Evidence::Plain, at(10));
-        agents.strike("a", Evidence::Plain, at(20));
-        assert_eq!(standing(&agents, 21), Some(Standing::Quarantined { until: at(80) }));
-        assert_eq!(standing(&agents, 80), avoided(3), "tried again, after all others");
-        agents.strike("a", Evidence::Plain, at(100));
-        assert_eq!(standing(&agents, 100), Some(Standing::Quarantined { until: at(220) }));
-        assert_eq!(standing(&agents, 100 + 1800), None);
-        agents.strike("b", Evidence::Plain, at(100));
-        agents.forgive("b");
-        assert!(!agents.standings(at(101)).contains_key("b"));
-    }
-
-    #[test]
-    fn what_may_be_anybodys_doing_never_keeps_an_agent_out() {
-        let mut agents = Agents::default();
-        (0..9).for_each(|_| agents.strike("a", Evidence::Faint, Moment::START));
-        assert_eq!(agents.standings(Moment::START).get("a"), Some(&Standing::Avoided { strikes: 9 }));
-    }
-}
+mod tests;

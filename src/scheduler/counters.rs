@@ -64,6 +64,7 @@ impl Counters {
             | Note::Running { .. }
             | Note::Returned { .. }
             | Note::StillHeard { .. }
+            | Note::NotMoving { .. }
             | Note::Registered { .. }
             | Note::HeardAgain { .. }
             | Note::Stays { .. }
@@ -71,6 +72,8 @@ impl Counters {
             | Note::Unknown { .. }
             | Note::DoesNotFit { .. }
             | Note::StillWaiting { .. }
+            | Note::Probing { .. }
+            | Note::ProbeRegistered { .. }
             | Note::StillStarting { .. } => return,
         };
         *counter += 1;

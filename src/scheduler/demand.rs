@@ -29,9 +29,11 @@ impl Scheduler {
         self.keep_progress(now);
         self.retire_surplus();
         self.leave_agents(now);
+        self.settle(now);
+        self.end_probing();
         self.end_replaced(now);
         self.ask_jobmanager(now);
-        if !self.is_subscribed() {
+        if !self.is_subscribed() || self.waits_after_failed_call(now) {
             return;
         }
         self.send_kills(now);
@@ -76,8 +78,7 @@ impl Scheduler {
         let open = self.phase == Phase::Working
             && self.is_subscribed()
             && self.jobmanager == JobManager::Listening
-            && self.spec.template.delivery.is_some()
-            && self.hold.is_none();
-        if open { self.lacking() } else { 0 }
+            && self.spec.template.delivery.is_some();
+        if open { self.admitted(self.lacking()) } else { 0 }
     }
 }

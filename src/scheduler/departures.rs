@@ -1,6 +1,6 @@
 //! Agents that are about to leave, and their TaskManagers, which move before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::mesos::call::Call;
@@ -9,8 +9,9 @@ use crate::mesos::wire::offer::{InverseOffer, Offer};
 use crate::mesos::wire::time::Unavailability;
 use crate::time::Moment;
 
-use super::Scheduler;
 use super::place::Standing;
+use super::state::Goal;
+use super::{Note, Scheduler};
 
 /// TaskManagers begin to move so long before their agent's maintenance: enough to find room for others, start them,
 /// and let jobs recover on them.
@@ -28,7 +29,13 @@ const CALLED_OFF_AFTER: Duration = Duration::from_secs(3 * 60);
 
 /// Planned maintenance by agent.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Departures(BTreeMap<String, Departure>);
+pub(super) struct Departures {
+    planned: BTreeMap<String, Departure>,
+    /// Agents that an offer said of that nothing is planned any more.
+    stay: BTreeSet<String>,
+    /// Since when masters could tell of them.
+    listening: Option<Moment>,
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Departure {
@@ -43,7 +50,9 @@ impl Departures {
     /// `epoch` is the time since 1970 at [`Moment::START`].
     fn learn(&mut self, agent_id: &str, told: Option<&Unavailability>, epoch: Duration, now: Moment) {
         let Some(told) = told else {
-            self.0.remove(agent_id);
+            if self.planned.remove(agent_id).is_some() {
+                self.stay.insert(agent_id.to_owned());
+            }
             return;
         };
         let start = told.start.as_ref().and_then(|start| start.nanoseconds).unwrap_or_default();
@@ -52,29 +61,42 @@ impl Departures {
         let lasts = told.duration.as_ref().and_then(|duration| duration.nanoseconds);
         let lasts = lasts.and_then(|nanoseconds| u64::try_from(nanoseconds).ok()).map(Duration::from_nanos);
         let departure = Departure { begin, end: lasts.map(|lasts| begin + lasts), told: now };
-        self.0.insert(agent_id.to_owned(), departure);
+        self.stay.remove(agent_id);
+        self.planned.insert(agent_id.to_owned(), departure);
     }
 
     /// Nobody told anything while there was no master.
     pub(super) fn told_again(&mut self, now: Moment) {
-        self.0.values_mut().for_each(|departure| departure.told = now);
+        self.planned.values_mut().for_each(|departure| departure.told = now);
+        self.listening = Some(now);
     }
 
     fn forget_called_off(&mut self, now: Moment) {
-        self.0.retain(|_, departure| {
-            now.since(departure.told) < CALLED_OFF_AFTER && departure.end.is_none_or(|end| now < end)
+        self.planned.retain(|agent_id, departure| {
+            let holds =
+                now.since(departure.told) < CALLED_OFF_AFTER && departure.end.is_none_or(|end| now < end);
+            if !holds {
+                self.stay.insert(agent_id.clone());
+            }
+            holds
         });
     }
 
     /// When TaskManagers are to leave the agent.
     fn move_at(&self, agent_id: &str) -> Option<Moment> {
-        self.0.get(agent_id).map(|departure| departure.begin_early(MOVE_BEFORE))
+        self.planned.get(agent_id).map(|departure| departure.begin_early(MOVE_BEFORE))
+    }
+
+    /// Whether an agent stays that was to leave. Nobody knows before the master had time to ask for it again.
+    fn are_called_off(&self, agent_id: &str, now: Moment) -> bool {
+        let has_listened = self.listening.is_some_and(|since| now.since(since) >= CALLED_OFF_AFTER);
+        !self.planned.contains_key(agent_id) && (has_listened || self.stay.contains(agent_id))
     }
 
     /// What it means for new TaskManagers.
     fn standing(&self, agent_id: &str, now: Moment) -> Option<Standing> {
         let departure =
-            self.0.get(agent_id).filter(|departure| departure.begin_early(AVOID_BEFORE) <= now)?;
+            self.planned.get(agent_id).filter(|departure| departure.begin_early(AVOID_BEFORE) <= now)?;
         Some(Standing::Leaving { at: departure.begin })
     }
 }
@@ -92,8 +114,13 @@ impl Scheduler {
             let agent_id = offer.agent_id.as_ref().map(AgentId::text).unwrap_or_default();
             self.departures.learn(agent_id, offer.unavailability.as_ref(), self.spec.epoch, now);
         }
-        let offer_ids: Vec<OfferId> = offers.iter().filter_map(|offer| offer.id.clone()).collect();
-        if !offer_ids.is_empty() {
+        // The master takes several together for a mistake unless they are of one agent.
+        let mut by_agent: BTreeMap<&str, Vec<OfferId>> = BTreeMap::new();
+        for offer in offers {
+            let agent_id = offer.agent_id.as_ref().map(AgentId::text).unwrap_or_default();
+            by_agent.entry(agent_id).or_default().extend(offer.id.clone());
+        }
+        for offer_ids in by_agent.into_values().filter(|ids| !ids.is_empty()) {
             self.send(Call::AcceptInverseOffers { offer_ids, refuse: ASKED_EVERY });
         }
         self.plan(now);
@@ -105,12 +132,16 @@ impl Scheduler {
             let agent_id = offer.agent_id.as_ref().map(AgentId::text).unwrap_or_default();
             self.departures.learn(agent_id, offer.unavailability.as_ref(), self.spec.epoch, now);
         }
+        self.move_no_more(now);
     }
 
     /// What is held against agents: failures, and that they leave.
     pub(super) fn standings(&self, now: Moment) -> BTreeMap<String, Standing> {
-        let mut standings = self.agents.standings(now);
-        for agent_id in self.departures.0.keys() {
+        let starting = self.seen.iter().filter(|(_, seen)| seen.is_starting());
+        let starting = starting.filter_map(|(id, _)| Some(self.state.tasks.get(id)?.agent_id.as_str()));
+        let starting = if self.agents.has_trials() { starting.collect() } else { BTreeSet::new() };
+        let mut standings = self.agents.standings(&starting, self.offered.agents() <= 1, now);
+        for agent_id in self.departures.planned.keys() {
             if let Some(standing) = self.departures.standing(agent_id, now) {
                 standings.insert(agent_id.clone(), standing);
             }
@@ -124,20 +155,59 @@ impl Scheduler {
             return;
         }
         self.departures.forget_called_off(now);
-        if self.departures.0.is_empty() {
+        self.move_no_more(now);
+        if self.departures.planned.is_empty() {
             return;
         }
         let due: Vec<_> =
             self.kept().filter(|id| self.move_at(id).is_some_and(|at| at <= now)).cloned().collect();
         for id in due {
             self.replace(&id, "its agent leaves for maintenance");
+            if let Some(record) = self.state.tasks.get_mut(&id) {
+                record.leaves = true;
+            }
+        }
+    }
+
+    /// Those that were to move and need not any more go on; what was launched in their place is too much then.
+    fn move_no_more(&mut self, now: Moment) {
+        let stays = |id: &&String| {
+            let record = self.state.tasks.get(*id);
+            record
+                .is_some_and(|record| record.leaves && self.departures.are_called_off(&record.agent_id, now))
+        };
+        let staying: Vec<_> = self.replaced().filter(stays).cloned().collect();
+        for id in &staying {
+            if let Some(record) = self.state.tasks.get_mut(id) {
+                (record.goal, record.leaves) = (Goal::Run, false);
+            }
+            self.note(Note::NotMoving { task: id.clone() });
+        }
+        if !staying.is_empty() {
+            self.store();
+            self.retire_surplus();
         }
     }
 
     /// When the next TaskManager has to move.
     pub(super) fn departure_due(&self) -> Option<Moment> {
-        let moves = self.kept().filter(|_| !self.departures.0.is_empty()).filter_map(|id| self.move_at(id));
-        moves.min()
+        let moves =
+            self.kept().filter(|_| !self.departures.planned.is_empty()).filter_map(|id| self.move_at(id));
+        moves.chain(self.called_off_due()).min()
+    }
+
+    /// When what is to move may stay, as far as nobody says otherwise.
+    fn called_off_due(&self) -> Option<Moment> {
+        let leaving =
+            self.replaced().filter_map(|id| self.state.tasks.get(id)).filter(|record| record.leaves);
+        let due = leaving.filter_map(|record| match self.departures.planned.get(&record.agent_id) {
+            Some(departure) => {
+                let unsaid = departure.told + CALLED_OFF_AFTER;
+                Some(departure.end.map_or(unsaid, |end| end.min(unsaid)))
+            }
+            None => self.departures.listening.map(|since| since + CALLED_OFF_AFTER),
+        });
+        due.min()
     }
 
     fn move_at(&self, id: &str) -> Option<Moment> {

@@ -11,7 +11,7 @@ use crate::time::Moment;
 use super::Scheduler;
 use super::constraint::Constraint;
 use super::place::{Placing, Wish};
-use super::report::{TaskReport, Waiting};
+use super::report::{ProbingReport, TaskReport, Waiting};
 use super::resources::{Milli, Miss, Need};
 use super::verdict::{Obstacle, Verdict};
 
@@ -50,6 +50,9 @@ pub struct Explanation {
     /// Mesos runs them, and the JobManager has not heard them for long.
     pub unheard: Vec<TaskReport>,
     pub waiting: Option<Waiting>,
+    /// While TaskManagers fail at their start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probing: Option<ProbingReport>,
     /// What one TaskManager takes.
     pub need: String,
     /// What stands in the way on the agents that offered something last.
@@ -180,6 +183,7 @@ impl Scheduler {
             starting: report.tasks.into_iter().filter(is_starting).collect(),
             unheard,
             waiting,
+            probing: report.probing,
             need: self.spec.need.to_string(),
             offers: self.offers_report(now),
             remedies: self.remedies(missing, now),
@@ -202,7 +206,7 @@ impl Scheduler {
             verdicts.sort();
             let closest = verdicts.iter().take(AGENTS_TOLD_MAX);
             let closest = closest.map(|(_, index, age)| {
-                let verdict = placing.verdict(*index);
+                let verdict = self.with_reasons(placing.verdict(*index));
                 AgentReport {
                     offered: placing.candidates()[*index].holding.to_string(),
                     age_s: age.as_secs(),
@@ -293,7 +297,7 @@ impl Scheduler {
             let left_out = placed.len().saturating_sub(AGENTS_TOLD_MAX);
             placed.truncate(AGENTS_TOLD_MAX);
             let nearest = (fits < count).then(|| placing.nearest()).flatten();
-            let nearest = nearest.map(|nearest| nearest.told(now));
+            let nearest = nearest.map(|nearest| self.with_reasons(nearest).told(now));
             Supposition {
                 taskmanagers: count,
                 need: need.to_string(),
@@ -312,8 +316,19 @@ impl Scheduler {
             let verdicts = (0..placing.candidates().len()).map(|index| (placing.distance(index), index));
             let mut verdicts: Vec<_> = verdicts.filter(|(distance, _)| distance.0 > 0).collect();
             verdicts.sort_unstable();
-            verdicts.iter().take(most).map(|(_, index)| placing.verdict(*index)).collect()
+            let verdicts = verdicts.iter().take(most).map(|(_, index)| placing.verdict(*index));
+            verdicts.map(|verdict| self.with_reasons(verdict)).collect()
         })
+    }
+
+    /// With what failed on its agent last.
+    pub(super) fn with_reasons(&self, mut verdict: Verdict) -> Verdict {
+        for obstacle in &mut verdict.obstacles {
+            if let Obstacle::Quarantine { why, .. } | Obstacle::Trial { why } = obstacle {
+                self.agents.last_failure(&verdict.agent_id).unwrap_or_default().clone_into(why);
+            }
+        }
+        verdict
     }
 
     /// How many of `wanted` all that was offered last would hold.

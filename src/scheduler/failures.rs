@@ -1,15 +1,15 @@
-//! TaskManagers that failed: how long the next launch waits, and when it is enough.
+//! TaskManagers that failed: how long their replacements wait, and when it is enough.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::mesos::event::StatusUpdate;
 use crate::mesos::wire::status::Reason;
-use crate::time::{Deadline, Moment};
+use crate::time::{Backoff, BackoffPolicy, Deadline, Moment};
 
-use super::{Failure, Hold, Scheduler};
+use super::{Failure, Scheduler};
 
-/// Each kind has a backoff of its own: one that waits long keeps nobody waiting who failed for another reason.
+/// Each cause has a backoff of its own: one that waits long keeps nobody waiting who failed of something else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Cause {
     /// The master or an agent would not have it, or somebody ended it.
@@ -31,29 +31,80 @@ impl Cause {
     }
 }
 
+/// So many TaskManagers are not replaced before `until`; others may start.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Hold {
+    since: Moment,
+    pub until: Deadline,
+    pub places: usize,
+    pub cause: String,
+}
+
+/// The rounds of failures of one cause. All that were launched before a round began and fail in it are of that round.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rounds {
+    backoff: Backoff,
+    began: Moment,
+    wait: Duration,
+}
+
+/// Rounds by cause.
+#[derive(Clone, Debug)]
+pub(super) struct Replacing {
+    policy: BackoffPolicy,
+    rounds: BTreeMap<Cause, Rounds>,
+}
+
+impl Replacing {
+    pub fn new(policy: BackoffPolicy) -> Self {
+        Self { policy, rounds: BTreeMap::new() }
+    }
+
+    /// How long the place of one that was launched at `launched` and fails now waits.
+    fn wait(&mut self, cause: Cause, launched: Moment, random: f64, now: Moment) -> Duration {
+        let fresh = Rounds { backoff: Backoff::new(self.policy), began: now, wait: Duration::ZERO };
+        let is_first = !self.rounds.contains_key(&cause);
+        let rounds = self.rounds.entry(cause).or_insert(fresh);
+        if is_first || launched >= rounds.began {
+            *rounds = Rounds { wait: rounds.backoff.failed(random), began: now, ..*rounds };
+        }
+        rounds.wait
+    }
+
+    pub fn rounds(&self, cause: Cause) -> u32 {
+        self.rounds.get(&cause).map_or(0, |rounds| rounds.backoff.attempts())
+    }
+
+    /// One ran well.
+    pub fn succeeded(&mut self) {
+        self.rounds.clear();
+    }
+}
+
 /// When TaskManagers failed, as far as that counts; forgotten with the worker, unlike their number.
 pub(super) type Recent = VecDeque<Moment>;
 
 impl Scheduler {
-    /// The next launch waits. Failures of one kind while it does count as one.
-    pub(super) fn hold_back(&mut self, kind: Cause, cause: String, now: Moment) {
+    /// The replacement of one that was launched at `launched` waits.
+    pub(super) fn hold_back(&mut self, cause: Cause, text: &str, launched: Moment, now: Moment) {
         self.let_go(now);
-        if self.hold.as_ref().is_some_and(|hold| hold.kind == kind) {
-            return;
-        }
-        let backoff = self
-            .replacing
-            .entry(kind)
-            .or_insert_with(|| crate::time::Backoff::new(self.spec.patience.replace));
-        let wait: Duration = backoff.failed(self.random.f64());
+        let wait = self.replacing.wait(cause, launched, self.random.f64(), now);
         let until = Deadline::after(now, wait);
-        if self.hold.as_ref().is_none_or(|hold| hold.until < until) {
-            self.hold = Some(Hold { until, kind, cause });
+        match &mut self.hold {
+            Some(hold) => {
+                hold.places += 1;
+                if launched >= hold.since && hold.until < until {
+                    hold.until = until;
+                    text.clone_into(&mut hold.cause);
+                }
+            }
+            None => self.hold = Some(Hold { since: now, until, places: 1, cause: text.to_owned() }),
         }
     }
 
     pub(super) fn let_go(&mut self, now: Moment) {
         self.hold.take_if(|hold| hold.until.has_passed(now));
+        self.try_at.take_if(|at| at.has_passed(now));
     }
 
     pub(super) fn count_failure(&mut self, now: Moment) {

@@ -33,7 +33,7 @@ impl Scheduler {
     /// Whether `fits` TaskManagers are not launched because `wanted` are and more may come.
     pub(super) fn waits_for_all(&mut self, fits: usize, wanted: usize, now: Moment) -> bool {
         let Some(patience) = self.spec.gang else { return false };
-        if fits >= wanted || self.kept().next().is_some() {
+        if fits >= wanted || self.has_begun() {
             self.gang = None;
             return false;
         }
@@ -54,7 +54,7 @@ impl Scheduler {
     /// Asks for everything at once when that promises the whole set, or when the time is over and some would fit.
     pub(super) fn ask_for_gang(&mut self, now: Moment) {
         let Some(patience) = self.spec.gang else { return };
-        if self.lacking() == 0 || self.kept().next().is_some() {
+        if self.lacking() == 0 || self.has_begun() {
             self.gang = None;
         }
         let Some(gang) = &mut self.gang else { return };
@@ -68,6 +68,11 @@ impl Scheduler {
         if is_due || (is_late && gang.fits > 0) {
             self.demand = None;
         }
+    }
+
+    /// Whether some of the set are launched, apart from one that was to show that they start.
+    fn has_begun(&self) -> bool {
+        self.kept().any(|id| self.pioneer.as_ref() != Some(id))
     }
 
     pub(super) fn gang_due(&self) -> Option<Moment> {

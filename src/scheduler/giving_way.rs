@@ -100,7 +100,6 @@ impl Scheduler {
         if self.replaced().next().is_none() {
             return;
         }
-        self.settle(now);
         let unheard = self.unheard();
         let is_other = |id: &&String| self.state.tasks.get(*id).is_some_and(|record| !record.unheard);
         let rest: Vec<_> = self.replaced().filter(is_other).cloned().collect();
@@ -198,8 +197,11 @@ impl Scheduler {
 
     /// When one counts as ready to take over that nobody can ask the JobManager about.
     pub(super) fn ready_due(&self) -> Option<Moment> {
-        let is_replacing = self.replaced().next().is_some() && self.witness.answered.is_none();
-        let ready = self.kept().filter(|_| is_replacing).filter_map(|id| self.seen.get(id)?.settles_at());
+        let matters = self.replaced().next().is_some() || self.awaits_registration();
+        let ready = self
+            .kept()
+            .filter(|_| matters && self.witness.answered.is_none())
+            .filter_map(|id| self.seen.get(id)?.settles_at());
         ready.min()
     }
 
@@ -209,13 +211,18 @@ impl Scheduler {
     }
 
     /// Takes those that have run for long for registered where the JobManager says nothing.
-    fn settle(&mut self, now: Moment) {
+    pub(super) fn settle(&mut self, now: Moment) {
         if self.witness.answered.is_some() {
             return;
         }
-        for seen in self.seen.values_mut() {
-            seen.is_settled |= seen.settles_at().is_some_and(|at| at <= now);
+        let mut settled = Vec::new();
+        for (id, seen) in &mut self.seen {
+            if seen.settles_at().is_some_and(|at| at <= now) {
+                seen.is_settled = true;
+                settled.push(id.clone());
+            }
         }
+        self.registered(&settled, now);
     }
 
     /// Whether it can take over what another one did.

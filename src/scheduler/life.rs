@@ -16,11 +16,14 @@ impl Scheduler {
             self.store();
         }
         self.departures.told_again(now);
+        self.failed_calls.forget();
         let (framework_id, master) = (framework_id.to_owned(), self.master.clone());
         self.note(Note::Subscribed { framework_id, master });
         for seen in self.seen.values_mut() {
-            // A KILL on the old connection may never have arrived.
-            seen.kill_sent = None;
+            // A KILL on the old connection may never have arrived, unless it is being killed.
+            if seen.what != Sight::Alive(TaskState::Killing) {
+                seen.kill_sent = None;
+            }
             // This may be a master that agents have yet to come back to.
             if seen.what == Sight::Missing(TaskState::Unknown) {
                 seen.wait_anew(now);

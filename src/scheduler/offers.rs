@@ -39,13 +39,14 @@ impl Scheduler {
     /// The master offers resources.
     pub fn handle_offers(&mut self, offers: &[Offer], now: Moment) {
         self.count_offers(offers.len());
+        // Whoever need not move any more needs no other in its place.
+        self.learn_departures(offers, now);
         let wanted = self.wanted(now);
         self.hear_offers(now);
         if self.demand == Some(Demand::Suppressed) {
             // On their way when it was said, or SUPPRESS got lost: say it again.
             self.demand = None;
         }
-        self.learn_departures(offers, now);
         let (groups, candidates) = group(offers);
         self.offered.begin();
         for candidate in &candidates {
@@ -84,6 +85,7 @@ impl Scheduler {
         let mut placing = Placing::new(candidates, &wish);
         let fits = placing.run();
         let nearest = (fits < wanted).then(|| placing.nearest()).flatten();
+        let nearest = nearest.map(|nearest| self.with_reasons(nearest));
         let counts = placing.placed().to_vec();
         let candidates = placing.into_candidates();
         self.remember_round(wanted, offers, nearest, now);
@@ -159,7 +161,9 @@ impl Scheduler {
             record.attributes.extend(value.map(|value| (constraint.attribute().to_owned(), value.into())));
         }
         self.state.tasks.insert(id.clone(), record);
-        self.seen.insert(id.clone(), Seen::new(now));
+        self.seen.insert(id.clone(), Seen { is_fresh: true, ..Seen::new(now) });
+        self.pioneer = None;
+        self.probe(&id);
         id
     }
 

@@ -49,6 +49,11 @@ pub enum Standing {
     Avoided {
         strikes: u32,
     },
+    /// Taken last, and for one TaskManager at a time until one registers.
+    OnTrial {
+        strikes: u32,
+        is_taken: bool,
+    },
     /// Not taken at all.
     Quarantined {
         until: Moment,
@@ -63,8 +68,8 @@ impl Standing {
     /// Whether the agent gets none.
     fn is_out(self) -> bool {
         match self {
-            Self::Good | Self::Avoided { .. } => false,
-            Self::Quarantined { .. } | Self::Leaving { .. } => true,
+            Self::Good | Self::Avoided { .. } | Self::OnTrial { is_taken: false, .. } => false,
+            Self::OnTrial { is_taken: true, .. } | Self::Quarantined { .. } | Self::Leaving { .. } => true,
         }
     }
 }
@@ -171,9 +176,10 @@ impl<'w, 'o> Placing<'w, 'o> {
     pub fn verdict(&self, index: usize) -> Verdict {
         let candidate = &self.candidates[index];
         let standing = match self.standings[index] {
-            Standing::Quarantined { until } => Some(Obstacle::Quarantine { until }),
+            Standing::Quarantined { until } => Some(Obstacle::Quarantine { until, why: String::new() }),
+            Standing::OnTrial { is_taken: true, .. } => Some(Obstacle::Trial { why: String::new() }),
             Standing::Leaving { at } => Some(Obstacle::Maintenance { at }),
-            Standing::Good | Standing::Avoided { .. } => None,
+            Standing::Good | Standing::Avoided { .. } | Standing::OnTrial { is_taken: false, .. } => None,
         };
         let broken = self.wish.hard.iter().filter(|constraint| self.is_broken(constraint, index));
         let broken = broken.map(|constraint| Obstacle::Constraint {
@@ -344,6 +350,11 @@ impl<'w, 'o> Placing<'w, 'o> {
         }
         self.placed[index] += 1;
         self.running[self.agents[index]] += 1;
+        if let Standing::OnTrial { strikes, .. } = self.standings[index] {
+            let members = self.members[self.agents[index]].clone();
+            self.standings[members.clone()].fill(Standing::OnTrial { strikes, is_taken: true });
+            self.is_full[members].fill(true);
+        }
         let mut is_leveled = false;
         for (value, (_, spread)) in self.classes[class].values.iter().zip(&mut self.spreads) {
             is_leveled |= value.is_some_and(|value| spread.add(value));
@@ -354,6 +365,10 @@ impl<'w, 'o> Placing<'w, 'o> {
                 self.classes[self.class_of[member]].queue.push(Reverse(rank));
                 self.queue_class(self.class_of[member]);
             }
+        }
+        if matches!(self.standings[index], Standing::OnTrial { .. }) {
+            // Others of its class go on.
+            self.queue_class(class);
         }
         if is_leveled && self.wish.hard.iter().chain(self.wish.soft).any(Constraint::is_relative) {
             self.queue_all();

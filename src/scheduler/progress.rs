@@ -90,6 +90,7 @@ impl Scheduler {
             reason @ (Reason::NotSubscribed { .. }
             | Reason::FilesUnread
             | Reason::Backoff { .. }
+            | Reason::Probing { .. }
             | Reason::NoOffers
             | Reason::Gang { .. }
             | Reason::DoesNotFit { .. }) => {

@@ -1,8 +1,13 @@
 //! Why things are as they are, for log, status page, `explain` and tests alike.
 
+mod agents;
+mod probing;
+
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt;
+
+pub use agents::{AgentStanding, AgentState};
+pub use probing::ProbingReport;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -13,16 +18,12 @@ use crate::time::Moment;
 
 use super::counters::Counters;
 use super::explain::told;
-use super::place::Standing;
 use super::state::Goal;
 use super::verdict::Verdict;
 use super::{Connection, JobManager, Phase, Scheduler, Seen, Sight};
 
 /// The status tells of so many agents; `explain` of more.
 const VERDICTS_MAX: usize = 20;
-
-/// Of so many agents, those that something is held against first.
-const AGENTS_MAX: usize = 200;
 
 /// A picture of the scheduler; spans of time are seconds up to the moment it was taken.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -51,6 +52,9 @@ pub struct Report {
     pub tasks: Vec<TaskReport>,
     /// How many TaskManagers are still to be launched, and why they are not; none when all are.
     pub waiting: Option<Waiting>,
+    /// While TaskManagers fail at their start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probing: Option<ProbingReport>,
     /// Those with TaskManagers of ours, and those that something is held against.
     pub agents: Vec<AgentState>,
     pub counters: Counters,
@@ -61,34 +65,6 @@ pub struct MasterReport {
     pub hostname: String,
     pub port: u16,
     pub version: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct AgentState {
-    pub agent_id: String,
-    /// None when nothing runs there.
-    pub hostname: Option<String>,
-    pub taskmanagers: usize,
-    pub standing: AgentStanding,
-}
-
-/// What is thought of an agent; times are seconds since 1970.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum AgentStanding {
-    Good,
-    /// Others are taken first.
-    Avoided {
-        strikes: u32,
-    },
-    /// It gets none until then.
-    Quarantined {
-        until: u64,
-    },
-    /// It gets none: its maintenance begins then.
-    Leaving {
-        at: u64,
-    },
 }
 
 /// How this AppMaster stands to the others of its cluster.
@@ -197,6 +173,8 @@ pub enum Reason {
         left_ms: u64,
         cause: String,
     },
+    /// TaskManagers fail at their start, so that few at a time are tried until one registers.
+    Probing(ProbingReport),
     NoOffers,
     /// The whole set is started together, once it fits or the time is over.
     Gang {
@@ -210,6 +188,10 @@ pub enum Reason {
         nearest: String,
         verdicts: Vec<Lacks>,
     },
+}
+
+fn seconds(ms: u64) -> String {
+    format!("{}.{}", ms / 1000, ms % 1000 / 100)
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -254,7 +236,6 @@ impl Waiting {
 
 impl fmt::Display for Reason {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = |ms: &u64| format!("{}.{}", ms / 1000, ms % 1000 / 100);
         match self {
             Self::Ending => write!(out, "the cluster ends"),
             Self::NotSubscribed { since_s, why: None } => write!(out, "no master for {since_s} s"),
@@ -264,13 +245,14 @@ impl fmt::Display for Reason {
             Self::JobManagerStarting => write!(out, "the JobManager does not listen yet"),
             Self::FilesUnread => write!(out, "what agents are to fetch is still being read"),
             Self::Backoff { left_ms, cause } => {
-                write!(out, "held back for {} s after a failure: {cause}", seconds(left_ms))
+                write!(out, "held back for {} s after a failure: {cause}", seconds(*left_ms))
             }
+            Self::Probing(probing) => write!(out, "{probing}"),
             Self::NoOffers => write!(out, "asked for offers, and none came that fell short"),
             Self::Gang { fits, left_ms, .. } => write!(
                 out,
                 "all start together (mesos.gang-start.timeout): {fits} would fit now, waiting {} s at most for the rest",
-                seconds(left_ms)
+                seconds(*left_ms)
             ),
             Self::DoesNotFit { age_s, offers, nearest, .. } => {
                 write!(out, "no room in {offers} offers {age_s} s ago; {nearest}")
@@ -295,6 +277,7 @@ impl Report {
             asked: None,
             tasks: Vec::new(),
             waiting: None,
+            probing: None,
             agents: Vec::new(),
             counters: Counters::default(),
         }
@@ -320,6 +303,7 @@ impl Scheduler {
                 0 => None,
                 taskmanagers => Some(Waiting::new(taskmanagers, self.reason(now))),
             },
+            probing: self.probing_report(now),
             agents: self.agent_states(now),
             counters: self.counters,
         }
@@ -354,38 +338,7 @@ impl Scheduler {
         }
     }
 
-    fn agent_states(&self, now: Moment) -> Vec<AgentState> {
-        let mut standings = self.standings(now);
-        let mut used: BTreeMap<&String, (&String, usize)> = BTreeMap::new();
-        for record in self.state.tasks.values() {
-            used.entry(&record.agent_id).or_insert((&record.hostname, 0)).1 += 1;
-            standings.entry(record.agent_id.clone()).or_insert(Standing::Good);
-        }
-        let mut agents: Vec<_> = standings.into_iter().collect();
-        agents.sort_by(|(left_id, left), (right_id, right)| (right, left_id).cmp(&(left, right_id)));
-        agents.truncate(AGENTS_MAX);
-        let states = agents.into_iter().map(|(agent_id, standing)| {
-            let (hostname, taskmanagers) = used.get(&agent_id).copied().unzip();
-            AgentState {
-                hostname: hostname.cloned(),
-                taskmanagers: taskmanagers.unwrap_or_default(),
-                standing: self.agent_standing(standing),
-                agent_id,
-            }
-        });
-        states.collect()
-    }
-
-    fn agent_standing(&self, standing: Standing) -> AgentStanding {
-        match standing {
-            Standing::Good => AgentStanding::Good,
-            Standing::Avoided { strikes } => AgentStanding::Avoided { strikes },
-            Standing::Quarantined { until } => AgentStanding::Quarantined { until: self.since_1970(until) },
-            Standing::Leaving { at } => AgentStanding::Leaving { at: self.since_1970(at) },
-        }
-    }
-
-    fn since_1970(&self, moment: Moment) -> u64 {
+    pub(super) fn since_1970(&self, moment: Moment) -> u64 {
         (self.spec.epoch + moment.since(Moment::START)).as_secs()
     }
 
@@ -402,7 +355,13 @@ impl Scheduler {
         if self.spec.template.delivery.is_none() {
             return Reason::FilesUnread;
         }
-        if let Some(hold) = self.hold.as_ref().filter(|hold| !hold.until.has_passed(now)) {
+        if let Some(probing) = self.probing_report(now)
+            && (probing.left_ms > 0 || !probing.tasks.is_empty())
+        {
+            return Reason::Probing(probing);
+        }
+        let hold = self.hold.as_ref().filter(|hold| !hold.until.has_passed(now));
+        if let Some(hold) = hold.filter(|hold| hold.places >= self.lacking()) {
             let left_ms = u64::try_from(hold.until.left(now).as_millis()).unwrap_or(u64::MAX);
             return Reason::Backoff { left_ms, cause: hold.cause.clone() };
         }

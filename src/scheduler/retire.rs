@@ -2,10 +2,11 @@
 
 use crate::mesos::call::Call;
 use crate::mesos::wire::id::{AgentId, TaskId};
+use crate::mesos::wire::status::TaskState;
 use crate::time::Moment;
 
 use super::state::Goal;
-use super::{Note, Scheduler};
+use super::{Note, Scheduler, Seen, Sight};
 
 impl Scheduler {
     pub(super) fn retire_surplus(&mut self) {
@@ -42,12 +43,21 @@ impl Scheduler {
             .filter_map(|id| Some((self.state.tasks.get(&id)?.agent_id.clone(), id)))
             .collect();
         for (agent_id, id) in due {
-            let again = self.spec.patience.kill_again;
-            let Some(seen) = self.seen.get_mut(&id) else { continue };
-            if seen.kill_sent.is_none_or(|sent| now.since(sent) >= again) {
+            let is_due = self.seen.get(&id).is_some_and(|seen| self.kill_due(seen) <= now);
+            if let Some(seen) = self.seen.get_mut(&id).filter(|_| is_due) {
                 seen.kill_sent = Some(now);
                 self.kill(TaskId::new(id), Some(AgentId::new(agent_id)));
             }
+        }
+    }
+
+    /// When a task that shall end is told so, again or for the first time. One that is being killed knows.
+    pub(super) fn kill_due(&self, seen: &Seen) -> Moment {
+        let again = self.spec.patience.kill_again;
+        let next = seen.kill_sent.map_or(Moment::START, |sent| sent + again);
+        match seen.what {
+            Sight::Alive(TaskState::Killing) => next.max(seen.since + self.spec.kill_grace + again),
+            Sight::Nothing | Sight::Alive(_) | Sight::Missing(_) => next,
         }
     }
 

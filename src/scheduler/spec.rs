@@ -164,6 +164,8 @@ pub struct Patience {
     pub registration: Duration,
     /// Between two KILLs of a task that does not end.
     pub kill_again: Duration,
+    /// Between a call that failed and the next one.
+    pub call_again: BackoffPolicy,
 }
 
 impl Default for Patience {
@@ -201,6 +203,11 @@ impl Default for Patience {
             reconcile_every: Duration::from_secs(15 * 60),
             registration: Duration::from_secs(60),
             kill_again: Duration::from_secs(15),
+            call_again: BackoffPolicy {
+                first: Duration::from_millis(250),
+                most: Duration::from_secs(30),
+                jitter: 0.2,
+            },
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What outlives a worker: small, versioned by its codec (`ha/record.rs`), stored before anything depends on it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +27,9 @@ pub struct State {
     /// TaskManagers that failed since the cluster began.
     #[serde(default)]
     pub failures: u32,
+    /// While TaskManagers fail at their start, so that another worker does not launch all of them again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probing: Option<Probing>,
     /// From it follows each task's token for fetching its configuration.
     pub token_secret: [u8; 32],
     /// By task id, which is the TaskManager's resource id in Flink too.
@@ -44,6 +47,27 @@ impl State {
     }
 }
 
+/// TaskManagers fail at their start: few at a time are tried until one registers with the JobManager.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probing {
+    /// Seconds since 1970.
+    pub since: u64,
+    /// How many have failed.
+    pub failures: u32,
+    /// What the last one failed of, in the words of Mesos.
+    pub cause: String,
+    /// The keys that this points to.
+    pub keys: Vec<String>,
+    /// How often those that were tried failed.
+    pub rounds: u32,
+    /// How many may be tried at a time.
+    pub most: u32,
+    /// It has begun again soon after one had started.
+    pub is_relapse: bool,
+    /// Those that are tried.
+    pub tasks: BTreeSet<String>,
+}
+
 /// One TaskManager that was launched and has not ended, as far as we know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskRecord {
@@ -55,6 +79,9 @@ pub struct TaskRecord {
     pub unheard: bool,
     /// Whether it has fetched its configuration; its token works only once.
     pub fetched: bool,
+    /// Whether it gives way because its agent leaves for maintenance; it stays when that is called off.
+    #[serde(default)]
+    pub leaves: bool,
     /// The agent's values of the attributes that constraints count by.
     #[serde(default)]
     pub attributes: BTreeMap<String, String>,
@@ -68,6 +95,7 @@ impl TaskRecord {
             hostname,
             goal: Goal::Run,
             unheard: false,
+            leaves: false,
             fetched: false,
             attributes: BTreeMap::new(),
         }

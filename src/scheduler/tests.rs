@@ -9,5 +9,6 @@ mod oracle;
 mod parting;
 mod placement;
 mod simulation;
+mod spell;
 mod steps;
 mod worker;

@@ -1,5 +1,6 @@
 //! What becomes due by itself.
 
+use crate::mesos::wire::status::TaskState;
 use crate::time::Moment;
 
 use super::state::Goal;
@@ -10,15 +11,20 @@ impl Scheduler {
     pub fn poll_timeout(&self) -> Option<Moment> {
         let patience = &self.spec.patience;
         let hold = self.hold.as_ref().map(|hold| hold.until.at());
+        let probe = self.try_at.map(crate::time::Deadline::at);
         let registration = self.registration_deadline();
         let connected = self.is_subscribed().then(|| self.reconciliation.due()).flatten();
         let departure = self.is_working().then(|| self.departure_due()).flatten();
         let ready = self.is_working().then(|| self.ready_due()).flatten();
-        let revival = self.is_subscribed().then_some(self.reviving.again_at).flatten();
+        let calls = self.is_subscribed().then(|| self.failed_calls.due()).flatten();
+        let allowed = |at: Moment| calls.map_or(at, |calls| at.max(calls));
+        let revival = self.is_working().then_some(self.reviving.again_at).flatten().map(allowed);
         // Without a master nothing can be done for a task.
         let seen = self.is_subscribed().then_some(&self.seen).into_iter().flatten();
         let tasks = seen.filter_map(|(id, seen)| match (&seen.what, seen.kill_sent) {
-            (_, Some(sent)) if self.goal(id) == Some(Goal::End) => Some(sent + patience.kill_again),
+            (Sight::Alive(TaskState::Killing), _) | (_, Some(_)) if self.goal(id) == Some(Goal::End) => {
+                self.is_working().then(|| allowed(self.kill_due(seen)))
+            }
             (Sight::Missing(_), _) if seen.last_asked => Some(seen.since + patience.unanswered),
             (Sight::Missing(_), _) => Some(seen.since + seen.lost_wait(patience)),
             (Sight::Nothing, _) if !self.reconciliation.asks_about(id) => {
@@ -26,11 +32,13 @@ impl Scheduler {
             }
             (Sight::Nothing | Sight::Alive(_), _) => None,
         });
-        let gang = self.is_subscribed().then(|| self.gang_due()).flatten();
+        let gang = self.is_working().then(|| self.gang_due()).flatten().map(allowed);
         let progress = (self.phase == Phase::Working).then(|| self.progress.due()).flatten();
         let waits = [
             progress,
             hold,
+            probe,
+            calls,
             registration,
             connected,
             revival,
@@ -51,6 +59,7 @@ impl Scheduler {
             self.give_up_unanswered(now);
             self.question_silent_launches(now);
             self.reconcile_if_due(now);
+            self.waits_after_failed_call(now);
         }
         self.plan(now);
     }

@@ -3,12 +3,13 @@
 mod departures;
 mod elastic;
 mod hearing;
+mod probing;
 mod progress;
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::report::{Reason, Waiting};
+use super::report::{ProbingReport, Reason, Waiting};
 use super::spec::{Delivery, Patience, Spec};
 use super::state::{Goal, State};
 use super::{Action, Effect, Scheduler};
@@ -132,7 +133,18 @@ impl Bench {
         reason: Option<status::Reason>,
         from_agent: bool,
     ) -> String {
-        let update = StatusUpdate {
+        let update = Self::update_of(number, state, reason, from_agent);
+        self.scheduler.handle_update(&update, self.now);
+        self.orders()
+    }
+
+    fn update_of(
+        number: u64,
+        state: TaskState,
+        reason: Option<status::Reason>,
+        from_agent: bool,
+    ) -> StatusUpdate {
+        StatusUpdate {
             task_id: TaskId::new(format!("taskmanager-{number:05}")),
             state: Some(state),
             agent_id: Some(AgentId::new("a")),
@@ -143,9 +155,7 @@ impl Bench {
             uuid: from_agent.then_some([7; 16]),
             healthy: None,
             container_ips: Vec::new(),
-        };
-        self.scheduler.handle_update(&update, self.now);
-        self.orders()
+        }
     }
 
     fn pass(&mut self, span: Duration) -> String {
@@ -254,10 +264,10 @@ fn waits_grow_with_failures_and_start_again_after_a_healthy_run() {
             bench.pass(Duration::from_secs(120));
         }
         bench.update(number, TaskState::Failed, true);
-        let Some(Waiting { reason: Reason::Backoff { left_ms, .. }, .. }) =
-            bench.scheduler.report(bench.now).waiting
-        else {
-            panic!("no hold after failure {number}");
+        let left_ms = match bench.scheduler.report(bench.now).waiting {
+            Some(Waiting { reason: Reason::Backoff { left_ms, .. }, .. }) => left_ms,
+            Some(Waiting { reason: Reason::Probing(ProbingReport { left_ms, .. }), .. }) => left_ms,
+            other => panic!("no hold after failure {number}: {other:?}"),
         };
         waits.push(left_ms);
         bench.pass(Duration::from_millis(left_ms + 1));
@@ -413,9 +423,50 @@ fn a_launch_that_the_master_never_heard_of_is_tried_again() {
     bench.scheduler.handle_call_failed(&accept, Effect::Unknown, bench.now);
     assert_eq!(bench.orders(), "", "it may run");
     bench.scheduler.handle_call_failed(&accept, Effect::None, bench.now);
-    assert_eq!(bench.orders(), "store revive");
-    bench.scheduler.handle_call_failed(&Call::Revive { roles: Vec::new() }, Effect::None, bench.now);
-    assert_eq!(bench.orders(), "revive");
+    assert_eq!(bench.orders(), "store");
+    assert_eq!(bench.wake(), "revive");
+}
+
+#[test]
+fn a_call_that_fails_is_tried_again_ever_later() {
+    let revive = Call::Revive { roles: Vec::new() };
+    let taken_back =
+        Call::AcceptInverseOffers { offer_ids: vec![OfferId::new("i")], refuse: Duration::from_secs(60) };
+    for (call, again) in [(revive, "revive"), (taken_back, "agree(i)")] {
+        let mut bench = Bench::ready(1);
+        let mut waits = Vec::new();
+        for _ in 0..9 {
+            bench.scheduler.handle_call_failed(&call, Effect::None, bench.now);
+            assert_eq!(bench.orders(), "", "not at once");
+            let begin = bench.now;
+            while !bench.wake().contains(again) {}
+            waits.push(bench.now.since(begin));
+        }
+        assert!(waits[0] <= Duration::from_millis(250), "{waits:?}");
+        assert!(waits.windows(2).take(6).all(|pair| pair[0] < pair[1]), "{waits:?}");
+        assert!(waits[8] >= Duration::from_secs(24), "{waits:?}");
+        bench.scheduler.handle_call_failed(&call, Effect::None, bench.now);
+        bench.scheduler.handle_disconnected("end of stream", bench.now);
+        bench.scheduler.handle_subscribed("f-1", bench.now);
+        assert!(!bench.orders().contains("agree"), "another master has not asked");
+    }
+}
+
+#[test]
+fn a_task_that_is_being_killed_is_not_told_again() {
+    let mut bench = Bench::ready(2);
+    bench.offer(&[("a", 2.0)]);
+    bench.update(1, TaskState::Running, true);
+    bench.update(2, TaskState::Running, true);
+    bench.scheduler.handle_scaled(1, bench.now).expect("no job says it");
+    assert_eq!(bench.orders(), "store kill(2)");
+    assert_eq!(bench.update(2, TaskState::Killing, true), "ack(2)");
+    let (grace, again) = (bench.scheduler.spec.kill_grace, Patience::default().kill_again);
+    assert_eq!(bench.pass(again), "");
+    bench.scheduler.handle_disconnected("end of stream", bench.now);
+    bench.scheduler.handle_subscribed("f-1", bench.now);
+    assert!(!bench.orders().contains("kill"), "not after a new subscription either");
+    assert!(bench.pass(grace).contains("kill(2)"), "but when it should have ended for long");
 }
 
 #[test]
@@ -447,7 +498,10 @@ fn a_launch_that_never_happened_is_tried_again_at_once_and_a_refused_one_later()
     bench.offer(&[("a", 1.0)]);
     bench.update(3, TaskState::Running, true);
     assert_eq!(bench.update(3, TaskState::Error, false), "", "of another launch with the same id");
-    assert_eq!(bench.stored.failures, 0);
+    assert_eq!(
+        bench.stored.failures, 1,
+        "what the master refuses has failed, what was never launched has not"
+    );
 }
 
 #[test]

@@ -7,10 +7,13 @@ use crate::mesos::event::StatusUpdate;
 use crate::mesos::wire::status::{Reason, TaskState};
 use crate::time::Moment;
 
+use super::agents::{self, Strike};
+use super::cause::{self, Symptom};
 use super::failures::Cause;
+use super::probe::FalseStart;
 use super::spec::Patience;
 use super::state::Goal;
-use super::{Note, Scheduler, Seen, Sight, agents};
+use super::{Note, Scheduler, Seen, Sight};
 
 impl Scheduler {
     /// The state of a task as Mesos sees it. What follows from it is stored before the update is acknowledged.
@@ -113,30 +116,43 @@ impl Scheduler {
 
     fn finish(&mut self, id: &str, state: TaskState, update: &StatusUpdate, now: Moment) {
         let Some(record) = self.state.tasks.remove(id) else { return };
-        let seen = self.seen.remove(id);
+        let seen = self.seen.remove(id).unwrap_or_else(|| Seen::new(now));
         let detail = detail(update);
-        let ran = seen.and_then(|seen| seen.running_since).map(|since| now.since(since));
+        let ran = seen.running_since.map(|since| now.since(since));
         let is_healthy = ran.is_some_and(|ran| ran >= self.spec.patience.healthy_after);
         let end =
             if record.goal == Goal::End { End::Expected } else { end(state, update.reason, ran.is_some()) };
         let expected = end == End::Expected;
         self.note(Note::Ended { task: id.to_owned(), state, detail: detail.clone(), expected });
+        let symptom = Symptom::of(update, state, &[id, &record.hostname, &record.agent_id]);
+        let (agent_id, launched) = (&*record.agent_id, seen.launched);
         let evidence = agents::evidence(update, state, ran.is_some(), is_healthy);
         if let Some(evidence) = evidence.filter(|_| !expected) {
-            self.agents.strike(&record.agent_id, evidence, now);
+            let why = format!("{} {detail}", state.name());
+            self.agents
+                .strike(Strike { agent_id, evidence, symptom: symptom.clone(), launched, why: &why }, now);
         } else if is_healthy {
-            self.agents.forgive(&record.agent_id);
+            self.agents.forgive(agent_id);
         }
         if is_healthy {
-            self.replacing.clear();
+            self.replacing.succeeded();
         }
-        let cause = format!("{id} on {}: {} {detail}", record.hostname, state.name());
-        match end {
-            End::Expected | End::NeverBegan => {}
-            End::Refused => self.hold_back(Cause::Refused, cause, now),
-            End::Failure => {
+        let text = format!("{id} on {}: {} {detail}", record.hostname, state.name());
+        let fault = cause::fault(update, state);
+        let cause = match end {
+            End::Expected | End::NeverBegan => None,
+            End::Refused => Some(Cause::Refused),
+            End::Failure => Some(Cause::of_failure(update, ran.is_some())),
+        };
+        if let Some(cause) = cause {
+            // What somebody killed has not failed; what cannot be launched so has.
+            if end == End::Failure || state == TaskState::Error || fault.is_some() {
                 self.count_failure(now);
-                self.hold_back(Cause::of_failure(update, ran.is_some()), cause, now);
+            }
+            self.hold_back(cause, &text, launched, now);
+            if state != TaskState::Killed && seen.fails_at_start(self.spec.patience.healthy_after, now) {
+                let rounds = self.replacing.rounds(cause);
+                self.failed_at_start(FalseStart { id, symptom, fault, rounds, text: &text }, now);
             }
         }
         self.store();

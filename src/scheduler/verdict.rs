@@ -27,8 +27,14 @@ pub enum Obstacle {
         theirs: String,
         home: String,
     },
+    /// With what failed there last, in the words of Mesos.
     Quarantine {
         until: Moment,
+        why: String,
+    },
+    /// One TaskManager at a time is tried there, and one is.
+    Trial {
+        why: String,
     },
     Maintenance {
         at: Moment,
@@ -64,8 +70,14 @@ impl Obstacle {
             Self::Region { theirs, home } => {
                 format!("region {theirs}: the master is in {home}, and no constraint names @region")
             }
-            Self::Quarantine { until } => {
-                format!("quarantine: {} s left after failures", until.since(now).as_secs().max(1))
+            Self::Quarantine { until, why } => {
+                let left = until.since(now).as_secs().max(1);
+                format!("quarantine: {left} s left after failures, the last: {why}")
+            }
+            Self::Trial { why } => {
+                format!(
+                    "trial: one TaskManager at a time until one registers, after failures, the last: {why}"
+                )
             }
             Self::Maintenance { at } if *at <= now => "maintenance: it has begun".to_owned(),
             Self::Maintenance { at } => {
@@ -81,6 +93,7 @@ impl Obstacle {
             Self::Constraint { text, .. } => Subject::Constraint(text),
             Self::Region { .. } => Subject::Region,
             Self::Quarantine { .. } => Subject::Quarantine,
+            Self::Trial { .. } => Subject::Trial,
             Self::Maintenance { .. } => Subject::Maintenance,
         }
     }
@@ -92,6 +105,7 @@ pub enum Subject<'a> {
     Constraint(&'a str),
     Region,
     Quarantine,
+    Trial,
     Maintenance,
 }
 
@@ -102,6 +116,7 @@ impl fmt::Display for Subject<'_> {
             Self::Constraint(text) => write!(out, "constraint {text}"),
             Self::Region => write!(out, "region"),
             Self::Quarantine => write!(out, "quarantine"),
+            Self::Trial => write!(out, "trial"),
             Self::Maintenance => write!(out, "maintenance"),
         }
     }

@@ -65,10 +65,18 @@ impl Scheduler {
             self.begin_to_listen(now);
         }
         self.witness.answered = Some(now);
+        let is_settled =
+            |scheduler: &Self, id: &String| scheduler.seen.get(id).is_some_and(|seen| seen.is_settled);
+        let mut settled = Vec::new();
         for id in self.seen.keys().cloned().collect::<Vec<_>>() {
+            let was_settled = is_settled(self, &id);
             self.hear(&id, registered.get(&id).copied(), now);
             self.judge(&id, now);
+            if !was_settled && is_settled(self, &id) {
+                settled.push(id);
+            }
         }
+        self.registered(&settled, now);
         self.give_way_unheard(now);
         self.plan(now);
     }

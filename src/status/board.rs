@@ -19,7 +19,7 @@ use crate::scheduler::counters::Counters;
 use crate::scheduler::driver::Message;
 use crate::scheduler::explain::{Explanation, Question};
 use crate::scheduler::report::{
-    AgentState, Leadership, MasterReport, NotLeading, Report, TaskReport, Waiting,
+    AgentState, Leadership, MasterReport, NotLeading, ProbingReport, Report, TaskReport, Waiting,
 };
 
 use super::About;
@@ -68,6 +68,9 @@ pub struct Status {
     pub tasks: Vec<TaskManager>,
     /// How many TaskManagers are still to be launched, and why they are not; none when all are.
     pub waiting: Option<Waiting>,
+    /// While TaskManagers fail at their start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probing: Option<ProbingReport>,
     pub agents: Vec<AgentState>,
     pub jobmanager: JobManager,
     pub links: Links,
@@ -283,6 +286,7 @@ impl About {
             tasks: tasks.collect(),
             framework_id,
             waiting: report.waiting,
+            probing: report.probing,
             agents: report.agents,
             jobmanager,
             links,

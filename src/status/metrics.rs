@@ -79,7 +79,10 @@ impl Page {
         let waiting = status.waiting.as_ref().map_or(0, |waiting| waiting.taskmanagers);
         let is_out = |standing: &AgentStanding| match standing {
             AgentStanding::Quarantined { .. } => true,
-            AgentStanding::Good | AgentStanding::Avoided { .. } | AgentStanding::Leaving { .. } => false,
+            AgentStanding::Good
+            | AgentStanding::Avoided { .. }
+            | AgentStanding::OnTrial { .. }
+            | AgentStanding::Leaving { .. } => false,
         };
         let quarantined = status.agents.iter().filter(|agent| is_out(&agent.standing)).count();
         for (name, help, value) in [
@@ -102,6 +105,11 @@ impl Page {
                 status.unheard,
             ),
             ("taskmanagers_waiting", "TaskManagers that are still to be launched.", waiting),
+            (
+                "probing",
+                "Whether TaskManagers fail at their start and one at a time is tried.",
+                usize::from(status.probing.is_some()),
+            ),
             ("agents_quarantined", "Agents that get no TaskManager after failures.", quarantined),
         ] {
             let gauge = IntGauge::new(format!("flink_on_mesos_{name}"), help)?;

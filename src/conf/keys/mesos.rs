@@ -48,7 +48,7 @@ pub const MAXIMUM_FAILED_TASKS: Key = Key {
     name: "mesos.maximum-failed-tasks",
     kind: "number",
     default: Some("-1"),
-    meaning: "After how many failed TaskManagers the cluster ends; -1 for never.",
+    meaning: "After how many failed TaskManagers the cluster ends; -1 for never. Those that Mesos refuses to launch count too.",
 };
 
 pub const FAILED_TASKS_INTERVAL: Key = Key {

@@ -91,6 +91,15 @@ impl Master {
     }
 
     pub(super) fn answer_inverse_offers(&mut self, id: &FrameworkId, answer: &InverseAnswer, now: Moment) {
+        if let Some(error) = self.mistake_in_inverse_offers(id, answer) {
+            // As the real one does, which takes them nevertheless.
+            let offers: Vec<_> = answer.offers.iter().map(OfferId::text).collect();
+            tracing::warn!(
+                framework = id.text(),
+                "ACCEPT_INVERSE_OFFERS call used invalid offers '[ {} ]': {error}",
+                offers.join(", ")
+            );
+        }
         let span: Duration = offers::refusal(answer.filters.as_ref(), self.settings.timing.default_refusal);
         for offer in &answer.offers {
             let is_theirs = self.inverse_offers.get(offer).is_some_and(|offer| offer.framework == *id);
@@ -101,6 +110,42 @@ impl Master {
                 framework.inverse_filters.insert(answered.agent, Deadline::after(now, span));
             }
         }
+    }
+
+    /// What the master has against an ACCEPT_INVERSE_OFFERS.
+    pub(super) fn mistake_in_inverse_offers(
+        &self,
+        id: &FrameworkId,
+        answer: &InverseAnswer,
+    ) -> Option<String> {
+        if !answer.is_accepted {
+            return None;
+        }
+        if answer.offers.is_empty() {
+            return Some("No inverse offers specified".to_owned());
+        }
+        let mut agent = None;
+        for offer in &answer.offers {
+            let name = offer.text();
+            let Some(held) = self.inverse_offers.get(offer) else {
+                return Some(format!("Offer {name} is no longer valid"));
+            };
+            if held.framework != *id {
+                let (theirs, expected) = (held.framework.text(), id.text());
+                return Some(format!(
+                    "Offer {name} has invalid framework {theirs} while framework {expected} is expected"
+                ));
+            }
+            let first = agent.get_or_insert(&held.agent);
+            if *first != &held.agent {
+                return Some(format!(
+                    "Aggregated offers must belong to one single agent. Offer {name} uses agent {} and agent {}",
+                    held.agent.text(),
+                    first.text()
+                ));
+            }
+        }
+        None
     }
 
     pub(super) fn take_inverse_offers_back(&mut self, agent: &AgentId) {

@@ -32,8 +32,15 @@ pub fn text(explanation: &Explanation) -> String {
     if let Some(waiting) = &explanation.waiting {
         line(&mut text, &format!("{} not launched: {}", waiting.taskmanagers, waiting.why));
     }
+    if let Some(probing) = explanation.probing.as_ref().filter(|_| explanation.waiting.is_none()) {
+        line(&mut text, &probing.to_string());
+    }
     if explanation.waiting.is_some() || explanation.what_if.is_some() {
-        offers(&mut text, &explanation.offers);
+        let nothing = match &explanation.probing {
+            Some(_) => "TaskManagers fail at their start",
+            None => "nothing",
+        };
+        offers(&mut text, &explanation.offers, nothing);
     }
     for remedy in &explanation.remedies {
         line(&mut text, &format!("would help: {}, then {} fit", remedy.change, remedy.fits));
@@ -44,7 +51,8 @@ pub fn text(explanation: &Explanation) -> String {
     text
 }
 
-fn offers(text: &mut String, offers: &OffersReport) {
+/// `nothing` is what is in the way where no agent lacks anything.
+fn offers(text: &mut String, offers: &OffersReport, nothing: &str) {
     let Some(age_s) = offers.newest_age_s else {
         line(text, "no agent has offered anything since the start or the last REVIVE");
         return;
@@ -52,7 +60,7 @@ fn offers(text: &mut String, offers: &OffersReport) {
     let obstacles: Vec<_> =
         offers.obstacles.iter().map(|(what, count)| format!("{what} ({count})")).collect();
     let obstacles = match obstacles.is_empty() {
-        true => "nothing".to_owned(),
+        true => nothing.to_owned(),
         false => obstacles.join(", "),
     };
     line(

@@ -25,6 +25,9 @@ pub fn text(status: &Status) -> String {
     if let Some(waiting) = &status.waiting {
         line(&mut text, &format!("waiting       {} not launched: {}", waiting.taskmanagers, waiting.why));
     }
+    if let Some(probing) = status.probing.as_ref().filter(|_| status.waiting.is_none()) {
+        line(&mut text, &format!("probing       {probing}"));
+    }
     for warning in &status.warnings {
         line(&mut text, &format!("warning       {warning}"));
     }
@@ -100,10 +103,17 @@ fn row(task: &TaskManager) -> [String; 5] {
 /// What is held against it.
 fn standing(agent: &AgentState, now: u64) -> Option<String> {
     let left = |at: u64| humantime::format_duration(Duration::from_secs(at.saturating_sub(now))).to_string();
-    match agent.standing {
+    match &agent.standing {
         AgentStanding::Good => None,
-        AgentStanding::Avoided { strikes } => Some(format!("others are preferred after {strikes} failures")),
-        AgentStanding::Quarantined { until } => Some(format!("gets none for {} after failures", left(until))),
-        AgentStanding::Leaving { at } => Some(format!("gets none: maintenance in {}", left(at))),
+        AgentStanding::Avoided { strikes, why } => {
+            Some(format!("others are preferred after {strikes} failures, the last: {why}"))
+        }
+        AgentStanding::OnTrial { strikes, why, .. } => {
+            Some(format!("one TaskManager at a time is tried after {strikes} failures, the last: {why}"))
+        }
+        AgentStanding::Quarantined { until, why } => {
+            Some(format!("gets none for {} after failures, the last: {why}", left(*until)))
+        }
+        AgentStanding::Leaving { at } => Some(format!("gets none: maintenance in {}", left(*at))),
     }
 }

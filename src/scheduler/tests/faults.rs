@@ -20,7 +20,7 @@ impl Run {
         if self.now >= self.calm_from {
             return;
         }
-        match self.random.u8(..18) {
+        match self.random.u8(..20) {
             0 => self.crash("by a fault"),
             1 => self.cut_stream(),
             2 => self.master_dies(),
@@ -35,6 +35,7 @@ impl Run {
             13 | 14 => self.freeze_process(),
             15 => self.upset_jobmanager(),
             16 if self.random.bool() => self.fail_jobmanager_over(),
+            17 | 18 => self.begin_spell(),
             _ => {}
         }
         self.carry();
@@ -49,6 +50,7 @@ impl Run {
             return;
         }
         self.log(|| "calm".to_owned());
+        self.end_spell();
         self.cluster.jobmanager.set_mood(Mood::Well);
         for host in 0..self.cluster.hosts.len() {
             let agent_id = self.cluster.agent_id(host);
@@ -85,6 +87,7 @@ impl Run {
     }
 
     pub(super) fn master_dies(&mut self) {
+        self.excuse(3);
         if self.cluster.master().is_none() {
             return;
         }
@@ -99,6 +102,7 @@ impl Run {
     }
 
     fn lose_host(&mut self) {
+        self.excuse(3);
         let hosts: Vec<_> = self.hosts(Link::Up).collect();
         let Some(host) = self.random.choice(hosts) else { return };
         if self.random.u8(..4) == 0 {
@@ -167,6 +171,7 @@ impl Run {
     }
 
     fn scale(&mut self) {
+        self.excuse(4);
         self.target = self.random.u32(1..=4);
         let (target, now) = (self.target + u32::from(self.mutation == Mutation::OneMore), self.now);
         self.spec.target = target;
@@ -175,12 +180,14 @@ impl Run {
     }
 
     fn tear_down(&mut self) {
+        self.excuse(3);
         if let Some(framework_id) = self.cluster.subscribed() {
             self.operate(OperatorCall::Teardown { teardown: FrameworkTarget { framework_id } });
         }
     }
 
     fn drain(&mut self) {
+        self.excuse(3);
         let hosts: Vec<_> = self.hosts(Link::Up).collect();
         let Some(host) = self.random.choice(hosts) else { return };
         let agent_id = self.cluster.agent_id(host);
@@ -200,6 +207,7 @@ impl Run {
     }
 
     fn plan_maintenance(&mut self) {
+        self.excuse(3);
         let host = self.random.usize(..self.cluster.hosts.len());
         let begin = self.now + Duration::from_secs(self.random.u64(..1200));
         let nanoseconds = i64::try_from(begin.since(Moment::START).as_nanos()).ok();
@@ -213,6 +221,7 @@ impl Run {
 
     /// Its agent leaves, loses its memory or is declared gone.
     fn dismiss_host(&mut self) {
+        self.excuse(3);
         let host = self.random.usize(..self.cluster.hosts.len());
         self.log(|| format!("h{host} is dismissed"));
         match self.random.u8(..3) {

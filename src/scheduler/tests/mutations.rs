@@ -34,6 +34,8 @@ pub enum Mutation {
     StayRemoved,
     /// Invariant 8.
     SleepThroughDeadlines,
+    /// What failed at its start is launched again, all of it.
+    LaunchAllAgain,
     /// Invariant 9: names begin anew with each worker.
     NameAgain,
     /// Invariant 10: whatever runs in Mesos counts as heard.
@@ -113,6 +115,7 @@ impl Run {
             }
             Mutation::None
             | Mutation::NameAgain
+            | Mutation::LaunchAllAgain
             | Mutation::BelieveMesos
             | Mutation::BeImpatient
             | Mutation::TakeSilenceForAnAnswer

@@ -214,6 +214,9 @@ impl Oracle {
         if let Some(id) = cluster.frozen(framework(stored)).first() {
             return Err(format!("{id} does nothing and stays"));
         }
+        if let Some(probing) = &stored.probing {
+            return Err(format!("all run, and one at a time is tried: {}", probing.cause));
+        }
         match cluster.offers().len() {
             0 => Ok(()),
             offers => Err(format!("{offers} offers are hoarded")),

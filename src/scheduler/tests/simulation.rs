@@ -10,6 +10,7 @@ use super::jobmanager::Mood;
 use super::mutations::Mutation;
 use super::oracle::Oracle;
 use super::parting::Parting;
+use super::spell::Spell;
 use super::steps::Script;
 use super::worker::Worker;
 use crate::local::agent::{ContainerId, KillSignal, ProcessEvent};
@@ -75,6 +76,7 @@ fn every_broken_invariant_is_caught() {
         (Mutation::StayRemoved, "live"),
         (Mutation::OneMore, "live"),
         (Mutation::SleepThroughDeadlines, "live"),
+        (Mutation::LaunchAllAgain, "failed at their start"),
         (Mutation::BelieveMesos, "does nothing and stays"),
         (Mutation::BeImpatient, "is replaced after"),
         (Mutation::TakeSilenceForAnAnswer, "while the JobManager is away"),
@@ -105,6 +107,7 @@ pub struct Run {
     pub(super) spec: Spec,
     pub(super) failover_timeout: f64,
     pub(super) oracle: Oracle,
+    pub(super) spell: Option<Spell>,
     pub(super) violation: Option<String>,
     pub(super) calm_from: Moment,
     pub(super) streams: BTreeMap<StreamId, Wires>,
@@ -187,6 +190,7 @@ pub enum Item {
     Operate {
         call: OperatorCall,
     },
+    SpellEnds,
     /// The last fault has happened.
     Calm,
 }
@@ -234,6 +238,7 @@ impl Run {
             spec,
             failover_timeout: if random.u8(..4) == 0 { 60.0 } else { 604_800.0 },
             oracle: Oracle::default(),
+            spell: None,
             violation: None,
             calm_from,
             streams: BTreeMap::new(),
@@ -365,6 +370,7 @@ impl Run {
                 self.log(|| format!("{call:?}"));
                 self.cluster.operate(call, self.now);
             }
+            Item::SpellEnds => self.end_spell(),
             Item::Calm => self.calm(),
         }
     }
@@ -415,6 +421,9 @@ impl Run {
     }
 
     fn start_process(&mut self, host: usize, container: ContainerId) {
+        if self.fails_in_spell(host, &container) {
+            return;
+        }
         let delay = Duration::from_millis(self.random.u64(10..8_000));
         let event = if self.is_unlucky() {
             ProcessEvent::FailedToStart { message: "no such image".to_owned() }

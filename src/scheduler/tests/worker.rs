@@ -13,7 +13,7 @@ use crate::mesos::wire;
 use crate::mesos::wire::framework::{Capability, CapabilityType, FrameworkInfo};
 use crate::mesos::wire::id::FrameworkId;
 use crate::scheduler::witness::Registered;
-use crate::scheduler::{Action, Effect, Scheduler};
+use crate::scheduler::{Action, Effect, Note, Scheduler};
 use crate::time::Moment;
 
 pub struct Worker {
@@ -76,6 +76,7 @@ impl Run {
         if self.worker.is_none() {
             return;
         }
+        self.excuse(5);
         self.log(|| format!("the worker crashes {how}"));
         self.leave();
         // Long enough at times for a short failover timeout to pass.
@@ -89,6 +90,7 @@ impl Run {
     }
 
     pub(super) fn with_scheduler(&mut self, tell: impl FnOnce(&mut Scheduler)) {
+        self.forget_failures();
         let Some(worker) = &mut self.worker else { return };
         tell(&mut worker.scheduler);
         let mut actions = Vec::new();
@@ -135,7 +137,12 @@ impl Run {
                 let delay = Duration::from_millis(self.random.u64(1..3_000));
                 self.after(delay, Item::JobManagerAsked { worker: number });
             }
-            Action::Note(note) => self.log(|| format!("    {note}")),
+            Action::Note(note) => {
+                if matches!(note, Note::ProbeRegistered { .. }) {
+                    self.excuse(6);
+                }
+                self.log(|| format!("    {note}"));
+            }
             Action::End if self.parting == Some(Parting::TearDown) => self.leave(),
             Action::End => self.violate("it ended by itself".to_owned()),
             Action::Fail(failure) => self.violate(format!("it gave up: {failure}")),
@@ -315,6 +322,7 @@ impl Run {
                     format!("update: {} {:?} {:?}", update.task_id.text(), update.state, update.reason)
                 });
                 self.oracle.handed_in(&update);
+                self.count_in_spell(&update);
                 self.with_scheduler(|scheduler| scheduler.handle_update(&update, now));
             }
             _ => {}

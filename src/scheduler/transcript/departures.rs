@@ -69,6 +69,60 @@ fn maintenance_that_was_called_off_moves_nothing() {
 }
 
 #[test]
+fn a_taskmanager_that_was_to_move_stays_when_that_is_called_off() {
+    // Told by an offer, by silence, and to a worker that knows nothing of it yet.
+    for how in ["offer", "silence", "crash"] {
+        let mut bench = Bench::with_one();
+        assert_eq!(bench.ask_back("a", 300), "agree(i) store revive");
+        assert_eq!(bench.offer(&[("b", 1.0)]), "store accept(o2:2) suppress");
+        bench.update(2, TaskState::Starting, true);
+        let goal = |bench: &Bench, number: u64| bench.stored.tasks[&format!("taskmanager-{number:05}")].goal;
+        assert_eq!((goal(&bench, 1), goal(&bench, 2)), (Goal::Replace, Goal::Run));
+        let orders = match how {
+            "offer" => bench.offer(&[("a", 1.0)]),
+            "silence" => bench.pass(Duration::from_secs(181)),
+            _ => {
+                let mut next = Bench::resume(1, bench.stored.clone());
+                next.scheduler.handle_jobmanager_listening(next.now);
+                next.scheduler.handle_subscribed("f-1", next.now);
+                next.update(1, TaskState::Running, false);
+                next.update(2, TaskState::Starting, false);
+                next.pass(Duration::from_secs(100));
+                assert_eq!(goal(&next, 1), Goal::Replace, "the master may ask again");
+                bench = next;
+                bench.pass(Duration::from_secs(81))
+            }
+        };
+        assert!(orders.contains("kill(2)"), "{how}: the one that has not started is too much: {orders}");
+        assert_eq!((goal(&bench, 1), goal(&bench, 2)), (Goal::Run, Goal::End), "{how}");
+    }
+}
+
+#[test]
+fn what_need_not_move_any_more_gets_no_other_in_its_place() {
+    let mut bench = Bench::with_one();
+    assert_eq!(bench.ask_back("a", 300), "agree(i) store revive");
+    let orders = bench.offer(&[("a", 1.0)]);
+    assert!(!orders.contains("accept") && orders.contains("decline(o2)"), "{orders}");
+    let record = bench.stored.tasks.values().next().expect("one");
+    assert_eq!((record.goal, bench.stored.tasks.len()), (Goal::Run, 1));
+}
+
+#[test]
+fn each_agent_is_given_back_by_a_call_of_its_own() {
+    let mut bench = Bench::ready(1);
+    let offer = |id: &str, agent: &str| InverseOffer {
+        id: Some(OfferId::new(id)),
+        agent_id: Some(AgentId::new(agent)),
+        unavailability: Some(bench.unavailability(7200)),
+        ..InverseOffer::default()
+    };
+    let offers = [offer("i1", "a"), offer("i2", "b"), offer("i3", "a")];
+    bench.scheduler.handle_inverse_offers(&offers, bench.now);
+    assert_eq!(bench.orders(), "agree(i1,i3) agree(i2)");
+}
+
+#[test]
 fn nothing_is_launched_where_maintenance_is_near() {
     let mut bench = Bench::ready(1);
     let offer = |bench: &mut Bench, seconds| {

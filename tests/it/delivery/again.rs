@@ -17,7 +17,10 @@ async fn the_next_appmaster_has_the_same_addresses_and_what_was_cut_off_is_refus
     first.until_slots(1, 1).await;
     let address = address(&first);
     assert_eq!(fetched(&first.program.log(), "flink.tar"), 1);
+    assert!(has_unpacked(&mesos), "it runs from there");
     stop::by_sigterm(first, 143).await;
+    mesos.until("the task removes what it unpacked", async || (!has_unpacked(&mesos)).then_some(())).await;
+    assert!(files_below(mesos.path()).iter().any(|path| path.ends_with("stderr")), "its output stays");
 
     let second = start(port);
     second.until_slots(1, 1).await;
@@ -51,6 +54,14 @@ fn start(port: u16) -> Cluster {
         ],
         ..Start::default()
     })
+}
+
+/// Whether a sandbox holds a Flink.
+fn has_unpacked(mesos: &Program) -> bool {
+    let is_flink = |path: &PathBuf| {
+        path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with("flink-dist"))
+    };
+    files_below(mesos.path()).iter().any(is_flink)
 }
 
 fn address(cluster: &Cluster) -> String {

@@ -1,5 +1,6 @@
 use super::world::{MODERN, World, info, modern};
-use crate::local::order::Order;
+use crate::local::master::maintenance::{MachineId, Window};
+use crate::local::order::{InverseAnswer, Order};
 use crate::mesos::wire::framework::CapabilityType;
 use crate::mesos::wire::id::OperationId;
 use crate::mesos::wire::operation::{Operation, OperationType, Reserve, Unreserve};
@@ -216,4 +217,28 @@ fn an_offer_that_nobody_answers_is_taken_back_when_its_time_is_over() {
     let said = world.said();
     assert!(said.contains(&"rescind O0".to_owned()) && said.contains(&"rescind O1".to_owned()), "{said:?}");
     assert_eq!(world.master.check_books(), Ok(()));
+}
+
+#[test]
+fn inverse_offers_of_several_agents_in_one_call_are_a_mistake_and_are_taken() {
+    let mut world = World::new("cpus:4;mem:1024");
+    world.subscribe(modern(&["a"]));
+    let machine = MachineId { hostname: Some("localhost".to_owned()), ip: None };
+    let window = Window { machine_ids: vec![machine], ..Window::default() };
+    world.master.update_schedule(vec![window], world.now);
+    let offers: Vec<_> = world.master.inverse_offers.keys().cloned().collect();
+    assert_eq!(offers.len(), 2, "one for each agent");
+    let framework = world.master.inverse_offers[&offers[0]].framework.clone();
+    let mistake = |world: &World, is_accepted, offers: &[_]| {
+        let answer = InverseAnswer { is_accepted, offers: offers.to_vec(), filters: None };
+        world.master.mistake_in_inverse_offers(&framework, &answer)
+    };
+    let told = mistake(&world, true, &offers).expect("a mistake");
+    assert!(told.starts_with("Aggregated offers must belong to one single agent. Offer "), "{told}");
+    assert_eq!(mistake(&world, true, &offers[..1]), None);
+    assert_eq!(mistake(&world, false, &offers), None, "declined together they may be");
+    assert_eq!(mistake(&world, true, &[]).as_deref(), Some("No inverse offers specified"));
+    let answer = InverseAnswer { is_accepted: true, offers, filters: None };
+    world.master.answer_inverse_offers(&framework, &answer, world.now);
+    assert!(world.master.inverse_offers.is_empty(), "as the real one does");
 }

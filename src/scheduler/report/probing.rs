@@ -1,0 +1,64 @@
+//! What is told while TaskManagers fail at their start.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::scheduler::Scheduler;
+use crate::time::Moment;
+
+use super::seconds;
+
+/// One TaskManager at a time is tried, because those before failed at their start.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ProbingReport {
+    /// Seconds since 1970.
+    pub since: u64,
+    pub since_s: u64,
+    /// How many have failed.
+    pub failures: u32,
+    /// What the last one failed of, in the words of Mesos.
+    pub cause: String,
+    /// Keys of the configuration that this points to.
+    pub keys: Vec<String>,
+    /// Those that are being tried.
+    pub tasks: Vec<String>,
+    /// Until the next is tried; zero while one is, or while there is no room for it.
+    pub left_ms: u64,
+}
+
+impl fmt::Display for ProbingReport {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let since = humantime::format_duration(Duration::from_secs(self.since_s));
+        write!(
+            out,
+            "{} TaskManagers failed at their start and none has registered for {since}, so one at a time is tried: ",
+            self.failures
+        )?;
+        match (&self.tasks[..], self.left_ms) {
+            ([], 0) => write!(out, "the next as soon as there is room")?,
+            ([], left) => write!(out, "the next in {} s", seconds(left))?,
+            (tasks, _) => write!(out, "now {}", tasks.join(", "))?,
+        }
+        write!(out, "; the last failure: {}", self.cause)?;
+        if self.keys.is_empty() { Ok(()) } else { write!(out, "; look at {}", self.keys.join(", ")) }
+    }
+}
+
+impl Scheduler {
+    pub(super) fn probing_report(&self, now: Moment) -> Option<ProbingReport> {
+        let probing = self.state.probing.as_ref()?;
+        let left = self.try_at.map(|at| at.left(now)).unwrap_or_default();
+        Some(ProbingReport {
+            since: probing.since,
+            since_s: self.since_1970(now).saturating_sub(probing.since),
+            failures: probing.failures,
+            cause: probing.cause.clone(),
+            keys: probing.keys.clone(),
+            tasks: self.probes().cloned().collect(),
+            left_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
+        })
+    }
+}
