@@ -309,7 +309,7 @@ mod tests {
         archive.append_path_with_name(file!(), "lib/flink-dist.jar").expect("added");
         std::fs::write(sandbox.path().join(FLINK_ARCHIVE), archive.into_inner().expect("whole"))
             .expect("written");
-        let digest = crate::artifact::bundle::digest_of(&sandbox.path().join(FLINK_ARCHIVE)).expect("read");
+        let digest = artifact::bundle::digest_of(&sandbox.path().join(FLINK_ARCHIVE)).expect("read");
         let delivered = [
             Delivered { name: FLINK_ARCHIVE.to_owned(), digest },
             Delivered { name: JAVA_ARCHIVE.to_owned(), digest: String::new() },

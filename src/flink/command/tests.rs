@@ -90,7 +90,7 @@ fn the_security_manager_is_allowed_where_that_is_needed_and_possible() {
 
 #[test]
 fn only_the_jobmanager_compiles_late_and_the_user_has_the_last_word() {
-    let late = |args: &[OsString]| {
+    let late = |args: &[OsString]| -> Vec<String> {
         let options = args.iter().filter_map(|arg| arg.to_str());
         options
             .filter(|option| option.starts_with("-XX:CompileThresholdScaling="))

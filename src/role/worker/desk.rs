@@ -11,13 +11,12 @@ use crate::conf::settings::{HighAvailability, Settings};
 use crate::events::Journal;
 use crate::exit::Exit;
 use crate::flink::rest::RestClient;
-use crate::ha::Store;
 use crate::ha::contender::{self, Contender, Standing};
 use crate::ha::flink::{self, JobManagers, Own};
 use crate::ha::paths::Paths;
 use crate::ha::zookeeper::ZooKeeperStore;
 use crate::log;
-use crate::scheduler::driver::{Message, RunError};
+use crate::scheduler::driver::Message;
 use crate::scheduler::report::{Leadership, NotLeading, Report};
 use crate::zookeeper::Ensemble;
 
