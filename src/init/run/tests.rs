@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io;
 
 use super::*;
-use crate::init::plan::{Inherited, Options, Quit, Restart, Verbosity};
+use crate::init::plan::{Continuation, Inherited, Options, Quit, Restart, Verbosity};
 use crate::init::signals::{JobControl, SignalSet};
 use crate::init::spawn::SpawnError;
 use crate::init::status::Ended;
