@@ -20,6 +20,7 @@ mod frozen;
 mod outside;
 mod plan;
 pub mod process;
+mod socket;
 mod stress;
 mod stuck;
 

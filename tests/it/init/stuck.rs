@@ -104,7 +104,7 @@ fn a_start_that_fails_ends() {
     let site = Site::with_java();
     let (reader, writer) = full_pipe();
     let mut child = site
-        .command(Place::Below, &["appmaster", "-D", "mesos.master=:::"])
+        .command(Place::Below, &["appmaster", "-D", "mesos.initial-tasks=many"])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::from(writer))
