@@ -95,7 +95,7 @@ fn only_the_jobmanager_compiles_late_and_the_user_has_the_last_word() {
         options
             .filter(|option| option.starts_with("-XX:CompileThresholdScaling="))
             .map(str::to_owned)
-            .collect()
+            .collect::<Vec<_>>()
     };
     let mut case = Case::new("2.3.0");
     let none: Vec<String> = Vec::new();
