@@ -50,6 +50,9 @@ impl Scheduler {
         }
         let giving_way = unheard.len() - returned.len();
         let heard = self.heard();
+        if heard > 0 {
+            self.witness.tried = None;
+        }
         let mut silent = match heard {
             0 if self.lacking() == 0 || self.may_try_again(now) => self.youngest().into_iter().collect(),
             0 => Vec::new(),
@@ -182,8 +185,10 @@ impl Scheduler {
         ROOM_WAIT.max(self.spec.patience.heartbeat_timeout * 2)
     }
 
+    /// Whether the last one that was ended so has a successor, which had its time.
     fn may_try_again(&self, now: Moment) -> bool {
-        self.witness.tried.is_none_or(|tried| now.since(tried) >= self.trial())
+        let youngest = self.youngest().and_then(|id| self.seen.get(&id)).map(|seen| seen.launched);
+        self.witness.tried.is_none_or(|tried| youngest > Some(tried) && now.since(tried) >= self.trial())
     }
 
     fn gives_way_for(&self, id: &str, now: Moment) -> Duration {

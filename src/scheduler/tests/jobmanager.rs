@@ -65,11 +65,6 @@ impl JobManager {
         self.mood = mood;
     }
 
-    /// Everything is as it says.
-    pub fn is_well(&self) -> bool {
-        self.mood == Mood::Well
-    }
-
     /// Whether it has registered in truth.
     pub fn hears(&self, id: &str) -> bool {
         self.registered.contains_key(id)

@@ -160,7 +160,7 @@ fn a_jobmanager_that_hears_nobody_gets_one_other_at_a_time() {
     assert_eq!(bench.listen(297, &[]), "");
     assert_eq!(bench.listen(3, &[]), "store kill(3) store revive", "the other is not heard either");
     bench.update(3, TaskState::Killed, true);
-    assert!(bench.listen(600, &[]).matches("kill").count() <= 2);
+    assert!(!bench.listen(1200, &[]).contains("kill"), "no room came for the next: nobody else has to go");
     let left = |number: &str| bench.stored.tasks[&format!("taskmanager-0000{number}")].goal;
     assert_eq!([left("1"), left("2")], [Goal::Run, Goal::Run]);
     bench.listen(3, &[1, 2]);
