@@ -31,6 +31,8 @@ pub struct Oracle {
     started: BTreeSet<String>,
     surplus_since: Option<Moment>,
     pub hearing: Hearing,
+    /// Those that the master has told last to be out of its reach.
+    unreachable: BTreeSet<String>,
     /// TaskManagers that live and do nothing, and since when.
     frozen: BTreeMap<String, Moment>,
 }
@@ -53,6 +55,10 @@ impl Oracle {
                 self.excused.extend(cluster.alive_on(number).filter(is_excused).map(str::to_owned));
             }
         }
+        // Neither of the two hears it.
+        let hearing = &self.hearing;
+        let is_lost = |id: &&String| hearing.is_silent(id) && !cluster.jobmanager.hears(id);
+        self.excused.extend(self.unreachable.iter().filter(is_lost).cloned());
         let alive = cluster.alive(framework(stored));
         let alive = alive.iter().filter(|id| !unheard.contains(id.as_str())).count();
         if alive <= target as usize {
@@ -80,6 +86,10 @@ impl Oracle {
 
     /// The scheduler is about to learn of an update.
     pub fn handed_in(&mut self, update: &StatusUpdate) {
+        match update.state {
+            Some(TaskState::Unreachable) => self.unreachable.insert(update.task_id.text().to_owned()),
+            Some(_) | None => self.unreachable.remove(update.task_id.text()),
+        };
         if update.state == Some(TaskState::Running) {
             self.started.insert(update.task_id.text().to_owned());
         }
@@ -100,6 +110,7 @@ impl Oracle {
     pub fn crashed(&mut self) {
         self.unacknowledged.clear();
         self.hearing = Hearing::default();
+        self.unreachable.clear();
     }
 
     /// A state is being stored in place of another.
