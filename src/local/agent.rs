@@ -2,6 +2,7 @@
 //!
 //! The master's messages and the fates of processes go in, reports and orders to the driver come out.
 
+mod docker;
 mod environment;
 mod executor;
 mod fetch;
@@ -25,6 +26,7 @@ use super::master::AgentDescription;
 use super::message::{Drain, FromAgent, Run, ToAgent};
 use super::timing::Timing;
 
+pub use docker::Engaged;
 pub use executor::{Command, End, Fate, Start};
 use executor::{Executor, Life};
 pub use fetch::{Archive, Fetch, Source, Then};
@@ -54,11 +56,34 @@ pub struct Settings {
     pub timing: Timing,
     /// Seconds since 1970 at [`Moment::START`], for time stamps.
     pub epoch: f64,
+    pub containment: Containment,
+}
+
+/// How tasks are kept apart from their agent, as the real agent's options of these names say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Containment {
+    /// Whether a task runs as the user that it names; otherwise as the agent's own.
+    pub switch_user: bool,
+    /// The socket of Docker's engine, if `--containerizers` names docker.
+    pub docker_socket: Option<String>,
+}
+
+impl Default for Containment {
+    fn default() -> Self {
+        Self { switch_user: true, docker_socket: None }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
     Report(FromAgent),
+    /// Answered with [`Agent::handle_sandbox`].
+    MakeSandbox {
+        container: ContainerId,
+        path: PathBuf,
+        /// Whose it is to be.
+        user: Option<String>,
+    },
     Start(Box<Start>),
     /// To every process of the task.
     Signal {
@@ -154,6 +179,24 @@ impl Agent {
         self.shut_down(|_| true, now);
     }
 
+    /// The sandbox is there, or why it is not: then nothing of the task begins, whatever it is.
+    pub fn handle_sandbox(&mut self, container: &ContainerId, made: Result<(), String>, now: Moment) {
+        let Some(executor) = self.executors.get(container) else { return };
+        if let Err(message) = made {
+            let fate = drop_fate(&executor.run, Reason::ExecutorTerminated, &message);
+            return self.tell_fate(container, fate, now);
+        }
+        let prepared = executor::prepare(&executor.run, container, &self.settings);
+        match (prepared, self.executors.get_mut(container)) {
+            (Ok((start, watches)), Some(executor)) => {
+                executor.watches = watches;
+                self.actions.push_back(Action::Start(Box::new(start)));
+            }
+            (Err(message), _) => self.fail_start(container, &message, now),
+            (Ok(_), None) => {}
+        }
+    }
+
     pub fn handle_process(&mut self, container: &ContainerId, event: ProcessEvent, now: Moment) {
         match event {
             ProcessEvent::Started { pid } => self.started(container, pid, now),
@@ -224,15 +267,10 @@ impl Agent {
             return;
         }
         let container = ContainerId(self.ids.uuid());
-        let prepared = executor::prepare(&run, &container, &self.settings);
-        let executor = self.executors.entry(container.clone()).or_insert_with(|| Executor::new(run));
-        match prepared {
-            Ok((start, watches)) => {
-                executor.watches = watches;
-                self.actions.push_back(Action::Start(Box::new(start)));
-            }
-            Err(message) => self.fail_start(&container, &message, now),
-        }
+        let path = executor::sandbox(&run, &container, &self.settings);
+        let user = executor::user(&run, &self.settings);
+        self.executors.insert(container.clone(), Executor::new(run));
+        self.actions.push_back(Action::MakeSandbox { container, path, user });
     }
 
     fn started(&mut self, container: &ContainerId, pid: u32, now: Moment) {

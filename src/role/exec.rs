@@ -115,6 +115,7 @@ impl Options {
                 verbosity: self.verbosity,
                 log_format: log::Format::chosen(),
                 reason_file: self.reason_file,
+                user: None,
             },
             inherited,
             status_fd: None,

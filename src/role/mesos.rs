@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use axum::serve::ListenerExt as _;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -20,13 +21,14 @@ use tracing::Level;
 
 use crate::conf::environment::Environment;
 use crate::exit::Exit;
-use crate::local::agent::Agent;
-use crate::local::cluster::{Cluster, INPUTS_WAITING_MOST, Input, Pace};
+use crate::local::agent::{Agent, Containment};
+use crate::local::cluster::{Cluster, INPUTS_WAITING_MOST, Pace};
 use crate::local::credentials::{Credentials, CredentialsError};
 use crate::local::http::{self, Server};
 use crate::local::ids::Ids;
 use crate::local::link::DialError;
 use crate::local::master::{self, AgentDescription, Master};
+use crate::local::reaper::Reaper;
 use crate::local::timing::Timing;
 use crate::mesos::wire::cluster::{DomainInfo, FaultDomain, RegionInfo, ZoneInfo};
 use crate::time::{Clock, Moment};
@@ -55,8 +57,7 @@ const MASTERS_OWN: [&str; 11] = [
 const AGENTS_MOST: u16 = 1000;
 
 /// The embedded Mesos: a master and agents in one process, or with --agent one agent whose master is elsewhere, for
-/// trying out and for tests. It isolates nothing, runs every task as its own user, and an agent's tasks end when its
-/// process ends.
+/// trying out and for tests. It isolates nothing but by Docker, and an agent's tasks end when its process ends.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
     /// One agent and no master: it links up with --master, and again whenever the link is lost. What the master's
@@ -145,6 +146,19 @@ pub struct Options {
     #[arg(long, alias = "offer_timeout", value_parser = parse_duration)]
     pub offer_timeout: Option<Duration>,
 
+    /// Lets every task run as the agent's own user, rather than as the one whom it or its framework names. Only an agent that
+    /// runs as root can switch to another user, and the user must be in /etc/passwd
+    #[arg(long = "no-switch_user", alias = "no-switch-user")]
+    pub no_switch_user: bool,
+
+    /// mesos, or docker,mesos: with docker, tasks whose container is of that type run by `docker run`, as the real agent's do
+    #[arg(long, value_name = "NAMES", default_value = "mesos", value_parser = ["mesos", "docker,mesos", "mesos,docker"])]
+    pub containerizers: String,
+
+    /// The socket of Docker's engine
+    #[arg(long, alias = "docker_socket", value_name = "PATH", default_value = "/var/run/docker.sock")]
+    pub docker_socket: String,
+
     /// Lets time pass so many times as fast: heartbeats, timeouts, filters and graces alike, for tests
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub time_scale: u32,
@@ -152,6 +166,16 @@ pub struct Options {
     /// Makes ids and the order of offers repeatable
     #[arg(long)]
     pub seed: Option<u64>,
+}
+
+impl Options {
+    fn containment(&self) -> Containment {
+        let with_docker = self.containerizers.split(',').any(|name| name == "docker");
+        Containment {
+            switch_user: !self.no_switch_user,
+            docker_socket: with_docker.then(|| self.docker_socket.clone()),
+        }
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -206,6 +230,7 @@ pub fn run(options: &Options, environment: &Environment) -> u8 {
 }
 
 fn try_run(options: &Options) -> Result<(), MesosError> {
+    raise_descriptor_limit();
     // One thread, for only such a process may fork.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(MesosError::Runtime)?;
@@ -215,28 +240,33 @@ fn try_run(options: &Options) -> Result<(), MesosError> {
     }
 }
 
+/// Each task takes a descriptor, and the usual limit is hardly above a thousand.
+fn raise_descriptor_limit() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, most)| setrlimit(Resource::RLIMIT_NOFILE, most, most));
+    if let Err(errno) = raised {
+        tracing::warn!("cannot raise the limit of open files: {errno}");
+    }
+}
+
 async fn serve(options: &Options) -> Result<(), MesosError> {
     let places = places::read(options)?;
     let credentials = credentials(options)?;
     let stop = stop_signal()?;
     let ip = options.ip.unwrap_or(Ipv4Addr::LOCALHOST);
     let (listener, address) = listen(options, SocketAddr::from((ip, options.port.unwrap_or(PORT)))).await?;
-    let cluster = assemble(options, places, ip, address.port())?;
+    let reaper = Reaper::start().map_err(MesosError::Runtime)?;
+    let cluster = assemble(options, places, ip, address.port(), &reaper)?;
     announce(options, address)?;
     let (inputs, receiver) = mpsc::channel(INPUTS_WAITING_MOST);
     let hostname = hostname(options, ip);
     let leadership = cluster.leadership();
-    let router = http::router(Server { cluster: inputs.clone(), address, hostname, credentials, leadership });
+    let router = http::router(Server { cluster: inputs, address, hostname, credentials, leadership });
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     // A link carries small records, none of which is to wait for another.
     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     let server = tokio::spawn(axum::serve(listener, service).into_future());
-    let stopper = tokio::spawn(async move {
-        stop.await;
-        let _ = inputs.send(Input::Stopped).await;
-    });
-    cluster.run(receiver).await;
-    stopper.abort();
+    cluster.run(receiver, stop).await;
     server.abort();
     Ok(())
 }
@@ -302,7 +332,13 @@ fn adopt_listener(number: i32) -> io::Result<TcpListener> {
     TcpListener::from_std(listener)
 }
 
-fn assemble(options: &Options, places: Vec<Place>, ip: Ipv4Addr, port: u16) -> Result<Cluster, MesosError> {
+fn assemble(
+    options: &Options,
+    places: Vec<Place>,
+    ip: Ipv4Addr,
+    port: u16,
+    reaper: &Reaper,
+) -> Result<Cluster, MesosError> {
     let epoch = epoch();
     let clock = Clock::start();
     let mut ids = ids(options);
@@ -341,10 +377,12 @@ fn assemble(options: &Options, places: Vec<Place>, ip: Ipv4Addr, port: u16) -> R
             resources: place.resources,
         };
         let id = master.handle_agent_registered(description.clone(), Moment::START);
-        let settings = local::agent::Settings { id: id.clone(), description, work_dir, timing, epoch };
+        let containment = options.containment();
+        let settings =
+            local::agent::Settings { id: id.clone(), description, work_dir, timing, epoch, containment };
         agents.insert(id, Agent::new(settings, ids.fork(), Moment::START));
     }
-    Ok(Cluster::new(master, agents, ids, Pace::new(clock, options.time_scale)))
+    Ok(Cluster::new(master, agents, ids, Pace::new(clock, options.time_scale), reaper))
 }
 
 /// Seconds since 1970, now.

@@ -41,7 +41,7 @@ pub fn info(spec: &Spec, id: &str, agent_id: &str, hostname: &str, share: &Share
             // Docker's containerizer hands all of them to the program, whose name for itself is not among them.
             let own_name = usize::from(is_docker(template.container.as_ref())).min(arguments.len());
             CommandInfo {
-                value: Some(template.program.clone()),
+                value: (!template.is_entrypoint).then(|| template.program.clone()),
                 shell: Some(false),
                 arguments: arguments.split_off(own_name),
                 ..CommandInfo::default()

@@ -18,3 +18,4 @@ mod remote;
 mod replay;
 mod scheduler;
 mod tasks;
+mod users;

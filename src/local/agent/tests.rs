@@ -50,6 +50,11 @@ fn running(change: impl FnOnce(&mut TaskInfo)) -> Bench {
 
 impl Bench {
     fn new(run: Run) -> Self {
+        Self::with_sandbox(run, Some(Ok(())))
+    }
+
+    /// Nobody has answered yet if there is none.
+    fn with_sandbox(run: Run, made: Option<Result<(), String>>) -> Self {
         let settings = Settings {
             id: AgentId::new("s"),
             description: AgentDescription {
@@ -64,10 +69,15 @@ impl Bench {
             // Its master does not ping.
             timing: Timing { agent_ping: Duration::MAX, ..Timing::REAL },
             epoch: 0.0,
+            containment: Containment::default(),
         };
         let mut agent = Agent::new(settings, Ids::seeded(1), Moment::START);
         agent.handle_message(ToAgent::Run(Box::new(run)), Moment::START);
         let container = agent.executors.keys().next().expect("an executor").clone();
+        assert!(matches!(agent.next_action(), Some(Action::MakeSandbox { .. })));
+        if let Some(made) = made {
+            agent.handle_sandbox(&container, made, Moment::START);
+        }
         Self { agent, now: Moment::START, container, uuid: Bytes::new(), look: None }
     }
 
@@ -106,6 +116,7 @@ impl Bench {
         let mut lines = Vec::new();
         while let Some(action) = self.agent.next_action() {
             lines.push(match action {
+                Action::MakeSandbox { .. } => "make a sandbox".to_owned(),
                 Action::Start(start) => format!("start {}", start.command.program),
                 Action::Signal { signal, .. } => format!("{signal:?}"),
                 Action::Look { id, .. } => {

@@ -1,10 +1,36 @@
 //! The container of a TaskManager in Mesos' words.
 
-use crate::conf::settings::{Container, Image, Mount, Network, Runtime};
+use crate::conf::settings::{Container, DockerParameter, Image, Mount, Network, Runtime};
 use crate::mesos::wire::container::{ContainerInfo, ContainerType, DockerInfo, DockerNetwork, MesosInfo};
 use crate::mesos::wire::label::Parameter;
 use crate::mesos::wire::network::NetworkInfo;
 use crate::mesos::wire::volume::{self, DockerImage, ImageType, Volume, VolumeMode};
+
+/// Where Docker's containerizer shows a container its sandbox, unless an agent's `--sandbox_directory` says otherwise.
+pub const SANDBOX: &str = "/mnt/mesos/sandbox";
+
+/// With options of `docker run`, of which the last of a kind counts: unlike Mesos' own containerizer Docker's starts nothing
+/// in the sandbox. A program there is the entrypoint, so that neither the image's nor a shell, which it need not have, is
+/// in the way.
+pub fn in_sandbox(mut container: Container, entrypoint: Option<&str>) -> Container {
+    if let Runtime::Docker { parameters, .. } = &mut container.runtime {
+        let parameter =
+            |key: &str, value: &str| DockerParameter { key: key.to_owned(), value: value.to_owned() };
+        let own = entrypoint.map(|program| parameter("entrypoint", program));
+        parameters.splice(0..0, own.into_iter().chain([parameter("workdir", SANDBOX)]));
+    }
+    container
+}
+
+/// Whether the user has one of his own.
+pub fn has_entrypoint(container: &Container) -> bool {
+    match &container.runtime {
+        Runtime::Docker { parameters, .. } => {
+            parameters.iter().any(|parameter| parameter.key == "entrypoint")
+        }
+        Runtime::Mesos { .. } => false,
+    }
+}
 
 /// `None` for a task that needs nothing but the agent's file system and network.
 pub fn info(container: &Container) -> Option<ContainerInfo> {
@@ -73,7 +99,6 @@ fn volume(wanted: &crate::conf::settings::Volume) -> Volume {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conf::settings::DockerParameter;
 
     fn image() -> Image {
         Image { name: "flink:1.20".into(), force_pull: true }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::artifact::bundle::Source;
-use crate::conf::settings::{self, Network, Scaling, Settings};
+use crate::conf::settings::{self, Network, Runtime, Scaling, Settings};
 use crate::exit::Exit;
 use crate::flink::memory;
 use crate::mesos::wire::label::Label;
@@ -11,7 +11,7 @@ use crate::scheduler::resources::{Milli, Need};
 use crate::scheduler::spec::{Host, Patience, Placement, Shell, Spec, Template};
 
 use super::delivery::Server;
-use super::{Fatal, container};
+use super::{Fatal, access, container};
 use crate::role::setup::Setup;
 use crate::role::taskmanager::PROGRAM;
 use crate::role::{children, plugins, taskmanager};
@@ -62,6 +62,7 @@ pub fn of(
         },
         follows_jobs: settings.scaling != Scaling::Fixed,
         roles: settings.framework.roles.clone(),
+        identity: access::identity_told(settings),
         refuse: settings.offers.refuse,
         kill_grace: tasks.kill_grace,
         hard: settings.constraints.hard.clone(),
@@ -104,7 +105,20 @@ fn template(
         })
     };
     let is_delivered = |name: &str| sources.iter().any(|source| source.name() == name);
-    let program = if is_delivered(PROGRAM) { format!("./{PROGRAM}") } else { text(&children::own_path()?)? };
+    let in_docker = matches!(tasks.container.runtime, Runtime::Docker { .. });
+    let shell = (tasks.command.is_some() || tasks.bootstrap_command.is_some())
+        .then(|| Shell { bootstrap: tasks.bootstrap_command.clone(), command: tasks.command.clone() });
+    let (mut container, mut is_entrypoint) = (tasks.container.clone(), false);
+    let program = match (is_delivered(PROGRAM), in_docker) {
+        (true, false) => format!("./{PROGRAM}"),
+        (true, true) => {
+            let program = format!("{}/{PROGRAM}", container::SANDBOX);
+            is_entrypoint = shell.is_none() && !container::has_entrypoint(&container);
+            container = container::in_sandbox(container, is_entrypoint.then_some(&program));
+            program
+        }
+        (false, _) => text(&children::own_path()?)?,
+    };
     let mut environment = Vec::new();
     // Where nothing is delivered the agent has what the AppMaster has; where Flink is, java is the agent's own.
     if sources.is_empty() {
@@ -131,15 +145,16 @@ fn template(
     }
     Ok(Template {
         program,
+        is_entrypoint,
         arguments,
         environment,
         token_variable: taskmanager::TOKEN_VARIABLE.to_owned(),
         port_keys,
-        user: tasks.user.clone(),
+        // Masters keep the user with which a framework registered first.
+        user: tasks.user.clone().or(settings.framework.user.clone()),
         labels: labels.collect(),
-        container: container::info(&tasks.container),
-        shell: (tasks.command.is_some() || tasks.bootstrap_command.is_some())
-            .then(|| Shell { bootstrap: tasks.bootstrap_command.clone(), command: tasks.command.clone() }),
+        container: container::info(&container),
+        shell,
         delivery: None,
         host: match (&tasks.hostname, &tasks.container.network) {
             (Some(pattern), _) => Host::Pattern(pattern.clone()),

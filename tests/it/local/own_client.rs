@@ -43,7 +43,14 @@ fn start(
         secret: secret.to_owned(),
     });
     let (masters, lease) = (client::Masters::Known(masters), Lease::unlimited());
-    let config = Config { masters, framework, suppressed_roles: Vec::new(), credentials, lease };
+    let config = Config {
+        masters,
+        framework,
+        suppressed_roles: Vec::new(),
+        credentials,
+        lease,
+        trust: client::Trust::System,
+    };
     client::start(config).expect("a client")
 }
 

@@ -94,6 +94,7 @@ pub const WALLS: &[Wall] = &[
             "crate::digest",
             "crate::exit",
             "crate::log",
+            "crate::passwd",
             "crate::time",
         ]),
     },
