@@ -159,6 +159,17 @@ mod tests {
             info(Some(of(ContainerType::Docker))),
             ("/usr/bin/x".to_owned(), "taskmanager".to_owned())
         );
+        // Nor the program itself, where the container begins with it.
+        let mut spec = Spec::of_one_cpu(1);
+        spec.template.is_entrypoint = true;
+        spec.template.arguments = ["x", "taskmanager"].map(str::to_owned).to_vec();
+        spec.template.container = Some(of(ContainerType::Docker));
+        let command = super::info(&spec, "t", "a", "h", &Share::default(), String::new()).command;
+        let command = command.expect("a command");
+        assert_eq!(
+            (command.value, command.shell, &command.arguments[0][..]),
+            (None, Some(false), "taskmanager")
+        );
     }
 
     #[test]

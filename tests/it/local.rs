@@ -18,4 +18,5 @@ mod remote;
 mod replay;
 mod scheduler;
 mod tasks;
+mod tls;
 mod users;

@@ -26,7 +26,10 @@ pub struct MasterTls {
 
 impl MasterTls {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
-        let fingerprint = |text: &str| text.trim().parse::<Fingerprint>();
+        let fingerprint = |text: &str| {
+            let parsed = text.trim().parse::<Fingerprint>();
+            parsed.map_err(|_| "a SHA-256 in 64 hexadecimal digits".to_owned())
+        };
         let fingerprints =
             reader.optional(&keys::MASTER_FINGERPRINT, parse::list(fingerprint)).unwrap_or_default();
         let is_wanted = reader.value(&keys::MASTER_TLS, parse::boolean) || !fingerprints.is_empty();

@@ -157,3 +157,109 @@ fn has_port(run: &Run, port: u32) -> bool {
     let mut ranges = ports.filter_map(|resource| resource.ranges.as_ref()).flat_map(|ranges| &ranges.range);
     ranges.any(|range| (range.begin..=range.end).contains(&Some(u64::from(port))))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::local::agent::Containment;
+    use crate::local::master::AgentDescription;
+    use crate::local::resources::Resources;
+    use crate::local::timing::Timing;
+    use crate::mesos::wire::command::{Environment, Variable};
+    use crate::mesos::wire::framework::FrameworkInfo;
+    use crate::mesos::wire::id::{AgentId, FrameworkId};
+    use crate::mesos::wire::label::Parameter;
+    use crate::mesos::wire::resource::{Resource, Scalar};
+    use crate::mesos::wire::task::TaskInfo;
+
+    fn settings() -> Settings {
+        let description = AgentDescription {
+            hostname: "h".to_owned(),
+            ip: "127.0.0.1".to_owned(),
+            port: 5051,
+            attributes: Vec::new(),
+            domain: None,
+            resources: Resources::default(),
+        };
+        Settings {
+            id: AgentId::new("s"),
+            description,
+            work_dir: "/work".into(),
+            timing: Timing::REAL,
+            epoch: 0.0,
+            containment: Containment::default(),
+        }
+    }
+
+    fn line(command: CommandInfo, change: impl FnOnce(&mut ContainerInfo)) -> Result<String, String> {
+        let scalar = |name: &str, value| Resource {
+            name: Some(name.to_owned()),
+            scalar: Some(Scalar { value: Some(value) }),
+            ..Resource::default()
+        };
+        let parameter = Parameter { key: Some("workdir".to_owned()), value: Some("/w".to_owned()) };
+        let docker =
+            DockerInfo { image: Some("i".to_owned()), parameters: vec![parameter], ..DockerInfo::default() };
+        let mut container = ContainerInfo {
+            r#type: Some(ContainerType::Docker as i32),
+            docker: Some(docker),
+            ..ContainerInfo::default()
+        };
+        change(&mut container);
+        let task = TaskInfo {
+            resources: vec![scalar("cpus", 1.5), scalar("mem", 64.0)],
+            container: Some(container),
+            ..TaskInfo::default()
+        };
+        let info = Box::new(FrameworkInfo::default());
+        let run_of = Run { framework: FrameworkId::new("f"), info, task, role: "r".to_owned() };
+        let engaged = engaged(&ContainerId("c".to_owned()), "/s");
+        run(&run_of, &command, &engaged, Path::new("/sandbox"), &settings())
+            .map(|command| command.argv.join(" "))
+    }
+
+    #[test]
+    fn options_are_those_of_mesos_in_its_order() {
+        let begin = "docker -H unix:///s run --cpu-shares 1536 --memory 67108864 -e A=b -e MESOS_ALLOCATION_ROLE=r \
+                     -e MESOS_CONTAINER_NAME=mesos-c -e MESOS_SANDBOX=/mnt/mesos/sandbox";
+        let variable =
+            Variable { name: Some("A".to_owned()), value: Some("b".to_owned()), ..Variable::default() };
+        let command = CommandInfo {
+            value: Some("echo hi".to_owned()),
+            environment: Some(Environment { variables: vec![variable] }),
+            ..CommandInfo::default()
+        };
+        assert_eq!(
+            line(command.clone(), |_| ()).expect("a line"),
+            format!(
+                "{begin} -v /sandbox:/mnt/mesos/sandbox --net host --entrypoint /bin/sh --name mesos-c --workdir=/w i -c echo hi"
+            )
+        );
+        // Without a shell the image's own entrypoint stays, and the command's value need not be there.
+        let plain = CommandInfo {
+            value: None,
+            shell: Some(false),
+            arguments: vec!["x".to_owned()],
+            ..command.clone()
+        };
+        let mounted = |container: &mut ContainerInfo| {
+            let volume = |host: &str, inside: &str, mode: VolumeMode| Volume {
+                host_path: Some(host.to_owned()),
+                container_path: Some(inside.to_owned()),
+                mode: Some(mode as i32),
+                ..Volume::default()
+            };
+            container.volumes =
+                vec![volume("/data", "/d", VolumeMode::Ro), volume("own", "/o", VolumeMode::Rw)];
+        };
+        assert_eq!(
+            line(plain, mounted).expect("a line"),
+            format!(
+                "{begin} -v /data:/d:ro -v /sandbox/own:/o:rw -v /sandbox:/mnt/mesos/sandbox --net host --name mesos-c \
+                 --workdir=/w i x"
+            )
+        );
+        let refused = line(command, |container| container.hostname = Some("h".to_owned()));
+        assert_eq!(refused, Err("Unable to set hostname with host network mode".to_owned()));
+    }
+}

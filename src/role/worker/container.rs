@@ -130,6 +130,31 @@ mod tests {
     }
 
     #[test]
+    fn a_program_in_the_sandbox_is_the_entrypoint_unless_the_user_has_another() {
+        let keys = |entrypoint: Option<&str>, own: &[(&str, &str)]| {
+            let parameters = own
+                .iter()
+                .map(|(key, value)| DockerParameter { key: (*key).to_owned(), value: (*value).to_owned() });
+            let runtime = Runtime::Docker { image: image(), parameters: parameters.collect() };
+            let container = Container { runtime, volumes: Vec::new(), network: Network::Host };
+            let has_own = has_entrypoint(&container);
+            let made = info(&in_sandbox(container, entrypoint)).expect("a container").docker.expect("docker");
+            let told = made.parameters.iter().map(|parameter| {
+                format!("{}={}", parameter.key.as_deref().unwrap(), parameter.value.as_deref().unwrap())
+            });
+            (told.collect::<Vec<_>>().join(" "), has_own)
+        };
+        let program = Some("/mnt/mesos/sandbox/flink-on-mesos");
+        let whole = "entrypoint=/mnt/mesos/sandbox/flink-on-mesos workdir=/mnt/mesos/sandbox";
+        assert_eq!(keys(program, &[]), (whole.to_owned(), false));
+        // The last of a kind counts, so the user's come after ours.
+        let own = [("workdir", "/x"), ("user", "root")];
+        assert_eq!(keys(program, &own), (format!("{whole} workdir=/x user=root"), false));
+        let own = [("entrypoint", "/init")];
+        assert_eq!(keys(None, &own), ("workdir=/mnt/mesos/sandbox entrypoint=/init".to_owned(), true));
+    }
+
+    #[test]
     fn a_mesos_container_on_a_named_network() {
         let runtime = Runtime::Mesos { image: Some(image()) };
         let network = Network::Named("calico".into());
