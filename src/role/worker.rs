@@ -170,17 +170,7 @@ async fn serve(
     };
     let delivery = files.delivery();
     let trust = trust(settings);
-    let work = Work {
-        spec,
-        delivery,
-        framework,
-        masters,
-        credentials,
-        trust,
-        jobmanager,
-        lookout,
-        clock,
-    };
+    let work = Work { spec, delivery, framework, masters, credentials, trust, jobmanager, lookout, clock };
     let served = Served {
         configuration: served_configuration(setup, settings, options)?,
         bundles: files.bundles(),

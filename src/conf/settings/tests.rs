@@ -248,6 +248,9 @@ fn who_can_take_over_decides_how_long_a_framework_is_kept() {
         assert_eq!(settings.succession().silence_most().is_some(), succession == Succession::Nobody);
         assert_eq!(succession.to_string().parse(), Ok(succession));
     }
+}
+
+#[test]
 fn a_number_is_no_user_to_an_agent() {
     for key in ["framework.user", "tasks.user"] {
         let told = problems(&table(&format!("mesos.master=m\nmesos.resourcemanager.{key}=9999")));

@@ -50,11 +50,10 @@ fn running(change: impl FnOnce(&mut TaskInfo)) -> Bench {
 
 impl Bench {
     fn new(run: Run) -> Self {
-        Self::with_sandbox(run, Some(Ok(())))
+        Self::with_sandbox(run, Ok(()))
     }
 
-    /// Nobody has answered yet if there is none.
-    fn with_sandbox(run: Run, made: Option<Result<(), String>>) -> Self {
+    fn with_sandbox(run: Run, made: Result<(), String>) -> Self {
         let settings = Settings {
             id: AgentId::new("s"),
             description: AgentDescription {
@@ -75,9 +74,7 @@ impl Bench {
         agent.handle_message(ToAgent::Run(Box::new(run)), Moment::START);
         let container = agent.executors.keys().next().expect("an executor").clone();
         assert!(matches!(agent.next_action(), Some(Action::MakeSandbox { .. })));
-        if let Some(made) = made {
-            agent.handle_sandbox(&container, made, Moment::START);
-        }
+        agent.handle_sandbox(&container, made, Moment::START);
         Self { agent, now: Moment::START, container, uuid: Bytes::new(), look: None }
     }
 
@@ -145,6 +142,20 @@ impl Bench {
             });
         }
         lines
+    }
+}
+
+#[test]
+fn a_task_that_gets_no_sandbox_never_begins() {
+    for (capability, told) in [
+        (CapabilityType::TaskKillingState, "TASK_LOST No such user 'x' EXECUTOR_TERMINATED"),
+        (CapabilityType::PartitionAware, "TASK_DROPPED No such user 'x' EXECUTOR_TERMINATED"),
+    ] {
+        let mut run = run();
+        run.info.capabilities = vec![Capability { r#type: Some(capability as i32) }];
+        let mut bench = Bench::with_sandbox(run, Err("No such user 'x'".to_owned()));
+        assert_eq!(bench.done(), [told]);
+        assert!(bench.agent.is_idle());
     }
 }
 

@@ -16,7 +16,7 @@ use crate::scheduler::Failure;
 use crate::scheduler::driver::RunError;
 use crate::scheduler::state::State;
 
-use super::access::credentials;
+use super::access::{credentials, trust};
 use super::{Exit, Fatal, Opened, framework, stopped};
 
 /// Why a worker ends, and what that leaves to do.
@@ -109,9 +109,9 @@ pub async fn tear_down_rest(opened: &Opened, store: &mut impl Store, leaves: Lea
 }
 
 async fn attempt(opened: &Opened, framework_id: &str, within: Duration) -> Result<(), FarewellError> {
-    let Opened { setup, settings, masters } = opened;
+    let Opened { settings, masters, .. } = opened;
     let roles = &settings.framework.roles;
-    let mut framework = framework::info(settings, roles, &setup.environment);
+    let mut framework = framework::info(settings, roles);
     framework.id = Some(FrameworkId::new(framework_id));
     let config = Config {
         masters: masters.clone(),
@@ -119,6 +119,7 @@ async fn attempt(opened: &Opened, framework_id: &str, within: Duration) -> Resul
         suppressed_roles: roles.clone(),
         credentials: credentials(settings).map_err(|fatal| FarewellError::Access(fatal.error))?,
         lease: Lease::unlimited(),
+        trust: trust(settings),
     };
     Ok(tear_down(config, within).await?)
 }
