@@ -173,7 +173,7 @@ const UNKNOWN_MASTER: &str = "http://MASTER:5050";
 fn leading(masters: &Masters) -> Option<String> {
     match masters {
         Masters::Known(masters) => masters.first().map(|master| master.url()),
-        Masters::Detected(leader) => leader.borrow().as_ref().map(|master| master.url()),
+        Masters::Detected { leader, .. } => leader.borrow().as_ref().map(|master| master.url()),
     }
 }
 
