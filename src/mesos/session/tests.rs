@@ -494,8 +494,8 @@ fn many_that_wait_for_one_master_do_not_ask_in_step() {
     asked.sort_unstable();
     let most =
         asked.chunk_by(|a, b| a / 100 == b / 100).skip(20).map(<[u128]>::len).max().unwrap_or_default();
-    assert!(most < 200, "{most} in a tenth of a second");
-    assert!(asked.len() < 1000 * 45, "{} in half a minute", asked.len());
+    assert!(most < 300, "{most} in a tenth of a second");
+    assert!(asked.len() < 1000 * 50, "{} in half a minute", asked.len());
 }
 
 #[test]

@@ -95,11 +95,12 @@ fn a_task_is_its_user_and_so_is_its_sandbox() {
     let sandbox = cluster.sandbox(agent, &scheduler.framework, "t");
     let stdout = super::embedded::wait_for("its output", || {
         let text = fs::read_to_string(sandbox.join("stdout")).ok()?;
-        (sandbox.join("mine").exists()).then_some(text)
+        sandbox.join("mine").exists().then_some(text)
     });
     let ids: Vec<_> = stdout.lines().take(3).collect();
     let group = ids[1];
-    assert_eq!(ids, [&NOBODY.to_string(), group, group]);
+    let nobody = NOBODY.to_string();
+    assert_eq!(ids, [nobody.as_str(), group, group]);
     assert_ne!(group, "0");
     assert!(stdout.ends_with("xx"), "{stdout}");
     for name in ["", "stdout", "stderr", "fetched", "mine"] {
@@ -110,7 +111,7 @@ fn a_task_is_its_user_and_so_is_its_sandbox() {
     // Its init is nobody too, and root ends it all the same.
     scheduler.accepted("KILL", &json!({ "task_id": { "value": "t" }, "agent_id": status["agent_id"] }));
     assert_eq!(scheduler.life("t").last().expect("an end").0, "TASK_KILLED");
-    super::embedded::wait_for("its end", || processes_in(&sandbox).is_empty().then_some(()));
+    super::embedded::wait_for("its end", || processes_in(&cluster.work_dir()).is_empty().then_some(()));
 }
 
 #[test]
