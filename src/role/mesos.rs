@@ -2,12 +2,12 @@
 //! one agent of a master elsewhere.
 
 mod agent;
+mod parse;
 mod places;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -21,7 +21,7 @@ use tracing::Level;
 
 use crate::conf::environment::Environment;
 use crate::exit::Exit;
-use crate::local::agent::{Agent, Containment};
+use crate::local::agent::Agent;
 use crate::local::cluster::{Cluster, INPUTS_WAITING_MOST, Pace};
 use crate::local::credentials::{Credentials, CredentialsError};
 use crate::local::http::{self, Server};
@@ -30,7 +30,7 @@ use crate::local::link::DialError;
 use crate::local::master::{self, AgentDescription, Master};
 use crate::local::reaper::Reaper;
 use crate::local::timing::Timing;
-use crate::mesos::wire::cluster::{DomainInfo, FaultDomain, RegionInfo, ZoneInfo};
+use crate::mesos::wire::cluster::DomainInfo;
 use crate::time::{Clock, Moment};
 use crate::{init, local, log};
 
@@ -102,12 +102,12 @@ pub struct Options {
     pub attributes: Vec<String>,
 
     /// Fault domain of the master, or of the one agent, as REGION/ZONE
-    #[arg(long, value_parser = parse_domain)]
+    #[arg(long, value_parser = parse::domain)]
     pub domain: Option<DomainInfo>,
 
     /// Fault domain of each of the master's agents, as REGION/ZONE; the master's by default. Repeated, the n-th is for the n-th
     /// agent
-    #[arg(long, value_parser = parse_domain)]
+    #[arg(long, value_parser = parse::domain)]
     pub agent_domain: Vec<DomainInfo>,
 
     /// Roles that frameworks may have besides '*', separated by commas; all by default
@@ -131,7 +131,7 @@ pub struct Options {
     pub listen_fd: Option<i32>,
 
     /// Between two pings of an agent, such as '15secs'
-    #[arg(long, alias = "agent_ping_timeout", default_value = "15secs", value_parser = parse_ping_timeout)]
+    #[arg(long, alias = "agent_ping_timeout", default_value = "15secs", value_parser = parse::ping_timeout)]
     pub agent_ping_timeout: Duration,
 
     /// Pings an agent may miss in a row before it counts as unreachable
@@ -139,11 +139,11 @@ pub struct Options {
     pub max_agent_ping_timeouts: u32,
 
     /// How long a new master waits for the agents of the one before it
-    #[arg(long, alias = "agent_reregister_timeout", default_value = "10mins", value_parser = parse_duration)]
+    #[arg(long, alias = "agent_reregister_timeout", default_value = "10mins", value_parser = parse::duration)]
     pub agent_reregister_timeout: Duration,
 
     /// After which an offer that nobody answered is taken back; never by default
-    #[arg(long, alias = "offer_timeout", value_parser = parse_duration)]
+    #[arg(long, alias = "offer_timeout", value_parser = parse::duration)]
     pub offer_timeout: Option<Duration>,
 
     /// Lets every task run as the agent's own user, rather than as the one whom it or its framework names. Only an agent that
@@ -166,16 +166,6 @@ pub struct Options {
     /// Makes ids and the order of offers repeatable
     #[arg(long)]
     pub seed: Option<u64>,
-}
-
-impl Options {
-    fn containment(&self) -> Containment {
-        let with_docker = self.containerizers.split(',').any(|name| name == "docker");
-        Containment {
-            switch_user: !self.no_switch_user,
-            docker_socket: with_docker.then(|| self.docker_socket.clone()),
-        }
-    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -401,27 +391,4 @@ fn absolute(work_dir: &Path) -> Result<PathBuf, MesosError> {
 fn make(work_dir: &Path) -> Result<(), MesosError> {
     std::fs::create_dir_all(work_dir)
         .map_err(|source| MesosError::WorkDir { path: work_dir.to_owned(), source })
-}
-
-/// A number and a unit, as the real master writes them; other common units are taken as well.
-fn parse_duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text).map_err(|error| error.to_string())
-}
-
-/// Within the real master's bounds.
-fn parse_ping_timeout(text: &str) -> Result<Duration, String> {
-    const BOUNDS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(15 * 60);
-    let timeout = parse_duration(text)?;
-    if BOUNDS.contains(&timeout) { Ok(timeout) } else { Err("expected 1secs to 15mins".to_owned()) }
-}
-
-fn parse_domain(text: &str) -> Result<DomainInfo, String> {
-    let Some((region, zone)) = text.split_once('/').filter(|(r, z)| !r.is_empty() && !z.is_empty()) else {
-        return Err("expected REGION/ZONE".to_owned());
-    };
-    let fault_domain = FaultDomain {
-        region: Some(RegionInfo { name: Some(region.to_owned()) }),
-        zone: Some(ZoneInfo { name: Some(zone.to_owned()) }),
-    };
-    Ok(DomainInfo { fault_domain: Some(fault_domain) })
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::artifact::bundle::Source;
-use crate::conf::settings::{self, Network, Runtime, Scaling, Settings};
+use crate::conf::settings::{self, Container, Network, Runtime, Scaling, Settings};
 use crate::exit::Exit;
 use crate::flink::memory;
 use crate::mesos::wire::label::Label;
@@ -105,19 +105,11 @@ fn template(
         })
     };
     let is_delivered = |name: &str| sources.iter().any(|source| source.name() == name);
-    let in_docker = matches!(tasks.container.runtime, Runtime::Docker { .. });
     let shell = (tasks.command.is_some() || tasks.bootstrap_command.is_some())
         .then(|| Shell { bootstrap: tasks.bootstrap_command.clone(), command: tasks.command.clone() });
-    let (mut container, mut is_entrypoint) = (tasks.container.clone(), false);
-    let program = match (is_delivered(PROGRAM), in_docker) {
-        (true, false) => format!("./{PROGRAM}"),
-        (true, true) => {
-            let program = format!("{}/{PROGRAM}", container::SANDBOX);
-            is_entrypoint = shell.is_none() && !container::has_entrypoint(&container);
-            container = container::in_sandbox(container, is_entrypoint.then_some(&program));
-            program
-        }
-        (false, _) => text(&children::own_path()?)?,
+    let (program, container, is_entrypoint) = match is_delivered(PROGRAM) {
+        true => delivered(&tasks.container, shell.is_some()),
+        false => (text(&children::own_path()?)?, tasks.container.clone(), false),
     };
     let mut environment = Vec::new();
     // Where nothing is delivered the agent has what the AppMaster has; where Flink is, java is the agent's own.
@@ -163,4 +155,15 @@ fn template(
             (None, Network::Host | Network::Bridge) => Host::Agent,
         },
     })
+}
+
+/// Where the delivered program is, what that makes of the container, and whether it is begun with by itself.
+fn delivered(container: &Container, in_shell: bool) -> (String, Container, bool) {
+    if !matches!(container.runtime, Runtime::Docker { .. }) {
+        return (format!("./{PROGRAM}"), container.clone(), false);
+    }
+    let program = format!("{}/{PROGRAM}", container::SANDBOX);
+    let is_entrypoint = !in_shell && !container::has_entrypoint(container);
+    let container = container::in_sandbox(container.clone(), is_entrypoint.then_some(&program));
+    (program, container, is_entrypoint)
 }
