@@ -98,15 +98,15 @@ pub fn trouble(error: &reqwest::Error) -> Trouble {
     Trouble::Transport(text)
 }
 
-/// What TLS says is within an error of the system.
+/// What TLS says is within an error of the system, or within several.
 fn of_tls<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
     let mut cause = Some(error);
     while let Some(error) = cause {
         let within = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        if let Some(found) = within.and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-            return Some(found);
+        match error.downcast_ref::<rustls::Error>() {
+            found @ Some(_) => return found,
+            None => cause = within.map(|inner| inner as _).or_else(|| error.source()),
         }
-        cause = error.source();
     }
     None
 }
