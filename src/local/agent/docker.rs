@@ -191,7 +191,7 @@ mod tests {
         }
     }
 
-    fn line(command: CommandInfo, change: impl FnOnce(&mut ContainerInfo)) -> Result<String, String> {
+    fn line(command: &CommandInfo, change: impl FnOnce(&mut ContainerInfo)) -> Result<String, String> {
         let scalar = |name: &str, value| Resource {
             name: Some(name.to_owned()),
             scalar: Some(Scalar { value: Some(value) }),
@@ -214,7 +214,7 @@ mod tests {
         let info = Box::new(FrameworkInfo::default());
         let run_of = Run { framework: FrameworkId::new("f"), info, task, role: "r".to_owned() };
         let engaged = engaged(&ContainerId("c".to_owned()), "/s");
-        run(&run_of, &command, &engaged, Path::new("/sandbox"), &settings())
+        run(&run_of, command, &engaged, Path::new("/sandbox"), &settings())
             .map(|command| command.argv.join(" "))
     }
 
@@ -230,7 +230,7 @@ mod tests {
             ..CommandInfo::default()
         };
         assert_eq!(
-            line(command.clone(), |_| ()).expect("a line"),
+            line(&command, |_| ()).expect("a line"),
             format!(
                 "{begin} -v /sandbox:/mnt/mesos/sandbox --net host --entrypoint /bin/sh --name mesos-c --workdir=/w i -c echo hi"
             )
@@ -253,13 +253,13 @@ mod tests {
                 vec![volume("/data", "/d", VolumeMode::Ro), volume("own", "/o", VolumeMode::Rw)];
         };
         assert_eq!(
-            line(plain, mounted).expect("a line"),
+            line(&plain, mounted).expect("a line"),
             format!(
                 "{begin} -v /data:/d:ro -v /sandbox/own:/o:rw -v /sandbox:/mnt/mesos/sandbox --net host --name mesos-c \
                  --workdir=/w i x"
             )
         );
-        let refused = line(command, |container| container.hostname = Some("h".to_owned()));
+        let refused = line(&command, |container| container.hostname = Some("h".to_owned()));
         assert_eq!(refused, Err("Unable to set hostname with host network mode".to_owned()));
     }
 }

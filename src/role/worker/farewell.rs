@@ -9,6 +9,7 @@ use tracing::{error, info};
 use crate::ha::{Store, StoreError};
 use crate::lease::Lease;
 use crate::log;
+use crate::mesos::address::Master;
 use crate::mesos::client::{Config, Masters};
 use crate::mesos::teardown::{TeardownError, tear_down};
 use crate::mesos::wire::id::FrameworkId;
@@ -172,8 +173,8 @@ const UNKNOWN_MASTER: &str = "http://MASTER:5050";
 /// The first that the configuration names, or who leads.
 fn leading(masters: &Masters) -> Option<String> {
     match masters {
-        Masters::Known(masters) => masters.first().map(|master| master.url()),
-        Masters::Detected { leader, .. } => leader.borrow().as_ref().map(|master| master.url()),
+        Masters::Known(masters) => masters.first().map(Master::url),
+        Masters::Detected { leader, .. } => leader.borrow().as_ref().map(Master::url),
     }
 }
 
