@@ -49,7 +49,7 @@ make_agent_image() {
     local id
     mkdir "$directory/root"
     id="$(docker create "$tag")"
-    docker export "$id" | tar --extract --directory "$directory/root" lib lib64 usr/bin/flink-on-mesos
+    docker export "$id" | tar --extract --directory "$directory/root" lib lib64 etc/passwd etc/group usr/bin/flink-on-mesos
     docker rm "$id" >/dev/null
     tar --create --directory "$directory/root" . |
         docker import --change 'ENTRYPOINT ["/usr/bin/flink-on-mesos"]' - "$tag-agent" >/dev/null

@@ -28,7 +28,7 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::memfd::{MFdFlags, memfd_create};
-use nix::unistd::{getpgrp, getpid, tcgetpgrp, tcsetpgrp};
+use nix::unistd::{Gid, Uid, getpgrp, getpid, setgid, setgroups, setuid, tcgetpgrp, tcsetpgrp};
 use tracing::Level;
 
 use crate::exit::Exit;
@@ -36,7 +36,7 @@ use crate::log;
 use crate::time::Clock;
 use action::Outcome;
 use journal::Journal;
-use plan::{Inherited, Plan, Subreaper, Terminal};
+use plan::{Inherited, Plan, Subreaper, Terminal, User};
 use run::{Foreground, Standing};
 
 mod action;
@@ -175,6 +175,12 @@ pub fn run_plan(plan: &Plan) -> u8 {
         journal.say(Level::ERROR, text);
         return Exit::Os.code();
     }
+    if let Some(user) = &plan.options.user
+        && let Err(errno) = become_user(user)
+    {
+        journal.say(Level::ERROR, format_args!("cannot become user {}: {errno}", user.uid));
+        return Exit::Os.code();
+    }
     let standing = take_standing(plan, &journal);
     let mut kernel = match sys::Kernel::new(clock) {
         Ok(kernel) => kernel,
@@ -197,6 +203,18 @@ fn missing_descriptor(plan: &Plan) -> Option<(&str, RawFd)> {
     let kept =
         plan.children.iter().flat_map(|child| child.keep_fds.iter().map(|number| (&*child.name, *number)));
     kept.chain(plan.status_fd.map(|number| ("init", number))).find(|(_, number)| !sys::is_open(*number))
+}
+
+fn become_user(user: &User) -> Result<(), Errno> {
+    let groups: Vec<_> =
+        std::iter::once(user.gid).chain(user.groups.iter().copied()).map(Gid::from_raw).collect();
+    match setgroups(&groups) {
+        // Who is that user already need not be allowed to become it.
+        Ok(()) | Err(Errno::EPERM) => {}
+        Err(errno) => return Err(errno),
+    }
+    setgid(Gid::from_raw(user.gid))?;
+    setuid(Uid::from_raw(user.uid))
 }
 
 fn take_standing(plan: &Plan, journal: &Journal) -> Standing {

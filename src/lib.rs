@@ -16,6 +16,7 @@ pub mod lease;
 pub mod local;
 pub mod log;
 pub mod mesos;
+pub mod passwd;
 pub mod role;
 pub mod scaling;
 pub mod scheduler;

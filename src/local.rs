@@ -23,6 +23,7 @@ pub mod message;
 pub mod order;
 pub mod prober;
 pub mod processes;
+pub mod reaper;
 pub mod remote;
 pub mod request;
 pub mod resources;

@@ -16,6 +16,7 @@ pub mod rundir;
 pub mod setup;
 pub mod sockets;
 pub mod taskmanager;
+mod user;
 pub mod worker;
 
 use tokio::runtime::{Builder, Runtime};

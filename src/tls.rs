@@ -16,7 +16,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, ConfigBuilder, ServerConfig, WantsVerifier};
 
 pub use listener::TlsListener;
-pub use pin::Fingerprint;
+pub use pin::{Fingerprint, client as pinned};
 use store::{Store, StoreError};
 
 /// What each TLS client of this program begins with.
@@ -74,7 +74,8 @@ impl Identity {
 
     /// For a client of somebody with the same key, which it shows when it is asked for one.
     pub fn client(&self) -> Result<ClientConfig, rustls::Error> {
-        pin::builder(self.fingerprint())?.with_client_auth_cert(self.chain.clone(), self.key.clone_key())
+        pin::builder(vec![self.fingerprint()])?
+            .with_client_auth_cert(self.chain.clone(), self.key.clone_key())
     }
 }
 

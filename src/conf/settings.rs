@@ -35,12 +35,13 @@ pub use scaling::{Demand, Scaling};
 pub use spelled::spelled;
 pub use succession::Succession;
 pub use task::{Container, Delivery, DockerParameter, Image, Mount, Network, Runtime, Tasks, Volume};
-pub use tls::RestTls;
+pub use tls::{MasterTls, RestTls};
 
 /// What this program itself needs to know; Flink reads the rest.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     pub master: MasterAddress,
+    pub master_tls: MasterTls,
     /// How long the first registration may take.
     pub registration_timeout: Duration,
     pub framework: Framework,
@@ -69,7 +70,7 @@ pub struct Framework {
     pub name: String,
     /// Whose resources it is offered.
     pub roles: Vec<String>,
-    /// User of the tasks unless [`Tasks::user`] is set; `None` for this process's own.
+    /// User of the tasks unless [`Tasks::user`] is set; an AppMaster decides on one before it starts anything.
     pub user: Option<String>,
     pub identity: Option<Identity>,
     /// How long the master keeps the tasks of a framework that went away: the user's value, else what fits
@@ -177,6 +178,7 @@ impl Settings {
         let framework = Framework::read(reader, succession(high_availability.as_ref()));
         Self {
             master: master.unwrap_or(placeholder),
+            master_tls: MasterTls::read(reader),
             registration_timeout: reader.value(&keys::REGISTRATION_TIMEOUT, parse::duration),
             offers: Offers {
                 unused_expiration: reader.value(&keys::UNUSED_OFFER_EXPIRATION, parse::duration),
@@ -224,11 +226,10 @@ impl Framework {
         let secret = reader.optional(&keys::FRAMEWORK_SECRET, parse::text).map(Secret::new);
         let file = reader.optional(&keys::FRAMEWORK_SECRET_FILE, parse::word).map(PathBuf::from);
         let secret = file.map(SecretSource::File).or(secret.map(SecretSource::Value));
-        let user = reader.value(&keys::FRAMEWORK_USER, parse::any_text);
         Self {
             name: reader.value(&keys::FRAMEWORK_NAME, parse::any_text),
             roles: reader.value(&keys::FRAMEWORK_ROLE, agent::roles),
-            user: Some(user).filter(|user| !user.is_empty()),
+            user: reader.optional(&keys::FRAMEWORK_USER, parse::user),
             identity: reader
                 .optional(&keys::FRAMEWORK_PRINCIPAL, parse::text)
                 .map(|principal| Identity { principal, secret }),

@@ -172,6 +172,16 @@ pub struct Options {
     pub log_format: log::Format,
     /// Where the last line goes besides stderr.
     pub reason_file: Option<OsString>,
+    /// Whom init becomes before it starts anything.
+    pub user: Option<User>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    pub uid: u32,
+    pub gid: u32,
+    /// Further groups that it is in.
+    pub groups: Vec<u32>,
 }
 
 /// When the main child gets a forwarded SIGQUIT.

@@ -18,29 +18,64 @@ pub struct Process {
 
 /// All living processes below `ancestor`.
 pub fn descendants(ancestor: Pid) -> io::Result<Vec<Process>> {
-    let mut children = BTreeMap::<Pid, Vec<Stat>>::new();
-    for stat in all()? {
-        children.entry(stat.parent).or_default().push(stat);
+    descendants_of(&[ancestor]).map(|mut found| found.pop().unwrap_or_default())
+}
+
+/// All living processes below each of `ancestors`. However many those are, all of `/proc` is read once at most, and not at
+/// all where the kernel lists a process' children.
+pub fn descendants_of(ancestors: &[Pid]) -> io::Result<Vec<Vec<Process>>> {
+    check_namespace()?;
+    if fs::exists(format!("/proc/self/task/{}/children", getpid()))? {
+        return Ok(ancestors.iter().map(|ancestor| below(*ancestor, children_of)).collect());
     }
-    Ok(below(ancestor, &children))
+    let table = whole_table()?;
+    let children = |parent| table.get(&parent).cloned().unwrap_or_default();
+    Ok(ancestors.iter().map(|ancestor| below(*ancestor, children)).collect())
 }
 
 /// Whether a process lives in a group.
 pub fn is_populated(group: Pid) -> io::Result<bool> {
+    check_namespace()?;
     Ok(all()?.into_iter().any(|stat| stat.group == group && stat.life == Life::Living))
 }
 
-fn all() -> io::Result<Vec<Stat>> {
-    if !is_of_own_namespace(&fs::read_to_string("/proc/self/status")?, getpid()) {
-        return Err(io::Error::new(io::ErrorKind::Unsupported, "/proc shows another PID namespace"));
+fn check_namespace() -> io::Result<()> {
+    if is_of_own_namespace(&fs::read_to_string("/proc/self/status")?, getpid()) {
+        return Ok(());
     }
+    Err(io::Error::new(io::ErrorKind::Unsupported, "/proc shows another PID namespace"))
+}
+
+/// As the kernel lists them, thread by thread. A child that ends meanwhile may hide its neighbour: whoever has to reach all
+/// looks until nothing new is found.
+fn children_of(parent: Pid) -> Vec<Stat> {
+    let threads = fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().flatten();
+    let lists = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    let stat = |pid: &str| fs::read(format!("/proc/{pid}/stat")).ok();
+    // A process that is gone by now is none; one that has its number by now has another parent.
+    lists
+        .flat_map(|list| list.split_ascii_whitespace().filter_map(stat).collect::<Vec<_>>())
+        .filter_map(|stat| Stat::parse(&stat))
+        .filter(|stat| stat.parent == parent)
+        .collect()
+}
+
+/// All processes by their parents, where kernels were built without those lists.
+fn whole_table() -> io::Result<BTreeMap<Pid, Vec<Stat>>> {
+    let mut children = BTreeMap::<Pid, Vec<Stat>>::new();
+    for stat in all()? {
+        children.entry(stat.parent).or_default().push(stat);
+    }
+    Ok(children)
+}
+
+fn all() -> io::Result<Vec<Stat>> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc")?.flatten() {
         let name = entry.file_name();
         if !name.as_encoded_bytes().first().is_some_and(u8::is_ascii_digit) {
             continue;
         }
-        // A process that is gone by now is none.
         let Ok(stat) = fs::read(entry.path().join("stat")) else { continue };
         found.extend(Stat::parse(&stat));
     }
@@ -49,9 +84,7 @@ fn all() -> io::Result<Vec<Stat>> {
 
 /// The signals that a process has handlers for.
 pub fn caught(pid: Pid) -> io::Result<SignalSet> {
-    if !is_of_own_namespace(&fs::read_to_string("/proc/self/status")?, getpid()) {
-        return Err(io::Error::new(io::ErrorKind::Unsupported, "/proc shows another PID namespace"));
-    }
+    check_namespace()?;
     parse_caught(&fs::read_to_string(format!("/proc/{pid}/status"))?)
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "no SigCgt"))
 }
@@ -61,13 +94,13 @@ fn parse_caught(status: &str) -> Option<SignalSet> {
     u64::from_str_radix(set.trim(), 16).ok().map(SignalSet)
 }
 
-fn below(ancestor: Pid, children: &BTreeMap<Pid, Vec<Stat>>) -> Vec<Process> {
+fn below(ancestor: Pid, children: impl Fn(Pid) -> Vec<Stat>) -> Vec<Process> {
     let mut found = Vec::new();
-    // The listing is no snapshot: a reused pid could make a circle.
+    // What is read is no snapshot: a reused pid could make a circle.
     let mut seen = BTreeSet::from([ancestor]);
     let mut ahead = vec![ancestor];
     while let Some(parent) = ahead.pop() {
-        for stat in children.get(&parent).map_or(&[][..], Vec::as_slice) {
+        for stat in children(parent) {
             if seen.insert(stat.process.pid) {
                 ahead.push(stat.process.pid);
                 if stat.life == Life::Living {
@@ -165,9 +198,42 @@ mod tests {
         ] {
             children.entry(stat.parent).or_default().push(stat);
         }
+        let children = |parent| children.get(&parent).cloned().unwrap_or_default();
         let found: BTreeSet<_> =
-            below(Pid::from_raw(1), &children).into_iter().map(|process| process.pid.as_raw()).collect();
+            below(Pid::from_raw(1), children).into_iter().map(|process| process.pid.as_raw()).collect();
         assert_eq!(found, BTreeSet::from([5, 6, 8]));
+    }
+
+    #[test]
+    fn lists_of_children_say_what_the_whole_table_says() {
+        // The child is of another thread than the main one, and has a child of its own.
+        let (told, pid) = std::sync::mpsc::channel();
+        let (done, over) = std::sync::mpsc::channel::<()>();
+        let starter = std::thread::spawn(move || {
+            let mut child = std::process::Command::new("sh")
+                .args(["-c", "sleep 1000 & echo; wait"])
+                .stdout(std::process::Stdio::piped())
+                .spawn()
+                .unwrap();
+            io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut [0]).unwrap();
+            told.send(Pid::from_raw(child.id().cast_signed())).unwrap();
+            let _ = over.recv();
+            child.kill().unwrap();
+            child.wait().unwrap();
+        });
+        let shell = pid.recv().unwrap();
+        let table = whole_table().unwrap();
+        let children = |parent| table.get(&parent).cloned().unwrap_or_default();
+        let by_table: BTreeSet<_> = below(getpid(), children).into_iter().collect();
+        let by_lists: BTreeSet<_> = descendants(getpid()).unwrap().into_iter().collect();
+        let sleeper: Vec<_> = descendants(shell).unwrap();
+        drop(done);
+        sleeper.iter().for_each(|process| {
+            nix::sys::signal::kill(process.pid, nix::sys::signal::Signal::SIGKILL).unwrap();
+        });
+        starter.join().unwrap();
+        assert_eq!(by_lists, by_table);
+        assert_eq!((by_lists.len(), sleeper.len()), (2, 1));
     }
 
     #[test]

@@ -2,10 +2,12 @@
 //!
 //! The master's messages and the fates of processes go in, reports and orders to the driver come out.
 
+mod docker;
 mod environment;
 mod executor;
 mod fetch;
 mod kill;
+mod launch;
 mod registration;
 mod told;
 mod updates;
@@ -25,6 +27,7 @@ use super::master::AgentDescription;
 use super::message::{Drain, FromAgent, Run, ToAgent};
 use super::timing::Timing;
 
+pub use docker::Engaged;
 pub use executor::{Command, End, Fate, Start};
 use executor::{Executor, Life};
 pub use fetch::{Archive, Fetch, Source, Then};
@@ -54,11 +57,34 @@ pub struct Settings {
     pub timing: Timing,
     /// Seconds since 1970 at [`Moment::START`], for time stamps.
     pub epoch: f64,
+    pub containment: Containment,
+}
+
+/// How tasks are kept apart from their agent, as the real agent's options of these names say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Containment {
+    /// Whether a task runs as the user that it names; otherwise as the agent's own.
+    pub switch_user: bool,
+    /// The socket of Docker's engine, if `--containerizers` names docker.
+    pub docker_socket: Option<String>,
+}
+
+impl Default for Containment {
+    fn default() -> Self {
+        Self { switch_user: true, docker_socket: None }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
     Report(FromAgent),
+    /// Answered with [`Agent::handle_sandbox`].
+    MakeSandbox {
+        container: ContainerId,
+        path: PathBuf,
+        /// Whose it is to be.
+        user: Option<String>,
+    },
     Start(Box<Start>),
     /// To every process of the task.
     Signal {
@@ -206,60 +232,6 @@ impl Agent {
             self.watch(&container, now);
             self.send_head(&container, now);
         }
-    }
-
-    fn run(&mut self, run: Run, now: Moment) {
-        let task = run.task.task_id.clone().unwrap_or_default();
-        if self.is_dismissed() {
-            tracing::warn!(task = task.text(), "the agent has left, not started");
-            return;
-        }
-        if self.find(&run.framework, &task).is_some() {
-            tracing::warn!(task = task.text(), "is here already, not started again");
-            return;
-        }
-        if self.drain.is_some() {
-            let message = "Task was received while agent was already draining";
-            self.handle_doomed_run(run.clone(), drop_fate(&run, Reason::AgentDraining, message), now);
-            return;
-        }
-        let container = ContainerId(self.ids.uuid());
-        let prepared = executor::prepare(&run, &container, &self.settings);
-        let executor = self.executors.entry(container.clone()).or_insert_with(|| Executor::new(run));
-        match prepared {
-            Ok((start, watches)) => {
-                executor.watches = watches;
-                self.actions.push_back(Action::Start(Box::new(start)));
-            }
-            Err(message) => self.fail_start(&container, &message, now),
-        }
-    }
-
-    fn started(&mut self, container: &ContainerId, pid: u32, now: Moment) {
-        let Some(executor) = self.executors.get_mut(container) else { return };
-        let killed_before = executor.life == (Life::Starting { is_killed: true });
-        executor.pid = Some(pid);
-        executor.life = Life::Running;
-        if killed_before {
-            let signal = KillSignal::Kill;
-            executor.life = Life::Killing { since: now, until: None };
-            self.actions.push_back(Action::Signal { container: container.clone(), signal });
-            return;
-        }
-        let longest = executor.run.task.max_completion_time.as_ref().map(super::message::span);
-        executor.complete_by = longest.map(|longest| Deadline::after(now, longest));
-        executor.watches.iter_mut().for_each(|watch| watch.begin(now));
-        self.update(container, TaskState::Starting, Told::default(), now);
-        self.update(container, TaskState::Running, Told::default(), now);
-    }
-
-    fn fail_start(&mut self, container: &ContainerId, message: &str, now: Moment) {
-        let Some(executor) = self.executors.get_mut(container) else { return };
-        executor.life = Life::Ended;
-        let message = format!("Failed to launch container: {message}");
-        let told = Told::by_agent(Reason::ContainerLaunchFailed, message);
-        self.update(container, TaskState::Failed, told, now);
-        self.forget_if_silent(container);
     }
 
     fn ended(&mut self, container: &ContainerId, end: End, now: Moment) {

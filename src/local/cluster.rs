@@ -25,6 +25,7 @@ use super::link::{Greeting, ToHost};
 use super::master::{Action, Answer, Master, OperatorCall, StreamId};
 use super::message::{FromAgent, ToAgent};
 use super::order::Call;
+use super::reaper::Reaper;
 use super::state::{self, Question};
 
 use joined::Joined;
@@ -71,7 +72,6 @@ pub enum Input {
         report: Box<FromAgent>,
     },
     AgentLost(LinkId),
-    Stopped,
 }
 
 pub enum Answered {
@@ -131,10 +131,16 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    pub fn new(master: Master, agents: BTreeMap<AgentId, Agent>, ids: Ids, pace: Pace) -> Self {
+    pub fn new(
+        master: Master,
+        agents: BTreeMap<AgentId, Agent>,
+        ids: Ids,
+        pace: Pace,
+        reaper: &Reaper,
+    ) -> Self {
         Self {
             master,
-            host: Host::new(agents),
+            host: Host::new(agents, reaper),
             joined: Joined::default(),
             ids,
             pace,
@@ -152,7 +158,8 @@ impl Cluster {
     }
 
     /// Runs until it is told to stop and all tasks have ended.
-    pub async fn run(mut self, mut inputs: mpsc::Receiver<Input>) {
+    pub async fn run(mut self, mut inputs: mpsc::Receiver<Input>, stop: impl Future<Output = ()>) {
+        let mut stop = std::pin::pin!(stop);
         let mut stop_by: Option<Deadline> = None;
         loop {
             self.settle();
@@ -168,16 +175,14 @@ impl Cluster {
             let wait = timeout.map_or(Duration::MAX, |at| self.pace.real(at.since(now)));
             tokio::select! {
                 biased;
+                () = &mut stop, if stop_by.is_none() => stop_by = Some(self.stop(now)),
                 incident = self.host.next_incident() => self.host.handle_incident(incident, self.pace.now()),
-                input = inputs.recv() => match input {
-                    Some(Input::Stopped) | None => {
-                        self.stop(now);
-                        let grace = self.master.settings().timing.shutdown_grace + STOP_SLACK;
-                        stop_by.get_or_insert(Deadline::after(now, grace));
-                    }
+                input = inputs.recv(), if !inputs.is_closed() || stop_by.is_none() => match input {
                     Some(input) if stop_by.is_none() => self.handle(input),
                     // Whoever asks now is told by the server that there is nobody to answer.
                     Some(_) => {}
+                    None if stop_by.is_none() => stop_by = Some(self.stop(now)),
+                    None => {}
                 },
                 () = tokio::time::sleep(wait) => {}
             }
@@ -207,7 +212,6 @@ impl Cluster {
             }
             Input::AgentSaid { link, report } => self.handle_agent_said(link, &report, now),
             Input::AgentLost(link) => self.handle_agent_lost(link, now),
-            Input::Stopped => {}
         }
     }
 
@@ -254,11 +258,13 @@ impl Cluster {
         self.host.handle_timeout(now);
     }
 
-    fn stop(&mut self, now: Moment) {
+    /// Answers until when that may take.
+    fn stop(&mut self, now: Moment) -> Deadline {
         self.master.report_books();
         self.streams.clear();
         self.hung.clear();
         self.host.stop(now);
+        Deadline::after(now, self.master.settings().timing.shutdown_grace + STOP_SLACK)
     }
 
     fn close(&mut self, stream: &StreamId, now: Moment) {

@@ -18,6 +18,7 @@ use tokio::io::AsyncWriteExt as _;
 use crate::{http, log};
 
 use super::agent::{Archive, Fetch, Source, Start, Then};
+use super::reaper::Reaper;
 use super::tool::{self, ToolError};
 use cache::Cache;
 
@@ -46,17 +47,14 @@ enum FetchError {
 
 /// Fetches all that `start` needs. What failed is in the sandbox's `stderr`; the caller is told no more than the
 /// real agent's is.
-pub async fn fetch(start: &Start) -> Result<(), String> {
+pub async fn fetch(start: &Start, reaper: &Reaper) -> Result<(), String> {
     let failed = |cause: &dyn std::fmt::Display| {
         let container = &start.container.0;
         Err(format!("Failed to fetch all URIs for container '{container}': {cause}"))
     };
-    if let Err(error) = fs::DirBuilder::new().recursive(true).mode(0o700).create(&start.sandbox).await {
-        return failed(&error);
-    }
     let cache = Cache::new(start.cache.clone());
     for fetch in &start.fetches {
-        let done = fetch_one(fetch, &start.sandbox, &cache).await;
+        let done = fetch_one(fetch, &start.sandbox, &cache, reaper).await;
         let words = match &done {
             Ok(()) => format!("Fetched '{}' to '{}'", fetch.source.text(), fetch.file),
             Err(error) => format!("Failed to fetch '{}': {}", fetch.source.text(), log::chain(error)),
@@ -76,7 +74,7 @@ pub async fn fetch(start: &Start) -> Result<(), String> {
     Ok(())
 }
 
-async fn fetch_one(fetch: &Fetch, sandbox: &Path, cache: &Cache) -> Result<(), FetchError> {
+async fn fetch_one(fetch: &Fetch, sandbox: &Path, cache: &Cache, reaper: &Reaper) -> Result<(), FetchError> {
     let file = sandbox.join(&fetch.file);
     let write = |source| FetchError::Write { path: file.clone(), source };
     if let Some(directory) = file.parent() {
@@ -112,7 +110,7 @@ async fn fetch_one(fetch: &Fetch, sandbox: &Path, cache: &Cache) -> Result<(), F
         Then::MakeExecutable => {
             fs::set_permissions(&file, Permissions::from_mode(0o755)).await.map_err(write)?;
         }
-        Then::Extract(archive) => extract(archive, &from, &file, sandbox).await?,
+        Then::Extract(archive) => extract(archive, &from, &file, sandbox, reaper).await?,
     }
     Ok(())
 }
@@ -138,18 +136,26 @@ async fn download(url: &str, file: &Path) -> Result<Option<u64>, FetchError> {
 }
 
 /// With the host's tools, as the real fetcher does. `named` is the name the archive has in the sandbox.
-async fn extract(archive: Archive, from: &Path, named: &Path, sandbox: &Path) -> Result<(), ToolError> {
+async fn extract(
+    archive: Archive,
+    from: &Path,
+    named: &Path,
+    sandbox: &Path,
+    reaper: &Reaper,
+) -> Result<(), ToolError> {
     let (directory, from) = (sandbox.as_os_str(), from.as_os_str());
     match archive {
         Archive::Tar => {
-            tool::run(&["tar".as_ref(), "-C".as_ref(), directory, "-xf".as_ref(), from], sandbox).await
+            let argv = ["tar".as_ref(), "-C".as_ref(), directory, "-xf".as_ref(), from];
+            tool::run(&argv, sandbox, reaper).await
         }
         Archive::Zip => {
             let argv = ["unzip".as_ref(), "-o".as_ref(), "-q".as_ref(), "-d".as_ref(), directory, from];
-            tool::run(&argv, sandbox).await
+            tool::run(&argv, sandbox, reaper).await
         }
         Archive::Gzip => {
-            tool::run_into(&["gzip".as_ref(), "-dc".as_ref(), from], sandbox, &named.with_extension("")).await
+            let argv = ["gzip".as_ref(), "-dc".as_ref(), from];
+            tool::run_into(&argv, sandbox, &named.with_extension(""), reaper).await
         }
     }
 }

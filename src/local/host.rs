@@ -11,9 +11,10 @@ use tokio::sync::mpsc;
 use crate::mesos::wire::id::AgentId;
 use crate::time::Moment;
 
-use super::agent::{Action, Agent, ContainerId, End, KillSignal, ProbeId, ProcessEvent, Sighting, Start};
+use super::agent::{Action, Agent, ContainerId, End, ProbeId, ProcessEvent, Sighting, Start};
 use super::message::FromAgent;
-use super::processes::Processes;
+use super::processes::{self, Processes};
+use super::reaper::Reaper;
 
 use fetches::{Fetched, Fetches};
 use probes::Probes;
@@ -38,10 +39,10 @@ pub enum Incident {
 }
 
 impl Host {
-    pub fn new(agents: BTreeMap<AgentId, Agent>) -> Self {
-        let (processes, ends) = Processes::new();
-        let (fetches, fetched) = Fetches::new();
-        let (probes, sightings) = Probes::new();
+    pub fn new(agents: BTreeMap<AgentId, Agent>, reaper: &Reaper) -> Self {
+        let (processes, ends) = Processes::new(reaper.clone());
+        let (fetches, fetched) = Fetches::new(reaper.clone());
+        let (probes, sightings) = Probes::new(reaper.clone());
         let containers = BTreeMap::new();
         Self { agents, fetches, fetched, probes, sightings, processes, ends, containers }
     }
@@ -107,7 +108,7 @@ impl Host {
     /// Carries out what the agents want until none wants anything; answers what they have to tell the master.
     pub fn settle(&mut self, now: Moment) -> Vec<(AgentId, FromAgent)> {
         let ids: Vec<_> = self.agents.keys().cloned().collect();
-        let mut reports = Vec::new();
+        let (mut reports, mut signals) = (Vec::new(), Vec::new());
         loop {
             let mut is_settled = true;
             for id in &ids {
@@ -115,14 +116,24 @@ impl Host {
                     is_settled = false;
                     match action {
                         Action::Report(event) => reports.push((id.clone(), event)),
+                        Action::MakeSandbox { container, path, user } => {
+                            let made = processes::make_sandbox(&path, user.as_deref());
+                            if let Some(agent) = self.agents.get_mut(id) {
+                                agent.handle_sandbox(&container, made, now);
+                            }
+                        }
                         Action::Start(start) => self.prepare(id, start, now),
-                        Action::Signal { container, signal } => self.signal(&container, signal, now),
+                        Action::Signal { container, .. } if self.fetches.end(&container) => {
+                            self.end_unstarted(&container, now);
+                        }
+                        Action::Signal { container, signal } => signals.push((container, signal)),
                         Action::Look { id, target } => self.probes.begin(id, target),
                         Action::LookAway(probe) => self.probes.end(&probe),
                     }
                 }
             }
             if is_settled {
+                self.processes.signal(&signals);
                 return reports;
             }
         }
@@ -171,13 +182,10 @@ impl Host {
         }
     }
 
-    fn signal(&mut self, container: &ContainerId, signal: KillSignal, now: Moment) {
-        if self.fetches.end(container) {
-            let end = End::Signalled { number: nix::libc::SIGKILL, dumped_core: false };
-            self.handle_end(container, ProcessEvent::Ended(end), now);
-        } else {
-            self.processes.signal(container, signal);
-        }
+    /// A task that ends while something is fetched for it.
+    fn end_unstarted(&mut self, container: &ContainerId, now: Moment) {
+        let end = End::Signalled { number: nix::libc::SIGKILL, dumped_core: false };
+        self.handle_end(container, ProcessEvent::Ended(end), now);
     }
 
     fn agent_of(&mut self, container: &ContainerId) -> Option<&mut Agent> {

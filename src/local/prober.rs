@@ -9,6 +9,7 @@ use crate::init::status::Ended;
 use crate::{http, log};
 
 use super::agent::{Command, Sighting, Target};
+use super::reaper::Reaper;
 use super::tool;
 
 /// As many as curl follows, with which the real Mesos looks.
@@ -28,14 +29,14 @@ enum ProbeError {
 }
 
 /// Takes as long as it takes; whoever waits may stop it.
-pub async fn look(target: &Target) -> Sighting {
+pub async fn look(target: &Target, reaper: &Reaper) -> Sighting {
     let seen = match target {
         Target::Tcp { address } => {
             let connected = tokio::time::timeout(CONNECT_WITHIN, tokio::net::TcpStream::connect(address));
             Ok(Sighting::Connected(connected.await.is_ok_and(|connected| connected.is_ok())))
         }
         Target::Http { url } => get(url).await,
-        Target::Command { command, environment, sandbox } => run(command, environment, sandbox).await,
+        Target::Command { command, environment, sandbox } => run(command, environment, sandbox, reaper).await,
     };
     seen.unwrap_or_else(|error| {
         tracing::debug!("a check saw nothing: {}", log::chain(&error));
@@ -58,11 +59,13 @@ async fn run(
     command: &Command,
     environment: &[(String, String)],
     sandbox: &Path,
+    reaper: &Reaper,
 ) -> Result<Sighting, ProbeError> {
     let stdout = tool::append(&sandbox.join("stderr"))?;
     let argv: Vec<_> = command.argv.iter().map(Into::into).collect();
     let environment: Vec<_> = environment.iter().map(|(name, value)| (name.into(), value.into())).collect();
-    let ended = tool::run_program(command.program.as_ref(), &argv, &environment, sandbox, &stdout).await?;
+    let program = command.program.as_ref();
+    let ended = tool::run_program(program, &argv, &environment, sandbox, &stdout, reaper).await?;
     Ok(match ended {
         Ended::Exited(code) => Sighting::Exited(i32::from(code)),
         Ended::Killed { .. } | Ended::Unknown => Sighting::Nothing,

@@ -11,12 +11,13 @@ use crate::log;
 use crate::mesos::wire::id::AgentId;
 use crate::time::{Deadline, Moment};
 
-use super::agent::{self, Agent};
+use super::agent::{self, Agent, Containment};
 use super::cluster::{Pace, STOP_SLACK};
 use super::host::Host;
 use super::ids::Ids;
 use super::link::{DialError, Greeting, Link, ToHost, Welcome};
 use super::master::AgentDescription;
+use super::reaper::Reaper;
 use super::timing::Timing;
 
 use line::{Happening, Line};
@@ -31,6 +32,7 @@ pub struct Settings {
     pub work_dir: PathBuf,
     /// Seconds since 1970 at [`Moment::START`], for time stamps.
     pub epoch: f64,
+    pub containment: Containment,
 }
 
 pub struct RemoteAgent {
@@ -56,9 +58,9 @@ enum Membership {
 }
 
 impl RemoteAgent {
-    pub fn new(settings: Settings, ids: Ids, pace: Pace) -> Self {
+    pub fn new(settings: Settings, ids: Ids, pace: Pace, reaper: &Reaper) -> Self {
         let line = Line::down(pace.now());
-        let host = Host::new(BTreeMap::new());
+        let host = Host::new(BTreeMap::new(), reaper);
         Self { settings, ids, pace, host, line, membership: Membership::New }
     }
 
@@ -182,6 +184,7 @@ impl RemoteAgent {
             work_dir: self.settings.work_dir.clone(),
             timing,
             epoch: self.settings.epoch,
+            containment: self.settings.containment.clone(),
         };
         self.host.add(Agent::new(settings, self.ids.fork(), now));
         self.membership = Membership::Member { id, silence: timing.agent_silence() };

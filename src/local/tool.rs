@@ -15,7 +15,8 @@ use crate::init::signals::{Signal, SignalSet};
 use crate::init::spawn::{Group, Spawn, SpawnError};
 use crate::init::status::Ended;
 use crate::init::sys;
-use crate::local::processes::reap;
+
+use super::reaper::Reaper;
 
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -32,23 +33,28 @@ pub enum ToolError {
 }
 
 /// Says to the sandbox's files what it has to say.
-pub async fn run(argv: &[&OsStr], sandbox: &Path) -> Result<(), ToolError> {
+pub async fn run(argv: &[&OsStr], sandbox: &Path, reaper: &Reaper) -> Result<(), ToolError> {
     let stdout = append(&sandbox.join("stdout"))?;
-    run_with(argv, sandbox, &stdout).await
+    run_with(argv, sandbox, &stdout, reaper).await
 }
 
 /// Its output becomes a file.
-pub async fn run_into(argv: &[&OsStr], sandbox: &Path, output: &Path) -> Result<(), ToolError> {
+pub async fn run_into(
+    argv: &[&OsStr],
+    sandbox: &Path,
+    output: &Path,
+    reaper: &Reaper,
+) -> Result<(), ToolError> {
     let write = |source| ToolError::Write { path: output.to_owned(), source };
     let file = File::create(output).map_err(write)?;
-    run_with(argv, sandbox, &file).await
+    run_with(argv, sandbox, &file, reaper).await
 }
 
-async fn run_with(argv: &[&OsStr], sandbox: &Path, stdout: &File) -> Result<(), ToolError> {
+async fn run_with(argv: &[&OsStr], sandbox: &Path, stdout: &File, reaper: &Reaper) -> Result<(), ToolError> {
     let name = argv[0].to_string_lossy().into_owned();
     let argv: Vec<OsString> = argv.iter().map(Into::into).collect();
     let env = [("PATH".into(), PATH.into())];
-    match run_program(&argv[0], &argv, &env, sandbox, stdout).await? {
+    match run_program(&argv[0], &argv, &env, sandbox, stdout, reaper).await? {
         Ended::Exited(0) => Ok(()),
         Ended::Exited(status) => Err(ToolError::Failed { tool: name, status }),
         Ended::Killed { .. } | Ended::Unknown => Err(ToolError::Killed { tool: name }),
@@ -63,6 +69,7 @@ pub async fn run_program(
     env: &[(OsString, OsString)],
     sandbox: &Path,
     stdout: &File,
+    reaper: &Reaper,
 ) -> Result<Ended, ToolError> {
     let null = Path::new("/dev/null");
     let stdin = File::open(null).map_err(|source| ToolError::Write { path: null.to_owned(), source })?;
@@ -85,7 +92,11 @@ pub async fn run_program(
     let spawned = descriptors::as_inherited(|| sys::spawn(&spawn));
     let tool = program.to_string_lossy().into_owned();
     let pid = spawned.map_err(|source| ToolError::Start { tool, source })?;
-    Ok(Running(Some(pid)).end().await)
+    let end = reaper.end_of(pid);
+    let mut running = Running(Some(pid));
+    let ended = end.await;
+    running.0 = None;
+    Ok(ended)
 }
 
 /// Opens a file to write at its end.
@@ -97,22 +108,12 @@ pub fn append(path: &Path) -> Result<File, ToolError> {
 /// Killed when nobody waits for it any more.
 struct Running(Option<Pid>);
 
-impl Running {
-    async fn end(&mut self) -> Ended {
-        let Some(pid) = self.0 else { return Ended::Unknown };
-        let ended = reap(pid).await;
-        self.0 = None;
-        ended
-    }
-}
-
 impl Drop for Running {
     fn drop(&mut self) {
         if let Some(pid) = self.0.take() {
             // The whole session: tar starts a decompressor.
             let _ = signal::killpg(pid, signal::Signal::SIGKILL);
             let _ = kill(pid, signal::Signal::SIGKILL);
-            tokio::spawn(reap(pid));
         }
     }
 }

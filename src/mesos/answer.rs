@@ -40,6 +40,8 @@ pub enum ToSubscribe {
         location: String,
     },
     Retry,
+    /// It will take us soon: it has just been elected, or somebody is being.
+    Recovering,
     Refuse(Refusal),
     /// The one that answered is no master, or one from before Mesos 0.28.
     NotMesos(&'static str),
@@ -59,6 +61,9 @@ pub enum ToCall {
     /// The call alone failed.
     Rejected,
 }
+
+/// What a master says with status 503 until it leads and knows its agents.
+const RECOVERING: [&str; 2] = ["Master has not finished recovery", "No leader elected"];
 
 impl Answer {
     pub const MEDIA_TYPE: &str = "application/x-protobuf";
@@ -80,7 +85,8 @@ impl Answer {
                 }),
             401 | 403 => ToSubscribe::Refuse(Refusal::Unauthenticated(self.summary())),
             400 | 405 | 406 | 415 | 501 => ToSubscribe::Refuse(Refusal::Rejected(self.summary())),
-            // A master that starts has no routes yet (404), knows no leader or still recovers (503).
+            503 if RECOVERING.contains(&self.body.trim()) => ToSubscribe::Recovering,
+            // A master that starts has no routes yet (404); what else says 503 stands before one.
             _ => ToSubscribe::Retry,
         }
     }
@@ -133,8 +139,9 @@ mod tests {
         let rejected = |text: &str| ToSubscribe::Refuse(Refusal::Rejected(text.to_owned()));
         for (status, body, expected) in [
             (404, "404 Not Found.", ToSubscribe::Retry),
-            (503, "No leader elected", ToSubscribe::Retry),
-            (503, "Master has not finished recovery", ToSubscribe::Retry),
+            (503, "No leader elected", ToSubscribe::Recovering),
+            (503, "Master has not finished recovery", ToSubscribe::Recovering),
+            (503, "<html>", ToSubscribe::Retry),
             (500, "", ToSubscribe::Retry),
             (502, "<html>", ToSubscribe::Retry),
             (429, "", ToSubscribe::Retry),

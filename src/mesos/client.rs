@@ -11,12 +11,13 @@ use tokio::sync::{mpsc, watch};
 
 use self::driver::Driver;
 use self::http::Http;
-use super::address::Master;
+use super::address::{Master, Scheme};
 use super::call::Call;
 use super::event::{Event, StatusUpdate};
 use super::report::Report;
 use super::wire::framework::FrameworkInfo;
 use crate::lease::Lease;
+use crate::tls::Fingerprint;
 
 /// Calls that may wait for their turn. When ten thousand TaskManagers start at once, a few updates of each are to be
 /// acknowledged, and come faster than the acknowledgements go; more means that the master does not answer.
@@ -34,6 +35,17 @@ pub struct Config {
     pub credentials: Option<Credentials>,
     /// Nothing is sent without it.
     pub lease: Lease,
+    pub trust: Trust,
+}
+
+/// Whom to believe that it is a master, over HTTPS.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Trust {
+    /// For whom an authority vouches that the system trusts.
+    #[default]
+    System,
+    /// Who has one of these certificates.
+    Pinned(Vec<Fingerprint>),
 }
 
 /// Where the masters are.
@@ -42,7 +54,7 @@ pub enum Masters {
     /// Never empty; see [`super::address::MasterAddress::Masters`].
     Known(Vec<Master>),
     /// The one that leads, once somebody knows; see [`super::detector`].
-    Detected(watch::Receiver<Option<Master>>),
+    Detected { leader: watch::Receiver<Option<Master>>, scheme: Scheme },
 }
 
 /// For HTTP's Basic scheme.
@@ -74,12 +86,12 @@ pub enum StartError {
 /// Starts the client on the current runtime. It ends when [`Reports`] is dropped, which closes the stream but
 /// leaves the framework and its tasks.
 pub fn start(config: Config) -> Result<(Calls, Reports), StartError> {
-    let known = match &config.masters {
+    let is_secure = match &config.masters {
         Masters::Known(masters) if masters.is_empty() => return Err(StartError::NoMaster),
-        Masters::Known(masters) => masters.as_slice(),
-        Masters::Detected(_) => &[],
+        Masters::Known(masters) => masters.iter().any(|master| master.scheme == Scheme::Https),
+        Masters::Detected { scheme, .. } => *scheme == Scheme::Https,
     };
-    let http = Http::new(known, config.credentials.as_ref())?;
+    let http = Http::new(is_secure.then_some(&config.trust), config.credentials.as_ref())?;
     let (commands, commands_of_owner) = mpsc::channel(CALLS_WAITING_MAX);
     let (reports, reports_for_owner) = mpsc::channel(REPORTS_WAITING_MAX);
     let seen = Arc::new(AtomicU64::new(0));

@@ -6,7 +6,7 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 use zookeeper_client::{Client, Error, OneshotWatcher};
 
-use super::address::{Master, ZooKeeperAddress};
+use super::address::{Master, Scheme, ZooKeeperAddress};
 use super::leader;
 use crate::log;
 use crate::time::{Backoff, BackoffPolicy};
@@ -21,7 +21,7 @@ const RECONNECTING: BackoffPolicy =
 
 /// The leading master, as far as ZooKeeper has told. While ZooKeeper is silent or names none, it stays what it was:
 /// then the master itself says whether it leads.
-pub fn start(address: &ZooKeeperAddress) -> watch::Receiver<Option<Master>> {
+pub fn start(address: &ZooKeeperAddress, scheme: Scheme) -> watch::Receiver<Option<Master>> {
     let (sender, receiver) = watch::channel(None);
     let servers: Vec<_> = address.servers.iter().map(ToString::to_string).collect();
     let authorization = address.credentials.iter();
@@ -36,7 +36,7 @@ pub fn start(address: &ZooKeeperAddress) -> watch::Receiver<Option<Master>> {
         login: Login::None,
         tunnel: None,
     };
-    let detector = Detector { ensemble, path: address.path.clone(), leader: sender, told: None };
+    let detector = Detector { ensemble, path: address.path.clone(), scheme, leader: sender, told: None };
     tokio::spawn(detector.run());
     receiver
 }
@@ -44,6 +44,8 @@ pub fn start(address: &ZooKeeperAddress) -> watch::Receiver<Option<Master>> {
 struct Detector {
     ensemble: Ensemble,
     path: String,
+    /// That masters speak.
+    scheme: Scheme,
     leader: watch::Sender<Option<Master>>,
     /// The last trouble, which is told once.
     told: Option<String>,
@@ -102,7 +104,7 @@ impl Detector {
             return Ok(watcher);
         };
         match client.get_data(&format!("{}/{first}", self.path)).await {
-            Ok((content, _)) => match leader::read(first, &content) {
+            Ok((content, _)) => match leader::read(first, &content, self.scheme) {
                 Ok(master) => self.found(master),
                 Err(error) => self.tell(log::chain(&error)),
             },

@@ -35,8 +35,8 @@ pub enum LeaderError {
     NoAddress(String),
 }
 
-/// The master that wrote `content` into the node `name`.
-pub fn read(name: &str, content: &[u8]) -> Result<Master, LeaderError> {
+/// The master that wrote `content` into the node `name`. Masters do not write which scheme they speak.
+pub fn read(name: &str, content: &[u8], scheme: Scheme) -> Result<Master, LeaderError> {
     let label = name.rsplit_once('_').map_or("", |(label, _)| label);
     let info = match label {
         JSON => serde_json::from_slice::<MasterInfo>(content)
@@ -46,23 +46,25 @@ pub fn read(name: &str, content: &[u8]) -> Result<Master, LeaderError> {
         }
         _ => return Err(LeaderError::Label(name.to_owned())),
     };
-    let at = address(&info).ok_or_else(|| LeaderError::NoAddress(name.to_owned()))?;
-    // Masters do not write it.
-    Ok(Master { scheme: Scheme::Http, at })
+    let at = address(&info, scheme).ok_or_else(|| LeaderError::NoAddress(name.to_owned()))?;
+    Ok(Master { scheme, at })
 }
 
-fn address(info: &MasterInfo) -> Option<HostPort> {
+fn address(info: &MasterInfo, scheme: Scheme) -> Option<HostPort> {
     let address = info.address.clone().unwrap_or_default();
     let port = match (address.port, info.port) {
         (Some(port), _) => u16::try_from(port).ok()?,
         (None, Some(port)) => u16::try_from(port).ok()?,
         (None, None) => return None,
     };
+    // Certificates name hosts.
+    let named = address.hostname.or_else(|| info.hostname.clone());
     let host = match (address.ip, info.ip) {
+        _ if scheme == Scheme::Https && named.is_some() => named?,
         (Some(ip), _) => ip.parse::<IpAddr>().ok()?.to_string(),
         // As it would stand in memory on the wire's side: the lowest byte comes first.
         (None, Some(ip)) => Ipv4Addr::from(ip.to_le_bytes()).to_string(),
-        (None, None) => address.hostname.or_else(|| info.hostname.clone())?,
+        (None, None) => named?,
     };
     (port != 0).then_some(HostPort { host, port })
 }
@@ -85,10 +87,12 @@ mod tests {
         let json = br#"{"address":{"hostname":"m1","ip":"10.0.0.1","port":5050},"capabilities":[{"type":"AGENT_UPDATE"},
             {"type":"FROM_THE_FUTURE"}],"hostname":"m1","id":"8d7b","ip":16777226,"pid":"master@10.0.0.1:5050",
             "port":5050,"version":"1.11.0","unknown":1}"#;
-        let master = read("json.info_0000000042", json).expect("a master");
+        let master = read("json.info_0000000042", json, Scheme::Http).expect("a master");
         assert_eq!(master.to_string(), "10.0.0.1:5050");
+        let secure = read("json.info_0000000042", json, Scheme::Https).expect("a master");
+        assert_eq!((secure.scheme, secure.to_string()), (Scheme::Https, "m1:5050".to_owned()));
         let old = MasterInfo { ip: Some(16_777_226), port: Some(5050), ..MasterInfo::default() };
-        assert_eq!(read("info_0000000001", &old.encode_to_vec()).expect("a master"), master);
+        assert_eq!(read("info_0000000001", &old.encode_to_vec(), Scheme::Http).expect("a master"), master);
     }
 
     #[test]
@@ -100,7 +104,7 @@ mod tests {
             ("json.info_1", r#"{"hostname":"m1"}"#, "json.info_1 names no address"),
             ("json.info_1", r#"{"hostname":"m1","port":0}"#, "json.info_1 names no address"),
         ] {
-            let error = read(name, content.as_bytes()).expect_err(content);
+            let error = read(name, content.as_bytes(), Scheme::Http).expect_err(content);
             assert_eq!(error.to_string(), expected);
         }
     }

@@ -47,6 +47,9 @@ pub enum Trouble {
     Transport(String),
     #[error("{0}")]
     Answer(String),
+    /// The same, from a master that will take us soon.
+    #[error("{0}")]
+    Recovering(String),
     #[error("no answer for {} s", .0.as_secs())]
     NoAnswer(Duration),
     #[error("no sign of life for {:.1} s", .0.as_secs_f64())]

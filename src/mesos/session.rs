@@ -23,6 +23,14 @@ use crate::time::{Backoff, BackoffPolicy, Deadline, Moment};
 const BACKOFF: BackoffPolicy =
     BackoffPolicy { first: Duration::from_millis(500), most: Duration::from_secs(15), jitter: 0.5 };
 
+/// While masters change, which takes them seconds: whoever waits longer than they do lengthens the outage, and whoever asks
+/// without pause, among a thousand frameworks, keeps them from it.
+const HURRIED: BackoffPolicy =
+    BackoffPolicy { first: Duration::from_millis(250), most: Duration::from_secs(1), jitter: 0.5 };
+
+/// How long a change of masters is waited for so.
+const HURRY: Duration = Duration::from_secs(60);
+
 /// A subscription that lasted this long was a success; a shorter one counts as one more failure, lest a master
 /// that takes us and drops us at once is asked twice a second.
 const STEADY: Duration = Duration::from_secs(15);
@@ -48,6 +56,9 @@ pub struct Session {
     /// Masters asked without success since the last wait.
     asked: usize,
     backoff: Backoff,
+    hurried: Backoff,
+    /// Until when the masters are thought to be changing.
+    hurry_until: Option<Deadline>,
     /// Failed attempts since the last subscription.
     attempts: u32,
     state: State,
@@ -124,6 +135,8 @@ impl Session {
             turn: 0,
             asked: 0,
             backoff: Backoff::new(BACKOFF),
+            hurried: Backoff::new(HURRIED),
+            hurry_until: None,
             attempts: 0,
             state: State::Waiting { until: Deadline::after(now, Duration::ZERO) },
             actions: VecDeque::new(),
@@ -182,6 +195,7 @@ impl Session {
         self.masters = vec![leader];
         self.turn = 0;
         if !is_with_it {
+            self.hurry(now);
             self.lose(Trouble::NotLeading, now, random);
             if let State::Waiting { until } = &mut self.state {
                 *until = Deadline::after(now, Duration::ZERO);
@@ -209,6 +223,7 @@ impl Session {
                 Err(error) => self.lose(Trouble::Location(error), now, random),
             },
             ToSubscribe::Retry => self.lose(Trouble::Answer(answer.summary()), now, random),
+            ToSubscribe::Recovering => self.lose(Trouble::Recovering(answer.summary()), now, random),
             ToSubscribe::NotMesos(why) => self.lose(Trouble::NotMesos(why), now, random),
             ToSubscribe::Refuse(refusal) => self.halt(refusal),
         }

@@ -30,7 +30,7 @@ use super::plugins;
 use super::rundir::RunDir;
 use super::setup::{Dirs, Setup};
 use super::sockets::{self, BindError};
-use super::worker;
+use super::{user, worker};
 
 /// On stop the worker goes first and tears the framework down, then the JobManager; the embedded Mesos, which the
 /// first needs, goes last.
@@ -117,6 +117,9 @@ fn decisions(cluster: &Cluster, setup: &Setup, settings: &Settings) -> Vec<Strin
         settings.tasks.cpus,
         worker::taskmanager_memory_mb(setup)
     ));
+    if matches!(cluster, Cluster::Mesos) {
+        lines.push(user::tell(table));
+    }
     lines
 }
 
@@ -322,6 +325,8 @@ fn mesos(
     arguments.extend(["--resources".into(), resources.into()]);
     arguments.extend(["--work-dir".into(), work_dir.into()]);
     arguments.extend(["--hostname".into(), "localhost".into()]);
+    // Whoever starts this need not be root, nor somebody whom this machine knows by name.
+    arguments.push("--no-switch_user".into());
     let own = Own { name: "mesos", arguments, keep_fds: vec![fd], stop_order: MESOS_ORDER };
     children::own(own, &setup.environment)
 }

@@ -132,6 +132,7 @@ impl Options {
             log_format: log::Format::chosen(),
             // Init sits in another directory.
             reason_file: self.reason_file.as_ref().map(absolute),
+            user: None,
         }
     }
 }

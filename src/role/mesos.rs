@@ -2,12 +2,12 @@
 //! one agent of a master elsewhere.
 
 mod agent;
+mod parse;
 mod places;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::ops::RangeInclusive;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,14 +21,15 @@ use tracing::Level;
 use crate::conf::environment::Environment;
 use crate::exit::Exit;
 use crate::local::agent::Agent;
-use crate::local::cluster::{Cluster, INPUTS_WAITING_MOST, Input, Pace};
+use crate::local::cluster::{Cluster, INPUTS_WAITING_MOST, Pace};
 use crate::local::credentials::{Credentials, CredentialsError};
 use crate::local::http::{self, Server};
 use crate::local::ids::Ids;
 use crate::local::link::DialError;
 use crate::local::master::{self, AgentDescription, Master};
+use crate::local::reaper::Reaper;
 use crate::local::timing::Timing;
-use crate::mesos::wire::cluster::{DomainInfo, FaultDomain, RegionInfo, ZoneInfo};
+use crate::mesos::wire::cluster::DomainInfo;
 use crate::serve::{Listening, Peer};
 use crate::time::{Clock, Moment};
 use crate::{descriptors, init, local, log};
@@ -56,8 +57,7 @@ const MASTERS_OWN: [&str; 11] = [
 const AGENTS_MOST: u16 = 1000;
 
 /// The embedded Mesos: a master and agents in one process, or with --agent one agent whose master is elsewhere, for
-/// trying out and for tests. It isolates nothing, runs every task as its own user, and an agent's tasks end when its
-/// process ends.
+/// trying out and for tests. It isolates nothing but by Docker, and an agent's tasks end when its process ends.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
     /// One agent and no master: it links up with --master, and again whenever the link is lost. What the master's
@@ -102,12 +102,12 @@ pub struct Options {
     pub attributes: Vec<String>,
 
     /// Fault domain of the master, or of the one agent, as REGION/ZONE
-    #[arg(long, value_parser = parse_domain)]
+    #[arg(long, value_parser = parse::domain)]
     pub domain: Option<DomainInfo>,
 
     /// Fault domain of each of the master's agents, as REGION/ZONE; the master's by default. Repeated, the n-th is for the n-th
     /// agent
-    #[arg(long, value_parser = parse_domain)]
+    #[arg(long, value_parser = parse::domain)]
     pub agent_domain: Vec<DomainInfo>,
 
     /// Roles that frameworks may have besides '*', separated by commas; all by default
@@ -131,7 +131,7 @@ pub struct Options {
     pub listen_fd: Option<i32>,
 
     /// Between two pings of an agent, such as '15secs'
-    #[arg(long, alias = "agent_ping_timeout", default_value = "15secs", value_parser = parse_ping_timeout)]
+    #[arg(long, alias = "agent_ping_timeout", default_value = "15secs", value_parser = parse::ping_timeout)]
     pub agent_ping_timeout: Duration,
 
     /// Pings an agent may miss in a row before it counts as unreachable
@@ -139,12 +139,25 @@ pub struct Options {
     pub max_agent_ping_timeouts: u32,
 
     /// How long a new master waits for the agents of the one before it
-    #[arg(long, alias = "agent_reregister_timeout", default_value = "10mins", value_parser = parse_duration)]
+    #[arg(long, alias = "agent_reregister_timeout", default_value = "10mins", value_parser = parse::duration)]
     pub agent_reregister_timeout: Duration,
 
     /// After which an offer that nobody answered is taken back; never by default
-    #[arg(long, alias = "offer_timeout", value_parser = parse_duration)]
+    #[arg(long, alias = "offer_timeout", value_parser = parse::duration)]
     pub offer_timeout: Option<Duration>,
+
+    /// Lets every task run as the agent's own user, rather than as the one whom it or its framework names. Only an agent that
+    /// runs as root can switch to another user, and the user must be in /etc/passwd
+    #[arg(long = "no-switch_user", alias = "no-switch-user")]
+    pub no_switch_user: bool,
+
+    /// mesos, or docker,mesos: with docker, tasks whose container is of that type run by `docker run`, as the real agent's do
+    #[arg(long, value_name = "NAMES", default_value = "mesos", value_parser = ["mesos", "docker,mesos", "mesos,docker"])]
+    pub containerizers: String,
+
+    /// The socket of Docker's engine
+    #[arg(long, alias = "docker_socket", value_name = "PATH", default_value = "/var/run/docker.sock")]
+    pub docker_socket: String,
 
     /// Lets time pass so many times as fast: heartbeats, timeouts, filters and graces alike, for tests
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -225,20 +238,16 @@ async fn serve(options: &Options) -> Result<(), MesosError> {
     let stop = stop_signal()?;
     let ip = options.ip.unwrap_or(Ipv4Addr::LOCALHOST);
     let (listener, address) = listen(options, SocketAddr::from((ip, options.port.unwrap_or(PORT)))).await?;
-    let cluster = assemble(options, places, ip, address.port())?;
+    let reaper = Reaper::start().map_err(MesosError::Runtime)?;
+    let cluster = assemble(options, places, ip, address.port(), &reaper)?;
     announce(options, address)?;
     let (inputs, receiver) = mpsc::channel(INPUTS_WAITING_MOST);
     let hostname = hostname(options, ip);
     let leadership = cluster.leadership();
-    let router = http::router(Server { cluster: inputs.clone(), address, hostname, credentials, leadership });
+    let router = http::router(Server { cluster: inputs, address, hostname, credentials, leadership });
     let service = router.into_make_service_with_connect_info::<Peer>();
     let server = tokio::spawn(axum::serve(Listening::new(listener, "mesos"), service).into_future());
-    let stopper = tokio::spawn(async move {
-        stop.await;
-        let _ = inputs.send(Input::Stopped).await;
-    });
-    cluster.run(receiver).await;
-    stopper.abort();
+    cluster.run(receiver, stop).await;
     server.abort();
     Ok(())
 }
@@ -304,7 +313,13 @@ fn adopt_listener(number: i32) -> io::Result<TcpListener> {
     TcpListener::from_std(listener)
 }
 
-fn assemble(options: &Options, places: Vec<Place>, ip: Ipv4Addr, port: u16) -> Result<Cluster, MesosError> {
+fn assemble(
+    options: &Options,
+    places: Vec<Place>,
+    ip: Ipv4Addr,
+    port: u16,
+    reaper: &Reaper,
+) -> Result<Cluster, MesosError> {
     let epoch = epoch();
     let clock = Clock::start();
     let mut ids = ids(options);
@@ -343,10 +358,12 @@ fn assemble(options: &Options, places: Vec<Place>, ip: Ipv4Addr, port: u16) -> R
             resources: place.resources,
         };
         let id = master.handle_agent_registered(description.clone(), Moment::START);
-        let settings = local::agent::Settings { id: id.clone(), description, work_dir, timing, epoch };
+        let containment = options.containment();
+        let settings =
+            local::agent::Settings { id: id.clone(), description, work_dir, timing, epoch, containment };
         agents.insert(id, Agent::new(settings, ids.fork(), Moment::START));
     }
-    Ok(Cluster::new(master, agents, ids, Pace::new(clock, options.time_scale)))
+    Ok(Cluster::new(master, agents, ids, Pace::new(clock, options.time_scale), reaper))
 }
 
 /// Seconds since 1970, now.
@@ -368,27 +385,4 @@ fn make(work_dir: &Path) -> Result<(), MesosError> {
         .mode(0o700)
         .create(work_dir)
         .map_err(|source| MesosError::WorkDir { path: work_dir.to_owned(), source })
-}
-
-/// A number and a unit, as the real master writes them; other common units are taken as well.
-fn parse_duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text).map_err(|error| error.to_string())
-}
-
-/// Within the real master's bounds.
-fn parse_ping_timeout(text: &str) -> Result<Duration, String> {
-    const BOUNDS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(15 * 60);
-    let timeout = parse_duration(text)?;
-    if BOUNDS.contains(&timeout) { Ok(timeout) } else { Err("expected 1secs to 15mins".to_owned()) }
-}
-
-fn parse_domain(text: &str) -> Result<DomainInfo, String> {
-    let Some((region, zone)) = text.split_once('/').filter(|(r, z)| !r.is_empty() && !z.is_empty()) else {
-        return Err("expected REGION/ZONE".to_owned());
-    };
-    let fault_domain = FaultDomain {
-        region: Some(RegionInfo { name: Some(region.to_owned()) }),
-        zone: Some(ZoneInfo { name: Some(zone.to_owned()) }),
-    };
-    Ok(DomainInfo { fault_domain: Some(fault_domain) })
 }

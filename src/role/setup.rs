@@ -27,6 +27,7 @@ use crate::status::Setting;
 use super::error::{Fatal, fatal};
 use super::findings::Findings;
 use super::rundir::{RunDir, is_noexec};
+use super::user;
 
 /// Where official images have Flink.
 const FLINK_HOME_DEFAULT: &str = "/opt/flink";
@@ -65,7 +66,10 @@ impl Setup {
             .or_else(|| environment.text("FLINK_CONF_DIR").map(PathBuf::from))
             .unwrap_or_else(|| home.join("conf"));
         let version = distribution.version;
-        let loaded = load(&conf_dir, &distribution, options, &environment, mode)?;
+        let mut loaded = load(&conf_dir, &distribution, options, &environment, mode)?;
+        if mode != Mode::Effective {
+            user::decide(&mut loaded.table, &environment).map_err(fatal(Exit::Os))?;
+        }
         let java = JavaHome::find(JavaCandidates {
             configured: loaded.table.get("env.java.home"),
             variable: environment.text("JAVA_HOME"),

@@ -26,7 +26,7 @@ use crate::ha::memory::MemoryStore;
 use crate::ha::{Store, StoreError};
 use crate::init::plan::Inherited;
 use crate::lease::Lease;
-use crate::mesos::client::{self, Config, Credentials, Masters};
+use crate::mesos::client::{self, Config, Credentials, Masters, Trust};
 use crate::mesos::wire::framework::FrameworkInfo;
 use crate::mesos::wire::id::FrameworkId;
 use crate::scheduler::driver::{Driver, Message, Observer, RunError};
@@ -46,7 +46,7 @@ use super::setup::{self, Setup};
 mod access;
 mod alone;
 mod cleanup;
-mod container;
+pub mod container;
 mod delivery;
 mod desk;
 mod ensemble;
@@ -57,7 +57,7 @@ mod pulse;
 mod spec;
 mod watches;
 
-use access::{credentials, identity, masters};
+use access::{credentials, identity, masters, trust};
 use alone::Alone;
 use delivery::{Files, Server};
 use desk::Desk;
@@ -156,7 +156,7 @@ async fn serve(
     let sources = delivery::sources(setup, settings, options.local)?;
     let spec = spec::of(setup, settings, options.local, &server, &sources, epoch)?;
     let files = Files::new(sources, settings, &server.url);
-    let framework = framework::info(settings, &spec.roles, &setup.environment);
+    let framework = framework::info(settings, &spec.roles);
     let (masters, credentials) = (masters.clone(), credentials(settings)?);
     let (inbox, messages) = mpsc::channel(INBOX_WAITING_MOST);
     let (rpc, rest) = endpoints(settings, identity.as_deref())?;
@@ -173,7 +173,8 @@ async fn serve(
         lookout: Arc::clone(&lookout),
     };
     let delivery = files.delivery();
-    let work = Work { spec, delivery, framework, masters, credentials, jobmanager, lookout, clock };
+    let trust = trust(settings);
+    let work = Work { spec, delivery, framework, masters, credentials, trust, jobmanager, lookout, clock };
     let served = Served {
         configuration: served_configuration(setup, settings, options)?,
         bundles: files.bundles(),
@@ -206,6 +207,7 @@ struct Work {
     /// Without id.
     framework: FrameworkInfo,
     masters: Masters,
+    trust: Trust,
     credentials: Option<Credentials>,
     /// Whom to ask which TaskManagers the JobManager hears.
     jobmanager: mpsc::Sender<()>,
@@ -231,6 +233,7 @@ impl Work {
             suppressed_roles: self.spec.roles.clone(),
             credentials: self.credentials.clone(),
             lease,
+            trust: self.trust.clone(),
         })?;
         let mut spec = self.spec.clone();
         spec.template.delivery.clone_from(&self.delivery.borrow());

@@ -75,9 +75,11 @@ pub enum Failure {
         humantime::format_duration(*.within)
     )]
     NoMaster { within: Duration, why: String },
-    #[error("the Mesos master at {address} refused the framework")]
+    #[error("the Mesos master at {address} refused the framework ({identity})")]
     Refused {
         address: String,
+        /// As whom it came, and the keys that say so.
+        identity: String,
         #[source]
         why: Refusal,
     },

@@ -67,6 +67,9 @@ pub struct OffersReport {
     pub agents: usize,
     /// Since the last of them came.
     pub newest_age_s: Option<u64>,
+    /// Resources of which no agent offered anything: others hold all there is, or a quota is used up.
+    #[serde(default)]
+    pub exhausted: Vec<String>,
     /// How many offers each obstacle concerns; one may have several.
     pub obstacles: BTreeMap<String, usize>,
     /// The closest first.
@@ -194,12 +197,17 @@ impl Scheduler {
     fn offers_report(&self, now: Moment) -> OffersReport {
         let ages = self.offered.ages(now);
         self.with_placing(self.wish(0), now, |placing, _| {
-            let mut obstacles = BTreeMap::new();
+            let (mut obstacles, mut absent) = (BTreeMap::new(), BTreeMap::<String, usize>::new());
             let mut verdicts = Vec::with_capacity(ages.len());
             for (index, age) in ages.iter().enumerate() {
                 let verdict = placing.verdict(index);
                 for subject in verdict.obstacles.iter().map(Obstacle::subject) {
                     *obstacles.entry(subject.to_string()).or_default() += 1;
+                }
+                for obstacle in verdict.obstacles {
+                    if let Obstacle::Resource(Miss { resource, offered: Milli(0), .. }) = obstacle {
+                        *absent.entry(resource).or_default() += 1;
+                    }
                 }
                 verdicts.push((placing.distance(index), index, age));
             }
@@ -220,6 +228,11 @@ impl Scheduler {
             OffersReport {
                 agents: self.offered.agents(),
                 newest_age_s: ages.iter().min().map(std::time::Duration::as_secs),
+                exhausted: absent
+                    .into_iter()
+                    .filter(|(_, count)| *count == ages.len())
+                    .map(|(name, _)| name)
+                    .collect(),
                 obstacles,
                 verdicts: closest.collect(),
                 left_out: verdicts.len().saturating_sub(AGENTS_TOLD_MAX),

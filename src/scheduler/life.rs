@@ -66,7 +66,8 @@ impl Scheduler {
             Refusal::FrameworkRemoved => self.end(),
             Refusal::FailedOver => self.fail(Failure::Superseded),
             Refusal::Unauthenticated(_) | Refusal::Rejected(_) => {
-                self.fail(Failure::Refused { address: address.to_owned(), why: why.clone() });
+                let identity = self.spec.identity.clone();
+                self.fail(Failure::Refused { address: address.to_owned(), identity, why: why.clone() });
             }
         }
     }

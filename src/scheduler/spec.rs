@@ -26,6 +26,8 @@ pub struct Spec {
     pub follows_jobs: bool,
     /// The roles that offers come for.
     pub roles: Vec<String>,
+    /// As whom the framework registers, and the keys that say so.
+    pub identity: String,
     /// How long an agent's resources stay away after we declined them.
     pub refuse: Duration,
     /// Between SIGTERM and SIGKILL of a TaskManager.
@@ -52,6 +54,7 @@ impl Spec {
             target,
             follows_jobs: false,
             roles: vec!["*".into()],
+            identity: "role *".into(),
             refuse: Duration::from_secs(5),
             kill_grace: Duration::from_secs(30),
             gang: None,
@@ -67,6 +70,8 @@ impl Spec {
 pub struct Template {
     /// The program to execute on the agent.
     pub program: String,
+    /// The container begins with it of itself.
+    pub is_entrypoint: bool,
     /// `argv` without what differs from task to task, `argv[0]` included.
     pub arguments: Vec<String>,
     pub environment: Vec<(String, String)>,

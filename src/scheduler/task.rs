@@ -41,7 +41,7 @@ pub fn info(spec: &Spec, id: &str, agent_id: &str, hostname: &str, share: &Share
             // Docker's containerizer hands all of them to the program, whose name for itself is not among them.
             let own_name = usize::from(is_docker(template.container.as_ref())).min(arguments.len());
             CommandInfo {
-                value: Some(template.program.clone()),
+                value: (!template.is_entrypoint).then(|| template.program.clone()),
                 shell: Some(false),
                 arguments: arguments.split_off(own_name),
                 ..CommandInfo::default()
@@ -158,6 +158,17 @@ mod tests {
         assert_eq!(
             info(Some(of(ContainerType::Docker))),
             ("/usr/bin/x".to_owned(), "taskmanager".to_owned())
+        );
+        // Nor the program itself, where the container begins with it.
+        let mut spec = Spec::of_one_cpu(1);
+        spec.template.is_entrypoint = true;
+        spec.template.arguments = ["x", "taskmanager"].map(str::to_owned).to_vec();
+        spec.template.container = Some(of(ContainerType::Docker));
+        let command = super::info(&spec, "t", "a", "h", &Share::default(), String::new()).command;
+        let command = command.expect("a command");
+        assert_eq!(
+            (command.value, command.shell, &command.arguments[0][..]),
+            (None, Some(false), "taskmanager")
         );
     }
 

@@ -24,8 +24,13 @@ impl Fingerprint {
 
     /// For a client that speaks to nobody but who has this certificate.
     pub fn client(self) -> Result<ClientConfig, Error> {
-        Ok(builder(self)?.with_no_client_auth())
+        client(vec![self])
     }
+}
+
+/// For a client that speaks to nobody but who has one of these certificates.
+pub fn client(fingerprints: Vec<Fingerprint>) -> Result<ClientConfig, Error> {
+    Ok(builder(fingerprints)?.with_no_client_auth())
 }
 
 impl fmt::Display for Fingerprint {
@@ -37,7 +42,9 @@ impl fmt::Display for Fingerprint {
 impl FromStr for Fingerprint {
     type Err = String;
 
+    /// With or without colons, as `openssl x509 -fingerprint -sha256` prints it.
     fn from_str(text: &str) -> Result<Self, String> {
+        let text = text.replace(':', "");
         let byte = |at: usize| u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok();
         let bytes: Option<Vec<u8>> = (0..32).map(byte).collect();
         bytes
@@ -48,15 +55,17 @@ impl FromStr for Fingerprint {
     }
 }
 
-pub fn builder(fingerprint: Fingerprint) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, Error> {
+pub fn builder(
+    fingerprints: Vec<Fingerprint>,
+) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, Error> {
     let builder = super::client()?;
-    let verifier = Verifier { fingerprint, provider: Arc::clone(builder.crypto_provider()) };
+    let verifier = Verifier { fingerprints, provider: Arc::clone(builder.crypto_provider()) };
     Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)))
 }
 
 #[derive(Debug)]
 struct Verifier {
-    fingerprint: Fingerprint,
+    fingerprints: Vec<Fingerprint>,
     provider: Arc<CryptoProvider>,
 }
 
@@ -69,7 +78,7 @@ impl ServerCertVerifier for Verifier {
         _ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        if Fingerprint::of(end_entity) == self.fingerprint {
+        if self.fingerprints.contains(&Fingerprint::of(end_entity)) {
             Ok(ServerCertVerified::assertion())
         } else {
             Err(CertificateError::ApplicationVerificationFailure.into())

@@ -167,6 +167,7 @@ fn scheduler(agents: usize) -> Scheduler {
         target: u32::try_from(agents + agents / 10).expect("small"),
         follows_jobs: false,
         roles: vec!["*".into()],
+        identity: String::new(),
         refuse: Duration::from_secs(5),
         kill_grace: Duration::from_secs(30),
         gang: None,

@@ -18,3 +18,5 @@ mod remote;
 mod replay;
 mod scheduler;
 mod tasks;
+mod tls;
+mod users;

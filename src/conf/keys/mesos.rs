@@ -44,6 +44,21 @@ pub const MASTER: Key = Key {
     meaning: "The Mesos master: host:port, zk://host:port,…/path or file:///path of a file that holds one of these.",
 };
 
+pub const MASTER_FINGERPRINT: Key = Key {
+    name: "mesos.master.ssl.cert.fingerprint",
+    kind: "list of SHA-256",
+    default: None,
+    meaning: "The masters' certificates, each by its SHA-256 as `openssl x509 -fingerprint -sha256` prints it: nobody else is \
+              spoken to, and over HTTPS only, whoever signed them and whatever they name.",
+};
+
+pub const MASTER_TLS: Key = Key {
+    name: "mesos.master.ssl.enabled",
+    kind: "true or false",
+    default: Some("false"),
+    meaning: "Whether masters are spoken to over HTTPS; so are those whose address begins with https://.",
+};
+
 pub const MAXIMUM_FAILED_TASKS: Key = Key {
     name: "mesos.maximum-failed-tasks",
     kind: "number",
@@ -131,8 +146,9 @@ pub const FRAMEWORK_SECRET_FILE: Key = Key {
 pub const FRAMEWORK_USER: Key = Key {
     name: "mesos.resourcemanager.framework.user",
     kind: "text",
-    default: Some(""),
-    meaning: "User that tasks run as unless another is set; empty for the AppMaster's own.",
+    default: None,
+    meaning: "User of the agents that tasks run as unless another is set. If neither is, it is the AppMaster's own; root where \
+              that runs in a container, whose users agents do not have, or has no name.",
 };
 
 pub const NETWORK_RESOURCE_NAME: Key = Key {
@@ -333,13 +349,15 @@ pub const STATUS_PORT: Key = Key {
 };
 
 /// All of them by name.
-pub const KEYS: [&Key; 47] = [
+pub const KEYS: [&Key; 49] = [
     &CONSTRAINTS_HARD,
     &CONSTRAINTS_SOFT,
     &FAILOVER_TIMEOUT,
     &GANG_TIMEOUT,
     &INITIAL_TASKS,
     &MASTER,
+    &MASTER_FINGERPRINT,
+    &MASTER_TLS,
     &MAXIMUM_FAILED_TASKS,
     &FAILED_TASKS_INTERVAL,
     &PLACEMENT,

@@ -66,6 +66,13 @@ pub fn word(given: &str) -> Result<String, String> {
     word.ok_or_else(|| "a text without white space".to_owned())
 }
 
+/// The name of a user of other machines: agents look it up and take no number.
+pub fn user(given: &str) -> Result<String, String> {
+    let is_number = |text: &String| text.bytes().all(|byte| byte.is_ascii_digit());
+    let name = word(given).ok().filter(|text| !is_number(text) && !text.contains(':'));
+    name.ok_or_else(|| "the name of a user whom the agents have, not a number".to_owned())
+}
+
 pub fn boolean(text: &str) -> Result<bool, String> {
     match text.trim().to_ascii_lowercase().as_str() {
         "true" => Ok(true),

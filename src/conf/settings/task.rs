@@ -137,7 +137,7 @@ impl Tasks {
             uris: reader
                 .optional(&keys::TASK_URIS, parse::list_with(spelled_uri, parse::word))
                 .unwrap_or_default(),
-            user: reader.optional(&keys::TASK_USER, parse::word),
+            user: reader.optional(&keys::TASK_USER, parse::user),
             labels: labels(reader),
             port_keys: reader.optional(&keys::PORT_ASSIGNMENTS, parse::list(parse::word)).unwrap_or_default(),
             environment: reader.with_prefix(flink::TASK_MANAGER_ENVIRONMENT),

@@ -249,3 +249,27 @@ fn who_can_take_over_decides_how_long_a_framework_is_kept() {
         assert_eq!(succession.to_string().parse(), Ok(succession));
     }
 }
+
+#[test]
+fn a_number_is_no_user_to_an_agent() {
+    for key in ["framework.user", "tasks.user"] {
+        let told = problems(&table(&format!("mesos.master=m\nmesos.resourcemanager.{key}=9999")));
+        let expected = "is `9999` (-D), expected the name of a user whom the agents have, not a number";
+        assert_eq!(told, format!("`mesos.resourcemanager.{key}` {expected}"));
+    }
+    let settings = read("mesos.master=m\nmesos.resourcemanager.tasks.user=ann");
+    assert_eq!((settings.tasks.user.as_deref(), settings.framework.user), (Some("ann"), None));
+}
+
+#[test]
+fn certificates_of_masters_are_read_as_openssl_prints_them() {
+    let colons = ["AB"; 32].join(":");
+    let plain = "cd".repeat(32);
+    let settings =
+        read(&format!("mesos.master=m\nmesos.master.ssl.cert.fingerprint={colons}, {plain}")).master_tls;
+    let shown: Vec<_> = settings.fingerprints.iter().map(ToString::to_string).collect();
+    assert_eq!((shown, settings.is_wanted), (vec!["ab".repeat(32), plain], true));
+    assert!(!read("mesos.master=m").master_tls.is_wanted);
+    let told = problems(&table("mesos.master=m\nmesos.master.ssl.cert.fingerprint=ab:cd"));
+    assert!(told.contains("expected a SHA-256 in 64 hexadecimal digits"), "{told}");
+}

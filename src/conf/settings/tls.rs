@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::super::keys::flink;
+use crate::tls::Fingerprint;
+
+use super::super::keys::{self, flink};
 use super::parse::{self, Secret};
 use super::reader::Reader;
 
@@ -12,6 +14,27 @@ pub struct RestTls {
     pub keystore: PathBuf,
     pub keystore_password: Secret,
     pub key_password: Secret,
+}
+
+/// How masters are spoken to whose address does not begin with a scheme.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MasterTls {
+    pub is_wanted: bool,
+    /// Their certificates; if there are none, those that the system trusts.
+    pub fingerprints: Vec<Fingerprint>,
+}
+
+impl MasterTls {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+        let fingerprint = |text: &str| {
+            let parsed = text.trim().parse::<Fingerprint>();
+            parsed.map_err(|_| "a SHA-256 in 64 hexadecimal digits".to_owned())
+        };
+        let fingerprints =
+            reader.optional(&keys::MASTER_FINGERPRINT, parse::list(fingerprint)).unwrap_or_default();
+        let is_wanted = reader.value(&keys::MASTER_TLS, parse::boolean) || !fingerprints.is_empty();
+        Self { is_wanted, fingerprints }
+    }
 }
 
 impl RestTls {

@@ -14,6 +14,7 @@ use crate::mesos::wire::network::{IpAddress, NetworkInfo};
 use crate::mesos::wire::status::{ContainerStatus, Reason, StatusSource, TaskState, TaskStatus};
 use crate::time::{Deadline, Moment};
 
+use super::docker::{self, Engaged};
 use super::environment;
 use super::fetch::{self, Fetch};
 use super::updates::Updates;
@@ -70,8 +71,12 @@ pub enum Life {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Start {
     pub container: ContainerId,
-    /// To be made; the task's working directory.
+    /// The task's working directory.
     pub sandbox: PathBuf,
+    /// Whom the task runs as, if not as the agent's own user.
+    pub user: Option<String>,
+    /// What the command waits for and leaves behind.
+    pub docker: Option<Engaged>,
     pub environment: Vec<(String, String)>,
     pub command: Command,
     /// Before it starts.
@@ -156,7 +161,11 @@ pub fn prepare(
     container: &ContainerId,
     settings: &Settings,
 ) -> Result<(Start, Vec<Watch>), String> {
-    if let Some(set) = run.task.container.as_ref().and_then(isolating) {
+    let in_docker = docker::is_meant(run.task.container.as_ref());
+    let socket = settings.containment.docker_socket.as_ref().filter(|_| in_docker);
+    if socket.is_none()
+        && let Some(set) = run.task.container.as_ref().and_then(isolating)
+    {
         return Err(format!("the embedded Mesos isolates nothing (the container's '{set}' is set)"));
     }
     let Some(command) = &run.task.command else {
@@ -166,11 +175,20 @@ pub fn prepare(
     // A task must not outlive the embedded Mesos for long, whatever grace it has against a kill.
     let grace = super::grace(None, run, settings.timing.kill_grace).min(settings.timing.shutdown_grace);
     let watches = watch::of(run, &sandbox, settings)?;
+    let engaged = socket.map(|socket| docker::engaged(container, socket));
+    let (command, environment) = match &engaged {
+        None => (program(command)?, environment::of(run, &sandbox, settings)),
+        Some(engaged) => (docker::run(run, command, engaged, &sandbox, settings)?, docker::environment()),
+    };
+    let uris = run.task.command.as_ref().map(|command| command.uris.as_slice()).unwrap_or_default();
     let start = Start {
         container: container.clone(),
-        environment: environment::of(run, &sandbox, settings),
-        command: program(command)?,
-        fetches: fetch::plan(&command.uris)?,
+        environment,
+        command,
+        // What Docker's engine starts has the image's user.
+        user: user(run, settings).filter(|_| engaged.is_none()),
+        docker: engaged,
+        fetches: fetch::plan(uris)?,
         cache: settings.work_dir.join("fetch"),
         sandbox,
         grace_ms: u64::try_from(grace.as_millis()).unwrap_or(u64::MAX),
@@ -195,7 +213,14 @@ fn isolating(container: &ContainerInfo) -> Option<&'static str> {
     parts.into_iter().find_map(|(name, is_set)| is_set.then_some(name))
 }
 
-fn sandbox(run: &Run, container: &ContainerId, settings: &Settings) -> PathBuf {
+/// Whose the sandbox is: the user that the command names, else the framework's.
+pub fn user(run: &Run, settings: &Settings) -> Option<String> {
+    let of_command = run.task.command.as_ref().and_then(|command| command.user.clone());
+    let of_framework = || run.info.user.clone().unwrap_or_default();
+    settings.containment.switch_user.then(|| of_command.unwrap_or_else(of_framework))
+}
+
+pub fn sandbox(run: &Run, container: &ContainerId, settings: &Settings) -> PathBuf {
     let task = run.task.task_id.as_ref().map(id::TaskId::text).unwrap_or_default();
     let below = [
         "slaves",

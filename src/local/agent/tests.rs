@@ -50,6 +50,10 @@ fn running(change: impl FnOnce(&mut TaskInfo)) -> Bench {
 
 impl Bench {
     fn new(run: Run) -> Self {
+        Self::with_sandbox(run, Ok(()))
+    }
+
+    fn with_sandbox(run: Run, made: Result<(), String>) -> Self {
         let settings = Settings {
             id: AgentId::new("s"),
             description: AgentDescription {
@@ -64,10 +68,13 @@ impl Bench {
             // Its master does not ping.
             timing: Timing { agent_ping: Duration::MAX, ..Timing::REAL },
             epoch: 0.0,
+            containment: Containment::default(),
         };
         let mut agent = Agent::new(settings, Ids::seeded(1), Moment::START);
         agent.handle_message(ToAgent::Run(Box::new(run)), Moment::START);
         let container = agent.executors.keys().next().expect("an executor").clone();
+        assert!(matches!(agent.next_action(), Some(Action::MakeSandbox { .. })));
+        agent.handle_sandbox(&container, made, Moment::START);
         Self { agent, now: Moment::START, container, uuid: Bytes::new(), look: None }
     }
 
@@ -106,6 +113,7 @@ impl Bench {
         let mut lines = Vec::new();
         while let Some(action) = self.agent.next_action() {
             lines.push(match action {
+                Action::MakeSandbox { .. } => "make a sandbox".to_owned(),
                 Action::Start(start) => format!("start {}", start.command.program),
                 Action::Signal { signal, .. } => format!("{signal:?}"),
                 Action::Look { id, .. } => {
@@ -134,6 +142,20 @@ impl Bench {
             });
         }
         lines
+    }
+}
+
+#[test]
+fn a_task_that_gets_no_sandbox_never_begins() {
+    for (capability, told) in [
+        (CapabilityType::TaskKillingState, "TASK_LOST No such user 'x' EXECUTOR_TERMINATED"),
+        (CapabilityType::PartitionAware, "TASK_DROPPED No such user 'x' EXECUTOR_TERMINATED"),
+    ] {
+        let mut run = run();
+        run.info.capabilities = vec![Capability { r#type: Some(capability as i32) }];
+        let mut bench = Bench::with_sandbox(run, Err("No such user 'x'".to_owned()));
+        assert_eq!(bench.done(), [told]);
+        assert!(bench.agent.is_idle());
     }
 }
 

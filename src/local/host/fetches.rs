@@ -7,6 +7,7 @@ use tokio::task::AbortHandle;
 
 use crate::local::agent::{ContainerId, Start};
 use crate::local::fetcher;
+use crate::local::reaper::Reaper;
 
 /// All is there, or why not.
 pub type Fetched = (Box<Start>, Result<(), String>);
@@ -14,19 +15,20 @@ pub type Fetched = (Box<Start>, Result<(), String>);
 pub struct Fetches {
     running: BTreeMap<ContainerId, AbortHandle>,
     done: mpsc::UnboundedSender<Fetched>,
+    reaper: Reaper,
 }
 
 impl Fetches {
     /// What is done arrives at the receiver.
-    pub fn new() -> (Self, mpsc::UnboundedReceiver<Fetched>) {
+    pub fn new(reaper: Reaper) -> (Self, mpsc::UnboundedReceiver<Fetched>) {
         let (done, receiver) = mpsc::unbounded_channel();
-        (Self { running: BTreeMap::new(), done }, receiver)
+        (Self { running: BTreeMap::new(), done, reaper }, receiver)
     }
 
     pub fn begin(&mut self, start: Box<Start>) {
-        let (container, done) = (start.container.clone(), self.done.clone());
+        let (container, done, reaper) = (start.container.clone(), self.done.clone(), self.reaper.clone());
         let fetching = tokio::spawn(async move {
-            let result = fetcher::fetch(&start).await;
+            let result = fetcher::fetch(&start, &reaper).await;
             let _ = done.send((start, result));
         });
         self.running.insert(container, fetching.abort_handle());

@@ -7,23 +7,25 @@ use tokio::task::AbortHandle;
 
 use crate::local::agent::{ProbeId, Sighting, Target};
 use crate::local::prober;
+use crate::local::reaper::Reaper;
 
 pub struct Probes {
     running: BTreeMap<ProbeId, AbortHandle>,
     done: mpsc::UnboundedSender<(ProbeId, Sighting)>,
+    reaper: Reaper,
 }
 
 impl Probes {
     /// What is seen arrives at the receiver.
-    pub fn new() -> (Self, mpsc::UnboundedReceiver<(ProbeId, Sighting)>) {
+    pub fn new(reaper: Reaper) -> (Self, mpsc::UnboundedReceiver<(ProbeId, Sighting)>) {
         let (done, receiver) = mpsc::unbounded_channel();
-        (Self { running: BTreeMap::new(), done }, receiver)
+        (Self { running: BTreeMap::new(), done, reaper }, receiver)
     }
 
     pub fn begin(&mut self, id: ProbeId, target: Box<Target>) {
-        let (probe, done) = (id.clone(), self.done.clone());
+        let (probe, done, reaper) = (id.clone(), self.done.clone(), self.reaper.clone());
         let looking = tokio::spawn(async move {
-            let sighting = prober::look(&target).await;
+            let sighting = prober::look(&target, &reaper).await;
             let _ = done.send((probe, sighting));
         });
         self.running.insert(id, looking.abort_handle());

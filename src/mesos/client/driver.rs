@@ -64,7 +64,7 @@ impl Driver {
         let clock = Clock::start();
         let (known, detected) = match config.masters {
             Masters::Known(masters) => (masters, None),
-            Masters::Detected(mut leader) => {
+            Masters::Detected { mut leader, .. } => {
                 leader.mark_changed();
                 (Vec::new(), Some(leader))
             }

@@ -8,13 +8,14 @@ use base64::engine::general_purpose::STANDARD;
 use prost::Message as _;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use reqwest::{Client, ClientBuilder, RequestBuilder, Response};
+use rustls::{AlertDescription, CertificateError};
 
-use super::{Credentials, StartError};
-use crate::http;
-use crate::mesos::address::{Master, Scheme};
+use super::{Credentials, StartError, Trust};
+use crate::mesos::address::Master;
 use crate::mesos::answer::Answer;
 use crate::mesos::report::Trouble;
 use crate::mesos::wire::call::Call;
+use crate::{http, tls};
 
 /// A master on the same network answers in milliseconds; beyond this the next one gets its turn.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
@@ -36,10 +37,11 @@ pub struct Http {
 }
 
 impl Http {
-    pub fn new(masters: &[Master], credentials: Option<&Credentials>) -> Result<Self, StartError> {
+    /// Over HTTPS if it is said whom to trust.
+    pub fn new(trust: Option<&Trust>, credentials: Option<&Credentials>) -> Result<Self, StartError> {
         let authorization = credentials.map(basic).transpose()?;
-        let stream = builder(masters)?.pool_max_idle_per_host(0).build()?;
-        let calls = builder(masters)?.pool_max_idle_per_host(1).timeout(CALL_MAX).build()?;
+        let stream = builder(trust)?.pool_max_idle_per_host(0).build()?;
+        let calls = builder(trust)?.pool_max_idle_per_host(1).timeout(CALL_MAX).build()?;
         Ok(Self { stream, calls, authorization })
     }
 
@@ -88,15 +90,60 @@ pub fn trouble(error: &reqwest::Error) -> Trouble {
     let text = match cause.downcast_ref::<io::Error>().map(io::Error::kind) {
         Some(io::ErrorKind::ConnectionRefused) => "connection refused".to_owned(),
         Some(io::ErrorKind::ConnectionReset) => "connection reset".to_owned(),
-        Some(_) | None => cause.to_string(),
+        Some(_) | None => {
+            let help = of_tls(error).map(|error| format!("; {}", what_helps(error))).unwrap_or_default();
+            format!("{cause}{help}")
+        }
     };
     Trouble::Transport(text)
 }
 
-fn builder(masters: &[Master]) -> Result<ClientBuilder, StartError> {
+/// What TLS says is within an error of the system, or within several.
+fn of_tls<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let within = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        match error.downcast_ref::<rustls::Error>() {
+            found @ Some(_) => return found,
+            None => cause = within.map(|inner| inner as _).or_else(|| error.source()),
+        }
+    }
+    None
+}
+
+/// What to do about it, for masters as Mesos configures them.
+fn what_helps(error: &rustls::Error) -> &'static str {
+    match error {
+        rustls::Error::AlertReceived(
+            AlertDescription::HandshakeFailure
+            | AlertDescription::InsufficientSecurity
+            | AlertDescription::ProtocolVersion,
+        )
+        | rustls::Error::PeerIncompatible(_) => {
+            "Mesos' default ciphers are none that this program speaks: give the masters \
+             LIBPROCESS_SSL_ENABLE_TLS_V1_3=true, or LIBPROCESS_SSL_CIPHERS with ECDHE and GCM"
+        }
+        rustls::Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure) => {
+            "the master's certificate is none of those in mesos.master.ssl.cert.fingerprint"
+        }
+        rustls::Error::InvalidCertificate(_) => {
+            "let this machine trust who signed the master's certificate, or name the certificate's SHA-256 in \
+             mesos.master.ssl.cert.fingerprint"
+        }
+        rustls::Error::InvalidMessage(_) => {
+            "perhaps this master speaks no TLS, and mesos.master is to begin with http://"
+        }
+        _ => "see TLS to the master in docs/docker.md",
+    }
+}
+
+fn builder(trust: Option<&Trust>) -> Result<ClientBuilder, StartError> {
     // Redirects keep the scheme.
-    let secure = masters.iter().any(|master| master.scheme == Scheme::Https);
-    let builder = if secure { http::secure() } else { http::plain()? };
+    let builder = match trust {
+        None => http::plain()?,
+        Some(Trust::System) => http::secure(),
+        Some(Trust::Pinned(certificates)) => http::trusting(tls::pinned(certificates.clone())?),
+    };
     Ok(builder.connect_timeout(CONNECT_MAX))
 }
 

@@ -155,10 +155,7 @@ fn a_master_that_does_not_answer_is_asked_ever_more_rarely() {
     trial.wake("subscribe m1:5050");
     trial.end(refused(), "close\n unreachable m1:5050 (1, 500 ms): connection refused");
     trial.wake("subscribe m1:5050");
-    trial.answer(
-        &status(503, "Master has not finished recovery"),
-        "close\n unreachable m1:5050 (2, 1000 ms): HTTP status 503: Master has not finished recovery",
-    );
+    trial.answer(&status(503, "<html>"), "close\n unreachable m1:5050 (2, 1000 ms): HTTP status 503: <html>");
     trial.wake("subscribe m1:5050");
     trial.answer(&status(404, ""), "close\n unreachable m1:5050 (3, 2000 ms): HTTP status 404");
     trial.wake("subscribe m1:5050");
@@ -196,7 +193,7 @@ fn every_master_gets_its_turn_before_a_wait() {
         "close\n unreachable m2:5050 (2, 0 ms): HTTP status 503: No leader elected",
     );
     trial.wake("subscribe m3:5050");
-    trial.end(refused(), "close\n unreachable m3:5050 (3, 500 ms): connection refused");
+    trial.end(refused(), "close\n unreachable m3:5050 (3, 250 ms): connection refused");
     trial.wake("subscribe m1:5050");
 }
 
@@ -436,7 +433,69 @@ fn a_master_that_takes_and_drops_us_is_not_asked_twice_a_second() {
         trial.end(Trouble::Closed, "close\n disconnected m1:5050: the master closed the stream");
         waits.push(trial.session.poll_timeout().expect("a timeout").since(trial.now).as_millis());
     }
-    assert_eq!(waits, [500, 1000, 2000, 4000, 500, 1000]);
+    assert_eq!(waits, [500, 1000, 2000, 4000, 250, 500]);
+}
+
+/// How long after `ready` it would have been taken, for a leader that recovers until then.
+fn registered_after(trial: &mut Trial, ready: Duration, random: f64) -> Duration {
+    let ready = trial.now + ready;
+    loop {
+        trial.now = trial.session.poll_timeout().expect("a timeout");
+        trial.session.handle_timeout(trial.now, random);
+        if trial.now >= ready {
+            return trial.now.since(ready);
+        }
+        let recovering = status(503, "Master has not finished recovery");
+        trial.session.handle_answer(&recovering, trial.now, random);
+    }
+}
+
+#[test]
+fn a_new_leader_has_us_within_a_second_of_its_recovery() {
+    for (outage_s, recovery_ms) in [(0, 1), (11, 300), (40, 5_000), (3_600, 59_000), (70, 300_000)] {
+        for random in [0.0, 0.5, 0.99] {
+            let mut trial = Trial::subscribed("m1");
+            trial.now = trial.now + STEADY;
+            trial.session.handle_stream_ended(Trouble::Closed, trial.now, random);
+            // The old one is gone, which has the back-off grow.
+            let until = trial.now + Duration::from_secs(outage_s);
+            while let Some(at) = trial.session.poll_timeout().filter(|at| *at < until) {
+                trial.now = at;
+                trial.session.handle_timeout(at, random);
+                trial.session.handle_stream_ended(refused(), at, random);
+            }
+            let Ok(MasterAddress::Masters(mut leader)) = "m2".parse() else { panic!("an address") };
+            trial.now = until;
+            trial.session.handle_leader(leader.remove(0), until, random);
+            let late = registered_after(&mut trial, Duration::from_millis(recovery_ms), random);
+            assert!(late <= Duration::from_secs(1), "{late:?} after {outage_s} s and {recovery_ms} ms");
+        }
+    }
+}
+
+#[test]
+fn many_that_wait_for_one_master_do_not_ask_in_step() {
+    // A master that recovers for half a minute, and a thousand frameworks that lost the one before in the same instant.
+    let mut asked: Vec<u128> = Vec::new();
+    let mut random = fastrand::Rng::with_seed(7);
+    for _ in 0..1000 {
+        let mut trial = Trial::subscribed("m1");
+        trial.now = trial.now + STEADY;
+        trial.session.handle_stream_ended(Trouble::Closed, trial.now, random.f64());
+        let end = trial.now + Duration::from_secs(30);
+        while let Some(at) = trial.session.poll_timeout().filter(|at| *at < end) {
+            trial.now = at;
+            trial.session.handle_timeout(at, 0.0);
+            asked.push(at.since(Moment::START).as_millis());
+            let recovering = status(503, "Master has not finished recovery");
+            trial.session.handle_answer(&recovering, at, random.f64());
+        }
+    }
+    asked.sort_unstable();
+    let most =
+        asked.chunk_by(|a, b| a / 100 == b / 100).skip(20).map(<[u128]>::len).max().unwrap_or_default();
+    assert!(most < 300, "{most} in a tenth of a second");
+    assert!(asked.len() < 1000 * 50, "{} in half a minute", asked.len());
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::super::answer::Refusal;
 use super::super::call::Call;
 use super::super::report::{CallFailure, Report, Trouble};
 use super::super::wire::id::FrameworkId;
-use super::{Action, Master, SILENT_HEARTBEATS_MAX, STEADY, Session, State, Subscription};
+use super::{Action, HURRY, Master, SILENT_HEARTBEATS_MAX, STEADY, Session, State, Subscription};
 use crate::time::{Deadline, Moment};
 
 impl Session {
@@ -35,6 +35,9 @@ impl Session {
 
     /// Ends an attempt or a subscription and plans the next attempt.
     pub(super) fn lose(&mut self, why: Trouble, now: Moment, random: f64) {
+        if matches!(why, Trouble::Recovering(_)) {
+            self.hurry_until = Some(Deadline::after(now, HURRY));
+        }
         match std::mem::replace(&mut self.state, State::Halted) {
             resting @ (State::Waiting { .. } | State::Halted) => self.state = resting,
             State::Asking { master, .. } | State::Opened { master, .. } => {
@@ -44,7 +47,7 @@ impl Session {
                 self.asked += 1;
                 // Each master gets its turn before a wait.
                 let retry_in =
-                    if self.asked < self.masters.len() { Duration::ZERO } else { self.back_off(random) };
+                    if self.asked < self.masters.len() { Duration::ZERO } else { self.back_off(now, random) };
                 self.state = State::Waiting { until: Deadline::after(now, retry_in) };
                 let attempts = self.attempts;
                 self.report(Report::Unreachable { master, why, attempts, retry_in });
@@ -52,9 +55,9 @@ impl Session {
             State::Subscribed(subscription) => {
                 self.actions.push_back(Action::Close);
                 if now.since(subscription.since) >= STEADY {
-                    self.backoff.succeeded();
+                    self.hurry(now);
                 }
-                let wait = self.back_off(random);
+                let wait = self.back_off(now, random);
                 self.state = State::Waiting { until: Deadline::after(now, wait) };
                 if let Some(call) = subscription.in_flight {
                     let why = CallFailure::Unknown(why.clone());
@@ -65,9 +68,17 @@ impl Session {
         }
     }
 
-    pub(super) fn back_off(&mut self, random: f64) -> Duration {
+    fn back_off(&mut self, now: Moment, random: f64) -> Duration {
         self.asked = 0;
-        self.backoff.failed(random)
+        let is_changing = self.hurry_until.is_some_and(|until| !until.has_passed(now));
+        if is_changing { self.hurried.failed(random) } else { self.backoff.failed(random) }
+    }
+
+    /// Another master leads, or will soon: what was waited before says nothing about it.
+    pub(super) fn hurry(&mut self, now: Moment) {
+        self.backoff.succeeded();
+        self.hurried.succeeded();
+        self.hurry_until = Some(Deadline::after(now, HURRY));
     }
 
     pub(super) fn halt(&mut self, why: Refusal) {

@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs as _, UdpSocket};
 use crate::local::cluster::Pace;
 use crate::local::http::sandboxes;
 use crate::local::master::AgentDescription;
+use crate::local::reaper::Reaper;
 use crate::local::remote::{RemoteAgent, Settings};
 use crate::serve::Listening;
 use crate::time::Clock;
@@ -40,10 +41,17 @@ pub async fn serve(options: &Options, master: &str) -> Result<(), MesosError> {
     };
     let service = sandboxes::router(work_dir.clone()).into_make_service();
     let server = tokio::spawn(axum::serve(Listening::new(listener, "agent"), service).into_future());
-    let settings = Settings { master: master.to_owned(), description, work_dir, epoch: epoch() };
+    let settings = Settings {
+        master: master.to_owned(),
+        description,
+        work_dir,
+        epoch: epoch(),
+        containment: options.containment(),
+    };
+    let reaper = Reaper::start().map_err(MesosError::Runtime)?;
     // Until a master says how fast.
     let pace = Pace::new(Clock::start(), 1);
-    let ended = RemoteAgent::new(settings, ids(options), pace).run(stop).await;
+    let ended = RemoteAgent::new(settings, ids(options), pace, &reaper).run(stop).await;
     server.abort();
     ended.map_err(MesosError::Master)
 }

@@ -1,5 +1,6 @@
 //! What the options give to each agent.
 
+use crate::local::agent::Containment;
 use crate::local::machine;
 use crate::local::resources::{Resources, parse, parse_attributes};
 use crate::mesos::wire::cluster::DomainInfo;
@@ -12,6 +13,16 @@ pub struct Place {
     pub resources: Resources,
     pub attributes: Vec<Attribute>,
     pub domain: Option<DomainInfo>,
+}
+
+impl Options {
+    pub(super) fn containment(&self) -> Containment {
+        let with_docker = self.containerizers.split(',').any(|name| name == "docker");
+        Containment {
+            switch_user: !self.no_switch_user,
+            docker_socket: with_docker.then(|| self.docker_socket.clone()),
+        }
+    }
 }
 
 pub fn read(options: &Options) -> Result<Vec<Place>, MesosError> {

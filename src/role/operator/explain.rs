@@ -67,6 +67,14 @@ fn offers(text: &mut String, offers: &OffersReport, nothing: &str) {
         text,
         &format!("{} agents have offered, the latest {age_s} s ago; in the way: {obstacles}", offers.agents),
     );
+    for resource in &offers.exhausted {
+        line(
+            text,
+            &format!(
+                "no agent offers any {resource}: other frameworks hold all of it, or the quota of the role is used up"
+            ),
+        );
+    }
     let head = ["HOST", "ROLE", "OFFERED", "AGE", "REFUSED", "LACKS"].map(str::to_owned);
     let rows = offers.verdicts.iter().map(|verdict| {
         let lacks = match verdict.lacks.is_empty() {

@@ -5,10 +5,11 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::artifact::overlay;
+use crate::conf::keys;
 use crate::conf::settings::{Delivery, SecretSource, Settings};
 use crate::exit::Exit;
-use crate::mesos::address::MasterAddress;
-use crate::mesos::client::{Credentials, Masters};
+use crate::mesos::address::{Master, MasterAddress, Scheme};
+use crate::mesos::client::{Credentials, Masters, Trust};
 use crate::mesos::detector;
 use crate::tls::Identity;
 use crate::tls::store::Store;
@@ -80,10 +81,50 @@ fn master(settings: &Settings) -> Result<MasterAddress, Fatal> {
 
 pub fn masters(settings: &Settings) -> Result<Masters, Fatal> {
     match master(settings)? {
-        MasterAddress::Masters(masters) => Ok(Masters::Known(masters)),
-        MasterAddress::ZooKeeper(address) => Ok(Masters::Detected(detector::start(&address))),
+        MasterAddress::Masters(masters) => {
+            let secured = |master: Master| Master { scheme: Scheme::Https, ..master };
+            let is_wanted = settings.master_tls.is_wanted;
+            Ok(Masters::Known(if is_wanted { masters.into_iter().map(secured).collect() } else { masters }))
+        }
+        MasterAddress::ZooKeeper(address) => {
+            let scheme = if settings.master_tls.is_wanted { Scheme::Https } else { Scheme::Http };
+            Ok(Masters::Detected { leader: detector::start(&address, scheme), scheme })
+        }
         MasterAddress::File(_) => Err(Fatal::new(Exit::Config, "mesos.master names no master as host:port")),
     }
+}
+
+pub fn trust(settings: &Settings) -> Trust {
+    match settings.master_tls.fingerprints.as_slice() {
+        [] => Trust::System,
+        certificates => Trust::Pinned(certificates.to_vec()),
+    }
+}
+
+/// With the keys that say so; no secret is told.
+pub fn identity_told(settings: &Settings) -> String {
+    let framework = &settings.framework;
+    let principal = match &framework.identity {
+        None => "without principal".to_owned(),
+        Some(identity) => {
+            let secret = match &identity.secret {
+                None => "no secret".to_owned(),
+                Some(SecretSource::Value(_)) => format!("the secret of `{}`", keys::FRAMEWORK_SECRET.name),
+                Some(SecretSource::File(path)) => {
+                    format!("the secret in {} (`{}`)", path.display(), keys::FRAMEWORK_SECRET_FILE.name)
+                }
+            };
+            format!("principal {} with {secret}", identity.principal)
+        }
+    };
+    format!(
+        "{principal} (`{}`), role {} (`{}`), user {} (`{}`)",
+        keys::FRAMEWORK_PRINCIPAL.name,
+        framework.roles.join(","),
+        keys::FRAMEWORK_ROLE.name,
+        framework.user.as_deref().unwrap_or_default(),
+        keys::FRAMEWORK_USER.name,
+    )
 }
 
 pub fn credentials(settings: &Settings) -> Result<Option<Credentials>, Fatal> {

@@ -1,10 +1,36 @@
 //! The container of a TaskManager in Mesos' words.
 
-use crate::conf::settings::{Container, Image, Mount, Network, Runtime};
+use crate::conf::settings::{Container, DockerParameter, Image, Mount, Network, Runtime};
 use crate::mesos::wire::container::{ContainerInfo, ContainerType, DockerInfo, DockerNetwork, MesosInfo};
 use crate::mesos::wire::label::Parameter;
 use crate::mesos::wire::network::NetworkInfo;
 use crate::mesos::wire::volume::{self, DockerImage, ImageType, Volume, VolumeMode};
+
+/// Where Docker's containerizer shows a container its sandbox, unless an agent's `--sandbox_directory` says otherwise.
+pub const SANDBOX: &str = "/mnt/mesos/sandbox";
+
+/// With options of `docker run`, of which the last of a kind counts: unlike Mesos' own containerizer Docker's starts nothing
+/// in the sandbox. A program there is the entrypoint, so that neither the image's nor a shell, which it need not have, is
+/// in the way.
+pub fn in_sandbox(mut container: Container, entrypoint: Option<&str>) -> Container {
+    if let Runtime::Docker { parameters, .. } = &mut container.runtime {
+        let parameter =
+            |key: &str, value: &str| DockerParameter { key: key.to_owned(), value: value.to_owned() };
+        let own = entrypoint.map(|program| parameter("entrypoint", program));
+        parameters.splice(0..0, own.into_iter().chain([parameter("workdir", SANDBOX)]));
+    }
+    container
+}
+
+/// Whether the user has one of his own.
+pub fn has_entrypoint(container: &Container) -> bool {
+    match &container.runtime {
+        Runtime::Docker { parameters, .. } => {
+            parameters.iter().any(|parameter| parameter.key == "entrypoint")
+        }
+        Runtime::Mesos { .. } => false,
+    }
+}
 
 /// `None` for a task that needs nothing but the agent's file system and network.
 pub fn info(container: &Container) -> Option<ContainerInfo> {
@@ -73,7 +99,6 @@ fn volume(wanted: &crate::conf::settings::Volume) -> Volume {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conf::settings::DockerParameter;
 
     fn image() -> Image {
         Image { name: "flink:1.20".into(), force_pull: true }
@@ -102,6 +127,31 @@ mod tests {
         assert_eq!(docker.force_pull_image, Some(true));
         assert_eq!(docker.parameters[0].value.as_deref(), Some("nofile=9:9"));
         assert_eq!(made.volumes[0].mode, Some(VolumeMode::Ro as i32));
+    }
+
+    #[test]
+    fn a_program_in_the_sandbox_is_the_entrypoint_unless_the_user_has_another() {
+        let keys = |entrypoint: Option<&str>, own: &[(&str, &str)]| {
+            let parameters = own
+                .iter()
+                .map(|(key, value)| DockerParameter { key: (*key).to_owned(), value: (*value).to_owned() });
+            let runtime = Runtime::Docker { image: image(), parameters: parameters.collect() };
+            let container = Container { runtime, volumes: Vec::new(), network: Network::Host };
+            let has_own = has_entrypoint(&container);
+            let made = info(&in_sandbox(container, entrypoint)).expect("a container").docker.expect("docker");
+            let told = made.parameters.iter().map(|parameter| {
+                format!("{}={}", parameter.key.as_deref().unwrap(), parameter.value.as_deref().unwrap())
+            });
+            (told.collect::<Vec<_>>().join(" "), has_own)
+        };
+        let program = Some("/mnt/mesos/sandbox/flink-on-mesos");
+        let whole = "entrypoint=/mnt/mesos/sandbox/flink-on-mesos workdir=/mnt/mesos/sandbox";
+        assert_eq!(keys(program, &[]), (whole.to_owned(), false));
+        // The last of a kind counts, so the user's come after ours.
+        let own = [("workdir", "/x"), ("user", "root")];
+        assert_eq!(keys(program, &own), (format!("{whole} workdir=/x user=root"), false));
+        let own = [("entrypoint", "/init")];
+        assert_eq!(keys(None, &own), ("workdir=/mnt/mesos/sandbox entrypoint=/init".to_owned(), true));
     }
 
     #[test]

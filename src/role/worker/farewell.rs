@@ -9,6 +9,7 @@ use tracing::{error, info};
 use crate::ha::{Store, StoreError};
 use crate::lease::Lease;
 use crate::log;
+use crate::mesos::address::Master;
 use crate::mesos::client::{Config, Masters};
 use crate::mesos::teardown::{TeardownError, tear_down};
 use crate::mesos::wire::id::FrameworkId;
@@ -16,7 +17,7 @@ use crate::scheduler::Failure;
 use crate::scheduler::driver::RunError;
 use crate::scheduler::state::State;
 
-use super::access::credentials;
+use super::access::{credentials, trust};
 use super::{Exit, Fatal, Opened, framework, stopped};
 
 /// Why a worker ends, and what that leaves to do.
@@ -111,9 +112,9 @@ pub async fn tear_down_rest(opened: &Opened, store: &mut impl Store, leaves: Lea
 }
 
 async fn attempt(opened: &Opened, framework_id: &str, within: Duration) -> Result<(), FarewellError> {
-    let Opened { setup, settings, masters, .. } = opened;
+    let Opened { settings, masters, .. } = opened;
     let roles = &settings.framework.roles;
-    let mut framework = framework::info(settings, roles, &setup.environment);
+    let mut framework = framework::info(settings, roles);
     framework.id = Some(FrameworkId::new(framework_id));
     let config = Config {
         masters: masters.clone(),
@@ -121,6 +122,7 @@ async fn attempt(opened: &Opened, framework_id: &str, within: Duration) -> Resul
         suppressed_roles: roles.clone(),
         credentials: credentials(settings).map_err(|fatal| FarewellError::Access(fatal.error))?,
         lease: Lease::unlimited(),
+        trust: trust(settings),
     };
     Ok(tear_down(config, within).await?)
 }
@@ -173,8 +175,8 @@ const UNKNOWN_MASTER: &str = "http://MASTER:5050";
 /// The first that the configuration names, or who leads.
 fn leading(masters: &Masters) -> Option<String> {
     match masters {
-        Masters::Known(masters) => masters.first().map(|master| master.url()),
-        Masters::Detected(leader) => leader.borrow().as_ref().map(|master| master.url()),
+        Masters::Known(masters) => masters.first().map(Master::url),
+        Masters::Detected { leader, .. } => leader.borrow().as_ref().map(Master::url),
     }
 }
 

@@ -1,6 +1,5 @@
 //! How we introduce ourselves to the master.
 
-use crate::conf::environment::Environment;
 use crate::conf::settings::Settings;
 use crate::mesos::wire::framework::{Capability, CapabilityType, FrameworkInfo};
 
@@ -15,7 +14,7 @@ const CAPABILITIES: [CapabilityType; 5] = [
 ];
 
 /// Without id.
-pub fn info(settings: &Settings, roles: &[String], environment: &Environment) -> FrameworkInfo {
+pub fn info(settings: &Settings, roles: &[String]) -> FrameworkInfo {
     let framework = &settings.framework;
     // Masters with GPUs offer their agents only to frameworks that know them.
     let gpus = (settings.tasks.gpus > 0).then_some(CapabilityType::GpuResources);
@@ -23,7 +22,7 @@ pub fn info(settings: &Settings, roles: &[String], environment: &Environment) ->
     let scheme = if settings.rest_tls.is_some() { "https" } else { "http" };
     let rest_port = settings.job_manager.rest_ports.single();
     FrameworkInfo {
-        user: Some(framework.user.clone().unwrap_or_else(|| own_user(environment))),
+        user: framework.user.clone(),
         name: Some(framework.name.clone()),
         failover_timeout: Some(framework.failover_timeout.as_secs_f64()),
         // Agents keep checkpointed tasks over their own restart.
@@ -37,16 +36,6 @@ pub fn info(settings: &Settings, roles: &[String], environment: &Environment) ->
     }
 }
 
-/// The master fills nothing in. The password file may be missing, so the environment is asked.
-fn own_user(environment: &Environment) -> String {
-    let named = ["USER", "LOGNAME"].iter().find_map(|name| environment.text(name));
-    match named {
-        Some(name) => name.to_owned(),
-        None if nix::unistd::geteuid().is_root() => "root".to_owned(),
-        None => nix::unistd::geteuid().to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,7 +46,7 @@ mod tests {
         let mut table = Table::default();
         table.set("mesos.master", "m:5050", Origin::Argument);
         let settings = Settings::from_table(&table).expect("the defaults");
-        let info = info(&settings, &["*".to_owned()], &Environment::default());
+        let info = info(&settings, &["*".to_owned()]);
         assert_eq!(info.checkpoint, Some(true));
         assert!(info.failover_timeout > Some(0.0), "and a moment without their AppMaster");
     }

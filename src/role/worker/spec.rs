@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::artifact::bundle::Source;
-use crate::conf::settings::{self, Network, Scaling, Settings};
+use crate::conf::settings::{self, Container, Network, Runtime, Scaling, Settings};
 use crate::exit::Exit;
 use crate::flink::memory;
 use crate::mesos::wire::label::Label;
@@ -11,7 +11,7 @@ use crate::scheduler::resources::{Milli, Need};
 use crate::scheduler::spec::{Host, Patience, Placement, Shell, Spec, Template};
 
 use super::delivery::Server;
-use super::{Fatal, container};
+use super::{Fatal, access, container};
 use crate::role::setup::Setup;
 use crate::role::taskmanager::PROGRAM;
 use crate::role::{children, exec, plugins, taskmanager};
@@ -63,6 +63,7 @@ pub fn of(
         },
         follows_jobs: settings.scaling != Scaling::Fixed,
         roles: settings.framework.roles.clone(),
+        identity: access::identity_told(settings),
         refuse: settings.offers.refuse,
         kill_grace: tasks.kill_grace,
         hard: settings.constraints.hard.clone(),
@@ -109,7 +110,12 @@ fn template(
         })
     };
     let is_delivered = |name: &str| sources.iter().any(|source| source.name() == name);
-    let program = if is_delivered(PROGRAM) { format!("./{PROGRAM}") } else { text(&children::own_path()?)? };
+    let shell = (tasks.command.is_some() || tasks.bootstrap_command.is_some())
+        .then(|| Shell { bootstrap: tasks.bootstrap_command.clone(), command: tasks.command.clone() });
+    let (program, container, is_entrypoint) = match is_delivered(PROGRAM) {
+        true => delivered(&tasks.container, shell.is_some()),
+        false => (text(&children::own_path()?)?, tasks.container.clone(), false),
+    };
     let mut environment = Vec::new();
     // Where nothing is delivered the agent has what the AppMaster has; where Flink is, java is the agent's own.
     if sources.is_empty() {
@@ -140,15 +146,16 @@ fn template(
     }
     Ok(Template {
         program,
+        is_entrypoint,
         arguments,
         environment,
         token_variable: taskmanager::TOKEN_VARIABLE.to_owned(),
         port_keys,
-        user: tasks.user.clone(),
+        // Masters keep the user with which a framework registered first.
+        user: tasks.user.clone().or(settings.framework.user.clone()),
         labels: labels.collect(),
-        container: container::info(&tasks.container),
-        shell: (tasks.command.is_some() || tasks.bootstrap_command.is_some())
-            .then(|| Shell { bootstrap: tasks.bootstrap_command.clone(), command: tasks.command.clone() }),
+        container: container::info(&container),
+        shell,
         delivery: None,
         host: match (&tasks.hostname, &tasks.container.network) {
             (Some(pattern), _) => Host::Pattern(pattern.clone()),
@@ -157,4 +164,15 @@ fn template(
             (None, Network::Host | Network::Bridge) => Host::Agent,
         },
     })
+}
+
+/// Where the delivered program is, what that makes of the container, and whether it is begun with by itself.
+fn delivered(container: &Container, in_shell: bool) -> (String, Container, bool) {
+    if !matches!(container.runtime, Runtime::Docker { .. }) {
+        return (format!("./{PROGRAM}"), container.clone(), false);
+    }
+    let program = format!("{}/{PROGRAM}", container::SANDBOX);
+    let is_entrypoint = !in_shell && !container::has_entrypoint(container);
+    let container = container::in_sandbox(container.clone(), is_entrypoint.then_some(&program));
+    (program, container, is_entrypoint)
 }

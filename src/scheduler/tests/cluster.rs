@@ -8,7 +8,7 @@ use prost::Message as _;
 
 use super::jobmanager::JobManager;
 use crate::local::agent::{
-    Action as AgentAction, Agent, ContainerId, End, KillSignal, ProcessEvent, Settings, Start,
+    Action as AgentAction, Agent, ContainerId, Containment, End, KillSignal, ProcessEvent, Settings, Start,
 };
 use crate::local::ids::Ids;
 use crate::local::master::{
@@ -190,7 +190,14 @@ impl Cluster {
 
     fn register_new(&mut self, description: AgentDescription, now: Moment) -> Option<Agent> {
         let id = self.master_mut()?.handle_agent_registered(description.clone(), now);
-        let settings = Settings { id, description, work_dir: "/work".into(), timing: TIMING, epoch: 0.0 };
+        let settings = Settings {
+            id,
+            description,
+            work_dir: "/work".into(),
+            timing: TIMING,
+            epoch: 0.0,
+            containment: Containment::default(),
+        };
         Some(Agent::new(settings, self.ids.fork(), now))
     }
 
@@ -442,6 +449,10 @@ impl Cluster {
         }
         for (number, host) in self.hosts.iter_mut().enumerate() {
             while let Some(action) = host.agent.next_action() {
+                if let AgentAction::MakeSandbox { container, .. } = &action {
+                    host.agent.handle_sandbox(container, Ok(()), Moment::START);
+                    continue;
+                }
                 self.outbox.push(host.carry_out(number, action));
             }
         }
@@ -453,6 +464,7 @@ impl Host {
         match action {
             AgentAction::Report(event) => Out::FromAgent { host: number, connection: self.connection, event },
             AgentAction::Signal { container, signal } => Out::Signal { host: number, container, signal },
+            AgentAction::MakeSandbox { .. } => unreachable!("answered at once"),
             AgentAction::Start(start) => {
                 let process = Process {
                     framework: FrameworkId::new(variable(&start, "MESOS_FRAMEWORK_ID")),

@@ -43,7 +43,14 @@ async fn measure(offers: Vec<u8>, calls: usize) -> (f64, f64) {
 
     let framework = FrameworkInfo { name: Some("bench".into()), ..FrameworkInfo::default() };
     let (masters, lease) = (client::Masters::Known(masters), Lease::unlimited());
-    let config = Config { masters, framework, suppressed_roles: Vec::new(), credentials: None, lease };
+    let config = Config {
+        masters,
+        framework,
+        suppressed_roles: Vec::new(),
+        credentials: None,
+        lease,
+        trust: client::Trust::System,
+    };
     let (outgoing, mut reports) = client::start(config).expect("a client");
     let until = async |reports: &mut client::Reports, wanted: fn(&Event) -> bool| loop {
         if matches!(reports.next().await, Some(Report::Event(event)) if wanted(&event)) {

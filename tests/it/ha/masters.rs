@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use flink_on_mesos::mesos::address::{Master, MasterAddress};
+use flink_on_mesos::mesos::address::{Master, MasterAddress, Scheme};
 use flink_on_mesos::mesos::detector;
 use tokio::sync::watch;
 use zookeeper_client::{Acls, Client, CreateMode};
@@ -56,7 +56,7 @@ async fn the_leading_master_is_followed_and_kept_while_zookeeper_is_down() {
         panic!("an address in ZooKeeper")
     };
     // Before the first master ever came.
-    let mut leader = detector::start(&address);
+    let mut leader = detector::start(&address, Scheme::Http);
     let first = Candidate::stand(&ensemble, "/mesos/test", "json.info", 5051).await;
     until(&mut leader, 5051).await;
     let second = Candidate::stand(&ensemble, "/mesos/test", "json.info", 5052).await;

@@ -25,6 +25,7 @@ pub fn spec(target: u32, need: Need, template: Template) -> Spec {
         target,
         follows_jobs: false,
         roles: Vec::new(),
+        identity: String::new(),
         refuse: Duration::from_secs(5),
         kill_grace: Duration::from_secs(2),
         gang: None,

@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, geteuid};
 use tempfile::TempDir;
 
 pub struct Embedded {
@@ -17,6 +18,9 @@ pub struct Embedded {
     /// About when the master's clock started, for the phase of its allocations.
     pub started: Instant,
     directory: TempDir,
+    /// The program, where everybody may start it.
+    #[expect(dead_code, reason = "it goes with this")]
+    shared: Option<TempDir>,
 }
 
 impl Embedded {
@@ -24,24 +28,47 @@ impl Embedded {
         Self::start_on(SocketAddr::from(([127, 0, 0, 1], 0)), options)
     }
 
+    /// As another user, say.
+    pub fn start_as(change: impl FnOnce(&mut Command), options: &[&str]) -> Self {
+        // Others may not reach it where it was built.
+        let shared = TempDir::new().expect("a directory");
+        fs::set_permissions(shared.path(), PermissionsExt::from_mode(0o755)).expect("its mode");
+        let program = shared.path().join("flink-on-mesos");
+        fs::copy(env!("CARGO_BIN_EXE_flink-on-mesos"), &program).expect("a copy");
+        let mut command = Command::new(program);
+        change(&mut command);
+        let mut started = Self::start_by(SocketAddr::from(([127, 0, 0, 1], 0)), command, options);
+        started.shared = Some(shared);
+        started
+    }
+
     /// With port 0 on any port.
     pub fn start_on(address: SocketAddr, options: &[&str]) -> Self {
+        Self::start_by(address, Command::new(env!("CARGO_BIN_EXE_flink-on-mesos")), options)
+    }
+
+    fn start_by(address: SocketAddr, mut command: Command, options: &[&str]) -> Self {
         let (ip, port) = (address.ip().to_string(), address.port().to_string());
         let directory = TempDir::new().expect("a directory");
         let port_file = directory.path().join("port");
-        let process = Command::new(env!("CARGO_BIN_EXE_flink-on-mesos"))
+        command
             .args(["mesos", "--ip", &ip, "--port", &port, "--port-file"])
             .arg(&port_file)
             .arg("--work-dir")
             .arg(directory.path().join("work"))
             .args(options)
             .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the embedded Mesos");
+            .stderr(Stdio::null());
+        if !geteuid().is_root() {
+            // Frameworks of these tests name root.
+            command.arg("--no-switch_user");
+        }
+        // Whoever it runs as writes there.
+        fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o777)).expect("its directory");
+        let process = command.spawn().expect("the embedded Mesos");
         let port = wait_for("the port file", || fs::read_to_string(&port_file).ok()?.trim().parse().ok());
         let address = SocketAddr::new(address.ip(), port);
-        Self { process, address, started: Instant::now(), directory }
+        Self { process, address, started: Instant::now(), directory, shared: None }
     }
 
     pub fn pid(&self) -> u32 {

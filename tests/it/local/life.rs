@@ -11,7 +11,7 @@ use flink_on_mesos::ha::{Store, StoreError};
 use flink_on_mesos::lease::Lease;
 use flink_on_mesos::log;
 use flink_on_mesos::mesos::address::{HostPort, Master, Scheme};
-use flink_on_mesos::mesos::client::{self as mesos, Config, Masters};
+use flink_on_mesos::mesos::client::{self as mesos, Config, Masters, Trust};
 use flink_on_mesos::mesos::wire::framework::{Capability, CapabilityType, FrameworkInfo};
 use flink_on_mesos::mesos::wire::id::FrameworkId;
 use flink_on_mesos::scheduler::Failure;
@@ -72,6 +72,7 @@ impl AppMaster {
             suppressed_roles: framework.roles.clone(),
             credentials: None,
             lease: Lease::unlimited(),
+            trust: Trust::System,
         })
         .expect("a client");
         let (inbox, messages) = mpsc::channel(8);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use flink_on_mesos::ha::memory::{self, MemoryStore};
 use flink_on_mesos::lease::Lease;
 use flink_on_mesos::mesos::address::MasterAddress;
-use flink_on_mesos::mesos::client::{self, Config, Masters};
+use flink_on_mesos::mesos::client::{self, Config, Masters, Trust};
 use flink_on_mesos::mesos::wire::framework::{Capability, CapabilityType, FrameworkInfo};
 use flink_on_mesos::scheduler::constraint::Constraint;
 use flink_on_mesos::scheduler::driver::Message;
@@ -60,6 +60,7 @@ impl AppMaster {
             suppressed_roles: spec.roles.clone(),
             credentials: None,
             lease: Lease::unlimited(),
+            trust: Trust::System,
         };
         let mesos = client::start(config).expect("a client");
         let (inbox, messages) = mpsc::channel(16);

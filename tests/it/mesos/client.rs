@@ -7,7 +7,7 @@ use flink_on_mesos::log;
 use flink_on_mesos::mesos::address::MasterAddress;
 use flink_on_mesos::mesos::answer::Refusal;
 use flink_on_mesos::mesos::call::Call;
-use flink_on_mesos::mesos::client::{self, Calls, Config, Credentials, Masters, Reports};
+use flink_on_mesos::mesos::client::{self, Calls, Config, Credentials, Masters, Reports, Trust};
 use flink_on_mesos::mesos::event::Event;
 use flink_on_mesos::mesos::report::{CallFailure, Report, Trouble};
 use flink_on_mesos::mesos::wire;
@@ -343,6 +343,7 @@ fn what_cannot_work_is_told_at_once() {
         suppressed_roles: Vec::new(),
         credentials,
         lease: Lease::unlimited(),
+        trust: Trust::System,
     };
     let error = client::start(config(masters, Some(credentials))).expect_err("a colon");
     assert_eq!(error.to_string(), "principal and secret must not contain ':'");
@@ -356,6 +357,7 @@ pub fn start(address: &str, credentials: Option<Credentials>) -> (Calls, Reports
         suppressed_roles: Vec::new(),
         credentials,
         lease: Lease::unlimited(),
+        trust: Trust::System,
     };
     client::start(config).expect("a client")
 }

@@ -95,6 +95,7 @@ pub const WALLS: &[Wall] = &[
             "crate::digest",
             "crate::exit",
             "crate::log",
+            "crate::passwd",
             "crate::serve",
             "crate::time",
         ]),
