@@ -19,7 +19,6 @@ pub struct Embedded {
     pub started: Instant,
     directory: TempDir,
     /// The program, where everybody may start it.
-    #[expect(dead_code, reason = "it goes with this")]
     shared: Option<TempDir>,
 }
 
