@@ -13,7 +13,7 @@ use tracing::Level;
 use crate::cli::ClusterOptions;
 use crate::conf::environment::Environment;
 use crate::conf::keys;
-use crate::conf::settings::{Port, Settings};
+use crate::conf::settings::{Port, Ports, Settings};
 use crate::conf::table::Origin;
 use crate::conf::{Loaded, Mode, redact};
 use crate::exit::Exit;
@@ -281,7 +281,7 @@ fn bind_artifacts(settings: &Settings, local: bool) -> Result<TcpListener, Fatal
         Port::Own(port) => port,
     };
     let ports = &settings.job_manager;
-    let wanted = [&ports.rpc_ports, &ports.rest_ports, &ports.blob_ports].map(|ports| ports.single());
+    let wanted = [&ports.rpc_ports, &ports.rest_ports, &ports.blob_ports].map(Ports::single);
     let wanted: Vec<_> = wanted.into_iter().flatten().collect();
     let listener = sockets::bind_near(key, host, own, &wanted).map_err(cannot_bind)?;
     let port = listener.local_addr().map_err(fatal(Exit::Os))?.port();

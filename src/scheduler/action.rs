@@ -16,7 +16,7 @@ use super::state::State;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
     /// Durable before any later action is carried out.
-    Store(State),
+    Store(Box<State>),
     Send(Call),
     /// Subscribe without a framework id: the old one is of no use any more.
     SubscribeAnew,
@@ -61,7 +61,7 @@ impl Queue {
             Item::Other(action) => action,
             Item::Store => {
                 self.waits_to_store = false;
-                Action::Store(state.clone())
+                Action::Store(Box::new(state.clone()))
             }
         })
     }

@@ -72,7 +72,7 @@ impl Seen {
 
 impl Scheduler {
     /// A TaskManager has failed before it registered.
-    pub(super) fn failed_at_start(&mut self, start: FalseStart<'_>, now: Moment) {
+    pub(super) fn failed_at_start(&mut self, start: &FalseStart<'_>, now: Moment) {
         let is_certain = start.fault.is_some_and(|fault| fault.is_certain);
         if let Some(probing) = &mut self.state.probing {
             probing.failures = probing.failures.saturating_add(1);
@@ -80,7 +80,7 @@ impl Scheduler {
                 // Launched before it was known that they fail.
                 return;
             }
-            probing.tell(&start);
+            probing.tell(start);
             probing.most = 1;
             if self.try_at.is_none() {
                 probing.rounds = probing.rounds.saturating_add(1);
@@ -101,7 +101,7 @@ impl Scheduler {
             is_relapse: relapse.is_some(),
             ..Probing::default()
         };
-        probing.tell(&start);
+        probing.tell(start);
         self.note(Note::Probing { failures, cause: probing.cause.clone(), keys: probing.keys.clone() });
         self.state.probing = Some(probing);
         self.wait_to_try(is_certain, now);

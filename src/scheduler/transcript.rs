@@ -70,7 +70,7 @@ impl Bench {
         while let Some(action) = self.scheduler.next_action() {
             let word = match action {
                 Action::Store(state) => {
-                    self.stored = state;
+                    self.stored = *state;
                     "store".to_owned()
                 }
                 Action::Send(call) => spelled(&call),

@@ -152,7 +152,7 @@ impl Scheduler {
             self.hold_back(cause, &text, launched, now);
             if state != TaskState::Killed && seen.fails_at_start(self.spec.patience.healthy_after, now) {
                 let rounds = self.replacing.rounds(cause);
-                self.failed_at_start(FalseStart { id, symptom, fault, rounds, text: &text }, now);
+                self.failed_at_start(&FalseStart { id, symptom, fault, rounds, text: &text }, now);
             }
         }
         self.store();

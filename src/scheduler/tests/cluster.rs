@@ -396,7 +396,7 @@ impl Cluster {
     /// Whose task it is.
     pub fn framework_of(&self, task: &str) -> Option<&str> {
         let processes = self.hosts.iter().flat_map(|host| host.processes.values());
-        processes.filter(|process| process.task == task).map(|process| process.framework.text()).last()
+        processes.filter(|process| process.task == task).map(|process| process.framework.text()).next_back()
     }
 
     /// Takes note of whom master and JobManager do not hear.

@@ -123,7 +123,7 @@ impl Run {
                     let judgement = self.oracle.hearing.stored(&self.stored, &state, self.now);
                     self.judge(judgement);
                 }
-                self.stored = state;
+                self.stored = *state;
             }
             Action::Send(call) => self.send(call),
             Action::SubscribeAnew => {

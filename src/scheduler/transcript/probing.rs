@@ -99,7 +99,7 @@ impl Site {
     fn carry_out(&mut self) {
         while let Some(action) = self.bench.scheduler.next_action() {
             match action {
-                Action::Store(state) => self.bench.stored = state,
+                Action::Store(state) => self.bench.stored = *state,
                 Action::Send(Call::Accept { launch, .. }) => {
                     for task in launch {
                         let id = task.name.expect("a name");
