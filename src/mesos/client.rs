@@ -2,6 +2,7 @@
 
 mod driver;
 mod http;
+pub mod operator;
 
 use std::fmt;
 use std::sync::Arc;
