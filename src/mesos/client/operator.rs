@@ -48,13 +48,15 @@ pub enum OperatorError {
 }
 
 impl Operator {
-    /// Over HTTPS if it is said whom to trust.
     pub fn new(
         masters: Masters,
-        trust: Option<&Trust>,
+        trust: &Trust,
         credentials: Option<&Credentials>,
     ) -> Result<Self, StartError> {
-        let client = builder(trust)?.pool_max_idle_per_host(0).timeout(ANSWER_MOST).build()?;
+        let client = builder(masters.are_secure().then_some(trust))?
+            .pool_max_idle_per_host(0)
+            .timeout(ANSWER_MOST)
+            .build()?;
         let authorization = credentials.map(basic).transpose()?;
         Ok(Self { masters, client, authorization })
     }
@@ -63,7 +65,7 @@ impl Operator {
     pub async fn frameworks(&self) -> Result<(Master, Vec<Framework>), OperatorError> {
         let masters = match &self.masters {
             Masters::Known(masters) => masters.clone(),
-            Masters::Detected(leader) => leader.borrow().iter().cloned().collect(),
+            Masters::Detected { leader, .. } => leader.borrow().iter().cloned().collect(),
         };
         let mut failure = OperatorError::NoMaster;
         for master in masters {

@@ -40,7 +40,7 @@ pub fn spawn(
     clients: Vec<RestClient>,
     inbox: mpsc::Sender<Message>,
 ) -> Result<(), Fatal> {
-    let operator = Operator::new(work.masters.clone(), work.trust.as_ref(), work.credentials.as_ref());
+    let operator = Operator::new(work.masters.clone(), &work.trust, work.credentials.as_ref());
     let operator = operator.map_err(fatal(Exit::Config))?;
     let framework_name = settings.framework.name.clone();
     tokio::spawn(Neighbourhood { clients, operator, framework_name, inbox }.watch());

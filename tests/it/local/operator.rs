@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use flink_on_mesos::mesos::address::MasterAddress;
-use flink_on_mesos::mesos::client::Masters;
 use flink_on_mesos::mesos::client::operator::Operator;
+use flink_on_mesos::mesos::client::{Masters, Trust};
 use flink_on_mesos::mesos::wire::id::FrameworkId;
 use flink_on_mesos::mesos::wire::operator::{Call, CallType, Response};
 use prost::Message as _;
@@ -117,13 +117,13 @@ fn get_frameworks_tells_who_holds_what_in_both_forms() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let Ok(MasterAddress::Masters(masters)) = address.to_string().parse() else { panic!("an address") };
-        let operator = Operator::new(Masters::Known(masters), None, None).expect("a client");
+        let operator = Operator::new(Masters::Known(masters), &Trust::System, None).expect("a client");
         let (master, frameworks) = operator.frameworks().await.expect("an answer");
         assert_eq!((master.to_string(), frameworks.len()), (address.to_string(), 1));
         // Who is no master, and who is not there.
         for other in ["127.0.0.1:1".to_owned(), refusing_server()] {
             let Ok(MasterAddress::Masters(masters)) = other.parse() else { panic!("an address") };
-            let operator = Operator::new(Masters::Known(masters), None, None).expect("a client");
+            let operator = Operator::new(Masters::Known(masters), &Trust::System, None).expect("a client");
             let error = operator.frameworks().await.expect_err("no master");
             assert!(error.to_string().contains(&other), "{error}");
         }
