@@ -5,13 +5,13 @@ appmaster = Process(
     cmdline=" ".join([
         "HOST={{mesos.hostname}}",
         "PORT_REST={{thermos.ports[rest]}}",
-        "PORT_RPC={{thermos.ports[rpc]}}",
-        "PORT_BLOB={{thermos.ports[blob]}}",
-        "PORT_ARTIFACT={{thermos.ports[artifact]}}",
+        # TaskManagers of the instance before look for these.
+        "PORT_RPC=6123",
+        "PORT_BLOB=6124",
         "PORT_STATUS={{thermos.ports[health]}}",
         "_CLIENT_TM_COUNT=2 _CLIENT_TM_MEMORY=1728 _SLOTS=2",
         "FLINK_CONF_DIR=/etc/flink/conf",
-        "exec flink-on-mesos appmaster",
+        "exec flink-on-mesos appmaster -D mesos.state-dir=/var/lib/flink-on-mesos",
     ]),
 )
 
@@ -19,7 +19,7 @@ task = Task(
     name="flink",
     processes=[appmaster],
     resources=Resources(cpu=1.0, ram=2 * GB, disk=1 * GB),
-    # Time to tear the framework down.
+    # Time for JobManager and AppMaster to end.
     finalization_wait=15,
 )
 
@@ -30,6 +30,8 @@ jobs = [
         environment="prod",
         name="flink",
         task=task,
+        # Where the state lies, and where TaskManagers look for the JobManager.
+        constraints={"host": "agent1.example.org"},
         # Asked for on the port named `health`.
         health_check_config=HealthCheckConfig(
             health_checker=HealthCheckerConfig(

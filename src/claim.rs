@@ -86,7 +86,10 @@ impl fmt::Display for Note {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Silent { why, ends_after: None } => {
-                write!(out, "the AppMaster that launched this TaskManager is away ({why}); another may lead")
+                write!(
+                    out,
+                    "the AppMaster that launched this TaskManager is away ({why}); another may go on with it"
+                )
             }
             Self::Silent { why, ends_after: Some(after) } => {
                 let after = after.as_secs();

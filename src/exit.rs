@@ -10,7 +10,7 @@ pub enum Exit {
     Ok = 0,
     /// The command line cannot be understood.
     Usage = 64,
-    /// A configuration file cannot be parsed.
+    /// A configuration file or the stored state cannot be parsed.
     Data = 65,
     /// A configuration file or directory cannot be read.
     NoInput = 66,
@@ -22,7 +22,7 @@ pub enum Exit {
     Os = 71,
     /// Java or the Flink distribution is missing or incomplete.
     NoFlink = 72,
-    /// A port cannot be bound or a file cannot be created.
+    /// A port cannot be bound, a file cannot be created, or another AppMaster has the directory of the state.
     CannotCreate = 73,
     /// More TaskManagers failed than the configuration allows.
     TooManyFailures = 75,

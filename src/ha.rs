@@ -1,12 +1,14 @@
 //! What outlives a worker, and who may write it.
 //!
 //! Without ZooKeeper the state lives in a memory file that `init` holds open ([`memory`]): it survives every crash
-//! of the worker and goes with the container.
+//! of the worker and goes with the container. With `mesos.state-dir` it lies in a directory ([`directory`]), and the next
+//! AppMaster on the same host goes on with it.
 //!
 //! With ZooKeeper AppMasters elect one of them ([`contender`], [`election`]), which alone may act ([`crate::lease`]) and
 //! write ([`zookeeper`]).
 
 pub mod contender;
+pub mod directory;
 pub mod election;
 pub mod flink;
 pub mod memory;
@@ -38,6 +40,16 @@ pub enum StoreError {
     Record(#[from] record::RecordError),
     #[error("the state is too large: {bytes} bytes, at most {most}")]
     TooLarge { bytes: usize, most: usize },
+    #[error("failed to {doing} {}", path.display())]
+    File {
+        doing: &'static str,
+        path: std::path::PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    /// Whoever had the files has gone without giving them back.
+    #[error("a write of the state has not ended")]
+    Abandoned,
     #[error("failed to read the state at {path}")]
     Node {
         path: String,

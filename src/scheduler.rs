@@ -20,6 +20,7 @@ mod failures;
 mod gang;
 mod giving_way;
 mod life;
+pub mod neighbours;
 mod offered;
 mod offers;
 pub mod place;
@@ -102,6 +103,7 @@ pub struct Scheduler {
     offered: Offered,
     progress: Progress,
     counters: Counters,
+    neighbours: neighbours::Watch,
     /// The one that took the last subscription.
     master: Option<MasterReport>,
     /// The master's, as far as it told.
@@ -219,6 +221,7 @@ impl Scheduler {
             offered: Offered::default(),
             progress: Progress::default(),
             counters: Counters::default(),
+            neighbours: neighbours::Watch::default(),
             master: None,
             home_region: None,
             actions: Queue::default(),

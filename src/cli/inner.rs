@@ -65,6 +65,7 @@ pub struct WorkerOptions {
     /// How long the framework may take to be torn down, in milliseconds.
     #[arg(long)]
     pub farewell_ms: u64,
+    /// The memory file with the state, or the lock of the directory with the state.
     #[arg(long)]
     pub state_fd: i32,
     /// Where init writes how the JobManager has ended.

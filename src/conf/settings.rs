@@ -9,6 +9,7 @@ mod quorum;
 mod reader;
 mod scaling;
 mod spelled;
+mod state_dir;
 mod succession;
 mod task;
 mod tls;
@@ -61,6 +62,8 @@ pub struct Settings {
     pub job_manager: JobManager,
     pub hearing: Hearing,
     pub high_availability: Option<HighAvailability>,
+    /// Where the state lies without high availability, so that the next AppMaster on this host goes on with it.
+    pub state_dir: Option<PathBuf>,
     pub rest_tls: Option<RestTls>,
 }
 
@@ -143,13 +146,14 @@ impl Settings {
 
     /// Who can go on with the framework when this AppMaster is gone.
     pub fn succession(&self) -> Succession {
-        succession(self.high_availability.as_ref())
+        succession(self.high_availability.is_some(), self.state_dir.is_some())
     }
 
     /// What is odd in the `mesos.` keys and in the keys this program reads, but does not stop the start.
     pub fn warnings(table: &Table) -> Vec<String> {
         let mut warnings = unknown::warnings(table);
         warnings.extend(high_availability::warnings(table));
+        warnings.extend(state_dir::warnings(table, high_availability::is_on(table)));
         if table.get(keys::FRAMEWORK_PRINCIPAL.name).is_none() {
             for key in [&keys::FRAMEWORK_SECRET, &keys::FRAMEWORK_SECRET_FILE] {
                 if table.get(key.name).is_some() {
@@ -175,7 +179,8 @@ impl Settings {
             reader.value(&keys::MAXIMUM_FAILED_TASKS, parse::number(-1..=i64::from(u32::MAX)));
         let job_manager = JobManager::read(reader, high_availability.is_some());
         let tasks = Tasks::read(reader);
-        let framework = Framework::read(reader, succession(high_availability.as_ref()));
+        let is_kept = reader.is_given(&keys::STATE_DIR);
+        let framework = Framework::read(reader, succession(high_availability.is_some(), is_kept));
         Self {
             master: master.unwrap_or(placeholder),
             master_tls: MasterTls::read(reader),
@@ -185,6 +190,7 @@ impl Settings {
                 refuse: reader.value(&keys::DECLINE_REFUSE, parse::duration),
             },
             artifacts: Artifacts::read(reader, &framework.name),
+            state_dir: state_dir::read(reader, &framework.name, high_availability.as_ref()),
             framework,
             status: Status {
                 bind_address: reader.value(&keys::STATUS_BIND_ADDRESS, parse::ip_address),
@@ -207,8 +213,12 @@ impl Settings {
     }
 }
 
-fn succession(high_availability: Option<&HighAvailability>) -> Succession {
-    if high_availability.is_some() { Succession::Elected } else { Succession::Nobody }
+fn succession(is_elected: bool, is_kept: bool) -> Succession {
+    match (is_elected, is_kept) {
+        (true, _) => Succession::Elected,
+        (false, true) => Succession::Kept,
+        (false, false) => Succession::Nobody,
+    }
 }
 
 /// The address says what it expected where it is wrong.

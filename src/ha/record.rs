@@ -42,6 +42,8 @@ pub enum RecordError {
     Malformed(#[source] serde_json::Error),
     #[error("it was written by a newer program: version {found}, this one reads up to {VERSION}")]
     Newer { found: u32 },
+    #[error("it is damaged: {0}")]
+    Damaged(String),
     #[error("the state cannot be written as JSON")]
     Unwritable(#[source] serde_json::Error),
 }

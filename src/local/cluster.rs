@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::mesos::wire::event::Event;
 use crate::mesos::wire::id::AgentId;
+use crate::mesos::wire::operator;
 use crate::time::{Deadline, Moment};
 
 use super::agent::Agent;
@@ -61,6 +62,7 @@ pub enum Input {
         question: Question,
         reply: oneshot::Sender<serde_json::Value>,
     },
+    FrameworksAsked(oneshot::Sender<operator::Response>),
     /// An agent on another host. Refused if there is no reply.
     AgentCame {
         greeting: Greeting,
@@ -207,6 +209,7 @@ impl Cluster {
             Input::Asked { question, reply } => {
                 drop(reply.send(state::answer(&question, &self.master, now)));
             }
+            Input::FrameworksAsked(reply) => drop(reply.send(state::frameworks::answer(&self.master))),
             Input::AgentCame { greeting, orders, reply } => {
                 self.handle_agent_came(greeting, orders, reply, now);
             }

@@ -53,7 +53,7 @@ impl MediaType {
     }
 
     /// What an `Accept` header allows; JSON when it allows both or there is none.
-    fn allowed_by(accept: Option<&str>) -> Option<Self> {
+    pub fn allowed_by(accept: Option<&str>) -> Option<Self> {
         let Some(accept) = accept else { return Some(Self::Json) };
         let allows = |media: &Self| {
             accept.split(',').any(|range| {

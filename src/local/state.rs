@@ -1,5 +1,6 @@
 //! What the operator endpoints answer, reduced to what tools look at.
 
+pub mod frameworks;
 mod listing;
 
 use std::collections::BTreeMap;

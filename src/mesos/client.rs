@@ -2,6 +2,7 @@
 
 mod driver;
 mod http;
+pub mod operator;
 
 use std::fmt;
 use std::sync::Arc;
@@ -57,6 +58,16 @@ pub enum Masters {
     Detected { leader: watch::Receiver<Option<Master>>, scheme: Scheme },
 }
 
+impl Masters {
+    /// Whether one of them speaks HTTPS.
+    fn are_secure(&self) -> bool {
+        match self {
+            Self::Known(masters) => masters.iter().any(|master| master.scheme == Scheme::Https),
+            Self::Detected { scheme, .. } => *scheme == Scheme::Https,
+        }
+    }
+}
+
 /// For HTTP's Basic scheme.
 #[derive(Clone)]
 pub struct Credentials {
@@ -86,12 +97,10 @@ pub enum StartError {
 /// Starts the client on the current runtime. It ends when [`Reports`] is dropped, which closes the stream but
 /// leaves the framework and its tasks.
 pub fn start(config: Config) -> Result<(Calls, Reports), StartError> {
-    let is_secure = match &config.masters {
-        Masters::Known(masters) if masters.is_empty() => return Err(StartError::NoMaster),
-        Masters::Known(masters) => masters.iter().any(|master| master.scheme == Scheme::Https),
-        Masters::Detected { scheme, .. } => *scheme == Scheme::Https,
-    };
-    let http = Http::new(is_secure.then_some(&config.trust), config.credentials.as_ref())?;
+    if matches!(&config.masters, Masters::Known(masters) if masters.is_empty()) {
+        return Err(StartError::NoMaster);
+    }
+    let http = Http::new(config.masters.are_secure().then_some(&config.trust), config.credentials.as_ref())?;
     let (commands, commands_of_owner) = mpsc::channel(CALLS_WAITING_MAX);
     let (reports, reports_for_owner) = mpsc::channel(REPORTS_WAITING_MAX);
     let seen = Arc::new(AtomicU64::new(0));

@@ -22,6 +22,7 @@ pub mod linux;
 pub mod network;
 pub mod offer;
 pub mod operation;
+pub mod operator;
 pub mod resource;
 pub mod secret;
 pub mod status;

@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::os::fd::RawFd;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tracing::Level;
 
@@ -19,6 +19,7 @@ use crate::conf::{Loaded, Mode, redact};
 use crate::exit::Exit;
 use crate::flink::archive;
 use crate::flink::command::{self, Entrypoint};
+use crate::ha::directory::Hold;
 use crate::init::plan::{Child, Inherited, Kind};
 use crate::{ha, log};
 
@@ -28,7 +29,7 @@ use super::error::{Fatal, fatal};
 use super::exec;
 use super::plugins;
 use super::rundir::RunDir;
-use super::setup::{Dirs, Setup};
+use super::setup::{self, Dirs, Setup};
 use super::sockets::{self, BindError};
 use super::{user, worker};
 
@@ -37,6 +38,10 @@ use super::{user, worker};
 const WORKER_ORDER: u8 = 0;
 const JOBMANAGER_ORDER: u8 = 1;
 const MESOS_ORDER: u8 = 2;
+
+/// Two seconds in all.
+const PORT_ATTEMPTS: u32 = 40;
+const PORT_POLL: Duration = Duration::from_millis(50);
 
 const LOOPBACK: &str = "127.0.0.1";
 const ALL_ADDRESSES: &str = "0.0.0.0";
@@ -103,7 +108,10 @@ fn decisions(cluster: &Cluster, setup: &Setup, settings: &Settings) -> Vec<Strin
     let table = &setup.loaded.table;
     let master = table.get(keys::MASTER.name).unwrap_or_default();
     let leadership = match &settings.high_availability {
-        None => "no high availability".to_owned(),
+        None => match &settings.state_dir {
+            None => "no high availability".to_owned(),
+            Some(directory) => format!("state in {}", directory.display()),
+        },
         Some(ha) => format!("high availability of {} by ZooKeeper", ha.cluster_id),
     };
     lines.push(format!(
@@ -131,6 +139,12 @@ fn embed(cluster: &Cluster, loaded: &mut Loaded) -> Result<Option<TcpListener>, 
             let port = listener.local_addr().map_err(fatal(Exit::Os))?.port();
             let why = "the embedded Mesos".to_owned();
             loaded.table.set(keys::MASTER.name, format!("{LOOPBACK}:{port}"), Origin::Rewritten { why });
+            if loaded.table.remove(keys::STATE_DIR.name).is_some() {
+                let key = keys::STATE_DIR.name;
+                loaded
+                    .warnings
+                    .push(format!("`{key}` is not used: the embedded Mesos ends with the AppMaster"));
+            }
             Ok(Some(listener))
         }
         Cluster::Mesos | Cluster::Alone => Ok(None),
@@ -148,7 +162,11 @@ fn start(
     let Checked { settings, run, dirs, warnings: told } = checked;
     let settings = &settings;
     let options = exec::Options::for_jvm(&setup.environment).map_err(fatal(Exit::Usage))?;
-    check_ports(settings)?;
+    let hold = match cluster {
+        Cluster::Mesos => hold(settings)?,
+        Cluster::Embedded { .. } | Cluster::Alone => None,
+    };
+    await_ports(settings, hold.is_some())?;
     let (mut children, mut cleanup, mut jobmanager_end) = (Vec::new(), Vec::new(), None);
     if let (Cluster::Embedded { agents, resources }, Some(listener)) = (cluster, embedded) {
         let resources = resources.clone().unwrap_or_else(|| enough_resources(setup, settings, *agents));
@@ -158,8 +176,9 @@ fn start(
     children.push(child);
     if !matches!(cluster, Cluster::Alone) {
         let end = children::hand_down(ha::memory::create().map_err(fatal(Exit::Os))?)?;
-        let given = Given { jobmanager_end: end, warnings: &warnings, farewell: options.grace.0 * 2 / 3 };
-        let (child, socket) = worker_child(cluster, setup, settings, &dirs, &given)?;
+        let farewell = options.grace.0 * 2 / 3;
+        let given = Given { jobmanager_end: end, hold, warnings: &warnings, farewell };
+        let (child, socket) = worker_child(cluster, setup, settings, &dirs, given)?;
         children.push(child);
         cleanup.extend(socket.map(PathBuf::into_os_string));
         jobmanager_end = Some(end);
@@ -170,6 +189,26 @@ fn start(
     plan.cleanup = cleanup;
     plan.cleanup.push(run.keep().into_os_string());
     children::enter(&plan)
+}
+
+/// The directory of the state, if there is to be one, from here on until init ends.
+fn hold(settings: &Settings) -> Result<Option<Hold>, Fatal> {
+    let Some(directory) = &settings.state_dir else { return Ok(None) };
+    let since = humantime::format_rfc3339_seconds(SystemTime::now());
+    let holder = format!("process {} on host {}, since {since}", std::process::id(), setup::host_name());
+    Hold::take(directory, &holder).map(Some).map_err(worker::unusable_state_dir)
+}
+
+/// With a kept state this may be the start right after a kill, whose JVM takes a moment longer to be gone than its init.
+fn await_ports(settings: &Settings, is_kept: bool) -> Result<(), Fatal> {
+    let mut attempts = if is_kept { PORT_ATTEMPTS } else { 1 };
+    loop {
+        attempts -= 1;
+        match check_ports(settings) {
+            Err(_) if attempts > 0 => std::thread::sleep(PORT_POLL),
+            checked => return checked,
+        }
+    }
 }
 
 /// The JobManager binds them itself, seconds later and with a stack trace in place of a message.
@@ -217,6 +256,8 @@ fn jobmanager(
 /// What only the worker is told.
 struct Given<'a> {
     jobmanager_end: RawFd,
+    /// Of the state's directory, if it has one.
+    hold: Option<Hold>,
     warnings: &'a [String],
     /// For the framework's end, so that what came of it is still told within the grace.
     farewell: Duration,
@@ -228,14 +269,18 @@ fn worker_child(
     setup: &Setup,
     settings: &Settings,
     dirs: &Dirs,
-    given: &Given<'_>,
+    given: Given<'_>,
 ) -> Result<(Child, Option<PathBuf>), Fatal> {
     let local = matches!(cluster, Cluster::Embedded { .. });
-    let artifacts = bind_artifacts(settings, local)?;
+    let before = given.hold.as_ref().and_then(|hold| hold.state.as_ref()?.artifact_port);
+    let artifacts = bind_artifacts(settings, local, before)?;
     let status_host = settings.status.bind_address.to_string();
     let status =
         sockets::bind(keys::STATUS_PORT.name, &status_host, settings.status.port).map_err(cannot_bind)?;
-    let state = ha::memory::create().map_err(fatal(Exit::Os))?;
+    let state = match given.hold {
+        Some(hold) => hold.into_lock(),
+        None => ha::memory::create().map_err(fatal(Exit::Os))?,
+    };
     // The last, for it leaves a file behind.
     let (path, socket) = operators_socket(&setup.environment)?.unzip();
 
@@ -271,9 +316,16 @@ fn worker_child(
     Ok((child, path))
 }
 
-fn bind_artifacts(settings: &Settings, local: bool) -> Result<TcpListener, Fatal> {
+/// `before` is the port at which TaskManagers that may still run reach it.
+fn bind_artifacts(settings: &Settings, local: bool, before: Option<u16>) -> Result<TcpListener, Fatal> {
     let key = keys::ARTIFACT_PORT.name;
     let host = if local { LOOPBACK } else { ALL_ADDRESSES };
+    let is_free_to_choose = !matches!(settings.artifacts.port, Port::Given(port) if port != 0);
+    if let Some(listener) =
+        before.filter(|_| is_free_to_choose).and_then(|port| sockets::bind(key, host, port).ok())
+    {
+        return Ok(listener);
+    }
     let own = match settings.artifacts.port {
         Port::Given(port) => return sockets::bind(key, host, port).map_err(cannot_bind),
         // Agents that have all there is keep nothing.

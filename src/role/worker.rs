@@ -1,6 +1,5 @@
 //! `worker`: the scheduler with its servers, started and started again by init.
 
-use std::fs::File;
 use std::io;
 use std::net::TcpListener as StdTcpListener;
 use std::os::fd::OwnedFd;
@@ -14,11 +13,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info};
 
-use crate::artifact::{self, Bundles, Configuration, overlay};
+use crate::artifact::{self, Bundles, Configuration};
 use crate::cli::{ClusterOptions, WorkerOptions};
+use crate::conf::Mode;
 use crate::conf::environment::Environment;
-use crate::conf::settings::{Delivery, Settings, Succession};
-use crate::conf::{Mode, write};
+use crate::conf::settings::{Settings, Succession};
 use crate::events::Journal;
 use crate::exit::Exit;
 use crate::flink::pulse::Endpoint;
@@ -53,6 +52,8 @@ mod ensemble;
 mod farewell;
 mod framework;
 mod jobmanager;
+mod keeper;
+mod neighbours;
 mod pulse;
 mod spec;
 mod watches;
@@ -63,9 +64,10 @@ use delivery::{Files, Server};
 use desk::Desk;
 use farewell::{Ended, Leaves};
 use jobmanager::JobManagerEnd;
+use keeper::{Keeper, Origin};
 use watches::{endpoints, spawn_scaling, watch_jobmanager, watch_taskmanagers};
 
-pub use access::check;
+pub use access::{check, unusable_state_dir};
 pub use spec::taskmanager_memory_mb;
 
 /// Messages of other rooms that wait for the scheduler; more means that it is stuck.
@@ -90,30 +92,37 @@ async fn work(
 ) -> Result<(), Fatal> {
     let mut term = signal(SignalKind::terminate()).map_err(fatal(Exit::Os))?;
     init::unblock_signals(inherited);
-    let state = File::from(adopt(options.state_fd)?);
-    let memory = || state.try_clone().map(|file| MemoryStore::new(file.into())).map_err(fatal(Exit::Os));
+    let state = adopt(options.state_fd)?;
+    let again = || state.try_clone().map_err(fatal(Exit::Os));
     let opened = match open(options, environment) {
         Ok(opened) => opened,
         Err(fatal) => {
-            farewell::tell_rest(&mut memory()?).await;
+            farewell::tell_rest(&mut MemoryStore::new(state)).await;
             return Err(fatal);
         }
     };
+    let within = Duration::from_millis(options.farewell_ms);
     match opened.settings.succession() {
         Succession::Elected => {
             if options.farewell {
                 // As if init had told a worker that runs.
                 nix::sys::signal::raise(nix::sys::signal::Signal::SIGTERM).map_err(fatal(Exit::Os))?;
             }
-            let ended = serve(&opened, options, memory()?, &mut term).await;
+            let ended = serve(&opened, options, state, &mut term).await;
             ended.map_err(|ended| ended.fatal)
+        }
+        Succession::Kept => {
+            let ended = match options.farewell {
+                true => keeper::said_farewell(adopt(options.jobmanager_end_fd)?),
+                false => serve(&opened, options, again()?, &mut term).await,
+            };
+            keeper::end(ended, &opened, state, within).await
         }
         Succession::Nobody => {
             let ended =
-                if options.farewell { Ok(()) } else { serve(&opened, options, memory()?, &mut term).await };
+                if options.farewell { Ok(()) } else { serve(&opened, options, again()?, &mut term).await };
             let leaves = ended.as_ref().err().map_or(Leaves::Framework, |ended| ended.leaves);
-            let within = Duration::from_millis(options.farewell_ms);
-            farewell::tear_down_rest(&opened, &mut memory()?, leaves, within).await;
+            farewell::tear_down_rest(&opened, &mut MemoryStore::new(state), leaves, within).await;
             ended.map_err(|ended| ended.fatal)
         }
     }
@@ -143,7 +152,7 @@ fn open(options: &WorkerOptions, environment: &Environment) -> Result<Opened, Fa
 async fn serve(
     opened: &Opened,
     options: &WorkerOptions,
-    memory: MemoryStore,
+    state: OwnedFd,
     term: &mut Signal,
 ) -> Result<(), Ended> {
     let Opened { setup, settings, masters, .. } = opened;
@@ -175,21 +184,33 @@ async fn serve(
     let delivery = files.delivery();
     let trust = trust(settings);
     let work = Work { spec, delivery, framework, masters, credentials, trust, jobmanager, lookout, clock };
+    let configuration = delivery::configuration(setup, settings, options)?;
+    let origin =
+        Origin { digest: keeper::digest(setup, &work.spec, &configuration), artifact_port: address.port() };
     let served = Served {
-        configuration: served_configuration(setup, settings, options)?,
+        configuration,
         bundles: files.bundles(),
         identity: server.identity,
         journal: Arc::clone(&journal),
     };
     spawn_servers(options, artifacts, served, &inbox, status)?;
+    neighbours::spawn(&work, settings, clients.clone(), inbox.clone())?;
     spawn_scaling(&settings.scaling, clients.clone(), clock, inbox.clone());
     tokio::spawn(watch_jobmanager(rpc, rest, inbox.clone(), Arc::clone(&journal)));
     let reading = files.read(inbox.clone(), journal);
-    let Some(ha) = &settings.high_availability else {
+    if settings.succession() == Succession::Nobody {
         let within = Duration::from_millis(options.farewell_ms);
-        return Alone { work: &work, inbox, messages, term, within }.run(memory, reading).await;
-    };
+        let alone = Alone { work: &work, inbox, messages, term, within };
+        return alone.run(MemoryStore::new(state), reading).await;
+    }
     let end = JobManagerEnd::new(adopt(options.jobmanager_end_fd)?);
+    let Some(ha) = &settings.high_availability else {
+        let keeper = Keeper::open(settings, options, state, origin, messages, end);
+        return tokio::select! {
+            ended = keeper.work(&work, term) => ended,
+            Err(unread) = reading => Err(unread.into()),
+        };
+    };
     let ensemble = ensemble::open(setup, ha)?;
     let journal = Arc::clone(&work.lookout.journal);
     let desk = Desk::open(settings, ha, ensemble, messages, term, end, clients, journal);
@@ -281,34 +302,6 @@ fn named(state: State) -> State {
 
 fn adopt(fd: i32) -> Result<OwnedFd, Fatal> {
     init::adopt_fd(fd).map_err(fatal(Exit::Software))
-}
-
-/// What TaskManagers get: the effective configuration without what concerns the framework alone, its secret above
-/// all.
-fn served_configuration(
-    setup: &Setup,
-    settings: &Settings,
-    options: &WorkerOptions,
-) -> Result<Configuration, Fatal> {
-    let mut configuration = Configuration::read(&options.conf_dir).map_err(fatal(Exit::NoInput))?;
-    let mut table = setup.loaded.table.clone();
-    let own: Vec<_> =
-        table.iter().map(|(key, _)| key.to_owned()).filter(|key| key.starts_with("mesos.")).collect();
-    for key in own {
-        table.remove(&key);
-    }
-    if settings.tasks.delivery == Delivery::Everything && !options.local {
-        // It is where the task unpacks it.
-        table.remove("env.java.home");
-    }
-    if settings.tasks.delivery != Delivery::Nothing && !options.local {
-        overlay::add(&mut table, &setup.environment, &mut configuration.files)
-            .map_err(fatal(Exit::NoInput))?;
-    }
-    let grammar = setup.loaded.grammar;
-    let text = write::render(&table, grammar).map_err(fatal(Exit::Config))?;
-    configuration.files.insert(grammar.file_name().to_owned(), text.into_bytes());
-    Ok(configuration)
 }
 
 /// What the status tells besides reports. The effective configuration has forgotten where its values came from, but the

@@ -9,6 +9,7 @@ use crate::mesos::answer::Refusal;
 use crate::mesos::call::Call;
 use crate::mesos::wire::status::TaskState;
 
+use super::neighbours::News;
 use super::report::MasterReport;
 use super::state::State;
 
@@ -121,6 +122,7 @@ pub enum Note {
     Probing { failures: u32, cause: String, keys: Vec<String> },
     ProbeRegistered { task: String, lacking: usize },
     StillStarting { task: String, hostname: String, state: Cow<'static, str>, since_s: u64, others: usize },
+    Neighbours(News),
 }
 
 impl Note {
@@ -153,6 +155,7 @@ impl Note {
             Self::Probing { .. } => "probing",
             Self::ProbeRegistered { .. } => "probe_registered",
             Self::StillStarting { .. } => "still_starting",
+            Self::Neighbours(news) => news.kind(),
         }
     }
 
@@ -184,7 +187,8 @@ impl Note {
             | Self::Scaled { .. }
             | Self::DoesNotFit { .. }
             | Self::Probing { .. }
-            | Self::StillWaiting { .. } => None,
+            | Self::StillWaiting { .. }
+            | Self::Neighbours(_) => None,
         }
     }
 
@@ -203,6 +207,7 @@ impl Note {
             | Self::Probing { .. }
             | Self::StillWaiting { .. } => true,
             Self::Ended { expected, .. } => !expected,
+            Self::Neighbours(news) => news.is_odd(),
             Self::Subscribed { .. }
             | Self::JobManagerListening
             | Self::Scaled { .. }
@@ -298,6 +303,7 @@ impl fmt::Display for Note {
             Self::ProbeRegistered { task, lacking } => {
                 write!(out, "registered task={task}: TaskManagers start again, launching the other {lacking}")
             }
+            Self::Neighbours(news) => write!(out, "{news}"),
             Self::StillStarting { task, hostname, state, since_s, others } => {
                 write!(out, "still starting task={task} host={hostname} state={state} for {since_s} s")?;
                 match others {

@@ -74,7 +74,8 @@ impl Counters {
             | Note::StillWaiting { .. }
             | Note::Probing { .. }
             | Note::ProbeRegistered { .. }
-            | Note::StillStarting { .. } => return,
+            | Note::StillStarting { .. }
+            | Note::Neighbours(_) => return,
         };
         *counter += 1;
     }

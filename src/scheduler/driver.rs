@@ -1,5 +1,6 @@
 //! Brings the scheduler together with the world: the only asynchronous file of this room.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,10 +14,12 @@ use crate::mesos::client::{Calls, Reports, SendError, StartError};
 use crate::mesos::event::Event;
 use crate::mesos::report::{self, CallFailure};
 use crate::mesos::wire::framework::FrameworkInfo;
+use crate::mesos::wire::operator;
 use crate::scaling;
 use crate::time::{Clock, Moment};
 
 use super::explain::{Explanation, Question};
+use super::neighbours::Listed;
 use super::report::{MasterReport, NotLeading, NotScaled, Report};
 use super::spec::Delivery;
 use super::witness::Registered;
@@ -39,6 +42,14 @@ pub enum Message {
     TaskManagersHeard(Registered),
     /// Another JobManager leads.
     JobManagerChanged,
+    /// Those that have registered with the JobManager, whosever they are, by resource id.
+    TaskManagersSeen(BTreeMap<String, Listed>),
+    /// Those that the master at this URL knows; ours has `name`.
+    FrameworksSeen {
+        master: String,
+        frameworks: Vec<operator::Framework>,
+        name: String,
+    },
     /// Another TaskManager in the place of this one; the answer is whether it is there to be replaced.
     Replace(String, oneshot::Sender<Result<bool, NotLeading>>),
     /// How many TaskManagers to keep from now on; the answer comes when that is stored.
@@ -270,6 +281,10 @@ impl<S: Store> Driver<S> {
                 self.scheduler.handle_taskmanagers_heard(&registered, now);
             }
             Message::JobManagerChanged => self.scheduler.handle_jobmanager_changed(now),
+            Message::TaskManagersSeen(registered) => self.scheduler.handle_registered(&registered, now),
+            Message::FrameworksSeen { master, frameworks, name } => {
+                self.scheduler.handle_frameworks(&master, &frameworks, &name);
+            }
             Message::Demanded(wish) => self.scheduler.handle_demanded(wish, now),
             Message::Scale(target, answer) => {
                 let scaled = self.scheduler.handle_scaled(target, now);

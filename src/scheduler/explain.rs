@@ -10,6 +10,7 @@ use crate::time::Moment;
 
 use super::Scheduler;
 use super::constraint::Constraint;
+use super::neighbours::Namesake;
 use super::place::{Placing, Wish};
 use super::report::{ProbingReport, TaskReport, Waiting};
 use super::resources::{Milli, Miss, Need};
@@ -59,6 +60,9 @@ pub struct Explanation {
     pub offers: OffersReport,
     /// What would let some of the missing ones start on what was offered last.
     pub remedies: Vec<Remedy>,
+    /// Other frameworks of the same name, whose resources this one may be waiting for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub namesakes: Vec<Namesake>,
     pub what_if: Option<Supposition>,
 }
 
@@ -190,6 +194,7 @@ impl Scheduler {
             need: self.spec.need.to_string(),
             offers: self.offers_report(now),
             remedies: self.remedies(missing, now),
+            namesakes: report.neighbours.frameworks,
             what_if: question.map(|question| self.suppose(question, now)),
         }
     }

@@ -89,6 +89,7 @@ impl Scheduler {
             Reason::Ending | Reason::JobManagerStarting => None,
             reason @ (Reason::NotSubscribed { .. }
             | Reason::FilesUnread
+            | Reason::NotStored { .. }
             | Reason::Backoff { .. }
             | Reason::Probing { .. }
             | Reason::NoOffers

@@ -1,12 +1,14 @@
 //! Why things are as they are, for log, status page, `explain` and tests alike.
 
 mod agents;
+mod leadership;
 mod probing;
 
 use std::borrow::Cow;
 use std::fmt;
 
 pub use agents::{AgentStanding, AgentState};
+pub use leadership::{Leadership, NotLeading, NotScaled};
 pub use probing::ProbingReport;
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +20,7 @@ use crate::time::Moment;
 
 use super::counters::Counters;
 use super::explain::told;
+use super::neighbours::Neighbours;
 use super::state::Goal;
 use super::verdict::Verdict;
 use super::{Connection, JobManager, Phase, Scheduler, Seen, Sight};
@@ -57,6 +60,7 @@ pub struct Report {
     pub probing: Option<ProbingReport>,
     /// Those with TaskManagers of ours, and those that something is held against.
     pub agents: Vec<AgentState>,
+    pub neighbours: Neighbours,
     pub counters: Counters,
 }
 
@@ -65,54 +69,6 @@ pub struct MasterReport {
     pub hostname: String,
     pub port: u16,
     pub version: String,
-}
-
-/// How this AppMaster stands to the others of its cluster.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(tag = "role", rename_all = "snake_case")]
-pub enum Leadership {
-    /// It leads: of the others' reports none says more than this.
-    Leader,
-    /// It leads, but does nothing until ZooKeeper answers.
-    Suspended,
-    /// Another one leads, of whom this is known.
-    Standby {
-        #[schema(value_type = Option<Object>)]
-        leader: Option<serde_json::Value>,
-    },
-    /// It takes no part in the election.
-    Away { why: Option<String> },
-}
-
-/// Why an AppMaster neither tells nor does what only one that leads and may act can.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("{0}")]
-pub struct NotLeading(pub Leadership);
-
-/// Why the number of TaskManagers stays as it is.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum NotScaled {
-    #[error(transparent)]
-    NotLeading(#[from] NotLeading),
-    #[error("the number of TaskManagers follows the jobs, as `mesos.scaling: demand` says")]
-    FollowsJobs,
-}
-
-impl fmt::Display for Leadership {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Leader => write!(out, "this AppMaster leads"),
-            Self::Suspended => write!(out, "this AppMaster leads, but does nothing until ZooKeeper answers"),
-            Self::Standby { leader } => {
-                let host = leader.as_ref().and_then(|about| about["host"].as_str());
-                write!(out, "this AppMaster stands by: the one on {} leads", host.unwrap_or("another host"))
-            }
-            Self::Away { why } => {
-                let why = why.as_deref().unwrap_or("there is no session with ZooKeeper yet");
-                write!(out, "this AppMaster takes no part in the election: {why}")
-            }
-        }
-    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -164,6 +120,10 @@ pub enum Reason {
     NotSubscribed {
         since_s: u64,
         why: Option<String>,
+    },
+    /// The state cannot be written, and nothing is done that depends on it.
+    NotStored {
+        why: String,
     },
     JobManagerStarting,
     /// What agents fetch is read to make addresses of its content.
@@ -229,7 +189,7 @@ impl TaskReport {
 }
 
 impl Waiting {
-    fn new(taskmanagers: usize, reason: Reason) -> Self {
+    pub fn new(taskmanagers: usize, reason: Reason) -> Self {
         Self { taskmanagers, why: reason.to_string(), reason }
     }
 }
@@ -242,6 +202,7 @@ impl fmt::Display for Reason {
             Self::NotSubscribed { since_s, why: Some(why) } => {
                 write!(out, "no master for {since_s} s: {why}")
             }
+            Self::NotStored { why } => write!(out, "{why}"),
             Self::JobManagerStarting => write!(out, "the JobManager does not listen yet"),
             Self::FilesUnread => write!(out, "what agents are to fetch is still being read"),
             Self::Backoff { left_ms, cause } => {
@@ -279,6 +240,7 @@ impl Report {
             waiting: None,
             probing: None,
             agents: Vec::new(),
+            neighbours: Neighbours::default(),
             counters: Counters::default(),
         }
     }
@@ -305,6 +267,7 @@ impl Scheduler {
             },
             probing: self.probing_report(now),
             agents: self.agent_states(now),
+            neighbours: self.neighbours.neighbours().clone(),
             counters: self.counters,
         }
     }

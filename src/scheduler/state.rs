@@ -30,6 +30,12 @@ pub struct State {
     /// While TaskManagers fail at their start, so that another worker does not launch all of them again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probing: Option<Probing>,
+    /// Digest of what TaskManagers were started with last, where another AppMaster may go on with them.
+    #[serde(default)]
+    pub origin: Option<String>,
+    /// Where agents reach the artifact server, which the next AppMaster shall have too.
+    #[serde(default)]
+    pub artifact_port: Option<u16>,
     /// From it follows each task's token for fetching its configuration.
     pub token_secret: [u8; 32],
     /// By task id, which is the TaskManager's resource id in Flink too.

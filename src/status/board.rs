@@ -18,6 +18,7 @@ use crate::scaling::Asked;
 use crate::scheduler::counters::Counters;
 use crate::scheduler::driver::Message;
 use crate::scheduler::explain::{Explanation, Question};
+use crate::scheduler::neighbours::Neighbours;
 use crate::scheduler::report::{
     AgentState, Leadership, MasterReport, NotLeading, ProbingReport, Report, TaskReport, Waiting,
 };
@@ -72,6 +73,8 @@ pub struct Status {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probing: Option<ProbingReport>,
     pub agents: Vec<AgentState>,
+    /// TaskManagers and frameworks that are taken for ours and are not.
+    pub neighbours: Neighbours,
     pub jobmanager: JobManager,
     pub links: Links,
     /// What was odd when the cluster started.
@@ -288,6 +291,7 @@ impl About {
             waiting: report.waiting,
             probing: report.probing,
             agents: report.agents,
+            neighbours: report.neighbours,
             jobmanager,
             links,
             warnings: self.warnings.clone(),

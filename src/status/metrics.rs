@@ -110,6 +110,16 @@ impl Page {
                 "Whether TaskManagers fail at their start and one at a time is tried.",
                 usize::from(status.probing.is_some()),
             ),
+            (
+                "taskmanagers_foreign",
+                "TaskManagers that have registered with the JobManager and are no tasks of this framework.",
+                status.neighbours.taskmanagers.len(),
+            ),
+            (
+                "frameworks_of_same_name",
+                "Other frameworks of the same name that hold resources.",
+                status.neighbours.frameworks.len(),
+            ),
             ("agents_quarantined", "Agents that get no TaskManager after failures.", quarantined),
         ] {
             let gauge = IntGauge::new(format!("flink_on_mesos_{name}"), help)?;

@@ -7,10 +7,11 @@ pub mod ends;
 pub mod harness;
 mod kill;
 pub mod masters;
+mod neighbours;
 pub mod owners;
 pub mod processes;
-
 pub mod stand_in;
 mod start;
+mod state_dir;
 pub mod stop;
 mod unheard;

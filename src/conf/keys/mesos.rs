@@ -20,7 +20,7 @@ pub const FAILOVER_TIMEOUT: Key = Key {
     name: "mesos.failover-timeout",
     kind: "seconds",
     default: Some("604800"),
-    meaning: "How long Mesos keeps the TaskManagers of a framework that went away, for the next AppMaster to take over. Without high availability and without a value it is 120, for nobody could take them over.",
+    meaning: "How long Mesos keeps the TaskManagers of a framework that went away, for the next AppMaster to take over. Without a value it is 300 with mesos.state-dir, and 120 without that and without high availability, for nobody could take them over.",
 };
 
 pub const GANG_TIMEOUT: Key = Key {
@@ -334,6 +334,13 @@ pub const SCALING_MINIMUM: Key = Key {
     meaning: "With demand: fewest TaskManagers; slotmanager.number-of-slots.min counts too.",
 };
 
+pub const STATE_DIR: Key = Key {
+    name: "mesos.state-dir",
+    kind: "absolute path",
+    default: None,
+    meaning: "A directory in which an AppMaster without ZooKeeper keeps its state, so that the next one on this host takes framework and TaskManagers over, whatever ended the last one; SIGTERM then leaves them to it. Clusters may share the directory. It is created if its parent exists. Has no effect with high availability.",
+};
+
 pub const STATUS_BIND_ADDRESS: Key = Key {
     name: "mesos.status.bind-address",
     kind: "IP address",
@@ -397,6 +404,7 @@ pub const KEYS: [&Key; 49] = [
     &SCALING,
     &SCALING_MAXIMUM,
     &SCALING_MINIMUM,
+    &STATE_DIR,
     &STATUS_BIND_ADDRESS,
     &STATUS_PORT,
 ];

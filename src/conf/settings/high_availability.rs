@@ -75,13 +75,16 @@ fn sasl(reader: &mut Reader<'_>) -> Sasl {
 
 /// Two clusters without an id share state and take each other's jobs.
 pub fn warnings(table: &Table) -> Option<String> {
-    let on = keys::value(table, flink::HA_TYPE).is_some_and(|kind| is_zookeeper(kind) == Ok(true));
-    (on && keys::lookup(table, flink::CLUSTER_ID).is_none()).then(|| {
+    (is_on(table) && keys::lookup(table, flink::CLUSTER_ID).is_none()).then(|| {
         format!(
             "high availability is on and `{}` is not set: every cluster at `/default` shares its state",
             flink::CLUSTER_ID
         )
     })
+}
+
+pub fn is_on(table: &Table) -> bool {
+    keys::value(table, flink::HA_TYPE).is_some_and(|kind| is_zookeeper(kind) == Ok(true))
 }
 
 fn is_zookeeper(text: &str) -> Result<bool, String> {

@@ -8,6 +8,10 @@ use std::time::Duration;
 /// to nobody, and shall not hold resources.
 const FAILOVER_TO_NOBODY: Duration = Duration::from_secs(120);
 
+/// Long enough for a restart on the same host; after as long a TaskManager that no JobManager takes ends by itself
+/// (`taskmanager.registration.timeout`).
+const FAILOVER_ON_THIS_HOST: Duration = Duration::from_secs(300);
+
 /// A TaskManager that hears nothing of its AppMaster for longer ends.
 const SILENCE_OF_THE_ONLY_ONE: Duration = Duration::from_secs(75);
 
@@ -16,6 +20,8 @@ const SILENCE_OF_THE_ONLY_ONE: Duration = Duration::from_secs(75);
 pub enum Succession {
     /// What the AppMaster knows of its framework goes with its container.
     Nobody,
+    /// The next AppMaster on the same host has it from the state's directory.
+    Kept,
     /// Another AppMaster, at whatever address, has it from ZooKeeper.
     Elected,
 }
@@ -25,15 +31,17 @@ impl Succession {
     pub(super) fn failover_timeout(self, of_key: Duration) -> Duration {
         match self {
             Self::Nobody => FAILOVER_TO_NOBODY,
+            Self::Kept => FAILOVER_ON_THIS_HOST,
             Self::Elected => of_key,
         }
     }
 
-    /// How long a TaskManager lives on while nothing answers at its AppMaster's address; `None` for ever.
+    /// How long a TaskManager lives on while nothing answers at its AppMaster's address; `None` for as long as Mesos keeps
+    /// the framework.
     pub fn silence_most(self) -> Option<Duration> {
         match self {
             Self::Nobody => Some(SILENCE_OF_THE_ONLY_ONE),
-            Self::Elected => None,
+            Self::Kept | Self::Elected => None,
         }
     }
 
@@ -41,7 +49,7 @@ impl Succession {
     /// address then says that the owner is gone.
     pub fn is_bound_to_address(self) -> bool {
         match self {
-            Self::Nobody => true,
+            Self::Nobody | Self::Kept => true,
             Self::Elected => false,
         }
     }
@@ -49,6 +57,7 @@ impl Succession {
     fn name(self) -> &'static str {
         match self {
             Self::Nobody => "nobody",
+            Self::Kept => "kept",
             Self::Elected => "elected",
         }
     }
@@ -65,7 +74,7 @@ impl FromStr for Succession {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let known = [Self::Nobody, Self::Elected].into_iter().find(|known| known.name() == text);
-        known.ok_or_else(|| "expected nobody or elected".to_owned())
+        let known = [Self::Nobody, Self::Kept, Self::Elected].into_iter().find(|known| known.name() == text);
+        known.ok_or_else(|| "expected nobody, kept or elected".to_owned())
     }
 }

@@ -137,7 +137,7 @@ fn what_helps(error: &rustls::Error) -> &'static str {
     }
 }
 
-fn builder(trust: Option<&Trust>) -> Result<ClientBuilder, StartError> {
+pub(super) fn builder(trust: Option<&Trust>) -> Result<ClientBuilder, StartError> {
     // Redirects keep the scheme.
     let builder = match trust {
         None => http::plain()?,
@@ -147,7 +147,7 @@ fn builder(trust: Option<&Trust>) -> Result<ClientBuilder, StartError> {
     Ok(builder.connect_timeout(CONNECT_MAX))
 }
 
-fn basic(credentials: &Credentials) -> Result<HeaderValue, StartError> {
+pub(super) fn basic(credentials: &Credentials) -> Result<HeaderValue, StartError> {
     let Credentials { principal, secret } = credentials;
     if principal.contains(':') || secret.contains(':') {
         return Err(StartError::Colon);

@@ -45,6 +45,9 @@ pub fn text(explanation: &Explanation) -> String {
     for remedy in &explanation.remedies {
         line(&mut text, &format!("would help: {}, then {} fit", remedy.change, remedy.fits));
     }
+    for namesake in &explanation.namesakes {
+        line(&mut text, &namesake.to_string());
+    }
     if let Some(supposition) = &explanation.what_if {
         suppose(&mut text, supposition);
     }

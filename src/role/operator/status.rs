@@ -31,6 +31,17 @@ pub fn text(status: &Status) -> String {
     for warning in &status.warnings {
         line(&mut text, &format!("warning       {warning}"));
     }
+    if !status.neighbours.taskmanagers.is_empty() {
+        let foreign: Vec<_> = status.neighbours.taskmanagers.iter().map(ToString::to_string).collect();
+        let (count, names) = (foreign.len(), foreign.join(", "));
+        line(
+            &mut text,
+            &format!("not ours      {count} TaskManagers have registered with the JobManager: {names}"),
+        );
+    }
+    for namesake in &status.neighbours.frameworks {
+        line(&mut text, &format!("same name     {namesake}"));
+    }
     if !status.tasks.is_empty() {
         let head = ["TASK", "HOST", "STATE", "FOR", "SLOTS USED"].map(str::to_owned);
         let rows = status.tasks.iter().map(row);

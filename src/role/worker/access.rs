@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::artifact::overlay;
 use crate::conf::keys;
 use crate::conf::settings::{Delivery, SecretSource, Settings};
 use crate::exit::Exit;
+use crate::ha::directory::{self, HoldError};
 use crate::mesos::address::{Master, MasterAddress, Scheme};
 use crate::mesos::client::{Credentials, Masters, Trust};
 use crate::mesos::detector;
@@ -26,6 +27,13 @@ struct MasterFileError {
 }
 
 #[derive(Debug, thiserror::Error)]
+#[error("the state cannot be kept as `{}` says", keys::STATE_DIR.name)]
+struct StateDirError {
+    #[source]
+    source: HoldError,
+}
+
+#[derive(Debug, thiserror::Error)]
 enum SecretError {
     #[error("failed to read mesos.resourcemanager.framework.secret-file {path}")]
     Unreadable {
@@ -38,6 +46,7 @@ enum SecretError {
 /// What the worker would end over, before anything is started.
 pub fn check(setup: &Setup, settings: &Settings) -> Vec<Fatal> {
     let ensemble = settings.high_availability.as_ref().map(|ha| ensemble::security(setup, ha));
+    let state_dir = settings.state_dir.as_deref().map(state_dir_fits);
     let problems = [
         master(settings).err(),
         ensemble.and_then(Result::err),
@@ -45,6 +54,7 @@ pub fn check(setup: &Setup, settings: &Settings) -> Vec<Fatal> {
         identity(settings).err(),
         delivery::sources(setup, settings, false).err(),
         delivered_stores(setup, settings).err(),
+        state_dir.and_then(Result::err),
     ];
     problems.into_iter().flatten().collect()
 }
@@ -56,6 +66,16 @@ fn delivered_stores(setup: &Setup, settings: &Settings) -> Result<(), Fatal> {
     }
     let mut table = setup.loaded.table.clone();
     overlay::add(&mut table, &setup.environment, &mut BTreeMap::new()).map_err(fatal(Exit::NoInput))
+}
+
+fn state_dir_fits(directory: &Path) -> Result<(), Fatal> {
+    directory::check(directory).map_err(unusable_state_dir)
+}
+
+/// With the key that names the directory.
+pub fn unusable_state_dir(source: HoldError) -> Fatal {
+    let exit = source.exit();
+    Fatal::new(exit, StateDirError { source })
 }
 
 /// The JobManager's, with which it and the artifact server speak TLS.

@@ -6,9 +6,11 @@ use std::time::Instant;
 
 use tokio::sync::{mpsc, watch};
 
-use crate::artifact::Bundles;
 use crate::artifact::bundle::{Bundle, Source};
+use crate::artifact::{Bundles, Configuration, overlay};
+use crate::cli::WorkerOptions;
 use crate::conf::settings::{self, Settings};
+use crate::conf::write;
 use crate::events::Journal;
 use crate::exit::Exit;
 use crate::mesos::wire::command::Uri;
@@ -68,6 +70,34 @@ pub fn sources(setup: &Setup, settings: &Settings, local: bool) -> Result<Vec<So
         Delivery::Flink => vec![program()?, flink()?],
         Delivery::Everything => vec![program()?, flink()?, java()?],
     })
+}
+
+/// What TaskManagers get: the effective configuration without what concerns the framework alone, its secret above
+/// all.
+pub fn configuration(
+    setup: &Setup,
+    settings: &Settings,
+    options: &WorkerOptions,
+) -> Result<Configuration, Fatal> {
+    let mut configuration = Configuration::read(&options.conf_dir).map_err(fatal(Exit::NoInput))?;
+    let mut table = setup.loaded.table.clone();
+    let own: Vec<_> =
+        table.iter().map(|(key, _)| key.to_owned()).filter(|key| key.starts_with("mesos.")).collect();
+    for key in own {
+        table.remove(&key);
+    }
+    if settings.tasks.delivery == settings::Delivery::Everything && !options.local {
+        // It is where the task unpacks it.
+        table.remove("env.java.home");
+    }
+    if settings.tasks.delivery != settings::Delivery::Nothing && !options.local {
+        overlay::add(&mut table, &setup.environment, &mut configuration.files)
+            .map_err(fatal(Exit::NoInput))?;
+    }
+    let grammar = setup.loaded.grammar;
+    let text = write::render(&table, grammar).map_err(fatal(Exit::Config))?;
+    configuration.files.insert(grammar.file_name().to_owned(), text.into_bytes());
+    Ok(configuration)
 }
 
 impl Files {

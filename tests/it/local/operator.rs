@@ -2,6 +2,12 @@
 
 use std::net::SocketAddr;
 
+use flink_on_mesos::mesos::address::MasterAddress;
+use flink_on_mesos::mesos::client::operator::Operator;
+use flink_on_mesos::mesos::client::{Masters, Trust};
+use flink_on_mesos::mesos::wire::id::FrameworkId;
+use flink_on_mesos::mesos::wire::operator::{Call, CallType, Response};
+use prost::Message as _;
 use serde_json::{Value, json};
 
 use super::client::{self, Answer};
@@ -73,4 +79,68 @@ fn tools_see_agents_frameworks_and_tasks() {
     while scheduler.events.next().is_some() {}
     let refusal = Scheduler::again(address, id, 0.0).err();
     assert_eq!(refusal.as_deref(), Some("Framework has been removed"));
+}
+
+/// As a scheduler of ours asks, and as people do with curl.
+#[test]
+fn get_frameworks_tells_who_holds_what_in_both_forms() {
+    let cluster = Embedded::start(&["--resources=cpus:4;mem:4096;disk:1024;ports:[31000-31009]"]);
+    let address = cluster.address;
+    let scheduler = Scheduler::subscribe(address, 1000.0);
+    let offer = scheduler.offer();
+    scheduler.accept(&offer, &[task_info(&offer, "only", shell("sleep 1000"))]);
+    scheduler.wait_for_running("only");
+
+    let question = Call { r#type: Some(CallType::GetFrameworks as i32) };
+    let json = r#"{"type":"GET_FRAMEWORKS"}"#;
+    let ask = |media: &str, body: &[u8]| {
+        let length = body.len();
+        let head = format!(
+            "POST /api/v1 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: {media}\r\n\
+             Accept: {media}\r\nContent-Length: {length}\r\n\r\n"
+        );
+        let answer = client::call(address, &[head.as_bytes(), body].concat());
+        assert_eq!((&*answer.status, answer.content_type.as_deref()), ("200 OK", Some(media)));
+        answer.body
+    };
+    let protobuf = ask("application/x-protobuf", &question.encode_to_vec());
+    let decoded = Response::decode(&protobuf[..]).expect("a response");
+    let read: Response = serde_json::from_slice(&ask("application/json", json.as_bytes())).expect("JSON");
+    assert_eq!(decoded, read);
+    let [framework] = &decoded.get_frameworks.expect("frameworks").frameworks[..] else { panic!("one") };
+    let info = framework.framework_info.as_ref().expect("an info");
+    assert_eq!(info.id.as_ref().map(FrameworkId::text), Some(scheduler.framework.as_str()));
+    assert_eq!((framework.active, framework.connected), (Some(true), Some(true)));
+    let cpus = framework.allocated_resources.iter().find(|held| held.name.as_deref() == Some("cpus"));
+    assert_eq!(cpus.and_then(|cpus| cpus.scalar.as_ref()?.value), Some(0.1));
+
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let Ok(MasterAddress::Masters(masters)) = address.to_string().parse() else { panic!("an address") };
+        let operator = Operator::new(Masters::Known(masters), &Trust::System, None).expect("a client");
+        let (master, frameworks) = operator.frameworks().await.expect("an answer");
+        assert_eq!((master.to_string(), frameworks.len()), (address.to_string(), 1));
+        // Who is no master, and who is not there.
+        for other in ["127.0.0.1:1".to_owned(), refusing_server()] {
+            let Ok(MasterAddress::Masters(masters)) = other.parse() else { panic!("an address") };
+            let operator = Operator::new(Masters::Known(masters), &Trust::System, None).expect("a client");
+            let error = operator.frameworks().await.expect_err("no master");
+            assert!(error.to_string().contains(&other), "{error}");
+        }
+    });
+}
+
+/// One that says something else than a master would.
+fn refusing_server() -> String {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 4096]);
+            let _ =
+                stream.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        }
+    });
+    address
 }

@@ -1,0 +1,108 @@
+//! The one question of the operator's API: which frameworks the master knows.
+
+use std::time::Duration;
+
+use prost::Message as _;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::{Client, StatusCode};
+
+use super::http::{basic, builder};
+use super::{Credentials, Masters, StartError, Trust};
+use crate::mesos::address::Master;
+use crate::mesos::answer::Answer;
+use crate::mesos::wire::operator::{Call, CallType, Framework, Response};
+
+/// Nobody waits for the answer.
+const ANSWER_MOST: Duration = Duration::from_secs(10);
+
+/// Frameworks are told with their offers, and those that have ended too.
+const BYTES_MOST: usize = 16 << 20;
+
+/// Whom to ask.
+pub struct Operator {
+    masters: Masters,
+    client: Client,
+    authorization: Option<HeaderValue>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum OperatorError {
+    #[error("no master is known")]
+    NoMaster,
+    #[error("the master {master} does not answer")]
+    Transport {
+        master: String,
+        #[source]
+        source: reqwest::Error,
+    },
+    #[error("the master {master} answers {status}")]
+    Refused { master: String, status: StatusCode },
+    #[error("the answer of the master {master} has more than {BYTES_MOST} bytes")]
+    TooLarge { master: String },
+    #[error("the answer of the master {master} cannot be read")]
+    Malformed {
+        master: String,
+        #[source]
+        source: prost::DecodeError,
+    },
+}
+
+impl Operator {
+    pub fn new(
+        masters: Masters,
+        trust: &Trust,
+        credentials: Option<&Credentials>,
+    ) -> Result<Self, StartError> {
+        let client = builder(masters.are_secure().then_some(trust))?
+            .pool_max_idle_per_host(0)
+            .timeout(ANSWER_MOST)
+            .build()?;
+        let authorization = credentials.map(basic).transpose()?;
+        Ok(Self { masters, client, authorization })
+    }
+
+    /// Those that are subscribed or away, from the first master that says so; with that master.
+    pub async fn frameworks(&self) -> Result<(Master, Vec<Framework>), OperatorError> {
+        let masters = match &self.masters {
+            Masters::Known(masters) => masters.clone(),
+            Masters::Detected { leader, .. } => leader.borrow().iter().cloned().collect(),
+        };
+        let mut failure = OperatorError::NoMaster;
+        for master in masters {
+            match self.ask(&master).await {
+                Ok(frameworks) => return Ok((master, frameworks)),
+                Err(error) => failure = error,
+            }
+        }
+        Err(failure)
+    }
+
+    async fn ask(&self, master: &Master) -> Result<Vec<Framework>, OperatorError> {
+        let named = || master.to_string();
+        let transport = |source| OperatorError::Transport { master: named(), source };
+        let call = Call { r#type: Some(CallType::GetFrameworks as i32) };
+        let mut request = self
+            .client
+            .post(format!("{}://{master}/api/v1", master.scheme.name()))
+            .header(CONTENT_TYPE, Answer::MEDIA_TYPE)
+            .header(ACCEPT, Answer::MEDIA_TYPE)
+            .body(call.encode_to_vec());
+        if let Some(authorization) = &self.authorization {
+            request = request.header(AUTHORIZATION, authorization.clone());
+        }
+        let mut response = request.send().await.map_err(transport)?;
+        if response.status() != StatusCode::OK {
+            return Err(OperatorError::Refused { master: named(), status: response.status() });
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(transport)? {
+            if body.len() + chunk.len() > BYTES_MOST {
+                return Err(OperatorError::TooLarge { master: named() });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let answer = Response::decode(&body[..])
+            .map_err(|source| OperatorError::Malformed { master: named(), source })?;
+        Ok(answer.get_frameworks.unwrap_or_default().frameworks)
+    }
+}

@@ -1,0 +1,284 @@
+//! The worker with `mesos.state-dir`: it goes on with what the last AppMaster has left, and leaves framework and
+//! TaskManagers to the next one unless the cluster has ended.
+
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::signal::unix::Signal;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep_until};
+
+use crate::artifact::Configuration;
+use crate::cli::WorkerOptions;
+use crate::conf::settings::Settings;
+use crate::digest::{Sha256, hexadecimal};
+use crate::events::Journal;
+use crate::exit::Exit;
+use crate::ha::directory::DirectoryStore;
+use crate::ha::{Store, StoreError};
+use crate::lease::Lease;
+use crate::log;
+use crate::scheduler::driver::{Message, RunError};
+use crate::scheduler::report::{Reason, Report, Waiting};
+use crate::scheduler::spec::Spec;
+use crate::scheduler::state::{Goal, State};
+use crate::time::{Backoff, BackoffPolicy};
+
+use super::super::setup::Setup;
+use super::farewell::{self, Ended, Leaves};
+use super::jobmanager::{JobManagerEnd, Stop};
+use super::{Fatal, INBOX_WAITING_MOST, Opened, Work};
+
+/// Between two attempts to write a state to a disk that would not have it.
+const WRITE_AGAIN: BackoffPolicy =
+    BackoffPolicy { first: Duration::from_millis(100), most: Duration::from_secs(5), jitter: 0.2 };
+
+pub struct Keeper {
+    store: DirectoryStore,
+    directory: PathBuf,
+    /// How long Mesos waits for the next AppMaster.
+    failover_timeout: Duration,
+    origin: Origin,
+    inbox: mpsc::Receiver<Message>,
+    end: JobManagerEnd,
+    /// For TEARDOWN, from the cluster's end.
+    within: Duration,
+}
+
+/// What TaskManagers that run have been given by the AppMaster that launched them.
+pub struct Origin {
+    /// Of their configuration and command line.
+    pub digest: String,
+    pub artifact_port: u16,
+}
+
+impl Keeper {
+    /// `lock` is of the directory that the settings name.
+    pub fn open(
+        settings: &Settings,
+        options: &WorkerOptions,
+        lock: OwnedFd,
+        origin: Origin,
+        inbox: mpsc::Receiver<Message>,
+        end: JobManagerEnd,
+    ) -> Self {
+        let directory = settings.state_dir.clone().unwrap_or_default();
+        Self {
+            store: DirectoryStore::new(directory.clone(), lock),
+            directory,
+            failover_timeout: settings.framework.failover_timeout,
+            origin,
+            inbox,
+            end,
+            within: Duration::from_millis(options.farewell_ms),
+        }
+    }
+
+    /// Until the cluster has ended or this AppMaster leaves it.
+    pub async fn work(self, work: &Work, term: &mut Signal) -> Result<(), Ended> {
+        let Self { mut store, directory, failover_timeout, origin, mut inbox, end, within } = self;
+        let journal = Arc::clone(&work.lookout.journal);
+        let state = store.load().await.map_err(|error| Ended::from(RunError::from(error)))?;
+        let state = take_over(state, &origin, &directory, &journal);
+        let (trouble, troubled) = watch::channel(None);
+        let store = Patient { store, trouble, journal: Arc::clone(&journal) };
+        let (orders, messages) = mpsc::channel(INBOX_WAITING_MOST);
+        let scheduling = work.schedule(store, Some(state), Lease::unlimited(), messages);
+        tokio::pin!(scheduling);
+        let desk = Reports { orders, troubled, last: Arc::default() };
+        let mut deadline = None;
+        loop {
+            tokio::select! {
+                biased;
+                _ = term.recv() => match end.stop() {
+                    Stop::ClusterEnded => {
+                        deadline.get_or_insert_with(|| Instant::now() + within);
+                        journal.tell("cluster_ended", "the JobManager says that the cluster has ended");
+                        let _ = desk.orders.try_send(Message::End);
+                    }
+                    Stop::Container | Stop::JobManagerDied => {
+                        journal.tell("leaves", leaving(&directory, failover_timeout));
+                        return Ok(());
+                    }
+                },
+                ended = &mut scheduling => return ended.map_err(Ended::from),
+                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
+                    return Err(farewell::without_master(within));
+                }
+                Some(message) = inbox.recv() => desk.hand_on(message),
+            }
+        }
+    }
+}
+
+/// What is left to do for a worker that was away when init told it to stop.
+pub fn said_farewell(jobmanager_end: OwnedFd) -> Result<(), Ended> {
+    match JobManagerEnd::new(jobmanager_end).stop() {
+        Stop::ClusterEnded => Err(Fatal::new(Exit::Ok, "the cluster has ended").into()),
+        Stop::Container | Stop::JobManagerDied => Ok(()),
+    }
+}
+
+/// Tears the framework down if nobody shall go on with it. What else an AppMaster ends of is for the next one to meet.
+pub async fn end(
+    ended: Result<(), Ended>,
+    opened: &Opened,
+    lock: OwnedFd,
+    within: Duration,
+) -> Result<(), Fatal> {
+    let Err(Ended { fatal, leaves }) = ended else { return Ok(()) };
+    let is_over = matches!(fatal.exit, Exit::TooManyFailures | Exit::Ok) || leaves == Leaves::Unreachable;
+    if is_over {
+        let mut store = DirectoryStore::new(opened.settings.state_dir.clone().unwrap_or_default(), lock);
+        farewell::tear_down_rest(opened, &mut store, leaves, within).await;
+    }
+    // A cluster that has come to its end is no failure.
+    if fatal.exit == Exit::Ok { Ok(()) } else { Err(fatal) }
+}
+
+fn leaving(directory: &Path, failover_timeout: Duration) -> String {
+    format!(
+        "leaves framework and TaskManagers to the next AppMaster with {}; Mesos ends them unless it comes within {}",
+        directory.display(),
+        humantime::format_duration(failover_timeout)
+    )
+}
+
+/// What is stored, or a new state. TaskManagers that were started with another configuration than ours, or know the
+/// JobManager at another address, are ended: with the JobManager of their jobs gone nobody needs them.
+fn take_over(state: Option<State>, origin: &Origin, directory: &Path, journal: &Journal) -> State {
+    let Some(mut state) = state else {
+        journal.tell("fresh_state", format!("keeps the state in {}", directory.display()));
+        return State {
+            origin: Some(origin.digest.clone()),
+            artifact_port: Some(origin.artifact_port),
+            ..super::fresh_state()
+        };
+    };
+    let (id, tasks) = (state.framework_id.as_deref().unwrap_or("none yet"), state.tasks.len());
+    let text = format!("goes on with the cluster in {} framework={id} tasks={tasks}", directory.display());
+    journal.tell("goes_on", text);
+    if state.origin.as_ref().is_some_and(|started_with| *started_with != origin.digest) && tasks > 0 {
+        let text = format!(
+            "the configuration of TaskManagers has changed: ends the {tasks} that were started before"
+        );
+        journal.tell("configuration_changed", text);
+        for record in state.tasks.values_mut() {
+            record.goal = Goal::End;
+        }
+    }
+    state.origin = Some(origin.digest.clone());
+    state.artifact_port = Some(origin.artifact_port);
+    state
+}
+
+/// What is another value after a restart when ports are others' to choose, and that no TaskManager reads.
+const NOT_FOR_TASKMANAGERS: [&str; 6] =
+    ["mesos.", "rest.", "web.", "jobmanager.web.", "jobmanager.memory.", "blob.server.port"];
+
+/// Tells apart TaskManagers in whose start anything was different: Flink, resources, command line, configuration or a file
+/// of it.
+pub fn digest(setup: &Setup, spec: &Spec, configuration: &Configuration) -> String {
+    let mut hash = Sha256::begin();
+    hash.update(setup.distribution.version.to_string());
+    hash.update(format!("{:?}{:?}", spec.need, spec.template));
+    let is_read = |key: &str| !NOT_FOR_TASKMANAGERS.iter().any(|prefix| key.starts_with(prefix));
+    for (key, setting) in setup.loaded.table.iter().filter(|(key, _)| is_read(key)) {
+        hash.update(format!("{key}={}\0", setting.value));
+    }
+    let rendered = setup.loaded.grammar.file_name();
+    for (name, content) in configuration.files.iter().filter(|(name, _)| *name != rendered) {
+        hash.update(format!("{name}={}\0", content.len()));
+        hash.update(content);
+    }
+    hexadecimal(&hash.finish())
+}
+
+/// Writes again until the disk takes it: meanwhile nothing is sent to Mesos that depends on it, and jobs go on.
+struct Patient {
+    store: DirectoryStore,
+    trouble: watch::Sender<Option<String>>,
+    journal: Arc<Journal>,
+}
+
+impl Store for Patient {
+    async fn load(&mut self) -> Result<Option<State>, StoreError> {
+        self.store.load().await
+    }
+
+    async fn save(&mut self, state: &State) -> Result<(), StoreError> {
+        let mut backoff = Backoff::new(WRITE_AGAIN);
+        loop {
+            match self.store.save(state).await {
+                Err(error @ StoreError::File { .. }) => {
+                    let why = log::chain(&error);
+                    if self.trouble.borrow().as_ref() != Some(&why) {
+                        let text = format!("{why}; launches and ends no TaskManager until it can");
+                        self.journal.warn("state_not_stored", text);
+                        self.trouble.send_replace(Some(why));
+                    }
+                    tokio::time::sleep(backoff.failed(fastrand::f64())).await;
+                }
+                Ok(()) => {
+                    if self.trouble.send_replace(None).is_some() {
+                        self.journal.tell("state_stored", "stores its state again");
+                    }
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// What stays is the state of a framework that Mesos no longer has, which the next AppMaster notices.
+    async fn clear(&mut self) -> Result<(), StoreError> {
+        match self.store.clear().await {
+            Err(error @ StoreError::File { .. }) => {
+                self.journal.warn("state_not_removed", log::chain(&error));
+                Ok(())
+            }
+            other => other,
+        }
+    }
+}
+
+/// Answers for the scheduler while that waits for the disk.
+struct Reports {
+    orders: mpsc::Sender<Message>,
+    troubled: watch::Receiver<Option<String>>,
+    last: Arc<Mutex<Option<Report>>>,
+}
+
+impl Reports {
+    /// Who asks for more than fits is told that there is no answer.
+    fn hand_on(&self, message: Message) {
+        let trouble = self.troubled.borrow().clone();
+        match (message, trouble) {
+            (Message::Report(answer), Some(why)) => {
+                if let Some(report) = self.last().clone() {
+                    let taskmanagers = report.waiting.as_ref().map_or(0, |waiting| waiting.taskmanagers);
+                    let waiting = Waiting::new(taskmanagers, Reason::NotStored { why });
+                    let _ = answer.send(Report { waiting: Some(waiting), ..report });
+                }
+            }
+            (Message::Report(answer), None) => {
+                let (own, report) = oneshot::channel();
+                let last = Arc::clone(&self.last);
+                let _ = self.orders.try_send(Message::Report(own));
+                tokio::spawn(async move {
+                    if let Ok(report) = report.await {
+                        *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(report.clone());
+                        let _ = answer.send(report);
+                    }
+                });
+            }
+            (other, _) => drop(self.orders.try_send(other)),
+        }
+    }
+
+    fn last(&self) -> std::sync::MutexGuard<'_, Option<Report>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,54 @@
+//! How an AppMaster stands to the others of its cluster, and what it does not do for that.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// How this AppMaster stands to the others of its cluster.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "role", rename_all = "snake_case")]
+pub enum Leadership {
+    /// It leads: of the others' reports none says more than this.
+    Leader,
+    /// It leads, but does nothing until ZooKeeper answers.
+    Suspended,
+    /// Another one leads, of whom this is known.
+    Standby {
+        #[schema(value_type = Option<Object>)]
+        leader: Option<serde_json::Value>,
+    },
+    /// It takes no part in the election.
+    Away { why: Option<String> },
+}
+
+/// Why an AppMaster neither tells nor does what only one that leads and may act can.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{0}")]
+pub struct NotLeading(pub Leadership);
+
+/// Why the number of TaskManagers stays as it is.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum NotScaled {
+    #[error(transparent)]
+    NotLeading(#[from] NotLeading),
+    #[error("the number of TaskManagers follows the jobs, as `mesos.scaling: demand` says")]
+    FollowsJobs,
+}
+
+impl fmt::Display for Leadership {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Leader => write!(out, "this AppMaster leads"),
+            Self::Suspended => write!(out, "this AppMaster leads, but does nothing until ZooKeeper answers"),
+            Self::Standby { leader } => {
+                let host = leader.as_ref().and_then(|about| about["host"].as_str());
+                write!(out, "this AppMaster stands by: the one on {} leads", host.unwrap_or("another host"))
+            }
+            Self::Away { why } => {
+                let why = why.as_deref().unwrap_or("there is no session with ZooKeeper yet");
+                write!(out, "this AppMaster takes no part in the election: {why}")
+            }
+        }
+    }
+}
