@@ -114,7 +114,7 @@ pub enum Note {
     GivenUp { task: String },
     Replacing { task: String, why: String },
     NotMoving { task: String },
-    Retired { task: String },
+    Retired { task: String, unheard: bool },
     Unknown { task: String, state: TaskState },
     DoesNotFit { wanted: usize, offers: usize, nearest: String },
     StillWaiting { taskmanagers: usize, why: String },
@@ -172,7 +172,7 @@ impl Note {
             | Self::GivenUp { task }
             | Self::Replacing { task, .. }
             | Self::NotMoving { task }
-            | Self::Retired { task }
+            | Self::Retired { task, .. }
             | Self::Unknown { task, .. }
             | Self::ProbeRegistered { task, .. }
             | Self::StillStarting { task, .. } => Some(task),
@@ -254,22 +254,17 @@ impl fmt::Display for Note {
             Self::Registered { task, hostname } => {
                 write!(out, "registered task={task} host={hostname}: the JobManager hears it")
             }
-            Self::Unheard { task, hostname, since_s, has_registered: true } => {
-                write!(
-                    out,
-                    "unheard task={task} host={hostname}: the JobManager has not heard it for {since_s} s"
-                )
+            Self::Unheard { task, hostname, since_s, has_registered } => {
+                let since = match has_registered {
+                    true => format!("the JobManager has not heard it for {since_s} s"),
+                    false => format!("it runs for {since_s} s and has not registered with the JobManager"),
+                };
+                write!(out, "unheard task={task} host={hostname}: {since}")
             }
-            Self::Unheard { task, hostname, since_s, has_registered: false } => write!(
-                out,
-                "unheard task={task} host={hostname}: it has run for {since_s} s and not registered with the JobManager"
-            ),
             Self::HeardAgain { task, after_s } => {
                 write!(out, "heard again task={task}: the JobManager hears it, after {after_s} s")
             }
-            Self::Stays { task } => {
-                write!(out, "keeping task={task}: it is heard again and needs no replacement")
-            }
+            Self::Stays { task } => write!(out, "keeping task={task}: the JobManager hears it again"),
             Self::Replacing { task, why } => {
                 write!(out, "replacing task={task} as soon as another runs: {why}")
             }
@@ -277,7 +272,12 @@ impl fmt::Display for Note {
             Self::NotMoving { task } => {
                 write!(out, "not moving task={task}: its agent's maintenance has been called off or is over")
             }
-            Self::Retired { task } => write!(out, "retiring task={task}: more TaskManagers than wanted"),
+            Self::Retired { task, unheard: false } => {
+                write!(out, "retiring task={task}: more TaskManagers than wanted")
+            }
+            Self::Retired { task, unheard: true } => {
+                write!(out, "retiring task={task}: the JobManager does not hear it")
+            }
             Self::Unknown { task, state } => {
                 write!(out, "task={task} state={} is none of the known ones: killing it", state.name())
             }

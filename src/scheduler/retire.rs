@@ -32,7 +32,8 @@ impl Scheduler {
     pub(super) fn retire(&mut self, id: &str) {
         if let Some(record) = self.state.tasks.get_mut(id) {
             record.goal = Goal::End;
-            self.note(Note::Retired { task: id.to_owned() });
+            let unheard = record.unheard;
+            self.note(Note::Retired { task: id.to_owned(), unheard });
         }
     }
 

@@ -89,29 +89,8 @@ impl Run {
                     }
                 }
             }
-            Mutation::ReplaceAll | Mutation::ReplaceTheHeard => {
-                let hearing = &self.oracle.hearing;
-                let is_meant = |id: &str| match self.mutation {
-                    Mutation::ReplaceAll => hearing.is_silent(id),
-                    _ => !hearing.is_silent(id),
-                };
-                for action in actions {
-                    let Action::Store(state) = action else { continue };
-                    if !state.tasks.values().any(|record| record.unheard) {
-                        continue;
-                    }
-                    let meant = state.tasks.iter_mut().filter(|(id, _)| is_meant(id));
-                    for (_, record) in meant.filter(|(_, record)| record.goal == Goal::Run) {
-                        (record.goal, record.unheard) = (Goal::Replace, true);
-                    }
-                }
-            }
-            Mutation::EndBlindly => {
-                for action in actions {
-                    let Action::Store(state) = action else { continue };
-                    let unheard = state.tasks.values_mut().filter(|record| record.unheard);
-                    unheard.for_each(|record| record.goal = Goal::End);
-                }
+            Mutation::ReplaceAll | Mutation::ReplaceTheHeard | Mutation::EndBlindly => {
+                self.mutate_giving_way(actions);
             }
             Mutation::None
             | Mutation::NameAgain
@@ -128,6 +107,28 @@ impl Run {
             | Mutation::OneMore
             | Mutation::StayRemoved
             | Mutation::SleepThroughDeadlines => {}
+        }
+    }
+
+    /// What of those that are not heard it would do otherwise.
+    fn mutate_giving_way(&self, actions: &mut [Action]) {
+        let hearing = &self.oracle.hearing;
+        for action in actions {
+            let Action::Store(state) = action else { continue };
+            if !state.tasks.values().any(|record| record.unheard) {
+                continue;
+            }
+            for (id, record) in &mut state.tasks {
+                match self.mutation {
+                    Mutation::EndBlindly if record.unheard => record.goal = Goal::End,
+                    Mutation::EndBlindly => {}
+                    _ if record.goal != Goal::Run => {}
+                    _ if hearing.is_silent(id) == (self.mutation == Mutation::ReplaceAll) => {
+                        (record.goal, record.unheard) = (Goal::Replace, true);
+                    }
+                    _ => {}
+                }
+            }
         }
     }
 }
