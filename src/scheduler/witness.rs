@@ -189,7 +189,7 @@ impl Scheduler {
     pub(super) fn is_kept_by_jobmanager(&mut self, id: &str, now: Moment) -> bool {
         let kept = self.spec.patience.kept;
         let Some(seen) = self.seen.get_mut(id) else { return false };
-        let is_heard = seen.heard.is_some_and(|heard| now.since(heard) < kept);
+        let is_heard = seen.is_heard() && seen.heard.is_some_and(|heard| now.since(heard) < kept);
         if is_heard {
             seen.wait_anew(now);
             self.note(Note::StillHeard { task: id.to_owned() });

@@ -17,7 +17,7 @@ use crate::ports::{free_ports, free_range};
 const SHORT: [(&str, &str); 6] = [
     ("heartbeat.interval", "1000"),
     ("heartbeat.timeout", "8000"),
-    ("resourcemanager.taskmanager-registration.timeout", "30 s"),
+    ("resourcemanager.taskmanager-registration.timeout", "90 s"),
     ("restart-strategy.type", "fixed-delay"),
     ("restart-strategy.fixed-delay.attempts", "1000"),
     ("restart-strategy.fixed-delay.delay", "500 ms"),
@@ -113,7 +113,8 @@ async fn a_frozen_taskmanager_is_told_and_replaced_where_there_is_room() {
     let at = |text: &str| log.rfind(text).unwrap_or_else(|| panic!("{text}\n{}", cluster.program.log_end()));
     let (told, end) = (at(&format!("unheard task={task}")), at(&format!("ended task={task}")));
     let other = at("registered task=");
-    assert!(told < other && other < end, "first the new one, then the end of the old one");
+    let order = "first the new one, then the end of the old one";
+    assert!(told < other && other < end, "{order}\n{}", cluster.program.log_end());
     cluster.until_slots(2, 2).await;
     elastic::until_tasks_run(&cluster, &job).await;
     println!("the job runs again after {:.1} s", begin.elapsed().as_secs_f64());
