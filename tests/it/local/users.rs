@@ -20,6 +20,9 @@ const STRANGER: u32 = 12345;
 
 const RESOURCES: &str = "--resources=cpus:4;mem:4096;disk:1024;ports:[31000-31009]";
 
+/// Of a framework and of its task's command.
+type Change<'a> = &'a dyn Fn(&mut Value, &mut Value);
+
 /// The update that says how the only task of a framework with this user ended, or that it runs.
 fn outcome(cluster: &Embedded, change: impl FnOnce(&mut Value, &mut Value)) -> (Value, Scheduler) {
     let (mut info, mut command) = (framework_info(0.0), shell("id -u; ls -ln; sleep 1000"));
@@ -51,7 +54,7 @@ fn a_user_whom_the_agent_does_not_have_is_refused_in_mesos_words() {
         info["user"] = json!("9999");
         command["container"] = docker.clone();
     };
-    let changes: [&dyn Fn(&mut Value, &mut Value); 3] = [&of_framework, &of_command, &in_docker];
+    let changes: [Change<'_>; 3] = [&of_framework, &of_command, &in_docker];
     for change in changes {
         let (status, _) = outcome(&cluster, change);
         assert_eq!(status["state"], "TASK_DROPPED", "{status}");
