@@ -63,7 +63,7 @@ pub struct Namesake {
 pub struct Listed {
     pub hostname: String,
     /// When it was heard last, in milliseconds of the JobManager's clock.
-    pub heartbeat: u64,
+    pub heartbeat: i64,
 }
 
 /// What has changed and is worth a line.
@@ -121,7 +121,7 @@ pub(super) struct Watch {
     /// When each of our tasks was seen last.
     ours: BTreeMap<String, Moment>,
     /// Heartbeats of those that are not ours, at the look before.
-    heard: BTreeMap<String, u64>,
+    heard: BTreeMap<String, i64>,
 }
 
 impl Watch {
@@ -140,7 +140,7 @@ impl Watch {
         let others = registered.iter().filter(|(id, _)| !self.ours.contains_key(*id));
         // Who is dead keeps its place on the list until the JobManager misses its heartbeats.
         let lives =
-            |id: &String, heartbeat: u64| self.heard.get(id).is_some_and(|before| *before < heartbeat);
+            |id: &String, heartbeat: i64| self.heard.get(id).is_some_and(|before| *before < heartbeat);
         let is_known =
             |id: &String| self.neighbours.taskmanagers.iter().any(|known| known.resource_id == *id);
         let foreign: Vec<_> = others

@@ -356,7 +356,7 @@ pub const STATUS_PORT: Key = Key {
 };
 
 /// All of them by name.
-pub const KEYS: [&Key; 49] = [
+pub const KEYS: [&Key; 50] = [
     &CONSTRAINTS_HARD,
     &CONSTRAINTS_SOFT,
     &FAILOVER_TIMEOUT,

@@ -65,7 +65,7 @@ mod tests {
         let mut table = Table::default();
         for (key, value) in [("mesos.master", "m:5050"), ("mesos.state-dir", "/var/lib/x")].iter().chain(more)
         {
-            table.set(key, *value, Origin::Argument);
+            table.set(*key, *value, Origin::Argument);
         }
         Settings::from_table(&table).expect("good")
     }
@@ -91,7 +91,7 @@ mod tests {
         assert_eq!((settings.state_dir.as_ref(), settings.succession()), (None, Succession::Elected));
         let mut table = Table::default();
         for (key, value) in ha.iter().chain(&[("mesos.state-dir", "/var/lib/x")]) {
-            table.set(key, *value, Origin::Argument);
+            table.set(*key, *value, Origin::Argument);
         }
         let expected = "`mesos.state-dir` is not used: with high availability the state is in ZooKeeper";
         assert_eq!(Settings::warnings(&table), [expected]);

@@ -5,8 +5,11 @@ use crate::mesos::wire::resource::Scalar;
 
 const LOOK: Duration = Duration::from_secs(15);
 
-/// Looks every 15 s; each look is what the JobManager has, with heartbeats, and which tasks are ours.
-fn looks(all: &[(&[(&str, u64)], &[&str])]) -> Vec<(usize, &'static str)> {
+/// What the JobManager has, with heartbeats, and which tasks are ours.
+type Look<'a> = (&'a [(&'a str, i64)], &'a [&'a str]);
+
+/// Looks every 15 s.
+fn looks(all: &[Look<'_>]) -> Vec<(usize, &'static str)> {
     let mut watch = Watch::default();
     let mut news = Vec::new();
     for (index, (registered, ours)) in all.iter().enumerate() {
