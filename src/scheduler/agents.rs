@@ -107,7 +107,7 @@ impl Agents {
     pub fn registered(&mut self, agent_id: &str, launched: Moment) {
         // What failed on several agents until then, and does not now, was no agent's doing.
         let common = self.alike.iter().filter(|(_, alike)| alike.is_common(false) && launched > alike.last);
-        let over: Vec<_> = common.map(|(kind, _)| kind.clone()).collect();
+        let over: Vec<_> = common.map(|(kind, alike)| (kind.clone(), alike.agents.clone())).collect();
         for (id, strikes) in &mut self.strikes {
             if id == agent_id {
                 strikes.in_a_row = 0;
@@ -116,12 +116,15 @@ impl Agents {
                 continue;
             }
             strikes.is_alone = true;
-            for kind in &over {
+            for (symptom, agents) in &over {
                 // Once more, and it was.
                 strikes
                     .plain
-                    .entry(kind.clone())
+                    .entry(symptom.clone())
                     .and_modify(|count| *count = (*count).min(QUARANTINE_FROM - 1));
+                if agents.contains(id) {
+                    strikes.in_a_row = strikes.in_a_row.min(TRIAL_FROM - 1);
+                }
             }
         }
         self.alike.clear();

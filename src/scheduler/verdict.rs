@@ -51,6 +51,10 @@ pub mod size {
     pub const REGION: i64 = 1003;
 }
 
+fn last(why: &str) -> String {
+    if why.is_empty() { String::new() } else { format!(", the last: {why}") }
+}
+
 impl Verdict {
     /// In words, with spans of time as they are at `now`.
     pub fn told(&self, now: Moment) -> String {
@@ -72,12 +76,10 @@ impl Obstacle {
             }
             Self::Quarantine { until, why } => {
                 let left = until.since(now).as_secs().max(1);
-                format!("quarantine: {left} s left after failures, the last: {why}")
+                format!("quarantine: {left} s left after failures{}", last(why))
             }
             Self::Trial { why } => {
-                format!(
-                    "trial: one TaskManager at a time until one registers, after failures, the last: {why}"
-                )
+                format!("trial: one TaskManager at a time until one registers, after failures{}", last(why))
             }
             Self::Maintenance { at } if *at <= now => "maintenance: it has begun".to_owned(),
             Self::Maintenance { at } => {

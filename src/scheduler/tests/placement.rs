@@ -316,7 +316,8 @@ fn an_agent_that_cannot_fetch_or_runs_out_of_memory_is_avoided_then_left_alone()
             bench.update(number, state, Some(reason));
             bench.pass(10);
         }
-        assert_eq!(bench.offer(&[cpus("bad", 1.0)]).accepted.len(), 0, "{reason:?}");
+        let others_are_full = [cpus("bad", 1.0), cpus("full", 0.1)];
+        assert_eq!(bench.offer(&others_are_full).accepted.len(), 0, "{reason:?}");
         let told = bench.offer(&[cpus("bad", 1.0), cpus("good", 1.0)]);
         assert_eq!(told.accepted[0].1[0].agent_id, Some(AgentId::new("good")));
     }

@@ -21,7 +21,7 @@ pub struct Spell {
 }
 
 /// All that were launched before anybody could know, those that fail until it is noticed, and some more.
-const FAILURES_AT_ONCE: u64 = 16;
+const FAILURES_AT_ONCE: u64 = 8;
 
 /// The waits double from half a second to a minute, each shortened by up to a fifth.
 const TRIES_UNTIL_LONGEST_WAIT: u64 = 9;
@@ -39,7 +39,7 @@ impl Run {
             failed: BTreeSet::new(),
             excused: 0,
         });
-        let seconds = self.random.u64(10..400);
+        let seconds = self.random.u64(60..400);
         self.after(Duration::from_secs(seconds), Item::SpellEnds);
     }
 

@@ -138,7 +138,7 @@ impl Run {
                 self.after(delay, Item::JobManagerAsked { worker: number });
             }
             Action::Note(note) => {
-                if matches!(note, Note::ProbeRegistered { .. }) {
+                if matches!(note, Note::Registered { .. } | Note::ProbeRegistered { .. }) {
                     self.excuse(6);
                 }
                 self.log(|| format!("    {note}"));
