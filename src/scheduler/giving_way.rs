@@ -143,7 +143,7 @@ impl Scheduler {
                 |id: &String| self.gives_way_for(id, now) >= ROOM_WAIT && self.is_silent_for_good(id, now);
             return silent.filter(is_due).take(most).collect();
         }
-        let starting = self.kept().filter(|id| !self.is_ready(id) && !self.is_told_unheard(id)).count();
+        let starting = self.kept().filter(|id| self.may_register(id, now)).count();
         let silent: Vec<_> = silent.collect();
         let taken = silent.len().saturating_sub(starting);
         let is_late = |id: &String| self.gives_way_for(id, now) >= self.spec.patience.register;
@@ -196,8 +196,10 @@ impl Scheduler {
         since.map_or(Duration::ZERO, |since| now.since(since))
     }
 
-    fn is_told_unheard(&self, id: &str) -> bool {
-        self.seen.get(id).is_some_and(|seen| seen.hearing.is_unheard)
+    /// Whether it has yet to register, and the time for it.
+    fn may_register(&self, id: &str, now: Moment) -> bool {
+        let is_new = self.seen.get(id).is_some_and(|seen| seen.heard.is_none());
+        is_new && !self.is_ready(id) && !self.is_silent_for_good(id, now)
     }
 
     /// When one counts as ready to take over that nobody can ask the JobManager about.
