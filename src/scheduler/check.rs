@@ -23,7 +23,7 @@ impl Scheduler {
         {
             return Err(format!("framework {id} is archived and in use"));
         }
-        let last = format!("taskmanager-{:05}", self.state.task_counter);
+        let last = self.state.task_id(self.state.task_counter);
         match self.state.tasks.iter().find(|(id, record)| **id > last && record.goal == Goal::Run) {
             Some((id, _)) => Err(format!("{id} is beyond the counter {}", self.state.task_counter)),
             None => Ok(()),

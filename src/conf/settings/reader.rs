@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::keys::{self, Key};
 use super::super::problem::{Found, Problem};
-use super::super::table::{Setting, Table};
+use super::super::table::{Origin, Setting, Table};
 
 /// A parser answers a wrong text with what was expected.
 pub struct Reader<'a> {
@@ -30,8 +30,9 @@ impl<'a> Reader<'a> {
         given.unwrap_or_else(|| parse(default).expect("a test reads all defaults"))
     }
 
+    /// By somebody, not as a default.
     pub fn is_given(&self, key: &Key) -> bool {
-        keys::lookup(self.table, key.name).is_some()
+        keys::lookup(self.table, key.name).is_some_and(|(_, setting)| setting.origin != Origin::Default)
     }
 
     pub fn optional<T>(&mut self, key: &Key, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {

@@ -419,6 +419,7 @@ fn what_is_owed_has_its_share_and_no_more() {
     run.orders();
     assert!(run.timer(2_000).contains(&"SIGTERM 101".to_owned()));
     run.ended(MAIN, 143 << 8, Rest::Some);
+    run.ended(MESOS, 0, Rest::Some);
     assert!(run.timer(7_000).contains(&"SIGKILL 202".to_owned()));
 }
 
