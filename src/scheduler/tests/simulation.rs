@@ -210,6 +210,8 @@ impl Run {
         let mut random = fastrand::Rng::with_seed(seed);
         let hosts = random.usize(2..=4);
         let target = random.u32(1..=4);
+        // Enough for a storm.
+        let target = if mutation == Mutation::LaunchAllAgain { 12 } else { target };
         let mut patience = Patience::default();
         if mutation == Mutation::BeImpatient {
             patience.heartbeat_timeout = Duration::ZERO;

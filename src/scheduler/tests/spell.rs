@@ -20,7 +20,7 @@ pub struct Spell {
     excused: u64,
 }
 
-/// All that were launched before anybody could know, those that fail until it is noticed, and some more.
+/// Besides all that were launched before anybody could know: those that fail until it is noticed, and some more.
 const FAILURES_AT_ONCE: u64 = 8;
 
 /// The waits double from half a second to a minute, each shortened by up to a fifth.
@@ -79,7 +79,8 @@ impl Run {
         }
         spell.failed.insert(update.task_id.text().to_owned());
         let tries = self.now.since(spell.since).as_secs() / LONGEST_WAIT_AT_LEAST_S;
-        let most = FAILURES_AT_ONCE + TRIES_UNTIL_LONGEST_WAIT + tries + spell.excused;
+        let most =
+            FAILURES_AT_ONCE + u64::from(self.target) + TRIES_UNTIL_LONGEST_WAIT + tries + spell.excused;
         let failed = spell.failed.len();
         if failed as u64 > most {
             let since = self.now.since(spell.since).as_secs();
