@@ -118,7 +118,7 @@ mod tests {
         say("six\n", 100);
         say("seven\n", 100);
         let text = String::from_utf8(pipe.text.take()).unwrap();
-        assert_eq!(text, "one\ntwo\n3 dropped\nsix\nseven\n");
+        assert_eq!(text, "one\ntwo\n2 dropped\n1 dropped\nsix\nseven\n");
         assert!(!output.is_behind());
     }
 }

@@ -54,6 +54,11 @@ impl Hearing {
         self.heard.contains_key(id) && !self.is_heard(id)
     }
 
+    /// What the JobManager said of it last does not count any more.
+    pub fn is_out_of_date(&self, id: &str, now: Moment) -> bool {
+        self.heard.get(id).is_none_or(|heard| now.since(*heard) >= Patience::default().kept)
+    }
+
     fn is_heard(&self, id: &str) -> bool {
         let heard = self.heard.get(id).zip(self.answered);
         heard.is_some_and(|(heard, answered)| answered.since(*heard) < HEARD)

@@ -70,6 +70,11 @@ impl JobManager {
         self.registered.contains_key(id)
     }
 
+    /// Whether it gives no answers.
+    pub fn is_away(&self) -> bool {
+        matches!(self.mood, Mood::Stopped | Mood::OutOfReach)
+    }
+
     /// What it says. None if it does not.
     pub fn answer(&self) -> Option<Registered> {
         match &self.mood {

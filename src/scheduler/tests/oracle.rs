@@ -43,6 +43,7 @@ impl Oracle {
     /// Takes note of who could not be heard.
     pub fn watch(&mut self, cluster: &Cluster, stored: &State, target: u32, now: Moment) -> Judgement {
         let mut unheard = BTreeSet::new();
+        let is_away = cluster.jobmanager.is_away();
         for (number, host) in cluster.hosts.iter().enumerate() {
             if host.unheard_since.is_some() {
                 unheard.extend(cluster.alive_on(number));
@@ -50,14 +51,17 @@ impl Oracle {
             let is_lost = host.unheard_since.is_some_and(|since| now.since(since) >= UNREACHABLE_AFTER);
             if is_lost || host.is_written_off {
                 let is_excused = |id: &&str| {
-                    host.is_written_off || !cluster.jobmanager.hears(id) || self.hearing.is_silent(id)
+                    host.is_written_off
+                        || !cluster.jobmanager.hears(id)
+                        || self.hearing.is_silent(id)
+                        || (is_away && self.hearing.is_out_of_date(id, now))
                 };
                 self.excused.extend(cluster.alive_on(number).filter(is_excused).map(str::to_owned));
             }
         }
-        // Neither of the two hears it.
+        // Both have said that they do not hear it.
         let hearing = &self.hearing;
-        let is_lost = |id: &&String| hearing.is_silent(id) && !cluster.jobmanager.hears(id);
+        let is_lost = |id: &&String| hearing.is_silent(id);
         self.excused.extend(self.unreachable.iter().filter(is_lost).cloned());
         let alive = cluster.alive(framework(stored));
         let alive = alive.iter().filter(|id| !unheard.contains(id.as_str())).count();
