@@ -30,6 +30,18 @@ const MARKS: [(&[u8], Encoding); 5] = [
 /// As Flink reads YAML. The old grammar it reads as UTF-8, whatever is there: it takes a mark for a part of the first key, and
 /// puts a sign in the place of what is no UTF-8.
 pub fn decode(bytes: &[u8], grammar: Grammar) -> Result<Decoded, usize> {
+    match (decode_marked(bytes, grammar), grammar) {
+        // It only looked like a mark.
+        (Err(_), Grammar::Legacy) => {
+            Ok(Decoded { text: String::from_utf8_lossy(bytes).into_owned(), warning: Some(REPLACED) })
+        }
+        (decoded, _) => decoded,
+    }
+}
+
+const REPLACED: &str = "is not UTF-8: in the place of what is not stands \u{fffd}, as in Flink";
+
+fn decode_marked(bytes: &[u8], grammar: Grammar) -> Result<Decoded, usize> {
     let mark = MARKS.iter().find(|(mark, _)| bytes.starts_with(mark));
     let (body, encoding) =
         mark.map_or((bytes, Encoding::Utf8), |(mark, encoding)| (&bytes[mark.len()..], *encoding));
@@ -52,9 +64,7 @@ pub fn decode(bytes: &[u8], grammar: Grammar) -> Result<Decoded, usize> {
         (Grammar::Legacy, Some(_)) => Some(
             "begins with a byte order mark, which Flink's own scripts would take for a part of the first key",
         ),
-        (Grammar::Legacy, None) if is_replaced => {
-            Some("is not UTF-8: in the place of what is not stands \u{fffd}, as in Flink")
-        }
+        (Grammar::Legacy, None) if is_replaced => Some(REPLACED),
         (Grammar::Legacy, None) => None,
     };
     Ok(Decoded { text, warning })

@@ -52,6 +52,8 @@ pub enum Item {
     Pairs(Vec<(String, String)>),
     /// A list of texts within the list.
     Texts(Vec<String>),
+    /// Deeper than that, as Flink prints it.
+    Nested(String),
 }
 
 impl Item {
@@ -60,7 +62,7 @@ impl Item {
         let texts =
             |texts: &[String]| texts.iter().map(|text| render_text(text)).collect::<Vec<_>>().join(", ");
         match self {
-            Self::Text(text) => text,
+            Self::Text(text) | Self::Nested(text) => text,
             Self::Texts(items) => format!("[{}]", texts(&items)),
             Self::Pairs(pairs) => {
                 let pair =
@@ -99,6 +101,7 @@ fn item_of(value: Value) -> Item {
             let pair = |(key, value): (Node, Node)| (key.value.into_text(), value.value.into_text());
             Item::Pairs(pairs.into_iter().map(pair).collect())
         }
+        value @ (Value::List(_) | Value::Map(_) | Value::Set(_)) => Item::Nested(value.into_text()),
         value => Item::Text(value.into_text()),
     }
 }
@@ -210,6 +213,7 @@ fn flow(value: &Value) -> String {
 fn flow_pair(key: &Value, value: &str) -> String {
     let shown = flow(key);
     let is_simple = match key {
+        Value::Text(text) if text.is_empty() || text.contains('\n') => false,
         Value::Null
         | Value::Bool(_)
         | Value::Int(_)

@@ -71,7 +71,7 @@ fn constraints(text: &str) -> Result<Vec<Constraint>, String> {
 pub fn spelled(item: &Item) -> Option<Vec<String>> {
     match item {
         Item::Texts(texts) if texts.len() > 1 => Some(vec![texts.join(":")]),
-        Item::Texts(_) | Item::Text(_) => None,
+        Item::Texts(_) | Item::Text(_) | Item::Nested(_) => None,
         Item::Pairs(pairs) => {
             Some(pairs.iter().map(|(attribute, value)| format!("{attribute}:{value}")).collect())
         }

@@ -172,7 +172,7 @@ pub fn list_with<T>(
                     match (spell(&entry), entry) {
                         (Some(spelled), _) => texts.extend(spelled),
                         (None, Item::Text(text)) => texts.push(text),
-                        (None, entry @ (Item::Pairs(_) | Item::Texts(_))) => {
+                        (None, entry @ (Item::Pairs(_) | Item::Texts(_) | Item::Nested(_))) => {
                             return Err(format!("a text{}", wrong(&entry.into_text())));
                         }
                     }
@@ -192,7 +192,7 @@ pub fn as_pairs(separator: char) -> impl Fn(&Item) -> Option<Vec<String>> {
             }
             pairs => Some(pairs.iter().map(|(key, value)| format!("{key}{separator}{value}")).collect()),
         },
-        Item::Text(_) | Item::Texts(_) => None,
+        Item::Text(_) | Item::Texts(_) | Item::Nested(_) => None,
     }
 }
 

@@ -33,7 +33,7 @@ pub fn spelled(table: &Table) -> Vec<(&'static str, String)> {
                     }
                     (None, Item::Text(text)) => texts.push(text),
                     // The settings refuse it.
-                    (None, Item::Pairs(_) | Item::Texts(_)) => return None,
+                    (None, Item::Pairs(_) | Item::Texts(_) | Item::Nested(_)) => return None,
                 }
             }
             is_other.then(|| (*key, written(texts)))

@@ -246,7 +246,7 @@ pub fn spelled_uri(item: &Item) -> Option<Vec<String>> {
             [(name, uri)] if matches!(name.as_str(), "value" | "uri") => Some(vec![uri.clone()]),
             _ => None,
         },
-        Item::Text(_) | Item::Texts(_) => None,
+        Item::Text(_) | Item::Texts(_) | Item::Nested(_) => None,
     }
 }
 

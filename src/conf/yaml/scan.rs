@@ -6,58 +6,16 @@
 mod block;
 mod name;
 mod text;
+mod token;
 
 use std::collections::BTreeMap;
 
 use super::super::entry::Remark;
 use super::cursor::{Cursor, END, is_blank_or_end, is_break_or_end};
+pub use token::{Directive, Kind, Token};
 
 /// A key without `?` in front is not longer than this, by YAML's rule.
 const MAX_SIMPLE_KEY: usize = 1024;
-
-/// With the line in which it begins, counted from 1.
-pub struct Token {
-    pub kind: Kind,
-    pub line: usize,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
-    StreamEnd,
-    /// `None`: one that is ignored.
-    Directive(Option<Directive>),
-    DocumentStart,
-    DocumentEnd,
-    BlockSequenceStart,
-    BlockMappingStart,
-    BlockEnd,
-    FlowSequenceStart,
-    FlowSequenceEnd,
-    FlowMappingStart,
-    FlowMappingEnd,
-    BlockEntry,
-    FlowEntry,
-    Key,
-    Value,
-    Alias(String),
-    Anchor(String),
-    Tag {
-        handle: Option<String>,
-        suffix: String,
-    },
-    Scalar {
-        text: String,
-        is_plain: bool,
-    },
-    /// Here it is no YAML; nothing follows.
-    Error(String),
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Directive {
-    Version { major: u32 },
-    Tag { handle: String, prefix: String },
-}
 
 /// All tokens of `text`; the last is the stream's end or an error.
 pub fn tokens(text: &str) -> Vec<Token> {

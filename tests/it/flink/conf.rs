@@ -163,8 +163,9 @@ fn are_alike(ours: &Result<Values, String>, theirs: &Result<Values, String>) -> 
     match (ours, theirs) {
         (Ok(ours), Ok(theirs)) => {
             let is_alike = |key: &String, value: &String| {
-                // Flink prints the number of an anchor, which only it can read.
-                ours.get(key).is_some_and(|ours| ours == value || value.contains("&id0"))
+                // Flink prints the number of an anchor, which only it can read, and a mark within a list as it is.
+                let is_printed_otherwise = value.contains("&id0") || value.contains('\u{feff}');
+                ours.get(key).is_some_and(|ours| ours == value || is_printed_otherwise)
             };
             ours.len() == theirs.len() && theirs.iter().all(|(key, value)| is_alike(key, value))
         }

@@ -43,7 +43,7 @@ pub fn generate(random: &mut fastrand::Rng) -> Vec<u8> {
         // As an old editor wrote it.
         if random.u8(0..12) == 0 {
             bytes.extend_from_slice(
-                random.choice([&b"\xe9"[..], b"caf\xe9 ", b"\xc3", b"\xff\xfe"]).expect("some"),
+                random.choice([&b"\xe9"[..], b"caf\xe9 ", b"\xc3", b"\xff"]).expect("some"),
             );
         }
         bytes.extend_from_slice(line_break.as_bytes());
