@@ -49,9 +49,9 @@ impl Hearing {
         self.last.clone_from(registered);
     }
 
-    /// The JobManager has said that it does not hear it any more.
+    /// The JobManager has said that it does not hear it.
     pub fn is_silent(&self, id: &str) -> bool {
-        self.heard.contains_key(id) && !self.is_heard(id)
+        self.answered.is_some() && !self.is_heard(id)
     }
 
     /// What the JobManager said of it last does not count any more.

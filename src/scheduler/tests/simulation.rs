@@ -82,7 +82,7 @@ fn every_broken_invariant_is_caught() {
         (Mutation::TakeSilenceForAnAnswer, "while the JobManager is away"),
         (Mutation::ReplaceAll, "give way at once"),
         (Mutation::ReplaceTheHeard, "is heard and gives way"),
-        (Mutation::EndBlindly, "in a row"),
+        (Mutation::EndBlindly, "is retired, which leaves"),
         (Mutation::CountTheUnheard, "runs, and was never heard"),
         (Mutation::NameAgain, "is launched twice"),
     ] {

@@ -4,6 +4,7 @@
 use std::process::Command;
 
 use nix::sys::signal::Signal;
+use nix::unistd::gethostname;
 
 use super::harness::{Cluster, FLINK, Program, Start, binary, scratch};
 use super::masters::start_mesos;
@@ -87,7 +88,8 @@ async fn start_stranger(rpc: u16) -> Program {
     super::harness::write_conf(&conf, FLINK);
     let properties = [
         "mesos.master=127.0.0.1:1".to_owned(),
-        "jobmanager.rpc.address=127.0.0.1".to_owned(),
+        // The JobManager takes messages for its own name alone.
+        format!("jobmanager.rpc.address={}", gethostname().expect("a name").display()),
         format!("jobmanager.rpc.port={rpc}"),
         format!("taskmanager.resource-id={STRANGER}"),
         "taskmanager.host=127.0.0.1".to_owned(),

@@ -46,8 +46,9 @@ impl Site {
 
     /// The only cluster's.
     fn file(&self, name: &str) -> PathBuf {
-        let mut entries = fs::read_dir(self.base()).expect("a directory");
-        entries.next().expect("a cluster's directory").expect("an entry").path().join(name)
+        let entries = fs::read_dir(self.base()).expect("a directory").flatten();
+        let mut directories = entries.map(|entry| entry.path()).filter(|path| path.is_dir());
+        directories.next().expect("a cluster's directory").join(name)
     }
 
     fn appmaster(&self) -> Cluster {
@@ -180,7 +181,8 @@ async fn taskmanagers_of_another_configuration_are_ended_and_the_framework_goes_
     let first = site.appmaster();
     let kept = site.until_all(&first).await;
     stop::by_sigterm(first, 143).await;
-    let second = site.appmaster_with(&[("taskmanager.numberOfTaskSlots", "3")]);
+    let second = site
+        .appmaster_with(&[("taskmanager.numberOfTaskSlots", "3"), ("mesos.resourcemanager.tasks.cpus", "1")]);
     second.program.until_log("the configuration of TaskManagers has changed: ends the 2").await;
     second.until_slots(2, 6).await;
     assert_eq!(second.framework_id(), kept.framework_id);
@@ -256,7 +258,9 @@ async fn a_directory_that_cannot_be_used_is_refused_at_the_start() {
         let cluster = site.appmaster_with(&[("mesos.state-dir", value)]);
         refused(cluster, code, &["mesos.state-dir", value, told]).await;
     }
-    kill(site.appmaster()).await;
+    let first = site.appmaster();
+    first.program.until_log("keeps the state in").await;
+    kill(first).await;
     fs::write(site.file("state"), "garbage").expect("written");
     let path = site.file("state").display().to_string();
     refused(site.appmaster(), 65, &[&path, "damaged"]).await;

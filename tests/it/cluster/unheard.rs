@@ -107,6 +107,7 @@ async fn a_frozen_taskmanager_is_told_and_replaced_where_there_is_room() {
         .until("the frozen one is gone", async || (!processes::is_alive(frozen)).then_some(()))
         .await;
     println!("replaced after {:.1} s", begin.elapsed().as_secs_f64());
+    cluster.program.until_log(&format!("ended task={task}")).await;
     page.until_counted(2, 0).await;
     page.until("readyz", 200, "ok\n").await;
     let log = cluster.program.log();
