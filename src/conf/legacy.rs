@@ -38,6 +38,9 @@ pub fn inexpressible(key: &str, value: &str) -> Option<&'static str> {
     if both().any(|text| trim(text) != text) {
         return Some("white space at the start or the end is cut off there");
     }
+    if key.starts_with('\u{feff}') {
+        return Some("a byte order mark at the start is taken for the file's there");
+    }
     if key.contains(SEPARATOR) || key.ends_with(':') {
         return Some("a colon in a key separates it from the value there");
     }

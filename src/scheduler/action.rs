@@ -229,11 +229,8 @@ impl Note {
 impl fmt::Display for Note {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Subscribed { framework_id, master: None } => {
-                write!(out, "subscribed framework={framework_id}")
-            }
-            Self::Subscribed { framework_id, master: Some(MasterReport { hostname, port, version }) } => {
-                write!(out, "subscribed framework={framework_id} master={hostname}:{port} version={version}")
+            Self::Subscribed { framework_id, master } => {
+                write!(out, "subscribed framework={framework_id}{}", at_master(master.as_ref()))
             }
             Self::Disconnected { why } => write!(out, "disconnected from the master: {why}"),
             Self::Unreachable { address, why } => write!(out, "no Mesos master at {address}: {why}"),
@@ -260,11 +257,7 @@ impl fmt::Display for Note {
                 write!(out, "registered task={task} host={hostname}: the JobManager hears it")
             }
             Self::Unheard { task, hostname, since_s, has_registered } => {
-                let since = match has_registered {
-                    true => format!("the JobManager has not heard it for {since_s} s"),
-                    false => format!("it runs for {since_s} s and has not registered with the JobManager"),
-                };
-                write!(out, "unheard task={task} host={hostname}: {since}")
+                write!(out, "unheard task={task} host={hostname}: {}", silence(*since_s, *has_registered))
             }
             Self::HeardAgain { task, after_s } => {
                 write!(out, "heard again task={task}: the JobManager hears it, after {after_s} s")
@@ -277,12 +270,7 @@ impl fmt::Display for Note {
             Self::NotMoving { task } => {
                 write!(out, "not moving task={task}: its agent's maintenance has been called off or is over")
             }
-            Self::Retired { task, unheard: false } => {
-                write!(out, "retiring task={task}: more TaskManagers than wanted")
-            }
-            Self::Retired { task, unheard: true } => {
-                write!(out, "retiring task={task}: the JobManager does not hear it")
-            }
+            Self::Retired { task, unheard } => write!(out, "retiring task={task}: {}", retired(*unheard)),
             Self::Unknown { task, state } => {
                 write!(out, "task={task} state={} is none of the known ones: killing it", state.name())
             }
@@ -292,25 +280,41 @@ impl fmt::Display for Note {
             Self::StillWaiting { taskmanagers, why } => {
                 write!(out, "still waiting taskmanagers={taskmanagers}: {why}")
             }
-            Self::Probing { failures, cause, keys } => {
-                write!(
-                    out,
-                    "{failures} TaskManagers failed at their start and none has registered since: \
-                     trying one at a time; the last: {cause}"
-                )?;
-                if keys.is_empty() { Ok(()) } else { write!(out, "; look at {}", keys.join(", ")) }
-            }
+            Self::Probing { failures, cause, keys } => out.write_str(&probing(*failures, cause, keys)),
             Self::ProbeRegistered { task, lacking } => {
                 write!(out, "registered task={task}: TaskManagers start again, launching the other {lacking}")
             }
             Self::Neighbours(news) => write!(out, "{news}"),
             Self::StillStarting { task, hostname, state, since_s, others } => {
-                write!(out, "still starting task={task} host={hostname} state={state} for {since_s} s")?;
-                match others {
-                    0 => Ok(()),
-                    others => write!(out, ", and {others} more"),
-                }
+                let more = if *others == 0 { String::new() } else { format!(", and {others} more") };
+                write!(out, "still starting task={task} host={hostname} state={state} for {since_s} s{more}")
             }
         }
     }
+}
+
+fn at_master(master: Option<&MasterReport>) -> String {
+    master.map_or_else(String::new, |MasterReport { hostname, port, version }| {
+        format!(" master={hostname}:{port} version={version}")
+    })
+}
+
+fn silence(since_s: u64, has_registered: bool) -> String {
+    if has_registered {
+        format!("the JobManager has not heard it for {since_s} s")
+    } else {
+        format!("it runs for {since_s} s and has not registered with the JobManager")
+    }
+}
+
+fn retired(unheard: bool) -> &'static str {
+    if unheard { "the JobManager does not hear it" } else { "more TaskManagers than wanted" }
+}
+
+fn probing(failures: u32, cause: &str, keys: &[String]) -> String {
+    let text = format!(
+        "{failures} TaskManagers failed at their start and none has registered since: \
+         trying one at a time; the last: {cause}"
+    );
+    if keys.is_empty() { text } else { format!("{text}; look at {}", keys.join(", ")) }
 }

@@ -1,6 +1,10 @@
 //! Definitions of the `mesos.` keys: those of Flink 1.13 and its forerunners, and ours.
 
+mod status;
+
 use super::Key;
+
+pub use status::{STATUS_BIND_ADDRESS, STATUS_PORT};
 
 pub const CONSTRAINTS_HARD: Key = Key {
     name: "mesos.constraints.hard.hostattribute",
@@ -339,20 +343,6 @@ pub const STATE_DIR: Key = Key {
     kind: "absolute path",
     default: None,
     meaning: "A directory in which an AppMaster without ZooKeeper keeps its state, so that the next one on this host takes framework and TaskManagers over, whatever ended the last one; SIGTERM then leaves them to it. Clusters may share the directory. It is created if its parent exists. Has no effect with high availability.",
-};
-
-pub const STATUS_BIND_ADDRESS: Key = Key {
-    name: "mesos.status.bind-address",
-    kind: "IP address",
-    default: Some("0.0.0.0"),
-    meaning: "Address on which the status page listens.",
-};
-
-pub const STATUS_PORT: Key = Key {
-    name: "mesos.status.port",
-    kind: "port",
-    default: Some("8084"),
-    meaning: "Port of the status page; 0 for any free one.",
 };
 
 /// All of them by name.

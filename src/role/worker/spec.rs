@@ -122,11 +122,9 @@ fn template(
         environment.push(("FLINK_HOME".to_owned(), text(&setup.distribution.home)?));
         environment.push(("JAVA_HOME".to_owned(), text(&setup.java.path)?));
     }
-    if let Some(user) = setup.environment.text("HADOOP_USER_NAME") {
-        environment.push(("HADOOP_USER_NAME".to_owned(), user.to_owned()));
-    }
-    if let Some(plugins) = setup.environment.text(plugins::VARIABLE) {
-        environment.push((plugins::VARIABLE.to_owned(), plugins.to_owned()));
+    for name in ["HADOOP_USER_NAME", plugins::VARIABLE] {
+        let value = setup.environment.text(name);
+        environment.extend(value.map(|value| (name.to_owned(), value.to_owned())));
     }
     // One value for both who wait, unless the user has another for init.
     if !tasks.environment.iter().any(|(name, _)| name == exec::GRACE) {

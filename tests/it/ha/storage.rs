@@ -4,6 +4,7 @@ use super::site::{Site, TASKMANAGERS, start_job};
 
 /// Flink's own names: of a job that ran when the cluster was ended, of jobs that have ended, and of checkpoints.
 const SUBMITTED: &str = "test/submittedJobGraph";
+const COMPLETED: &str = "test/completedCheckpoint";
 const RESULTS: &str = "job-result-store/test/";
 const CHECKPOINTS: &str = "checkpoints/";
 
@@ -16,7 +17,7 @@ async fn what_an_ended_cluster_leaves_in_storage_is_what_is_documented() {
     assert!(site.stored().iter().any(|path| path.starts_with(SUBMITTED)), "{:?}", site.stored());
     cluster.flink.shut_down().await.expect("an answer");
     assert_eq!(cluster.program.end().await.code(), Some(0), "{}", cluster.program.log_end());
-    assert_only(&site, &[SUBMITTED, RESULTS, CHECKPOINTS]);
+    assert_only(&site, &[SUBMITTED, COMPLETED, RESULTS, CHECKPOINTS]);
     // By hand, as the page says: nobody uses it any more.
     site.remove_stored("test");
 
@@ -25,7 +26,7 @@ async fn what_an_ended_cluster_leaves_in_storage_is_what_is_documented() {
     start_job(&cluster).await;
     cluster.order(&["teardown", "--force"]);
     assert_eq!(cluster.program.end().await.code(), Some(0), "{}", cluster.program.log_end());
-    assert_only(&site, &[SUBMITTED, RESULTS, CHECKPOINTS]);
+    assert_only(&site, &[SUBMITTED, COMPLETED, RESULTS, CHECKPOINTS]);
 }
 
 fn assert_only(site: &Site, expected: &[&str]) {
