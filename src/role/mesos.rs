@@ -382,7 +382,8 @@ fn absolute(work_dir: &Path) -> Result<PathBuf, MesosError> {
 fn make(work_dir: &Path) -> Result<(), MesosError> {
     std::fs::DirBuilder::new()
         .recursive(true)
-        .mode(0o700)
+        // Tasks of other users reach their sandboxes through it.
+        .mode(0o711)
         .create(work_dir)
         .map_err(|source| MesosError::WorkDir { path: work_dir.to_owned(), source })
 }

@@ -112,6 +112,12 @@ async fn init_kills_a_fifth_before_its_agent_does() {
             })
             .await;
         if let Some(after) = after {
+            // Its init tells of the end after that of its process.
+            program
+                .until("init has told of the end", async || {
+                    text(&program, "stderr").contains("ended code=").then_some(())
+                })
+                .await;
             let told = text(&program, "stderr");
             let killing = format!("killing what is left after={after}");
             let last = "ended code=137 by=SIGTERM after=";
