@@ -231,8 +231,12 @@ async fn a_full_disk_holds_launches_back_and_nothing_else() {
         log.contains(&site.file("state").display().to_string()) && log.contains("No space left"),
         "{log}"
     );
-    let status = cluster.status().expect("an answer");
-    assert!(status["waiting"]["why"].to_string().contains("No space left"), "{status}");
+    // The status is kept for a moment.
+    let told = async || {
+        let why = cluster.status()?["waiting"]["why"].to_string();
+        why.contains("No space left").then_some(())
+    };
+    cluster.program.until("the status tells why", told).await;
     assert_eq!(site.kept(&cluster).taskmanagers, before.taskmanagers);
     fs::remove_file(filler).expect("removed");
     cluster.program.until_log("stores its state again").await;
