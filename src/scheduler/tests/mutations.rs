@@ -36,7 +36,7 @@ pub enum Mutation {
     SleepThroughDeadlines,
     /// What failed at its start is launched again, all of it.
     LaunchAllAgain,
-    /// Invariant 9: names begin anew with each worker.
+    /// Invariant 9: the names of those that have ended are given again by each worker.
     NameAgain,
     /// Invariant 10: whatever runs in Mesos counts as heard.
     BelieveMesos,
@@ -119,8 +119,9 @@ impl Run {
                 continue;
             }
             for (id, record) in &mut state.tasks {
+                let gave_way = self.stored.tasks.get(id).is_some_and(|old| old.goal == Goal::Replace);
                 match self.mutation {
-                    Mutation::EndBlindly if record.unheard => record.goal = Goal::End,
+                    Mutation::EndBlindly if record.unheard && gave_way => record.goal = Goal::End,
                     Mutation::EndBlindly => {}
                     _ if record.goal != Goal::Run => {}
                     _ if hearing.is_silent(id) == (self.mutation == Mutation::ReplaceAll) => {

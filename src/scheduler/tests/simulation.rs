@@ -82,14 +82,18 @@ fn every_broken_invariant_is_caught() {
         (Mutation::TakeSilenceForAnAnswer, "while the JobManager is away"),
         (Mutation::ReplaceAll, "give way at once"),
         (Mutation::ReplaceTheHeard, "is heard and gives way"),
-        (Mutation::EndBlindly, "is retired, which leaves"),
+        (Mutation::EndBlindly, "one in a row"),
         (Mutation::CountTheUnheard, "runs, and was never heard"),
         (Mutation::NameAgain, "is launched twice"),
     ] {
-        let caught = (1..400).filter_map(|seed| Run::new(seed, mutation).run().err());
-        let violations: Vec<_> = caught.take(10).collect();
-        let is_caught = violations.iter().any(|violation| violation.contains(complaint));
-        assert!(is_caught, "{mutation:?}: {violations:#?}");
+        let mut others = Vec::new();
+        let is_caught =
+            (1..400).filter_map(|seed| Run::new(seed, mutation).run().err()).take(10).any(|violation| {
+                let is_meant = violation.contains(complaint);
+                others.push(violation);
+                is_meant
+            });
+        assert!(is_caught, "{mutation:?}: {others:#?}");
     }
 }
 

@@ -36,7 +36,9 @@ impl Run {
             self.stored.tasks.clear();
         }
         if self.mutation == Mutation::NameAgain {
-            self.stored.task_counter = 0;
+            let last =
+                self.stored.tasks.last_key_value().and_then(|(id, _)| id.rsplit('-').next()?.parse().ok());
+            self.stored.task_counter = last.unwrap_or(0);
         }
         // Its configuration may have another role more or less.
         if self.script.is_none() && self.random.u8(..8) == 0 {

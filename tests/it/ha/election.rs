@@ -114,3 +114,36 @@ async fn without_a_majority_nobody_acts_and_the_leader_goes_on_when_it_is_back()
     assert_eq!(first.standing.borrow().node(), Some(&*node), "without another election");
     assert!(!second.lease.is_held());
 }
+
+/// A cluster of the same name has ended before, and its order to end was left behind.
+#[tokio::test]
+async fn an_order_to_end_that_was_left_behind_ends_nobody_and_another_is_given() {
+    let ensemble = Ensemble::start().await;
+    let (first, second) = (contender(&ensemble, "first"), contender(&ensemble, "second"));
+    for contender in [&first, &second] {
+        until(contender, "in line", |standing| !matches!(standing, Standing::Away { .. })).await;
+    }
+    first.order_end().await.expect("given");
+    until_ending(&first, true).await;
+    until_ending(&second, true).await;
+    first.leave(Left::Cluster).await;
+    second.leave(Left::Cluster).await;
+
+    let third = contender(&ensemble, "third");
+    until_leading(&third).await;
+    let client = third.clients.borrow().clone().expect("it leads");
+    assert!(client.check_stat(&paths().ended).await.expect("an answer").is_some());
+    until_ending(&third, false).await;
+    third.order_end().await.expect("given");
+    until_ending(&third, true).await;
+    third.order_end().await.expect("a second order changes nothing");
+    until_ending(&third, true).await;
+}
+
+async fn until_ending(contender: &Contender, expected: bool) {
+    let mut ending = contender.ending.clone();
+    let found = tokio::time::timeout(PATIENCE, ending.wait_for(|ending| *ending == Some(expected))).await;
+    found
+        .unwrap_or_else(|_| panic!("never told {expected}: {:?}", contender.ending.borrow()))
+        .expect("it runs");
+}

@@ -66,6 +66,7 @@ impl Desk<'_> {
         match self.jobmanager_end.stop() {
             Stop::ClusterEnded => {
                 self.journal.tell("cluster_ended", "the JobManager says that the cluster has ended");
+                self.until_in_line().await?;
                 self.contender.order_end().await.map_err(fatal(Exit::Unavailable))?;
                 return Ok(Next::StandBy);
             }
@@ -81,6 +82,19 @@ impl Desk<'_> {
         self.journal.tell("leaves", "leaves framework and TaskManagers to the next AppMaster");
         self.contender.leave(Left::Cluster).await;
         Ok(Next::Leave)
+    }
+
+    /// An order to end is for those that are in line when it is given.
+    async fn until_in_line(&mut self) -> Result<(), Fatal> {
+        let mut standing = self.contender.standing.clone();
+        let in_line = standing.wait_for(|standing| !matches!(standing, Standing::Away { .. }));
+        tokio::pin!(in_line);
+        loop {
+            tokio::select! {
+                found = &mut in_line => return found.map(drop).map_err(fatal(Exit::Software)),
+                Some(message) = self.inbox.recv() => self.answer(message).await,
+            }
+        }
     }
 
     /// With the container the JobManager ends, and whoever starts it again gets one that stands in line.
