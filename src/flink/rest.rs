@@ -2,7 +2,6 @@
 
 mod types;
 
-use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,7 +17,7 @@ use tokio_util::io::ReaderStream;
 use crate::http;
 
 pub use types::{
-    AllocatedSlot, JarRun, Job, JobDetails, JobState, MemoryConfiguration, Overview, Requirements,
+    AllocatedSlot, Heartbeat, JarRun, Job, JobDetails, JobState, MemoryConfiguration, Overview, Requirements,
     TaskManager, TaskManagerDetails, Tasks, Vertex,
 };
 
@@ -71,11 +70,10 @@ impl RestClient {
         Ok(answer.taskmanagers)
     }
 
-    /// By id, when the JobManager heard each last, in milliseconds since 1970.
-    pub async fn heartbeats(&self) -> Result<BTreeMap<String, i64>, RestError> {
+    /// When the JobManager heard each last.
+    pub async fn heartbeats(&self) -> Result<Vec<Heartbeat>, RestError> {
         let answer: types::Heartbeats = self.get("/taskmanagers").await?;
-        let heartbeats = answer.taskmanagers.into_iter();
-        Ok(heartbeats.map(|heartbeat| (heartbeat.id, heartbeat.time_since_last_heartbeat)).collect())
+        Ok(answer.taskmanagers)
     }
 
     /// `id` is the TaskManager's `taskmanager.resource-id`. None when Flink does not know it.

@@ -194,7 +194,7 @@ async fn serve(
         journal: Arc::clone(&journal),
     };
     spawn_servers(options, artifacts, served, &inbox, status)?;
-    neighbours::spawn(&work, settings, clients.clone(), inbox.clone())?;
+    neighbours::spawn(&work, settings, inbox.clone())?;
     spawn_scaling(&settings.scaling, clients.clone(), clock, inbox.clone());
     tokio::spawn(watch_jobmanager(rpc, rest, inbox.clone(), Arc::clone(&journal)));
     let reading = files.read(inbox.clone(), journal);

@@ -22,7 +22,6 @@ use super::explain::{Explanation, Question};
 use super::neighbours::Listed;
 use super::report::{MasterReport, NotLeading, NotScaled, Report};
 use super::spec::Delivery;
-use super::witness::Registered;
 use super::{Action, Effect, Failure, Note, Scheduler};
 
 /// How long the driver sleeps when nothing is due; only a guard against a clock that went wrong.
@@ -38,12 +37,10 @@ pub enum Message {
     FilesRead(Delivery),
     Report(oneshot::Sender<Report>),
     Explain(Option<Question>, oneshot::Sender<Result<Box<Explanation>, NotLeading>>),
-    /// Those that have registered with the JobManager.
-    TaskManagersHeard(Registered),
+    /// Those that have registered with the JobManager, whosever they are, by resource id.
+    TaskManagersHeard(BTreeMap<String, Listed>),
     /// Another JobManager leads.
     JobManagerChanged,
-    /// Those that have registered with the JobManager, whosever they are, by resource id.
-    TaskManagersSeen(BTreeMap<String, Listed>),
     /// Those that the master at this URL knows; ours has `name`.
     FrameworksSeen {
         master: String,
@@ -277,11 +274,12 @@ impl<S: Store> Driver<S> {
             Message::Explain(question, answer) => {
                 let _ = answer.send(Ok(Box::new(self.scheduler.explain(question.as_ref(), now))));
             }
-            Message::TaskManagersHeard(registered) => {
-                self.scheduler.handle_taskmanagers_heard(&registered, now);
+            Message::TaskManagersHeard(listed) => {
+                self.scheduler.handle_registered(&listed, now);
+                let heartbeats = listed.into_iter().map(|(id, listed)| (id, listed.heartbeat));
+                self.scheduler.handle_taskmanagers_heard(&heartbeats.collect(), now);
             }
             Message::JobManagerChanged => self.scheduler.handle_jobmanager_changed(now),
-            Message::TaskManagersSeen(registered) => self.scheduler.handle_registered(&registered, now),
             Message::FrameworksSeen { master, frameworks, name } => {
                 self.scheduler.handle_frameworks(&master, &frameworks, &name);
             }

@@ -311,6 +311,7 @@ fn a_task_given_up_that_comes_back_is_killed() {
     assert_eq!(bench.update(1, TaskState::Unreachable, false), "store revive");
     assert_eq!(bench.offer(&[("b", 1.0)]), "store accept(o2:2) suppress");
     assert_eq!(bench.update(1, TaskState::Running, true), "kill(1) ack(1)");
+    assert_eq!(bench.update(1, TaskState::Killing, true), "ack(1)", "not told again");
 }
 
 #[test]

@@ -51,6 +51,8 @@ impl Scheduler {
             Kind::Missing if known => self.miss(id, state, update, now),
             Kind::Over if known => self.finish(id, state, update, now),
             Kind::Alive if known => self.see(id, state, now),
+            // Whoever has told it to end need not be told again.
+            Kind::Alive if state == TaskState::Killing => {}
             Kind::Alive => self.kill_unknown_task(update, state),
             Kind::Missing | Kind::Over => {}
         }

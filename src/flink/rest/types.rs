@@ -28,11 +28,23 @@ pub(super) struct Heartbeats {
     pub(super) taskmanagers: Vec<Heartbeat>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Heartbeat {
-    pub(super) id: String,
-    pub(super) time_since_last_heartbeat: i64,
+pub struct Heartbeat {
+    /// `taskmanager.resource-id`
+    pub id: String,
+    /// Address of its RPC endpoint, as in `pekko.tcp://flink@host:port/user/rpc/taskmanager_0`.
+    path: String,
+    /// Milliseconds since 1970; 0 before the first.
+    pub time_since_last_heartbeat: i64,
+}
+
+impl Heartbeat {
+    pub fn hostname(&self) -> &str {
+        let address = self.path.split_once('@').map_or("", |(_, address)| address);
+        let at = address.split_once('/').map_or(address, |(at, _)| at);
+        at.rsplit_once(':').map_or(at, |(host, _)| host)
+    }
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]

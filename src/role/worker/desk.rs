@@ -268,7 +268,6 @@ impl<'a> Desk<'a> {
             | Message::Explain(..)
             | Message::Demanded(_)
             | Message::JobManagerChanged
-            | Message::TaskManagersSeen(_)
             | Message::FrameworksSeen { .. }
             | Message::TaskManagersHeard(_)) => drop(orders.try_send(other)),
         }
@@ -302,7 +301,6 @@ impl<'a> Desk<'a> {
             Message::Demanded(_)
             | Message::TaskManagersHeard(_)
             | Message::JobManagerChanged
-            | Message::TaskManagersSeen(_)
             | Message::FrameworksSeen { .. }
             | Message::FilesRead(_)
             | Message::Claim { .. } => {}

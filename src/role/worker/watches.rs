@@ -12,10 +12,11 @@ use crate::conf::settings::{Scaling, Settings};
 use crate::events::Journal;
 use crate::exit::Exit;
 use crate::flink::pulse::Endpoint;
-use crate::flink::rest::{RestClient, first_answer};
+use crate::flink::rest::{Heartbeat, RestClient, first_answer};
 use crate::log;
 use crate::scaling::{self, Scaler};
 use crate::scheduler::driver::Message;
+use crate::scheduler::neighbours::Listed;
 use crate::time::Clock;
 use crate::tls::Identity;
 
@@ -23,6 +24,9 @@ use super::{Fatal, fatal, pulse};
 
 /// How often the JobManager's port is tried until it is open.
 const LISTENING_POLL: Duration = Duration::from_millis(50);
+
+/// Between two questions for whom the JobManager hears, where the scheduler has none.
+const LOOK_EVERY: Duration = Duration::from_secs(15);
 
 /// After so long the log says that nothing has changed, and then ever more seldom.
 const WAITING_TOLD_FIRST: Duration = Duration::from_secs(10);
@@ -65,12 +69,12 @@ pub async fn watch_jobmanager(
     }
 }
 
-/// Asks the JobManager which TaskManagers it hears, whenever the scheduler wants to know. One that does not lead passes
-/// the question on to the one that does.
+/// Asks the JobManager which TaskManagers it hears, whenever the scheduler wants to know and else now and then, as there
+/// may be others than ours. One that does not lead passes the question on to the one that does.
 pub fn watch_taskmanagers(clients: Vec<RestClient>, inbox: mpsc::Sender<Message>) -> mpsc::Sender<()> {
     let (ask, mut asked) = mpsc::channel(1);
     tokio::spawn(async move {
-        while let Some(()) = asked.recv().await {
+        while let Ok(Some(())) | Err(_) = tokio::time::timeout(LOOK_EVERY, asked.recv()).await {
             if let Some(heard) = heard_taskmanagers(&clients).await
                 && inbox.send(Message::TaskManagersHeard(heard)).await.is_err()
             {
@@ -99,12 +103,17 @@ pub fn spawn_scaling(
     tokio::spawn(driver.run());
 }
 
-async fn heard_taskmanagers(clients: &[RestClient]) -> Option<BTreeMap<String, i64>> {
+async fn heard_taskmanagers(clients: &[RestClient]) -> Option<BTreeMap<String, Listed>> {
     match first_answer(clients, async |client| client.heartbeats().await).await? {
-        Ok(heard) => Some(heard),
+        Ok(heartbeats) => Some(heartbeats.into_iter().map(listed).collect()),
         Err(error) => {
             debug!("the JobManager does not answer: {}", log::chain(&error));
             None
         }
     }
+}
+
+fn listed(heard: Heartbeat) -> (String, Listed) {
+    let hostname = heard.hostname().to_owned();
+    (heard.id, Listed { hostname, heartbeat: heard.time_since_last_heartbeat })
 }

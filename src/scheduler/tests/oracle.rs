@@ -75,9 +75,11 @@ impl Oracle {
             .ok_or_else(|| format!("{alive} TaskManagers live, {target} are wanted, and it stays so"))
     }
 
-    /// Nothing is wrong any more: whoever does nothing has to be replaced.
+    /// Nothing is wrong any more: whoever does nothing has to be replaced. One that was given up and came back is too
+    /// many, which is judged for itself.
     pub fn watch_frozen(&mut self, cluster: &Cluster, stored: &State, now: Moment) -> Judgement {
-        let frozen = cluster.frozen(framework(stored));
+        let mut frozen = cluster.frozen(framework(stored));
+        frozen.retain(|id| stored.tasks.contains_key(id));
         self.frozen.retain(|id, _| frozen.contains(id));
         for id in frozen {
             let since = *self.frozen.entry(id.clone()).or_insert(now);

@@ -4,7 +4,8 @@ use std::fs;
 use std::time::Instant;
 
 use flink_on_mesos::scheduler::explain::Explanation;
-use flink_on_mesos::scheduler::report::AgentStanding;
+use flink_on_mesos::scheduler::neighbours::Listed;
+use flink_on_mesos::scheduler::report::{AgentStanding, TaskReport};
 
 use super::*;
 
@@ -18,7 +19,8 @@ impl AppMaster {
     /// What a JobManager would say with which all that run have registered.
     async fn register_all(&self, heartbeat: i64) {
         let tasks = self.report().await.tasks.into_iter().filter(|task| task.state == "TASK_RUNNING");
-        let registered = tasks.map(|task| (task.task_id, heartbeat)).collect();
+        let listed = |task: TaskReport| (task.task_id, Listed { hostname: task.hostname, heartbeat });
+        let registered = tasks.map(listed).collect();
         self.inbox.send(Message::TaskManagersHeard(registered)).await.expect("a driver");
     }
 }
