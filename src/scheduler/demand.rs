@@ -79,6 +79,6 @@ impl Scheduler {
             && self.is_subscribed()
             && self.jobmanager == JobManager::Listening
             && self.spec.template.delivery.is_some();
-        if open { self.admitted(self.lacking()) } else { 0 }
+        if open { self.admitted(self.lacking(), now) } else { 0 }
     }
 }

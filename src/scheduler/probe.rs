@@ -129,16 +129,20 @@ impl Scheduler {
     }
 
     /// How many of those that are lacking may be launched now.
-    pub(super) fn admitted(&self, lacking: usize) -> usize {
+    pub(super) fn admitted(&self, lacking: usize, now: Moment) -> usize {
         match &self.state.probing {
             None => lacking.saturating_sub(self.hold.as_ref().map_or(0, |hold| hold.places)),
             Some(_) if self.try_at.is_some() => 0,
-            Some(probing) => lacking.min((probing.most as usize).saturating_sub(self.probes().count())),
+            Some(probing) => lacking.min((probing.most as usize).saturating_sub(self.probes(now).count())),
         }
     }
 
-    /// Those that are being tried.
-    pub(super) fn probes(&self) -> impl Iterator<Item = &String> {
+    /// Those that are being tried. One that had its time to register and is silent has failed too.
+    pub(super) fn probes(&self, now: Moment) -> impl Iterator<Item = &String> {
+        self.starting_probes().filter(move |id| !self.is_silent_for_good(id, now))
+    }
+
+    fn starting_probes(&self) -> impl Iterator<Item = &String> {
         let tried = self.state.probing.iter().flat_map(|probing| &probing.tasks);
         tried.filter(|id| {
             self.goal(id) == Some(Goal::Run) && self.seen.get(*id).is_some_and(Seen::is_starting)
@@ -207,7 +211,7 @@ impl Scheduler {
             let record = self.state.tasks.get(id);
             record.is_some_and(|record| self.agents.is_on_trial(&record.agent_id))
         };
-        self.probes().any(|id| self.seen.get(id).is_some_and(runs))
+        self.starting_probes().any(|id| self.seen.get(id).is_some_and(runs))
             || (self.agents.has_trials() && self.seen.iter().any(|(id, seen)| runs(seen) && is_watched(id)))
             || (!self.starts.failed.is_empty() && self.seen.values().any(runs))
     }

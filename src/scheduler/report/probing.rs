@@ -57,7 +57,7 @@ impl Scheduler {
             failures: probing.failures,
             cause: probing.cause.clone(),
             keys: probing.keys.clone(),
-            tasks: self.probes().cloned().collect(),
+            tasks: self.probes(now).cloned().collect(),
             left_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
         })
     }

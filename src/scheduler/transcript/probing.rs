@@ -1,6 +1,6 @@
 //! TaskManagers that fail at their start: few are tried until one registers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::scheduler::report::AgentStanding;
@@ -31,6 +31,9 @@ struct Site {
     /// Agent and end of each task that was launched and has not ended.
     alive: BTreeMap<String, (String, Moment)>,
     failed: usize,
+    /// What is launched now never registers.
+    freezes: bool,
+    frozen: BTreeSet<String>,
 }
 
 impl Site {
@@ -39,7 +42,7 @@ impl Site {
         bench.scheduler.handle_jobmanager_listening(bench.now);
         bench.scheduler.handle_subscribed("f-1", bench.now);
         let cpus = (0..agents).map(|agent| (format!("agent{agent:02}"), cpus)).collect();
-        Self { bench, cpus, alive: BTreeMap::new(), failed: 0 }
+        Self { bench, cpus, alive: BTreeMap::new(), failed: 0, freezes: false, frozen: BTreeSet::new() }
     }
 
     /// The worker crashes, and the next one goes on.
@@ -75,7 +78,13 @@ impl Site {
                 }
                 self.alive.remove(&id);
             }
-            let registered = self.alive.iter().filter(|(_, (_, since))| is_due(since, 10));
+            for id in self.frozen.clone() {
+                self.update(&id, TaskState::Running, None, "");
+            }
+            let has_registered = |(id, (_, since)): &(&String, &(String, Moment))| {
+                is_due(since, 10) && !self.frozen.contains(*id)
+            };
+            let registered = self.alive.iter().filter(has_registered);
             let beat = i64::try_from(now.since(Moment::START).as_secs()).expect("a short test");
             let heard: Registered = registered.map(|(id, _)| (id.clone(), beat)).collect();
             self.bench.scheduler.handle_taskmanagers_heard(&heard, self.bench.now);
@@ -104,10 +113,16 @@ impl Site {
                     for task in launch {
                         let id = task.name.expect("a name");
                         let agent = task.agent_id.expect("an agent").text().to_owned();
+                        if self.freezes {
+                            self.frozen.insert(id.clone());
+                        }
                         self.alive.insert(id, (agent, self.bench.now));
                     }
                 }
-                Action::Send(Call::Kill { task_id, .. }) => drop(self.alive.remove(task_id.text())),
+                Action::Send(Call::Kill { task_id, .. }) => {
+                    self.alive.remove(task_id.text());
+                    self.frozen.remove(task_id.text());
+                }
                 Action::Fail(failure) => panic!("{failure}"),
                 Action::Send(_)
                 | Action::SubscribeAnew
@@ -272,4 +287,26 @@ fn a_gang_is_tried_by_one_and_then_starts_together() {
     site.cpus.values_mut().for_each(|cpus| *cpus = 2.0);
     site.pass(10, |_| None);
     assert_eq!(site.alive.len(), 6);
+}
+
+/// Neither starts while the other one is in its way.
+#[test]
+fn two_that_are_tried_and_freeze_make_room_for_a_third() {
+    let mut site = Site::new(Spec::of_one_cpu(3), 2, 4.0);
+    site.pass(15, |_| None);
+    for id in site.alive.keys().skip(1).cloned().collect::<Vec<_>>() {
+        site.update(&id, TaskState::Failed, None, "killed");
+        site.alive.remove(&id);
+    }
+    site.pass(60, |_| Some(EXITS));
+    assert!(site.bench.scheduler.report(site.bench.now).probing.is_some());
+    site.freezes = true;
+    while site.frozen.len() < 2 {
+        site.pass(1, |_| None);
+        assert!(site.bench.now < Moment::START + Duration::from_secs(3600), "{:?}", site.alive);
+    }
+    site.freezes = false;
+    site.pass(900, |_| None);
+    let works = |id: &&String| !site.frozen.contains(*id);
+    assert_eq!((site.alive.len(), site.alive.keys().filter(works).count()), (3, 3), "{:?}", site.alive);
 }
