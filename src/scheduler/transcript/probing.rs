@@ -106,6 +106,7 @@ impl Site {
     }
 
     fn carry_out(&mut self) {
+        let mut killed = Vec::new();
         while let Some(action) = self.bench.scheduler.next_action() {
             match action {
                 Action::Store(state) => self.bench.stored = *state,
@@ -119,10 +120,7 @@ impl Site {
                         self.alive.insert(id, (agent, self.bench.now));
                     }
                 }
-                Action::Send(Call::Kill { task_id, .. }) => {
-                    self.alive.remove(task_id.text());
-                    self.frozen.remove(task_id.text());
-                }
+                Action::Send(Call::Kill { task_id, .. }) => killed.push(task_id.text().to_owned()),
                 Action::Fail(failure) => panic!("{failure}"),
                 Action::Send(_)
                 | Action::SubscribeAnew
@@ -132,6 +130,13 @@ impl Site {
             }
         }
         self.bench.scheduler.check().expect("the truths hold");
+        for id in killed {
+            if self.alive.contains_key(&id) {
+                self.update(&id, TaskState::Killed, None, "");
+                self.alive.remove(&id);
+                self.frozen.remove(&id);
+            }
+        }
     }
 
     fn update(&mut self, id: &str, state: TaskState, reason: Option<status::Reason>, message: &str) {
@@ -308,5 +313,6 @@ fn two_that_are_tried_and_freeze_make_room_for_a_third() {
     site.freezes = false;
     site.pass(900, |_| None);
     let works = |id: &&String| !site.frozen.contains(*id);
-    assert_eq!((site.alive.len(), site.alive.keys().filter(works).count()), (3, 3), "{:?}", site.alive);
+    let report = site.bench.scheduler.report(site.bench.now);
+    assert_eq!((site.alive.len(), site.alive.keys().filter(works).count()), (3, 3), "{report:#?}");
 }
