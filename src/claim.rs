@@ -10,7 +10,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::conf::settings::Succession;
+use crate::domain::succession::Succession;
 use crate::time::Moment;
 
 /// The header that tells an AppMaster's answer from any other server's.

@@ -126,7 +126,7 @@ fn execute(plan: &Plan) -> Result<Infallible, EnterError> {
 
 /// The `init` role: runs the plan that [`enter`] left on a descriptor and returns the exit code.
 pub fn run(plan_fd: RawFd) -> u8 {
-    log::never_wait();
+    log::never_wait(sys::write_to_stderr);
     match read_plan(plan_fd) {
         Ok(plan) => run_plan(&plan),
         Err(error) => {
@@ -158,7 +158,7 @@ fn read_plan(number: RawFd) -> Result<Plan, ReadPlanError> {
 /// does not name are closed.
 pub fn run_plan(plan: &Plan) -> u8 {
     plan.options.log_format.choose();
-    log::never_wait();
+    log::never_wait(sys::write_to_stderr);
     let journal = Journal::new(plan.options.verbosity);
     if let Err(error) = plan.check() {
         journal.say(Level::ERROR, error);

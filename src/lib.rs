@@ -6,6 +6,7 @@ pub mod cli;
 pub mod conf;
 pub mod descriptors;
 pub mod digest;
+pub mod domain;
 pub mod events;
 pub mod exit;
 pub mod flink;

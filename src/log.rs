@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 use std::io::{self, Write as _};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
@@ -30,7 +31,11 @@ const SILENT: &str = "event.";
 
 static IS_JSON: AtomicBool = AtomicBool::new(false);
 
-static WAITS: AtomicBool = AtomicBool::new(true);
+/// Writes to stderr what can be written without waiting for a reader, and returns how many bytes that was.
+pub type WriteSome = fn(&[u8]) -> usize;
+
+/// None while lines wait for their reader.
+static WRITE_SOME: OnceLock<WriteSome> = OnceLock::new();
 
 /// How often a full stderr is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -64,8 +69,8 @@ pub fn level(text: Option<&str>) -> Level {
 }
 
 /// Sends everything from `level` up to stderr; `part` names the process in each line (`worker`, `mesos`).
-pub fn start(level: Level, part: &'static str) {
-    never_wait();
+pub fn start(level: Level, part: &'static str, write_some: WriteSome) {
+    never_wait(write_some);
     // As other lines, for the default hook waits for stderr.
     std::panic::set_hook(Box::new(move |panic| line(Level::ERROR, part, &panic.to_string())));
     let subscriber = tracing_subscriber::fmt()
@@ -79,15 +84,16 @@ pub fn start(level: Level, part: &'static str) {
 
 /// From now on a full stderr makes nobody wait: lines are dropped and counted. For processes that live long; what a
 /// command of a person says is worth its time.
-pub fn never_wait() {
-    WAITS.store(false, Ordering::Relaxed);
+pub fn never_wait(write_some: WriteSome) {
+    let _ = WRITE_SOME.set(write_some);
 }
 
 /// Says how many lines were dropped as soon as somebody reads again, though there be nothing else to say.
 pub async fn catch_up(part: &'static str) {
+    let Some(write_some) = WRITE_SOME.get() else { return };
     loop {
         output::dropped().await;
-        while !output::catch_up(|count| dropped(part, count)) {
+        while !output::catch_up(|count| dropped(part, count), write_some) {
             tokio::time::sleep(AGAIN).await;
         }
     }
@@ -100,10 +106,9 @@ pub fn line(level: Level, part: &str, text: &str) {
 }
 
 fn write(part: &str, line: &str) {
-    if WAITS.load(Ordering::Relaxed) {
-        let _ = io::stderr().write_all(line.as_bytes());
-    } else {
-        output::write(line, |count| dropped(part, count));
+    match WRITE_SOME.get() {
+        None => drop(io::stderr().write_all(line.as_bytes())),
+        Some(write_some) => output::write(line, |count| dropped(part, count), write_some),
     }
 }
 

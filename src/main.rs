@@ -5,7 +5,7 @@
 
 use tracing::Level;
 
-use flink_on_mesos::cli::{Cli, Command};
+use flink_on_mesos::cli::{self, Cli, Command};
 use flink_on_mesos::conf::environment::Environment;
 use flink_on_mesos::exit::Exit;
 use flink_on_mesos::flink::command::Entrypoint;
@@ -45,10 +45,10 @@ fn run(cli: Cli, environment: Environment, inherited: Inherited) -> Result<u8, F
         Signals::Ordinary => init::unblock_signals(&inherited),
         Signals::EndTheStart => {
             if !matches!(command, Command::Config(_)) {
-                log::never_wait();
+                log::never_wait(init::write_to_stderr);
             }
             // What is wrong with them the role tells.
-            let options = exec::Options::for_jvm(&environment).unwrap_or_default();
+            let options = cli::exec::Options::for_jvm(&environment).unwrap_or_default();
             init::guard::arm(&options.of_plan(), &inherited);
         }
         Signals::ForOwnUse => {}

@@ -9,7 +9,6 @@ mod again;
 mod agents;
 mod cause;
 mod check;
-pub mod constraint;
 pub mod counters;
 mod demand;
 mod departures;
@@ -31,7 +30,6 @@ pub mod report;
 pub mod resources;
 mod retire;
 pub mod spec;
-pub mod state;
 mod task;
 #[cfg(test)]
 mod tests;
@@ -49,7 +47,7 @@ pub use action::{Action, Failure, Note};
 
 use crate::mesos::call::Call;
 use crate::mesos::wire::status::TaskState;
-use crate::scaling::Asked;
+use crate::domain::demand::Asked;
 use crate::time::{Backoff, Deadline, Moment};
 
 use action::Queue;
@@ -64,9 +62,10 @@ use offered::Offered;
 use probe::Starts;
 use progress::Progress;
 use reconcile::Reconciliation;
-use report::{MasterReport, NotScaled};
+use crate::domain::leadership::NotScaled;
+use report::MasterReport;
 use spec::{Delivery, Spec};
-use state::{Goal, State};
+use crate::domain::state::{Goal, State};
 use verdict::Verdict;
 use witness::{Hearing, Witness};
 

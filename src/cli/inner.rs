@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::conf::settings::Succession;
+use crate::domain::succession::Succession;
 use crate::tls::Fingerprint;
 
 #[derive(Clone, Copy, Debug, Args)]

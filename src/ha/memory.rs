@@ -12,9 +12,10 @@ use std::os::unix::fs::FileExt;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
 use crate::digest::Sha256;
-use crate::scheduler::state::State;
+use crate::domain::state::State;
 
-use super::{Store, StoreError, record};
+use crate::domain::record;
+use crate::domain::store::{Store, StoreError};
 
 const NAME: &CStr = c"flink-on-mesos-state";
 /// Sequence number, length and digest.

@@ -7,6 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+use super::WriteSome;
+
 /// The lines of this process.
 static OUTPUT: Mutex<Output> = Mutex::new(Output { cut: Vec::new(), dropped: 0 });
 
@@ -27,18 +29,18 @@ fn output() -> MutexGuard<'static, Output> {
 }
 
 /// Writes a whole line, or nothing of it. `note` makes the line that tells how many were dropped.
-pub fn write(line: &str, note: impl Fn(u64) -> String) {
+pub fn write(line: &str, note: impl Fn(u64) -> String, write_some: &WriteSome) {
     let mut output = output();
-    output.write(line.as_bytes(), note, crate::init::write_to_stderr);
+    output.write(line.as_bytes(), note, write_some);
     if output.is_behind() {
         DROPPED.notify_one();
     }
 }
 
 /// Tries again what could not be written; true when nothing is left.
-pub fn catch_up(note: impl Fn(u64) -> String) -> bool {
+pub fn catch_up(note: impl Fn(u64) -> String, write_some: &WriteSome) -> bool {
     let mut output = output();
-    output.catch_up(note, crate::init::write_to_stderr);
+    output.catch_up(note, write_some);
     !output.is_behind()
 }
 

@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use tracing::Level;
 
+use crate::cli::exec;
 use crate::cli::ClusterOptions;
 use crate::conf::environment::Environment;
 use crate::conf::keys;
@@ -26,7 +27,6 @@ use crate::{ha, log};
 use super::check::{self, Beside, Checked};
 use super::children::{self, Jvm, Own};
 use super::error::{Fatal, fatal};
-use super::exec;
 use super::plugins;
 use super::rundir::RunDir;
 use super::setup::{self, Dirs, Setup};

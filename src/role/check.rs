@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::{AccessFlags, access};
 
+use crate::cli::exec;
 use crate::conf::keys::flink;
 use crate::conf::settings::{self, Settings};
 use crate::exit::Exit;
@@ -13,7 +14,7 @@ use super::error::{Fatal, fatal};
 use super::findings::Findings;
 use super::rundir::{self, RunDir};
 use super::setup::{Dirs, Setup, Tasks};
-use super::{exec, job, plugins, worker};
+use super::{job, plugins, worker};
 
 /// What is ready to be started.
 pub struct Checked {

@@ -15,7 +15,7 @@ use super::error::{Fatal, fatal};
 use super::taskmanager::TOKEN_VARIABLE;
 
 pub fn run(options: &ClaimOptions, environment: &Environment) -> Result<u8, Fatal> {
-    log::never_wait();
+    log::never_wait(init::write_to_stderr);
     let mut server = Server::at(&options.artifacts, options.certificate).map_err(fatal(Exit::Software))?;
     let token = environment.text(TOKEN_VARIABLE).unwrap_or_default();
     let path = claim_path(&options.task_id);

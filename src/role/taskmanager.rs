@@ -9,6 +9,7 @@ use tracing::Level;
 
 use crate::artifact::delivered::{Delivered, DeliveryError};
 use crate::artifact::{self, Configuration, NameError};
+use crate::cli::exec;
 use crate::cli::{ClaimOptions, ClusterOptions, TaskmanagerOptions};
 use crate::conf::Mode;
 use crate::conf::environment::Environment;
@@ -23,7 +24,6 @@ use crate::tls::Fingerprint;
 
 use super::children::{self, Jvm};
 use super::error::{Fatal, fatal};
-use super::exec;
 use super::plugins;
 use super::rundir::RunDir;
 use super::setup::Setup;

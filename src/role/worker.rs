@@ -17,12 +17,13 @@ use crate::artifact::{self, Bundles, Configuration};
 use crate::cli::{ClusterOptions, WorkerOptions};
 use crate::conf::Mode;
 use crate::conf::environment::Environment;
-use crate::conf::settings::{Settings, Succession};
+use crate::conf::settings::Settings;
+use crate::domain::succession::Succession;
 use crate::events::Journal;
 use crate::exit::Exit;
 use crate::flink::pulse::Endpoint;
 use crate::ha::memory::MemoryStore;
-use crate::ha::{Store, StoreError};
+use crate::domain::store::{Store, StoreError};
 use crate::init::plan::Inherited;
 use crate::lease::Lease;
 use crate::mesos::client::{self, Config, Credentials, Masters, Trust};
@@ -30,7 +31,7 @@ use crate::mesos::wire::framework::FrameworkInfo;
 use crate::mesos::wire::id::FrameworkId;
 use crate::scheduler::driver::{Driver, Message, Observer, RunError};
 use crate::scheduler::spec::Spec;
-use crate::scheduler::state::State;
+use crate::domain::state::State;
 use crate::scheduler::{Failure, Scheduler};
 use crate::serve::Listening;
 use crate::status::jobmanager::Watch;
@@ -75,7 +76,7 @@ const INBOX_WAITING_MOST: usize = 64;
 
 /// All signals are blocked: an order to stop that comes before anybody waits for it is kept.
 pub fn run(options: &WorkerOptions, environment: &Environment, inherited: &Inherited) -> Result<u8, Fatal> {
-    log::start(log::level(environment.text(log::LEVEL_VARIABLE)), "worker");
+    log::start(log::level(environment.text(log::LEVEL_VARIABLE)), "worker", init::write_to_stderr);
     descriptors::raise();
     let runtime = super::runtime()?;
     runtime.spawn(log::catch_up("worker"));

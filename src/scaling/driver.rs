@@ -12,7 +12,8 @@ use crate::log;
 use crate::scheduler::driver::Message;
 use crate::time::Clock;
 
-use super::{Picture, Scaler, Shortage, Wish, needs};
+use super::{Picture, Scaler, Shortage, needs};
+use crate::domain::demand::Wish;
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 

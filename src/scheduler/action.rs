@@ -11,7 +11,7 @@ use crate::mesos::wire::status::TaskState;
 
 use super::neighbours::News;
 use super::report::MasterReport;
-use super::state::State;
+use crate::domain::state::State;
 
 /// Carried out by the driver, strictly in order.
 #[derive(Clone, Debug, PartialEq)]

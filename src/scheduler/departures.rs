@@ -10,7 +10,7 @@ use crate::mesos::wire::time::Unavailability;
 use crate::time::Moment;
 
 use super::place::Standing;
-use super::state::Goal;
+use crate::domain::state::Goal;
 use super::{Note, Scheduler};
 
 /// TaskManagers begin to move so long before their agent's maintenance: enough to find room for others, start them,

@@ -8,19 +8,20 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::debug;
 
 use crate::claim;
-use crate::ha::{Store, StoreError};
+use crate::domain::store::{Store, StoreError};
 use crate::log;
 use crate::mesos::client::{Calls, Reports, SendError, StartError};
 use crate::mesos::event::Event;
 use crate::mesos::report::{self, CallFailure};
 use crate::mesos::wire::framework::FrameworkInfo;
 use crate::mesos::wire::operator;
-use crate::scaling;
+use crate::domain::demand::Wish;
 use crate::time::{Clock, Moment};
 
 use super::explain::{Explanation, Question};
 use super::neighbours::Listed;
-use super::report::{MasterReport, NotLeading, NotScaled, Report};
+use crate::domain::leadership::{NotLeading, NotScaled};
+use super::report::{MasterReport, Report};
 use super::spec::Delivery;
 use super::{Action, Effect, Failure, Note, Scheduler};
 
@@ -52,7 +53,7 @@ pub enum Message {
     /// How many TaskManagers to keep from now on; the answer comes when that is stored.
     Scale(u32, oneshot::Sender<Result<(), NotScaled>>),
     /// How many TaskManagers the jobs have a use for, and which of them nobody uses.
-    Demanded(scaling::Wish),
+    Demanded(Wish),
     /// A task asks for its configuration; the answer comes when its use is stored.
     Redeem {
         task_id: String,

@@ -1,9 +1,9 @@
 //! Following what jobs ask for.
 
-use crate::scaling::Wish;
+use crate::domain::demand::Wish;
 use crate::time::Moment;
 
-use super::state::Goal;
+use crate::domain::state::Goal;
 use super::{Note, Scheduler};
 
 impl Scheduler {

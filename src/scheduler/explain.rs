@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::scaling::Asked;
+use crate::domain::demand::Asked;
 use crate::time::Moment;
 
 use super::Scheduler;
-use super::constraint::Constraint;
+use crate::domain::constraint::Constraint;
 use super::neighbours::Namesake;
 use super::place::{Placing, Wish};
 use super::report::{ProbingReport, TaskReport, Waiting};
-use super::resources::{Milli, Miss, Need};
+use crate::domain::need::{Milli, Need};
+use super::resources::Miss;
 use super::verdict::{Obstacle, Verdict};
 
 /// So many agents are told of, those closest to holding a TaskManager first.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::mesos::wire::status::TaskState;
 use crate::time::Moment;
 
-use super::state::Goal;
+use crate::domain::state::Goal;
 use super::{Note, Scheduler, Seen, Sight};
 
 /// A replacement that runs so long without having registered counts nevertheless where the JobManager never answers: it

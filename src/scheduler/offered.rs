@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::mesos::wire::resource::Attribute;
 use crate::time::Moment;
 
-use super::constraint::Traits;
+use crate::domain::constraint::Traits;
 use super::place::Candidate;
 use super::resources::Holding;
 

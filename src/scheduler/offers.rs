@@ -9,11 +9,11 @@ use crate::mesos::wire::offer::Offer;
 use crate::mesos::wire::task::TaskInfo;
 use crate::time::Moment;
 
-use super::constraint::Traits;
+use crate::domain::constraint::Traits;
 use super::demand::Demand;
 use super::place::{Candidate, Placing, Standing, Wish};
 use super::resources::{Holding, Pool, Share};
-use super::state::TaskRecord;
+use crate::domain::state::TaskRecord;
 use super::verdict::Verdict;
 use super::{Note, Round, Scheduler, Seen, task, token};
 

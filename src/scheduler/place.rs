@@ -8,10 +8,11 @@ use std::ops::Range;
 
 use crate::time::Moment;
 
-use super::constraint::{Constraint, Spread, Traits};
-use super::resources::{Holding, Need};
+use crate::domain::constraint::{Constraint, Spread, Traits};
+use super::resources::Holding;
+use crate::domain::need::Need;
 use super::spec::Placement;
-use super::state::TaskRecord;
+use crate::domain::state::TaskRecord;
 use super::verdict::{Distance, Obstacle, Verdict, size};
 
 /// The offers of one agent to one role; only such may be accepted together.

@@ -12,7 +12,7 @@ use crate::mesos::wire::status::TaskState;
 use crate::time::{Backoff, Deadline, Moment};
 
 use super::cause::{Fault, Symptom};
-use super::state::{Goal, Probing};
+use crate::domain::state::{Goal, Probing};
 use super::{Note, Scheduler, Seen, Sight};
 
 /// So many failures of one kind, and one at a time is tried.

@@ -6,7 +6,7 @@ use crate::mesos::wire::status::TaskState;
 use crate::time::Moment;
 
 use super::report::Reason;
-use super::state::Goal;
+use crate::domain::state::Goal;
 use super::{Note, Phase, Scheduler, Sight};
 
 /// Nobody wonders before.

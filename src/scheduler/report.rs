@@ -1,27 +1,27 @@
 //! Why things are as they are, for log, status page, `explain` and tests alike.
 
 mod agents;
-mod leadership;
 mod probing;
 
 use std::borrow::Cow;
 use std::fmt;
 
 pub use agents::{AgentStanding, AgentState};
-pub use leadership::{Leadership, NotLeading, NotScaled};
+
 pub use probing::ProbingReport;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::domain::leadership::Leadership;
 use crate::mesos::wire::status::TaskState;
-use crate::scaling::Asked;
+use crate::domain::demand::Asked;
 use crate::time::Moment;
 
 use super::counters::Counters;
 use super::explain::told;
 use super::neighbours::Neighbours;
-use super::state::Goal;
+use crate::domain::state::Goal;
 use super::verdict::Verdict;
 use super::{Connection, JobManager, Phase, Scheduler, Seen, Sight};
 

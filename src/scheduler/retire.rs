@@ -5,7 +5,7 @@ use crate::mesos::wire::id::{AgentId, TaskId};
 use crate::mesos::wire::status::TaskState;
 use crate::time::Moment;
 
-use super::state::Goal;
+use crate::domain::state::Goal;
 use super::{Note, Scheduler, Seen, Sight};
 
 impl Scheduler {

@@ -3,7 +3,7 @@
 use crate::mesos::wire::status::TaskState;
 use crate::time::Moment;
 
-use super::state::Goal;
+use crate::domain::state::Goal;
 use super::{Phase, Scheduler, Sight};
 
 impl Scheduler {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::report::{ProbingReport, Reason, Waiting};
 use super::spec::{Delivery, Patience, Spec};
-use super::state::{Goal, State};
+use crate::domain::state::{Goal, State};
 use super::{Action, Effect, Scheduler};
 use crate::claim::Answer;
 use crate::mesos::answer::Refusal;

@@ -12,7 +12,7 @@ use super::cause::{self, Symptom};
 use super::failures::Cause;
 use super::probe::FalseStart;
 use super::spec::Patience;
-use super::state::Goal;
+use crate::domain::state::Goal;
 use super::{Note, Scheduler, Seen, Sight};
 
 impl Scheduler {

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::events::Event;
 use crate::scheduler::explain::{Explanation, Question};
-use crate::scheduler::report::{Leadership, TaskReport};
+use crate::domain::leadership::Leadership;
+use crate::scheduler::report::TaskReport;
 
 use super::board::{Gone, Status, Unexplained};
 use super::{Setting, Shared};

@@ -14,13 +14,14 @@ use tokio::time::{Instant, sleep, timeout};
 use utoipa::ToSchema;
 
 use crate::events::since_1970_ms;
-use crate::scaling::Asked;
+use crate::domain::demand::Asked;
+use crate::domain::leadership::{Leadership, NotLeading};
 use crate::scheduler::counters::Counters;
 use crate::scheduler::driver::Message;
 use crate::scheduler::explain::{Explanation, Question};
 use crate::scheduler::neighbours::Neighbours;
 use crate::scheduler::report::{
-    AgentState, Leadership, MasterReport, NotLeading, ProbingReport, Report, TaskReport, Waiting,
+    AgentState, MasterReport, ProbingReport, Report, TaskReport, Waiting,
 };
 
 use super::About;

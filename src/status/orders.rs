@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use crate::flink::rest::Job;
 use crate::log;
-use crate::scaling;
+use crate::domain::demand;
 use crate::scheduler::driver::Message;
 
 use super::Shared;
@@ -52,7 +52,7 @@ pub struct Teardown {
     (status = 503, description = STOPPING, body = String, content_type = "text/plain; charset=utf-8"),
 ))]
 pub(super) async fn scale(State(Shared { board, .. }): State<Shared>, Json(scale): Json<Scale>) -> Response {
-    let target = match scaling::checked_target(scale.taskmanagers) {
+    let target = match demand::checked_target(scale.taskmanagers) {
         Ok(target) => target,
         Err(error) => return (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
     };

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::zookeeper::security::Sasl;
 use super::super::keys::{self, flink};
 use super::super::table::Table;
 use super::parse::{self, Secret};
@@ -27,16 +28,6 @@ pub struct HighAvailability {
     /// Scheme and data, such as `digest` and `user:password`.
     pub authorization: Vec<(String, Secret)>,
     pub sasl: Sasl,
-}
-
-/// How clients of ZooKeeper log in.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Sasl {
-    pub disabled: bool,
-    /// Of Java's file of logins.
-    pub section: String,
-    /// Flink logs in by Kerberos, whatever that file says.
-    pub by_kerberos: bool,
 }
 
 impl HighAvailability {

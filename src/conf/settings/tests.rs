@@ -1,3 +1,4 @@
+use crate::zookeeper::security::Sasl;
 use super::*;
 use crate::conf::table::Origin;
 

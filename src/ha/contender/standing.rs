@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::log;
-use crate::scheduler::report::Leadership;
+use crate::domain::leadership::Leadership;
 use crate::zookeeper::NodeError;
 
 #[derive(Clone, Debug)]

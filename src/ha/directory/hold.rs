@@ -11,9 +11,9 @@ use nix::libc;
 use nix::unistd::{AccessFlags, access, geteuid};
 
 use crate::exit::Exit;
-use crate::scheduler::state::State;
+use crate::domain::state::State;
 
-use super::super::StoreError;
+use crate::domain::store::StoreError;
 use super::{FILE_MODE, LOCK, NEW, read, sync, write_through};
 
 const DIRECTORY_MODE: u32 = 0o700;

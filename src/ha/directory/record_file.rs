@@ -2,7 +2,7 @@
 
 use crate::digest::{Sha256, hexadecimal};
 
-use super::super::record::RecordError;
+use crate::domain::record::RecordError;
 
 const NAME: &str = "flink-on-mesos-state";
 

@@ -2,9 +2,9 @@ use std::os::unix::fs::symlink;
 
 use proptest::prelude::*;
 
-use super::super::record::RecordError;
+use crate::domain::record::RecordError;
 use super::*;
-use crate::scheduler::state::TaskRecord;
+use crate::domain::state::TaskRecord;
 
 const HOLDER: &str = "process 7 on host a";
 

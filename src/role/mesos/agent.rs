@@ -56,14 +56,6 @@ pub async fn serve(options: &Options, master: &str) -> Result<(), MesosError> {
     ended.map_err(MesosError::Master)
 }
 
-pub fn parse_master(text: &str) -> Result<String, String> {
-    let is_good = |(host, port): (&str, &str)| !host.is_empty() && port.parse::<u16>().is_ok_and(|n| n > 0);
-    match text.rsplit_once(':').is_some_and(is_good) {
-        true => Ok(text.to_owned()),
-        false => Err("expected HOST:PORT".to_owned()),
-    }
-}
-
 /// The address of this host that its packets to the master come from; nothing is sent.
 fn ip_towards(master: &str) -> io::Result<Ipv4Addr> {
     let no_address = || io::Error::new(io::ErrorKind::AddrNotAvailable, "it has no IPv4 address");

@@ -8,7 +8,7 @@ use tokio::signal::unix::Signal;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use crate::ha::Store;
+use crate::domain::store::Store;
 use crate::lease::Lease;
 use crate::scheduler::driver::Message;
 

@@ -17,7 +17,8 @@ use crate::ha::paths::Paths;
 use crate::ha::zookeeper::ZooKeeperStore;
 use crate::log;
 use crate::scheduler::driver::Message;
-use crate::scheduler::report::{Leadership, NotLeading, Report};
+use crate::domain::leadership::{Leadership, NotLeading};
+use crate::scheduler::report::Report;
 use crate::zookeeper::Ensemble;
 
 use super::cleanup::shut_flink_down;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tracing::{error, info};
 
-use crate::ha::{Store, StoreError};
+use crate::domain::store::{Store, StoreError};
 use crate::lease::Lease;
 use crate::log;
 use crate::mesos::address::Master;
@@ -15,7 +15,7 @@ use crate::mesos::teardown::{TeardownError, tear_down};
 use crate::mesos::wire::id::FrameworkId;
 use crate::scheduler::Failure;
 use crate::scheduler::driver::RunError;
-use crate::scheduler::state::State;
+use crate::domain::state::State;
 
 use super::access::{credentials, trust};
 use super::{Exit, Fatal, Opened, framework, stopped};

@@ -17,13 +17,13 @@ use crate::digest::{Sha256, hexadecimal};
 use crate::events::Journal;
 use crate::exit::Exit;
 use crate::ha::directory::DirectoryStore;
-use crate::ha::{Store, StoreError};
+use crate::domain::store::{Store, StoreError};
 use crate::lease::Lease;
 use crate::log;
 use crate::scheduler::driver::{Message, RunError};
 use crate::scheduler::report::{Reason, Report, Waiting};
 use crate::scheduler::spec::Spec;
-use crate::scheduler::state::{Goal, State};
+use crate::domain::state::{Goal, State};
 use crate::time::{Backoff, BackoffPolicy};
 
 use super::super::setup::Setup;

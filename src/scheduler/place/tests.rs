@@ -1,6 +1,6 @@
 use super::*;
 use crate::mesos::wire::resource::{Attribute, Resource, Scalar, Text, ValueType};
-use crate::scheduler::resources::Milli;
+use crate::domain::need::Milli;
 
 fn scalar(name: &str, value: f64) -> Resource {
     Resource { name: Some(name.into()), scalar: Some(Scalar { value: Some(value) }), ..Resource::default() }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::cluster::Cluster;
 use crate::scheduler::report::{Registration, Report};
 use crate::scheduler::spec::Patience;
-use crate::scheduler::state::{Goal, State, TaskRecord};
+use crate::domain::state::{Goal, State, TaskRecord};
 use crate::scheduler::witness::Registered;
 use crate::time::Moment;
 

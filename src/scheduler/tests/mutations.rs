@@ -2,7 +2,7 @@
 
 use super::simulation::Run;
 use crate::mesos::call::Call;
-use crate::scheduler::state::Goal;
+use crate::domain::state::Goal;
 use crate::scheduler::{Action, token};
 
 /// What a broken scheduler or driver would do.

@@ -9,7 +9,7 @@ use crate::mesos::call::Call;
 use crate::mesos::event::StatusUpdate;
 use crate::mesos::wire::status::TaskState;
 use crate::mesos::wire::task::TaskInfo;
-use crate::scheduler::state::{Goal, State, TaskRecord};
+use crate::domain::state::{Goal, State, TaskRecord};
 use crate::scheduler::token;
 use crate::time::Moment;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::explain::Question;
 use super::super::spec::Spec;
-use super::super::state::State;
+use crate::domain::state::State;
 use super::super::{Action, Scheduler};
 use crate::mesos::call::Call;
 use crate::mesos::event::StatusUpdate;
@@ -16,7 +16,7 @@ use crate::mesos::wire::resource::{
 use crate::mesos::wire::status::{Reason as TaskReason, TaskState};
 use crate::mesos::wire::task::TaskInfo;
 use crate::mesos::wire::time::{TimeInfo, Unavailability};
-use crate::scheduler::constraint::Constraint;
+use crate::domain::constraint::Constraint;
 use crate::scheduler::report::Reason;
 use crate::scheduler::resources::tests::scalar;
 use crate::time::Moment;

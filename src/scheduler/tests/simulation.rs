@@ -20,7 +20,7 @@ use crate::mesos::call::Call;
 use crate::mesos::wire;
 use crate::scheduler::Effect;
 use crate::scheduler::spec::{Patience, Placement, Spec};
-use crate::scheduler::state::State;
+use crate::domain::state::State;
 use crate::scheduler::witness::Registered;
 use crate::time::Moment;
 

@@ -12,7 +12,7 @@ use super::simulation::{Fate, Item, Run};
 use crate::local::agent::{End, ProcessEvent};
 use crate::local::master::{FrameworkTarget, OperatorCall};
 use crate::mesos::call::Call;
-use crate::scheduler::state::State;
+use crate::domain::state::State;
 use crate::scheduler::{Action, Scheduler, token};
 use crate::time::Moment;
 

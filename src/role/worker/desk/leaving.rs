@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use crate::exit::Exit;
 use crate::ha::contender::{Left, Standing};
-use crate::ha::{Store, StoreError};
+use crate::domain::store::{Store, StoreError};
 use crate::scheduler::Failure;
 use crate::scheduler::driver::RunError;
-use crate::scheduler::state::State;
+use crate::domain::state::State;
 
 use super::super::cleanup::release_jobmanager;
 use super::super::jobmanager::Stop;

@@ -2,7 +2,7 @@
 
 use tokio::sync::{mpsc, watch};
 
-use crate::ha::Store as _;
+use crate::domain::store::Store as _;
 use crate::ha::zookeeper::ZooKeeperStore;
 use crate::lease::Lease;
 use crate::role::worker::Work;

@@ -28,7 +28,7 @@ pub enum Succession {
 
 impl Succession {
     /// How long the master keeps the framework, unless the user says it.
-    pub(super) fn failover_timeout(self, of_key: Duration) -> Duration {
+    pub fn failover_timeout(self, of_key: Duration) -> Duration {
         match self {
             Self::Nobody => FAILOVER_TO_NOBODY,
             Self::Kept => FAILOVER_ON_THIS_HOST,

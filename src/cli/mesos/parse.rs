@@ -17,6 +17,14 @@ pub fn ping_timeout(text: &str) -> Result<Duration, String> {
     if BOUNDS.contains(&timeout) { Ok(timeout) } else { Err("expected 1secs to 15mins".to_owned()) }
 }
 
+pub fn master(text: &str) -> Result<String, String> {
+    let is_good = |(host, port): (&str, &str)| !host.is_empty() && port.parse::<u16>().is_ok_and(|n| n > 0);
+    match text.rsplit_once(':').is_some_and(is_good) {
+        true => Ok(text.to_owned()),
+        false => Err("expected HOST:PORT".to_owned()),
+    }
+}
+
 pub fn domain(text: &str) -> Result<DomainInfo, String> {
     let Some((region, zone)) = text.split_once('/').filter(|(r, z)| !r.is_empty() && !z.is_empty()) else {
         return Err("expected REGION/ZONE".to_owned());

@@ -8,7 +8,7 @@ use regex_lite::Regex;
 use crate::mesos::wire::offer::Offer;
 use crate::mesos::wire::resource::{Attribute, Range, ValueType};
 
-use super::resources::Milli;
+use super::need::Milli;
 
 /// `attribute:value`, `attribute:OPERATOR` or `attribute:OPERATOR:value`.
 #[derive(Clone, Debug)]
