@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::artifact::delivered::Delivered;
-use crate::flink::command::{Application, UnrestoredState};
-use crate::scheduler::explain::{Question, QuestionError};
-use crate::tls::Fingerprint;
+use artifact::delivered::Delivered;
+use flink::command::{Application, UnrestoredState};
+use scheduler::explain::{Question, QuestionError};
+use tls::Fingerprint;
 
 pub mod exec;
 mod inner;

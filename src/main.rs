@@ -5,17 +5,17 @@
 
 use tracing::Level;
 
+use base::exit::Exit;
+use base::log;
+use conf::environment::Environment;
+use flink::command::Entrypoint;
 use flink_on_mesos::cli::{self, Cli, Command};
-use flink_on_mesos::conf::environment::Environment;
-use flink_on_mesos::exit::Exit;
-use flink_on_mesos::flink::command::Entrypoint;
-use flink_on_mesos::init::plan::Inherited;
 use flink_on_mesos::role::appmaster::{self, Cluster};
 use flink_on_mesos::role::error::Fatal;
 use flink_on_mesos::role::{self, claim, config, exec, operator, taskmanager, worker};
-use flink_on_mesos::{init, log};
+use init::plan::Inherited;
 
-flink_on_mesos::begin_with!(run_command_line);
+init::begin_with!(run_command_line);
 
 fn run_command_line() -> u8 {
     // First of all: a signal that arrives from here on is kept for init.

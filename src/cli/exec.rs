@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::conf::environment::Environment;
-use crate::init::plan::{
+use base::log;
+use conf::environment::Environment;
+use init::plan::{
     self, Child, Continuation, ForwardTo, Inherited, Plan, Quit, Subreaper, Terminal, Verbosity,
 };
-use crate::init::signals::{JobControl, Rewrite, Signal, SignalTable};
-use crate::init::status::Remap;
-use crate::log;
+use init::signals::{JobControl, Rewrite, Signal, SignalTable};
+use init::status::Remap;
 
 #[derive(Clone, Debug, Default, Args)]
 pub struct ExecOptions {

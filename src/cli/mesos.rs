@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::mesos::wire::cluster::DomainInfo;
+use mesos::wire::cluster::DomainInfo;
 
 /// Options that say nothing to a single agent.
 const MASTERS_OWN: [&str; 11] = [

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use regex_lite::Regex;
 
-use crate::mesos::wire::offer::Offer;
-use crate::mesos::wire::resource::{Attribute, Range, ValueType};
+use mesos::wire::offer::Offer;
+use mesos::wire::resource::{Attribute, Range, ValueType};
 
 use super::need::Milli;
 

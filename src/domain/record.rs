@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::state::{State, TaskRecord};
+use crate::state::{State, TaskRecord};
 
 /// Raised with every change that an older program would misread.
 const VERSION: u32 = 1;
@@ -77,7 +77,7 @@ fn check_version(bytes: &[u8]) -> Result<(), RecordError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::state::TaskRecord;
+    use crate::state::TaskRecord;
 
     #[test]
     fn what_is_written_is_read() {

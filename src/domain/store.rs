@@ -42,7 +42,7 @@ pub enum StoreError {
         source: RecordError,
     },
     #[error("failed to read or write the state")]
-    ZooKeeper(#[from] crate::zookeeper::NodeError),
+    ZooKeeper(#[from] zookeeper::NodeError),
     /// This AppMaster no longer leads; nothing was written.
     #[error("somebody else leads")]
     Fenced,

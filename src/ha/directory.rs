@@ -19,10 +19,10 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use crate::domain::state::State;
+use domain::state::State;
 
-use crate::domain::record;
-use crate::domain::store::{Store, StoreError};
+use domain::record;
+use domain::store::{Store, StoreError};
 
 pub use hold::{Hold, HoldError, check};
 

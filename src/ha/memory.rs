@@ -11,11 +11,11 @@ use std::os::unix::fs::FileExt;
 
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
-use crate::digest::Sha256;
-use crate::domain::state::State;
+use base::digest::Sha256;
+use domain::state::State;
 
-use crate::domain::record;
-use crate::domain::store::{Store, StoreError};
+use domain::record;
+use domain::store::{Store, StoreError};
 
 const NAME: &CStr = c"flink-on-mesos-state";
 /// Sequence number, length and digest.

@@ -8,10 +8,10 @@ use zookeeper_client::{Client, Error, OneshotWatcher};
 
 use super::address::{Master, Scheme, ZooKeeperAddress};
 use super::leader;
-use crate::log;
-use crate::time::{Backoff, BackoffPolicy};
-use crate::zookeeper::security::Login;
-use crate::zookeeper::{Access, Ensemble};
+use base::log;
+use base::time::{Backoff, BackoffPolicy};
+use zookeeper::security::Login;
+use zookeeper::{Access, Ensemble};
 
 /// As masters and agents use it.
 const SESSION: Duration = Duration::from_secs(10);

@@ -10,19 +10,19 @@ use std::time::{Duration, SystemTime};
 
 use tracing::Level;
 
-use crate::cli::exec;
 use crate::cli::ClusterOptions;
-use crate::conf::environment::Environment;
-use crate::conf::keys;
-use crate::conf::settings::{Port, Ports, Settings};
-use crate::conf::table::Origin;
-use crate::conf::{Loaded, Mode, redact};
-use crate::exit::Exit;
-use crate::flink::archive;
-use crate::flink::command::{self, Entrypoint};
-use crate::ha::directory::Hold;
-use crate::init::plan::{Child, Inherited, Kind};
-use crate::{ha, log};
+use crate::cli::exec;
+use base::exit::Exit;
+use base::log;
+use conf::environment::Environment;
+use conf::keys;
+use conf::settings::{Port, Ports, Settings};
+use conf::table::Origin;
+use conf::{Loaded, Mode, redact};
+use flink::archive;
+use flink::command::{self, Entrypoint};
+use ha::directory::Hold;
+use init::plan::{Child, Inherited, Kind};
 
 use super::check::{self, Beside, Checked};
 use super::children::{self, Jvm, Own};

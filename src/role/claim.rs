@@ -2,14 +2,14 @@
 
 use tracing::Level;
 
-use crate::artifact::claim_path;
-use crate::claim::ask::Server;
-use crate::claim::{Next, Note, Watch};
 use crate::cli::ClaimOptions;
-use crate::conf::environment::Environment;
-use crate::exit::Exit;
-use crate::time::Clock;
-use crate::{init, log};
+use artifact::claim_path;
+use base::exit::Exit;
+use base::log;
+use base::time::Clock;
+use claim::ask::Server;
+use claim::{Next, Note, Watch};
+use conf::environment::Environment;
 
 use super::error::{Fatal, fatal};
 use super::taskmanager::TOKEN_VARIABLE;

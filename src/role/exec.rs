@@ -4,10 +4,9 @@ use std::ffi::OsString;
 use std::os::fd::RawFd;
 
 use crate::cli::exec::{ExecOptions, Options};
-use crate::conf::environment::Environment;
-use crate::exit::Exit;
-use crate::init;
-use crate::init::plan::{Child, Inherited, Plan, Terminal};
+use base::exit::Exit;
+use conf::environment::Environment;
+use init::plan::{Child, Inherited, Plan, Terminal};
 
 use super::error::{Fatal, fatal};
 

@@ -18,20 +18,21 @@ use tokio::sync::mpsc;
 use tracing::Level;
 
 use crate::cli::mesos::{AGENTS_MOST, Options};
-use crate::conf::environment::Environment;
-use crate::exit::Exit;
-use crate::local::agent::Agent;
-use crate::local::cluster::{Cluster, INPUTS_WAITING_MOST, Pace};
-use crate::local::credentials::{Credentials, CredentialsError};
-use crate::local::http::{self, Server};
-use crate::local::ids::Ids;
-use crate::local::link::DialError;
-use crate::local::master::{self, AgentDescription, Master};
-use crate::local::reaper::Reaper;
-use crate::local::timing::Timing;
-use crate::serve::{Listening, Peer};
-use crate::time::{Clock, Moment};
-use crate::{descriptors, init, local, log};
+use base::descriptors;
+use base::exit::Exit;
+use base::log;
+use base::time::{Clock, Moment};
+use conf::environment::Environment;
+use mini_mesos::agent::Agent;
+use mini_mesos::cluster::{Cluster, INPUTS_WAITING_MOST, Pace};
+use mini_mesos::credentials::{Credentials, CredentialsError};
+use mini_mesos::http::{self, Server};
+use mini_mesos::ids::Ids;
+use mini_mesos::link::DialError;
+use mini_mesos::master::{self, AgentDescription, Master};
+use mini_mesos::reaper::Reaper;
+use mini_mesos::timing::Timing;
+use serve::{Listening, Peer};
 
 use places::Place;
 
@@ -40,9 +41,9 @@ const PORT: u16 = 5050;
 #[derive(Debug, thiserror::Error)]
 pub enum MesosError {
     #[error("cannot understand --resources")]
-    Resources(#[source] local::resources::ParseError),
+    Resources(#[source] mini_mesos::resources::ParseError),
     #[error("cannot understand --attributes")]
-    Attributes(#[source] local::resources::ParseError),
+    Attributes(#[source] mini_mesos::resources::ParseError),
     #[error("{option} was given {given} times for {agents} agents, expected once or once for each")]
     Count { option: &'static str, given: usize, agents: u16 },
     #[error("cannot listen on {address}")]
@@ -229,7 +230,7 @@ fn assemble(
         let id = master.handle_agent_registered(description.clone(), Moment::START);
         let containment = options.containment();
         let settings =
-            local::agent::Settings { id: id.clone(), description, work_dir, timing, epoch, containment };
+            mini_mesos::agent::Settings { id: id.clone(), description, work_dir, timing, epoch, containment };
         agents.insert(id, Agent::new(settings, ids.fork(), Moment::START));
     }
     Ok(Cluster::new(master, agents, ids, Pace::new(clock, options.time_scale), reaper))

@@ -5,13 +5,13 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::time::Duration;
 
-use crate::mesos::answer::Refusal;
-use crate::mesos::call::Call;
-use crate::mesos::wire::status::TaskState;
+use mesos::answer::Refusal;
+use mesos::call::Call;
+use mesos::wire::status::TaskState;
 
 use super::neighbours::News;
 use super::report::MasterReport;
-use crate::domain::state::State;
+use domain::state::State;
 
 /// Carried out by the driver, strictly in order.
 #[derive(Clone, Debug, PartialEq)]

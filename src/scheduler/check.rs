@@ -1,7 +1,7 @@
 //! What must hold after every step, apart from the logic that makes it hold.
 
 use super::Scheduler;
-use crate::domain::state::Goal;
+use domain::state::Goal;
 
 impl Scheduler {
     /// The first broken truth, if any. Tests call it after each step.

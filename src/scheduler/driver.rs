@@ -7,23 +7,22 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tracing::debug;
 
-use crate::claim;
-use crate::domain::store::{Store, StoreError};
-use crate::log;
-use crate::mesos::client::{Calls, Reports, SendError, StartError};
-use crate::mesos::event::Event;
-use crate::mesos::report::{self, CallFailure};
-use crate::mesos::wire::framework::FrameworkInfo;
-use crate::mesos::wire::operator;
-use crate::domain::demand::Wish;
-use crate::time::{Clock, Moment};
+use base::log;
+use base::time::{Clock, Moment};
+use domain::demand::Wish;
+use domain::store::{Store, StoreError};
+use mesos::client::{Calls, Reports, SendError, StartError};
+use mesos::event::Event;
+use mesos::report::{self, CallFailure};
+use mesos::wire::framework::FrameworkInfo;
+use mesos::wire::operator;
 
 use super::explain::{Explanation, Question};
 use super::neighbours::Listed;
-use crate::domain::leadership::{NotLeading, NotScaled};
 use super::report::{MasterReport, Report};
 use super::spec::Delivery;
 use super::{Action, Effect, Failure, Note, Scheduler};
+use domain::leadership::{NotLeading, NotScaled};
 
 /// How long the driver sleeps when nothing is due; only a guard against a clock that went wrong.
 const LONGEST_SLEEP: Duration = Duration::from_secs(3600);

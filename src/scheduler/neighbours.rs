@@ -11,9 +11,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::mesos::wire::operator;
-use crate::mesos::wire::resource::Resource;
-use crate::time::Moment;
+use base::time::Moment;
+use mesos::wire::operator;
+use mesos::wire::resource::Resource;
 
 use super::{Note, Scheduler};
 

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::mesos::wire::status::TaskState;
-use crate::time::Moment;
+use base::time::Moment;
+use mesos::wire::status::TaskState;
 
 use super::report::Reason;
-use crate::domain::state::Goal;
 use super::{Note, Phase, Scheduler, Sight};
+use domain::state::Goal;
 
 /// Nobody wonders before.
 const FIRST: Duration = Duration::from_secs(10);

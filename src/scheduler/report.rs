@@ -13,17 +13,17 @@ pub use probing::ProbingReport;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::domain::leadership::Leadership;
-use crate::mesos::wire::status::TaskState;
-use crate::domain::demand::Asked;
-use crate::time::Moment;
+use base::time::Moment;
+use domain::demand::Asked;
+use domain::leadership::Leadership;
+use mesos::wire::status::TaskState;
 
 use super::counters::Counters;
 use super::explain::told;
 use super::neighbours::Neighbours;
-use crate::domain::state::Goal;
 use super::verdict::Verdict;
 use super::{Connection, JobManager, Phase, Scheduler, Seen, Sight};
+use domain::state::Goal;
 
 /// The status tells of so many agents; `explain` of more.
 const VERDICTS_MAX: usize = 20;

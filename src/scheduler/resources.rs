@@ -6,8 +6,8 @@
 
 use std::fmt;
 
-use crate::domain::need::{Milli, Need};
-use crate::mesos::wire::resource::{Range, Ranges, Resource, Scalar, ValueType};
+use domain::need::{Milli, Need};
+use mesos::wire::resource::{Range, Ranges, Resource, Scalar, ValueType};
 
 /// A resource that the offers of one agent lack.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -284,7 +284,7 @@ fn take_lowest(spans: &mut Vec<(u64, u64)>) -> Option<u64> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::mesos::wire::resource::{AllocationInfo, ReservationInfo, RevocableInfo};
+    use mesos::wire::resource::{AllocationInfo, ReservationInfo, RevocableInfo};
 
     pub fn scalar(name: &str, value: f64) -> Resource {
         Resource {

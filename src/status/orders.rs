@@ -7,10 +7,10 @@ use axum::response::{IntoResponse, Json, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::flink::rest::Job;
-use crate::log;
-use crate::domain::demand;
-use crate::scheduler::driver::Message;
+use base::log;
+use domain::demand;
+use flink::rest::Job;
+use scheduler::driver::Message;
 
 use super::Shared;
 use super::api::{NOT_LEADING, STOPPING, conflict, gone};

@@ -8,9 +8,8 @@ use std::sync::Arc;
 
 use rustls::ClientConfig;
 
-
 use super::jaas::{self, JaasError, Module};
-use crate::tls::{
+use tls::{
     self,
     store::{Store, StoreError},
 };

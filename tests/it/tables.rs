@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::fs::{self, File};
 
-use flink_on_mesos::conf::keys::KEYS;
-use flink_on_mesos::conf::variables;
+use conf::keys::KEYS;
+use conf::variables;
 
 /// With this set tables are written instead of compared.
 const UPDATE: &str = "UPDATE_TABLES";

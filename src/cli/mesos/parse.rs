@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::mesos::wire::cluster::{DomainInfo, FaultDomain, RegionInfo, ZoneInfo};
+use mesos::wire::cluster::{DomainInfo, FaultDomain, RegionInfo, ZoneInfo};
 
 /// A number and a unit, as the real master writes them; other common units are taken as well.
 pub fn duration(text: &str) -> Result<Duration, String> {

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::zookeeper::security::Sasl;
 use super::super::keys::{self, flink};
 use super::super::table::Table;
 use super::parse::{self, Secret};
 use super::quorum::{self, Quorum};
 use super::reader::Reader;
+use zookeeper::security::Sasl;
 
 /// Where the state that outlives this AppMaster lies.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
-use crate::zookeeper::security::Sasl;
 use super::*;
-use crate::conf::table::Origin;
+use crate::table::Origin;
+use zookeeper::security::Sasl;
 
 /// `key=value` a line, as if given by `-D`; `mesos.master` is added when it is not there.
 fn table(text: &str) -> Table {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::mesos::wire::resource::{Ranges, Scalar, Set, Text};
+use mesos::wire::resource::{Ranges, Scalar, Set, Text};
 
 fn attribute(name: &str, kind: ValueType) -> Attribute {
     Attribute { name: Some(name.into()), r#type: Some(kind as i32), ..Attribute::default() }

@@ -3,13 +3,13 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs as _, UdpSocket};
 
-use crate::local::cluster::Pace;
-use crate::local::http::sandboxes;
-use crate::local::master::AgentDescription;
-use crate::local::reaper::Reaper;
-use crate::local::remote::{RemoteAgent, Settings};
-use crate::serve::Listening;
-use crate::time::Clock;
+use base::time::Clock;
+use mini_mesos::cluster::Pace;
+use mini_mesos::http::sandboxes;
+use mini_mesos::master::AgentDescription;
+use mini_mesos::reaper::Reaper;
+use mini_mesos::remote::{RemoteAgent, Settings};
+use serve::Listening;
 
 use super::{
     MesosError, Options, absolute, announce, epoch, hostname, ids, listen, make, places, stop_signal,

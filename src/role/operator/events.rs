@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::time::{Duration, SystemTime};
 
-use crate::events::Event;
+use base::events::Event;
 
 /// A reader that has gone is no reason to fail.
 pub fn print(event: &Event, as_json: bool) {

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use crate::cli::exec;
-use crate::artifact::bundle::Source;
-use crate::conf::settings::{self, Container, Network, Runtime, Scaling, Settings};
-use crate::exit::Exit;
-use crate::flink::memory;
-use crate::mesos::wire::label::Label;
-use crate::domain::need::{Milli, Need};
-use crate::scheduler::spec::{Host, Patience, Placement, Shell, Spec, Template};
+use artifact::bundle::Source;
+use base::exit::Exit;
+use conf::settings::{self, Container, Network, Runtime, Scaling, Settings};
+use domain::need::{Milli, Need};
+use flink::memory;
+use mesos::wire::label::Label;
+use scheduler::spec::{Host, Patience, Placement, Shell, Spec, Template};
 
 use super::delivery::Server;
 use super::{Fatal, access, container};

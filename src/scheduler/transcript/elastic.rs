@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::domain::demand::{Asked, Wish};
-use crate::domain::leadership::NotScaled;
+use domain::demand::{Asked, Wish};
+use domain::leadership::NotScaled;
 
 impl Bench {
     fn elastic() -> Self {

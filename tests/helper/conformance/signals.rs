@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use flink_on_mesos::init::signals::{Signal as Any, SignalSet};
+use init::signals::{Signal as Any, SignalSet};
 
 use super::adapter::{Program, Receiver, Wish};
 use super::look::{expect_nothing_left, is_stopped, send, status, until};

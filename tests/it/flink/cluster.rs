@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use flink_on_mesos::conf::environment::Environment;
-use flink_on_mesos::conf::table::{Origin, Table};
-use flink_on_mesos::flink::command::{self, Application, Entrypoint, HadoopClassPath, Launch, Log4j, log4j};
-use flink_on_mesos::flink::distribution::Distribution;
-use flink_on_mesos::flink::java::JavaHome;
-use flink_on_mesos::flink::memory;
-use flink_on_mesos::flink::rest::{JarRun, JobState, RestClient};
+use conf::environment::Environment;
+use conf::table::{Origin, Table};
+use flink::command::{self, Application, Entrypoint, HadoopClassPath, Launch, Log4j, log4j};
+use flink::distribution::Distribution;
+use flink::java::JavaHome;
+use flink::memory;
+use flink::rest::{JarRun, JobState, RestClient};
 
 use super::home;
 use crate::ports::free_ports;
