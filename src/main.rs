@@ -1,5 +1,6 @@
 //! Options, role, run, exit code.
 
+#![forbid(unsafe_code)]
 // Rust's runtime would come before it: `init/sys/entry.rs`.
 #![no_main]
 

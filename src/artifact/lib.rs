@@ -1,6 +1,8 @@
 //! What agents fetch from the AppMaster over HTTP: each task its configuration, once, with a token of its own, and
 //! program, Flink and java by the digest of their content. With the same token a task asks whether it is still wanted.
 
+#![forbid(unsafe_code)]
+
 pub mod bundle;
 pub mod delivered;
 pub mod overlay;

@@ -1,5 +1,7 @@
 //! What every room may use: time, exit codes, log, events and other small things that know nothing of the rest.
 
+#![forbid(unsafe_code)]
+
 pub mod descriptors;
 pub mod digest;
 pub mod events;

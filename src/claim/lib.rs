@@ -4,6 +4,8 @@
 //! but that AppMaster could go on with the framework, and only when nothing listens at its address: one that is stopped
 //! or starts its worker again still has its port. This is the pure part; [`ask`] asks.
 
+#![forbid(unsafe_code)]
+
 pub mod ask;
 
 use std::fmt;

@@ -3,6 +3,8 @@
 //! Later layers win: defaults, the file in the configuration directory, `FLINK_PROPERTIES`, environment
 //! variables, `-D` arguments. The user's directory is only read.
 
+#![forbid(unsafe_code)]
+
 mod encoding;
 mod entry;
 pub mod environment;

@@ -1,5 +1,7 @@
 //! How to run stock Flink without its scripts: the distribution, the memory model, the java command lines, the REST client.
 
+#![forbid(unsafe_code)]
+
 pub mod archive;
 pub mod command;
 pub mod distribution;

@@ -7,6 +7,8 @@
 //! With ZooKeeper AppMasters elect one of them ([`contender`], [`election`]), which alone may act ([`base::lease`]) and
 //! write ([`zookeeper`]).
 
+#![forbid(unsafe_code)]
+
 pub mod contender;
 pub mod directory;
 pub mod election;

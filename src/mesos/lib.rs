@@ -1,5 +1,7 @@
 //! The Mesos v1 scheduler API: messages, framing, client.
 
+#![forbid(unsafe_code)]
+
 pub mod address;
 pub mod answer;
 pub mod call;

@@ -8,6 +8,8 @@
 //! isolates nothing, and tasks end with their agent. What it can do and what can be made to go wrong:
 //! `docs/embedded-mesos.md`.
 
+#![forbid(unsafe_code)]
+
 pub mod agent;
 pub mod cluster;
 pub mod credentials;

@@ -2,6 +2,8 @@
 //!
 //! [`Scaler`] is pure: pictures of Flink go in, what is wanted comes out. [`driver`] takes the pictures.
 
+#![forbid(unsafe_code)]
+
 pub mod driver;
 pub mod needs;
 

@@ -4,6 +4,8 @@
 //! be carried out in their order; a [`Action::Store`] is durable before any later action. Facts that came together may
 //! be handed in together: one `Store` then stands for all of them. Time and randomness are arguments. [`driver`] is the one asynchronous file.
 
+#![forbid(unsafe_code)]
+
 mod action;
 mod again;
 mod agents;

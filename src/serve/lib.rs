@@ -1,6 +1,8 @@
 //! How the ports of this program take connections: whatever happens to one of them, the next is accepted, and what
 //! connections took is given back when they are closed.
 
+#![forbid(unsafe_code)]
+
 mod secure;
 
 pub use secure::TlsListener;

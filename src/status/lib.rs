@@ -2,6 +2,8 @@
 //!
 //! Reports are read and events are sent, nothing is changed here; orders are taken on the socket only.
 
+#![forbid(unsafe_code)]
+
 pub mod api;
 pub mod board;
 pub mod client;

@@ -1,5 +1,7 @@
 //! TLS with Flink's key stores: who this AppMaster is, how its tasks know it, and whom it trusts.
 
+#![forbid(unsafe_code)]
+
 mod der;
 mod ec;
 pub mod http;

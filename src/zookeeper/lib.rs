@@ -1,5 +1,7 @@
 //! The one place where ZooKeeper clients are set up.
 
+#![forbid(unsafe_code)]
+
 pub mod jaas;
 pub mod security;
 pub mod tls;
