@@ -51,6 +51,11 @@ impl State {
         }
         format!("taskmanager-{nonce}-{number:05}")
     }
+
+    /// The number in the id of a task. From 100,000 on ids have another order than their numbers.
+    pub fn task_number(id: &str) -> Option<u64> {
+        id.rsplit('-').next()?.parse().ok()
+    }
 }
 
 /// TaskManagers fail at their start: few at a time are tried until one registers with the JobManager.
@@ -116,4 +121,19 @@ pub enum Goal {
     Replace,
     /// Killed until a terminal update tells that it is gone.
     End,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_their_order_whatever_ids_have() {
+        let state = State { nonce: "x7k2pb".to_owned(), ..State::default() };
+        let ids = [7, 99_999, 100_000, 1_000_000].map(|number| state.task_id(number));
+        assert!(ids[2] < ids[1], "{ids:?}");
+        let numbers: Vec<_> = ids.iter().filter_map(|id| State::task_number(id)).collect();
+        assert_eq!(numbers, [7, 99_999, 100_000, 1_000_000]);
+        assert_eq!(State::task_number("somebody's"), None);
+    }
 }

@@ -1,5 +1,6 @@
 //! The AppMaster's worker in a run: a scheduler, what its driver and its client would do, and crashes.
 
+use domain::state::State;
 use std::time::Duration;
 
 use super::mutations::Mutation;
@@ -36,8 +37,7 @@ impl Run {
             self.stored.tasks.clear();
         }
         if self.mutation == Mutation::NameAgain {
-            let last =
-                self.stored.tasks.last_key_value().and_then(|(id, _)| id.rsplit('-').next()?.parse().ok());
+            let last = self.stored.tasks.keys().filter_map(|id| State::task_number(id)).max();
             self.stored.task_counter = last.unwrap_or(0);
         }
         // Its configuration may have another role more or less.
