@@ -105,7 +105,7 @@ pub enum Command {
     Scale(ScaleOptions),
     /// End the cluster and its framework
     Teardown(TeardownOptions),
-    /// Another TaskManager in the place of one, which ends when the other has registered
+    /// Replace a TaskManager: start a new one, stop the old one once it has registered
     RestartTaskmanager(RestartOptions),
     /// The last events
     Events(EventsOptions),

@@ -15,6 +15,15 @@ pub const EVENTS_MAX: usize = 500;
 /// Who is so far behind is told to begin anew.
 const BEHIND_MOST: usize = 256;
 
+/// How an event weighs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    Info,
+    /// A person may want to look at it.
+    Warn,
+}
+
 /// What has happened, as a line of the log says too.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Event {
@@ -26,8 +35,7 @@ pub struct Event {
     pub kind: String,
     /// The task that it is about.
     pub task_id: Option<String>,
-    /// Whether a person may want to look at it.
-    pub odd: bool,
+    pub level: Level,
     pub text: String,
 }
 
@@ -46,23 +54,23 @@ impl Default for Journal {
 impl Journal {
     /// A change of state.
     pub fn tell(&self, kind: &str, text: impl Into<String>) {
-        self.add(kind, None, false, text.into());
+        self.add(kind, None, Level::Info, text.into());
     }
 
     /// What a person may want to look at.
     pub fn warn(&self, kind: &str, text: impl Into<String>) {
-        self.add(kind, None, true, text.into());
+        self.add(kind, None, Level::Warn, text.into());
     }
 
-    pub fn add(&self, kind: &str, task_id: Option<&str>, odd: bool, text: String) {
-        match odd {
-            true => warn!(event.kind = kind, event.task_id = task_id, "{text}"),
-            false => info!(event.kind = kind, event.task_id = task_id, "{text}"),
+    pub fn add(&self, kind: &str, task_id: Option<&str>, level: Level, text: String) {
+        match level {
+            Level::Warn => warn!(event.kind = kind, event.task_id = task_id, "{text}"),
+            Level::Info => info!(event.kind = kind, event.task_id = task_id, "{text}"),
         }
         let at = since_1970_ms();
         let mut kept = self.kept();
         let id = kept.back().map_or(at, |last| at.max(last.id + 1));
-        let event = Event { id, at, kind: kind.to_owned(), task_id: task_id.map(str::to_owned), odd, text };
+        let event = Event { id, at, kind: kind.to_owned(), task_id: task_id.map(str::to_owned), level, text };
         if kept.len() == EVENTS_MAX {
             kept.pop_front();
         }
@@ -104,7 +112,7 @@ mod tests {
     #[test]
     fn keeps_the_last_ones_under_growing_ids() {
         let journal = Journal::default();
-        (0..EVENTS_MAX + 3).for_each(|number| journal.add("n", None, false, number.to_string()));
+        (0..EVENTS_MAX + 3).for_each(|number| journal.add("n", None, Level::Info, number.to_string()));
         let events = journal.after(0);
         assert_eq!(events.len(), EVENTS_MAX);
         assert_eq!(events[0].text, "3");
@@ -115,9 +123,9 @@ mod tests {
     #[test]
     fn who_follows_gets_each_once() {
         let journal = Journal::default();
-        journal.add("n", None, false, "before".to_owned());
+        journal.add("n", None, Level::Info, "before".to_owned());
         let (before, mut live) = journal.follow(0);
-        journal.add("n", Some("t"), true, "after".to_owned());
+        journal.add("n", Some("t"), Level::Warn, "after".to_owned());
         assert_eq!(before.iter().map(|event| event.text.as_str()).collect::<Vec<_>>(), ["before"]);
         assert_eq!(live.try_recv().expect("one").text, "after");
         assert!(live.try_recv().is_err());

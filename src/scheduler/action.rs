@@ -11,6 +11,7 @@ use mesos::wire::status::TaskState;
 
 use super::neighbours::News;
 use super::report::MasterReport;
+use base::events::Level;
 use domain::state::State;
 
 /// Carried out by the driver, strictly in order.
@@ -192,8 +193,7 @@ impl Note {
         }
     }
 
-    /// Whether a person may want to look at it: odd, but handled.
-    pub fn is_odd(&self) -> bool {
+    pub fn level(&self) -> Level {
         match self {
             Self::Disconnected { .. }
             | Self::Unreachable { .. }
@@ -205,9 +205,15 @@ impl Note {
             | Self::Unknown { .. }
             | Self::DoesNotFit { .. }
             | Self::Probing { .. }
-            | Self::StillWaiting { .. } => true,
-            Self::Ended { expected, .. } => !expected,
-            Self::Neighbours(news) => news.is_odd(),
+            | Self::StillWaiting { .. } => Level::Warn,
+            Self::Ended { expected, .. } => {
+                if *expected {
+                    Level::Info
+                } else {
+                    Level::Warn
+                }
+            }
+            Self::Neighbours(news) => news.level(),
             Self::Subscribed { .. }
             | Self::JobManagerListening
             | Self::Scaled { .. }
@@ -221,7 +227,7 @@ impl Note {
             | Self::NotMoving { .. }
             | Self::Retired { .. }
             | Self::ProbeRegistered { .. }
-            | Self::StillStarting { .. } => false,
+            | Self::StillStarting { .. } => Level::Info,
         }
     }
 }

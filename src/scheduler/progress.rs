@@ -1,4 +1,4 @@
-//! Telling that something takes long, ever more seldom.
+//! Telling that something takes long, at growing intervals.
 
 use std::time::Duration;
 

@@ -209,7 +209,7 @@ impl fmt::Display for Reason {
                 write!(out, "held back for {} s after a failure: {cause}", seconds(*left_ms))
             }
             Self::Probing(probing) => write!(out, "{probing}"),
-            Self::NoOffers => write!(out, "asked for offers, and none came that fell short"),
+            Self::NoOffers => write!(out, "waiting for offers; none since REVIVE"),
             Self::Gang { fits, left_ms, .. } => write!(
                 out,
                 "all start together (mesos.gang-start.timeout): {fits} would fit now, waiting {} s at most for the rest",

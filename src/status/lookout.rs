@@ -40,7 +40,7 @@ impl Default for Lookout {
 
 impl Observer for Lookout {
     fn noted(&self, note: &Note) {
-        self.journal.add(note.kind(), note.task(), note.is_odd(), note.to_string());
+        self.journal.add(note.kind(), note.task(), note.level(), note.to_string());
     }
 
     fn rounded(&self, took: Duration) {

@@ -110,7 +110,7 @@ fn in_use(jobs: &Result<Vec<Job>, super::jobmanager::JobsError>) -> Option<Strin
     }
 }
 
-/// Another TaskManager in the place of this one, which ends when the other has registered.
+/// Replace a TaskManager: start a new one, stop the old one once it has registered.
 #[utoipa::path(post, path = "/v1/taskmanagers/{task_id}/restart", params(("task_id" = String, Path)), responses(
     (status = 202, description = STORED),
     (status = 400, description = "The task id is no text", body = String, content_type = "text/plain; charset=utf-8"),

@@ -28,7 +28,7 @@ const LISTENING_POLL: Duration = Duration::from_millis(50);
 /// Between two questions for whom the JobManager hears, where the scheduler has none.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
 
-/// After so long the log says that nothing has changed, and then ever more seldom.
+/// After so long the log says that nothing has changed, and then at growing intervals.
 const WAITING_TOLD_FIRST: Duration = Duration::from_secs(10);
 const WAITING_TOLD_MOST: Duration = Duration::from_secs(300);
 
