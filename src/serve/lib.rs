@@ -31,9 +31,19 @@ use base::time::{Backoff, BackoffPolicy};
 const EXHAUSTED: BackoffPolicy =
     BackoffPolicy { first: Duration::from_millis(20), most: Duration::from_secs(1), jitter: 0.0 };
 
+/// From the last failure to accept until a connection shows that there are descriptors again.
+const ENDED_AFTER: Duration = Duration::from_millis(500);
+
 /// From the end of a connection until the memory of all that have ended is given back: a storm costs that once, and not
 /// for each of them.
 const GIVE_BACK_AFTER: Duration = Duration::from_secs(2);
+
+/// There are no descriptors.
+struct Lack {
+    backoff: Backoff,
+    /// When one was lacking last.
+    last: Instant,
+}
 
 /// What accepts connections.
 pub trait Accept: Send + 'static {
@@ -81,7 +91,7 @@ pub struct Listening<L> {
     /// What the log calls it.
     name: &'static str,
     open: Arc<Open>,
-    exhausted: Option<Backoff>,
+    exhausted: Option<Lack>,
     give_back_at: Option<Instant>,
 }
 
@@ -104,9 +114,7 @@ impl<L: Accept> Listening<L> {
             tokio::select! {
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, peer)) => {
-                        if self.exhausted.take().is_some() {
-                            info!("{}: accepts connections again", self.name);
-                        }
+                        self.note_accepted();
                         return (Connection::new(stream, Arc::clone(&self.open)), peer);
                     }
                     Err(error) => self.wait_after(&error).await,
@@ -122,6 +130,13 @@ impl<L: Accept> Listening<L> {
         }
     }
 
+    /// One descriptor that came free for a moment is not the end of the lack.
+    fn note_accepted(&mut self) {
+        if self.exhausted.take_if(|lack| lack.last.elapsed() >= ENDED_AFTER).is_some() {
+            info!("{}: accepts connections again", self.name);
+        }
+    }
+
     /// Somebody who left before being accepted is of no interest; a lack of descriptors is told once and lasts a while.
     async fn wait_after(&mut self, error: &io::Error) {
         let Some(why) = Exhausted::from(error) else { return };
@@ -129,8 +144,12 @@ impl<L: Accept> Listening<L> {
             let own = self.open.count.load(Ordering::Relaxed);
             warn!("{}: cannot accept connections: {why}, {own} of them by its own connections", self.name);
         }
-        let backoff = self.exhausted.get_or_insert_with(|| Backoff::new(EXHAUSTED));
-        sleep(backoff.failed(0.0)).await;
+        let lack = self
+            .exhausted
+            .get_or_insert_with(|| Lack { backoff: Backoff::new(EXHAUSTED), last: Instant::now() });
+        lack.last = Instant::now();
+        let wait = lack.backoff.failed(0.0);
+        sleep(wait).await;
     }
 }
 
