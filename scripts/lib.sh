@@ -5,8 +5,10 @@
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/flink-on-mesos"
-binary="${CARGO_TARGET_DIR:-$root/target}/x86_64-unknown-linux-gnu/release/flink-on-mesos"
-helper="${CARGO_TARGET_DIR:-$root/target}/x86_64-unknown-linux-gnu/debug/examples/test-helper"
+# Where cargo leaves what it builds for this machine; empty until cargo is there.
+built="${CARGO_TARGET_DIR:-$root/target}/$(rustc --print host-tuple 2>/dev/null || true)"
+binary="$built/release/flink-on-mesos"
+helper="$built/debug/examples/test-helper"
 
 # Progress and errors go to stderr: stdout belongs to what a script was asked for.
 say() {

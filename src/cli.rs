@@ -5,17 +5,16 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::artifact::delivered::Delivered;
-use crate::flink::command::{Application, UnrestoredState};
-use crate::init::plan::{Continuation, ForwardTo, Quit, Subreaper, Verbosity};
-use crate::init::signals::{JobControl, Rewrite, Signal};
-use crate::init::status::Remap;
-use crate::role::exec::{self, Grace};
-use crate::role::mesos;
-use crate::scheduler::explain::{Question, QuestionError};
-use crate::tls::Fingerprint;
+use artifact::delivered::Delivered;
+use flink::command::{Application, UnrestoredState};
+use scheduler::explain::{Question, QuestionError};
+use tls::Fingerprint;
 
+pub mod exec;
 mod inner;
+pub mod mesos;
+
+use exec::ExecOptions;
 
 pub use inner::{ClaimOptions, InitOptions, WorkerOptions};
 
@@ -64,10 +63,9 @@ impl Cli {
     fn read_from(words: Vec<OsString>) -> Result<Self, clap::Error> {
         let texts: Vec<_> = words.iter().take(4).map(|word| word.to_str()).collect();
         let command = match texts[..] {
-            [_, Some("exec"), Some("--"), _] => Command::Exec(Box::new(ExecOptions {
-                command: words[3..].to_vec(),
-                ..ExecOptions::default()
-            })),
+            [_, Some("exec"), Some("--"), _] => {
+                Command::Exec(Box::new(ExecOptions::of_command(words[3..].to_vec())))
+            }
             [_, Some("exec"), ..] => Command::Exec(Box::new(Exec::try_parse_from(&words[1..])?.options)),
             [_, Some("claim"), ..] if let Some(options) = ClaimOptions::from_words(&words[2..]) => {
                 Command::Claim(options)
@@ -107,7 +105,7 @@ pub enum Command {
     Scale(ScaleOptions),
     /// End the cluster and its framework
     Teardown(TeardownOptions),
-    /// Another TaskManager in the place of one, which ends when the other has registered
+    /// Replace a TaskManager: start a new one, stop the old one once it has registered
     RestartTaskmanager(RestartOptions),
     /// The last events
     Events(EventsOptions),
@@ -284,73 +282,6 @@ pub struct ScaleOptions {
     pub taskmanagers: u32,
     #[command(flatten)]
     pub socket: SocketOptions,
-}
-
-#[derive(Clone, Debug, Default, Args)]
-pub struct ExecOptions {
-    /// From the begin of a stop to SIGKILL, as `9s` or `500ms`
-    #[arg(long)]
-    grace: Option<Grace>,
-    /// Who gets forwarded signals: `child`, `group`, `group-even-quit`
-    #[arg(long, value_parser = exec::parse_forward_to)]
-    forward_to: Option<ForwardTo>,
-    /// Send another signal in place of a received one, as `TERM=QUIT`; `FROM=0` drops it
-    #[arg(long, value_name = "FROM=TO")]
-    rewrite: Vec<Rewrite>,
-    /// A further signal that stops the program, besides TERM and INT
-    #[arg(long, value_name = "SIGNAL")]
-    stop_on: Vec<Signal>,
-    /// Another exit code in place of one or more, as `143=0`
-    #[arg(long, value_name = "FROM=TO")]
-    remap: Vec<Remap>,
-    /// Whether orphans are adopted when this is not PID 1: `on`, `off`
-    #[arg(long, value_parser = exec::parse_subreaper)]
-    subreaper: Option<Subreaper>,
-    /// The signal that arrives here when the process that started this one dies
-    #[arg(long, value_name = "SIGNAL")]
-    parent_death_signal: Option<Signal>,
-    /// Whether SIGTSTP, SIGTTIN and SIGTTOU stop the program and init until SIGCONT: `on`, `off`
-    #[arg(long, value_parser = exec::parse_job_control)]
-    job_control: Option<JobControl>,
-    /// Whether SIGCONT follows an order to stop, so that a stopped program can act on it: `on`, `off`
-    #[arg(long = "continue", value_parser = exec::parse_continuation, value_name = "CONTINUE")]
-    continuation: Option<Continuation>,
-    /// When a forwarded SIGQUIT reaches the program: `at-once`, or `once-caught`, when it has a handler, as JVMs need
-    #[arg(long, value_parser = exec::parse_quit)]
-    quit: Option<Quit>,
-    /// `quiet`, `normal`, `debug`
-    #[arg(long, value_parser = exec::parse_verbosity)]
-    verbosity: Option<Verbosity>,
-    /// A file that the last line is also written to, such as /dev/termination-log
-    #[arg(long, value_name = "PATH")]
-    reason_file: Option<OsString>,
-    /// A descriptor that the program keeps, besides 0 to 2
-    #[arg(long, value_name = "N")]
-    keep_fd: Vec<i32>,
-    /// The program and its arguments
-    #[arg(required = true, trailing_var_arg = true, value_name = "CMD")]
-    command: Vec<OsString>,
-}
-
-impl ExecOptions {
-    /// Puts what was given over `options`, which come from the environment, and returns the command.
-    pub fn apply(self, options: &mut exec::Options) -> Vec<OsString> {
-        options.grace = self.grace.unwrap_or(options.grace);
-        options.forward_to = self.forward_to.unwrap_or(options.forward_to);
-        options.rewrites.extend(&self.rewrite);
-        options.stop_on.extend(&self.stop_on);
-        // The first that fits counts.
-        options.remaps.splice(0..0, self.remap);
-        options.subreaper = self.subreaper.unwrap_or(options.subreaper);
-        options.parent_death_signal = self.parent_death_signal.or(options.parent_death_signal);
-        options.verbosity = self.verbosity.unwrap_or(options.verbosity);
-        options.job_control = self.job_control.unwrap_or(options.job_control);
-        options.continuation = self.continuation.unwrap_or(options.continuation);
-        options.quit = self.quit.or(options.quit);
-        options.reason_file = self.reason_file.or_else(|| options.reason_file.take());
-        options.keep_fds.extend(&self.keep_fd);
-        self.command
-    }
 }
 
 /// Checked here, understood where it is answered.

@@ -1,21 +1,22 @@
 //! Options, role, run, exit code.
 
+#![forbid(unsafe_code)]
 // Rust's runtime would come before it: `init/sys/entry.rs`.
 #![no_main]
 
 use tracing::Level;
 
-use flink_on_mesos::cli::{Cli, Command};
-use flink_on_mesos::conf::environment::Environment;
-use flink_on_mesos::exit::Exit;
-use flink_on_mesos::flink::command::Entrypoint;
-use flink_on_mesos::init::plan::Inherited;
+use base::exit::Exit;
+use base::log;
+use conf::environment::Environment;
+use flink::command::Entrypoint;
+use flink_on_mesos::cli::{self, Cli, Command};
 use flink_on_mesos::role::appmaster::{self, Cluster};
 use flink_on_mesos::role::error::Fatal;
 use flink_on_mesos::role::{self, claim, config, exec, operator, taskmanager, worker};
-use flink_on_mesos::{init, log};
+use init::plan::Inherited;
 
-flink_on_mesos::begin_with!(run_command_line);
+init::begin_with!(run_command_line);
 
 fn run_command_line() -> u8 {
     // First of all: a signal that arrives from here on is kept for init.
@@ -45,10 +46,10 @@ fn run(cli: Cli, environment: Environment, inherited: Inherited) -> Result<u8, F
         Signals::Ordinary => init::unblock_signals(&inherited),
         Signals::EndTheStart => {
             if !matches!(command, Command::Config(_)) {
-                log::never_wait();
+                log::never_wait(init::write_to_stderr);
             }
             // What is wrong with them the role tells.
-            let options = exec::Options::for_jvm(&environment).unwrap_or_default();
+            let options = cli::exec::Options::for_jvm(&environment).unwrap_or_default();
             init::guard::arm(&options.of_plan(), &inherited);
         }
         Signals::ForOwnUse => {}

@@ -21,7 +21,7 @@ pub mod worker;
 
 use tokio::runtime::{Builder, Runtime};
 
-use crate::exit::Exit;
+use base::exit::Exit;
 
 use error::{Fatal, fatal};
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use futures_util::stream::{self, Stream};
 
-use crate::digest::{Sha256, hexadecimal};
+use base::digest::{Sha256, hexadecimal};
 
 /// A Flink has a hundred files, a JDK a thousand.
 const MOST_FILES: usize = 20_000;

@@ -6,8 +6,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::conf::environment::Environment;
-use crate::conf::table::{Origin, Table};
+use conf::environment::Environment;
+use conf::table::{Origin, Table};
 
 /// Stands in values for the directory that a task stores its configuration in.
 pub const DIRECTORY_MARK: &str = "/flink-on-mesos:configuration/";

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::events::Journal;
+use base::events::Journal;
 
 /// So many are told in each span; more would drive everything else out of the log.
 const TOLD_MOST: u32 = 10;

@@ -10,7 +10,7 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 use super::{Answer, HEADER, Outcome};
-use crate::tls::Fingerprint;
+use tls::Fingerprint;
 
 /// For a connection. Where the host is gone nothing answers at all.
 const CONNECT_MOST: Duration = Duration::from_secs(5);

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::conf::settings::Succession;
-use crate::tls::Fingerprint;
+use domain::succession::Succession;
+use tls::Fingerprint;
 
 #[derive(Clone, Copy, Debug, Args)]
 pub struct InitOptions {

@@ -8,7 +8,7 @@ use super::encoding::{self, Decoded};
 use super::entry::{Entry, Remark};
 use super::grammar::{Grammar, Version};
 use super::{legacy, yaml};
-use crate::exit::Exit;
+use base::exit::Exit;
 
 /// Flink's own limit for YAML is 3 MiB; a real file has some kilobytes.
 pub const MAX_FILE_BYTES: u64 = 1 << 20;

@@ -2,19 +2,21 @@
 
 use std::ffi::OsStr;
 
+use domain::demand::MOST_TASKMANAGERS;
+
 use super::environment::Environment;
 use super::keys::{self, flink};
 use super::problem::{Found, Problem};
 use super::table::{Origin, Table};
 
-/// Upper limit of counts (TaskManagers, slots): beyond it a value is a slip of the keyboard.
+/// Upper limit of counts that have none of their own (slots, GPUs): beyond it a value is a slip of the keyboard.
 pub const MAX_COUNT: u32 = 100_000;
 
 /// What a variable's value must be, and how it is written in the configuration.
 #[derive(Clone, Copy)]
 enum Kind {
-    /// 0 ..= [`MAX_COUNT`]
-    Count,
+    /// 0 ..= [`MOST_TASKMANAGERS`]
+    TaskManagers,
     /// 1 ..= [`MAX_COUNT`]
     PositiveCount,
     /// Whole MiB, written as memory text of Flink.
@@ -41,7 +43,7 @@ const VARIABLES: [Variable; 12] = [
     variable("JOB_MANAGER_RPC_ADDRESS", Kind::Word, &[]),
     variable("TASK_MANAGER_NUMBER_OF_TASK_SLOTS", Kind::PositiveCount, &[flink::SLOTS]),
     variable("_SLOTS", Kind::PositiveCount, &[flink::SLOTS]),
-    variable("_CLIENT_TM_COUNT", Kind::Count, &[keys::INITIAL_TASKS.name]),
+    variable("_CLIENT_TM_COUNT", Kind::TaskManagers, &[keys::INITIAL_TASKS.name]),
     variable("_CLIENT_TM_MEMORY", Kind::Mebibytes, &[flink::PROCESS_MEMORY]),
     variable(
         "_CLIENT_USERNAME",
@@ -132,7 +134,7 @@ impl Kind {
                 .map(|count: u32| count.to_string())
         };
         match self {
-            Self::Count => count(0, MAX_COUNT),
+            Self::TaskManagers => count(0, MOST_TASKMANAGERS),
             Self::PositiveCount => count(1, MAX_COUNT),
             Self::Mebibytes => count(1, u32::MAX).map(|count| count + "m"),
             Self::Port => count(1, u32::from(u16::MAX)),
@@ -142,7 +144,7 @@ impl Kind {
 
     fn expected(self) -> String {
         match self {
-            Self::Count => format!("a whole number from 0 to {MAX_COUNT}"),
+            Self::TaskManagers => format!("a whole number from 0 to {MOST_TASKMANAGERS}"),
             Self::PositiveCount => format!("a whole number from 1 to {MAX_COUNT}"),
             Self::Mebibytes => "memory as a whole number of MiB, without a unit".to_owned(),
             Self::Port => "a port from 1 to 65535".to_owned(),

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::grammar::Grammar;
 use super::table::Table;
-use crate::exit::Exit;
+use base::exit::Exit;
 
 /// A limit for what is copied beside the configuration: a `conf` directory holds kilobytes, and one that was
 /// mounted wrongly (`/`) must not fill the disk.

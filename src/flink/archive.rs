@@ -49,7 +49,7 @@ pub fn apply(command: &mut Command, archive: Option<&Path>) {
         Err(misfit) => command.warnings.push(format!(
             "starting without the class archive {}: {}",
             archive.display(),
-            crate::log::chain(&misfit)
+            base::log::chain(&misfit)
         )),
     }
 }

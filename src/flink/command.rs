@@ -23,12 +23,12 @@ pub use application::{Application, UnrestoredState};
 pub use classpath::HadoopClassPath;
 pub use log4j::Log4j;
 
-use crate::conf::environment::Environment;
-use crate::conf::table::Table;
-use crate::flink::distribution::Distribution;
-use crate::flink::java::JavaHome;
-use crate::flink::memory::{self, MemoryError, MemorySize};
-use crate::flink::version::Version;
+use crate::distribution::Distribution;
+use crate::java::JavaHome;
+use crate::memory::{self, MemoryError, MemorySize};
+use crate::version::Version;
+use conf::environment::Environment;
+use conf::table::Table;
 
 const SESSION: &str = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint";
 const APPLICATION: &str = "org.apache.flink.container.entrypoint.StandaloneApplicationClusterEntryPoint";

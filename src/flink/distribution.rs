@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crate::flink::version::Version;
+use crate::version::Version;
 
 /// Deeper than anybody nests jars; keeps a strange directory from holding up the start.
 const MAX_DEPTH: usize = 16;

@@ -18,9 +18,9 @@ pub use jobmanager::JobManagerMemory;
 pub use size::MemorySize;
 pub use taskmanager::TaskManagerMemory;
 
-use crate::conf::environment::Environment;
-use crate::conf::table::Table;
-use crate::flink::version::Version;
+use crate::version::Version;
+use conf::environment::Environment;
+use conf::table::Table;
 
 /// The memory of a JobManager. `environment` is asked for `FLINK_JM_HEAP`, which Flink 1.x honours.
 pub fn jobmanager(

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::rest::{RestClient, RestError};
-use crate::descriptors::Exhausted;
+use base::descriptors::Exhausted;
 
 /// The JobManager is on this host: an address that takes longer to connect leads elsewhere.
 const CONNECT_MOST: Duration = Duration::from_secs(1);

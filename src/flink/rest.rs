@@ -14,7 +14,7 @@ use tokio::fs::File;
 use tokio::io::AsyncReadExt;
 use tokio_util::io::ReaderStream;
 
-use crate::http;
+use tls::http;
 
 pub use types::{
     AllocatedSlot, Heartbeat, JarRun, Job, JobDetails, JobState, MemoryConfiguration, Overview, Requirements,

@@ -6,11 +6,11 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use zookeeper_client::{Client, Error, SessionInfo, SessionState, StateWatcher};
 
-use crate::events::Journal;
-use crate::lease::{Grantor, Lease};
-use crate::log;
-use crate::time::{Clock, Moment};
-use crate::zookeeper::{Ensemble, NodeError, Outlook, outlook};
+use base::events::Journal;
+use base::lease::{Grantor, Lease};
+use base::log;
+use base::time::{Clock, Moment};
+use zookeeper::{Ensemble, NodeError, Outlook, outlook};
 
 use super::election::{Action, Election, Session};
 use super::paths::Paths;

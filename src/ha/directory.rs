@@ -19,9 +19,10 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use crate::scheduler::state::State;
+use domain::state::State;
 
-use super::{Store, StoreError, record};
+use domain::record;
+use domain::store::{Store, StoreError};
 
 pub use hold::{Hold, HoldError, check};
 

@@ -13,7 +13,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::time::{Backoff, BackoffPolicy, Deadline, Moment};
+use base::time::{Backoff, BackoffPolicy, Deadline, Moment};
 
 /// Of the session's timeout, as a fraction. A ZooKeeper server tells its leader every half tick whom it has heard, and a
 /// session is at least two ticks long: what a server that dies has not told yet is less than the rest.

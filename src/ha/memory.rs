@@ -11,10 +11,11 @@ use std::os::unix::fs::FileExt;
 
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
-use crate::digest::Sha256;
-use crate::scheduler::state::State;
+use base::digest::Sha256;
+use domain::state::State;
 
-use super::{Store, StoreError, record};
+use domain::record;
+use domain::store::{Store, StoreError};
 
 const NAME: &CStr = c"flink-on-mesos-state";
 /// Sequence number, length and digest.

@@ -19,11 +19,12 @@ use tokio::sync::watch;
 use tracing::warn;
 use zookeeper_client::{Client, CreateMode, Error};
 
-use crate::scheduler::state::State;
-use crate::zookeeper::{Ensemble, NodeError, Outlook, outlook};
+use domain::state::State;
+use zookeeper::{Ensemble, NodeError, Outlook, outlook};
 
 use super::paths::Paths;
-use super::{Store, StoreError, record};
+use domain::record;
+use domain::store::{Store, StoreError};
 use transaction::{Change, Outcome};
 
 pub use shards::SHARDS;

@@ -6,7 +6,7 @@ use nix::unistd::Pid;
 
 use super::machine::STEADY_RUN;
 use super::plan::{self, Kind};
-use crate::time::{Backoff, BackoffPolicy, Moment};
+use base::time::{Backoff, BackoffPolicy, Moment};
 
 #[derive(Debug)]
 pub struct Child {

@@ -19,7 +19,7 @@ use tracing::Level;
 use super::plan::{Child, GRACE_DEFAULT_MS, Inherited, Options, Plan};
 use super::signals::{Handling, JobControl, Signal, SignalTable};
 use super::sys;
-use crate::log;
+use base::log;
 
 /// One process, one guard.
 static GUARD: Mutex<Guard> = Mutex::new(Guard { leavings: Vec::new(), watch: None });
@@ -127,7 +127,7 @@ fn is_ready(fd: &PollFd<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::init::signals::{Rewrite, SignalSet};
+    use crate::signals::{Rewrite, SignalSet};
 
     fn watched(rewrites: &[&str], stop_on: &[&str], ignored: &[&str]) -> Vec<String> {
         let signal = |name: &&str| name.parse::<Signal>().unwrap();

@@ -26,7 +26,7 @@ impl Journal {
 
     pub fn say(&self, level: Level, text: impl fmt::Display) {
         if level <= self.most {
-            crate::log::line(level, "init", &text.to_string());
+            base::log::line(level, "init", &text.to_string());
         }
     }
 

@@ -19,8 +19,8 @@ use super::note::{Cause, Note};
 use super::plan::{Kind, Options, Plan};
 use super::signals::{Handling, Signal, SignalSet};
 use super::status::{Ended, remap};
-use crate::exit::Exit;
-use crate::time::{Deadline, Moment};
+use base::exit::Exit;
+use base::time::{Deadline, Moment};
 use forward::HeldQuit;
 
 mod forward;

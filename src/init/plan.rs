@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::log;
+use base::log;
 
 use super::signals::{Signal, SignalSet, SignalTable};
 use super::status::Remap;
@@ -135,7 +135,7 @@ pub enum Kind {
     },
 }
 
-/// [`crate::time::BackoffPolicy`] in the plan's units.
+/// [`base::time::BackoffPolicy`] in the plan's units.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Restart {
     pub first_ms: u64,

@@ -25,8 +25,8 @@ use super::spawn::{Group, Spawn};
 use super::status::Ended;
 use super::sys::{self, Reaped, Sys};
 use super::tree::Process;
-use crate::exit::Exit;
-use crate::time::Moment;
+use base::exit::Exit;
+use base::time::Moment;
 
 mod rest;
 

@@ -14,7 +14,7 @@ use nix::unistd::Pid;
 use super::executable::{self, Obstacle};
 use super::plan::Inherited;
 use super::signals::{Signal, SignalSet};
-use crate::exit::Exit;
+use base::exit::Exit;
 
 /// A program to start.
 #[derive(Clone, Copy, Debug)]

@@ -28,7 +28,7 @@ use super::signals::{Signal, SignalSet};
 use super::spawn::{Spawn, SpawnError};
 use super::status::Ended;
 use super::tree::{self, Process};
-use crate::time::{Clock, Moment};
+use base::time::{Clock, Moment};
 
 mod descriptor;
 mod entry;

@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn handlers_are_read() {
         let status = "Name:\tjava\nSigIgn:\t0000000000000000\nSigCgt:\t2000000181005ccf\n";
-        assert!(parse_caught(status).unwrap().contains(crate::init::signals::Signal::QUIT));
+        assert!(parse_caught(status).unwrap().contains(crate::signals::Signal::QUIT));
         assert_eq!(parse_caught("SigCgt:\t0000000000000000\n"), Some(SignalSet::EMPTY));
         assert_eq!(parse_caught("Name:\tjava\n"), None);
     }

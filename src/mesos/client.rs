@@ -17,8 +17,8 @@ use super::call::Call;
 use super::event::{Event, StatusUpdate};
 use super::report::Report;
 use super::wire::framework::FrameworkInfo;
-use crate::lease::Lease;
-use crate::tls::Fingerprint;
+use base::lease::Lease;
+use tls::Fingerprint;
 
 /// Calls that may wait for their turn. When ten thousand TaskManagers start at once, a few updates of each are to be
 /// acknowledged, and come faster than the acknowledgements go; more means that the master does not answer.

@@ -8,16 +8,19 @@ use zookeeper_client::{Client, Error, OneshotWatcher};
 
 use super::address::{Master, Scheme, ZooKeeperAddress};
 use super::leader;
-use crate::log;
-use crate::time::{Backoff, BackoffPolicy};
-use crate::zookeeper::security::Login;
-use crate::zookeeper::{Access, Ensemble};
+use base::log;
+use base::time::{Backoff, BackoffPolicy};
+use zookeeper::security::Login;
+use zookeeper::{Access, Ensemble};
 
 /// As masters and agents use it.
 const SESSION: Duration = Duration::from_secs(10);
 
 const RECONNECTING: BackoffPolicy =
     BackoffPolicy { first: Duration::from_millis(100), most: Duration::from_secs(5), jitter: 0.5 };
+
+/// Between two questions while the client has no connection.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// The leading master, as far as ZooKeeper has told. While ZooKeeper is silent or names none, it stays what it was:
 /// then the master itself says whether it leads.
@@ -72,8 +75,11 @@ impl Detector {
         loop {
             let watcher = match self.look(client).await {
                 Ok(watcher) => watcher,
-                // The client finds another server.
-                Err(Error::ConnectionLoss) => continue,
+                // The client finds another server meanwhile.
+                Err(Error::ConnectionLoss) => {
+                    tokio::time::sleep(LOOK_AGAIN).await;
+                    continue;
+                }
                 Err(error) => return error,
             };
             tokio::select! {

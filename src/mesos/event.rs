@@ -221,7 +221,7 @@ fn is_missing<I>(id: Option<&I>, text: fn(&I) -> &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mesos::wire::event::{Error, Offers, Subscribed, Update};
+    use crate::wire::event::{Error, Offers, Subscribed, Update};
 
     fn event(kind: EventType) -> wire::event::Event {
         wire::event::Event { r#type: Some(kind as i32), ..wire::event::Event::default() }

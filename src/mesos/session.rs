@@ -17,7 +17,7 @@ use super::report::{CallFailure, Report, Trouble};
 use super::wire;
 use super::wire::framework::FrameworkInfo;
 use super::wire::id::FrameworkId;
-use crate::time::{Backoff, BackoffPolicy, Deadline, Moment};
+use base::time::{Backoff, BackoffPolicy, Deadline, Moment};
 
 /// A master may need seconds after an election; more than 15 s would only lengthen the outage.
 const BACKOFF: BackoffPolicy =

@@ -7,7 +7,7 @@ use super::call::Call;
 use super::client::{Config, Reports, SendError, StartError, start};
 use super::event::Event;
 use super::report::{CallFailure, Report};
-use crate::log;
+use base::log;
 
 #[derive(Debug, thiserror::Error)]
 pub enum TeardownError {

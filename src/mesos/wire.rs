@@ -60,7 +60,7 @@ macro_rules! enumeration {
             }
         }
 
-        impl $crate::mesos::wire::json::Named for $name {
+        impl $crate::wire::json::Named for $name {
             fn name_of(number: i32) -> Option<&'static str> {
                 Self::try_from(number).ok().map(Self::name)
             }

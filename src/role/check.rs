@@ -4,16 +4,17 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::{AccessFlags, access};
 
-use crate::conf::keys::flink;
-use crate::conf::settings::{self, Settings};
-use crate::exit::Exit;
-use crate::flink::command::{self, Command, CommandError, Entrypoint, Log4j};
+use crate::cli::exec;
+use ::flink::command::{self, Command, CommandError, Entrypoint, Log4j};
+use base::exit::Exit;
+use conf::keys::flink;
+use conf::settings::{self, Settings};
 
 use super::error::{Fatal, fatal};
 use super::findings::Findings;
 use super::rundir::{self, RunDir};
 use super::setup::{Dirs, Setup, Tasks};
-use super::{exec, job, plugins, worker};
+use super::{job, plugins, worker};
 
 /// What is ready to be started.
 pub struct Checked {
@@ -168,7 +169,7 @@ mod tests {
         let file = directory.path().join("file");
         std::fs::write(&file, "").expect("written");
         let error = check_writable(&file.join("x")).expect_err("below a file");
-        let text = crate::log::chain(error.error.as_ref());
+        let text = base::log::chain(error.error.as_ref());
         assert!(text.contains("storageDir") && text.contains("file/x") && text.contains("ENOTDIR"), "{text}");
     }
 }

@@ -7,11 +7,10 @@ use std::path::PathBuf;
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 
-use crate::conf::environment::Environment;
-use crate::exit::Exit;
-use crate::flink::command::Command;
-use crate::init;
-use crate::init::plan::{Child, Kind, Plan, Restart};
+use base::exit::Exit;
+use conf::environment::Environment;
+use flink::command::Command;
+use init::plan::{Child, Kind, Plan, Restart};
 
 use super::error::{Fatal, fatal};
 

@@ -2,20 +2,20 @@
 
 use tracing::Level;
 
-use crate::artifact::claim_path;
-use crate::claim::ask::Server;
-use crate::claim::{Next, Note, Watch};
 use crate::cli::ClaimOptions;
-use crate::conf::environment::Environment;
-use crate::exit::Exit;
-use crate::time::Clock;
-use crate::{init, log};
+use artifact::claim_path;
+use base::exit::Exit;
+use base::log;
+use base::time::Clock;
+use claim::ask::Server;
+use claim::{Next, Note, Watch};
+use conf::environment::Environment;
 
 use super::error::{Fatal, fatal};
 use super::taskmanager::TOKEN_VARIABLE;
 
 pub fn run(options: &ClaimOptions, environment: &Environment) -> Result<u8, Fatal> {
-    log::never_wait();
+    log::never_wait(init::write_to_stderr);
     let mut server = Server::at(&options.artifacts, options.certificate).map_err(fatal(Exit::Software))?;
     let token = environment.text(TOKEN_VARIABLE).unwrap_or_default();
     let path = claim_path(&options.task_id);

@@ -3,12 +3,12 @@
 use tracing::Level;
 
 use crate::cli::{ConfigOptions, Process};
-use crate::conf::environment::Environment;
-use crate::conf::{Mode, redact};
-use crate::exit::Exit;
-use crate::flink::archive;
-use crate::flink::command::{self, Command, CommandError, Entrypoint};
-use crate::log;
+use base::exit::Exit;
+use base::log;
+use conf::environment::Environment;
+use conf::{Mode, redact};
+use flink::archive;
+use flink::command::{self, Command, CommandError, Entrypoint};
 
 use super::check::{self, Beside};
 use super::error::{Fatal, fatal};

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use crate::exit::Exit;
+use base::exit::Exit;
 
 /// An error with the exit code it leads to.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! What is wrong and what is odd, gathered, so that all of it is told at once.
 
 use super::error::Fatal;
-use crate::log;
+use base::log;
 
 #[derive(Default)]
 pub struct Findings {
@@ -42,7 +42,7 @@ impl Findings {
             (Some(value), 0) => Ok((value, self.warnings)),
             (_, 1) => Err(self.problems.remove(0)),
             _ => {
-                let exit = self.problems.first().map_or(crate::exit::Exit::Software, |problem| problem.exit);
+                let exit = self.problems.first().map_or(base::exit::Exit::Software, |problem| problem.exit);
                 let texts = self.problems.iter().map(|problem| log::chain(problem.error.as_ref()));
                 Err(Fatal::new(exit, Problems(texts.collect())))
             }

@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use crate::flink::command::{Application, Entrypoint};
-use crate::flink::distribution::Distribution;
+use flink::command::{Application, Entrypoint};
+use flink::distribution::Distribution;
 
 #[derive(Debug, thiserror::Error)]
 pub enum JobError {

@@ -2,7 +2,6 @@
 //! one agent of a master elsewhere.
 
 mod agent;
-mod parse;
 mod places;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,169 +10,40 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tracing::Level;
 
-use crate::conf::environment::Environment;
-use crate::exit::Exit;
-use crate::local::agent::Agent;
-use crate::local::cluster::{Cluster, INPUTS_WAITING_MOST, Pace};
-use crate::local::credentials::{Credentials, CredentialsError};
-use crate::local::http::{self, Server};
-use crate::local::ids::Ids;
-use crate::local::link::DialError;
-use crate::local::master::{self, AgentDescription, Master};
-use crate::local::reaper::Reaper;
-use crate::local::timing::Timing;
-use crate::mesos::wire::cluster::DomainInfo;
-use crate::serve::{Listening, Peer};
-use crate::time::{Clock, Moment};
-use crate::{descriptors, init, local, log};
+use crate::cli::mesos::{AGENTS_MOST, Options};
+use base::descriptors;
+use base::exit::Exit;
+use base::log;
+use base::time::{Clock, Moment};
+use conf::environment::Environment;
+use mini_mesos::agent::Agent;
+use mini_mesos::cluster::{Cluster, INPUTS_WAITING_MOST, Pace};
+use mini_mesos::credentials::{Credentials, CredentialsError};
+use mini_mesos::http::{self, Server};
+use mini_mesos::ids::Ids;
+use mini_mesos::link::DialError;
+use mini_mesos::master::{self, AgentDescription, Master};
+use mini_mesos::reaper::Reaper;
+use mini_mesos::timing::Timing;
+use serve::{Listening, Peer};
 
 use places::Place;
 
 const PORT: u16 = 5050;
 
-/// Options that say nothing to a single agent.
-const MASTERS_OWN: [&str; 11] = [
-    "agents",
-    "agent_domain",
-    "roles",
-    "authenticate_http_frameworks",
-    "credentials",
-    "listen_fd",
-    "agent_ping_timeout",
-    "max_agent_ping_timeouts",
-    "agent_reregister_timeout",
-    "offer_timeout",
-    "time_scale",
-];
-
-/// More would only be more work directories on the same machine.
-const AGENTS_MOST: u16 = 1000;
-
-/// The embedded Mesos: a master and agents in one process, or with --agent one agent whose master is elsewhere, for
-/// trying out and for tests. It isolates nothing but by Docker, and an agent's tasks end when its process ends.
-#[derive(Clone, Debug, clap::Args)]
-pub struct Options {
-    /// One agent and no master: it links up with --master, and again whenever the link is lost. What the master's
-    /// options say of pings and time holds for it too
-    #[arg(long, requires = "master", conflicts_with_all = MASTERS_OWN)]
-    pub agent: bool,
-
-    /// The agent's master: an embedded one that listens on an address of its host
-    #[arg(long, value_name = "HOST:PORT", requires = "agent", value_parser = agent::parse_master)]
-    pub master: Option<String>,
-
-    /// Address to listen on. Whoever reaches it can run anything as its user: loopback unless you know better
-    /// [default: 127.0.0.1; an agent's: the one that leads to its master]
-    #[arg(long)]
-    pub ip: Option<Ipv4Addr>,
-
-    /// Port to listen on; 0 picks a free one [default: 5050; an agent's: 5051]
-    #[arg(long)]
-    pub port: Option<u16>,
-
-    /// Host name that offers and the master show; the address by default
-    #[arg(long)]
-    pub hostname: Option<String>,
-
-    /// Directory for the sandboxes of tasks
-    #[arg(long, default_value = "/tmp/mesos")]
-    pub work_dir: PathBuf,
-
-    /// How many agents in the master's process; with 0 it waits for those of other hosts, which it takes in any case
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(0..=AGENTS_MOST as i64))]
-    pub agents: u16,
-
-    /// What each agent offers, such as 'cpus:4;mem:4096;disk:10240;ports:[31000-32000];cpus(role):2'. What is
-    /// left out of cpus, mem, disk and ports is detected and divided among the agents. The tasks of all agents
-    /// share one machine: the range of ports is split into disjoint parts, one for each agent. Repeated, the
-    /// n-th is for the n-th agent, its ports unsplit
-    #[arg(long)]
-    pub resources: Vec<String>,
-
-    /// Attributes of each agent, such as 'rack:r1;generation:2'. Repeated, the n-th is for the n-th agent
-    #[arg(long)]
-    pub attributes: Vec<String>,
-
-    /// Fault domain of the master, or of the one agent, as REGION/ZONE
-    #[arg(long, value_parser = parse::domain)]
-    pub domain: Option<DomainInfo>,
-
-    /// Fault domain of each of the master's agents, as REGION/ZONE; the master's by default. Repeated, the n-th is for the n-th
-    /// agent
-    #[arg(long, value_parser = parse::domain)]
-    pub agent_domain: Vec<DomainInfo>,
-
-    /// Roles that frameworks may have besides '*', separated by commas; all by default
-    #[arg(long, value_delimiter = ',')]
-    pub roles: Vec<String>,
-
-    /// Schedulers must prove who they are with HTTP Basic authentication; needs --credentials
-    #[arg(long, alias = "authenticate_http_frameworks", requires = "credentials")]
-    pub authenticate_http_frameworks: bool,
-
-    /// File of principals and secrets: a pair on each line, or JSON as the real master reads it
-    #[arg(long)]
-    pub credentials: Option<PathBuf>,
-
-    /// File the port is written to once it listens
-    #[arg(long)]
-    pub port_file: Option<PathBuf>,
-
-    /// A descriptor that listens already, in place of address and port
-    #[arg(long, hide = true)]
-    pub listen_fd: Option<i32>,
-
-    /// Between two pings of an agent, such as '15secs'
-    #[arg(long, alias = "agent_ping_timeout", default_value = "15secs", value_parser = parse::ping_timeout)]
-    pub agent_ping_timeout: Duration,
-
-    /// Pings an agent may miss in a row before it counts as unreachable
-    #[arg(long, alias = "max_agent_ping_timeouts", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
-    pub max_agent_ping_timeouts: u32,
-
-    /// How long a new master waits for the agents of the one before it
-    #[arg(long, alias = "agent_reregister_timeout", default_value = "10mins", value_parser = parse::duration)]
-    pub agent_reregister_timeout: Duration,
-
-    /// After which an offer that nobody answered is taken back; never by default
-    #[arg(long, alias = "offer_timeout", value_parser = parse::duration)]
-    pub offer_timeout: Option<Duration>,
-
-    /// Lets every task run as the agent's own user, rather than as the one whom it or its framework names. Only an agent that
-    /// runs as root can switch to another user, and the user must be in /etc/passwd
-    #[arg(long = "no-switch_user", alias = "no-switch-user")]
-    pub no_switch_user: bool,
-
-    /// mesos, or docker,mesos: with docker, tasks whose container is of that type run by `docker run`, as the real agent's do
-    #[arg(long, value_name = "NAMES", default_value = "mesos", value_parser = ["mesos", "docker,mesos", "mesos,docker"])]
-    pub containerizers: String,
-
-    /// The socket of Docker's engine
-    #[arg(long, alias = "docker_socket", value_name = "PATH", default_value = "/var/run/docker.sock")]
-    pub docker_socket: String,
-
-    /// Lets time pass so many times as fast: heartbeats, timeouts, filters and graces alike, for tests
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub time_scale: u32,
-
-    /// Makes ids and the order of offers repeatable
-    #[arg(long)]
-    pub seed: Option<u64>,
-}
-
 #[derive(Debug, thiserror::Error)]
 pub enum MesosError {
     #[error("cannot understand --resources")]
-    Resources(#[source] local::resources::ParseError),
+    Resources(#[source] mini_mesos::resources::ParseError),
     #[error("cannot understand --attributes")]
-    Attributes(#[source] local::resources::ParseError),
+    Attributes(#[source] mini_mesos::resources::ParseError),
     #[error("{option} was given {given} times for {agents} agents, expected once or once for each")]
     Count { option: &'static str, given: usize, agents: u16 },
     #[error("cannot listen on {address}")]
@@ -209,7 +79,7 @@ impl MesosError {
 
 /// Runs until SIGTERM or SIGINT and returns the exit code.
 pub fn run(options: &Options, environment: &Environment) -> u8 {
-    log::start(log::level(environment.text(log::LEVEL_VARIABLE)), "mesos");
+    log::start(log::level(environment.text(log::LEVEL_VARIABLE)), "mesos", init::write_to_stderr);
     match try_run(options) {
         Ok(()) => Exit::Ok.code(),
         Err(error) => {
@@ -360,7 +230,7 @@ fn assemble(
         let id = master.handle_agent_registered(description.clone(), Moment::START);
         let containment = options.containment();
         let settings =
-            local::agent::Settings { id: id.clone(), description, work_dir, timing, epoch, containment };
+            mini_mesos::agent::Settings { id: id.clone(), description, work_dir, timing, epoch, containment };
         agents.insert(id, Agent::new(settings, ids.fork(), Moment::START));
     }
     Ok(Cluster::new(master, agents, ids, Pace::new(clock, options.time_scale), reaper))

@@ -11,11 +11,11 @@ use crate::cli::{
     EventsOptions, ExplainOptions, RestartOptions, ScaleOptions, SocketOptions, StatusOptions,
     TeardownOptions,
 };
-use crate::conf::environment::Environment;
-use crate::exit::Exit;
-use crate::status::api::Ask;
-use crate::status::board::Status;
-use crate::status::client::{AppMaster, CommandError};
+use ::status::api::Ask;
+use ::status::board::Status;
+use ::status::client::{AppMaster, CommandError};
+use base::exit::Exit;
+use conf::environment::Environment;
 
 use super::error::{Fatal, fatal};
 use super::{runtime, sockets};

@@ -5,9 +5,9 @@ use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{self, Path, PathBuf};
 
-use crate::conf::environment::Environment;
-use crate::flink::command::Command;
-use crate::flink::distribution::Distribution;
+use conf::environment::Environment;
+use flink::command::Command;
+use flink::distribution::Distribution;
 
 /// Names of jars with `;` between them.
 pub const VARIABLE: &str = "ENABLE_BUILT_IN_PLUGINS";
@@ -88,7 +88,7 @@ fn link_all(source: &Path, target: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flink::version::Version;
+    use flink::version::Version;
 
     #[test]
     fn jars_of_opt_stand_beside_the_plugins_that_are_there() {

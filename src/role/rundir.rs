@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{AccessFlags, access};
 
-use crate::conf::environment::Environment;
-use crate::init::guard;
+use conf::environment::Environment;
+use init::guard;
 
 /// Logs, heap dumps and temporary files hold what the configuration's secrets protect.
 const OWNERS_ALONE: u32 = 0o700;

@@ -8,21 +8,21 @@ use std::path::{Path, PathBuf};
 use tracing::Level;
 
 use crate::cli::ClusterOptions;
-use crate::conf::environment::Environment;
-use crate::conf::grammar;
-use crate::conf::retired::{self, JOB_MANAGER, TASK_MANAGER};
-use crate::conf::settings::Settings;
-use crate::conf::table::Table;
-use crate::conf::{self, Loaded, Mode, Request, redact};
-use crate::exit::Exit;
-use crate::flink::command::{HadoopClassPath, Launch, Log4j};
-use crate::flink::distribution::Distribution;
-use crate::flink::java::{JavaCandidates, JavaHome};
-use crate::flink::manifest::{self, CdsArchives, Manifest};
-use crate::flink::memory;
-use crate::flink::version::Version;
-use crate::log;
-use crate::status::Setting;
+use base::exit::Exit;
+use base::log;
+use conf::environment::Environment;
+use conf::grammar;
+use conf::retired::{self, JOB_MANAGER, TASK_MANAGER};
+use conf::settings::Settings;
+use conf::table::Table;
+use conf::{self, Loaded, Mode, Request, redact};
+use flink::command::{HadoopClassPath, Launch, Log4j};
+use flink::distribution::Distribution;
+use flink::java::{JavaCandidates, JavaHome};
+use flink::manifest::{self, CdsArchives, Manifest};
+use flink::memory;
+use flink::version::Version;
+use status::Setting;
 
 use super::error::{Fatal, fatal};
 use super::findings::Findings;
@@ -181,7 +181,7 @@ impl Setup {
         write_shown(&self.loaded.table, run).map_err(fatal(Exit::CannotCreate))?;
         if dirs.log4j == Log4j::Container {
             let path = dirs.conf.join(dirs.log4j.file_name());
-            std::fs::write(path, crate::flink::command::log4j::CONTAINER_PROPERTIES)
+            std::fs::write(path, flink::command::log4j::CONTAINER_PROPERTIES)
                 .map_err(fatal(Exit::CannotCreate))?;
         }
         Ok(dirs)

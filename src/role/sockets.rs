@@ -11,8 +11,8 @@ use nix::errno::Errno;
 use nix::sys::socket::{self, AddressFamily, Backlog, SockFlag, SockType, UnixAddr, socket};
 use nix::sys::stat::{Mode, fchmod};
 
-use crate::conf::environment::Environment;
-use crate::init::guard;
+use conf::environment::Environment;
+use init::guard;
 
 use super::rundir;
 

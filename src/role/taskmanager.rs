@@ -7,23 +7,23 @@ use std::time::Duration;
 
 use tracing::Level;
 
-use crate::artifact::delivered::{Delivered, DeliveryError};
-use crate::artifact::{self, Configuration, NameError};
+use crate::cli::exec;
 use crate::cli::{ClaimOptions, ClusterOptions, TaskmanagerOptions};
-use crate::conf::Mode;
-use crate::conf::environment::Environment;
-use crate::exit::Exit;
-use crate::flink::{archive, command};
-use crate::http;
-use crate::init::guard;
-use crate::init::plan::{Child, Inherited, Kind};
-use crate::log;
-use crate::time::{Backoff, BackoffPolicy};
-use crate::tls::Fingerprint;
+use artifact::delivered::{Delivered, DeliveryError};
+use artifact::{self, Configuration, NameError};
+use base::exit::Exit;
+use base::log;
+use base::time::{Backoff, BackoffPolicy};
+use conf::Mode;
+use conf::environment::Environment;
+use flink::{archive, command};
+use init::guard;
+use init::plan::{Child, Inherited, Kind};
+use tls::Fingerprint;
+use tls::http;
 
 use super::children::{self, Jvm};
 use super::error::{Fatal, fatal};
-use super::exec;
 use super::plugins;
 use super::rundir::RunDir;
 use super::setup::Setup;
@@ -197,7 +197,7 @@ fn start(
     }
     let dirs = setup.write_conf(&run)?;
     let properties: Vec<_> = dirs.tmp_property(table).into_iter().collect();
-    let memory = crate::flink::memory::taskmanager(table, &setup.environment, setup.distribution.version)
+    let memory = flink::memory::taskmanager(table, &setup.environment, setup.distribution.version)
         .map_err(fatal(Exit::Config))?;
     let launch = setup.launch(&dirs, memory.cpu_cores, &properties);
     let mut command = command::taskmanager(&launch).map_err(fatal(Exit::Config))?;

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use nix::unistd::{geteuid, getpid};
 
-use crate::conf::environment::Environment;
-use crate::conf::keys;
-use crate::conf::table::{Origin, Table};
-use crate::flink::manifest;
-use crate::passwd;
+use base::passwd;
+use conf::environment::Environment;
+use conf::keys;
+use conf::table::{Origin, Table};
+use flink::manifest;
 
 const ROOT: &str = "root";
 

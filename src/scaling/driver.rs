@@ -7,12 +7,13 @@ use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 use tracing::{debug, warn};
 
-use crate::flink::rest::{self, JobDetails, RestClient, RestError, first_answer};
-use crate::log;
-use crate::scheduler::driver::Message;
-use crate::time::Clock;
+use base::log;
+use base::time::Clock;
+use flink::rest::{self, JobDetails, RestClient, RestError, first_answer};
+use scheduler::driver::Message;
 
-use super::{Picture, Scaler, Shortage, Wish, needs};
+use super::{Picture, Scaler, Shortage, needs};
+use domain::demand::Wish;
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::flink::rest::{self, JobDetails, JobState, Requirements, Vertex};
+use flink::rest::{self, JobDetails, JobState, Requirements, Vertex};
 
 use super::{Job, Shortage};
 

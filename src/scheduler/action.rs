@@ -5,13 +5,14 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::time::Duration;
 
-use crate::mesos::answer::Refusal;
-use crate::mesos::call::Call;
-use crate::mesos::wire::status::TaskState;
+use mesos::answer::Refusal;
+use mesos::call::Call;
+use mesos::wire::status::TaskState;
 
 use super::neighbours::News;
 use super::report::MasterReport;
-use super::state::State;
+use base::events::Level;
+use domain::state::State;
 
 /// Carried out by the driver, strictly in order.
 #[derive(Clone, Debug, PartialEq)]
@@ -192,8 +193,7 @@ impl Note {
         }
     }
 
-    /// Whether a person may want to look at it: odd, but handled.
-    pub fn is_odd(&self) -> bool {
+    pub fn level(&self) -> Level {
         match self {
             Self::Disconnected { .. }
             | Self::Unreachable { .. }
@@ -205,9 +205,15 @@ impl Note {
             | Self::Unknown { .. }
             | Self::DoesNotFit { .. }
             | Self::Probing { .. }
-            | Self::StillWaiting { .. } => true,
-            Self::Ended { expected, .. } => !expected,
-            Self::Neighbours(news) => news.is_odd(),
+            | Self::StillWaiting { .. } => Level::Warn,
+            Self::Ended { expected, .. } => {
+                if *expected {
+                    Level::Info
+                } else {
+                    Level::Warn
+                }
+            }
+            Self::Neighbours(news) => news.level(),
             Self::Subscribed { .. }
             | Self::JobManagerListening
             | Self::Scaled { .. }
@@ -221,7 +227,7 @@ impl Note {
             | Self::NotMoving { .. }
             | Self::Retired { .. }
             | Self::ProbeRegistered { .. }
-            | Self::StillStarting { .. } => false,
+            | Self::StillStarting { .. } => Level::Info,
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::mesos::call::Call;
-use crate::time::{Backoff, BackoffPolicy, Moment};
+use base::time::{Backoff, BackoffPolicy, Moment};
+use mesos::call::Call;
 
 use super::Scheduler;
 

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::mesos::event::StatusUpdate;
-use crate::mesos::wire::status::{Reason, TaskState};
-use crate::time::Moment;
+use base::time::Moment;
+use mesos::event::StatusUpdate;
+use mesos::wire::status::{Reason, TaskState};
 
 use super::cause::Symptom;
 use super::place::Standing;

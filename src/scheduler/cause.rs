@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::mesos::event::StatusUpdate;
-use crate::mesos::wire::status::{Reason, TaskState};
+use mesos::event::StatusUpdate;
+use mesos::wire::status::{Reason, TaskState};
 
 /// So much of a message tells one kind of failure from another.
 const SHAPE_MOST: usize = 160;

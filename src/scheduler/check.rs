@@ -1,7 +1,7 @@
 //! What must hold after every step, apart from the logic that makes it hold.
 
 use super::Scheduler;
-use super::state::Goal;
+use domain::state::{Goal, State};
 
 impl Scheduler {
     /// The first broken truth, if any. Tests call it after each step.
@@ -23,8 +23,9 @@ impl Scheduler {
         {
             return Err(format!("framework {id} is archived and in use"));
         }
-        let last = self.state.task_id(self.state.task_counter);
-        match self.state.tasks.iter().find(|(id, record)| **id > last && record.goal == Goal::Run) {
+        let last = self.state.task_counter;
+        let is_beyond = |id: &str| State::task_number(id).is_some_and(|number| number > last);
+        match self.state.tasks.iter().find(|(id, record)| is_beyond(id) && record.goal == Goal::Run) {
             Some((id, _)) => Err(format!("{id} is beyond the counter {}", self.state.task_counter)),
             None => Ok(()),
         }

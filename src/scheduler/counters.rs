@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::mesos::call::Call;
+use mesos::call::Call;
 
 use super::{Note, Scheduler};
 

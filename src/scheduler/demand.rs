@@ -1,7 +1,7 @@
 //! Asking for offers exactly while TaskManagers are wanted.
 
-use crate::mesos::call::Call;
-use crate::time::{Backoff, Moment};
+use base::time::{Backoff, Moment};
+use mesos::call::Call;
 
 use super::{JobManager, Phase, Scheduler};
 

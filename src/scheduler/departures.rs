@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::mesos::call::Call;
-use crate::mesos::wire::id::{AgentId, OfferId};
-use crate::mesos::wire::offer::{InverseOffer, Offer};
-use crate::mesos::wire::time::Unavailability;
-use crate::time::Moment;
+use base::time::Moment;
+use mesos::call::Call;
+use mesos::wire::id::{AgentId, OfferId};
+use mesos::wire::offer::{InverseOffer, Offer};
+use mesos::wire::time::Unavailability;
 
 use super::place::Standing;
-use super::state::Goal;
 use super::{Note, Scheduler};
+use domain::state::Goal;
 
 /// TaskManagers begin to move so long before their agent's maintenance: enough to find room for others, start them,
 /// and let jobs recover on them.

@@ -7,22 +7,22 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tracing::debug;
 
-use crate::claim;
-use crate::ha::{Store, StoreError};
-use crate::log;
-use crate::mesos::client::{Calls, Reports, SendError, StartError};
-use crate::mesos::event::Event;
-use crate::mesos::report::{self, CallFailure};
-use crate::mesos::wire::framework::FrameworkInfo;
-use crate::mesos::wire::operator;
-use crate::scaling;
-use crate::time::{Clock, Moment};
+use base::log;
+use base::time::{Clock, Moment};
+use domain::demand::Wish;
+use domain::store::{Store, StoreError};
+use mesos::client::{Calls, Reports, SendError, StartError};
+use mesos::event::Event;
+use mesos::report::{self, CallFailure};
+use mesos::wire::framework::FrameworkInfo;
+use mesos::wire::operator;
 
 use super::explain::{Explanation, Question};
 use super::neighbours::Listed;
-use super::report::{MasterReport, NotLeading, NotScaled, Report};
+use super::report::{MasterReport, Report};
 use super::spec::Delivery;
 use super::{Action, Effect, Failure, Note, Scheduler};
+use domain::leadership::{NotLeading, NotScaled};
 
 /// How long the driver sleeps when nothing is due; only a guard against a clock that went wrong.
 const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
@@ -52,7 +52,7 @@ pub enum Message {
     /// How many TaskManagers to keep from now on; the answer comes when that is stored.
     Scale(u32, oneshot::Sender<Result<(), NotScaled>>),
     /// How many TaskManagers the jobs have a use for, and which of them nobody uses.
-    Demanded(scaling::Wish),
+    Demanded(Wish),
     /// A task asks for its configuration; the answer comes when its use is stored.
     Redeem {
         task_id: String,

@@ -1,10 +1,10 @@
 //! Following what jobs ask for.
 
-use crate::scaling::Wish;
-use crate::time::Moment;
+use base::time::Moment;
+use domain::demand::Wish;
 
-use super::state::Goal;
 use super::{Note, Scheduler};
+use domain::state::Goal;
 
 impl Scheduler {
     /// Moves the target between the wish's bounds. Only what is not launched yet and what nobody uses is given up.

@@ -5,16 +5,17 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::scaling::Asked;
-use crate::time::Moment;
+use base::time::Moment;
+use domain::demand::Asked;
 
 use super::Scheduler;
-use super::constraint::Constraint;
 use super::neighbours::Namesake;
 use super::place::{Placing, Wish};
 use super::report::{ProbingReport, TaskReport, Waiting};
-use super::resources::{Milli, Miss, Need};
+use super::resources::Miss;
 use super::verdict::{Obstacle, Verdict};
+use domain::constraint::Constraint;
+use domain::need::{Milli, Need};
 
 /// So many agents are told of, those closest to holding a TaskManager first.
 const AGENTS_TOLD_MAX: usize = 100;

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use crate::mesos::event::StatusUpdate;
-use crate::mesos::wire::status::Reason;
-use crate::time::{Backoff, BackoffPolicy, Deadline, Moment};
+use base::time::{Backoff, BackoffPolicy, Deadline, Moment};
+use mesos::event::StatusUpdate;
+use mesos::wire::status::Reason;
 
 use super::{Failure, Scheduler};
 

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use crate::time::{Backoff, BackoffPolicy, Moment};
+use base::time::{Backoff, BackoffPolicy, Moment};
 
 use super::Scheduler;
 

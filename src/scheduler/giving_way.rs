@@ -6,11 +6,11 @@
 
 use std::time::Duration;
 
-use crate::mesos::wire::status::TaskState;
-use crate::time::Moment;
+use base::time::Moment;
+use mesos::wire::status::TaskState;
 
-use super::state::Goal;
 use super::{Note, Scheduler, Seen, Sight};
+use domain::state::Goal;
 
 /// A replacement that runs so long without having registered counts nevertheless where the JobManager never answers: it
 /// may have nobody to ask.

@@ -1,9 +1,9 @@
 //! The framework's life: subscribing, losing the master, being removed, ending.
 
-use crate::mesos::answer::Refusal;
-use crate::mesos::call::Call;
-use crate::mesos::wire::status::TaskState;
-use crate::time::Moment;
+use base::time::Moment;
+use mesos::answer::Refusal;
+use mesos::call::Call;
+use mesos::wire::status::TaskState;
 
 use super::{Action, Connection, Failure, Note, Phase, Scheduler, Sight};
 

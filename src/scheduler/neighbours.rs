@@ -11,9 +11,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::mesos::wire::operator;
-use crate::mesos::wire::resource::Resource;
-use crate::time::Moment;
+use base::events::Level;
+use base::time::Moment;
+use mesos::wire::operator;
+use mesos::wire::resource::Resource;
 
 use super::{Note, Scheduler};
 
@@ -87,10 +88,10 @@ impl News {
         }
     }
 
-    pub(super) fn is_odd(&self) -> bool {
+    pub(super) fn level(&self) -> Level {
         match self {
-            Self::Foreign(_) | Self::Namesakes(_) => true,
-            Self::NoneForeign | Self::NoNamesakes => false,
+            Self::Foreign(_) | Self::Namesakes(_) => Level::Warn,
+            Self::NoneForeign | Self::NoNamesakes => Level::Info,
         }
     }
 }

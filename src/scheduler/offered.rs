@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::mesos::wire::resource::Attribute;
-use crate::time::Moment;
+use base::time::Moment;
+use mesos::wire::resource::Attribute;
 
-use super::constraint::Traits;
 use super::place::Candidate;
 use super::resources::Holding;
+use domain::constraint::Traits;
 
 /// More than the biggest Mesos clusters known have; at some 500 bytes each they take 10 MB.
 const AGENTS_MAX: usize = 20_000;

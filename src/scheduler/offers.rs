@@ -3,19 +3,19 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::mesos::call::Call;
-use crate::mesos::wire::id::{AgentId, OfferId};
-use crate::mesos::wire::offer::Offer;
-use crate::mesos::wire::task::TaskInfo;
-use crate::time::Moment;
+use base::time::Moment;
+use mesos::call::Call;
+use mesos::wire::id::{AgentId, OfferId};
+use mesos::wire::offer::Offer;
+use mesos::wire::task::TaskInfo;
 
-use super::constraint::Traits;
 use super::demand::Demand;
 use super::place::{Candidate, Placing, Standing, Wish};
 use super::resources::{Holding, Pool, Share};
-use super::state::TaskRecord;
 use super::verdict::Verdict;
 use super::{Note, Round, Scheduler, Seen, task, token};
+use domain::constraint::Traits;
+use domain::state::TaskRecord;
 
 /// Where nothing is held against any agent.
 static NO_STANDINGS: BTreeMap<String, Standing> = BTreeMap::new();

@@ -6,13 +6,14 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::ops::Range;
 
-use crate::time::Moment;
+use base::time::Moment;
 
-use super::constraint::{Constraint, Spread, Traits};
-use super::resources::{Holding, Need};
+use super::resources::Holding;
 use super::spec::Placement;
-use super::state::TaskRecord;
 use super::verdict::{Distance, Obstacle, Verdict, size};
+use domain::constraint::{Constraint, Spread, Traits};
+use domain::need::Need;
+use domain::state::TaskRecord;
 
 /// The offers of one agent to one role; only such may be accepted together.
 #[derive(Clone, Debug)]

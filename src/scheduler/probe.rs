@@ -8,12 +8,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::mesos::wire::status::TaskState;
-use crate::time::{Backoff, Deadline, Moment};
+use base::time::{Backoff, Deadline, Moment};
+use mesos::wire::status::TaskState;
 
 use super::cause::{Fault, Symptom};
-use super::state::{Goal, Probing};
 use super::{Note, Scheduler, Seen, Sight};
+use domain::state::{Goal, Probing};
 
 /// So many failures of one kind, and one at a time is tried.
 const FAILURES_OF_A_KIND: u32 = 3;
@@ -80,7 +80,7 @@ impl Scheduler {
                 // Launched before it was known that they fail.
                 return;
             }
-            probing.tell(start);
+            tell(probing, start);
             probing.most = 1;
             if self.try_at.is_none() {
                 probing.rounds = probing.rounds.saturating_add(1);
@@ -101,7 +101,7 @@ impl Scheduler {
             is_relapse: relapse.is_some(),
             ..Probing::default()
         };
-        probing.tell(start);
+        tell(&mut probing, start);
         self.note(Note::Probing { failures, cause: probing.cause.clone(), keys: probing.keys.clone() });
         self.state.probing = Some(probing);
         self.wait_to_try(is_certain, now);
@@ -217,12 +217,11 @@ impl Scheduler {
     }
 }
 
-impl Probing {
-    fn tell(&mut self, start: &FalseStart<'_>) {
-        start.text.clone_into(&mut self.cause);
-        let keys = start.fault.map_or(&[][..], |fault| fault.keys);
-        self.keys = keys.iter().map(|key| (*key).to_owned()).collect();
-    }
+/// What the last one failed of.
+fn tell(probing: &mut Probing, start: &FalseStart<'_>) {
+    start.text.clone_into(&mut probing.cause);
+    let keys = start.fault.map_or(&[][..], |fault| fault.keys);
+    probing.keys = keys.iter().map(|key| (*key).to_owned()).collect();
 }
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
-//! Telling that something takes long, ever more seldom.
+//! Telling that something takes long, at growing intervals.
 
 use std::time::Duration;
 
-use crate::mesos::wire::status::TaskState;
-use crate::time::Moment;
+use base::time::Moment;
+use mesos::wire::status::TaskState;
 
 use super::report::Reason;
-use super::state::Goal;
 use super::{Note, Phase, Scheduler, Sight};
+use domain::state::Goal;
 
 /// Nobody wonders before.
 const FIRST: Duration = Duration::from_secs(10);

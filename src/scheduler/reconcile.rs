@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::mesos::call::Call;
-use crate::mesos::wire::id::{AgentId, TaskId};
-use crate::mesos::wire::status::TaskState;
-use crate::time::{Backoff, Moment};
+use base::time::{Backoff, Moment};
+use mesos::call::Call;
+use mesos::wire::id::{AgentId, TaskId};
+use mesos::wire::status::TaskState;
 
 use super::spec::Patience;
 use super::{Scheduler, Sight};

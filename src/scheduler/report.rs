@@ -1,29 +1,29 @@
 //! Why things are as they are, for log, status page, `explain` and tests alike.
 
 mod agents;
-mod leadership;
 mod probing;
 
 use std::borrow::Cow;
 use std::fmt;
 
 pub use agents::{AgentStanding, AgentState};
-pub use leadership::{Leadership, NotLeading, NotScaled};
+
 pub use probing::ProbingReport;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::mesos::wire::status::TaskState;
-use crate::scaling::Asked;
-use crate::time::Moment;
+use base::time::Moment;
+use domain::demand::Asked;
+use domain::leadership::Leadership;
+use mesos::wire::status::TaskState;
 
 use super::counters::Counters;
 use super::explain::told;
 use super::neighbours::Neighbours;
-use super::state::Goal;
 use super::verdict::Verdict;
 use super::{Connection, JobManager, Phase, Scheduler, Seen, Sight};
+use domain::state::Goal;
 
 /// The status tells of so many agents; `explain` of more.
 const VERDICTS_MAX: usize = 20;
@@ -209,7 +209,7 @@ impl fmt::Display for Reason {
                 write!(out, "held back for {} s after a failure: {cause}", seconds(*left_ms))
             }
             Self::Probing(probing) => write!(out, "{probing}"),
-            Self::NoOffers => write!(out, "asked for offers, and none came that fell short"),
+            Self::NoOffers => write!(out, "waiting for offers; none since REVIVE"),
             Self::Gang { fits, left_ms, .. } => write!(
                 out,
                 "all start together (mesos.gang-start.timeout): {fits} would fit now, waiting {} s at most for the rest",

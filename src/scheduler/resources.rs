@@ -6,55 +6,8 @@
 
 use std::fmt;
 
-use crate::mesos::wire::resource::{Range, Ranges, Resource, Scalar, ValueType};
-
-/// Thousandths of a scalar resource.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Milli(pub i64);
-
-/// More than any machine has; sums of offers stay far from where they overflow.
-const AMOUNT_MAX: i64 = 1_000_000_000_000_000;
-
-impl Milli {
-    /// No number is nothing.
-    pub fn of(value: f64) -> Self {
-        #[expect(clippy::cast_possible_truncation, reason = "a float cast saturates")]
-        Self(((value * 1000.0).round() as i64).clamp(-AMOUNT_MAX, AMOUNT_MAX))
-    }
-
-    pub fn whole(units: u64) -> Self {
-        Self(i64::try_from(units).unwrap_or(i64::MAX).saturating_mul(1000))
-    }
-
-    fn value(self) -> f64 {
-        #[expect(clippy::cast_precision_loss, reason = "Mesos' own numbers are doubles")]
-        let value = self.0 as f64;
-        value / 1000.0
-    }
-}
-
-impl fmt::Display for Milli {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}", self.value())
-    }
-}
-
-/// What one TaskManager takes from an agent.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Need {
-    /// Scalar resources by Mesos name; memory and disk in MB. Zero amounts are left out.
-    pub scalars: Vec<(String, Milli)>,
-    /// How many ports.
-    pub ports: usize,
-}
-
-impl fmt::Display for Need {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scalars = self.scalars.iter().map(|(name, amount)| format!("{name} {amount}"));
-        let ports = (self.ports > 0).then(|| format!("ports {}", self.ports));
-        write!(out, "{}", scalars.chain(ports).collect::<Vec<_>>().join(", "))
-    }
-}
+use domain::need::{Milli, Need};
+use mesos::wire::resource::{Range, Ranges, Resource, Scalar, ValueType};
 
 /// A resource that the offers of one agent lack.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -331,7 +284,7 @@ fn take_lowest(spans: &mut Vec<(u64, u64)>) -> Option<u64> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::mesos::wire::resource::{AllocationInfo, ReservationInfo, RevocableInfo};
+    use mesos::wire::resource::{AllocationInfo, ReservationInfo, RevocableInfo};
 
     pub fn scalar(name: &str, value: f64) -> Resource {
         Resource {

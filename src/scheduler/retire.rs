@@ -1,12 +1,12 @@
 //! Ending TaskManagers that are more than wanted, or that others have taken the place of.
 
-use crate::mesos::call::Call;
-use crate::mesos::wire::id::{AgentId, TaskId};
-use crate::mesos::wire::status::TaskState;
-use crate::time::Moment;
+use base::time::Moment;
+use mesos::call::Call;
+use mesos::wire::id::{AgentId, TaskId};
+use mesos::wire::status::TaskState;
 
-use super::state::Goal;
 use super::{Note, Scheduler, Seen, Sight};
+use domain::state::Goal;
 
 impl Scheduler {
     pub(super) fn retire_surplus(&mut self) {

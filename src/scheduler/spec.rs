@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use crate::mesos::wire::command::Uri;
-use crate::mesos::wire::container::ContainerInfo;
-use crate::mesos::wire::label::Label;
-use crate::time::BackoffPolicy;
+use base::time::BackoffPolicy;
+use mesos::wire::command::Uri;
+use mesos::wire::container::ContainerInfo;
+use mesos::wire::label::Label;
 
-use super::constraint::Constraint;
-use super::resources::Need;
+use domain::constraint::Constraint;
+use domain::need::Need;
 
 /// Fixed for the life of a worker, but for [`Template::delivery`].
 #[derive(Clone, Debug, PartialEq)]
@@ -46,7 +46,7 @@ impl Spec {
     /// For `target` TaskManagers of one cpu, anywhere.
     pub fn of_one_cpu(target: u32) -> Self {
         Self {
-            need: Need { scalars: vec![("cpus".into(), super::resources::Milli::whole(1))], ports: 0 },
+            need: Need { scalars: vec![("cpus".into(), domain::need::Milli::whole(1))], ports: 0 },
             template: Template { delivery: Some(Delivery::default()), ..Template::default() },
             placement: Placement::Spread,
             hard: Vec::new(),

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::mesos::wire::command::{CommandInfo, Environment, KillPolicy, Variable, VariableType};
-use crate::mesos::wire::container::{ContainerInfo, ContainerType, DockerNetwork, DockerPortMapping};
-use crate::mesos::wire::id::{AgentId, TaskId};
-use crate::mesos::wire::label::Labels;
-use crate::mesos::wire::task::TaskInfo;
-use crate::mesos::wire::time::DurationInfo;
+use mesos::wire::command::{CommandInfo, Environment, KillPolicy, Variable, VariableType};
+use mesos::wire::container::{ContainerInfo, ContainerType, DockerNetwork, DockerPortMapping};
+use mesos::wire::id::{AgentId, TaskId};
+use mesos::wire::label::Labels;
+use mesos::wire::task::TaskInfo;
+use mesos::wire::time::DurationInfo;
 
 use super::resources::Share;
 use super::spec::{COMMAND_VARIABLE, Host, Shell, Spec};

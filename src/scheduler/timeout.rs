@@ -1,17 +1,17 @@
 //! What becomes due by itself.
 
-use crate::mesos::wire::status::TaskState;
-use crate::time::Moment;
+use base::time::Moment;
+use mesos::wire::status::TaskState;
 
-use super::state::Goal;
 use super::{Phase, Scheduler, Sight};
+use domain::state::Goal;
 
 impl Scheduler {
     /// When [`Self::handle_timeout`] is due if nothing else happens.
     pub fn poll_timeout(&self) -> Option<Moment> {
         let patience = &self.spec.patience;
         let hold = self.hold.as_ref().map(|hold| hold.until.at());
-        let probe = self.try_at.map(crate::time::Deadline::at);
+        let probe = self.try_at.map(base::time::Deadline::at);
         let registration = self.registration_deadline();
         let connected = self.is_subscribed().then(|| self.reconciliation.due()).flatten();
         let departure = self.is_working().then(|| self.departure_due()).flatten();

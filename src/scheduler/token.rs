@@ -1,9 +1,9 @@
 //! The token with which a task fetches its configuration, and later asks whether it is still wanted: known to the task
 //! and derived, not stored, here.
 
-use crate::claim::Answer;
-use crate::digest::{Sha256, hexadecimal};
-use crate::time::Moment;
+use base::digest::{Sha256, hexadecimal};
+use base::time::Moment;
+use claim::Answer;
 
 use super::Scheduler;
 

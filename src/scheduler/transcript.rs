@@ -11,18 +11,18 @@ use std::time::Duration;
 
 use super::report::{ProbingReport, Reason, Waiting};
 use super::spec::{Delivery, Patience, Spec};
-use super::state::{Goal, State};
 use super::{Action, Effect, Scheduler};
-use crate::claim::Answer;
-use crate::mesos::answer::Refusal;
-use crate::mesos::call::Call;
-use crate::mesos::event::StatusUpdate;
-use crate::mesos::wire::id::{AgentId, OfferId, TaskId};
-use crate::mesos::wire::offer::Offer;
-use crate::mesos::wire::resource::{Resource, Scalar};
-use crate::mesos::wire::status::{self, TaskState};
-use crate::mesos::wire::task::TaskInfo;
-use crate::time::Moment;
+use base::time::Moment;
+use claim::Answer;
+use domain::state::{Goal, State};
+use mesos::answer::Refusal;
+use mesos::call::Call;
+use mesos::event::StatusUpdate;
+use mesos::wire::id::{AgentId, OfferId, TaskId};
+use mesos::wire::offer::Offer;
+use mesos::wire::resource::{Resource, Scalar};
+use mesos::wire::status::{self, TaskState};
+use mesos::wire::task::TaskInfo;
 
 /// A scheduler for TaskManagers of one cpu, with a clock that only the test moves.
 struct Bench {
@@ -81,7 +81,7 @@ impl Bench {
                 }
                 Action::Note(_) => continue,
                 Action::End => "end".to_owned(),
-                Action::Fail(failure) => format!("fail({})", crate::log::chain(&failure)),
+                Action::Fail(failure) => format!("fail({})", base::log::chain(&failure)),
             };
             let _ = write!(text, "{}{word}", if text.is_empty() { "" } else { " " });
         }

@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use crate::mesos::call::Call;
-use crate::mesos::event::StatusUpdate;
-use crate::mesos::wire::status::{Reason, TaskState};
-use crate::time::Moment;
+use base::time::Moment;
+use mesos::call::Call;
+use mesos::event::StatusUpdate;
+use mesos::wire::status::{Reason, TaskState};
 
 use super::agents::{self, Strike};
 use super::cause::{self, Symptom};
 use super::failures::Cause;
 use super::probe::FalseStart;
 use super::spec::Patience;
-use super::state::Goal;
 use super::{Note, Scheduler, Seen, Sight};
+use domain::state::Goal;
 
 impl Scheduler {
     /// The state of a task as Mesos sees it. What follows from it is stored before the update is acknowledged.

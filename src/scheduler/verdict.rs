@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::time::Moment;
+use base::time::Moment;
 
 use super::resources::Miss;
 

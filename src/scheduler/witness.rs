@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::mesos::wire::status::TaskState;
-use crate::time::Moment;
+use base::time::Moment;
+use mesos::wire::status::TaskState;
 
 use super::{Action, JobManager, Note, Phase, Scheduler, Seen, Sight};
 

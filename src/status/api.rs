@@ -7,9 +7,10 @@ use axum::response::{IntoResponse, Json, Response};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::events::Event;
-use crate::scheduler::explain::{Explanation, Question};
-use crate::scheduler::report::{Leadership, TaskReport};
+use base::events::Event;
+use domain::leadership::Leadership;
+use scheduler::explain::{Explanation, Question};
+use scheduler::report::TaskReport;
 
 use super::board::{Gone, Status, Unexplained};
 use super::{Setting, Shared};

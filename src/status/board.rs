@@ -13,15 +13,14 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout};
 use utoipa::ToSchema;
 
-use crate::events::since_1970_ms;
-use crate::scaling::Asked;
-use crate::scheduler::counters::Counters;
-use crate::scheduler::driver::Message;
-use crate::scheduler::explain::{Explanation, Question};
-use crate::scheduler::neighbours::Neighbours;
-use crate::scheduler::report::{
-    AgentState, Leadership, MasterReport, NotLeading, ProbingReport, Report, TaskReport, Waiting,
-};
+use base::events::since_1970_ms;
+use domain::demand::Asked;
+use domain::leadership::{Leadership, NotLeading};
+use scheduler::counters::Counters;
+use scheduler::driver::Message;
+use scheduler::explain::{Explanation, Question};
+use scheduler::neighbours::Neighbours;
+use scheduler::report::{AgentState, MasterReport, ProbingReport, Report, TaskReport, Waiting};
 
 use super::About;
 use super::fresh::Fresh;

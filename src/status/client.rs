@@ -7,8 +7,8 @@ use futures_util::StreamExt;
 use reqwest::{Client, RequestBuilder, Response};
 use serde::de::DeserializeOwned;
 
-use crate::events::Event;
-use crate::http;
+use base::events::Event;
+use tls::http;
 
 use super::api::{After, Ask};
 use super::orders::{Scale, Teardown};

@@ -8,9 +8,9 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 use utoipa::ToSchema;
 
-use crate::flink::pulse::Endpoint;
-use crate::flink::rest::{Job, RestClient, RestError, first_answer};
-use crate::log;
+use base::log;
+use flink::pulse::Endpoint;
+use flink::rest::{Job, RestClient, RestError, first_answer};
 
 /// What was heard counts for so long.
 const FRESH: Duration = Duration::from_secs(2);

@@ -6,9 +6,9 @@ use std::time::Duration;
 use prometheus::{Histogram, HistogramOpts};
 use tokio::sync::Notify;
 
-use crate::events::Journal;
-use crate::scheduler::Note;
-use crate::scheduler::driver::Observer;
+use base::events::Journal;
+use scheduler::Note;
+use scheduler::driver::Observer;
 
 /// From a step on numbers alone to a store in an ensemble far away, in seconds.
 const BUCKETS: [f64; 12] = [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
@@ -40,7 +40,7 @@ impl Default for Lookout {
 
 impl Observer for Lookout {
     fn noted(&self, note: &Note) {
-        self.journal.add(note.kind(), note.task(), note.is_odd(), note.to_string());
+        self.journal.add(note.kind(), note.task(), note.level(), note.to_string());
     }
 
     fn rounded(&self, took: Duration) {

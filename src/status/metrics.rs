@@ -8,7 +8,8 @@ use axum::response::{IntoResponse, Response};
 use prometheus::core::Collector;
 use prometheus::{Encoder, IntCounter, IntGauge, IntGaugeVec, Opts, Registry, TEXT_FORMAT, TextEncoder};
 
-use crate::scheduler::report::{AgentStanding, Leadership};
+use domain::leadership::Leadership;
+use scheduler::report::AgentStanding;
 
 use super::Shared;
 use super::api::STOPPING;

@@ -7,10 +7,10 @@ use axum::response::{IntoResponse, Json, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::flink::rest::Job;
-use crate::log;
-use crate::scaling;
-use crate::scheduler::driver::Message;
+use base::log;
+use domain::demand;
+use flink::rest::Job;
+use scheduler::driver::Message;
 
 use super::Shared;
 use super::api::{NOT_LEADING, STOPPING, conflict, gone};
@@ -52,7 +52,7 @@ pub struct Teardown {
     (status = 503, description = STOPPING, body = String, content_type = "text/plain; charset=utf-8"),
 ))]
 pub(super) async fn scale(State(Shared { board, .. }): State<Shared>, Json(scale): Json<Scale>) -> Response {
-    let target = match scaling::checked_target(scale.taskmanagers) {
+    let target = match demand::checked_target(scale.taskmanagers) {
         Ok(target) => target,
         Err(error) => return (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
     };
@@ -110,7 +110,7 @@ fn in_use(jobs: &Result<Vec<Job>, super::jobmanager::JobsError>) -> Option<Strin
     }
 }
 
-/// Another TaskManager in the place of this one, which ends when the other has registered.
+/// Replace a TaskManager: start a new one, stop the old one once it has registered.
 #[utoipa::path(post, path = "/v1/taskmanagers/{task_id}/restart", params(("task_id" = String, Path)), responses(
     (status = 202, description = STORED),
     (status = 400, description = "The task id is no text", body = String, content_type = "text/plain; charset=utf-8"),

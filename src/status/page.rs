@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::digest::Sha256;
+use base::digest::Sha256;
 
 const PAGE: &str = include_str!("page.html");
 

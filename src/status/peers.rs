@@ -6,7 +6,7 @@ use nix::unistd::geteuid;
 use tokio::net::{UnixListener, UnixStream};
 use tracing::warn;
 
-use crate::serve::Accept;
+use serve::Accept;
 
 const ROOT: u32 = 0;
 

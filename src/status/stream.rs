@@ -14,7 +14,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use utoipa::ToSchema;
 
-use crate::events::Event;
+use base::events::Event;
 
 use super::Shared;
 use super::api::WRONG_QUERY;

@@ -8,11 +8,7 @@ use std::process::Command;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsConnector;
-
-use axum::serve::Listener as _;
-
-use crate::serve::Listening;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::*;
 
@@ -45,7 +41,7 @@ async fn keys_of_both_formats_serve_and_are_known_again() {
     ] {
         let store = store(kind, algorithm, key_password);
         let own = identity(&store.path, "store-password", key_password)
-            .unwrap_or_else(|error| panic!("{kind} {algorithm}: {}", crate::log::chain(&error)));
+            .unwrap_or_else(|error| panic!("{kind} {algorithm}: {}", base::log::chain(&error)));
         assert_eq!(told(&own, own.client().expect("a client")).await.expect("an answer"), "hello");
         let pinned = own.fingerprint().to_string().parse::<Fingerprint>().expect("understood");
         assert_eq!(told(&own, pinned.client().expect("a client")).await.expect("an answer"), "hello");
@@ -66,14 +62,12 @@ fn identity(path: &Path, password: &str, key_password: &str) -> Result<Identity,
 async fn told(identity: &Identity, client: ClientConfig) -> io::Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
-    let mut listener =
-        TlsListener::new(Listening::new(listener, "test"), identity.server().expect("a server"))?;
-    // Somebody who never says a word keeps nobody waiting.
-    let _silent = TcpStream::connect(address).await?;
+    let acceptor = TlsAcceptor::from(Arc::new(identity.server().expect("a server")));
     tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await;
-        let _ = stream.write_all(b"hello").await;
-        let _ = stream.shutdown().await;
+        let (stream, _) = listener.accept().await?;
+        let mut stream = acceptor.accept(stream).await?;
+        stream.write_all(b"hello").await?;
+        stream.shutdown().await
     });
     let stream = TcpStream::connect(address).await?;
     let name = "localhost".try_into().expect("a name");
@@ -102,7 +96,7 @@ fn what_cannot_be_used_is_told() {
         (&text, "", "", "neither PEM nor PKCS#12 nor JKS"),
     ] {
         let error = identity(path, store_password, key_password).expect_err(expected);
-        let told = crate::log::chain(&error);
+        let told = base::log::chain(&error);
         assert!(told.contains(expected) && told.contains(path.to_str().expect("UTF-8")), "{told}");
     }
 }

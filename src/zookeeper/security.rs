@@ -8,10 +8,8 @@ use std::sync::Arc;
 
 use rustls::ClientConfig;
 
-use crate::conf::settings::Sasl;
-
 use super::jaas::{self, JaasError, Module};
-use crate::tls::{
+use tls::{
     self,
     store::{Store, StoreError},
 };
@@ -83,6 +81,16 @@ pub enum SecurityError {
     Identity(#[source] rustls::Error),
     #[error("TLS cannot be set up")]
     Tls(#[source] rustls::Error),
+}
+
+/// How clients of ZooKeeper log in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sasl {
+    pub disabled: bool,
+    /// Of Java's file of logins.
+    pub section: String,
+    /// Flink logs in by Kerberos, whatever that file says.
+    pub by_kerberos: bool,
 }
 
 impl Security {

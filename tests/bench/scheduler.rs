@@ -16,24 +16,22 @@ mod view;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use base::time::Moment;
 use bytes::{Bytes, BytesMut};
-use flink_on_mesos::ha::record;
-use flink_on_mesos::mesos::event::Event;
-use flink_on_mesos::mesos::recordio::{self, Decoder};
-use flink_on_mesos::mesos::wire;
-use flink_on_mesos::mesos::wire::event::{EventType, Offers};
-use flink_on_mesos::mesos::wire::id::{AgentId, FrameworkId, OfferId};
-use flink_on_mesos::mesos::wire::offer::Offer;
-use flink_on_mesos::mesos::wire::resource::{
-    AllocationInfo, Attribute, Range, Ranges, Resource, Scalar, Text, ValueType,
-};
-use flink_on_mesos::scheduler::resources::{Milli, Need};
-use flink_on_mesos::scheduler::spec::{Delivery, Patience, Placement, Spec, Template};
-use flink_on_mesos::scheduler::state::{State, TaskRecord};
-use flink_on_mesos::scheduler::{Action, Scheduler};
-use flink_on_mesos::time::Moment;
+use domain::need::{Milli, Need};
+use domain::record;
+use domain::state::{State, TaskRecord};
+use mesos::event::Event;
+use mesos::recordio::{self, Decoder};
+use mesos::wire;
+use mesos::wire::event::{EventType, Offers};
+use mesos::wire::id::{AgentId, FrameworkId, OfferId};
+use mesos::wire::offer::Offer;
+use mesos::wire::resource::{AllocationInfo, Attribute, Range, Ranges, Resource, Scalar, Text, ValueType};
 use nix::time::{ClockId, clock_gettime};
 use prost::Message as _;
+use scheduler::spec::{Delivery, Patience, Placement, Spec, Template};
+use scheduler::{Action, Scheduler};
 
 const AGENTS: [usize; 3] = [100, 1_000, 10_000];
 

@@ -9,7 +9,7 @@
 use std::path::PathBuf;
 
 use adapter::Program;
-use flink_on_mesos::init::sys;
+use init::sys;
 use stage::{Fault, Outcome, Place, Stage};
 
 mod adapter;

@@ -7,9 +7,9 @@ use std::os::fd::AsFd as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
-use flink_on_mesos::init::signals::SignalSet;
-use flink_on_mesos::init::spawn::{Group, Spawn};
-use flink_on_mesos::init::{self, sys};
+use init::signals::SignalSet;
+use init::spawn::{Group, Spawn};
+use init::{self, sys};
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};

@@ -1,7 +1,6 @@
 //! Init as the library offers it, entered by executing this program again.
 
-use flink_on_mesos::init;
-use flink_on_mesos::init::plan::{Child, GRACE_DEFAULT_MS, Options, Plan};
+use init::plan::{Child, GRACE_DEFAULT_MS, Options, Plan};
 
 pub fn run(verb: &str, arguments: &[&str]) -> u8 {
     match (verb, arguments) {
@@ -23,5 +22,5 @@ fn enter(command: &[&str]) -> u8 {
         cleanup: Vec::new(),
     };
     let Err(error) = init::enter(&plan);
-    panic!("{}", flink_on_mesos::log::chain(&error));
+    panic!("{}", base::log::chain(&error));
 }

@@ -5,8 +5,8 @@ use std::io::{Read as _, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use flink_on_mesos::init::signals::Signal as Any;
-use flink_on_mesos::init::sys;
+use init::signals::Signal as Any;
+use init::sys;
 use nix::sys::signal::{SigSet, Signal, kill, raise};
 use nix::sys::signalfd::SignalFd;
 use nix::sys::wait::waitpid;

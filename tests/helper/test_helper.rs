@@ -14,7 +14,7 @@ mod plan;
 mod program;
 mod stand_in;
 
-flink_on_mesos::begin_with!(run);
+init::begin_with!(run);
 
 fn run() -> u8 {
     let mut arguments = std::env::args_os();

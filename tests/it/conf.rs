@@ -5,14 +5,14 @@ mod write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use flink_on_mesos::conf::environment::Environment;
-use flink_on_mesos::conf::files::{self, ReadError};
-use flink_on_mesos::conf::grammar::{Grammar, Version};
-use flink_on_mesos::conf::settings::Settings;
-use flink_on_mesos::conf::write::render;
-use flink_on_mesos::conf::{self, ConfError, Loaded, Mode, Request};
-use flink_on_mesos::exit::Exit;
-use flink_on_mesos::log::chain;
+use base::exit::Exit;
+use base::log::chain;
+use conf::environment::Environment;
+use conf::files::{self, ReadError};
+use conf::grammar::{Grammar, Version};
+use conf::settings::Settings;
+use conf::write::render;
+use conf::{self, ConfError, Loaded, Mode, Request};
 use tempfile::TempDir;
 
 const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/conf");

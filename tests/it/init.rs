@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use flink_on_mesos::init::signals::Signal as Any;
+use init::signals::Signal as Any;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 

@@ -3,32 +3,36 @@
 use std::fmt::Write as _;
 use std::fs::{self, File};
 
-use flink_on_mesos::conf::keys::KEYS;
-use flink_on_mesos::conf::variables;
+use conf::keys::KEYS;
+use conf::variables;
 
 /// With this set tables are written instead of compared.
 const UPDATE: &str = "UPDATE_TABLES";
 
-const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
-
 /// The table `name` of the README must be what `render` makes of the one that is there.
 pub fn keep(name: &str, render: impl FnOnce(&str) -> String) {
+    keep_in("README.md", name, render);
+}
+
+/// The same in a page of that name.
+pub fn keep_in(page: &str, name: &str, render: impl FnOnce(&str) -> String) {
+    let path = format!("{}/{page}", env!("CARGO_MANIFEST_DIR"));
     // Another table of it may be written at the same time.
-    let turn = File::open(PAGE).expect("a page");
+    let turn = File::open(&path).expect("a page");
     turn.lock().expect("a lock");
-    let page = fs::read_to_string(PAGE).expect("a page");
+    let page = fs::read_to_string(&path).expect("a page");
     let (begin, end) = (format!("<!-- {name} table: begin -->\n"), format!("<!-- {name} table: end -->\n"));
     let (before, rest) = page.split_once(&begin).expect("the table begins");
     let (table, after) = rest.split_once(&end).expect("the table ends");
     let found = render(table);
     if std::env::var_os(UPDATE).is_some() {
-        fs::write(PAGE, format!("{before}{begin}{found}{end}{after}")).expect("a page");
+        fs::write(&path, format!("{before}{begin}{found}{end}{after}")).expect("a page");
         return;
     }
     for (found, written) in found.lines().zip(table.lines()) {
-        assert_eq!(found, written, "{PAGE} is out of date: run with {UPDATE}=1");
+        assert_eq!(found, written, "{path} is out of date: run with {UPDATE}=1");
     }
-    assert_eq!(found.lines().count(), table.lines().count(), "{PAGE} is out of date: run with {UPDATE}=1");
+    assert_eq!(found.lines().count(), table.lines().count(), "{path} is out of date: run with {UPDATE}=1");
 }
 
 #[test]

@@ -7,6 +7,9 @@ use std::path::Path;
 
 use source::Source;
 
+use crate::tables;
+
+mod crates;
 mod messages;
 mod scenarios;
 mod source;
@@ -38,6 +41,16 @@ fn walls_are_around_something() {
             "{pattern}: has come; remove it from NOT_YET in tests/it/tidy/walls.rs"
         );
     }
+}
+
+#[test]
+fn crates_use_each_other_without_circles() {
+    assert_eq!(crates::circle(&crates::uses(&tree())), None);
+}
+
+#[test]
+fn the_picture_of_the_crates_is_theirs() {
+    tables::keep_in("ARCHITECTURE.md", "crates", |_| crates::picture(&crates::uses(&tree())));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::super::keys;
 use super::super::yaml::Item;
 use super::parse;
 use super::reader::Reader;
-use crate::scheduler::constraint::Constraint;
+use domain::constraint::Constraint;
 
 /// Which of several fitting agents is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

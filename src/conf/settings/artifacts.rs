@@ -1,6 +1,6 @@
 //! The server from which agents fetch files.
 
-use crate::digest::Sha256;
+use base::digest::Sha256;
 
 use super::super::keys;
 use super::parse;

@@ -7,6 +7,7 @@ use super::super::table::Table;
 use super::parse::{self, Secret};
 use super::quorum::{self, Quorum};
 use super::reader::Reader;
+use zookeeper::security::Sasl;
 
 /// Where the state that outlives this AppMaster lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,16 +28,6 @@ pub struct HighAvailability {
     /// Scheme and data, such as `digest` and `user:password`.
     pub authorization: Vec<(String, Secret)>,
     pub sasl: Sasl,
-}
-
-/// How clients of ZooKeeper log in.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Sasl {
-    pub disabled: bool,
-    /// Of Java's file of logins.
-    pub section: String,
-    /// Flink logs in by Kerberos, whatever that file says.
-    pub by_kerberos: bool,
 }
 
 impl HighAvailability {

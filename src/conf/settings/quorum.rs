@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::Ipv6Addr;
 
-use crate::mesos::address::{HostPort, ZOOKEEPER_PORT};
+use mesos::address::{HostPort, ZOOKEEPER_PORT};
 
 const EXPECTED: &str = "ZooKeeper servers such as `zk1:2181,zk2:2181`, and perhaps one path behind the last, as in `zk1:2181/flink`";
 

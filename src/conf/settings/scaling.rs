@@ -3,7 +3,7 @@
 use super::super::keys::{self, flink};
 use super::reader::Reader;
 use super::{Ports, count, parse};
-use crate::scaling::{Bounds, MOST_TASKMANAGERS};
+use domain::demand::{Bounds, MOST_TASKMANAGERS};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scaling {

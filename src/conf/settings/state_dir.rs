@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::digest::{Sha256, hexadecimal};
+use base::digest::{Sha256, hexadecimal};
 
 use super::super::keys::{self, flink};
 use super::super::table::Table;

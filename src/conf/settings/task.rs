@@ -8,6 +8,7 @@ use super::super::variables::MAX_COUNT;
 use super::super::yaml::Item;
 use super::reader::Reader;
 use super::{count, parse};
+use domain::demand::MOST_TASKMANAGERS;
 
 /// How many TaskManagers there are and what each gets.
 #[derive(Clone, Debug, PartialEq)]
@@ -122,7 +123,7 @@ impl Tasks {
         let slots = reader.flink(flink::SLOTS, "1", parse::number(1..=MAX_COUNT));
         let container = Container::read(reader);
         Self {
-            initial: reader.value(&keys::INITIAL_TASKS, count),
+            initial: reader.value(&keys::INITIAL_TASKS, parse::number(0..=MOST_TASKMANAGERS)),
             slots,
             cpus: cpus(reader, slots),
             gpus: reader.value(&keys::TASK_GPUS, count),

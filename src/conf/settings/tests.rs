@@ -1,5 +1,6 @@
 use super::*;
-use crate::conf::table::Origin;
+use crate::table::Origin;
+use zookeeper::security::Sasl;
 
 /// `key=value` a line, as if given by `-D`; `mesos.master` is added when it is not there.
 fn table(text: &str) -> Table {
@@ -82,7 +83,7 @@ rest.port=x";
     let expected = "`high-availability` is `kubernetes` (-D), expected `zookeeper` or `NONE`
 `mesos.constraints.hard.hostattribute` is `rack` (-D), expected `attribute:value` in place of `rack`
 `mesos.failover-timeout` is `soon` (-D), expected a number of seconds, or a duration such as `10 min`, `7 d`
-`mesos.initial-tasks` is `-1` (-D), expected a whole number from 0 to 100000
+`mesos.initial-tasks` is `-1` (-D), expected a whole number from 0 to 10000
 `mesos.master` is `ftp://m` (-D), expected an address: unknown scheme 'ftp', expected http, https, zk or file
 `mesos.maximum-failed-tasks` is `-2` (-D), expected a whole number from -1 to 4294967295
 `mesos.placement` is `anywhere` (-D), expected `spread` or `pack`

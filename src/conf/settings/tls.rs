@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::tls::Fingerprint;
+use tls::Fingerprint;
 
 use super::super::keys::{self, flink};
 use super::parse::{self, Secret};

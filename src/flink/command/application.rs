@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use crate::flink::distribution::Distribution;
+use crate::distribution::Distribution;
 
 use super::CommandError;
 

@@ -5,9 +5,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::CommandError;
-use crate::conf::environment::Environment;
-use crate::conf::table::Table;
-use crate::flink::distribution::Distribution;
+use crate::distribution::Distribution;
+use conf::environment::Environment;
+use conf::table::Table;
 
 /// The elements that follow Flink's jars.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

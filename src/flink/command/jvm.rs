@@ -5,7 +5,7 @@ use std::ffi::OsString;
 
 use super::options::UserOptions;
 use super::{Compilation, Launch, Role, joined};
-use crate::flink::memory::MemorySize;
+use crate::memory::MemorySize;
 
 /// Below this Flink warns about a JobManager's heap.
 pub(super) const RECOMMENDED_JOBMANAGER_HEAP: MemorySize = MemorySize::from_mib(128);

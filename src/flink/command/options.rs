@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::split::{Split, split};
 use super::{CommandError, Launch, script};
-use crate::conf;
 
 /// JVMs read these by themselves.
 const READ_BY_JAVA: [&str; 2] = ["JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS"];

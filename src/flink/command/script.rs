@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::Launch;
-use crate::conf::environment::Environment;
+use conf::environment::Environment;
 
 const MASTER_ENVIRONMENT: &str = "containerized.master.env.";
 const TASK_MANAGER_ENVIRONMENT: &str = "containerized.taskmanager.env.";

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::conf::table::Origin;
+use conf::table::Origin;
 
 #[test]
 fn a_user_with_two_cpus_and_memory_gets_g1_and_others_serial() {

@@ -3,7 +3,7 @@
 use super::options::{Key, Options, RangeKeys};
 use super::process::{Jvm, ProcessKeys, Start};
 use super::{Amount, MemoryError, MemorySize, Sum};
-use crate::conf::table::Table;
+use conf::table::Table;
 
 const KEYS: ProcessKeys = ProcessKeys {
     role: "JobManager",

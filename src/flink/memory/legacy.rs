@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use super::options::{Key, Options};
 use super::{MemoryError, MemorySize};
-use crate::conf::environment::Environment;
-use crate::conf::table::{Origin, Table};
-use crate::flink::version::Version;
+use crate::version::Version;
+use conf::environment::Environment;
+use conf::table::{Origin, Table};
 
 pub(super) struct LegacyHeap {
     variable: &'static str,

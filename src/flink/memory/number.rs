@@ -1,6 +1,6 @@
 //! Numbers as Java reads and writes them.
 
-use crate::conf::java;
+use conf::java;
 
 /// A fraction option: Java reads a 32-bit float, and the model then widens it.
 pub(super) fn parse_float(text: &str) -> Option<f64> {

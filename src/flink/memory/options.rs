@@ -1,7 +1,7 @@
 //! Typed reading of options: the key first, then its deprecated spelling.
 
 use super::{Amount, MemoryError, MemorySize, number};
-use crate::conf::table::{Setting, Table};
+use conf::table::{Setting, Table};
 
 /// An option's key and the spelling it had before.
 #[derive(Clone, Copy, Debug)]

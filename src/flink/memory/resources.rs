@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::MemoryError;
 use super::options::{Key, Options};
-use crate::flink::version::Version;
+use crate::version::Version;
 
 pub(super) const LIST: Key = Key::new("external-resources");
 const NONE: &str = "none";

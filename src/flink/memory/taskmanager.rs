@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::options::{Key, Options, Range, RangeDefaults, RangeKeys};
 use super::process::{Jvm, ProcessKeys, Start};
 use super::{Amount, MemoryError, MemorySize, Sum, number, resources};
-use crate::conf::table::Table;
-use crate::flink::version::Version;
+use crate::version::Version;
+use conf::table::Table;
 
 const KEYS: ProcessKeys = ProcessKeys {
     role: "TaskManager",

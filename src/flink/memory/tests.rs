@@ -1,7 +1,7 @@
 use serde_json::Value;
 
 use super::*;
-use crate::conf::table::Origin;
+use conf::table::Origin;
 
 const RECORDED: &str = include_str!("../../../tests/data/flink-memory-vectors.jsonl");
 

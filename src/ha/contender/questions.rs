@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use zookeeper_client::{Client, CreateMode, Error};
 
-use crate::ha::election;
-use crate::ha::paths::Paths;
-use crate::zookeeper::{Ensemble, NodeError};
+use crate::election;
+use crate::paths::Paths;
+use zookeeper::{Ensemble, NodeError};
 
 /// Who leads.
 pub struct First {

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::log;
-use crate::scheduler::report::Leadership;
-use crate::zookeeper::NodeError;
+use base::log;
+use domain::leadership::Leadership;
+use zookeeper::NodeError;
 
 #[derive(Clone, Debug)]
 pub enum Standing {

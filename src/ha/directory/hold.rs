@@ -10,11 +10,11 @@ use std::time::Duration;
 use nix::libc;
 use nix::unistd::{AccessFlags, access, geteuid};
 
-use crate::exit::Exit;
-use crate::scheduler::state::State;
+use base::exit::Exit;
+use domain::state::State;
 
-use super::super::StoreError;
 use super::{FILE_MODE, LOCK, NEW, read, sync, write_through};
+use domain::store::StoreError;
 
 const DIRECTORY_MODE: u32 = 0o700;
 

@@ -1,8 +1,8 @@
 //! The content of the file `state`: `flink-on-mesos-state <length> <SHA-256>`, then the record.
 
-use crate::digest::{Sha256, hexadecimal};
+use base::digest::{Sha256, hexadecimal};
 
-use super::super::record::RecordError;
+use domain::record::RecordError;
 
 const NAME: &str = "flink-on-mesos-state";
 

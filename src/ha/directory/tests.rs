@@ -2,9 +2,9 @@ use std::os::unix::fs::symlink;
 
 use proptest::prelude::*;
 
-use super::super::record::RecordError;
 use super::*;
-use crate::scheduler::state::TaskRecord;
+use domain::record::RecordError;
+use domain::state::TaskRecord;
 
 const HOLDER: &str = "process 7 on host a";
 
@@ -49,7 +49,7 @@ fn numbered(number: u64) -> State {
 }
 
 fn told(error: &HoldError) -> String {
-    crate::log::chain(error)
+    base::log::chain(error)
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn a_state_cut_short_anywhere_is_refused_and_left_as_it_is() {
             text.contains(&place.file(STATE).display().to_string()) && text.contains("damaged"),
             "{text}"
         );
-        assert_eq!(error.exit(), crate::exit::Exit::Data);
+        assert_eq!(error.exit(), base::exit::Exit::Data);
         assert_eq!(fs::read(place.file(STATE)).expect("a state"), &whole[..length]);
     }
 }
@@ -123,7 +123,7 @@ fn a_newer_state_is_refused() {
     fs::write(place.file(STATE), record_file::wrap(br#"{"version": 99, "state": 1}"#)).expect("written");
     let error = place.hold().expect_err("newer");
     assert!(told(&error).contains("newer program: version 99"), "{}", told(&error));
-    assert_eq!(error.exit(), crate::exit::Exit::Data);
+    assert_eq!(error.exit(), base::exit::Exit::Data);
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn a_second_appmaster_is_told_who_has_the_directory() {
     let error = place.hold().expect_err("held by the first");
     let text = told(&error);
     assert!(text.contains(HOLDER) && text.contains(&place.directory().display().to_string()), "{text}");
-    assert_eq!(error.exit(), crate::exit::Exit::CannotCreate);
+    assert_eq!(error.exit(), base::exit::Exit::CannotCreate);
     // Another cluster's directory beside it is free.
     let beside = place.directory().with_file_name("flink-2");
     Hold::take(&beside, HOLDER).expect("held");
@@ -166,7 +166,7 @@ fn what_cannot_be_a_state_directory_is_told_with_its_path() {
     for (directory, expected) in cases {
         let error = Hold::take(&directory, HOLDER).expect_err("unusable");
         assert!(told(&error).contains(expected), "{expected}: {}", told(&error));
-        assert_eq!(error.exit(), crate::exit::Exit::CannotCreate);
+        assert_eq!(error.exit(), base::exit::Exit::CannotCreate);
     }
 }
 
@@ -187,7 +187,7 @@ fn the_check_changes_nothing_and_finds_the_same() {
     let _holder = place.write(&numbered(1));
     check(&place.directory()).expect("good, though an AppMaster works there");
     fs::write(place.file(STATE), "garbage").expect("written");
-    assert_eq!(check(&place.directory()).expect_err("damaged").exit(), crate::exit::Exit::Data);
+    assert_eq!(check(&place.directory()).expect_err("damaged").exit(), base::exit::Exit::Data);
 }
 
 #[test]
@@ -199,6 +199,6 @@ fn nothing_is_written_without_the_lock() {
     store.write(&content).expect_err("the lock is gone");
     let _other = place.hold().expect("another one has taken it");
     let error = store.write(&content).expect_err("it is another's");
-    assert!(crate::log::chain(&error).contains("another file has taken its place"));
+    assert!(base::log::chain(&error).contains("another file has taken its place"));
     assert_eq!(read(&place.directory()).expect("readable"), Some(numbered(1)));
 }

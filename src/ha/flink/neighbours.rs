@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use zookeeper_client::{Client, Error};
 
-use crate::events::Journal;
-use crate::zookeeper::parent;
+use base::events::Journal;
+use zookeeper::parent;
 
 use super::LATCH;
 

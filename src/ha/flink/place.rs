@@ -9,8 +9,8 @@
 
 use std::time::Duration;
 
-use crate::ha::election;
-use crate::time::{Deadline, Moment};
+use crate::election;
+use base::time::{Deadline, Moment};
 
 use super::Leader;
 
@@ -139,7 +139,7 @@ fn at_the_front(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::Clock;
+    use base::time::Clock;
 
     const OWN: &str = "://a:8081";
     const WORKER: i64 = 100;

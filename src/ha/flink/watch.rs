@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 use zookeeper_client::{Client, CreateMode, Error};
 
-use crate::events::Journal;
-use crate::time::Clock;
-use crate::zookeeper::{self, Ensemble};
+use base::events::Journal;
+use base::time::Clock;
+use zookeeper::{self, Ensemble};
 
 use super::place::{Seen, Spot, Suspicion, Verdict};
 

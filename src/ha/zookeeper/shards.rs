@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::scheduler::state::TaskRecord;
+use domain::state::TaskRecord;
 
 /// The tasks of one node.
 pub type Shard<'a> = BTreeMap<&'a str, &'a TaskRecord>;

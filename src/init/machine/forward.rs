@@ -5,12 +5,12 @@ use std::time::Duration;
 use nix::unistd::Pid;
 
 use super::{Machine, Stage};
-use crate::init::action::{Action, Target};
-use crate::init::child::State;
-use crate::init::note::Note;
-use crate::init::plan::{ForwardTo, Quit};
-use crate::init::signals::{JobControl, Signal, SignalSet};
-use crate::time::{Deadline, Moment};
+use crate::action::{Action, Target};
+use crate::child::State;
+use crate::note::Note;
+use crate::plan::{ForwardTo, Quit};
+use crate::signals::{JobControl, Signal, SignalSet};
+use base::time::{Deadline, Moment};
 
 /// A JVM has its handlers a second after its start, on a busy machine a few.
 pub const QUIT_HELD_MOST: Duration = Duration::from_secs(10);

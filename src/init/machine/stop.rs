@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use super::{Machine, SWEEP_EVERY, Stage};
-use crate::init::action::{Action, Target};
-use crate::init::child::{Child, State, Told};
-use crate::init::note::{Cause, Note};
-use crate::init::plan::Continuation;
-use crate::init::signals::Signal;
-use crate::time::{Deadline, Moment};
+use crate::action::{Action, Target};
+use crate::child::{Child, State, Told};
+use crate::note::{Cause, Note};
+use crate::plan::Continuation;
+use crate::signals::Signal;
+use base::time::{Deadline, Moment};
 
 /// How long processes may take to die of SIGKILL: a large heap is unmapped in about a second, and one that
 /// hangs in the kernel is left to the end of the PID namespace.

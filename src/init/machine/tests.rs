@@ -2,9 +2,9 @@
 
 use super::forward::QUIT_HELD_MOST;
 use super::*;
-use crate::init::action::Target;
-use crate::init::plan::{self, CRASHES_MOST, ForwardTo, Inherited, Quit, Restart};
-use crate::init::signals::JobControl;
+use crate::action::Target;
+use crate::plan::{self, CRASHES_MOST, ForwardTo, Inherited, Quit, Restart};
+use crate::signals::JobControl;
 
 const MAIN: i32 = 101;
 const WORKER: i32 = 102;

@@ -6,11 +6,11 @@ use nix::errno::Errno;
 use nix::unistd::Pid;
 
 use super::{Driver, Standing};
-use crate::init::action::{Rest, Target};
-use crate::init::plan::Continuation;
-use crate::init::signals::Signal;
-use crate::init::sys::Sys;
-use crate::init::tree::Process;
+use crate::action::{Rest, Target};
+use crate::plan::Continuation;
+use crate::signals::Signal;
+use crate::sys::Sys;
+use crate::tree::Process;
 
 /// One look at the process table may miss what is being forked; so many looks in a row catch all but a fork
 /// bomb, which later rounds of the machine go on with.

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io;
 
 use super::*;
-use crate::init::plan::{Continuation, Inherited, Options, Quit, Restart, Verbosity};
-use crate::init::signals::{JobControl, SignalSet};
-use crate::init::spawn::SpawnError;
-use crate::init::status::Ended;
-use crate::init::sys::Received;
-use crate::time::Moment;
+use crate::plan::{Continuation, Inherited, Options, Quit, Restart, Verbosity};
+use crate::signals::{JobControl, SignalSet};
+use crate::spawn::SpawnError;
+use crate::status::Ended;
+use crate::sys::Received;
+use base::time::Moment;
 
 /// Everything of [`Sys`] that can fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -13,9 +13,9 @@ macro_rules! begin_with {
     ($main:path) => {
         #[unsafe(no_mangle)]
         extern "C" fn main() -> i32 {
-            $crate::init::sys::begin();
+            $crate::sys::begin();
             let code: u8 = $main();
-            $crate::init::sys::end(code)
+            $crate::sys::end(code)
         }
     };
 }

@@ -5,8 +5,8 @@ use std::mem::MaybeUninit;
 use nix::libc;
 use nix::unistd::getppid;
 
-use crate::init::plan::Inherited;
-use crate::init::signals::{Signal, SignalSet};
+use crate::plan::Inherited;
+use crate::signals::{Signal, SignalSet};
 
 /// Blocks every signal and tells what was blocked and ignored before.
 pub fn block_signals() -> Inherited {

@@ -8,9 +8,9 @@ use nix::libc;
 use nix::unistd::{Pid, getpid};
 
 use super::mask::{set_disposition, set_mask};
-use crate::init::executable::SHELL;
-use crate::init::signals::Signal;
-use crate::init::spawn::{Failure, Group, Prepared, Spawn, SpawnError, Step};
+use crate::executable::SHELL;
+use crate::signals::Signal;
+use crate::spawn::{Failure, Group, Prepared, Spawn, SpawnError, Step};
 
 /// Starts a program. Returns once it runs or could not be executed; in the second case nothing is left of it.
 ///

@@ -11,16 +11,16 @@ use tokio::sync::{mpsc, watch};
 
 use super::http::{self, Http};
 use super::{Command, Config, Masters, Numbered};
-use crate::lease::Lease;
-use crate::log;
-use crate::mesos::address::Master;
-use crate::mesos::answer::Answer;
-use crate::mesos::event::Event;
-use crate::mesos::recordio::Decoder;
-use crate::mesos::report::{CallFailure, Report, Trouble};
-use crate::mesos::session::{Action, Session};
-use crate::mesos::wire;
-use crate::time::Clock;
+use crate::address::Master;
+use crate::answer::Answer;
+use crate::event::Event;
+use crate::recordio::Decoder;
+use crate::report::{CallFailure, Report, Trouble};
+use crate::session::{Action, Session};
+use crate::wire;
+use base::lease::Lease;
+use base::log;
+use base::time::Clock;
 
 pub struct Driver {
     session: Session,

@@ -11,11 +11,11 @@ use reqwest::{Client, ClientBuilder, RequestBuilder, Response};
 use rustls::{AlertDescription, CertificateError};
 
 use super::{Credentials, StartError, Trust};
-use crate::mesos::address::Master;
-use crate::mesos::answer::Answer;
-use crate::mesos::report::Trouble;
-use crate::mesos::wire::call::Call;
-use crate::{http, tls};
+use crate::address::Master;
+use crate::answer::Answer;
+use crate::report::Trouble;
+use crate::wire::call::Call;
+use tls::http;
 
 /// A master on the same network answers in milliseconds; beyond this the next one gets its turn.
 const CONNECT_MAX: Duration = Duration::from_secs(10);

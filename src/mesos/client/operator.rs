@@ -8,9 +8,9 @@ use reqwest::{Client, StatusCode};
 
 use super::http::{basic, builder};
 use super::{Credentials, Masters, StartError, Trust};
-use crate::mesos::address::Master;
-use crate::mesos::answer::Answer;
-use crate::mesos::wire::operator::{Call, CallType, Framework, Response};
+use crate::address::Master;
+use crate::answer::Answer;
+use crate::wire::operator::{Call, CallType, Framework, Response};
 
 /// Nobody waits for the answer.
 const ANSWER_MOST: Duration = Duration::from_secs(10);

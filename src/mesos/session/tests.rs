@@ -1,8 +1,8 @@
 use super::*;
-use crate::log::chain;
-use crate::mesos::address::MasterAddress;
-use crate::mesos::event::{HEARTBEAT_INTERVAL, MasterSummary};
-use crate::mesos::wire::id::{AgentId, OfferId, TaskId};
+use crate::address::MasterAddress;
+use crate::event::{HEARTBEAT_INTERVAL, MasterSummary};
+use crate::wire::id::{AgentId, OfferId, TaskId};
+use base::log::chain;
 
 /// A session, a clock that the test moves, and no jitter.
 struct Trial {

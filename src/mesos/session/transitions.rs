@@ -7,7 +7,7 @@ use super::super::call::Call;
 use super::super::report::{CallFailure, Report, Trouble};
 use super::super::wire::id::FrameworkId;
 use super::{Action, HURRY, Master, SILENT_HEARTBEATS_MAX, STEADY, Session, State, Subscription};
-use crate::time::{Deadline, Moment};
+use base::time::{Deadline, Moment};
 
 impl Session {
     pub(super) fn subscribed(

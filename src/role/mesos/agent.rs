@@ -3,13 +3,13 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs as _, UdpSocket};
 
-use crate::local::cluster::Pace;
-use crate::local::http::sandboxes;
-use crate::local::master::AgentDescription;
-use crate::local::reaper::Reaper;
-use crate::local::remote::{RemoteAgent, Settings};
-use crate::serve::Listening;
-use crate::time::Clock;
+use base::time::Clock;
+use mini_mesos::cluster::Pace;
+use mini_mesos::http::sandboxes;
+use mini_mesos::master::AgentDescription;
+use mini_mesos::reaper::Reaper;
+use mini_mesos::remote::{RemoteAgent, Settings};
+use serve::Listening;
 
 use super::{
     MesosError, Options, absolute, announce, epoch, hostname, ids, listen, make, places, stop_signal,
@@ -54,14 +54,6 @@ pub async fn serve(options: &Options, master: &str) -> Result<(), MesosError> {
     let ended = RemoteAgent::new(settings, ids(options), pace, &reaper).run(stop).await;
     server.abort();
     ended.map_err(MesosError::Master)
-}
-
-pub fn parse_master(text: &str) -> Result<String, String> {
-    let is_good = |(host, port): (&str, &str)| !host.is_empty() && port.parse::<u16>().is_ok_and(|n| n > 0);
-    match text.rsplit_once(':').is_some_and(is_good) {
-        true => Ok(text.to_owned()),
-        false => Err("expected HOST:PORT".to_owned()),
-    }
 }
 
 /// The address of this host that its packets to the master come from; nothing is sent.

@@ -1,10 +1,10 @@
 //! What the options give to each agent.
 
-use crate::local::agent::Containment;
-use crate::local::machine;
-use crate::local::resources::{Resources, parse, parse_attributes};
-use crate::mesos::wire::cluster::DomainInfo;
-use crate::mesos::wire::resource::Attribute;
+use mesos::wire::cluster::DomainInfo;
+use mesos::wire::resource::Attribute;
+use mini_mesos::agent::Containment;
+use mini_mesos::machine;
+use mini_mesos::resources::{Resources, parse, parse_attributes};
 
 use super::{MesosError, Options};
 

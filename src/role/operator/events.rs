@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::time::{Duration, SystemTime};
 
-use crate::events::Event;
+use base::events::{Event, Level};
 
 /// A reader that has gone is no reason to fail.
 pub fn print(event: &Event, as_json: bool) {
@@ -13,7 +13,10 @@ pub fn print(event: &Event, as_json: bool) {
 
 fn text(event: &Event) -> String {
     let at = SystemTime::UNIX_EPOCH + Duration::from_millis(event.at);
-    let mark = if event.odd { '!' } else { ' ' };
+    let mark = match event.level {
+        Level::Warn => '!',
+        Level::Info => ' ',
+    };
     format!("{} {mark} {}", humantime::format_rfc3339_seconds(at), event.text)
 }
 
@@ -22,9 +25,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn odd_ones_are_marked() {
-        let event =
-            Event { id: 1, at: 1_000, kind: "x".to_owned(), task_id: None, odd: true, text: "a".to_owned() };
+    fn warnings_are_marked() {
+        let event = Event {
+            id: 1,
+            at: 1_000,
+            kind: "x".to_owned(),
+            task_id: None,
+            level: Level::Warn,
+            text: "a".to_owned(),
+        };
         assert_eq!(text(&event), "1970-01-01T00:00:01Z ! a");
     }
 }

@@ -1,6 +1,6 @@
 //! An explanation in plain words.
 
-use crate::scheduler::explain::{Explanation, OffersReport, Supposition};
+use scheduler::explain::{Explanation, OffersReport, Supposition};
 
 use super::table::{line, table};
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::scheduler::report::{AgentStanding, AgentState, Registration};
-use crate::status::board::{Status, TaskManager};
+use scheduler::report::{AgentStanding, AgentState, Registration};
+use status::board::{Status, TaskManager};
 
 use super::table::{line, table};
 

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::artifact::overlay;
-use crate::conf::keys;
-use crate::conf::settings::{Delivery, SecretSource, Settings};
-use crate::exit::Exit;
-use crate::ha::directory::{self, HoldError};
-use crate::mesos::address::{Master, MasterAddress, Scheme};
-use crate::mesos::client::{Credentials, Masters, Trust};
-use crate::mesos::detector;
-use crate::tls::Identity;
-use crate::tls::store::Store;
+use artifact::overlay;
+use base::exit::Exit;
+use conf::keys;
+use conf::settings::{Delivery, SecretSource, Settings};
+use ha::directory::{self, HoldError};
+use mesos::address::{Master, MasterAddress, Scheme};
+use mesos::client::{Credentials, Masters, Trust};
+use mesos::detector;
+use tls::Identity;
+use tls::store::Store;
 
 use super::super::setup::Setup;
 use super::{Fatal, delivery, ensemble, fatal};

@@ -8,9 +8,9 @@ use tokio::signal::unix::Signal;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use crate::ha::Store;
-use crate::lease::Lease;
-use crate::scheduler::driver::Message;
+use base::lease::Lease;
+use domain::store::Store;
+use scheduler::driver::Message;
 
 use super::farewell::{self, Ended};
 use super::{Fatal, Work};

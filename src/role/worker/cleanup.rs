@@ -5,9 +5,9 @@ use std::time::Duration;
 use tracing::{info, warn};
 use zookeeper_client::Client;
 
-use crate::events::Journal;
-use crate::flink::rest::{RestClient, first_answer};
-use crate::ha::flink;
+use ::flink::rest::{RestClient, first_answer};
+use base::events::Journal;
+use ha::flink;
 
 /// A JobManager that hangs shall not keep the cluster from ending.
 const ANSWER_MOST: Duration = Duration::from_secs(3);

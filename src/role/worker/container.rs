@@ -1,10 +1,10 @@
 //! The container of a TaskManager in Mesos' words.
 
-use crate::conf::settings::{Container, DockerParameter, Image, Mount, Network, Runtime};
-use crate::mesos::wire::container::{ContainerInfo, ContainerType, DockerInfo, DockerNetwork, MesosInfo};
-use crate::mesos::wire::label::Parameter;
-use crate::mesos::wire::network::NetworkInfo;
-use crate::mesos::wire::volume::{self, DockerImage, ImageType, Volume, VolumeMode};
+use conf::settings::{Container, DockerParameter, Image, Mount, Network, Runtime};
+use mesos::wire::container::{ContainerInfo, ContainerType, DockerInfo, DockerNetwork, MesosInfo};
+use mesos::wire::label::Parameter;
+use mesos::wire::network::NetworkInfo;
+use mesos::wire::volume::{self, DockerImage, ImageType, Volume, VolumeMode};
 
 /// Where Docker's containerizer shows a container its sandbox, unless an agent's `--sandbox_directory` says otherwise.
 pub const SANDBOX: &str = "/mnt/mesos/sandbox";
@@ -83,7 +83,7 @@ fn mesos_image(image: &Image) -> volume::Image {
     }
 }
 
-fn volume(wanted: &crate::conf::settings::Volume) -> Volume {
+fn volume(wanted: &conf::settings::Volume) -> Volume {
     let mode = match wanted.mount {
         Mount::ReadWrite => VolumeMode::Rw,
         Mount::ReadOnly => VolumeMode::Ro,
@@ -114,11 +114,8 @@ mod tests {
     fn docker_with_everything() {
         let parameters = vec![DockerParameter { key: "ulimit".into(), value: "nofile=9:9".into() }];
         let host_path = Some("/data".to_owned());
-        let volumes = vec![crate::conf::settings::Volume {
-            host_path,
-            container_path: "/d".into(),
-            mount: Mount::ReadOnly,
-        }];
+        let volumes =
+            vec![conf::settings::Volume { host_path, container_path: "/d".into(), mount: Mount::ReadOnly }];
         let runtime = Runtime::Docker { image: image(), parameters };
         let made = info(&Container { runtime, volumes, network: Network::Bridge }).expect("a container");
         let docker = made.docker.expect("docker");

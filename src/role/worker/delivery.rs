@@ -6,20 +6,20 @@ use std::time::Instant;
 
 use tokio::sync::{mpsc, watch};
 
-use crate::artifact::bundle::{Bundle, Source};
-use crate::artifact::{Bundles, Configuration, overlay};
 use crate::cli::WorkerOptions;
-use crate::conf::settings::{self, Settings};
-use crate::conf::write;
-use crate::events::Journal;
-use crate::exit::Exit;
-use crate::mesos::wire::command::Uri;
 use crate::role::children;
 use crate::role::setup::Setup;
 use crate::role::taskmanager::{FLINK_ARCHIVE, JAVA_ARCHIVE, PROGRAM};
-use crate::scheduler::driver::Message;
-use crate::scheduler::spec::Delivery;
-use crate::tls::Identity;
+use artifact::bundle::{Bundle, Source};
+use artifact::{Bundles, Configuration, overlay};
+use base::events::Journal;
+use base::exit::Exit;
+use conf::settings::{self, Settings};
+use conf::write;
+use mesos::wire::command::Uri;
+use scheduler::driver::Message;
+use scheduler::spec::Delivery;
+use tls::Identity;
 
 use super::{Fatal, fatal};
 

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use tracing::warn;
 
-use crate::conf::keys::flink;
-use crate::conf::settings::HighAvailability;
-use crate::exit::Exit;
-use crate::flink::command;
-use crate::zookeeper::security::{Login, Security};
-use crate::zookeeper::tls::Tunnel;
-use crate::zookeeper::{Access, Ensemble};
+use ::flink::command;
+use base::exit::Exit;
+use conf::keys::flink;
+use conf::settings::HighAvailability;
+use zookeeper::security::{Login, Security};
+use zookeeper::tls::Tunnel;
+use zookeeper::{Access, Ensemble};
 
 use super::super::check;
 use super::super::setup::Setup;

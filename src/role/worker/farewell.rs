@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use tracing::{error, info};
 
-use crate::ha::{Store, StoreError};
-use crate::lease::Lease;
-use crate::log;
-use crate::mesos::address::Master;
-use crate::mesos::client::{Config, Masters};
-use crate::mesos::teardown::{TeardownError, tear_down};
-use crate::mesos::wire::id::FrameworkId;
-use crate::scheduler::Failure;
-use crate::scheduler::driver::RunError;
-use crate::scheduler::state::State;
+use base::lease::Lease;
+use base::log;
+use domain::state::State;
+use domain::store::{Store, StoreError};
+use mesos::address::Master;
+use mesos::client::{Config, Masters};
+use mesos::teardown::{TeardownError, tear_down};
+use mesos::wire::id::FrameworkId;
+use scheduler::Failure;
+use scheduler::driver::RunError;
 
 use super::access::{credentials, trust};
 use super::{Exit, Fatal, Opened, framework, stopped};

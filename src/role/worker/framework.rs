@@ -1,7 +1,7 @@
 //! How we introduce ourselves to the master.
 
-use crate::conf::settings::Settings;
-use crate::mesos::wire::framework::{Capability, CapabilityType, FrameworkInfo};
+use conf::settings::Settings;
+use mesos::wire::framework::{Capability, CapabilityType, FrameworkInfo};
 
 /// Several roles and refined reservations are ours to handle, an unreachable task is told apart from a lost one,
 /// TASK_KILLING is told, and other regions' agents are offered: they are used where a constraint names `@region`.
@@ -39,7 +39,7 @@ pub fn info(settings: &Settings, roles: &[String]) -> FrameworkInfo {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conf::table::{Origin, Table};
+    use conf::table::{Origin, Table};
 
     #[test]
     fn tasks_outlast_a_restart_of_their_agent() {

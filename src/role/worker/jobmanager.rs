@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 
-use crate::init::status::Ended;
+use init::status::Ended;
 
 /// Flink's codes for an application that has come to an end: done or cancelled, and failed for good.
 const CLUSTER_ENDED: [u8; 2] = [0, 163];
@@ -46,7 +46,7 @@ impl JobManagerEnd {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ha::memory;
+    use ha::memory;
 
     #[test]
     fn the_wait_status_tells_what_a_stop_means() {

@@ -6,11 +6,11 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tracing::debug;
 
-use crate::conf::settings::Settings;
-use crate::exit::Exit;
-use crate::log;
-use crate::mesos::client::operator::Operator;
-use crate::scheduler::driver::Message;
+use base::exit::Exit;
+use base::log;
+use conf::settings::Settings;
+use mesos::client::operator::Operator;
+use scheduler::driver::Message;
 
 use super::{Fatal, Work, fatal};
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::events::Journal;
-use crate::flink::pulse::{Endpoint, Silence};
-use crate::log;
+use base::events::Journal;
+use base::log;
+use flink::pulse::{Endpoint, Silence};
 
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 

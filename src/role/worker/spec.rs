@@ -2,19 +2,20 @@
 
 use std::time::Duration;
 
-use crate::artifact::bundle::Source;
-use crate::conf::settings::{self, Container, Network, Runtime, Scaling, Settings};
-use crate::exit::Exit;
-use crate::flink::memory;
-use crate::mesos::wire::label::Label;
-use crate::scheduler::resources::{Milli, Need};
-use crate::scheduler::spec::{Host, Patience, Placement, Shell, Spec, Template};
+use crate::cli::exec;
+use artifact::bundle::Source;
+use base::exit::Exit;
+use conf::settings::{self, Container, Network, Runtime, Scaling, Settings};
+use domain::need::{Milli, Need};
+use flink::memory;
+use mesos::wire::label::Label;
+use scheduler::spec::{Host, Patience, Placement, Shell, Spec, Template};
 
 use super::delivery::Server;
 use super::{Fatal, access, container};
 use crate::role::setup::Setup;
 use crate::role::taskmanager::PROGRAM;
-use crate::role::{children, exec, plugins, taskmanager};
+use crate::role::{children, plugins, taskmanager};
 
 /// The ports that every TaskManager listens on and that others must reach.
 const OWN_PORTS: [&str; 2] = ["taskmanager.rpc.port", "taskmanager.data.port"];

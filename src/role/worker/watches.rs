@@ -8,17 +8,17 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing::debug;
 
-use crate::conf::settings::{Scaling, Settings};
-use crate::events::Journal;
-use crate::exit::Exit;
-use crate::flink::pulse::Endpoint;
-use crate::flink::rest::{Heartbeat, RestClient, first_answer};
-use crate::log;
-use crate::scaling::{self, Scaler};
-use crate::scheduler::driver::Message;
-use crate::scheduler::neighbours::Listed;
-use crate::time::Clock;
-use crate::tls::Identity;
+use base::events::Journal;
+use base::exit::Exit;
+use base::log;
+use base::time::Clock;
+use conf::settings::{Scaling, Settings};
+use flink::pulse::Endpoint;
+use flink::rest::{Heartbeat, RestClient, first_answer};
+use scaling::{self, Scaler};
+use scheduler::driver::Message;
+use scheduler::neighbours::Listed;
+use tls::Identity;
 
 use super::{Fatal, fatal, pulse};
 
@@ -28,7 +28,7 @@ const LISTENING_POLL: Duration = Duration::from_millis(50);
 /// Between two questions for whom the JobManager hears, where the scheduler has none.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
 
-/// After so long the log says that nothing has changed, and then ever more seldom.
+/// After so long the log says that nothing has changed, and then at growing intervals.
 const WAITING_TOLD_FIRST: Duration = Duration::from_secs(10);
 const WAITING_TOLD_MOST: Duration = Duration::from_secs(300);
 

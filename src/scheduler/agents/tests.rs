@@ -1,5 +1,5 @@
 use super::*;
-use crate::mesos::wire::id::TaskId;
+use mesos::wire::id::TaskId;
 
 fn at(seconds: u64) -> Moment {
     Moment::START + Duration::from_secs(seconds)

@@ -1,6 +1,6 @@
 use super::*;
-use crate::conf::keys;
-use crate::mesos::wire::id::TaskId;
+use conf::keys;
+use mesos::wire::id::TaskId;
 
 fn update(state: TaskState, reason: Option<Reason>, message: &str) -> StatusUpdate {
     StatusUpdate {

@@ -1,7 +1,7 @@
 use super::*;
-use crate::mesos::wire::framework::FrameworkInfo;
-use crate::mesos::wire::id::FrameworkId;
-use crate::mesos::wire::resource::Scalar;
+use mesos::wire::framework::FrameworkInfo;
+use mesos::wire::id::FrameworkId;
+use mesos::wire::resource::Scalar;
 
 const LOOK: Duration = Duration::from_secs(15);
 

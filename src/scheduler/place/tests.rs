@@ -1,6 +1,6 @@
 use super::*;
-use crate::mesos::wire::resource::{Attribute, Resource, Scalar, Text, ValueType};
-use crate::scheduler::resources::Milli;
+use domain::need::Milli;
+use mesos::wire::resource::{Attribute, Resource, Scalar, Text, ValueType};
 
 fn scalar(name: &str, value: f64) -> Resource {
     Resource { name: Some(name.into()), scalar: Some(Scalar { value: Some(value) }), ..Resource::default() }
@@ -164,7 +164,7 @@ fn an_agent_offered_to_two_roles_counts_once_and_gives_reserved_resources_first(
     assert_eq!(World::new(Placement::Spread).place(&candidates, 2), "a:1 b:1");
     let mut reserved = candidates.clone();
     reserved[1].holding = Holding::default();
-    let reservation = crate::mesos::wire::resource::ReservationInfo::default();
+    let reservation = mesos::wire::resource::ReservationInfo::default();
     let cpus = Resource { reservations: vec![reservation], ..scalar("cpus", 1.0) };
     reserved[1].holding.add(&[cpus], "y");
     let world = World::new(Placement::Spread);

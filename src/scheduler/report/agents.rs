@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::scheduler::Scheduler;
-use crate::scheduler::place::Standing;
-use crate::time::Moment;
+use crate::Scheduler;
+use crate::place::Standing;
+use base::time::Moment;
 
 /// Of so many agents, those that something is held against first.
 const AGENTS_MAX: usize = 200;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::scheduler::Scheduler;
-use crate::time::Moment;
+use crate::Scheduler;
+use base::time::Moment;
 
 use super::seconds;
 

@@ -7,22 +7,20 @@ use std::time::Duration;
 use prost::Message as _;
 
 use super::jobmanager::JobManager;
-use crate::local::agent::{
+use base::time::{BackoffPolicy, Moment};
+use mesos::call::Call;
+use mesos::wire::event::Event;
+use mesos::wire::framework::FrameworkInfo;
+use mesos::wire::id::{AgentId, FrameworkId, OfferId};
+use mini_mesos::agent::{
     Action as AgentAction, Agent, ContainerId, Containment, End, KillSignal, ProcessEvent, Settings, Start,
 };
-use crate::local::ids::Ids;
-use crate::local::master::{
-    self, Action, AgentDescription, Answer, Master, OperatorCall, Registry, StreamId,
-};
-use crate::local::message::{FromAgent, ToAgent};
-use crate::local::request::{self, Head};
-use crate::local::resources::parse;
-use crate::local::timing::Timing;
-use crate::mesos::call::Call;
-use crate::mesos::wire::event::Event;
-use crate::mesos::wire::framework::FrameworkInfo;
-use crate::mesos::wire::id::{AgentId, FrameworkId, OfferId};
-use crate::time::{BackoffPolicy, Moment};
+use mini_mesos::ids::Ids;
+use mini_mesos::master::{self, Action, AgentDescription, Answer, Master, OperatorCall, Registry, StreamId};
+use mini_mesos::message::{FromAgent, ToAgent};
+use mini_mesos::request::{self, Head};
+use mini_mesos::resources::parse;
+use mini_mesos::timing::Timing;
 
 /// An agent that was not heard of for so long may be given up.
 pub const UNREACHABLE_AFTER: Duration = Duration::from_secs(75);
@@ -272,7 +270,7 @@ impl Cluster {
         suppressed: Vec<String>,
         now: Moment,
     ) -> Option<StreamId> {
-        let call = crate::mesos::call::subscribe(info, suppressed);
+        let call = mesos::call::subscribe(info, suppressed);
         match self.hand_in(&call.encode_to_vec(), None, now)? {
             Answer::Stream(stream) => Some(stream),
             other => panic!("{other:?}"),

@@ -6,14 +6,14 @@ use super::cluster::Link;
 use super::jobmanager::Mood;
 use super::mutations::Mutation;
 use super::simulation::{Item, Run};
-use crate::local::agent::{End, ProcessEvent};
-use crate::local::master::{
+use base::time::Moment;
+use mesos::wire::id::AgentId;
+use mesos::wire::time::{DurationInfo, TimeInfo, Unavailability};
+use mini_mesos::agent::{End, ProcessEvent};
+use mini_mesos::master::{
     AgentTarget, DrainTarget, FrameworkTarget, MachineId, OperatorCall, Registry, Schedule, ScheduleUpdate,
     Window,
 };
-use crate::mesos::wire::id::AgentId;
-use crate::mesos::wire::time::{DurationInfo, TimeInfo, Unavailability};
-use crate::time::Moment;
 
 impl Run {
     pub fn fault(&mut self) {

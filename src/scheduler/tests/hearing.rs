@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::cluster::Cluster;
-use crate::scheduler::report::{Registration, Report};
-use crate::scheduler::spec::Patience;
-use crate::scheduler::state::{Goal, State, TaskRecord};
-use crate::scheduler::witness::Registered;
-use crate::time::Moment;
+use crate::report::{Registration, Report};
+use crate::spec::Patience;
+use crate::witness::Registered;
+use base::time::Moment;
+use domain::state::{Goal, State, TaskRecord};
 
 /// Who was heard within this time is heard.
 const HEARD: Duration = Duration::from_secs(15);

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::scheduler::witness::Registered;
-use crate::time::Moment;
+use crate::witness::Registered;
+use base::time::Moment;
 
 /// Flink's own values.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(10);

@@ -1,9 +1,9 @@
 //! Programs that break one truth each, so that the check of it is known to catch them.
 
 use super::simulation::Run;
-use crate::mesos::call::Call;
-use crate::scheduler::state::Goal;
-use crate::scheduler::{Action, token};
+use crate::{Action, token};
+use domain::state::Goal;
+use mesos::call::Call;
 
 /// What a broken scheduler or driver would do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use super::cluster::{Cluster, UNREACHABLE_AFTER};
 use super::hearing::Hearing;
-use crate::mesos::call::Call;
-use crate::mesos::event::StatusUpdate;
-use crate::mesos::wire::status::TaskState;
-use crate::mesos::wire::task::TaskInfo;
-use crate::scheduler::state::{Goal, State, TaskRecord};
-use crate::scheduler::token;
-use crate::time::Moment;
+use crate::token;
+use base::time::Moment;
+use domain::state::{Goal, State, TaskRecord};
+use mesos::call::Call;
+use mesos::event::StatusUpdate;
+use mesos::wire::status::TaskState;
+use mesos::wire::task::TaskInfo;
 
 /// More TaskManagers than wanted for longer than this is a leak; between two full reconciliations lie 15 minutes.
 const SURPLUS_MOST: Duration = Duration::from_secs(20 * 60);
@@ -100,7 +100,7 @@ impl Oracle {
             self.started.insert(update.task_id.text().to_owned());
         }
         if let Some(uuid) = update.uuid {
-            let ends = update.state.is_some_and(crate::local::master::is_terminal);
+            let ends = update.state.is_some_and(mini_mesos::master::is_terminal);
             self.unacknowledged.insert((update.task_id.text().to_owned(), uuid), ends);
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::mutations::Mutation;
 use super::simulation::{Item, Run};
-use crate::scheduler::Scheduler;
+use crate::Scheduler;
 
 /// Long enough for every process to end, with grace and all.
 const ENDING: Duration = Duration::from_secs(60);

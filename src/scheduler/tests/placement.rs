@@ -4,22 +4,22 @@ use std::time::Duration;
 
 use super::super::explain::Question;
 use super::super::spec::Spec;
-use super::super::state::State;
 use super::super::{Action, Scheduler};
-use crate::mesos::call::Call;
-use crate::mesos::event::StatusUpdate;
-use crate::mesos::wire::id::{AgentId, OfferId, TaskId};
-use crate::mesos::wire::offer::Offer;
-use crate::mesos::wire::resource::{
+use crate::report::Reason;
+use crate::resources::tests::scalar;
+use base::time::Moment;
+use domain::constraint::Constraint;
+use domain::state::State;
+use mesos::call::Call;
+use mesos::event::StatusUpdate;
+use mesos::wire::id::{AgentId, OfferId, TaskId};
+use mesos::wire::offer::Offer;
+use mesos::wire::resource::{
     AllocationInfo, Attribute, Range, Ranges, ReservationInfo, Resource, Scalar, Text, ValueType,
 };
-use crate::mesos::wire::status::{Reason as TaskReason, TaskState};
-use crate::mesos::wire::task::TaskInfo;
-use crate::mesos::wire::time::{TimeInfo, Unavailability};
-use crate::scheduler::constraint::Constraint;
-use crate::scheduler::report::Reason;
-use crate::scheduler::resources::tests::scalar;
-use crate::time::Moment;
+use mesos::wire::status::{Reason as TaskReason, TaskState};
+use mesos::wire::task::TaskInfo;
+use mesos::wire::time::{TimeInfo, Unavailability};
 use proptest::prelude::*;
 
 struct Bench {

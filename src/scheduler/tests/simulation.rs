@@ -13,16 +13,16 @@ use super::parting::Parting;
 use super::spell::Spell;
 use super::steps::Script;
 use super::worker::Worker;
-use crate::local::agent::{ContainerId, KillSignal, ProcessEvent};
-use crate::local::master::{Master, OperatorCall, StreamId};
-use crate::local::message::{FromAgent, ToAgent};
-use crate::mesos::call::Call;
-use crate::mesos::wire;
-use crate::scheduler::Effect;
-use crate::scheduler::spec::{Patience, Placement, Spec};
-use crate::scheduler::state::State;
-use crate::scheduler::witness::Registered;
-use crate::time::Moment;
+use crate::Effect;
+use crate::spec::{Patience, Placement, Spec};
+use crate::witness::Registered;
+use base::time::Moment;
+use domain::state::State;
+use mesos::call::Call;
+use mesos::wire;
+use mini_mesos::agent::{ContainerId, KillSignal, ProcessEvent};
+use mini_mesos::master::{Master, OperatorCall, StreamId};
+use mini_mesos::message::{FromAgent, ToAgent};
 
 /// In the test suite; a long run is told by the environment.
 const RUNS: u64 = 2_000;

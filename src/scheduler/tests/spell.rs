@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::mutations::Mutation;
 use super::simulation::{Item, Run};
-use crate::local::agent::{ContainerId, End, ProcessEvent};
-use crate::mesos::event::StatusUpdate;
-use crate::mesos::wire::status::TaskState;
-use crate::time::Moment;
+use base::time::Moment;
+use mesos::event::StatusUpdate;
+use mesos::wire::status::TaskState;
+use mini_mesos::agent::{ContainerId, End, ProcessEvent};
 
 /// While nothing starts.
 pub struct Spell {

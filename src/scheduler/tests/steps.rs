@@ -9,12 +9,12 @@ use std::time::Duration;
 use super::mutations::Mutation;
 use super::parting::Parting;
 use super::simulation::{Fate, Item, Run};
-use crate::local::agent::{End, ProcessEvent};
-use crate::local::master::{FrameworkTarget, OperatorCall};
-use crate::mesos::call::Call;
-use crate::scheduler::state::State;
-use crate::scheduler::{Action, Scheduler, token};
-use crate::time::Moment;
+use crate::{Action, Scheduler, token};
+use base::time::Moment;
+use domain::state::State;
+use mesos::call::Call;
+use mini_mesos::agent::{End, ProcessEvent};
+use mini_mesos::master::{FrameworkTarget, OperatorCall};
 
 /// Until the next AppMaster has read the state.
 const VACANCY: Duration = Duration::from_secs(5);

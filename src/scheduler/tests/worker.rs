@@ -1,20 +1,21 @@
 //! The AppMaster's worker in a run: a scheduler, what its driver and its client would do, and crashes.
 
+use domain::state::State;
 use std::time::Duration;
 
 use super::mutations::Mutation;
 use super::parting::Parting;
 use super::simulation::{Fate, Item, Run};
-use crate::local::master::{Answer, StreamId};
-use crate::mesos::answer::Refusal;
-use crate::mesos::call::Call;
-use crate::mesos::event::Event;
-use crate::mesos::wire;
-use crate::mesos::wire::framework::{Capability, CapabilityType, FrameworkInfo};
-use crate::mesos::wire::id::FrameworkId;
-use crate::scheduler::witness::Registered;
-use crate::scheduler::{Action, Effect, Note, Scheduler};
-use crate::time::Moment;
+use crate::witness::Registered;
+use crate::{Action, Effect, Note, Scheduler};
+use base::time::Moment;
+use mesos::answer::Refusal;
+use mesos::call::Call;
+use mesos::event::Event;
+use mesos::wire;
+use mesos::wire::framework::{Capability, CapabilityType, FrameworkInfo};
+use mesos::wire::id::FrameworkId;
+use mini_mesos::master::{Answer, StreamId};
 
 pub struct Worker {
     pub number: u32,
@@ -36,8 +37,7 @@ impl Run {
             self.stored.tasks.clear();
         }
         if self.mutation == Mutation::NameAgain {
-            let last =
-                self.stored.tasks.last_key_value().and_then(|(id, _)| id.rsplit('-').next()?.parse().ok());
+            let last = self.stored.tasks.keys().filter_map(|id| State::task_number(id)).max();
             self.stored.task_counter = last.unwrap_or(0);
         }
         // Its configuration may have another role more or less.

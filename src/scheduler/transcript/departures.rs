@@ -1,9 +1,9 @@
 //! TaskManagers that move away, and those whose JobManager still hears them.
 
 use super::*;
-use crate::mesos::wire::offer::InverseOffer;
-use crate::mesos::wire::status::Reason as Cause;
-use crate::mesos::wire::time::{TimeInfo, Unavailability};
+use mesos::wire::offer::InverseOffer;
+use mesos::wire::status::Reason as Cause;
+use mesos::wire::time::{TimeInfo, Unavailability};
 
 impl Bench {
     /// The master wants `agent` back in `seconds`.

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::scaling::{Asked, Wish};
-use crate::scheduler::report::NotScaled;
+use domain::demand::{Asked, Wish};
+use domain::leadership::NotScaled;
 
 impl Bench {
     fn elastic() -> Self {

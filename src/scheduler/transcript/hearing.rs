@@ -1,7 +1,7 @@
 //! Running means heard: TaskManagers that Mesos runs and the JobManager does not hear, and the other way round.
 
 use super::*;
-use crate::scheduler::report::Registration;
+use crate::report::Registration;
 
 impl Bench {
     /// `target` TaskManagers that run and have registered, each on an agent of its own.

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
-use crate::scheduler::report::AgentStanding;
-use crate::scheduler::witness::Registered;
+use crate::report::AgentStanding;
+use crate::witness::Registered;
 
 /// What is wrong, as an agent or the master says it.
 #[derive(Clone, Copy)]

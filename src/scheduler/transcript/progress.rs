@@ -27,7 +27,7 @@ fn who_gets_no_offers_says_so_ever_more_seldom() {
     let mut bench = Bench::ready(2);
     let told = told(&mut bench, 1000);
     assert_eq!(told.iter().map(|(at, _)| *at).collect::<Vec<_>>(), [10, 30, 70, 150, 310, 610, 910]);
-    assert_eq!(told[0].1, "still waiting taskmanagers=2: asked for offers, and none came that fell short");
+    assert_eq!(told[0].1, "still waiting taskmanagers=2: waiting for offers; none since REVIVE");
 }
 
 #[test]

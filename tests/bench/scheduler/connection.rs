@@ -6,17 +6,17 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Instant;
 
+use base::lease::Lease;
 use bytes::BytesMut;
-use flink_on_mesos::lease::Lease;
-use flink_on_mesos::mesos::call::Call;
-use flink_on_mesos::mesos::client::{self, Config};
-use flink_on_mesos::mesos::event::Event;
-use flink_on_mesos::mesos::recordio;
-use flink_on_mesos::mesos::report::Report;
-use flink_on_mesos::mesos::wire;
-use flink_on_mesos::mesos::wire::event::{EventType, Subscribed};
-use flink_on_mesos::mesos::wire::framework::FrameworkInfo;
-use flink_on_mesos::mesos::wire::id::{FrameworkId, OfferId};
+use mesos::call::Call;
+use mesos::client::{self, Config};
+use mesos::event::Event;
+use mesos::recordio;
+use mesos::report::Report;
+use mesos::wire;
+use mesos::wire::event::{EventType, Subscribed};
+use mesos::wire::framework::FrameworkInfo;
+use mesos::wire::id::{FrameworkId, OfferId};
 use prost::Message as _;
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ pub fn run(agents: &[usize]) {
 async fn measure(offers: Vec<u8>, calls: usize) -> (f64, f64) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let master = listener.local_addr().expect("an address").to_string().parse().expect("a master's address");
-    let flink_on_mesos::mesos::address::MasterAddress::Masters(masters) = master else { unreachable!() };
+    let mesos::address::MasterAddress::Masters(masters) = master else { unreachable!() };
     let (start, started) = channel();
     let (answer, answered) = channel();
     thread::spawn(move || serve(&listener, &offers, &started, &answer));

@@ -1,15 +1,15 @@
 //! Many tasks change their state at once.
 
+use base::time::Moment;
 use bytes::Bytes;
-use flink_on_mesos::ha::record;
-use flink_on_mesos::mesos::event::Event;
-use flink_on_mesos::mesos::wire;
-use flink_on_mesos::mesos::wire::event::{EventType, Update};
-use flink_on_mesos::mesos::wire::id::{AgentId, FrameworkId, TaskId};
-use flink_on_mesos::mesos::wire::status::{TaskState, TaskStatus};
-use flink_on_mesos::scheduler::{Action, Scheduler};
-use flink_on_mesos::time::Moment;
+use domain::record;
+use mesos::event::Event;
+use mesos::wire;
+use mesos::wire::event::{EventType, Update};
+use mesos::wire::id::{AgentId, FrameworkId, TaskId};
+use mesos::wire::status::{TaskState, TaskStatus};
 use prost::Message as _;
+use scheduler::{Action, Scheduler};
 
 /// What the driver hands in at once, as far as it has come.
 const BATCH: usize = 256;

@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use flink_on_mesos::mesos::wire::status::TaskState;
-use flink_on_mesos::scheduler::Scheduler;
-use flink_on_mesos::scheduler::driver::{Message, Observer as _};
-use flink_on_mesos::status::jobmanager::Watch;
-use flink_on_mesos::status::lookout::Lookout;
-use flink_on_mesos::status::{self, About, Sources};
-use flink_on_mesos::time::Moment;
+use base::time::Moment;
+use mesos::wire::status::TaskState;
+use scheduler::Scheduler;
+use scheduler::driver::{Message, Observer as _};
+use status::jobmanager::Watch;
+use status::lookout::Lookout;
+use status::{self, About, Sources};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 

@@ -1,6 +1,6 @@
 //! What has to be typed so that each program does the same.
 
-use flink_on_mesos::init::signals::Signal;
+use init::signals::Signal;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Program {

@@ -5,8 +5,8 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use flink_on_mesos::init::signals::Signal as Any;
-use flink_on_mesos::init::sys;
+use init::signals::Signal as Any;
+use init::sys;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::signal::{Signal, kill};

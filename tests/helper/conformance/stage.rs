@@ -6,10 +6,10 @@ use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use flink_on_mesos::init::plan::Inherited;
-use flink_on_mesos::init::signals::{Signal as Any, SignalSet};
-use flink_on_mesos::init::spawn::{Group, Spawn};
-use flink_on_mesos::init::sys;
+use init::plan::Inherited;
+use init::signals::{Signal as Any, SignalSet};
+use init::spawn::{Group, Spawn};
+use init::sys;
 use nix::pty::openpty;
 
 use super::adapter::{Program, Wish};

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::PermissionsExt as _;
 
-use flink_on_mesos::init::plan::Inherited;
+use init::plan::Inherited;
 
 use super::adapter::{Program, Wish};
 use super::look::{directory, is_alive, link, until};

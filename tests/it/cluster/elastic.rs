@@ -1,6 +1,6 @@
 //! TaskManagers that come with the jobs that need them, and go when nobody does.
 
-use flink_on_mesos::flink::rest::{JarRun, JobState};
+use flink::rest::{JarRun, JobState};
 
 use super::harness::{Cluster, Start};
 use crate::flink::home;

@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use flink_on_mesos::flink::rest::RestClient;
-use flink_on_mesos::tls::Identity;
+use flink::rest::RestClient;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
+use tls::Identity;
 
 use crate::flink::home;
 use crate::ports::free_ports;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use flink_on_mesos::flink::rest::{JarRun, JobState};
+use flink::rest::{JarRun, JobState};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use flink_on_mesos::init::tree;
+use init::tree;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 

@@ -3,7 +3,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 
-use flink_on_mesos::flink::rest::{JarRun, JobState};
+use flink::rest::{JarRun, JobState};
 
 use super::harness::{Cluster, Start};
 use super::stop::{self, picture};

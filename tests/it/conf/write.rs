@@ -4,13 +4,13 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
 
-use flink_on_mesos::conf::environment::Environment;
-use flink_on_mesos::conf::files;
-use flink_on_mesos::conf::grammar::{Grammar, Version};
-use flink_on_mesos::conf::table::{Origin, Table};
-use flink_on_mesos::conf::write::{WriteError, render, write};
-use flink_on_mesos::conf::{self, Mode, Request};
-use flink_on_mesos::exit::Exit;
+use base::exit::Exit;
+use conf::environment::Environment;
+use conf::files;
+use conf::grammar::{Grammar, Version};
+use conf::table::{Origin, Table};
+use conf::write::{WriteError, render, write};
+use conf::{self, Mode, Request};
 use proptest::prelude::*;
 
 use super::{assert_golden, directory, load};

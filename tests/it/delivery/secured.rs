@@ -4,10 +4,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use flink_on_mesos::artifact::claim_path;
-use flink_on_mesos::claim::ask::Server;
-use flink_on_mesos::claim::{Answer, Outcome};
-use flink_on_mesos::flink::rest::{JarRun, JobState};
+use artifact::claim_path;
+use claim::ask::Server;
+use claim::{Answer, Outcome};
+use flink::rest::{JarRun, JobState};
 use serde_json::Value;
 
 use super::stores::Stores;

@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use flink_on_mesos::tls::Identity;
-use flink_on_mesos::tls::store::Store;
 use tempfile::TempDir;
+use tls::Identity;
+use tls::store::Store;
 
 use super::secrets;
 

@@ -10,13 +10,13 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
+use base::log::chain;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use flink_on_mesos::conf::files;
-use flink_on_mesos::conf::grammar::{Grammar, Version};
-use flink_on_mesos::conf::settings::Settings;
-use flink_on_mesos::conf::table::{Origin, Table};
-use flink_on_mesos::log::chain;
+use conf::files;
+use conf::grammar::{Grammar, Version};
+use conf::settings::Settings;
+use conf::table::{Origin, Table};
 
 use super::home;
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
-use flink_on_mesos::flink::java::{JavaCandidates, JavaHome};
+use flink::java::{JavaCandidates, JavaHome};
 
 /// The home of a stock Flink; `scripts/flink` installs it when it is missing.
 pub fn flink_home(version: &str) -> PathBuf {

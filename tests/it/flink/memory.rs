@@ -8,10 +8,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use flink_on_mesos::conf::environment::Environment;
-use flink_on_mesos::conf::table::{Origin, Table};
-use flink_on_mesos::flink::memory::{self, MemoryError};
-use flink_on_mesos::flink::version::Version;
+use conf::environment::Environment;
+use conf::table::{Origin, Table};
+use flink::memory::{self, MemoryError};
+use flink::version::Version;
 
 use super::home;
 

@@ -6,10 +6,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use flink_on_mesos::conf::environment::Environment;
-use flink_on_mesos::conf::table::{Origin, Table};
-use flink_on_mesos::flink::command::{self, Entrypoint, HadoopClassPath, Launch, Log4j};
-use flink_on_mesos::flink::distribution::Distribution;
+use conf::environment::Environment;
+use conf::table::{Origin, Table};
+use flink::command::{self, Entrypoint, HadoopClassPath, Launch, Log4j};
+use flink::distribution::Distribution;
 
 use super::home;
 

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use flink_on_mesos::ha::contender::{self, Contender, Standing};
-use flink_on_mesos::ha::zookeeper::ZooKeeperStore;
-use flink_on_mesos::ha::{Store, StoreError};
-use flink_on_mesos::scheduler::state::State;
+use domain::state::State;
+use domain::store::{Store, StoreError};
+use ha::contender::{self, Contender, Standing};
+use ha::zookeeper::ZooKeeperStore;
 
 use super::election::{contender, paths, until, until_held, until_leading, until_standby};
 use super::ensemble::Ensemble;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use flink_on_mesos::ha::contender::{self, Contender, Left, Standing};
-use flink_on_mesos::ha::paths::Paths;
+use ha::contender::{self, Contender, Left, Standing};
+use ha::paths::Paths;
 use nix::sys::signal::Signal;
 
 use super::ensemble::Ensemble;

@@ -7,13 +7,13 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use flink_on_mesos::zookeeper::security::Login;
-use flink_on_mesos::zookeeper::{Access, Ensemble as Config};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use zookeeper::security::Login;
+use zookeeper::{Access, Ensemble as Config};
 
 /// Installed by `scripts/setup --test`.
 const JARS: &str = "/usr/share/java/zookeeper.jar:/usr/share/java/slf4j-simple.jar";

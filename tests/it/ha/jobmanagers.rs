@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use flink_on_mesos::events::Journal;
-use flink_on_mesos::ha::flink::{self, JobManagers, Own};
+use base::events::Journal;
+use ha::flink::{self, JobManagers, Own};
 use tokio::sync::watch;
 use zookeeper_client::{Acls, Client, CreateMode, CreateSequence};
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use flink_on_mesos::mesos::address::{Master, MasterAddress, Scheme};
-use flink_on_mesos::mesos::detector;
+use mesos::address::{Master, MasterAddress, Scheme};
+use mesos::detector;
 use tokio::sync::watch;
 use zookeeper_client::{Acls, Client, CreateMode};
 

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use flink_on_mesos::ha::election;
+use ha::election;
 use nix::sys::signal::Signal;
 use serde_json::json;
 use zookeeper_client::Client;

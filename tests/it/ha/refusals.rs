@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use flink_on_mesos::zookeeper::Access;
+use zookeeper::Access;
 use zookeeper_client::{Acl, Acls, AuthId, Client, CreateMode, Permission};
 
 use super::ensemble::Ensemble;

@@ -7,15 +7,15 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flink_on_mesos::conf::settings::Sasl;
-use flink_on_mesos::ha::Store as _;
-use flink_on_mesos::ha::contender::{self, Standing};
-use flink_on_mesos::ha::zookeeper::ZooKeeperStore;
-use flink_on_mesos::log;
-use flink_on_mesos::scheduler::state::State;
-use flink_on_mesos::zookeeper::security::{Properties, Security};
-use flink_on_mesos::zookeeper::tls::Tunnel;
-use flink_on_mesos::zookeeper::{Access, Ensemble as Config};
+use base::log;
+use domain::state::State;
+use domain::store::Store as _;
+use ha::contender::{self, Standing};
+use ha::zookeeper::ZooKeeperStore;
+use zookeeper::security::Sasl;
+use zookeeper::security::{Properties, Security};
+use zookeeper::tls::Tunnel;
+use zookeeper::{Access, Ensemble as Config};
 use zookeeper_client::{Client, Error};
 
 use super::election::{paths, until, until_leading};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use flink_on_mesos::flink::rest::JarRun;
+use flink::rest::JarRun;
 use serde_json::Value;
 
 use super::ensemble::Ensemble;

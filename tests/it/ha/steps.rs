@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use flink_on_mesos::ha::contender::{Contender, Left};
-use flink_on_mesos::ha::zookeeper::ZooKeeperStore;
-use flink_on_mesos::ha::{Store, StoreError};
-use flink_on_mesos::scheduler::state::State;
+use domain::state::State;
+use domain::store::{Store, StoreError};
+use ha::contender::{Contender, Left};
+use ha::zookeeper::ZooKeeperStore;
 use tokio::sync::watch;
 use zookeeper_client::Client;
 

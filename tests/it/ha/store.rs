@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use flink_on_mesos::ha::contender::{Contender, Left};
-use flink_on_mesos::ha::memory::{self, MemoryStore};
-use flink_on_mesos::ha::zookeeper::{NODE_BYTES_MOST, ZooKeeperStore};
-use flink_on_mesos::ha::{Store, StoreError};
-use flink_on_mesos::log;
-use flink_on_mesos::scheduler::state::{Goal, State, TaskRecord};
-use flink_on_mesos::zookeeper::Access;
+use base::log;
+use domain::state::{Goal, State, TaskRecord};
+use domain::store::{Store, StoreError};
+use ha::contender::{Contender, Left};
+use ha::memory::{self, MemoryStore};
+use ha::zookeeper::{NODE_BYTES_MOST, ZooKeeperStore};
+use zookeeper::Access;
 use zookeeper_client::{Acls, Client, CreateMode};
 
 use super::election::{contender, paths, until_leading};
@@ -241,7 +241,7 @@ async fn nodes_of_the_creator_are_closed_to_others() {
         config.access = Access::Creator;
         config
     };
-    use flink_on_mesos::ha::contender::{self, Standing};
+    use ha::contender::{self, Standing};
     let right = contender::start(digest("right"), paths(), Vec::new(), Arc::default());
     let node = until_leading(&right).await;
     let mut store = ZooKeeperStore::new(digest("right"), paths(), right.clients.clone(), &node);

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use flink_on_mesos::ha::election;
+use ha::election;
 use nix::sys::signal::Signal;
 use zookeeper_client::Client;
 

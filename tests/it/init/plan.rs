@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use flink_on_mesos::init::plan::{Child, Inherited, Kind, Options, Plan, Restart};
+use init::plan::{Child, Inherited, Kind, Options, Plan, Restart};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use flink_on_mesos::descriptors;
+use base::descriptors;
 use nix::sys::time::TimeValLike as _;
 
 use super::site::{Site, ask, connect, connect_unix, open_descriptors};

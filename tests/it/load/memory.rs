@@ -6,8 +6,8 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use flink_on_mesos::artifact::bundle::digest_of;
-use flink_on_mesos::descriptors;
+use artifact::bundle::digest_of;
+use base::descriptors;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
 

@@ -6,8 +6,8 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
 use bytes::Bytes;
-use flink_on_mesos::mesos::recordio::Decoder;
-use flink_on_mesos::mesos::wire::event::Event;
+use mesos::recordio::Decoder;
+use mesos::wire::event::Event;
 use prost::Message as _;
 use serde_json::Value;
 

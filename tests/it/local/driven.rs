@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use flink_on_mesos::ha::Store;
-use flink_on_mesos::mesos::client::{Calls, Reports};
-use flink_on_mesos::mesos::wire::framework::FrameworkInfo;
-use flink_on_mesos::scheduler::Scheduler;
-use flink_on_mesos::scheduler::driver::{Driver, Message};
-use flink_on_mesos::scheduler::resources::Need;
-use flink_on_mesos::scheduler::spec::{Delivery, Patience, Placement, Spec, Template};
-use flink_on_mesos::scheduler::state::State;
-use flink_on_mesos::time::Clock;
+use base::time::Clock;
+use domain::need::Need;
+use domain::state::State;
+use domain::store::Store;
+use mesos::client::{Calls, Reports};
+use mesos::wire::framework::FrameworkInfo;
+use scheduler::Scheduler;
+use scheduler::driver::{Driver, Message};
+use scheduler::spec::{Delivery, Patience, Placement, Spec, Template};
 use tokio::sync::mpsc;
 
 /// For `target` TaskManagers that fetch nothing.

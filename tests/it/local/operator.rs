@@ -2,11 +2,11 @@
 
 use std::net::SocketAddr;
 
-use flink_on_mesos::mesos::address::MasterAddress;
-use flink_on_mesos::mesos::client::operator::Operator;
-use flink_on_mesos::mesos::client::{Masters, Trust};
-use flink_on_mesos::mesos::wire::id::FrameworkId;
-use flink_on_mesos::mesos::wire::operator::{Call, CallType, Response};
+use mesos::address::MasterAddress;
+use mesos::client::operator::Operator;
+use mesos::client::{Masters, Trust};
+use mesos::wire::id::FrameworkId;
+use mesos::wire::operator::{Call, CallType, Response};
 use prost::Message as _;
 use serde_json::{Value, json};
 

@@ -3,14 +3,14 @@
 use std::fs;
 use std::time::Duration;
 
-use flink_on_mesos::lease::Lease;
-use flink_on_mesos::mesos::address::MasterAddress;
-use flink_on_mesos::mesos::answer::Refusal;
-use flink_on_mesos::mesos::call::Call;
-use flink_on_mesos::mesos::client::{self, Calls, Config, Credentials, Reports};
-use flink_on_mesos::mesos::event::Event;
-use flink_on_mesos::mesos::report::Report;
-use flink_on_mesos::mesos::wire::framework::{Capability, CapabilityType, FrameworkInfo};
+use base::lease::Lease;
+use mesos::address::MasterAddress;
+use mesos::answer::Refusal;
+use mesos::call::Call;
+use mesos::client::{self, Calls, Config, Credentials, Reports};
+use mesos::event::Event;
+use mesos::report::Report;
+use mesos::wire::framework::{Capability, CapabilityType, FrameworkInfo};
 use tempfile::NamedTempFile;
 
 use super::embedded::{Embedded, PATIENCE};

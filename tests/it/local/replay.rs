@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use flink_on_mesos::mesos::recordio::Decoder;
-use flink_on_mesos::mesos::wire::call::Call;
+use mesos::recordio::Decoder;
+use mesos::wire::call::Call;
 use prost::Message as _;
 use serde_json::{Value, json};
 

@@ -5,15 +5,15 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use flink_on_mesos::lease::Lease;
-use flink_on_mesos::mesos::address::MasterAddress;
-use flink_on_mesos::mesos::client::{self, Calls, Config, Masters, Reports, Trust};
-use flink_on_mesos::mesos::event::Event;
-use flink_on_mesos::mesos::report::Report;
-use flink_on_mesos::mesos::wire::framework::{Capability, CapabilityType, FrameworkInfo};
-use flink_on_mesos::tls::store::Store;
-use flink_on_mesos::tls::{Fingerprint, Identity};
+use base::lease::Lease;
+use mesos::address::MasterAddress;
+use mesos::client::{self, Calls, Config, Masters, Reports, Trust};
+use mesos::event::Event;
+use mesos::report::Report;
+use mesos::wire::framework::{Capability, CapabilityType, FrameworkInfo};
 use tempfile::TempDir;
+use tls::store::Store;
+use tls::{Fingerprint, Identity};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 

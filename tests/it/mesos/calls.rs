@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use flink_on_mesos::mesos::call::{self, Call};
-use flink_on_mesos::mesos::wire;
-use flink_on_mesos::mesos::wire::call::CallType;
-use flink_on_mesos::mesos::wire::offer::Filters;
+use mesos::call::{self, Call};
+use mesos::wire;
+use mesos::wire::call::CallType;
+use mesos::wire::offer::Filters;
 use prost::Message as _;
 
 use super::traffic::{Encoding, Http, files, read};

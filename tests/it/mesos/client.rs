@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use flink_on_mesos::lease::Lease;
-use flink_on_mesos::log;
-use flink_on_mesos::mesos::address::MasterAddress;
-use flink_on_mesos::mesos::answer::Refusal;
-use flink_on_mesos::mesos::call::Call;
-use flink_on_mesos::mesos::client::{self, Calls, Config, Credentials, Masters, Reports, Trust};
-use flink_on_mesos::mesos::event::Event;
-use flink_on_mesos::mesos::report::{CallFailure, Report, Trouble};
-use flink_on_mesos::mesos::wire;
-use flink_on_mesos::mesos::wire::call::CallType;
-use flink_on_mesos::mesos::wire::framework::FrameworkInfo;
-use flink_on_mesos::mesos::wire::id::{AgentId, FrameworkId, TaskId};
+use base::lease::Lease;
+use base::log;
+use mesos::address::MasterAddress;
+use mesos::answer::Refusal;
+use mesos::call::Call;
+use mesos::client::{self, Calls, Config, Credentials, Masters, Reports, Trust};
+use mesos::event::Event;
+use mesos::report::{CallFailure, Report, Trouble};
+use mesos::wire;
+use mesos::wire::call::CallType;
+use mesos::wire::framework::FrameworkInfo;
+use mesos::wire::id::{AgentId, FrameworkId, TaskId};
 use prost::Message as _;
 
 use super::master::{Connection, Master, chunk, heartbeat, ignored, stream_head, subscribed};
@@ -363,7 +363,7 @@ pub fn start(address: &str, credentials: Option<Credentials>) -> (Calls, Reports
     client::start(config).expect("a client")
 }
 
-fn masters(address: &str) -> Vec<flink_on_mesos::mesos::address::Master> {
+fn masters(address: &str) -> Vec<mesos::address::Master> {
     match address.parse().expect("an address") {
         MasterAddress::Masters(masters) => masters,
         other @ (MasterAddress::ZooKeeper(_) | MasterAddress::File(_)) => panic!("{other:?}"),

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use flink_on_mesos::mesos::recordio;
-use flink_on_mesos::mesos::wire::event::{Event, EventType, ExecutorMessage, Subscribed};
-use flink_on_mesos::mesos::wire::id::FrameworkId;
+use mesos::recordio;
+use mesos::wire::event::{Event, EventType, ExecutorMessage, Subscribed};
+use mesos::wire::id::FrameworkId;
 use prost::Message as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};

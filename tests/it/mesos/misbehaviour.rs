@@ -3,10 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use flink_on_mesos::log;
-use flink_on_mesos::mesos::client::Reports;
-use flink_on_mesos::mesos::event::Event;
-use flink_on_mesos::mesos::report::Report;
+use base::log;
+use mesos::client::Reports;
+use mesos::event::Event;
+use mesos::report::Report;
 
 use super::client::{next, start, subscribe};
 use super::master::{Connection, Master, chunk, heartbeat, ignored, stream_head, subscribed};

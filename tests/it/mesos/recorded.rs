@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use bytes::{Buf as _, Bytes, BytesMut};
-use flink_on_mesos::mesos::recordio;
-use flink_on_mesos::mesos::wire::call::Call;
-use flink_on_mesos::mesos::wire::event::Event;
+use mesos::recordio;
+use mesos::wire::call::Call;
+use mesos::wire::event::Event;
 use prost::Message;
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -1,7 +1,7 @@
 //! Every rule sees what it is there for, and nothing else.
 
 use super::source::Source;
-use super::{Finding, messages, root, scenarios, text, walls};
+use super::{Finding, crates, messages, root, scenarios, text, walls};
 
 fn check(rule: fn(&Source) -> Vec<Finding>, path: &str, content: &str, expected: &[&str]) {
     let found: Vec<String> = rule(&Source::new(path, content))
@@ -46,22 +46,14 @@ fn what_pure_files_may_do() {
 }
 
 #[test]
-fn rooms_that_know_too_much() {
+fn files_that_know_too_much() {
     let cases = [
-        ("src/init/run.rs", "use crate::conf::table::Table;", "crate::conf::table::Table"),
-        ("src/init/run.rs", "use super::super::conf;", "crate::conf"),
-        ("src/init/run.rs", "fn f() { crate::mesos::wire::g() }", "crate::mesos::wire::g"),
-        ("src/scheduler/driver.rs", "use reqwest::Client;", "reqwest::Client"),
-        ("src/scheduler/driver.rs", "use crate::flink::rest::Overview;", "crate::flink::rest::Overview"),
-        ("src/flink/memory.rs", "use crate::mesos;", "crate::mesos"),
-        ("src/status/page.rs", "use crate::mesos::client::Client;", "crate::mesos::client::Client"),
-        ("src/local/agent.rs", "use crate::scheduler::plan;", "crate::scheduler::plan"),
-        ("src/local/agent.rs", "use crate::mesos::session;", "crate::mesos::session"),
+        ("src/mini-mesos/agent.rs", "use mesos::session;", "mesos::session"),
         ("src/role.rs", "fn f() { std::env::var(\"A\") }", "std::env::var"),
         ("src/role.rs", "use std::env; fn f() { env::vars_os() }", "env::vars_os"),
         ("src/role.rs", "use std::process::{Command, ExitCode};", "std::process::Command"),
-        ("src/local/agent.rs", "use nix::unistd::fork;", "nix::unistd::fork"),
-        ("src/role.rs", "use crate::init::sys;", "crate::init::sys"),
+        ("src/mini-mesos/agent.rs", "use nix::unistd::fork;", "nix::unistd::fork"),
+        ("src/role.rs", "use init::sys;", "init::sys"),
         ("src/role.rs", "fn f() { unsafe { g() } }", "unsafe stays"),
     ];
     for (path, content, expected) in cases {
@@ -70,14 +62,13 @@ fn rooms_that_know_too_much() {
 }
 
 #[test]
-fn rooms_that_know_what_they_may() {
+fn files_that_know_what_they_may() {
     let cases = [
-        ("src/init/run.rs", "use crate::{exit::Exit, log, time::Moment, init::machine};"),
         ("src/init/run.rs", "use super::machine::Machine;"),
         ("src/init/sys.rs", "fn f() { unsafe { libc::fork() } }"),
-        ("src/local/agent.rs", "use crate::{init::sys, mesos::wire::task, mesos::recordio};"),
+        ("src/mini-mesos/agent.rs", "use init::sys;\nuse mesos::{wire::task, recordio};"),
         ("src/conf/environment.rs", "fn f() { std::env::vars_os() }"),
-        ("src/status/page.rs", "use crate::scheduler::report::Report;"),
+        ("src/status/page.rs", "use scheduler::report::Report;"),
     ];
     for (path, content) in cases {
         check(walls::check, path, &format!("{content}\n"), &[]);
@@ -177,4 +168,23 @@ fn messages_that_nobody_says() {
     assert_eq!(found("`container: Memory limit exceeded`"), 0);
     let other = Source::new("docs/a.md", "| what | why |\n|---|---|\n| `not said by anybody` | |\n");
     assert_eq!(messages::check(&other, &tree), []);
+}
+
+#[test]
+fn circles_and_pictures_of_crates() {
+    let uses = |lines: &[(&str, &[&str])]| -> crates::Uses {
+        let owned = |used: &[&str]| used.iter().map(|used| (*used).to_owned()).collect();
+        lines.iter().map(|(name, used)| ((*name).to_owned(), owned(used))).collect()
+    };
+    let house = uses(&[("roof", &["cellar", "room"]), ("room", &["cellar"]), ("cellar", &[])]);
+    assert_eq!(crates::circle(&house), None);
+    let picture = crates::picture(&house);
+    assert_eq!(
+        picture.lines().collect::<Vec<_>>()[1..4],
+        ["cellar", "room            → cellar", "roof            → room"]
+    );
+    let knot = uses(&[("roof", &["room"]), ("room", &["cellar"]), ("cellar", &["roof"])]);
+    assert_eq!(crates::circle(&knot).map(|way| way.join(" ")), Some("cellar roof room cellar".to_owned()));
+    let alone = uses(&[("room", &["room"])]);
+    assert_eq!(crates::circle(&alone).map(|way| way.join(" ")), Some("room room".to_owned()));
 }

@@ -57,10 +57,15 @@ impl Source {
         code
     }
 
+    /// Below `src` each folder with a manifest is a crate, and the rest is one.
     fn module(&self) -> Vec<String> {
         let below_src = self.path.strip_prefix("src/").unwrap_or(&self.path);
-        let below_src = below_src.strip_suffix(".rs").unwrap_or(below_src);
-        let parts = below_src.split('/').filter(|part| !matches!(*part, "lib" | "main"));
+        let below = match below_src.split_once('/') {
+            Some(("role" | "cli", _)) | None => below_src,
+            Some((_, below)) => below,
+        };
+        let below = below.strip_suffix(".rs").unwrap_or(below);
+        let parts = below.split('/').filter(|part| !matches!(*part, "lib" | "main"));
         ["crate"].into_iter().chain(parts).map(str::to_owned).collect()
     }
 }

@@ -1,4 +1,5 @@
-//! Which room may know what. A name is forbidden when a ban's words appear in it one after the other.
+//! What a file may use beyond what its crate's manifest says. A name is forbidden when a ban's words appear in it one after the
+//! other.
 
 use super::Finding;
 use super::source::{Name, Source};
@@ -8,13 +9,8 @@ pub struct Wall {
     pub files: &'static [&'static str],
     /// Files that the wall does not bind.
     pub except: &'static [&'static str],
-    pub ban: Ban,
-}
-
-pub enum Ban {
-    Names(&'static [&'static str]),
-    /// Of this crate nothing but what these paths lead to.
-    CrateOutside(&'static [&'static str]),
+    /// Words of paths.
+    pub ban: &'static [&'static str],
 }
 
 pub const WALLS: &[Wall] = &[
@@ -22,7 +18,7 @@ pub const WALLS: &[Wall] = &[
         rule: "a pure file knows no runtime, clock, environment, file, network or random number",
         files: PURE,
         except: &["src/scheduler/driver.rs"],
-        ban: Ban::Names(&[
+        ban: &[
             "tokio",
             "reqwest",
             "hyper",
@@ -39,98 +35,44 @@ pub const WALLS: &[Wall] = &[
             "rand",
             "tempfile",
             "Uuid::new_v4",
-        ]),
+        ],
     },
     Wall {
-        rule: "init uses nothing of the rest but exit codes, log and time",
-        files: &["src/init.rs", "src/init/**"],
+        rule: "the embedded Mesos speaks HTTP to schedulers: of their side it knows the wire format alone",
+        files: &["src/mini-mesos/**"],
         except: &[],
-        ban: Ban::CrateOutside(&["crate::init", "crate::exit", "crate::log", "crate::time"]),
-    },
-    Wall {
-        rule: "scheduler knows no HTTP, no medium of the store and nothing of Flink's REST",
-        files: &["src/scheduler.rs", "src/scheduler/**"],
-        except: &[],
-        ban: Ban::Names(&[
-            "http",
-            "reqwest",
-            "hyper",
-            "axum",
-            "zookeeper_client",
-            "flink::rest",
-            "ha::directory",
-            "ha::memory",
-            "ha::record",
-        ]),
-    },
-    Wall {
-        rule: "flink knows no Mesos",
-        files: &["src/flink.rs", "src/flink/**"],
-        except: &[],
-        ban: Ban::Names(&["crate::mesos", "crate::scheduler", "crate::local"]),
-    },
-    Wall {
-        rule: "status reads reports and sends events; it neither calls Mesos nor stores",
-        files: &["src/status.rs", "src/status/**"],
-        except: &[],
-        ban: Ban::Names(&[
+        ban: &[
+            "mesos::address",
+            "mesos::call",
             "mesos::client",
+            "mesos::detector",
+            "mesos::event",
             "mesos::session",
-            "driver::Driver",
-            "crate::ha",
-            "crate::init",
-            "crate::local",
-        ]),
-    },
-    Wall {
-        rule: "local speaks HTTP to the scheduler and uses of it only the wire format, and init for its tasks",
-        files: &["src/local.rs", "src/local/**"],
-        except: &[],
-        ban: Ban::CrateOutside(&[
-            "crate::local",
-            "crate::mesos::wire",
-            "crate::mesos::recordio",
-            "crate::http",
-            "crate::init",
-            "crate::descriptors",
-            "crate::digest",
-            "crate::exit",
-            "crate::log",
-            "crate::passwd",
-            "crate::serve",
-            "crate::time",
-        ]),
+        ],
     },
     Wall {
         rule: "the environment is read in conf/environment.rs",
         files: &["src/**"],
         except: &["src/conf/environment.rs"],
-        ban: Ban::Names(&[
-            "env::var",
-            "env::var_os",
-            "env::vars",
-            "env::vars_os",
-            "env::set_var",
-            "env::remove_var",
-        ]),
+        ban: &["env::var", "env::var_os", "env::vars", "env::vars_os", "env::set_var", "env::remove_var"],
     },
     Wall {
         rule: "only init forks",
         files: &["src/**"],
-        except: &["src/init.rs", "src/init/**"],
-        ban: Ban::Names(&["process::Command", "unistd::fork", "libc::fork", "spawn::posix_spawn"]),
+        except: &["src/init/**"],
+        ban: &["process::Command", "unistd::fork", "libc::fork", "spawn::posix_spawn"],
     },
     Wall {
         rule: "system calls are made by init, and by the embedded agent through it",
         files: &["src/**"],
-        except: &["src/init.rs", "src/init/**", "src/local.rs", "src/local/**"],
-        ban: Ban::Names(&["init::sys"]),
+        except: &["src/init/**", "src/mini-mesos/**"],
+        ban: &["init::sys"],
     },
 ];
 
 /// The cores: facts in, decisions out.
 const PURE: &[&str] = &[
-    "src/claim.rs",
+    "src/claim/lib.rs",
     "src/init/action.rs",
     "src/init/child.rs",
     "src/init/machine.rs",
@@ -139,6 +81,7 @@ const PURE: &[&str] = &[
     "src/init/plan.rs",
     "src/init/signals.rs",
     "src/init/status.rs",
+    "src/domain/**",
     "src/conf/encoding.rs",
     "src/conf/java.rs",
     "src/conf/keys.rs",
@@ -156,11 +99,10 @@ const PURE: &[&str] = &[
     "src/flink/version.rs",
     "src/ha/directory/record_file.rs",
     "src/ha/election*",
-    "src/ha/record.rs",
-    "src/local/agent.rs",
-    "src/local/agent/**",
-    "src/local/master.rs",
-    "src/local/master/**",
+    "src/mini-mesos/agent.rs",
+    "src/mini-mesos/agent/**",
+    "src/mini-mesos/master.rs",
+    "src/mini-mesos/master/**",
     "src/mesos/address.rs",
     "src/mesos/call.rs",
     "src/mesos/event.rs",
@@ -170,9 +112,8 @@ const PURE: &[&str] = &[
     "src/mesos/session*",
     "src/mesos/wire.rs",
     "src/mesos/wire/**",
-    "src/scaling.rs",
+    "src/scaling/lib.rs",
     "src/scaling/needs.rs",
-    "src/scheduler.rs",
     "src/scheduler/**",
     "src/zookeeper/jaas.rs",
 ];
@@ -192,7 +133,7 @@ pub fn check(source: &Source) -> Vec<Finding> {
     }
     let code = source.code();
     let broken = WALLS.iter().filter(|wall| wall.binds(&source.path)).flat_map(|wall| {
-        code.names.iter().filter(|name| !name.in_test && wall.ban.forbids(name)).map(|name| {
+        code.names.iter().filter(|name| !name.in_test && wall.forbids(name)).map(|name| {
             Finding::new(source, name.line, format!("{}: {}", name.segments.join("::"), wall.rule))
         })
     });
@@ -226,27 +167,15 @@ impl Wall {
     fn binds(&self, path: &str) -> bool {
         matches_any(self.files, path) && !matches_any(self.except, path)
     }
-}
 
-impl Ban {
     fn forbids(&self, name: &Name) -> bool {
-        match self {
-            Self::Names(words) => words.iter().any(|words| appears(words, name) && !is_data(words, name)),
-            Self::CrateOutside(allowed) => {
-                name.segments[0] == "crate" && !allowed.iter().any(|allowed| begins(allowed, name))
-            }
-        }
+        self.ban.iter().any(|words| appears(words, name) && !is_data(words, name))
     }
 }
 
 fn appears(words: &str, name: &Name) -> bool {
     let words: Vec<&str> = words.split("::").collect();
     name.segments.windows(words.len()).any(|window| window == words)
-}
-
-fn begins(words: &str, name: &Name) -> bool {
-    let words: Vec<&str> = words.split("::").collect();
-    name.segments.starts_with(&words.into_iter().map(str::to_owned).collect::<Vec<_>>())
 }
 
 fn is_data(words: &str, name: &Name) -> bool {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use flink_on_mesos::flink::rest::JarRun;
+use flink::rest::JarRun;
 use serde_json::Value;
 
 use crate::cluster::application;

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::exit::Exit;
-use crate::ha::contender::{Left, Standing};
-use crate::ha::{Store, StoreError};
-use crate::scheduler::Failure;
-use crate::scheduler::driver::RunError;
-use crate::scheduler::state::State;
+use base::exit::Exit;
+use domain::state::State;
+use domain::store::{Store, StoreError};
+use ha::contender::{Left, Standing};
+use scheduler::Failure;
+use scheduler::driver::RunError;
 
 use super::super::cleanup::release_jobmanager;
 use super::super::jobmanager::Stop;

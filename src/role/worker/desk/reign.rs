@@ -2,11 +2,11 @@
 
 use tokio::sync::{mpsc, watch};
 
-use crate::ha::Store as _;
-use crate::ha::zookeeper::ZooKeeperStore;
-use crate::lease::Lease;
 use crate::role::worker::Work;
-use crate::scheduler::driver::{Message, RunError};
+use base::lease::Lease;
+use domain::store::Store as _;
+use ha::zookeeper::ZooKeeperStore;
+use scheduler::driver::{Message, RunError};
 
 /// Until the framework is torn down, by this one or by somebody else.
 pub(super) async fn schedule(

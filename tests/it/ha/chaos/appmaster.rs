@@ -4,9 +4,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use flink_on_mesos::status::client::AppMaster as Client;
 use nix::sys::signal::Signal;
 use serde_json::Value;
+use status::client::AppMaster as Client;
 
 use super::history::Witness;
 use super::site::Site;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use flink_on_mesos::ha::election;
+use ha::election;
 
 use super::transactions::{Kind, Transaction};
 

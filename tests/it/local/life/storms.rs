@@ -3,9 +3,9 @@
 use std::fs;
 use std::time::Instant;
 
-use flink_on_mesos::scheduler::explain::Explanation;
-use flink_on_mesos::scheduler::neighbours::Listed;
-use flink_on_mesos::scheduler::report::{AgentStanding, TaskReport};
+use scheduler::explain::Explanation;
+use scheduler::neighbours::Listed;
+use scheduler::report::{AgentStanding, TaskReport};
 
 use super::*;
 

@@ -1,0 +1,12 @@
+//! What every room may use: time, exit codes, log, events and other small things that know nothing of the rest.
+
+#![forbid(unsafe_code)]
+
+pub mod descriptors;
+pub mod digest;
+pub mod events;
+pub mod exit;
+pub mod lease;
+pub mod log;
+pub mod passwd;
+pub mod time;

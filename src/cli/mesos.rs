@@ -1,0 +1,139 @@
+//! Options of the embedded Mesos, with the names of the real one.
+
+mod parse;
+
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use mesos::wire::cluster::DomainInfo;
+
+/// Options that say nothing to a single agent.
+const MASTERS_OWN: [&str; 11] = [
+    "agents",
+    "agent_domain",
+    "roles",
+    "authenticate_http_frameworks",
+    "credentials",
+    "listen_fd",
+    "agent_ping_timeout",
+    "max_agent_ping_timeouts",
+    "agent_reregister_timeout",
+    "offer_timeout",
+    "time_scale",
+];
+
+/// More would only be more work directories on the same machine.
+pub const AGENTS_MOST: u16 = 1000;
+
+/// The embedded Mesos: a master and agents in one process, or with --agent one agent whose master is elsewhere, for
+/// trying out and for tests. It isolates nothing but by Docker, and an agent's tasks end when its process ends.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Options {
+    /// One agent and no master: it links up with --master, and again whenever the link is lost. What the master's
+    /// options say of pings and time holds for it too
+    #[arg(long, requires = "master", conflicts_with_all = MASTERS_OWN)]
+    pub agent: bool,
+
+    /// The agent's master: an embedded one that listens on an address of its host
+    #[arg(long, value_name = "HOST:PORT", requires = "agent", value_parser = parse::master)]
+    pub master: Option<String>,
+
+    /// Address to listen on. Whoever reaches it can run anything as its user: loopback unless you know better
+    /// [default: 127.0.0.1; an agent's: the one that leads to its master]
+    #[arg(long)]
+    pub ip: Option<Ipv4Addr>,
+
+    /// Port to listen on; 0 picks a free one [default: 5050; an agent's: 5051]
+    #[arg(long)]
+    pub port: Option<u16>,
+
+    /// Host name that offers and the master show; the address by default
+    #[arg(long)]
+    pub hostname: Option<String>,
+
+    /// Directory for the sandboxes of tasks
+    #[arg(long, default_value = "/tmp/mesos")]
+    pub work_dir: PathBuf,
+
+    /// How many agents in the master's process; with 0 it waits for those of other hosts, which it takes in any case
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(0..=AGENTS_MOST as i64))]
+    pub agents: u16,
+
+    /// What each agent offers, such as 'cpus:4;mem:4096;disk:10240;ports:[31000-32000];cpus(role):2'. What is
+    /// left out of cpus, mem, disk and ports is detected and divided among the agents. The tasks of all agents
+    /// share one machine: the range of ports is split into disjoint parts, one for each agent. Repeated, the
+    /// n-th is for the n-th agent, its ports unsplit
+    #[arg(long)]
+    pub resources: Vec<String>,
+
+    /// Attributes of each agent, such as 'rack:r1;generation:2'. Repeated, the n-th is for the n-th agent
+    #[arg(long)]
+    pub attributes: Vec<String>,
+
+    /// Fault domain of the master, or of the one agent, as REGION/ZONE
+    #[arg(long, value_parser = parse::domain)]
+    pub domain: Option<DomainInfo>,
+
+    /// Fault domain of each of the master's agents, as REGION/ZONE; the master's by default. Repeated, the n-th is for the n-th
+    /// agent
+    #[arg(long, value_parser = parse::domain)]
+    pub agent_domain: Vec<DomainInfo>,
+
+    /// Roles that frameworks may have besides '*', separated by commas; all by default
+    #[arg(long, value_delimiter = ',')]
+    pub roles: Vec<String>,
+
+    /// Schedulers must prove who they are with HTTP Basic authentication; needs --credentials
+    #[arg(long, alias = "authenticate_http_frameworks", requires = "credentials")]
+    pub authenticate_http_frameworks: bool,
+
+    /// File of principals and secrets: a pair on each line, or JSON as the real master reads it
+    #[arg(long)]
+    pub credentials: Option<PathBuf>,
+
+    /// File the port is written to once it listens
+    #[arg(long)]
+    pub port_file: Option<PathBuf>,
+
+    /// A descriptor that listens already, in place of address and port
+    #[arg(long, hide = true)]
+    pub listen_fd: Option<i32>,
+
+    /// Between two pings of an agent, such as '15secs'
+    #[arg(long, alias = "agent_ping_timeout", default_value = "15secs", value_parser = parse::ping_timeout)]
+    pub agent_ping_timeout: Duration,
+
+    /// Pings an agent may miss in a row before it counts as unreachable
+    #[arg(long, alias = "max_agent_ping_timeouts", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_agent_ping_timeouts: u32,
+
+    /// How long a new master waits for the agents of the one before it
+    #[arg(long, alias = "agent_reregister_timeout", default_value = "10mins", value_parser = parse::duration)]
+    pub agent_reregister_timeout: Duration,
+
+    /// After which an offer that nobody answered is taken back; never by default
+    #[arg(long, alias = "offer_timeout", value_parser = parse::duration)]
+    pub offer_timeout: Option<Duration>,
+
+    /// Lets every task run as the agent's own user, rather than as the one whom it or its framework names. Only an agent that
+    /// runs as root can switch to another user, and the user must be in /etc/passwd
+    #[arg(long = "no-switch_user", alias = "no-switch-user")]
+    pub no_switch_user: bool,
+
+    /// mesos, or docker,mesos: with docker, tasks whose container is of that type run by `docker run`, as the real agent's do
+    #[arg(long, value_name = "NAMES", default_value = "mesos", value_parser = ["mesos", "docker,mesos", "mesos,docker"])]
+    pub containerizers: String,
+
+    /// The socket of Docker's engine
+    #[arg(long, alias = "docker_socket", value_name = "PATH", default_value = "/var/run/docker.sock")]
+    pub docker_socket: String,
+
+    /// Lets time pass so many times as fast: heartbeats, timeouts, filters and graces alike, for tests
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub time_scale: u32,
+
+    /// Makes ids and the order of offers repeatable
+    #[arg(long)]
+    pub seed: Option<u64>,
+}

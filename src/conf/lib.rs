@@ -1,0 +1,178 @@
+//! Flink's configuration: reading, layers, rewriting.
+//!
+//! Later layers win: defaults, the file in the configuration directory, `FLINK_PROPERTIES`, environment
+//! variables, `-D` arguments. The user's directory is only read.
+
+#![forbid(unsafe_code)]
+
+mod encoding;
+mod entry;
+pub mod environment;
+pub mod files;
+pub mod grammar;
+pub mod java;
+pub mod keys;
+mod legacy;
+pub mod problem;
+mod properties;
+mod quotes;
+pub mod redact;
+pub mod retired;
+pub mod rewrite;
+pub mod settings;
+pub mod table;
+pub mod variables;
+pub mod write;
+mod yaml;
+
+use std::path::Path;
+
+use base::exit::Exit;
+use environment::Environment;
+use files::ReadError;
+use grammar::{Grammar, Version};
+use problem::Problem;
+use rewrite::{Change, Place, Reach};
+use settings::Settings;
+use table::{Origin, Table};
+
+/// The items of a list as YAML writes it on one line (`[a, 'b, c']`); `None` for what is no such list.
+pub fn list_items(text: &str) -> Option<Vec<String>> {
+    let items = yaml::items(text)?;
+    Some(items.into_iter().map(yaml::Item::into_text).collect())
+}
+
+/// Where the layers come from.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    pub conf_dir: &'a Path,
+    pub version: Version,
+    /// The layers `FLINK_PROPERTIES` and variables.
+    pub environment: &'a Environment,
+    /// `-D key=value`, in order.
+    pub arguments: &'a [(String, String)],
+    /// The kernel's host name.
+    pub host_name: &'a str,
+    pub mode: Mode,
+}
+
+/// For whom the configuration is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// The JobManager must be reachable from other machines.
+    Cluster,
+    /// Everything stays on this machine unless the user says otherwise.
+    Local,
+    /// The directory was written by this program for another of its processes: it holds all layers already,
+    /// so that only `-D` arguments come on top and nothing is rewritten.
+    Effective,
+}
+
+/// The layers in one table, and what there is to say about them.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    pub table: Table,
+    /// The rewritten keys, each to be logged once.
+    pub report: Vec<Change>,
+    /// What is odd but does not stop the start; with file and line where there is one.
+    pub warnings: Vec<String>,
+    /// Environment variables with wrong values.
+    pub problems: Vec<Problem>,
+    /// Variables that count no more: what they say is in the table, or was given up.
+    pub consumed: Vec<&'static str>,
+    /// The grammar of the file that was read, in which the effective configuration is to be written.
+    pub grammar: Grammar,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfError {
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+impl ConfError {
+    /// The code with which the program ends.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Read(error) => error.exit(),
+        }
+    }
+}
+
+/// Reads all layers and rewrites what the mode demands.
+pub fn load(request: &Request<'_>) -> Result<Loaded, ConfError> {
+    let Request { conf_dir, version, environment, arguments, host_name, mode } = *request;
+    let file = files::read(conf_dir, version)?;
+    let mut table = Table::default();
+    let mut warnings = file.warnings;
+    for entry in file.entries {
+        let origin = Origin::File { path: file.path.clone(), line: entry.line };
+        table.set(entry.key, entry.value, origin);
+    }
+    let mut problems = Vec::new();
+    if mode != Mode::Effective {
+        match variables::text(environment, "FLINK_PROPERTIES") {
+            Ok(text) => warnings.extend(apply_properties(text, environment, &mut table)),
+            Err(problem) => problems.push(problem),
+        }
+        problems.extend(variables::apply(environment, &mut table));
+    }
+    for (key, value) in arguments {
+        table.set(key, value, Origin::Argument);
+    }
+    let (mut report, mut consumed) = (Vec::new(), Vec::new());
+    if mode != Mode::Effective {
+        warnings.extend(quotes::undo(&mut table));
+        report.extend(spell(&mut table));
+        warnings.extend(retired::warnings(&table, environment, version));
+        let (changes, given_up) = rewrite::settle_memory(&mut table, environment, version);
+        report.extend(changes);
+        warnings.extend(given_up);
+        consumed.extend(retired::consumed_heaps(&table, version));
+    }
+    let asked = environment.text("JOB_MANAGER_RPC_ADDRESS").map(str::trim);
+    let reach = match mode {
+        Mode::Cluster => {
+            Some(Reach::Network { address: asked, host: environment.text("HOST").map(str::trim), host_name })
+        }
+        Mode::Local => Some(Reach::Loopback),
+        Mode::Effective => None,
+    };
+    report.extend(reach.into_iter().flat_map(|reach| rewrite::rewrite(&mut table, Place { version, reach })));
+    if let (Some(asked), Some(address)) = (asked, table.get(keys::flink::ADDRESS))
+        && mode != Mode::Effective
+        && asked != address
+    {
+        warnings.push(format!(
+            "JOB_MANAGER_RPC_ADDRESS={asked} is not used, as {} is {address}",
+            keys::flink::ADDRESS
+        ));
+    }
+    if mode != Mode::Effective {
+        warnings.extend(Settings::warnings(&table));
+    }
+    Ok(Loaded { table, report, warnings, problems, consumed, grammar: file.grammar })
+}
+
+/// The origin stays: what is wrong with such a value is told with its place.
+fn spell(table: &mut Table) -> Vec<Change> {
+    let spelled = settings::spelled(table);
+    let change = |(key, new): (&'static str, String)| {
+        let before = table.remove(key)?;
+        table.set(key, &new, before.origin);
+        let why = "an item of the list is a map or a list".into();
+        Some(Change { key: key.to_owned(), old: Some(before.value), new: Some(new), why })
+    };
+    spelled.into_iter().filter_map(change).collect()
+}
+
+/// Returns the warnings.
+fn apply_properties(text: &str, environment: &Environment, table: &mut Table) -> Vec<String> {
+    let variable = |name: &str| environment.get(name).and_then(|value| value.to_str());
+    let (entries, remarks) = properties::parse(text, variable);
+    for entry in entries {
+        table.set(entry.key, entry.value, Origin::Properties { line: entry.line });
+    }
+    remarks.iter().map(|remark| format!("FLINK_PROPERTIES:{}: {}", remark.line, remark.text)).collect()
+}

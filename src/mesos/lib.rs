@@ -1,0 +1,16 @@
+//! The Mesos v1 scheduler API: messages, framing, client.
+
+#![forbid(unsafe_code)]
+
+pub mod address;
+pub mod answer;
+pub mod call;
+pub mod client;
+pub mod detector;
+pub mod event;
+pub mod leader;
+pub mod recordio;
+pub mod report;
+pub mod session;
+pub mod teardown;
+pub mod wire;

@@ -1,0 +1,142 @@
+//! A listener whose connections speak TLS.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
+use rustls::ServerConfig;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tracing::debug;
+
+use crate::{Connection, Listening, Peer};
+use base::log;
+
+/// Two round trips; whoever needs longer is not there.
+const HANDSHAKE_MOST: Duration = Duration::from_secs(10);
+/// Handshakes at once: more agents than start a task in the same moment. Further ones wait in the kernel's queue.
+const HANDSHAKES_MOST: usize = 256;
+
+/// Shakes hands with many at once, so that one who stalls keeps nobody waiting.
+pub struct TlsListener {
+    accepted: mpsc::Receiver<(Io, SocketAddr)>,
+    address: SocketAddr,
+}
+
+type Io = TlsStream<Connection<TcpStream>>;
+
+impl TlsListener {
+    pub fn new(listener: Listening<TcpListener>, config: ServerConfig) -> io::Result<Self> {
+        let address = listener.local_addr()?;
+        let (sender, accepted) = mpsc::channel(1);
+        tokio::spawn(accept_all(listener, TlsAcceptor::from(Arc::new(config)), sender));
+        Ok(Self { accepted, address })
+    }
+}
+
+async fn accept_all(
+    mut listener: Listening<TcpListener>,
+    acceptor: TlsAcceptor,
+    sender: mpsc::Sender<(Io, SocketAddr)>,
+) {
+    let places = Arc::new(Semaphore::new(HANDSHAKES_MOST));
+    loop {
+        // Never closed.
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let (stream, address) = tokio::select! {
+            () = sender.closed() => return,
+            accepted = listener.next() => accepted,
+        };
+        let (acceptor, sender) = (acceptor.clone(), sender.clone());
+        tokio::spawn(async move {
+            match timeout(HANDSHAKE_MOST, acceptor.accept(stream)).await {
+                Ok(Ok(stream)) => drop(sender.send((stream, address)).await),
+                Ok(Err(error)) => debug!(%address, "no TLS: {}", log::chain(&error)),
+                Err(_elapsed) => debug!(%address, "no TLS within {HANDSHAKE_MOST:?}"),
+            }
+            drop(place);
+        });
+    }
+}
+
+impl Listener for TlsListener {
+    type Io = Io;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        match self.accepted.recv().await {
+            Some(accepted) => accepted,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.address)
+    }
+}
+
+impl Connected<IncomingStream<'_, TlsListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, TlsListener>) -> Self {
+        Self(*stream.remote_addr())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio_rustls::TlsConnector;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_never_says_a_word_keeps_nobody_waiting() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("store");
+        let made = Command::new("keytool")
+            .args([
+                "-genkeypair",
+                "-alias",
+                "a",
+                "-keyalg",
+                "EC",
+                "-dname",
+                "CN=here",
+                "-storetype",
+                "PKCS12",
+            ])
+            .args(["-storepass", "password", "-keystore"])
+            .arg(&path)
+            .output()
+            .expect("keytool");
+        assert!(made.status.success(), "{made:?}");
+        let [password, key_password] = ["password"; 2].map(str::to_owned);
+        let store = tls::store::Store { path, password, key_password };
+        let identity = tls::Identity::read(&store).expect("a key");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let mut listener =
+            TlsListener::new(Listening::new(listener, "test"), identity.server().expect("a server"))
+                .expect("it listens");
+        let address = Listener::local_addr(&listener).expect("an address");
+        let _silent = TcpStream::connect(address).await.expect("connected");
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await;
+            let _ = stream.write_all(b"hello").await;
+            let _ = stream.shutdown().await;
+        });
+        let stream = TcpStream::connect(address).await.expect("connected");
+        let name = "localhost".try_into().expect("a name");
+        let connector = TlsConnector::from(Arc::new(identity.client().expect("a client")));
+        let mut stream = connector.connect(name, stream).await.expect("a handshake");
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await.expect("an answer");
+        assert_eq!(text, "hello");
+    }
+}

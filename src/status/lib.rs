@@ -1,0 +1,174 @@
+//! What the AppMaster tells about itself, over TCP for everybody and over a unix socket for its operator.
+//!
+//! Reports are read and events are sent, nothing is changed here; orders are taken on the socket only.
+
+#![forbid(unsafe_code)]
+
+pub mod api;
+pub mod board;
+pub mod client;
+mod fresh;
+pub mod jobmanager;
+pub mod lookout;
+mod metrics;
+mod orders;
+mod page;
+mod peers;
+mod stream;
+
+use std::io;
+use std::sync::Arc;
+
+use axum::http::header::{CACHE_CONTROL, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use axum::response::Response;
+use axum::routing::get;
+use axum::{Router, middleware};
+use serde::{Deserialize, Serialize};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::mpsc;
+use utoipa::{OpenApi, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use scheduler::driver::Message;
+use serve::{Accept, Listening};
+
+use board::Board;
+use jobmanager::Watch;
+use lookout::Lookout;
+use peers::OwnersOnly;
+
+/// What is known besides the scheduler's report.
+#[derive(Clone, Debug, Default)]
+pub struct About {
+    pub framework_name: String,
+    /// Flink's Web UI, as others reach it.
+    pub flink_ui: Option<String>,
+    /// Whether the master has one; the embedded Mesos does not.
+    pub mesos_ui: bool,
+    /// What was odd when the cluster started.
+    pub warnings: Vec<String>,
+    /// Without secrets.
+    pub configuration: Vec<Setting>,
+}
+
+/// A key of the effective configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Setting {
+    pub key: String,
+    /// Masked if it is a secret.
+    pub value: String,
+    /// Where it came from.
+    pub origin: String,
+}
+
+/// Where reports are asked for and orders go.
+pub struct Sources {
+    pub inbox: mpsc::Sender<Message>,
+    pub jobmanager: Watch,
+    pub about: About,
+    pub lookout: Arc<Lookout>,
+}
+
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "flink-on-mesos",
+    description = "What an AppMaster tells about itself. Fields may be added to version 1, none is renamed or taken away.",
+))]
+struct Description;
+
+#[derive(Clone)]
+struct Shared {
+    board: Arc<Board>,
+    pages: Arc<stream::Places>,
+}
+
+/// Serves reports on `tcp` and reports and orders on `unix`, each if there is one.
+pub async fn serve(tcp: Option<TcpListener>, unix: Option<UnixListener>, sources: Sources) -> io::Result<()> {
+    let Sources { inbox, jobmanager, about, lookout } = sources;
+    let board = Arc::new(Board::new(inbox, about, jobmanager, lookout));
+    let shared = Shared { board: Arc::clone(&board), pages: Arc::default() };
+    let (everybody, operator) = (described(for_everybody()), described(for_operator()));
+    let (everybody, operator) = (everybody.with_state(shared.clone()), operator.with_state(shared));
+    let tcp = listen(tcp, "status port", everybody);
+    let unix = listen(unix.map(OwnersOnly), "operator's socket", operator);
+    tokio::select! {
+        ended = async { tokio::try_join!(tcp, unix) } => ended.map(drop)?,
+        () = board.tell_changes() => {}
+    }
+    Ok(())
+}
+
+/// What over TCP can be asked: none of it changes anything, and none costs the scheduler more the oftener it is asked.
+fn for_everybody() -> OpenApiRouter<Shared> {
+    reading().routes(routes!(api::explain))
+}
+
+fn for_operator() -> OpenApiRouter<Shared> {
+    reading()
+        .routes(routes!(api::suppose))
+        .routes(routes!(orders::scale))
+        .routes(routes!(orders::teardown))
+        .routes(routes!(orders::restart))
+}
+
+fn reading() -> OpenApiRouter<Shared> {
+    OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(page::page))
+        .routes(routes!(api::health))
+        .routes(routes!(api::ready))
+        .routes(routes!(metrics::metrics))
+        .routes(routes!(api::status))
+        .routes(routes!(api::events))
+        .routes(routes!(api::configuration))
+        .routes(routes!(stream::stream))
+}
+
+/// With the document that says what is there.
+fn described(routes: OpenApiRouter<Shared>) -> Router<Shared> {
+    let (routes, document) = routes.split_for_parts();
+    // Once: each request has a copy of what its handler owns.
+    let document = board::json(&document);
+    routes
+        .route("/v1/openapi.json", get(async || api::json(document)))
+        .layer(middleware::map_response(async |response| guarded(response)))
+}
+
+/// Nothing here is to be kept, or taken for what it is not.
+fn guarded(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(HeaderName::from_static("referrer-policy"), HeaderValue::from_static("no-referrer"));
+    response
+}
+
+async fn listen<L: Accept>(listener: Option<L>, name: &'static str, routes: Router) -> io::Result<()> {
+    match listener {
+        // As a service its connections share the routes; of a plain router each would have a copy.
+        Some(listener) => axum::serve(Listening::new(listener, name), routes.into_make_service()).await,
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn orders_are_not_among_what_tcp_offers() {
+        let document = for_everybody().into_openapi();
+        for (path, item) in document.paths.paths {
+            assert!(item.get.is_some() && item.post.is_none(), "{path}");
+        }
+    }
+
+    #[test]
+    fn suppositions_are_not_among_what_tcp_offers() {
+        let parameters = |routes: OpenApiRouter<Shared>| {
+            let explain = routes.into_openapi().paths.paths.remove("/v1/explain").and_then(|item| item.get);
+            explain.expect("it is there").parameters.map_or(0, |parameters| parameters.len())
+        };
+        assert_eq!((parameters(for_everybody()), parameters(for_operator())), (0, 1));
+    }
+}
