@@ -136,7 +136,12 @@ impl Watch {
         ours: impl Iterator<Item = &'a String>,
         now: Moment,
     ) -> Option<News> {
-        self.ours.extend(ours.map(|id| (id.clone(), now)));
+        for id in ours {
+            match self.ours.get_mut(id) {
+                Some(seen) => *seen = now,
+                None => drop(self.ours.insert(id.clone(), now)),
+            }
+        }
         self.ours.retain(|_, seen| now.since(*seen) <= FORMER);
         let others = registered.iter().filter(|(id, _)| !self.ours.contains_key(*id));
         // Who is dead keeps its place on the list until the JobManager misses its heartbeats.

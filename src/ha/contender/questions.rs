@@ -60,17 +60,19 @@ impl Tools {
         Ok(())
     }
 
-    /// For those that are in line. An order that is older than our place was meant for others, and is given anew.
+    /// For those that are in line, so it fails when we are not. An order that is older than our place was meant for others,
+    /// and is given anew.
     pub async fn order_end(&self, client: &Client) -> Result<(), NodeError> {
         let path = &self.paths.ended;
         let failed = |error| self.ensemble.failed(path, error);
+        let not_in_line = || self.ensemble.failed(&self.paths.line, Error::NoNode);
+        let place = self.joined(client).await.map_err(failed)?.ok_or_else(not_in_line)?;
         loop {
             match client.create(path, b"", &self.ensemble.create(CreateMode::Persistent)).await {
                 Ok(_) => return Ok(()),
                 Err(Error::NodeExists) => {}
                 Err(error) => return Err(failed(error)),
             }
-            let place = self.joined(client).await.map_err(failed)?.ok_or_else(|| failed(Error::NoNode))?;
             match client.check_stat(path).await.map_err(failed)? {
                 Some(order) if place < order.czxid => return Ok(()),
                 Some(order) => match client.delete(path, Some(order.version)).await {
