@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use crate::init::process::{binary, helper};
 use crate::tables;
@@ -32,7 +32,7 @@ struct Row {
 
 #[test]
 fn every_behaviour_in_every_place() {
-    let seen = run_all();
+    let mut seen = run_all();
     for place in PLACES {
         let failed: Vec<_> = seen[&("ours", place)].iter().filter(|row| row.verdict == "no").collect();
         assert!(failed.is_empty(), "{place}: {failed:#?}");
@@ -40,7 +40,10 @@ fn every_behaviour_in_every_place() {
             seen[&("ours", place)].iter().any(|row| row.verdict == "none" || row.verdict == "luck");
         assert!(!no_option, "ours has no excuse");
     }
-    tables::keep("conformance", |old| render(&seen, old));
+    tables::keep("conformance", |old| {
+        ask_again(&mut seen, old);
+        render(&seen, old)
+    });
 }
 
 type Seen = BTreeMap<(&'static str, &'static str), Vec<Row>>;
@@ -51,20 +54,42 @@ fn run_all() -> Seen {
     for (name, path, _) in PROGRAMS {
         assert!(Path::new(path).exists(), "{path} is missing: scripts/setup --test installs it");
         for place in PLACES {
-            let mut command = Command::new(helper());
-            command.args(["conformance", name, path, place]).stdin(Stdio::null()).stdout(Stdio::piped());
-            running.push(((name, place), command.spawn().expect("a process")));
+            running.push(((name, place), start(name, path, place, &[])));
         }
     }
-    running
-        .into_iter()
-        .map(|(key, child)| {
-            let output = child.wait_with_output().expect("an output");
-            let rows: Vec<_> = String::from_utf8_lossy(&output.stdout).lines().map(parse).collect();
-            assert!(matches!(output.status.code(), Some(0 | 1)), "{key:?}: {}", output.status);
-            (key, rows)
-        })
-        .collect()
+    running.into_iter().map(|(key, child)| (key, rows(child))).collect()
+}
+
+/// All cases, or those of `ids`.
+fn start(name: &str, path: &str, place: &str, ids: &[&str]) -> Child {
+    let mut command = Command::new(helper());
+    command.args(["conformance", name, path, place]).args(ids);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("a process")
+}
+
+fn rows(child: Child) -> Vec<Row> {
+    let output = child.wait_with_output().expect("an output");
+    assert!(matches!(output.status.code(), Some(0 | 1)), "{}", output.status);
+    String::from_utf8_lossy(&output.stdout).lines().map(parse).collect()
+}
+
+/// Races of the others are not ours to mend: a row of theirs that is not as in `old` is tried four more times.
+fn ask_again(seen: &mut Seen, old: &str) {
+    for (column, (name, path, _)) in PROGRAMS.iter().enumerate().skip(1) {
+        for (index, place) in PLACES.iter().enumerate() {
+            for row in seen.get_mut(&(*name, *place)).expect("every program was run") {
+                let is_as_written = |row: &Row| {
+                    let written = written(old, &row.id, column).unwrap_or_default();
+                    let mark = written.split(' ').nth(index).unwrap_or(written);
+                    mark_of(row).is_none_or(|seen| seen == mark)
+                };
+                let again = (0..4).filter(|_| !is_as_written(row)).find_map(|_| {
+                    rows(start(name, path, place, &[&row.id])).into_iter().find(|row| is_as_written(row))
+                });
+                *row = again.unwrap_or_else(|| row.clone());
+            }
+        }
+    }
 }
 
 fn parse(line: &str) -> Row {
@@ -79,13 +104,9 @@ fn render(seen: &Seen, old: &str) -> String {
     let mut table = format!("\n| | behaviour | {headings} |\n|---|---|{}\n", "---|".repeat(PROGRAMS.len()));
     let rows = &seen[&("ours", "first")];
     for (index, row) in rows.iter().enumerate() {
-        let old_row = old.lines().find(|line| line.starts_with(&format!("| {} |", row.id)));
-        let old_cells: Vec<&str> = old_row.map(|line| line.split(" | ").collect()).unwrap_or_default();
         let cells = PROGRAMS.iter().enumerate().map(|(column, (name, _, _))| {
             let both = PLACES.map(|place| &seen[&(*name, place)][index]);
-            cell(both).unwrap_or_else(|| {
-                old_cells.get(column + 2).map_or("?", |cell| cell.trim_end_matches(" |")).into()
-            })
+            cell(both).unwrap_or_else(|| written(old, &row.id, column).unwrap_or("?").to_owned())
         });
         let cells = cells.collect::<Vec<_>>().join(" | ");
         table.push_str(&format!("| {} | {} | {cells} |\n", row.id, row.behaviour));
@@ -94,17 +115,27 @@ fn render(seen: &Seen, old: &str) -> String {
     table
 }
 
-/// One mark when it is the same in both places; `None` when nothing was seen.
-fn cell(both: [&Row; 2]) -> Option<String> {
-    let mark = |row: &Row| match row.verdict.as_str() {
+/// What the table says of a case and a program.
+fn written<'a>(table: &'a str, id: &str, column: usize) -> Option<&'a str> {
+    let row = table.lines().find(|line| line.starts_with(&format!("| {id} |")))?;
+    row.split(" | ").nth(column + 2).map(|cell| cell.trim_end_matches(" |"))
+}
+
+/// `None` when nothing was seen.
+fn mark_of(row: &Row) -> Option<&'static str> {
+    match row.verdict.as_str() {
         "yes" => Some("✓"),
         "no" => Some("✗"),
         "none" => Some("–"),
         "luck" => Some("~"),
         "unable" => None,
         verdict => panic!("unknown verdict {verdict}: {}", row.why),
-    };
-    match both.map(mark) {
+    }
+}
+
+/// One mark when it is the same in both places; `None` when nothing was seen.
+fn cell(both: [&Row; 2]) -> Option<String> {
+    match both.map(mark_of) {
         [Some(first), Some(below)] if first == below => Some(first.to_owned()),
         [Some(first), Some(below)] => Some(format!("{first} {below}")),
         [None, _] | [_, None] => None,
