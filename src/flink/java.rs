@@ -34,23 +34,23 @@ pub struct JavaCandidates<'a> {
 impl JavaHome {
     pub fn find(candidates: JavaCandidates<'_>) -> Result<Self, JavaError> {
         if let Some(home) = candidates.configured {
-            return Self::open(Path::new(home), Source::Configured);
+            return Self::open(Path::new(home), JavaOrigin::Configured);
         }
         if let Some(home) = candidates.variable {
-            return Self::open(Path::new(home), Source::Variable);
+            return Self::open(Path::new(home), JavaOrigin::Variable);
         }
         if let Some(home) = candidates.manifest {
-            return Self::open(home, Source::Manifest);
+            return Self::open(home, JavaOrigin::Manifest);
         }
         let home = candidates.search_path.and_then(find_in).ok_or(JavaError::NotFound)?;
-        Self::open(&home, Source::SearchPath)
+        Self::open(&home, JavaOrigin::SearchPath)
     }
 
     pub fn program(&self) -> PathBuf {
         self.path.join("bin/java")
     }
 
-    fn open(path: &Path, source: Source) -> Result<Self, JavaError> {
+    fn open(path: &Path, source: JavaOrigin) -> Result<Self, JavaError> {
         let program = path.join("bin/java");
         if !program.is_file() {
             return Err(JavaError::NoProgram { program, from: source });
@@ -68,14 +68,14 @@ impl JavaHome {
 
 /// Who said where java is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum JavaOrigin {
     Configured,
     Variable,
     Manifest,
     SearchPath,
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for JavaOrigin {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
             Self::Configured => "env.java.home",
@@ -93,12 +93,12 @@ pub enum JavaError {
     NotFound,
 
     #[error("{program} (from {from}) does not exist", program = program.display())]
-    NoProgram { program: PathBuf, from: Source },
+    NoProgram { program: PathBuf, from: JavaOrigin },
 
     #[error("cannot read {path} (from {from})", path = path.display())]
     Release {
         path: PathBuf,
-        from: Source,
+        from: JavaOrigin,
         #[source]
         cause: io::Error,
     },

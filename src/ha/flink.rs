@@ -9,7 +9,7 @@ mod watch;
 
 use zookeeper_client::{Client, Error};
 
-use place::Place;
+use place::ElectionNode;
 
 pub use neighbours::watch_neighbours;
 pub use watch::{JobManagers, Own, watch};
@@ -60,7 +60,7 @@ async fn leader(client: &Client, cluster_node: &str) -> Result<Option<Leader>, E
 }
 
 /// Who stands in Flink's election; none if there is no line.
-async fn line(client: &Client, cluster_node: &str) -> Result<Option<Vec<Place>>, Error> {
+async fn line(client: &Client, cluster_node: &str) -> Result<Option<Vec<ElectionNode>>, Error> {
     let latch = format!("{cluster_node}/{LATCH}");
     let names = match client.list_children(&latch).await {
         Ok(names) => names,
@@ -71,7 +71,7 @@ async fn line(client: &Client, cluster_node: &str) -> Result<Option<Vec<Place>>,
     for name in names {
         let path = format!("{latch}/{name}");
         if let Some(stat) = client.check_stat(&path).await? {
-            line.push(Place { path, session: stat.ephemeral_owner });
+            line.push(ElectionNode { path, session: stat.ephemeral_owner });
         }
     }
     Ok(Some(line))

@@ -18,7 +18,7 @@ use tokio::io::AsyncWriteExt as _;
 use base::log;
 use tls::http;
 
-use super::agent::{Archive, Fetch, Source, Start, Then};
+use super::agent::{Archive, Fetch, Start, Then, UriLocation};
 use super::reaper::Reaper;
 use super::tool::{self, ToolError};
 use cache::Cache;
@@ -57,8 +57,8 @@ pub async fn fetch(start: &Start, reaper: &Reaper) -> Result<(), String> {
     for fetch in &start.fetches {
         let done = fetch_one(fetch, &start.sandbox, &cache, reaper).await;
         let words = match &done {
-            Ok(()) => format!("Fetched '{}' to '{}'", fetch.source.text(), fetch.file),
-            Err(error) => format!("Failed to fetch '{}': {}", fetch.source.text(), log::chain(error)),
+            Ok(()) => format!("Fetched '{}' to '{}'", fetch.location.text(), fetch.file),
+            Err(error) => format!("Failed to fetch '{}': {}", fetch.location.text(), log::chain(error)),
         };
         let written = std::fs::File::options()
             .append(true)
@@ -82,12 +82,12 @@ async fn fetch_one(fetch: &Fetch, sandbox: &Path, cache: &Cache, reaper: &Reaper
         fs::create_dir_all(directory).await.map_err(write)?;
     }
     let mut from = file.clone();
-    match &fetch.source {
-        Source::Path(path) => {
+    match &fetch.location {
+        UriLocation::Path(path) => {
             let copied = fs::copy(path, &file).await;
             copied.map_err(|source| FetchError::Copy { path: path.into(), source })?;
         }
-        Source::Url(url) => {
+        UriLocation::Url(url) => {
             let _turn = if fetch.is_cached { Some(cache.turn(url).await) } else { None };
             if let Some(kept) = cache.find(url).filter(|_| fetch.is_cached) {
                 from = kept;
@@ -161,7 +161,7 @@ async fn extract(
     }
 }
 
-impl Source {
+impl UriLocation {
     fn text(&self) -> &str {
         match self {
             Self::Url(text) | Self::Path(text) => text,

@@ -2,7 +2,7 @@
 //! one agent of a master elsewhere.
 
 mod agent;
-mod places;
+mod agent_options;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -34,7 +34,7 @@ use mini_mesos::reaper::Reaper;
 use mini_mesos::timing::Timing;
 use serve::{Listening, Peer};
 
-use places::Place;
+use agent_options::AgentOptions;
 
 const PORT: u16 = 5050;
 
@@ -103,13 +103,13 @@ fn try_run(options: &Options) -> Result<(), MesosError> {
 }
 
 async fn serve(options: &Options) -> Result<(), MesosError> {
-    let places = places::read(options)?;
+    let given = agent_options::read(options)?;
     let credentials = credentials(options)?;
     let stop = stop_signal()?;
     let ip = options.ip.unwrap_or(Ipv4Addr::LOCALHOST);
     let (listener, address) = listen(options, SocketAddr::from((ip, options.port.unwrap_or(PORT)))).await?;
     let reaper = Reaper::start().map_err(MesosError::Runtime)?;
-    let cluster = assemble(options, places, ip, address.port(), &reaper)?;
+    let cluster = assemble(options, given, ip, address.port(), &reaper)?;
     announce(options, address)?;
     let (inputs, receiver) = mpsc::channel(INPUTS_WAITING_MOST);
     let hostname = hostname(options, ip);
@@ -185,7 +185,7 @@ fn adopt_listener(number: i32) -> io::Result<TcpListener> {
 
 fn assemble(
     options: &Options,
-    places: Vec<Place>,
+    given: Vec<AgentOptions>,
     ip: Ipv4Addr,
     port: u16,
     reaper: &Reaper,
@@ -211,9 +211,9 @@ fn assemble(
     };
     let mut master = Master::new(settings, ids.fork(), Moment::START);
     let work_dir = absolute(&options.work_dir)?;
-    let several = places.len() > 1;
+    let several = given.len() > 1;
     let mut agents = BTreeMap::new();
-    for (number, place) in (1..=AGENTS_MOST).zip(places) {
+    for (number, agent) in (1..=AGENTS_MOST).zip(given) {
         let work_dir = if several { work_dir.join(number.to_string()) } else { work_dir.clone() };
         make(&work_dir)?;
         let ip_text = ip.to_string();
@@ -223,9 +223,9 @@ fn assemble(
             hostname: hostname(options, ip),
             ip: ip_text,
             port: agent_port,
-            attributes: place.attributes,
-            domain: place.domain,
-            resources: place.resources,
+            attributes: agent.attributes,
+            domain: agent.domain,
+            resources: agent.resources,
         };
         let id = master.handle_agent_registered(description.clone(), Moment::START);
         let containment = options.containment();

@@ -75,7 +75,7 @@ impl Scaler {
         let (least, most) = (bounds.least, bounds.most);
 
         let enough = picture.taskmanagers >= explained.saturating_add(self.extra);
-        self.wonder(waits && is_known && enough && picture.free_slots == 0, now);
+        self.add_if_unexplained(waits && is_known && enough && picture.free_slots == 0, now);
         if jobs_short == 0 {
             self.extra = 0;
         }
@@ -102,7 +102,7 @@ impl Scaler {
         self.puzzled_since = None;
     }
 
-    fn wonder(&mut self, is_puzzled: bool, now: Moment) {
+    fn add_if_unexplained(&mut self, is_puzzled: bool, now: Moment) {
         if !is_puzzled {
             self.puzzled_since = None;
             return;

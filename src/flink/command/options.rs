@@ -20,24 +20,24 @@ pub(super) struct UserOptions {
 
 impl UserOptions {
     pub(super) fn read(launch: &Launch<'_>, role: &str, role_variable: &str) -> Result<Self, CommandError> {
-        let mut source = Source { launch, role, unknown: Vec::new() };
+        let mut reader = OptionReader { launch, role, unknown: Vec::new() };
         let default_key = format!("env.java.default-opts.{role}");
         let role_key = format!("env.java.opts.{role}");
         let all_key = match launch.table.get("env.java.opts.all") {
             Some(_) => "env.java.opts.all",
             None => "env.java.opts",
         };
-        let mut last = source.either("FLINK_ENV_JAVA_OPTS", ["env.java.default-opts.all", all_key])?;
-        last.extend(source.either(role_variable, [&default_key, &role_key])?);
+        let mut last = reader.either("FLINK_ENV_JAVA_OPTS", ["env.java.default-opts.all", all_key])?;
+        last.extend(reader.either(role_variable, [&default_key, &role_key])?);
         let mut inherited = vec![];
-        let told = source.unknown.len();
+        let told = reader.unknown.len();
         for name in READ_BY_JAVA {
-            inherited.extend(source.variable(name)?.unwrap_or_default());
+            inherited.extend(reader.variable(name)?.unwrap_or_default());
         }
         // Java replaces nothing in these.
-        source.unknown.truncate(told);
-        let first = source.variable("JVM_ARGS")?.unwrap_or_default();
-        Ok(Self { first, last, inherited, unknown: source.unknown })
+        reader.unknown.truncate(told);
+        let first = reader.variable("JVM_ARGS")?.unwrap_or_default();
+        Ok(Self { first, last, inherited, unknown: reader.unknown })
     }
 
     /// All that the JVM will see of the user, in whatever way.
@@ -71,13 +71,13 @@ impl UserOptions {
     }
 }
 
-struct Source<'a> {
+struct OptionReader<'a> {
     launch: &'a Launch<'a>,
     role: &'a str,
     unknown: Vec<String>,
 }
 
-impl Source<'_> {
+impl OptionReader<'_> {
     /// A variable that is set wins over the keys, which are put together.
     fn either(&mut self, variable: &str, keys: [&str; 2]) -> Result<Vec<String>, CommandError> {
         if let Some(options) = self.variable(variable)? {

@@ -19,7 +19,7 @@ const DEPOSED_AFTER: Duration = Duration::from_secs(1);
 
 /// A node in Flink's election.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct ElectionNode {
     pub path: String,
     /// Whose it is.
     pub session: i64,
@@ -29,7 +29,7 @@ pub struct Place {
 #[derive(Debug, Default)]
 pub struct Seen {
     pub leader: Option<Leader>,
-    pub line: Vec<Place>,
+    pub line: Vec<ElectionNode>,
     /// Whether the node that the line is below is there: a person may have removed it.
     pub has_line: bool,
     /// The sessions whose JobManager says that some part of it leads. Only looked for in a case of doubt.
@@ -67,7 +67,7 @@ pub enum Spot {
 #[derive(Debug, Default)]
 pub struct Suspicion {
     /// As which it led in good order. The node may outlive the session.
-    last: Option<Place>,
+    last: Option<ElectionNode>,
     /// With which it has announced itself without a place in line, and until when that may be.
     odd: Option<(i64, Deadline)>,
     /// When it has claimed nothing for so long that it is believed.
@@ -147,8 +147,8 @@ mod tests {
     /// At some seconds: who announces itself with which session, who stands in line, who claims to lead; and the verdict.
     type Look<'a> = (u64, (&'a str, i64), &'a [(u32, i64)], &'a [i64], Verdict);
 
-    fn place(number: u32, session: i64) -> Place {
-        Place { path: path(number), session }
+    fn place(number: u32, session: i64) -> ElectionNode {
+        ElectionNode { path: path(number), session }
     }
 
     fn path(number: u32) -> String {

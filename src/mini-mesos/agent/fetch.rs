@@ -7,7 +7,7 @@ use mesos::wire::command::Uri;
 /// One URI to be brought into the sandbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fetch {
-    pub source: Source,
+    pub location: UriLocation,
     /// Below the sandbox.
     pub file: String,
     pub then: Then,
@@ -16,7 +16,7 @@ pub struct Fetch {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum UriLocation {
     /// http or https
     Url(String),
     /// A file of the agent's host.
@@ -61,14 +61,14 @@ fn read(uri: &Uri) -> Result<Fetch, String> {
     } else {
         Then::Nothing
     };
-    Ok(Fetch { source: source(text)?, file, then, is_cached: uri.cache.unwrap_or_default() })
+    Ok(Fetch { location: location(text)?, file, then, is_cached: uri.cache.unwrap_or_default() })
 }
 
-fn source(text: &str) -> Result<Source, String> {
+fn location(text: &str) -> Result<UriLocation, String> {
     let path = text.strip_prefix("file://").unwrap_or(text);
     match text.split_once("://") {
-        Some(("http" | "https", _)) => Ok(Source::Url(text.to_owned())),
-        None | Some(("file", _)) if path.starts_with('/') => Ok(Source::Path(path.to_owned())),
+        Some(("http" | "https", _)) => Ok(UriLocation::Url(text.to_owned())),
+        None | Some(("file", _)) if path.starts_with('/') => Ok(UriLocation::Path(path.to_owned())),
         Some(("file", _)) => Err(format!("File URI only supports absolute paths: '{text}'")),
         None => Err(format!(
             "A relative path was passed for the resource but the Mesos framework home was not specified: '{text}'"
@@ -135,7 +135,7 @@ mod tests {
         let kept = Uri { extract: Some(false), output_file: Some("conf/a.tgz".to_owned()), ..uri("/a") };
         let fetch = read(&kept).expect("good");
         assert_eq!((fetch.file.as_str(), fetch.then), ("conf/a.tgz", Then::Nothing));
-        assert_eq!(fetch.source, Source::Path("/a".to_owned()));
+        assert_eq!(fetch.location, UriLocation::Path("/a".to_owned()));
     }
 
     #[test]

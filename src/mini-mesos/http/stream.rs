@@ -42,34 +42,34 @@ pub fn records(
     media: MediaType,
     closing: Closing,
 ) -> impl Stream<Item = io::Result<Bytes>> {
-    let source = Source { events: Some(events), closing, rest: Bytes::new(), chunk_most: usize::MAX };
-    stream::unfold(source, move |mut source| async move {
-        if source.rest.is_empty() {
-            let Some(events) = &mut source.events else {
+    let state = BodyState { events: Some(events), closing, rest: Bytes::new(), chunk_most: usize::MAX };
+    stream::unfold(state, move |mut state| async move {
+        if state.rest.is_empty() {
+            let Some(events) = &mut state.events else {
                 // What came before is to be on its way when the connection breaks.
                 tokio::time::sleep(TEAR_AFTER).await;
-                return Some((Err(io::ErrorKind::ConnectionAborted.into()), source));
+                return Some((Err(io::ErrorKind::ConnectionAborted.into()), state));
             };
             match events.recv().await? {
-                Record::Whole(event) => source.rest = record(*event, media),
+                Record::Whole(event) => state.rest = record(*event, media),
                 Record::Split(event, bytes) => {
-                    source.rest = record(*event, media);
-                    source.chunk_most = bytes.get();
+                    state.rest = record(*event, media);
+                    state.chunk_most = bytes.get();
                 }
                 Record::Torn(event) => {
                     let whole = record(*event, media);
-                    source.rest = whole.slice(..whole.len() / 2);
-                    source.events = None;
+                    state.rest = whole.slice(..whole.len() / 2);
+                    state.events = None;
                 }
             }
         }
-        let length = source.rest.len().min(source.chunk_most);
-        Some((Ok(source.rest.split_to(length)), source))
+        let length = state.rest.len().min(state.chunk_most);
+        Some((Ok(state.rest.split_to(length)), state))
     })
 }
 
 /// What the body is made of.
-struct Source {
+struct BodyState {
     /// None after a torn record.
     events: Option<mpsc::Receiver<Record>>,
     /// For what it does when it is dropped.

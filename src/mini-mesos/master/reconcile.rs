@@ -34,13 +34,13 @@ impl Master {
             return Some(known(task));
         }
         let (state, message, since) = match self.standing(asked.agent_id.as_ref()) {
-            Standing::Undecided => return None,
-            Standing::Registered => (TaskState::Gone, "Reconciliation: Task is unknown to the agent", None),
-            Standing::Unreachable(since) => {
+            AgentPresence::Undecided => return None,
+            AgentPresence::Registered => (TaskState::Gone, "Reconciliation: Task is unknown to the agent", None),
+            AgentPresence::Unreachable(since) => {
                 (TaskState::Unreachable, "Reconciliation: Task is unreachable", Some(since))
             }
-            Standing::Gone => (TaskState::GoneByOperator, "Reconciliation: Task is gone", None),
-            Standing::Unknown => (TaskState::Unknown, "Reconciliation: Task is unknown", None),
+            AgentPresence::Gone => (TaskState::GoneByOperator, "Reconciliation: Task is gone", None),
+            AgentPresence::Unknown => (TaskState::Unknown, "Reconciliation: Task is unknown", None),
         };
         Some(TaskStatus {
             task_id: Some(task),
@@ -52,22 +52,22 @@ impl Master {
         })
     }
 
-    fn standing(&self, agent: Option<&AgentId>) -> Standing {
+    fn standing(&self, agent: Option<&AgentId>) -> AgentPresence {
         let Some(agent) = agent else {
-            return if self.recovered.is_empty() { Standing::Unknown } else { Standing::Undecided };
+            return if self.recovered.is_empty() { AgentPresence::Unknown } else { AgentPresence::Undecided };
         };
         match self.unreachable.get(agent) {
-            _ if self.recovered.contains_key(agent) => Standing::Undecided,
-            _ if self.agents.contains_key(agent) => Standing::Registered,
-            Some(away) => Standing::Unreachable(away.since),
-            None if self.gone.contains(agent) => Standing::Gone,
-            None => Standing::Unknown,
+            _ if self.recovered.contains_key(agent) => AgentPresence::Undecided,
+            _ if self.agents.contains_key(agent) => AgentPresence::Registered,
+            Some(away) => AgentPresence::Unreachable(away.since),
+            None if self.gone.contains(agent) => AgentPresence::Gone,
+            None => AgentPresence::Unknown,
         }
     }
 }
 
 /// How the agent stands whose task is not known.
-enum Standing {
+enum AgentPresence {
     /// It may still come back to this new master, and is said to have the task or not then.
     Undecided,
     Registered,
@@ -81,7 +81,7 @@ fn known(task: &Task) -> TaskStatus {
     TaskStatus {
         task_id: Some(task.id()),
         agent_id: Some(task.agent.clone()),
-        state: Some(task.told() as i32),
+        state: Some(task.reported_state() as i32),
         message: Some("Reconciliation: Latest task state".to_owned()),
         healthy: last.and_then(|status| status.healthy),
         check_status: last.and_then(|status| status.check_status.clone()),

@@ -46,7 +46,7 @@ impl Task {
     }
 
     /// What reconciliation answers.
-    pub fn told(&self) -> TaskState {
+    pub fn reported_state(&self) -> TaskState {
         self.forwarded.as_ref().map_or(self.latest, |forwarded| forwarded.state)
     }
 }

@@ -12,14 +12,14 @@ use mini_mesos::remote::{RemoteAgent, Settings};
 use serve::Listening;
 
 use super::{
-    MesosError, Options, absolute, announce, epoch, hostname, ids, listen, make, places, stop_signal,
+    MesosError, Options, absolute, announce, epoch, hostname, ids, listen, make, agent_options, stop_signal,
 };
 
 const PORT: u16 = 5051;
 
 /// Runs until it is stopped or its master sends it away.
 pub async fn serve(options: &Options, master: &str) -> Result<(), MesosError> {
-    let place = places::read(options)?.remove(0);
+    let given = agent_options::read(options)?.remove(0);
     let stop = stop_signal()?;
     let ip = match options.ip {
         Some(ip) => ip,
@@ -35,9 +35,9 @@ pub async fn serve(options: &Options, master: &str) -> Result<(), MesosError> {
         hostname: hostname(options, ip),
         ip: ip.to_string(),
         port: address.port(),
-        attributes: place.attributes,
-        domain: place.domain,
-        resources: place.resources,
+        attributes: given.attributes,
+        domain: given.domain,
+        resources: given.resources,
     };
     let service = sandboxes::router(work_dir.clone()).into_make_service();
     let server = tokio::spawn(axum::serve(Listening::new(listener, "agent"), service).into_future());

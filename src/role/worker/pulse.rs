@@ -32,7 +32,7 @@ pub async fn watch(rest: &Endpoint, journal: &Journal) {
     let mut pulse = Pulse::Starting;
     loop {
         let answer = rest.check().await;
-        match (pulse.feel(answer.is_ok()), answer) {
+        match (pulse.observe(answer.is_ok()), answer) {
             (Some(Turn::Up), _) => {
                 let url = rest.urls().next().unwrap_or_default();
                 journal.tell("jobmanager_up", format!("the JobManager answers at {url}"));
@@ -54,7 +54,7 @@ fn text(why: &Silence) -> String {
 }
 
 impl Pulse {
-    fn feel(&mut self, answers: bool) -> Option<Turn> {
+    fn observe(&mut self, answers: bool) -> Option<Turn> {
         let (next, turn) = match (*self, answers) {
             (Self::Starting | Self::Silent, true) => (Self::Alive { missed: 0 }, Some(Turn::Up)),
             (Self::Alive { .. }, true) => (Self::Alive { missed: 0 }, None),
@@ -75,7 +75,7 @@ mod tests {
     fn turns_are_told_once_and_one_miss_is_none() {
         let mut pulse = Pulse::Starting;
         let told: Vec<_> = [false, false, true, true, false, true, false, false, false, true]
-            .map(|answers| pulse.feel(answers))
+            .map(|answers| pulse.observe(answers))
             .into_iter()
             .enumerate()
             .filter_map(|(at, turn)| Some((at, turn?)))

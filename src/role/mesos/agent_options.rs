@@ -9,7 +9,7 @@ use mini_mesos::resources::{Resources, parse, parse_attributes};
 use super::{MesosError, Options};
 
 /// What one agent is given.
-pub struct Place {
+pub struct AgentOptions {
     pub resources: Resources,
     pub attributes: Vec<Attribute>,
     pub domain: Option<DomainInfo>,
@@ -25,7 +25,7 @@ impl Options {
     }
 }
 
-pub fn read(options: &Options) -> Result<Vec<Place>, MesosError> {
+pub fn read(options: &Options) -> Result<Vec<AgentOptions>, MesosError> {
     let agents = if options.agent { 1 } else { options.agents };
     let count = |option, given: usize| {
         let is_good = given <= 1 || given == usize::from(agents);
@@ -35,7 +35,7 @@ pub fn read(options: &Options) -> Result<Vec<Place>, MesosError> {
     count("--attributes", options.attributes.len())?;
     count("--agent-domain", options.agent_domain.len())?;
     let detected = machine::resources(&options.work_dir);
-    let place = |index: u16| {
+    let agent = |index: u16| {
         let given = |texts: &[String]| texts.get(usize::from(index)).or(texts.first()).cloned();
         let declared =
             parse(&given(&options.resources).unwrap_or_default()).map_err(MesosError::Resources)?;
@@ -45,7 +45,7 @@ pub fn read(options: &Options) -> Result<Vec<Place>, MesosError> {
         let domains = &options.agent_domain;
         let domain = domains.get(usize::from(index)).or(domains.first()).or(options.domain.as_ref());
         let attributes = attributes.map_err(MesosError::Attributes)?;
-        Ok(Place { resources, attributes, domain: domain.cloned() })
+        Ok(AgentOptions { resources, attributes, domain: domain.cloned() })
     };
-    (0..agents).map(place).collect()
+    (0..agents).map(agent).collect()
 }
