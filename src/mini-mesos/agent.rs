@@ -30,7 +30,7 @@ use super::timing::Timing;
 pub use docker::Engaged;
 pub use executor::{Command, End, Fate, Start};
 use executor::{Executor, Life};
-pub use fetch::{Archive, Fetch, UriLocation, Then};
+pub use fetch::{Archive, Fetch, Then, UriLocation};
 use registration::Registration;
 use told::Told;
 pub use watch::{ProbeId, Sighting, Target, WatchKind};

@@ -35,7 +35,9 @@ impl Master {
         }
         let (state, message, since) = match self.standing(asked.agent_id.as_ref()) {
             AgentPresence::Undecided => return None,
-            AgentPresence::Registered => (TaskState::Gone, "Reconciliation: Task is unknown to the agent", None),
+            AgentPresence::Registered => {
+                (TaskState::Gone, "Reconciliation: Task is unknown to the agent", None)
+            }
             AgentPresence::Unreachable(since) => {
                 (TaskState::Unreachable, "Reconciliation: Task is unreachable", Some(since))
             }

@@ -12,7 +12,7 @@ use mini_mesos::remote::{RemoteAgent, Settings};
 use serve::Listening;
 
 use super::{
-    MesosError, Options, absolute, announce, epoch, hostname, ids, listen, make, agent_options, stop_signal,
+    MesosError, Options, absolute, agent_options, announce, epoch, hostname, ids, listen, make, stop_signal,
 };
 
 const PORT: u16 = 5051;
