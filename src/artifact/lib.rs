@@ -26,11 +26,11 @@ use axum::routing::get;
 use axum::serve::{IncomingStream, Listener};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::watch;
 
 use base::events::Journal;
 use claim::{self, Answer};
-use scheduler::driver::Message;
+use scheduler::driver::requests::{Request, Requests};
 use serve::Peer;
 
 use bundle::Bundle;
@@ -38,6 +38,9 @@ use refusals::{Refusals, Refused};
 
 /// The largest configuration directory that is handed out; Flink's own has 30 kB.
 const MOST_BYTES: u64 = 4 << 20;
+
+/// When to ask again for what cannot be answered now, in seconds.
+const RETRY_AFTER_S: &str = "1";
 
 /// The files of a configuration directory by name, as they go over the wire.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,7 +126,7 @@ pub type Bundles = watch::Receiver<Option<BTreeMap<String, Bundle>>>;
 struct Shared {
     encoded: Bytes,
     bundles: Bundles,
-    inbox: mpsc::Sender<Message>,
+    requests: Requests,
     journal: Arc<Journal>,
     refusals: Refusals,
 }
@@ -133,7 +136,7 @@ pub async fn serve<L>(
     listener: L,
     configuration: &Configuration,
     bundles: Bundles,
-    inbox: mpsc::Sender<Message>,
+    requests: Requests,
     journal: Arc<Journal>,
 ) -> io::Result<()>
 where
@@ -147,7 +150,7 @@ where
         .with_state(Arc::new(Shared {
             encoded: configuration.encode(),
             bundles,
-            inbox,
+            requests,
             journal,
             refusals: Refusals::default(),
         }))
@@ -171,15 +174,20 @@ async fn configuration_of(
     Path(task_id): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    let (answer, allowed) = oneshot::channel();
-    let message = Message::Redeem { task_id: task_id.clone(), token: token(&headers), answer };
-    let asked = shared.inbox.send(message).await.is_ok();
-    if asked && allowed.await.unwrap_or(false) {
-        return ([(header::CONTENT_TYPE, "application/octet-stream")], shared.encoded.clone())
-            .into_response();
+    let (id, token) = (task_id.clone(), token(&headers));
+    match shared.requests.ask(|reply| Request::Redeem { task_id: id, token, reply }).await {
+        Ok(true) => ([(header::CONTENT_TYPE, "application/octet-stream")], shared.encoded.clone())
+            .into_response(),
+        Ok(false) => {
+            shared.refusals.tell(Refused::Configuration, &task_id, peer.ip(), &shared.journal);
+            (StatusCode::FORBIDDEN, "wrong or used token\n").into_response()
+        }
+        // The token is unused: its task asks again.
+        Err(refusal) => {
+            let text = format!("{refusal}\n");
+            (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, RETRY_AFTER_S)], text).into_response()
+        }
     }
-    shared.refusals.tell(Refused::Configuration, &task_id, peer.ip(), &shared.journal);
-    (StatusCode::FORBIDDEN, "wrong or used token\n").into_response()
 }
 
 async fn claim_of(
@@ -188,10 +196,9 @@ async fn claim_of(
     Path(task_id): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    let (answer, known) = oneshot::channel();
-    let message = Message::Claim { task_id: task_id.clone(), token: token(&headers), answer };
-    let asked = shared.inbox.send(message).await.is_ok();
-    let answer = if asked { known.await.unwrap_or(Answer::Unknown) } else { Answer::Unknown };
+    let (id, token) = (task_id.clone(), token(&headers));
+    let asked = shared.requests.ask(|reply| Request::Claim { task_id: id, token, reply }).await;
+    let answer = asked.unwrap_or(Answer::Unknown);
     let status = match answer {
         Answer::Held => StatusCode::OK,
         Answer::Gone => StatusCode::GONE,
@@ -241,6 +248,9 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpListener;
 
+    use domain::leadership::Leadership;
+    use scheduler::driver::facts::Facts;
+    use scheduler::driver::requests::{self, Doorkeeper};
     use serve::Listening;
 
     use super::bundle::Source;
@@ -248,9 +258,23 @@ mod tests {
 
     /// A server that lets the token `right` through, once.
     async fn serve_once() -> String {
+        let (requests, doorkeeper, _) = requests::open(&Facts::default(), None);
+        let mut asked = doorkeeper.admit();
+        tokio::spawn(async move {
+            let mut used = false;
+            while let Some(request) = asked.recv().await {
+                let Request::Redeem { task_id, token, reply } = request else { continue };
+                let allowed = token == "right" && task_id == "t-1" && !used;
+                used |= allowed;
+                let _ = reply.send(allowed);
+            }
+        });
+        serve_for(requests).await
+    }
+
+    async fn serve_for(requests: Requests) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let base = format!("http://{}", listener.local_addr().expect("an address"));
-        let (inbox, mut asked) = mpsc::channel(1);
         let files = BTreeMap::from([("config.yaml".to_owned(), b"a: b\n".to_vec())]);
         let file = tempfile::NamedTempFile::new().expect("a file");
         std::fs::write(file.path(), "0123456789").expect("written");
@@ -259,21 +283,12 @@ mod tests {
         tokio::spawn(async move {
             let _file = file;
             let listener = Listening::new(listener, "test");
-            serve(listener, &Configuration { files }, bundles, inbox, Arc::default()).await
+            serve(listener, &Configuration { files }, bundles, requests, Arc::default()).await
         });
         // Whoever asks before waits.
         tokio::spawn(async move {
             tokio::task::yield_now().await;
             read.send_replace(Some(BTreeMap::from([(ten.path(), ten)])));
-        });
-        tokio::spawn(async move {
-            let mut used = false;
-            while let Some(message) = asked.recv().await {
-                let Message::Redeem { task_id, token, answer } = message else { continue };
-                let allowed = token == "right" && task_id == "t-1" && !used;
-                used |= allowed;
-                let _ = answer.send(allowed);
-            }
         });
         base
     }
@@ -302,6 +317,36 @@ mod tests {
         let files = Configuration::decode(&body).expect("decoded").files;
         assert_eq!(files, BTreeMap::from([("config.yaml".to_owned(), b"a: b\n".to_vec())]));
         assert_eq!(status(&url, "right").await.0, 403);
+    }
+
+    async fn answer(url: &str) -> (u16, reqwest::header::HeaderMap) {
+        let client = tls::http::plain().expect("TLS").build().expect("a client");
+        let answer = client.get(url).bearer_auth("right").send().await.expect("an answer");
+        (answer.status().as_u16(), answer.headers().clone())
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_answered_now_is_no_refusal() {
+        let full = |doorkeeper: &Doorkeeper| {
+            let queue = doorkeeper.admit_at_most(1);
+            doorkeeper.stands(Leadership::Leader);
+            queue
+        };
+        let (requests, doorkeeper, _ends) = requests::open(&Facts::default(), Some(Leadership::Suspended));
+        let base = serve_for(requests.clone()).await;
+        let mut queues = Vec::new();
+        for is_full in [false, true] {
+            if is_full {
+                queues.push(full(&doorkeeper));
+                let waiting = requests.clone();
+                tokio::spawn(async move { waiting.ask(Request::Report).await });
+                tokio::task::yield_now().await;
+            }
+            let (code, headers) = answer(&format!("{base}{}", configuration_path("t-1"))).await;
+            assert_eq!((code, &headers["retry-after"]), (503, &"1".parse().expect("a value")));
+            let (code, headers) = answer(&format!("{base}{}", claim_path("t-1"))).await;
+            assert_eq!((code, &headers[claim::HEADER]), (503, &"unknown".parse().expect("a value")));
+        }
     }
 
     #[tokio::test]

@@ -22,6 +22,7 @@ mod standing;
 pub use standing::Standing;
 
 /// What the others see of one that takes part.
+#[derive(Clone)]
 pub struct Contender {
     pub standing: watch::Receiver<Standing>,
     /// The client of the moment. One that has ended is followed by another, for the same session or a new one.

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 use self::driver::Driver;
 use self::http::Http;
@@ -101,12 +101,13 @@ pub fn start(config: Config) -> Result<(Calls, Reports), StartError> {
         return Err(StartError::NoMaster);
     }
     let http = Http::new(config.masters.are_secure().then_some(&config.trust), config.credentials.as_ref())?;
-    let (commands, commands_of_owner) = mpsc::channel(CALLS_WAITING_MAX);
+    let (calls, calls_of_owner) = mpsc::channel(CALLS_WAITING_MAX);
     let (reports, reports_for_owner) = mpsc::channel(REPORTS_WAITING_MAX);
+    let orders = Arc::new(Orders::default());
     let seen = Arc::new(AtomicU64::new(0));
-    tokio::spawn(Driver::new(config, http, commands_of_owner, reports).run());
+    tokio::spawn(Driver::new(config, http, calls_of_owner, Arc::clone(&orders), reports).run());
     Ok((
-        Calls { commands, seen: Arc::clone(&seen) },
+        Calls { calls, orders, seen: Arc::clone(&seen) },
         Reports { reports: reports_for_owner, peeked: None, seen },
     ))
 }
@@ -114,25 +115,33 @@ pub fn start(config: Config) -> Result<(Calls, Reports), StartError> {
 /// Where the owner sends its calls. They reach the master in this order, one after the other.
 #[derive(Clone, Debug)]
 pub struct Calls {
-    commands: mpsc::Sender<Command>,
+    calls: mpsc::Sender<Waiting>,
+    orders: Arc<Orders>,
     seen: Arc<AtomicU64>,
 }
 
+/// A call with the subscription that the owner knew of: one of an earlier subscription speaks of offers that are void.
 #[derive(Debug)]
-enum Command {
-    /// With the subscription that the owner knew of: a call of an earlier one speaks of offers that are void.
-    Call {
-        subscription: u64,
-        call: Call,
-    },
-    Subscribe(Box<FrameworkInfo>),
+struct Waiting {
+    subscription: u64,
+    call: Call,
+}
+
+/// What the owner wants of the subscription itself. It overtakes calls, which are of the subscription before.
+#[derive(Debug, Default)]
+struct Orders {
+    /// As what to subscribe again.
+    framework: watch::Sender<Option<Box<FrameworkInfo>>>,
+    /// There is no room for another call.
+    overflow: Notify,
 }
 
 /// Nothing was sent.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, PartialEq, thiserror::Error)]
 pub enum SendError {
+    /// The client subscribes again, and all calls that wait fail.
     #[error("{CALLS_WAITING_MAX} calls are waiting for the master's answers")]
-    Full,
+    Full(Call),
     #[error("the Mesos client has ended")]
     Ended,
 }
@@ -141,20 +150,24 @@ impl Calls {
     /// Hands `call` over without waiting. If it fails later, [`Report::CallFailed`] says so; if the subscription
     /// ends before its turn, it is not sent.
     pub fn send(&self, call: Call) -> Result<(), SendError> {
-        self.command(Command::Call { subscription: self.seen.load(Ordering::Acquire), call })
+        let waiting = Waiting { subscription: self.seen.load(Ordering::Acquire), call };
+        self.calls.try_send(waiting).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(Waiting { call, .. }) => {
+                self.orders.overflow.notify_one();
+                SendError::Full(call)
+            }
+            mpsc::error::TrySendError::Closed(_) => SendError::Ended,
+        })
     }
 
     /// Subscribes again after [`Report::Refused`] or [`Report::TornDown`]; at other times the client does so by
     /// itself, and takes `framework` for the next time.
     pub fn subscribe(&self, framework: FrameworkInfo) -> Result<(), SendError> {
-        self.command(Command::Subscribe(Box::new(framework)))
-    }
-
-    fn command(&self, command: Command) -> Result<(), SendError> {
-        self.commands.try_send(command).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => SendError::Full,
-            mpsc::error::TrySendError::Closed(_) => SendError::Ended,
-        })
+        if self.calls.is_closed() {
+            return Err(SendError::Ended);
+        }
+        self.orders.framework.send_replace(Some(Box::new(framework)));
+        Ok(())
     }
 }
 

@@ -71,6 +71,8 @@ pub enum Trouble {
     /// A call was answered so.
     #[error("the master does not know this subscription: {0}")]
     Stale(String),
+    #[error("too many calls wait for this master's answers")]
+    Overflow,
     #[error("this master no longer leads")]
     NotLeading,
     #[error("the master refused")]

@@ -275,6 +275,14 @@ impl Session {
         }
     }
 
+    /// So many calls wait that there is no room for another: the master answers too slowly to catch up, and with a new
+    /// subscription they are void.
+    pub fn handle_overflow(&mut self, now: Moment, random: f64) {
+        if matches!(self.state, State::Subscribed(_)) {
+            self.lose(Trouble::Overflow, now, random);
+        }
+    }
+
     /// The owner wants `call` sent. Never while [`Session::is_calling`].
     pub fn handle_call(&mut self, call: Call) {
         match &mut self.state {

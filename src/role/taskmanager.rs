@@ -3,8 +3,9 @@
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use reqwest::StatusCode;
 use tracing::Level;
 
 use crate::cli::exec;
@@ -51,6 +52,13 @@ const FETCH_BACKOFF: BackoffPolicy =
 /// Somewhat above a quarter of a minute of waits. Then the task fails, which the scheduler sees.
 const FETCHES_MOST: u32 = 8;
 
+/// An AppMaster that cannot answer now is asked again for so long: ZooKeeper may be away for a session's timeout.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Between two such questions, where the AppMaster says nothing else, and at most.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+const ASK_AGAIN_MOST: Duration = Duration::from_secs(10);
+
 #[derive(Debug, thiserror::Error)]
 enum FetchError {
     #[error("cannot set up TLS")]
@@ -65,6 +73,8 @@ enum FetchError {
     },
     #[error("{url} refused the configuration: {status} {text}")]
     Refused { url: String, status: u16, text: String },
+    #[error("{url} cannot answer now: {text}")]
+    NotNow { url: String, text: String, again: Duration },
     #[error("{url} answered with something else than a configuration")]
     Malformed {
         url: String,
@@ -225,16 +235,31 @@ async fn fetch(
 ) -> Result<Configuration, FetchError> {
     let id = task_id(cluster)?;
     let url = format!("{}{}", base.trim_end_matches('/'), artifact::configuration_path(id));
-    let mut backoff = Backoff::new(FETCH_BACKOFF);
+    let (begin, mut backoff) = (Instant::now(), Backoff::new(FETCH_BACKOFF));
     loop {
         let fetched = fetch_once(&url, certificate, token).await;
-        let Err(FetchError::Http { source, .. }) = &fetched else { return fetched };
-        let wait = backoff.failed(fastrand::f64());
-        if backoff.attempts() >= FETCHES_MOST {
+        let (why, wait, is_last) = match &fetched {
+            Err(FetchError::Http { source, .. }) => {
+                let wait = backoff.failed(fastrand::f64());
+                (log::chain(source), wait, backoff.attempts() >= FETCHES_MOST)
+            }
+            // All that were started together do not come again together.
+            Err(FetchError::NotNow { text, again, .. }) => {
+                (text.clone(), again.mul_f64(1.0 + fastrand::f64()), begin.elapsed() >= PATIENCE)
+            }
+            Ok(_)
+            | Err(
+                FetchError::Tls(_)
+                | FetchError::NoId
+                | FetchError::Refused { .. }
+                | FetchError::Malformed { .. }
+                | FetchError::Name { .. },
+            ) => return fetched,
+        };
+        if is_last {
             return fetched;
         }
-        let text = format!("no configuration from {url} yet: {}", log::chain(source));
-        log::line(Level::WARN, "taskmanager", &text);
+        log::line(Level::WARN, "taskmanager", &format!("no configuration from {url} yet: {why}"));
         tokio::time::sleep(wait).await;
     }
 }
@@ -253,9 +278,14 @@ async fn fetch_once(
     let client = builder.timeout(FETCH_TIMEOUT).build().map_err(failed)?;
     let answer = client.get(&url).bearer_auth(token).send().await.map_err(failed)?;
     let status = answer.status();
+    let again = answer.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
     let body = answer.bytes().await.map_err(failed)?;
     if !status.is_success() {
         let text = String::from_utf8_lossy(&body).trim().to_owned();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            let again = again.map_or(ASK_AGAIN, Duration::from_secs).min(ASK_AGAIN_MOST);
+            return Err(FetchError::NotNow { url, text, again });
+        }
         return Err(FetchError::Refused { url, status: status.as_u16(), text });
     }
     let configuration = Configuration::decode(&body[..])
@@ -321,6 +351,18 @@ mod tests {
         assert!(sandbox.path().join("flink/lib/flink-dist.jar").exists());
         drop(unpacked);
         assert_eq!(std::fs::read_dir(sandbox.path()).expect("there").count(), 0);
+    }
+
+    #[tokio::test]
+    async fn an_appmaster_that_cannot_answer_now_is_asked_again() {
+        let files = [("a".to_owned(), b"b: c\n".to_vec())].into();
+        let body = Configuration { files }.encode();
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+        let not_now = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 0\r\nContent-Length: 5\r\nConnection: close\r\n\r\nbusy\n";
+        let many = (0..FETCHES_MOST + 2).map(|_| not_now.to_vec());
+        let base = serve(many.chain([[head.as_bytes(), &body].concat()]).collect());
+        let fetched = fetch_from(&base).await.expect("the last answer");
+        assert_eq!(fetched.files["a"], b"b: c\n");
     }
 
     #[tokio::test]

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tracing::{error, info};
 
 use crate::cli::{ClusterOptions, WorkerOptions};
@@ -24,6 +24,7 @@ use base::time::Clock;
 use conf::Mode;
 use conf::environment::Environment;
 use conf::settings::Settings;
+use domain::leadership::Leadership;
 use domain::state::State;
 use domain::store::{Store, StoreError};
 use domain::succession::Succession;
@@ -33,7 +34,9 @@ use init::plan::Inherited;
 use mesos::client::{self, Config, Credentials, Masters, Trust};
 use mesos::wire::framework::FrameworkInfo;
 use mesos::wire::id::FrameworkId;
-use scheduler::driver::{Driver, Message, Observer, RunError};
+use scheduler::driver::facts::{Fact, Facts};
+use scheduler::driver::requests::{self, Doorkeeper, EndOrder, Request, Requests};
+use scheduler::driver::{Driver, Observer, RunError};
 use scheduler::spec::Spec;
 use scheduler::{Failure, Scheduler};
 use serve::{Listening, TlsListener};
@@ -63,7 +66,7 @@ mod watches;
 use access::{credentials, identity, masters, trust};
 use alone::Alone;
 use delivery::{Files, Server};
-use desk::Desk;
+use desk::{Desk, Parts};
 use farewell::{Ended, Leaves};
 use jobmanager::JobManagerEnd;
 use keeper::{Keeper, Origin};
@@ -71,9 +74,6 @@ use watches::{endpoints, spawn_scaling, watch_jobmanager, watch_taskmanagers};
 
 pub use access::{check, unusable_state_dir};
 pub use spec::taskmanager_memory_mb;
-
-/// Messages of other rooms that wait for the scheduler; more means that it is stuck.
-const INBOX_WAITING_MOST: usize = 64;
 
 /// All signals are blocked: an order to stop that comes before anybody waits for it is kept.
 pub fn run(options: &WorkerOptions, environment: &Environment, inherited: &Inherited) -> Result<u8, Fatal> {
@@ -166,26 +166,26 @@ async fn serve(
     let server = Server::new(settings, address.port(), identity.as_ref());
     let sources = delivery::sources(setup, settings, options.local)?;
     let spec = spec::of(setup, settings, options.local, &server, &sources, epoch)?;
-    let files = Files::new(sources, settings, &server.url);
+    let facts = Facts::default();
+    let files = Files::new(sources, settings, &server.url, facts.delivery.clone());
     let framework = framework::info(settings, &spec.roles);
     let (masters, credentials) = (masters.clone(), credentials(settings)?);
-    let (inbox, messages) = mpsc::channel(INBOX_WAITING_MOST);
+    let (requests, reception) = Reception::open(&facts, settings.succession());
     let (rpc, rest) = endpoints(settings, identity.as_deref())?;
     let clients =
         rest.as_ref().map(Endpoint::clients).transpose().map_err(fatal(Exit::Software))?.unwrap_or_default();
-    let jobmanager = watch_taskmanagers(clients.clone(), inbox.clone());
+    let jobmanager = watch_taskmanagers(clients.clone(), facts.heard.clone());
     let lookout = Arc::new(Lookout::default());
     let journal = Arc::clone(&lookout.journal);
     let about = about(options, &framework)?;
     let status = status::Sources {
-        inbox: inbox.clone(),
+        requests: requests.clone(),
         jobmanager: Watch::new(rest.clone(), clients.clone()),
         about,
         lookout: Arc::clone(&lookout),
     };
-    let delivery = files.delivery();
     let trust = trust(settings);
-    let work = Work { spec, delivery, framework, masters, credentials, trust, jobmanager, lookout, clock };
+    let work = Work { spec, facts, framework, masters, credentials, trust, jobmanager, lookout, clock };
     let configuration = delivery::configuration(setup, settings, options)?;
     let origin =
         Origin { digest: keeper::digest(setup, &work.spec, &configuration), artifact_port: address.port() };
@@ -195,38 +195,70 @@ async fn serve(
         identity: server.identity,
         journal: Arc::clone(&journal),
     };
-    spawn_servers(options, artifacts, served, &inbox, status)?;
-    neighbours::spawn(&work, settings, inbox.clone())?;
-    spawn_scaling(&settings.scaling, clients.clone(), clock, inbox.clone());
-    tokio::spawn(watch_jobmanager(rpc, rest, inbox.clone(), Arc::clone(&journal)));
-    let reading = files.read(inbox.clone(), journal);
+    spawn_servers(options, artifacts, served, requests, status)?;
+    neighbours::spawn(&work, settings)?;
+    spawn_scaling(&settings.scaling, clients.clone(), clock, &work.facts);
+    let listens = work.facts.jobmanager_listens.clone();
+    tokio::spawn(watch_jobmanager(rpc, rest, listens, Arc::clone(&journal)));
+    let reading = files.read(Arc::clone(&journal));
     if settings.succession() == Succession::Nobody {
         let within = Duration::from_millis(options.farewell_ms);
-        let alone = Alone { work: &work, inbox, messages, term, within };
+        let alone = Alone { work: &work, reception, term, within };
         return alone.run(MemoryStore::new(state), reading).await;
     }
-    let end = JobManagerEnd::new(adopt(options.jobmanager_end_fd)?);
+    let jobmanager_end = JobManagerEnd::new(adopt(options.jobmanager_end_fd)?);
     let Some(ha) = &settings.high_availability else {
-        let keeper = Keeper::open(settings, options, state, origin, messages, end);
+        let keeper = Keeper::open(settings, options, state, origin, reception, jobmanager_end);
         return tokio::select! {
             ended = keeper.work(&work, term) => ended,
             Err(unread) = reading => Err(unread.into()),
         };
     };
     let ensemble = ensemble::open(setup, ha)?;
-    let journal = Arc::clone(&work.lookout.journal);
-    let desk = Desk::open(settings, ha, ensemble, messages, term, end, clients, journal);
+    let rest = clients;
+    let parts = Parts { settings, ha, ensemble, reception, term, jobmanager_end, rest, journal };
+    let desk = Desk::open(parts);
     tokio::select! {
         ended = desk.work(&work) => Ok(ended?),
         Err(unread) = reading => Err(unread.into()),
     }
 }
 
+/// Where requests and orders arrive, for whoever runs schedulers.
+struct Reception {
+    doorkeeper: Doorkeeper,
+    end_orders: mpsc::Receiver<EndOrder>,
+    facts: Facts,
+}
+
+impl Reception {
+    fn open(facts: &Facts, succession: Succession) -> (Requests, Self) {
+        let leadership = match succession {
+            Succession::Elected => Some(Leadership::Away { why: None }),
+            Succession::Kept | Succession::Nobody => None,
+        };
+        let (requests, doorkeeper, end_orders) = requests::open(facts, leadership);
+        (requests, Self { doorkeeper, end_orders, facts: facts.clone() })
+    }
+
+    /// Where no other AppMaster need know: an order to end is one to the scheduler, which finds the fact.
+    fn end_at_once(self) -> Fact<bool> {
+        let Self { mut end_orders, facts, .. } = self;
+        let ending = facts.ending.clone();
+        tokio::spawn(async move {
+            while let Some(reply) = end_orders.recv().await {
+                facts.ending.send_replace(true);
+                let _ = reply.send(Ok(()));
+            }
+        });
+        ending
+    }
+}
+
 /// What a scheduler needs besides the state, whoever keeps that.
 struct Work {
     spec: Spec,
-    /// Of the spec, when it is known.
-    delivery: watch::Receiver<Option<scheduler::spec::Delivery>>,
+    facts: Facts,
     /// Without id.
     framework: FrameworkInfo,
     masters: Masters,
@@ -245,7 +277,7 @@ impl Work {
         store: S,
         state: Option<State>,
         lease: Lease,
-        inbox: mpsc::Receiver<Message>,
+        requests: mpsc::Receiver<Request>,
     ) -> Result<(), RunError> {
         let state = named(state.unwrap_or_else(fresh_state));
         let mut registered = self.framework.clone();
@@ -258,12 +290,23 @@ impl Work {
             lease,
             trust: self.trust.clone(),
         })?;
-        let mut spec = self.spec.clone();
-        spec.template.delivery.clone_from(&self.delivery.borrow());
-        let scheduler = Scheduler::new(spec, state, fastrand::u64(..), self.clock.now());
+        let scheduler = Scheduler::new(self.spec.clone(), state, fastrand::u64(..), self.clock.now());
         let (clock, framework, jobmanager) = (self.clock, self.framework.clone(), self.jobmanager.clone());
         let observer = Arc::clone(&self.lookout) as Arc<dyn Observer>;
-        Driver { scheduler, clock, calls, reports, inbox, jobmanager, store, observer, framework }.run().await
+        let facts = self.facts.clone();
+        let driver = Driver {
+            scheduler,
+            clock,
+            calls,
+            reports,
+            facts,
+            requests,
+            jobmanager,
+            store,
+            observer,
+            framework,
+        };
+        driver.run().await
     }
 }
 
@@ -331,7 +374,7 @@ fn spawn_servers(
     options: &WorkerOptions,
     artifacts: StdTcpListener,
     served: Served,
-    inbox: &mpsc::Sender<Message>,
+    requests: Requests,
     sources: status::Sources,
 ) -> Result<(), Fatal> {
     let tls = served.identity.as_ref().map(|identity| identity.server()).transpose();
@@ -349,10 +392,9 @@ fn spawn_servers(
             UnixListener::from_std(socket).map_err(fatal(Exit::Os))
         })
         .transpose()?;
-    let inbox = inbox.clone();
     tokio::spawn(async move {
         let ended = tokio::try_join!(
-            serve_artifacts(artifacts, tls, &served, inbox),
+            serve_artifacts(artifacts, tls, &served, requests),
             status::serve(status, socket, sources)
         );
         if let Err(failure) = ended {
@@ -366,15 +408,15 @@ async fn serve_artifacts(
     listener: TcpListener,
     tls: Option<ServerConfig>,
     served: &Served,
-    inbox: mpsc::Sender<Message>,
+    requests: Requests,
 ) -> io::Result<()> {
     let (bundles, journal) = (served.bundles.clone(), Arc::clone(&served.journal));
     let listener = Listening::new(listener, "artifact server");
     match tls {
-        None => artifact::serve(listener, &served.configuration, bundles, inbox, journal).await,
+        None => artifact::serve(listener, &served.configuration, bundles, requests, journal).await,
         Some(tls) => {
             let listener = TlsListener::new(listener, tls)?;
-            artifact::serve(listener, &served.configuration, bundles, inbox, journal).await
+            artifact::serve(listener, &served.configuration, bundles, requests, journal).await
         }
     }
 }

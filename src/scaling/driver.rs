@@ -1,16 +1,15 @@
-//! Looks at Flink once a second and tells the scheduler what its jobs ask for.
+//! Looks at Flink once a second and says what its jobs ask for.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 use tracing::{debug, warn};
 
 use base::log;
 use base::time::Clock;
 use flink::rest::{self, JobDetails, RestClient, RestError, first_answer};
-use scheduler::driver::Message;
 
 use super::{Picture, Scaler, Shortage, needs};
 use domain::demand::Wish;
@@ -25,7 +24,8 @@ pub struct Driver {
     pub clients: Vec<RestClient>,
     /// Its scheduler is the adaptive one, which tells what jobs could use.
     pub is_adaptive: bool,
-    pub inbox: mpsc::Sender<Message>,
+    /// None while Flink does not answer.
+    pub demanded: watch::Sender<Option<Wish>>,
 }
 
 /// What was learnt of a job that had all it needs: it stays so as long as its tasks stay in their states.
@@ -35,7 +35,7 @@ struct Known {
 }
 
 impl Driver {
-    /// Until nobody listens any more.
+    /// Looks for ever.
     pub async fn run(mut self) {
         let mut ticks = tokio::time::interval(LOOK_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -46,12 +46,11 @@ impl Driver {
             match self.wish(&mut known).await {
                 Ok(wish) => {
                     is_blind = false;
-                    if self.inbox.send(Message::Demanded(wish)).await.is_err() {
-                        return;
-                    }
+                    self.demanded.send_replace(Some(wish));
                 }
                 Err(error) => {
                     self.scaler.handle_blindness();
+                    self.demanded.send_if_modified(|known| known.take().is_some());
                     known.clear();
                     if !is_blind {
                         warn!("nobody knows what jobs ask for: {}", log::chain(&error));

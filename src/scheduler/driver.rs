@@ -1,28 +1,30 @@
-//! Brings the scheduler together with the world: the only asynchronous file of this room.
+//! Brings the scheduler together with the world: with what is below it, all that is asynchronous in this room.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tracing::debug;
 
 use base::log;
 use base::time::{Clock, Moment};
 use domain::demand::Wish;
+use domain::leadership::NotScaled;
 use domain::store::{Store, StoreError};
 use mesos::client::{Calls, Reports, SendError, StartError};
 use mesos::event::Event;
 use mesos::report::{self, CallFailure};
 use mesos::wire::framework::FrameworkInfo;
-use mesos::wire::operator;
 
-use super::explain::{Explanation, Question};
 use super::neighbours::Listed;
-use super::report::{MasterReport, Report};
-use super::spec::Delivery;
+use super::report::MasterReport;
 use super::{Action, Effect, Failure, Note, Scheduler};
-use domain::leadership::{NotLeading, NotScaled};
+use facts::{Facts, Known};
+use requests::{Reply, Request};
+
+pub mod facts;
+pub mod requests;
 
 /// How long the driver sleeps when nothing is due; only a guard against a clock that went wrong.
 const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
@@ -30,51 +32,8 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
 /// So many are acknowledged together at most: one that is not acknowledged for long is sent again.
 const UPDATES_AT_ONCE: usize = 256;
 
-/// What the other rooms tell or ask the scheduler.
-#[derive(Debug)]
-pub enum Message {
-    JobManagerListening,
-    FilesRead(Delivery),
-    Report(oneshot::Sender<Report>),
-    Explain(Option<Question>, oneshot::Sender<Result<Box<Explanation>, NotLeading>>),
-    /// Those that have registered with the JobManager, whosever they are, by resource id.
-    TaskManagersHeard(BTreeMap<String, Listed>),
-    /// Another JobManager leads.
-    JobManagerChanged,
-    /// Those that the master at this URL knows; ours has `name`.
-    FrameworksSeen {
-        master: String,
-        frameworks: Vec<operator::Framework>,
-        name: String,
-    },
-    /// Another TaskManager in the place of this one; the answer is whether it is there to be replaced.
-    Replace(String, oneshot::Sender<Result<bool, NotLeading>>),
-    /// How many TaskManagers to keep from now on; the answer comes when that is stored.
-    Scale(u32, oneshot::Sender<Result<(), NotScaled>>),
-    /// How many TaskManagers the jobs have a use for, and which of them nobody uses.
-    Demanded(Wish),
-    /// A task asks for its configuration; the answer comes when its use is stored.
-    Redeem {
-        task_id: String,
-        token: String,
-        answer: oneshot::Sender<bool>,
-    },
-    /// A task asks whether it is still wanted.
-    Claim {
-        task_id: String,
-        token: String,
-        answer: oneshot::Sender<claim::Answer>,
-    },
-    /// The cluster shall end.
-    End,
-}
-
-impl Message {
-    /// Whether it changes nothing.
-    fn is_question(&self) -> bool {
-        matches!(self, Self::Report(_) | Self::Explain(..) | Self::Claim { .. })
-    }
-}
+/// So many requests are handled together at most, and what follows from them is stored once.
+const REQUESTS_AT_ONCE: usize = 256;
 
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -109,7 +68,8 @@ pub struct Driver<S> {
     pub clock: Clock,
     pub calls: Calls,
     pub reports: Reports,
-    pub inbox: mpsc::Receiver<Message>,
+    pub facts: Facts,
+    pub requests: mpsc::Receiver<Request>,
     /// Whom to ask which TaskManagers the JobManager hears. One question at a time is enough.
     pub jobmanager: mpsc::Sender<()>,
     pub store: S,
@@ -123,10 +83,24 @@ enum Next {
     End,
 }
 
+/// An answer that is given when what it says is stored.
+enum Due {
+    Scaled(Reply<Result<(), NotScaled>>, Result<(), NotScaled>),
+    Replaced(Reply<bool>, bool),
+    Redeemed { task_id: String, reply: Reply<bool>, is_allowed: bool },
+}
+
 impl<S: Store> Driver<S> {
-    /// Runs until the framework is torn down or nothing more can be done. What the master says goes before what
-    /// others ask.
+    /// Runs until the framework is torn down or nothing more can be done. What the master says goes before facts, and
+    /// these before what others ask.
     pub async fn run(mut self) -> Result<(), RunError> {
+        let mut known = Known::new(&self.facts);
+        // Since it was found nobody has looked whether they are idle still.
+        let demanded = known.demanded.take().flatten().map(|wish| Wish { idle: BTreeSet::new(), ..wish });
+        self.handle_facts(&mut known);
+        if let Some(wish) = demanded {
+            self.scheduler.handle_demanded(wish, self.clock.now());
+        }
         let mut begin = None;
         // A thousand TaskManagers ask a hundred questions a second, and none of them changes it.
         let mut due = None;
@@ -150,11 +124,21 @@ impl<S: Store> Driver<S> {
                     self.handle_report(report.ok_or(SendError::Ended)?);
                     self.handle_more_updates();
                 }
-                Some(message) = self.inbox.recv() => {
-                    has_changed = !message.is_question();
-                    begin = has_changed.then(|| self.clock.now());
-                    if let Next::End = self.handle_message(message).await? {
-                        return Ok(());
+                () = known.changed() => {
+                    begin = Some(self.clock.now());
+                    self.handle_facts(&mut known);
+                }
+                Some(request) = self.requests.recv() => {
+                    let handled = self.clock.now();
+                    match self.handle_requests(request) {
+                        due if due.is_empty() => has_changed = false,
+                        due => {
+                            begin = Some(handled);
+                            if let Next::End = self.carry_out_all().await? {
+                                return Ok(());
+                            }
+                            self.give(due);
+                        }
                     }
                 }
                 () = tokio::time::sleep(wait) => {
@@ -176,7 +160,12 @@ impl<S: Store> Driver<S> {
                 }
                 Action::Send(call) => {
                     debug!(call = call.name(), "sending");
-                    self.calls.send(call)?;
+                    match self.calls.send(call) {
+                        Err(SendError::Full(call)) => {
+                            self.scheduler.handle_call_failed(&call, Effect::None, self.clock.now());
+                        }
+                        sent => sent?,
+                    }
                 }
                 Action::SubscribeAnew => {
                     self.calls.subscribe(self.framework.clone())?;
@@ -262,54 +251,90 @@ impl<S: Store> Driver<S> {
         }
     }
 
-    async fn handle_message(&mut self, message: Message) -> Result<Next, RunError> {
+    fn handle_facts(&mut self, known: &mut Known) {
         let now = self.clock.now();
-        match message {
-            Message::JobManagerListening => self.scheduler.handle_jobmanager_listening(now),
-            Message::FilesRead(delivery) => self.scheduler.handle_files_read(delivery, now),
-            Message::Report(answer) => {
-                // Whoever asked may have gone meanwhile.
-                let _ = answer.send(self.scheduler.report(now));
-            }
-            Message::Explain(question, answer) => {
-                let _ = answer.send(Ok(Box::new(self.scheduler.explain(question.as_ref(), now))));
-            }
-            Message::TaskManagersHeard(listed) => {
-                self.scheduler.handle_registered(&listed, now);
-                let heartbeats = listed.into_iter().map(|(id, listed)| (id, listed.heartbeat));
-                self.scheduler.handle_taskmanagers_heard(&heartbeats.collect(), now);
-            }
-            Message::JobManagerChanged => self.scheduler.handle_jobmanager_changed(now),
-            Message::FrameworksSeen { master, frameworks, name } => {
-                self.scheduler.handle_frameworks(&master, &frameworks, &name);
-            }
-            Message::Demanded(wish) => self.scheduler.handle_demanded(wish, now),
-            Message::Scale(target, answer) => {
-                let scaled = self.scheduler.handle_scaled(target, now);
-                if let Next::End = self.carry_out_all().await? {
-                    return Ok(Next::End);
-                }
-                let _ = answer.send(scaled);
-            }
-            Message::Replace(task_id, answer) => {
-                let is_there = self.scheduler.handle_replacement_wanted(&task_id, now);
-                if let Next::End = self.carry_out_all().await? {
-                    return Ok(Next::End);
-                }
-                let _ = answer.send(Ok(is_there));
-            }
-            Message::Redeem { task_id, token, answer } => {
-                let allowed = self.scheduler.handle_redeemed(&task_id, &token, now);
-                if let Next::End = self.carry_out_all().await? {
-                    return Ok(Next::End);
-                }
-                let _ = answer.send(allowed);
-            }
-            Message::Claim { task_id, token, answer } => {
-                let _ = answer.send(self.scheduler.claim(&task_id, &token));
-            }
-            Message::End => self.scheduler.handle_ending(),
+        let scheduler = &mut self.scheduler;
+        if let Some(delivery) = known.delivery.take().flatten() {
+            scheduler.handle_files_read(delivery, now);
         }
-        Ok(Next::Continue)
+        if known.jobmanager_listens.take() == Some(true) {
+            scheduler.handle_jobmanager_listening(now);
+        }
+        if known.another_leads() {
+            scheduler.handle_jobmanager_changed(now);
+        }
+        if let Some(listed) = known.heard.take().flatten() {
+            handle_heard(scheduler, listed, now);
+        }
+        if let Some(wish) = known.demanded.take().flatten() {
+            scheduler.handle_demanded(wish, now);
+        }
+        if let Some(seen) = known.frameworks.take().flatten() {
+            scheduler.handle_frameworks(&seen.master, &seen.known, &seen.name);
+        }
+        if known.ending.take() == Some(true) {
+            scheduler.handle_ending();
+        }
+    }
+
+    /// All that wait: what they ask is answered, and what they order is handled.
+    fn handle_requests(&mut self, first: Request) -> Vec<Due> {
+        let now = self.clock.now();
+        let more = std::iter::from_fn(|| self.requests.try_recv().ok()).take(REQUESTS_AT_ONCE - 1);
+        let requests: Vec<_> = std::iter::once(first).chain(more).collect();
+        requests.into_iter().filter_map(|request| self.handle_request(request, now)).collect()
+    }
+
+    /// The answer, if something has to be stored first.
+    fn handle_request(&mut self, request: Request, now: Moment) -> Option<Due> {
+        let scheduler = &mut self.scheduler;
+        // Whoever asked may have gone meanwhile.
+        match request {
+            Request::Report(reply) => {
+                let _ = reply.send(scheduler.report(now));
+                None
+            }
+            Request::Explain(question, reply) => {
+                let _ = reply.send(Box::new(scheduler.explain(question.as_ref(), now)));
+                None
+            }
+            Request::Claim { task_id, token, reply } => {
+                let _ = reply.send(scheduler.claim(&task_id, &token));
+                None
+            }
+            Request::Scale(target, reply) => Some(Due::Scaled(reply, scheduler.handle_scaled(target, now))),
+            Request::Replace(task_id, reply) => {
+                Some(Due::Replaced(reply, scheduler.handle_replacement_wanted(&task_id, now)))
+            }
+            // Its task comes again.
+            Request::Redeem { reply, .. } if reply.is_closed() => None,
+            Request::Redeem { task_id, token, reply } => {
+                let is_allowed = scheduler.handle_redeemed(&task_id, &token, now);
+                Some(Due::Redeemed { task_id, reply, is_allowed })
+            }
+        }
+    }
+
+    fn give(&mut self, answers: Vec<Due>) {
+        for due in answers {
+            match due {
+                Due::Scaled(reply, scaled) => drop(reply.send(scaled)),
+                Due::Replaced(reply, is_there) => drop(reply.send(is_there)),
+                Due::Redeemed { task_id, reply, is_allowed } => {
+                    if reply.send(is_allowed).is_err() && is_allowed {
+                        self.scheduler.handle_not_fetched(&task_id);
+                    }
+                }
+            }
+        }
     }
 }
+
+fn handle_heard(scheduler: &mut Scheduler, listed: BTreeMap<String, Listed>, now: Moment) {
+    scheduler.handle_registered(&listed, now);
+    let heartbeats = listed.into_iter().map(|(id, listed)| (id, listed.heartbeat));
+    scheduler.handle_taskmanagers_heard(&heartbeats.collect(), now);
+}
+
+#[cfg(test)]
+mod tests;

@@ -29,6 +29,14 @@ impl Scheduler {
         true
     }
 
+    /// The configuration was not sent, as whoever asked for it has gone: it may be asked for again.
+    pub fn handle_not_fetched(&mut self, task_id: &str) {
+        if let Some(record) = self.state.tasks.get_mut(task_id) {
+            record.fetched = false;
+            self.store();
+        }
+    }
+
     /// Whether `task_id`, which shows `token`, is one of the cluster's TaskManagers. Who does not know the token is told
     /// nothing. One that is being ended is left to Mesos.
     pub fn claim(&self, task_id: &str, token: &str) -> Answer {

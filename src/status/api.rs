@@ -2,21 +2,22 @@
 
 use axum::extract::{Query, RawQuery, State};
 use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::response::{IntoResponse, Json, Response};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use base::events::Event;
 use domain::leadership::Leadership;
+use scheduler::driver::requests::Refusal;
 use scheduler::explain::{Explanation, Question};
 use scheduler::report::TaskReport;
 
-use super::board::{Gone, Status, Unexplained};
+use super::board::Status;
 use super::{Setting, Shared};
 
 // What answers mean that several requests may get.
-pub const STOPPING: &str = "It is stopping";
+pub const STOPPING: &str = "It is starting, stopping or busy";
 pub const NOT_LEADING: &str = "It does not lead, or may not act at the moment";
 pub const WRONG_QUERY: &str = "What is wrong with the query";
 
@@ -66,7 +67,10 @@ pub(super) async fn health(State(Shared { board, .. }): State<Shared>) -> Respon
     (status = 503, description = "Why it is not", body = String, content_type = "text/plain; charset=utf-8"),
 ))]
 pub(super) async fn ready(State(Shared { board, .. }): State<Shared>) -> Response {
-    let Ok(snapshot) = board.snapshot().await else { return gone() };
+    let snapshot = match board.snapshot().await {
+        Ok(snapshot) => snapshot,
+        Err(refusal) => return refused(&refusal),
+    };
     match obstacle(&snapshot.status) {
         None => format!("ok{}\n", blemish(&snapshot.status)).into_response(),
         Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
@@ -117,7 +121,7 @@ fn obstacle(status: &Status) -> Option<String> {
 pub(super) async fn status(State(Shared { board, .. }): State<Shared>) -> Response {
     match board.snapshot().await {
         Ok(snapshot) => json(snapshot.json()),
-        Err(Gone) => gone(),
+        Err(refusal) => refused(&refusal),
     }
 }
 
@@ -154,11 +158,10 @@ pub(super) async fn suppose(State(Shared { board, .. }): State<Shared>, Query(as
     explained(board.suppose(Some(question)).await.map(|explanation| Json(explanation).into_response()))
 }
 
-fn explained(answer: Result<Response, Unexplained>) -> Response {
+fn explained(answer: Result<Response, Refusal>) -> Response {
     match answer {
         Ok(answer) => answer,
-        Err(Unexplained::NotLeading(why)) => conflict(&why),
-        Err(Unexplained::Gone) => gone(),
+        Err(refusal) => refused(&refusal),
     }
 }
 
@@ -188,6 +191,14 @@ pub fn conflict(why: &impl std::fmt::Display) -> Response {
     (StatusCode::CONFLICT, format!("{why}\n")).into_response()
 }
 
-pub fn gone() -> Response {
-    (StatusCode::SERVICE_UNAVAILABLE, "the scheduler is stopping\n").into_response()
+/// Who is busy or about to start answers soon.
+pub fn refused(refusal: &Refusal) -> Response {
+    match refusal {
+        Refusal::NotLeading(why) => conflict(why),
+        Refusal::Busy | Refusal::Starting => {
+            let text = format!("{refusal}\n");
+            (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "1")], text).into_response()
+        }
+        Refusal::Stopping => (StatusCode::SERVICE_UNAVAILABLE, format!("{refusal}\n")).into_response(),
+    }
 }

@@ -9,15 +9,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::broadcast;
 use tokio::time::{Instant, sleep, timeout};
 use utoipa::ToSchema;
 
 use base::events::since_1970_ms;
 use domain::demand::Asked;
-use domain::leadership::{Leadership, NotLeading};
+use domain::leadership::Leadership;
 use scheduler::counters::Counters;
-use scheduler::driver::Message;
+use scheduler::driver::requests::{Refusal, Request, Requests};
 use scheduler::explain::{Explanation, Question};
 use scheduler::neighbours::Neighbours;
 use scheduler::report::{AgentState, MasterReport, ProbingReport, Report, TaskReport, Waiting};
@@ -127,7 +127,7 @@ pub enum Telling {
 }
 
 pub struct Board {
-    inbox: mpsc::Sender<Message>,
+    pub requests: Requests,
     about: About,
     /// As JSON.
     pub configuration: Bytes,
@@ -142,19 +142,10 @@ pub struct Board {
     looked_at: tokio::sync::Notify,
 }
 
-/// The scheduler is stopping.
-pub struct Gone;
-
-/// Why there is no explanation.
-pub enum Unexplained {
-    Gone,
-    NotLeading(NotLeading),
-}
-
 impl Board {
-    pub fn new(inbox: mpsc::Sender<Message>, about: About, jobmanager: Watch, lookout: Arc<Lookout>) -> Self {
+    pub fn new(requests: Requests, about: About, jobmanager: Watch, lookout: Arc<Lookout>) -> Self {
         Self {
-            inbox,
+            requests,
             configuration: json(&about.configuration),
             about,
             jobmanager,
@@ -169,12 +160,12 @@ impl Board {
     }
 
     /// A picture that is hardly older than [`FRESH`].
-    pub async fn snapshot(&self) -> Result<Arc<Snapshot>, Gone> {
+    pub async fn snapshot(&self) -> Result<Arc<Snapshot>, Refusal> {
         let take = async || {
             // Before the scheduler is asked, which takes no time, so that nothing in the picture is old.
             let facts = self.jobmanager.facts().await;
             let begin = Instant::now();
-            let report = self.ask(Message::Report).await?;
+            let report = self.requests.report().await?;
             let snapshot = Arc::new(Snapshot::new(self.about.status(report, facts)));
             Ok((snapshot, begin.elapsed()))
         };
@@ -194,7 +185,7 @@ impl Board {
     }
 
     /// Why TaskManagers are missing, as JSON.
-    pub async fn explanation(&self) -> Result<Bytes, Unexplained> {
+    pub async fn explanation(&self) -> Result<Bytes, Refusal> {
         let explain = async || {
             let begin = Instant::now();
             let explanation = self.suppose(None).await?;
@@ -204,21 +195,8 @@ impl Board {
     }
 
     /// What the scheduler says to a question, which it places all TaskManagers for.
-    pub async fn suppose(&self, question: Option<Question>) -> Result<Box<Explanation>, Unexplained> {
-        let answer =
-            self.ask(|answer| Message::Explain(question, answer)).await.map_err(|Gone| Unexplained::Gone)?;
-        answer.map_err(Unexplained::NotLeading)
-    }
-
-    /// Sends the scheduler a message that it answers.
-    pub async fn ask<T>(&self, message: impl FnOnce(oneshot::Sender<T>) -> Message) -> Result<T, Gone> {
-        let (answer, answered) = oneshot::channel();
-        self.inbox.send(message(answer)).await.map_err(|_| Gone)?;
-        answered.await.map_err(|_| Gone)
-    }
-
-    pub async fn send(&self, message: Message) -> Result<(), Gone> {
-        self.inbox.send(message).await.map_err(|_| Gone)
+    pub async fn suppose(&self, question: Option<Question>) -> Result<Box<Explanation>, Refusal> {
+        self.requests.ask(|reply| Request::Explain(question, reply)).await
     }
 
     /// The picture that the tellings build upon, if there is one, and all tellings from there on.

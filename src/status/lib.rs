@@ -25,12 +25,11 @@ use axum::routing::get;
 use axum::{Router, middleware};
 use serde::{Deserialize, Serialize};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::mpsc;
 use utoipa::{OpenApi, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use scheduler::driver::Message;
+use scheduler::driver::requests::Requests;
 use serve::{Accept, Listening};
 
 use board::Board;
@@ -64,7 +63,7 @@ pub struct Setting {
 
 /// Where reports are asked for and orders go.
 pub struct Sources {
-    pub inbox: mpsc::Sender<Message>,
+    pub requests: Requests,
     pub jobmanager: Watch,
     pub about: About,
     pub lookout: Arc<Lookout>,
@@ -85,8 +84,8 @@ struct Shared {
 
 /// Serves reports on `tcp` and reports and orders on `unix`, each if there is one.
 pub async fn serve(tcp: Option<TcpListener>, unix: Option<UnixListener>, sources: Sources) -> io::Result<()> {
-    let Sources { inbox, jobmanager, about, lookout } = sources;
-    let board = Arc::new(Board::new(inbox, about, jobmanager, lookout));
+    let Sources { requests, jobmanager, about, lookout } = sources;
+    let board = Arc::new(Board::new(requests, about, jobmanager, lookout));
     let shared = Shared { board: Arc::clone(&board), pages: Arc::default() };
     let (everybody, operator) = (described(for_everybody()), described(for_operator()));
     let (everybody, operator) = (everybody.with_state(shared.clone()), operator.with_state(shared));

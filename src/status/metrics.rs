@@ -22,7 +22,10 @@ use super::lookout::Lookout;
     (status = 503, description = STOPPING, body = String, content_type = "text/plain; charset=utf-8"),
 ))]
 pub(super) async fn metrics(State(Shared { board, .. }): State<Shared>) -> Response {
-    let Ok(snapshot) = board.snapshot().await else { return super::api::gone() };
+    let snapshot = match board.snapshot().await {
+        Ok(snapshot) => snapshot,
+        Err(refusal) => return super::api::refused(&refusal),
+    };
     // Names and labels are ours: only a mistake of this file leaves nothing.
     let text = snapshot.metrics(|status| text(status, &board.lookout).unwrap_or_default().into());
     ([(CONTENT_TYPE, TEXT_FORMAT)], text).into_response()

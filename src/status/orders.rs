@@ -10,11 +10,10 @@ use utoipa::ToSchema;
 use base::log;
 use domain::demand;
 use flink::rest::Job;
-use scheduler::driver::Message;
+use scheduler::driver::requests::{NotEnding, Request};
 
 use super::Shared;
-use super::api::{NOT_LEADING, STOPPING, conflict, gone};
-use super::board::Gone;
+use super::api::{NOT_LEADING, STOPPING, conflict, refused};
 
 /// A refusal names so many jobs.
 const JOBS_NAMED_MAX: usize = 5;
@@ -56,12 +55,12 @@ pub(super) async fn scale(State(Shared { board, .. }): State<Shared>, Json(scale
         Ok(target) => target,
         Err(error) => return (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
     };
-    let scaled = board.ask(|answer| Message::Scale(target, answer)).await;
+    let scaled = board.requests.order(|reply| Request::Scale(target, reply)).await;
     board.forget().await;
     match scaled {
         Ok(Ok(())) => StatusCode::ACCEPTED.into_response(),
         Ok(Err(why)) => conflict(&why),
-        Err(Gone) => gone(),
+        Err(refusal) => refused(&refusal),
     }
 }
 
@@ -88,9 +87,12 @@ pub(super) async fn teardown(
     {
         return (StatusCode::CONFLICT, format!("{why}\n")).into_response();
     }
-    match board.send(Message::End).await {
+    match board.requests.end().await {
         Ok(()) => StatusCode::ACCEPTED.into_response(),
-        Err(Gone) => gone(),
+        Err(NotEnding::Refused(refusal)) => refused(&refusal),
+        Err(why @ NotEnding::Failed(_)) => {
+            (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response()
+        }
     }
 }
 
@@ -122,15 +124,14 @@ pub(super) async fn restart(
     State(Shared { board, .. }): State<Shared>,
     Path(task_id): Path<String>,
 ) -> Response {
-    let replaced = board.ask(|answer| Message::Replace(task_id.clone(), answer)).await;
+    let replaced = board.requests.order(|reply| Request::Replace(task_id.clone(), reply)).await;
     board.forget().await;
     match replaced {
-        Ok(Ok(true)) => StatusCode::ACCEPTED.into_response(),
-        Ok(Ok(false)) => {
+        Ok(true) => StatusCode::ACCEPTED.into_response(),
+        Ok(false) => {
             let text = format!("there is no TaskManager {task_id} that shall stay\n");
             (StatusCode::NOT_FOUND, text).into_response()
         }
-        Ok(Err(why)) => conflict(&why),
-        Err(Gone) => gone(),
+        Err(refusal) => refused(&refusal),
     }
 }

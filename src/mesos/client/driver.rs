@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use prost::Message as _;
@@ -10,7 +11,7 @@ use reqwest::Response;
 use tokio::sync::{mpsc, watch};
 
 use super::http::{self, Http};
-use super::{Command, Config, Masters, Numbered};
+use super::{Config, Masters, Numbered, Orders, Waiting};
 use crate::address::Master;
 use crate::answer::Answer;
 use crate::event::Event;
@@ -18,6 +19,7 @@ use crate::recordio::Decoder;
 use crate::report::{CallFailure, Report, Trouble};
 use crate::session::{Action, Session};
 use crate::wire;
+use crate::wire::framework::FrameworkInfo;
 use base::lease::Lease;
 use base::log;
 use base::time::Clock;
@@ -29,9 +31,11 @@ pub struct Driver {
     /// The leading master, where somebody looks for it.
     detected: Option<watch::Receiver<Option<Master>>>,
     clock: Clock,
-    commands: mpsc::Receiver<Command>,
+    calls: mpsc::Receiver<Waiting>,
+    has_calls: bool,
+    orders: Arc<Orders>,
+    frameworks: watch::Receiver<Option<Box<FrameworkInfo>>>,
     reports: mpsc::Sender<Numbered>,
-    has_commands: bool,
     /// Reports not handed over yet: as many as one chunk of the stream has events.
     outbox: VecDeque<Numbered>,
     /// Subscriptions so far.
@@ -58,7 +62,8 @@ impl Driver {
     pub fn new(
         config: Config,
         http: Http,
-        commands: mpsc::Receiver<Command>,
+        calls: mpsc::Receiver<Waiting>,
+        orders: Arc<Orders>,
         reports: mpsc::Sender<Numbered>,
     ) -> Self {
         let clock = Clock::start();
@@ -76,9 +81,11 @@ impl Driver {
             http,
             lease: config.lease,
             clock,
-            commands,
+            calls,
+            has_calls: true,
+            frameworks: orders.framework.subscribe(),
+            orders,
             reports,
-            has_commands: true,
             outbox: VecDeque::new(),
             subscription: 0,
             stream: Stream::Closed,
@@ -101,10 +108,18 @@ impl Driver {
                     self.calling = None;
                     self.call_ended(outcome);
                 }
-                command = self.commands.recv(), if self.has_commands && !self.session.is_calling() => {
-                    match command {
-                        Some(command) => self.command(command),
-                        None => self.has_commands = false,
+                () = self.orders.overflow.notified() => {
+                    self.session.handle_overflow(self.clock.now(), fastrand::f64());
+                }
+                Ok(()) = self.frameworks.changed() => {
+                    if let Some(framework) = self.frameworks.borrow_and_update().clone() {
+                        self.session.handle_subscribe(*framework, self.clock.now());
+                    }
+                }
+                call = self.calls.recv(), if self.has_calls && !self.session.is_calling() => {
+                    match call {
+                        Some(waiting) => self.call(waiting),
+                        None => self.has_calls = false,
                     }
                 }
                 leader = another(&mut self.detected) => {
@@ -158,15 +173,11 @@ impl Driver {
         self.outbox.push_back(Numbered { subscription: self.subscription, report });
     }
 
-    fn command(&mut self, command: Command) {
-        match command {
-            Command::Call { subscription, call } if subscription == self.subscription => {
-                self.session.handle_call(call);
-            }
-            Command::Call { call, .. } => {
-                self.report(Report::CallFailed { call, why: CallFailure::NotSubscribed });
-            }
-            Command::Subscribe(framework) => self.session.handle_subscribe(*framework, self.clock.now()),
+    fn call(&mut self, Waiting { subscription, call }: Waiting) {
+        if subscription == self.subscription {
+            self.session.handle_call(call);
+        } else {
+            self.report(Report::CallFailed { call, why: CallFailure::NotSubscribed });
         }
     }
 

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use artifact::overlay;
 use base::exit::Exit;
 use conf::keys;
-use conf::settings::{Delivery, SecretSource, Settings};
+use conf::settings::{SecretSource, Settings};
 use ha::directory::{self, HoldError};
 use mesos::address::{Master, MasterAddress, Scheme};
 use mesos::client::{Credentials, Masters, Trust};
@@ -61,11 +60,8 @@ pub fn check(setup: &Setup, settings: &Settings) -> Vec<Fatal> {
 
 /// Whether the files that the configuration names can be given to agents that lack them.
 fn delivered_stores(setup: &Setup, settings: &Settings) -> Result<(), Fatal> {
-    if settings.tasks.delivery == Delivery::Nothing {
-        return Ok(());
-    }
     let mut table = setup.loaded.table.clone();
-    overlay::add(&mut table, &setup.environment, &mut BTreeMap::new()).map_err(fatal(Exit::NoInput))
+    delivery::deliver_stores(setup, settings, false, &mut table, &mut BTreeMap::new())
 }
 
 fn state_dir_fits(directory: &Path) -> Result<(), Fatal> {

@@ -5,20 +5,17 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use tokio::signal::unix::Signal;
-use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use base::lease::Lease;
 use domain::store::Store;
-use scheduler::driver::Message;
 
 use super::farewell::{self, Ended};
-use super::{Fatal, Work};
+use super::{Fatal, Reception, Work};
 
 pub struct Alone<'a> {
     pub work: &'a Work,
-    pub inbox: mpsc::Sender<Message>,
-    pub messages: mpsc::Receiver<Message>,
+    pub reception: Reception,
     pub term: &'a mut Signal,
     /// For TEARDOWN, from the order to stop.
     pub within: Duration,
@@ -31,9 +28,11 @@ impl Alone<'_> {
         mut store: impl Store,
         reading: impl Future<Output = Result<(), Fatal>>,
     ) -> Result<(), Ended> {
-        let Self { work, inbox, messages, term, within } = self;
+        let Self { work, reception, term, within } = self;
+        let requests = reception.doorkeeper.admit();
+        let ending = reception.end_at_once();
         let state = store.load().await.map_err(|error| Ended::from(super::RunError::from(error)))?;
-        let scheduling = work.schedule(store, state, Lease::unlimited(), messages);
+        let scheduling = work.schedule(store, state, Lease::unlimited(), requests);
         let reading = reading.fuse();
         tokio::pin!(scheduling, reading);
         let mut deadline = None;
@@ -43,8 +42,7 @@ impl Alone<'_> {
                 Err(unread) = &mut reading => return Err(unread.into()),
                 Some(()) = term.recv() => {
                     deadline.get_or_insert_with(|| Instant::now() + within);
-                    let inbox = inbox.clone();
-                    tokio::spawn(async move { inbox.send(Message::End).await });
+                    ending.send_replace(true);
                 }
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                     return Err(farewell::without_master(within));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 use crate::cli::WorkerOptions;
 use crate::role::children;
@@ -15,9 +15,10 @@ use artifact::{Bundles, Configuration, overlay};
 use base::events::Journal;
 use base::exit::Exit;
 use conf::settings::{self, Settings};
+use conf::table::Table;
 use conf::write;
 use mesos::wire::command::Uri;
-use scheduler::driver::Message;
+use scheduler::driver::facts::Fact;
 use scheduler::spec::Delivery;
 use tls::Identity;
 
@@ -36,7 +37,7 @@ pub struct Files {
     /// What the user wants agents to fetch besides.
     more: Vec<Uri>,
     bundles: watch::Sender<Option<BTreeMap<String, Bundle>>>,
-    delivery: watch::Sender<Option<Delivery>>,
+    delivery: Fact<Option<Delivery>>,
 }
 
 /// Where agents fetch it.
@@ -90,25 +91,41 @@ pub fn configuration(
         // It is where the task unpacks it.
         table.remove("env.java.home");
     }
-    if settings.tasks.delivery != settings::Delivery::Nothing && !options.local {
-        overlay::add(&mut table, &setup.environment, &mut configuration.files)
-            .map_err(fatal(Exit::NoInput))?;
-    }
+    deliver_stores(setup, settings, options.local, &mut table, &mut configuration.files)?;
     let grammar = setup.loaded.grammar;
     let text = write::render(&table, grammar).map_err(fatal(Exit::Config))?;
     configuration.files.insert(grammar.file_name().to_owned(), text.into_bytes());
     Ok(configuration)
 }
 
+/// Gives agents that lack them the files that the configuration names, and names them there where they will be.
+pub fn deliver_stores(
+    setup: &Setup,
+    settings: &Settings,
+    local: bool,
+    table: &mut Table,
+    files: &mut BTreeMap<String, Vec<u8>>,
+) -> Result<(), Fatal> {
+    if settings.tasks.delivery == settings::Delivery::Nothing || local {
+        return Ok(());
+    }
+    overlay::add(table, &setup.environment, files).map_err(fatal(Exit::NoInput))
+}
+
 impl Files {
-    pub fn new(sources: Vec<Source>, settings: &Settings, artifacts_url: &str) -> Self {
+    pub fn new(
+        sources: Vec<Source>,
+        settings: &Settings,
+        artifacts_url: &str,
+        delivery: Fact<Option<Delivery>>,
+    ) -> Self {
         let more = settings.tasks.uris.iter().map(|uri| Uri { value: Some(uri.clone()), ..Uri::default() });
         Self {
             sources,
             artifacts_url: artifacts_url.to_owned(),
             more: more.collect(),
             bundles: watch::Sender::new(None),
-            delivery: watch::Sender::new(None),
+            delivery,
         }
     }
 
@@ -116,12 +133,8 @@ impl Files {
         self.bundles.subscribe()
     }
 
-    pub fn delivery(&self) -> watch::Receiver<Option<Delivery>> {
-        self.delivery.subscribe()
-    }
-
     /// Reads all of it, for the addresses are made of the content, and then tells the scheduler.
-    pub async fn read(self, inbox: mpsc::Sender<Message>, journal: Arc<Journal>) -> Result<(), Fatal> {
+    pub async fn read(self, journal: Arc<Journal>) -> Result<(), Fatal> {
         let begin = Instant::now();
         let sources = self.sources;
         let reading = tokio::task::spawn_blocking(|| sources.into_iter().map(Source::read).collect());
@@ -143,9 +156,7 @@ impl Files {
         let delivery = Delivery { arguments: checks.collect(), uris: own.chain(self.more).collect() };
         let by_path = bundles.into_iter().map(|bundle| (bundle.path(), bundle)).collect();
         self.bundles.send_replace(Some(by_path));
-        self.delivery.send_replace(Some(delivery.clone()));
-        // A scheduler that ends wants nothing.
-        let _ = inbox.send(Message::FilesRead(delivery)).await;
+        self.delivery.send_replace(Some(delivery));
         Ok(())
     }
 }

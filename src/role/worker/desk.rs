@@ -5,25 +5,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::Signal;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 
 use ::flink::rest::RestClient;
 use base::events::Journal;
 use base::exit::Exit;
 use base::log;
 use conf::settings::{HighAvailability, Settings};
-use domain::leadership::{Leadership, NotLeading};
 use ha::contender::{self, Contender, Standing};
 use ha::flink::{self, JobManagers, Own};
 use ha::paths::Paths;
 use ha::zookeeper::ZooKeeperStore;
-use scheduler::driver::Message;
-use scheduler::report::Report;
+use scheduler::driver::facts::{self, Facts};
+use scheduler::driver::requests::{Doorkeeper, EndOrder, NotEnding};
 use zookeeper::Ensemble;
 
 use super::cleanup::shut_flink_down;
 use super::jobmanager::{JobManagerEnd, Stop};
-use super::{Fatal, INBOX_WAITING_MOST, Work, fatal};
+use super::{Fatal, Reception, Work, fatal};
 
 mod error;
 mod leaving;
@@ -36,23 +35,34 @@ pub struct Desk<'a> {
     ensemble: Ensemble,
     paths: Paths,
     contender: Contender,
-    inbox: mpsc::Receiver<Message>,
+    doorkeeper: Doorkeeper,
+    facts: Facts,
     term: &'a mut Signal,
     jobmanager_end: JobManagerEnd,
-    /// Of our JobManager; none if nobody can tell where it is.
-    rest: Vec<RestClient>,
     /// As the JobManager tells other parts of Flink where its REST endpoint is.
     rest_url: Option<String>,
     /// Below Flink's own node of the cluster.
     flink_node: String,
     /// Flink's own election.
     jobmanagers: watch::Receiver<JobManagers>,
-    jobmanager_listens: bool,
     /// The JobManager has said that the cluster has ended, before there was a session.
     owes_end: bool,
     journal: Arc<Journal>,
     /// For the first session.
     patience: Duration,
+}
+
+/// What a desk is made of.
+pub struct Parts<'a> {
+    pub settings: &'a Settings,
+    pub ha: &'a HighAvailability,
+    pub ensemble: Ensemble,
+    pub reception: Reception,
+    pub term: &'a mut Signal,
+    pub jobmanager_end: JobManagerEnd,
+    /// Of our JobManager; none if nobody can tell where it is.
+    pub rest: Vec<RestClient>,
+    pub journal: Arc<Journal>,
 }
 
 /// What comes after a reign, or in place of it.
@@ -62,17 +72,8 @@ enum Next {
 }
 
 impl<'a> Desk<'a> {
-    #[expect(clippy::too_many_arguments, reason = "all of it is taken over")]
-    pub fn open(
-        settings: &Settings,
-        ha: &HighAvailability,
-        ensemble: Ensemble,
-        inbox: mpsc::Receiver<Message>,
-        term: &'a mut Signal,
-        jobmanager_end: JobManagerEnd,
-        rest: Vec<RestClient>,
-        journal: Arc<Journal>,
-    ) -> Self {
+    pub fn open(parts: Parts<'a>) -> Self {
+        let Parts { settings, ha, ensemble, reception, term, jobmanager_end, rest, journal } = parts;
         let paths = Paths::new(&ha.root, &ha.workers, &ha.cluster_id);
         let jobmanager = &settings.job_manager;
         let rest_url = jobmanager.rest_ports.single().map(|port| format!("://{}:{port}", jobmanager.address));
@@ -83,26 +84,30 @@ impl<'a> Desk<'a> {
         };
         let flink_node = format!("{}{}", ha.root, ha.cluster_id);
         flink::watch_neighbours(contender.clients.clone(), &ha.root, &ha.cluster_id, Arc::clone(&journal));
+        let jobmanagers = flink::watch(
+            contender.clients.clone(),
+            ensemble.clone(),
+            flink_node.clone(),
+            rest_url.clone(),
+            Arc::clone(&journal),
+        );
+        let Reception { doorkeeper, end_orders, facts } = reception;
+        tokio::spawn(tell_standing(contender.standing.clone(), doorkeeper.clone()));
+        tokio::spawn(tell_jobmanagers(jobmanagers.clone(), facts.clone()));
+        tokio::spawn(order_ends(end_orders, contender.clone(), rest, Arc::clone(&journal)));
         Self {
-            jobmanagers: flink::watch(
-                contender.clients.clone(),
-                ensemble.clone(),
-                flink_node.clone(),
-                rest_url.clone(),
-                Arc::clone(&journal),
-            ),
-            journal,
-            contender,
             ensemble,
             paths,
-            inbox,
+            contender,
+            doorkeeper,
+            facts,
             term,
             jobmanager_end,
-            rest,
             rest_url,
             flink_node,
-            jobmanager_listens: false,
+            jobmanagers,
             owes_end: false,
+            journal,
             patience: settings.registration_timeout,
         }
     }
@@ -148,7 +153,6 @@ impl<'a> Desk<'a> {
                     let error = NoSession { within: self.patience, why: Why(why) };
                     return Err(Fatal::new(Exit::Unavailable, error));
                 }
-                Some(message) = self.inbox.recv() => self.answer(message).await,
                 // An end of the cluster is to be written down, and there is no session yet.
                 _ = self.term.recv() => match self.jobmanager_end.stop() {
                     Stop::ClusterEnded => self.owes_end = true,
@@ -177,29 +181,23 @@ impl<'a> Desk<'a> {
                     Standing::Failed(error) => return Err(Fatal::new(Exit::Config, Arc::clone(error))),
                     standing => return Ok(standing.node().map(str::to_owned)),
                 },
-                Some(message) = self.inbox.recv() => self.answer(message).await,
             }
         }
     }
 
     async fn reign(&mut self, work: &Work, node: &str) -> Result<Next, Fatal> {
         let mut standing = self.contender.standing.clone();
-        let (orders, inbox) = mpsc::channel(INBOX_WAITING_MOST);
         let scheduling = schedule(
             work,
             self.contender.ending.clone(),
             self.store(node),
             self.contender.lease.clone(),
-            inbox,
+            self.doorkeeper.admit(),
         );
         tokio::pin!(scheduling);
         let mut ending = self.contender.ending.clone();
         let mut jobmanagers = self.jobmanagers.clone();
-        let (mut leaders, mut leader) = (jobmanagers.clone(), jobmanagers.borrow().leader.clone());
         let mut told_ending = false;
-        if self.jobmanager_listens {
-            let _ = orders.try_send(Message::JobManagerListening);
-        }
         loop {
             tokio::select! {
                 biased;
@@ -213,11 +211,9 @@ impl<'a> Desk<'a> {
                 () = deposed(&mut jobmanagers) => return Err(self.end_deposed().await),
                 _ = ending.wait_for(|ending| *ending == Some(true)), if !told_ending => {
                     told_ending = true;
-                    let _ = orders.send(Message::End).await;
+                    self.facts.ending.send_replace(true);
                 }
                 ended = &mut scheduling => return self.ended(ended, node).await,
-                () = another_leads(&mut leaders, &mut leader) => drop(orders.try_send(Message::JobManagerChanged)),
-                Some(message) = self.inbox.recv() => self.hand_on(message, &orders).await,
             }
         }
     }
@@ -226,110 +222,54 @@ impl<'a> Desk<'a> {
         let clients = self.contender.clients.clone();
         ZooKeeperStore::new(self.ensemble.clone(), self.paths.clone(), clients, node)
     }
+}
 
-    /// While the scheduler works.
-    async fn hand_on(&mut self, message: Message, orders: &mpsc::Sender<Message>) {
-        let leadership = self.contender.standing.borrow().leadership();
-        let jobmanagers = self.jobmanagers.borrow().clone();
-        match message {
-            Message::Report(_)
-            | Message::Scale(..)
-            | Message::Replace(..)
-            | Message::Explain(..)
-            | Message::Claim { .. }
-                if leadership == Leadership::Suspended =>
-            {
-                self.answer(message).await;
-            }
-            Message::Report(answer) => {
-                let (own, report) = oneshot::channel();
-                let _ = orders.try_send(Message::Report(own));
-                tokio::spawn(async move {
-                    if let Ok(report) = report.await {
-                        let _ = answer.send(Report {
-                            high_availability: Some(leadership),
-                            jobmanager_leader: jobmanagers.leader,
-                            jobmanager_trouble: jobmanagers.trouble,
-                            ..report
-                        });
-                    }
-                });
-            }
-            Message::JobManagerListening => {
-                self.jobmanager_listens = true;
-                let _ = orders.try_send(Message::JobManagerListening);
-            }
-            Message::End => self.order_end().await,
-            // Who asks is told that there is no answer.
-            other @ (Message::Scale(..)
-            | Message::Replace(..)
-            | Message::FilesRead(_)
-            | Message::Redeem { .. }
-            | Message::Claim { .. }
-            | Message::Explain(..)
-            | Message::Demanded(_)
-            | Message::JobManagerChanged
-            | Message::FrameworksSeen { .. }
-            | Message::TaskManagersHeard(_)) => drop(orders.try_send(other)),
+/// Whether this AppMaster answers itself, for whoever asks it.
+async fn tell_standing(mut standing: watch::Receiver<Standing>, doorkeeper: Doorkeeper) {
+    loop {
+        let leadership = standing.borrow_and_update().leadership();
+        doorkeeper.stands(leadership);
+        if standing.changed().await.is_err() {
+            return;
         }
     }
+}
 
-    /// While this one may not act.
-    async fn answer(&mut self, message: Message) {
-        let leadership = self.contender.standing.borrow().leadership();
-        let JobManagers { leader: jobmanager_leader, trouble: jobmanager_trouble, .. } =
-            self.jobmanagers.borrow().clone();
-        match message {
-            Message::Report(answer) => {
-                let report = Report { jobmanager_leader, jobmanager_trouble, ..Report::idle(leadership) };
-                let _ = answer.send(report);
-            }
-            Message::JobManagerListening => self.jobmanager_listens = true,
-            Message::End => self.order_end().await,
-            Message::Scale(_, answer) => {
-                let _ = answer.send(Err(NotLeading(leadership).into()));
-            }
-            Message::Replace(_, answer) => {
-                let _ = answer.send(Err(NotLeading(leadership)));
-            }
-            Message::Explain(_, answer) => {
-                let _ = answer.send(Err(NotLeading(leadership)));
-            }
-            Message::Redeem { answer, .. } => {
-                let _ = answer.send(false);
-            }
-            // The next leader asks again, and finds what has been read. Whose tasks ask is for the leader to know.
-            Message::Demanded(_)
-            | Message::TaskManagersHeard(_)
-            | Message::JobManagerChanged
-            | Message::FrameworksSeen { .. }
-            | Message::FilesRead(_)
-            | Message::Claim { .. } => {}
+async fn tell_jobmanagers(mut jobmanagers: watch::Receiver<JobManagers>, facts: Facts) {
+    loop {
+        let JobManagers { leader, trouble, .. } = jobmanagers.borrow_and_update().clone();
+        facts.jobmanagers.send_replace(facts::JobManagers { leader, trouble });
+        if jobmanagers.changed().await.is_err() {
+            return;
         }
     }
+}
 
-    async fn order_end(&self) {
-        match self.contender.order_end().await {
-            Ok(()) => drop(tokio::spawn(shut_flink_down(self.rest.clone()))),
+/// Whoever leads carries them out; here they are only written down.
+async fn order_ends(
+    mut orders: mpsc::Receiver<EndOrder>,
+    contender: Contender,
+    rest: Vec<RestClient>,
+    journal: Arc<Journal>,
+) {
+    while let Some(reply) = orders.recv().await {
+        let ordered = match contender.order_end().await {
+            Ok(()) => {
+                tokio::spawn(shut_flink_down(rest.clone()));
+                Ok(())
+            }
             Err(error) => {
-                let text = format!("the cluster cannot be ended: {}", log::chain(&error));
-                self.journal.warn("not_ended", text);
+                let not_ending = NotEnding::Failed(log::chain(&error));
+                journal.warn("not_ended", not_ending.to_string());
+                Err(not_ending)
             }
-        }
+        };
+        // Whoever ordered it may have gone.
+        let _ = reply.send(ordered);
     }
 }
 
-/// Waits until another JobManager than `known` leads Flink.
-async fn another_leads(jobmanagers: &mut watch::Receiver<JobManagers>, known: &mut Option<String>) {
-    let is_another = |found: &JobManagers| found.leader.is_some() && found.leader != *known;
-    let leader = match jobmanagers.wait_for(is_another).await {
-        Ok(found) => found.leader.clone(),
-        Err(_) => std::future::pending().await,
-    };
-    *known = leader;
-}
-
-/// Waits until our own JobManager is.
+/// Waits until our own JobManager leads no longer, which it has not noticed.
 async fn deposed(jobmanagers: &mut watch::Receiver<JobManagers>) {
     if jobmanagers.wait_for(|jobmanagers| jobmanagers.own == Own::Deposed).await.is_err() {
         std::future::pending::<()>().await;

@@ -3,11 +3,10 @@
 
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::Signal;
-use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 
 use crate::cli::WorkerOptions;
@@ -22,14 +21,14 @@ use conf::settings::Settings;
 use domain::state::{Goal, State};
 use domain::store::{Store, StoreError};
 use ha::directory::DirectoryStore;
-use scheduler::driver::{Message, RunError};
-use scheduler::report::{Reason, Report, Waiting};
+use scheduler::driver::RunError;
+use scheduler::driver::facts::Fact;
 use scheduler::spec::Spec;
 
 use super::super::setup::Setup;
 use super::farewell::{self, Ended, Leaves};
 use super::jobmanager::{JobManagerEnd, Stop};
-use super::{Fatal, INBOX_WAITING_MOST, Opened, Work};
+use super::{Fatal, Opened, Reception, Work};
 
 /// Between two attempts to write a state to a disk that would not have it.
 const WRITE_AGAIN: BackoffPolicy =
@@ -41,7 +40,7 @@ pub struct Keeper {
     /// How long Mesos waits for the next AppMaster.
     failover_timeout: Duration,
     origin: Origin,
-    inbox: mpsc::Receiver<Message>,
+    reception: Reception,
     end: JobManagerEnd,
     /// For TEARDOWN, from the cluster's end.
     within: Duration,
@@ -61,7 +60,7 @@ impl Keeper {
         options: &WorkerOptions,
         lock: OwnedFd,
         origin: Origin,
-        inbox: mpsc::Receiver<Message>,
+        reception: Reception,
         end: JobManagerEnd,
     ) -> Self {
         let directory = settings.state_dir.clone().unwrap_or_default();
@@ -70,7 +69,7 @@ impl Keeper {
             directory,
             failover_timeout: settings.framework.failover_timeout,
             origin,
-            inbox,
+            reception,
             end,
             within: Duration::from_millis(options.farewell_ms),
         }
@@ -78,16 +77,16 @@ impl Keeper {
 
     /// Until the cluster has ended or this AppMaster leaves it.
     pub async fn work(self, work: &Work, term: &mut Signal) -> Result<(), Ended> {
-        let Self { mut store, directory, failover_timeout, origin, mut inbox, end, within } = self;
+        let Self { mut store, directory, failover_timeout, origin, reception, end, within } = self;
         let journal = Arc::clone(&work.lookout.journal);
         let state = store.load().await.map_err(|error| Ended::from(RunError::from(error)))?;
         let state = take_over(state, &origin, &directory, &journal);
-        let (trouble, troubled) = watch::channel(None);
+        let trouble = reception.facts.not_stored.clone();
         let store = Patient { store, trouble, journal: Arc::clone(&journal) };
-        let (orders, messages) = mpsc::channel(INBOX_WAITING_MOST);
-        let scheduling = work.schedule(store, Some(state), Lease::unlimited(), messages);
+        let requests = reception.doorkeeper.admit();
+        let ending = reception.end_at_once();
+        let scheduling = work.schedule(store, Some(state), Lease::unlimited(), requests);
         tokio::pin!(scheduling);
-        let desk = Reports { orders, troubled, last: Arc::default() };
         let mut deadline = None;
         loop {
             tokio::select! {
@@ -96,7 +95,7 @@ impl Keeper {
                     Stop::ClusterEnded => {
                         deadline.get_or_insert_with(|| Instant::now() + within);
                         journal.tell("cluster_ended", "the JobManager says that the cluster has ended");
-                        let _ = desk.orders.try_send(Message::End);
+                        ending.send_replace(true);
                     }
                     Stop::Container | Stop::JobManagerDied => {
                         journal.tell("leaves", leaving(&directory, failover_timeout));
@@ -107,7 +106,6 @@ impl Keeper {
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                     return Err(farewell::without_master(within));
                 }
-                Some(message) = inbox.recv() => desk.hand_on(message),
             }
         }
     }
@@ -199,7 +197,7 @@ pub fn digest(setup: &Setup, spec: &Spec, configuration: &Configuration) -> Stri
 /// Writes again until the disk takes it: meanwhile nothing is sent to Mesos that depends on it, and jobs go on.
 struct Patient {
     store: DirectoryStore,
-    trouble: watch::Sender<Option<String>>,
+    trouble: Fact<Option<String>>,
     journal: Arc<Journal>,
 }
 
@@ -241,44 +239,5 @@ impl Store for Patient {
             }
             other => other,
         }
-    }
-}
-
-/// Answers for the scheduler while that waits for the disk.
-struct Reports {
-    orders: mpsc::Sender<Message>,
-    troubled: watch::Receiver<Option<String>>,
-    last: Arc<Mutex<Option<Report>>>,
-}
-
-impl Reports {
-    /// Who asks for more than fits is told that there is no answer.
-    fn hand_on(&self, message: Message) {
-        let trouble = self.troubled.borrow().clone();
-        match (message, trouble) {
-            (Message::Report(answer), Some(why)) => {
-                if let Some(report) = self.last().clone() {
-                    let taskmanagers = report.waiting.as_ref().map_or(0, |waiting| waiting.taskmanagers);
-                    let waiting = Waiting::new(taskmanagers, Reason::NotStored { why });
-                    let _ = answer.send(Report { waiting: Some(waiting), ..report });
-                }
-            }
-            (Message::Report(answer), None) => {
-                let (own, report) = oneshot::channel();
-                let last = Arc::clone(&self.last);
-                let _ = self.orders.try_send(Message::Report(own));
-                tokio::spawn(async move {
-                    if let Ok(report) = report.await {
-                        *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(report.clone());
-                        let _ = answer.send(report);
-                    }
-                });
-            }
-            (other, _) => drop(self.orders.try_send(other)),
-        }
-    }
-
-    fn last(&self) -> std::sync::MutexGuard<'_, Option<Report>> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

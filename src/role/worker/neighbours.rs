@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tracing::debug;
 
@@ -10,7 +9,7 @@ use base::exit::Exit;
 use base::log;
 use conf::settings::Settings;
 use mesos::client::operator::Operator;
-use scheduler::driver::Message;
+use scheduler::driver::facts::{Fact, Frameworks};
 
 use super::{Fatal, Work, fatal};
 
@@ -23,22 +22,22 @@ const FIRST_LOOK: Duration = Duration::from_secs(3);
 struct Neighbourhood {
     operator: Operator,
     framework_name: String,
-    inbox: mpsc::Sender<Message>,
+    frameworks: Fact<Option<Frameworks>>,
 }
 
-/// Looks until the scheduler is gone.
-pub fn spawn(work: &Work, settings: &Settings, inbox: mpsc::Sender<Message>) -> Result<(), Fatal> {
+/// Looks as long as the worker lives.
+pub fn spawn(work: &Work, settings: &Settings) -> Result<(), Fatal> {
     let operator = Operator::new(work.masters.clone(), &work.trust, work.credentials.as_ref());
     let operator = operator.map_err(fatal(Exit::Config))?;
     let framework_name = settings.framework.name.clone();
-    tokio::spawn(Neighbourhood { operator, framework_name, inbox }.watch());
+    tokio::spawn(Neighbourhood { operator, framework_name, frameworks: work.facts.frameworks.clone() }.watch());
     Ok(())
 }
 
 impl Neighbourhood {
     async fn watch(self) {
         let mut wait = FIRST_LOOK;
-        while !self.inbox.is_closed() {
+        loop {
             sleep(wait).await;
             wait = ASK_MASTER_EVERY;
             self.look_at_frameworks().await;
@@ -47,10 +46,10 @@ impl Neighbourhood {
 
     async fn look_at_frameworks(&self) {
         match self.operator.frameworks().await {
-            Ok((master, frameworks)) => {
+            Ok((master, known)) => {
                 let master = format!("{}://{master}", master.scheme.name());
                 let name = self.framework_name.clone();
-                let _ = self.inbox.send(Message::FrameworksSeen { master, frameworks, name }).await;
+                self.frameworks.send_replace(Some(Frameworks { master, known, name }));
             }
             // The operator's API may be forbidden to schedulers.
             Err(error) => debug!("which frameworks there are is not known: {}", log::chain(&error)),

@@ -16,7 +16,7 @@ use conf::settings::{Scaling, Settings};
 use flink::pulse::Endpoint;
 use flink::rest::{Heartbeat, RestClient, first_answer};
 use scaling::{self, Scaler};
-use scheduler::driver::Message;
+use scheduler::driver::facts::{Fact, Facts};
 use scheduler::neighbours::Listed;
 use tls::Identity;
 
@@ -31,6 +31,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(15);
 /// After so long the log says that nothing has changed, and then at growing intervals.
 const WAITING_TOLD_FIRST: Duration = Duration::from_secs(10);
 const WAITING_TOLD_MOST: Duration = Duration::from_secs(300);
+
+type Heard = BTreeMap<String, Listed>;
 
 /// The JobManager's, of RPC and REST. Of a range or any free port nobody can tell from outside which one it will be.
 pub fn endpoints(
@@ -49,7 +51,7 @@ pub fn endpoints(
 pub async fn watch_jobmanager(
     rpc: Option<Endpoint>,
     rest: Option<Endpoint>,
-    inbox: mpsc::Sender<Message>,
+    listens: Fact<bool>,
     journal: Arc<Journal>,
 ) {
     if let Some(rpc) = rpc {
@@ -63,7 +65,7 @@ pub async fn watch_jobmanager(
             tokio::time::sleep(LISTENING_POLL).await;
         }
     }
-    let _ = inbox.send(Message::JobManagerListening).await;
+    listens.send_replace(true);
     if let Some(rest) = rest {
         pulse::watch(&rest, &journal).await;
     }
@@ -71,14 +73,13 @@ pub async fn watch_jobmanager(
 
 /// Asks the JobManager which TaskManagers it hears, whenever the scheduler wants to know and else now and then, as there
 /// may be others than ours. One that does not lead passes the question on to the one that does.
-pub fn watch_taskmanagers(clients: Vec<RestClient>, inbox: mpsc::Sender<Message>) -> mpsc::Sender<()> {
+pub fn watch_taskmanagers(clients: Vec<RestClient>, heard: Fact<Option<Heard>>) -> mpsc::Sender<()> {
     let (ask, mut asked) = mpsc::channel(1);
     tokio::spawn(async move {
         while let Ok(Some(())) | Err(_) = tokio::time::timeout(LOOK_EVERY, asked.recv()).await {
-            if let Some(heard) = heard_taskmanagers(&clients).await
-                && inbox.send(Message::TaskManagersHeard(heard)).await.is_err()
-            {
-                return;
+            match heard_taskmanagers(&clients).await {
+                Some(found) => drop(heard.send_replace(Some(found))),
+                None => drop(heard.send_if_modified(|known| known.take().is_some())),
             }
         }
     });
@@ -90,7 +91,7 @@ pub fn spawn_scaling(
     scaling: &Scaling,
     clients: Vec<RestClient>,
     clock: Clock,
-    inbox: mpsc::Sender<Message>,
+    facts: &Facts,
 ) {
     let Scaling::Demand(demand) = scaling else { return };
     let driver = scaling::driver::Driver {
@@ -98,12 +99,12 @@ pub fn spawn_scaling(
         clock,
         clients,
         is_adaptive: demand.is_adaptive,
-        inbox,
+        demanded: facts.demanded.clone(),
     };
     tokio::spawn(driver.run());
 }
 
-async fn heard_taskmanagers(clients: &[RestClient]) -> Option<BTreeMap<String, Listed>> {
+async fn heard_taskmanagers(clients: &[RestClient]) -> Option<Heard> {
     match first_answer(clients, async |client| client.heartbeats().await).await? {
         Ok(heartbeats) => Some(heartbeats.into_iter().map(listed).collect()),
         Err(error) => {

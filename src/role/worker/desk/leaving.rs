@@ -87,14 +87,8 @@ impl Desk<'_> {
     /// An order to end is for those that are in line when it is given.
     async fn until_in_line(&mut self) -> Result<(), Fatal> {
         let mut standing = self.contender.standing.clone();
-        let in_line = standing.wait_for(|standing| !matches!(standing, Standing::Away { .. }));
-        tokio::pin!(in_line);
-        loop {
-            tokio::select! {
-                found = &mut in_line => return found.map(drop).map_err(fatal(Exit::Software)),
-                Some(message) = self.inbox.recv() => self.answer(message).await,
-            }
-        }
+        let in_line = standing.wait_for(|standing| !matches!(standing, Standing::Away { .. })).await;
+        in_line.map(drop).map_err(fatal(Exit::Software))
     }
 
     /// With the container the JobManager ends, and whoever starts it again gets one that stands in line.

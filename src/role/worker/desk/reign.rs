@@ -6,7 +6,8 @@ use crate::role::worker::Work;
 use base::lease::Lease;
 use domain::store::Store as _;
 use ha::zookeeper::ZooKeeperStore;
-use scheduler::driver::{Message, RunError};
+use scheduler::driver::RunError;
+use scheduler::driver::requests::Request;
 
 /// Until the framework is torn down, by this one or by somebody else.
 pub(super) async fn schedule(
@@ -14,7 +15,7 @@ pub(super) async fn schedule(
     mut ending: watch::Receiver<Option<bool>>,
     mut store: ZooKeeperStore,
     lease: Lease,
-    inbox: mpsc::Receiver<Message>,
+    requests: mpsc::Receiver<Request>,
 ) -> Result<(), RunError> {
     let state = store.load().await?;
     let is_ending = ending.wait_for(Option::is_some).await.ok().and_then(|ending| *ending);
@@ -27,5 +28,5 @@ pub(super) async fn schedule(
         let text = format!("goes on with the cluster framework={id} tasks={tasks}");
         work.lookout.journal.tell("goes_on", text);
     }
-    work.schedule(store, state, lease, inbox).await
+    work.schedule(store, state, lease, requests).await
 }

@@ -1,0 +1,211 @@
+//! Requests: what others ask or order the scheduler. They wait in one queue, and each gets an answer: the scheduler's, or why
+//! there is none.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use domain::leadership::{Leadership, NotLeading, NotScaled};
+
+use super::super::explain::{Explanation, Question};
+use super::super::report::{Reason, Report, Waiting};
+use super::facts::Facts;
+
+/// Ten thousand TaskManagers ask for themselves a thousand times a second, and a write of the state may take seconds.
+pub const REQUESTS_WAITING_MAX: usize = 4096;
+
+/// Orders to end the cluster that wait; each costs a write.
+const ENDS_WAITING_MAX: usize = 8;
+
+/// Where the answer goes.
+pub type Reply<T> = oneshot::Sender<T>;
+
+/// What is asked of a scheduler, or ordered.
+#[derive(Debug)]
+pub enum Request {
+    Report(Reply<Report>),
+    Explain(Option<Question>, Reply<Box<Explanation>>),
+    /// Another TaskManager in the place of this one; the answer is whether it is there to be replaced.
+    Replace(String, Reply<bool>),
+    /// How many TaskManagers to keep from now on; the answer comes when that is stored.
+    Scale(u32, Reply<Result<(), NotScaled>>),
+    /// A task asks for its configuration; the answer comes when its use is stored.
+    Redeem {
+        task_id: String,
+        token: String,
+        reply: Reply<bool>,
+    },
+    /// A task asks whether it is still wanted.
+    Claim {
+        task_id: String,
+        token: String,
+        reply: Reply<claim::Answer>,
+    },
+}
+
+/// Why a request was not answered by a scheduler. Nothing was done.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Refusal {
+    #[error("the scheduler is busy: too many requests are waiting")]
+    Busy,
+    #[error("the scheduler is about to start")]
+    Starting,
+    #[error(transparent)]
+    NotLeading(#[from] NotLeading),
+    #[error("the scheduler is stopping")]
+    Stopping,
+}
+
+/// Why the cluster does not end.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum NotEnding {
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error("the cluster cannot be ended: {0}")]
+    Failed(String),
+}
+
+/// An order to end the cluster. With high availability it is for whoever leads, so it does not go to the scheduler.
+pub type EndOrder = Reply<Result<(), NotEnding>>;
+
+/// For whoever asks or orders.
+#[derive(Clone, Debug)]
+pub struct Requests {
+    door: watch::Receiver<Door>,
+    ends: mpsc::Sender<EndOrder>,
+    facts: Facts,
+    last_report: Arc<Mutex<Option<Report>>>,
+}
+
+/// For whoever runs schedulers, one after the other.
+#[derive(Clone, Debug)]
+pub struct Doorkeeper(watch::Sender<Door>);
+
+#[derive(Clone, Debug)]
+struct Door {
+    /// How this AppMaster stands, where there may be others.
+    leadership: Option<Leadership>,
+    /// Of the scheduler, if there is one.
+    queue: Option<mpsc::Sender<Request>>,
+}
+
+/// `leadership` is none where nobody else could lead.
+pub fn open(
+    facts: &Facts,
+    leadership: Option<Leadership>,
+) -> (Requests, Doorkeeper, mpsc::Receiver<EndOrder>) {
+    let (doorkeeper, door) = watch::channel(Door { leadership, queue: None });
+    let (ends, end_orders) = mpsc::channel(ENDS_WAITING_MAX);
+    let requests = Requests { door, ends, facts: facts.clone(), last_report: Arc::default() };
+    (requests, Doorkeeper(doorkeeper), end_orders)
+}
+
+impl Doorkeeper {
+    /// The queue of a new scheduler, where requests go as long as it is there and this AppMaster may act.
+    pub fn admit(&self) -> mpsc::Receiver<Request> {
+        self.admit_at_most(REQUESTS_WAITING_MAX)
+    }
+
+    pub fn admit_at_most(&self, places: usize) -> mpsc::Receiver<Request> {
+        let (sender, queue) = mpsc::channel(places);
+        self.0.send_modify(|door| door.queue = Some(sender));
+        queue
+    }
+
+    /// This AppMaster stands otherwise from now on.
+    pub fn stands(&self, leadership: Leadership) {
+        self.0.send_if_modified(|door| {
+            let is_other = door.leadership.as_ref() != Some(&leadership);
+            door.leadership = Some(leadership);
+            is_other
+        });
+    }
+}
+
+impl Door {
+    fn queue(&self) -> Result<&mpsc::Sender<Request>, Refusal> {
+        let queue = self.queue.as_ref().filter(|queue| !queue.is_closed());
+        match &self.leadership {
+            None if queue.is_none() && self.queue.is_some() => Err(Refusal::Stopping),
+            None | Some(Leadership::Leader) => queue.ok_or(Refusal::Starting),
+            Some(leadership) => Err(NotLeading(leadership.clone()).into()),
+        }
+    }
+}
+
+impl Requests {
+    /// Asks what changes nothing, or can be taken back: it is refused as soon as it is clear that no answer comes.
+    pub async fn ask<T>(&self, question: impl FnOnce(Reply<T>) -> Request) -> Result<T, Refusal> {
+        let mut door = self.door.clone();
+        tokio::select! {
+            biased;
+            answer = self.order(question) => answer,
+            refusal = refused(&mut door) => Err(refusal),
+        }
+    }
+
+    /// Waits for the answer even where that takes long: an order that was taken is carried out.
+    pub async fn order<T>(&self, order: impl FnOnce(Reply<T>) -> Request) -> Result<T, Refusal> {
+        let (reply, answer) = oneshot::channel();
+        self.door.borrow().queue()?.try_send(order(reply)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => Refusal::Busy,
+            mpsc::error::TrySendError::Closed(_) => Refusal::Stopping,
+        })?;
+        // A scheduler that has gone may have done so because this AppMaster leads no longer.
+        answer.await.map_err(|_| self.door.borrow().queue().err().unwrap_or(Refusal::Stopping))
+    }
+
+    /// What the scheduler reports, or as much as is known without it.
+    pub async fn report(&self) -> Result<Report, Refusal> {
+        let mut not_stored = self.facts.not_stored.subscribe();
+        let report = tokio::select! {
+            biased;
+            Some(why) = some(&mut not_stored) => self.last_report(why),
+            report = self.ask(Request::Report) => report,
+        };
+        let leadership = self.door.borrow().leadership.clone();
+        let report = match (report, leadership) {
+            (Err(Refusal::NotLeading(_) | Refusal::Starting), Some(leadership)) => Report::idle(leadership),
+            (report, leadership) => Report { high_availability: leadership, ..report? },
+        };
+        let jobmanagers = self.facts.jobmanagers.borrow().clone();
+        let (jobmanager_leader, jobmanager_trouble) = (jobmanagers.leader, jobmanagers.trouble);
+        let report = Report { jobmanager_leader, jobmanager_trouble, ..report };
+        *self.last_report.lock().unwrap_or_else(PoisonError::into_inner) = Some(report.clone());
+        Ok(report)
+    }
+
+    /// While the scheduler waits for the state to be stored.
+    fn last_report(&self, why: String) -> Result<Report, Refusal> {
+        let last = self.last_report.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let report = last.ok_or(Refusal::Busy)?;
+        let taskmanagers = report.waiting.as_ref().map_or(0, |waiting| waiting.taskmanagers);
+        let waiting = Waiting::new(taskmanagers, Reason::NotStored { why });
+        Ok(Report { waiting: Some(waiting), ..report })
+    }
+
+    /// Has the cluster end.
+    pub async fn end(&self) -> Result<(), NotEnding> {
+        let (reply, answer) = oneshot::channel();
+        self.ends.try_send(reply).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => Refusal::Busy,
+            mpsc::error::TrySendError::Closed(_) => Refusal::Stopping,
+        })?;
+        answer.await.unwrap_or(Err(Refusal::Stopping.into()))
+    }
+}
+
+async fn some<T: Clone>(fact: &mut watch::Receiver<Option<T>>) -> Option<T> {
+    fact.wait_for(Option::is_some).await.ok()?.clone()
+}
+
+/// Waits until nothing is let in.
+async fn refused(door: &mut watch::Receiver<Door>) -> Refusal {
+    match door.wait_for(|door| door.queue().is_err()).await {
+        Ok(door) => door.queue().err().unwrap_or(Refusal::Stopping),
+        Err(_) => Refusal::Stopping,
+    }
+}
+
+#[cfg(test)]
+mod tests;
