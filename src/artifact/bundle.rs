@@ -5,11 +5,12 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::ops::Range;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::stream::{self, Stream};
 
 use base::digest::{Sha256, hexadecimal};
 
@@ -17,7 +18,7 @@ use base::digest::{Sha256, hexadecimal};
 const MOST_FILES: usize = 20_000;
 /// Deeper than anybody nests; ends a link that leads back to its own directory.
 const MOST_DEEP: usize = 24;
-/// Read at once: small against what one connection may hold, large against a system call.
+/// Read at once: large against a system call.
 const CHUNK: usize = 256 << 10;
 /// Of a tar archive.
 const BLOCK: u64 = 512;
@@ -98,18 +99,17 @@ impl Source {
     /// Reads all of it.
     pub fn read(self) -> Result<Bundle, BundleError> {
         let mut hash = Sha256::begin();
-        let mut length = 0;
         for part in &self.parts {
-            let mut reader = Reader { parts: vec![part.clone()].into_iter(), open: None };
-            let path = match part {
-                Part::Bytes(_) => Path::new(""),
-                Part::File { path, .. } => path,
-            };
-            while let Some(bytes) = reader.next().map_err(unreadable(path))? {
-                length += bytes.len() as u64;
-                hash.update(&bytes);
+            match part {
+                Part::Bytes(bytes) => hash.update(bytes),
+                Part::File { path, length } => {
+                    File::open(path)
+                        .and_then(|file| hash_first(&mut hash, file, *length))
+                        .map_err(unreadable(path))?;
+                }
             }
         }
+        let length = self.parts.iter().map(Part::length).sum();
         Ok(Bundle { source: self, digest: hexadecimal(&hash.finish()), length })
     }
 }
@@ -133,18 +133,58 @@ impl Bundle {
         format!("/{}/{}", self.digest, self.name())
     }
 
-    /// The content. It breaks off when a file has become shorter.
-    pub fn stream(&self) -> impl Stream<Item = io::Result<Bytes>> + Send + use<> {
-        let reader = Reader { parts: self.source.parts.clone().into_iter(), open: None };
-        stream::unfold(Some(reader), async |reader| {
-            let mut reader = reader?;
-            match reader.next() {
-                Ok(Some(bytes)) => Some((Ok(bytes), Some(reader))),
-                Ok(None) => None,
-                Err(error) => Some((Err(error), None)),
-            }
+    /// What a client may name the content by.
+    pub fn tag(&self) -> String {
+        format!("\"{}\"", self.digest)
+    }
+
+    /// These bytes of the content. Each file is opened when it is its turn.
+    pub fn parts(&self, wanted: Range<u64>) -> impl Iterator<Item = io::Result<serve::Part>> + Send + use<> {
+        let mut begin = 0;
+        self.source.parts.clone().into_iter().filter_map(move |part| {
+            let end = begin + part.length();
+            let here = wanted.start.max(begin)..wanted.end.min(end);
+            let within = here.start.saturating_sub(begin)..here.end.saturating_sub(begin);
+            begin = end;
+            (!here.is_empty()).then(|| part.open(within))
         })
     }
+}
+
+impl Part {
+    fn length(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::File { length, .. } => *length,
+        }
+    }
+
+    fn open(self, within: Range<u64>) -> io::Result<serve::Part> {
+        Ok(match self {
+            Self::Bytes(bytes) => {
+                let [start, end] =
+                    [within.start, within.end].map(|at| usize::try_from(at).unwrap_or_default());
+                serve::Part::Bytes(bytes.slice(start..end))
+            }
+            Self::File { path, .. } => serve::Part::File(serve::Section {
+                file: Arc::new(File::open(path)?),
+                offset: within.start,
+                length: within.end - within.start,
+            }),
+        })
+    }
+}
+
+fn hash_first(hash: &mut Sha256, mut file: File, length: u64) -> io::Result<()> {
+    let mut buffer = vec![0; CHUNK];
+    let mut left = length;
+    while left > 0 {
+        let count = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
+        file.read_exact(&mut buffer[..count])?;
+        hash.update(&buffer[..count]);
+        left -= count as u64;
+    }
+    Ok(())
 }
 
 /// The SHA-256 of a file.
@@ -156,35 +196,6 @@ pub fn digest_of(path: &Path) -> io::Result<String> {
         match file.read(&mut buffer)? {
             0 => return Ok(hexadecimal(&hash.finish())),
             count => hash.update(&buffer[..count]),
-        }
-    }
-}
-
-struct Reader {
-    parts: std::vec::IntoIter<Part>,
-    /// The file that is being read, and how much of it is left.
-    open: Option<(File, u64)>,
-}
-
-impl Reader {
-    fn next(&mut self) -> io::Result<Option<Bytes>> {
-        loop {
-            if let Some((file, left)) = &mut self.open
-                && *left > 0
-            {
-                let most = usize::try_from(*left).unwrap_or(CHUNK).min(CHUNK);
-                let mut buffer = vec![0; most];
-                file.read_exact(&mut buffer)?;
-                *left -= most as u64;
-                return Ok(Some(buffer.into()));
-            }
-            self.open = None;
-            match self.parts.next() {
-                None => return Ok(None),
-                Some(Part::Bytes(bytes)) if bytes.is_empty() => {}
-                Some(Part::Bytes(bytes)) => return Ok(Some(bytes)),
-                Some(Part::File { path, length }) => self.open = Some((File::open(path)?, length)),
-            }
         }
     }
 }
@@ -245,8 +256,6 @@ fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> BundleError {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::TryStreamExt as _;
-
     use super::*;
 
     fn tree() -> tempfile::TempDir {
@@ -266,8 +275,13 @@ mod tests {
         source.and_then(Source::read).expect("bundled")
     }
 
-    async fn content(bundle: &Bundle) -> io::Result<Vec<u8>> {
-        bundle.stream().try_fold(Vec::new(), async |all, bytes| Ok([all, bytes.to_vec()].concat())).await
+    async fn section(bundle: &Bundle, wanted: Range<u64>) -> Option<Vec<u8>> {
+        let body = serve::body(bundle.parts(wanted), None);
+        axum::body::to_bytes(body, 1 << 20).await.ok().map(Vec::from)
+    }
+
+    async fn content(bundle: &Bundle) -> Option<Vec<u8>> {
+        section(bundle, 0..bundle.length()).await
     }
 
     #[tokio::test]
@@ -289,6 +303,20 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn any_part_of_an_archive_is_that_part_of_its_bytes() {
+        let root = tree();
+        let bundle = flink(&root);
+        let whole = content(&bundle).await.expect("read");
+        let length = whole.len();
+        for start in [0, 1, 511, 512, 513, 1024, 1535, 1537, length - 1] {
+            for end in [start + 1, start + 512, start + 1100, length].map(|end| end.min(length)) {
+                let sent = section(&bundle, start as u64..end as u64).await.expect("read");
+                assert_eq!(sent, whole[start..end], "{start}..{end}");
+            }
+        }
+    }
+
+    #[tokio::test]
     async fn what_has_changed_is_not_sent_as_if_it_had_not() {
         let root = tree();
         let path = root.path().join("LICENSE");
@@ -296,7 +324,7 @@ mod tests {
         assert_eq!(content(&bundle).await.expect("read"), b"l");
         assert_eq!(digest_of(&path).expect("read"), bundle.digest());
         fs::write(&path, "").expect("written");
-        content(&bundle).await.expect_err("it is shorter now");
+        assert_eq!(content(&bundle).await, None, "it is shorter now");
     }
 
     #[test]

@@ -83,8 +83,6 @@ impl FromStr for Delivered {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::TryStreamExt as _;
-
     use super::super::bundle::Source;
     use super::*;
 
@@ -96,12 +94,12 @@ mod tests {
         fs::write(&jar, "content").expect("written");
         let bundle =
             Source::directory("flink.tar", root.path(), &["lib"]).and_then(Source::read).expect("bundled");
-        let sent: Vec<_> = bundle.stream().try_collect().await.expect("read");
+        let sent = serve::body(bundle.parts(0..bundle.length()), None);
+        let whole = axum::body::to_bytes(sent, 1 << 20).await.expect("read").to_vec();
         let sandbox = tempfile::tempdir().expect("a directory");
         let (archive, target) = (sandbox.path().join("flink.tar"), sandbox.path().join("flink"));
         let delivered: Delivered = format!("flink.tar={}", bundle.digest()).parse().expect("understood");
 
-        let whole = sent.concat();
         let mut changed = whole.clone();
         changed[600] ^= 1;
         for wrong in [&whole[..whole.len() - 1], &changed] {

@@ -6,24 +6,22 @@
 pub mod bundle;
 pub mod delivered;
 pub mod overlay;
+mod range;
 mod refusals;
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::fs::File;
 use std::io::{self, Write as _};
-use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path as FilePath;
 use std::sync::Arc;
 
-use axum::Router;
-use axum::body::Body;
-use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, Path, State};
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::serve::{IncomingStream, Listener};
+use axum::{Extension, Router};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -31,9 +29,10 @@ use tokio::sync::watch;
 use base::events::Journal;
 use claim::{self, Answer};
 use scheduler::driver::requests::{Request, Requests};
-use serve::Peer;
+use serve::{Outbox, Peer, Port};
 
 use bundle::Bundle;
+use range::{Wanted, wanted};
 use refusals::{Refusals, Refused};
 
 /// The largest configuration directory that is handed out; Flink's own has 30 kB.
@@ -131,18 +130,14 @@ struct Shared {
     refusals: Refusals,
 }
 
-/// Serves until the listener fails. The scheduler is asked about every token first.
-pub async fn serve<L>(
-    listener: L,
+/// Serves until the port takes no more connections. The scheduler is asked about every token first.
+pub async fn serve(
+    port: impl Port,
     configuration: &Configuration,
     bundles: Bundles,
     requests: Requests,
     journal: Arc<Journal>,
-) -> io::Result<()>
-where
-    L: Listener<Addr = SocketAddr>,
-    Peer: for<'a> Connected<IncomingStream<'a, L>>,
-{
+) -> io::Result<Infallible> {
     let routes = Router::new()
         .route("/tasks/{task_id}/configuration", get(configuration_of))
         .route("/tasks/{task_id}/claim", get(claim_of))
@@ -153,9 +148,8 @@ where
             requests,
             journal,
             refusals: Refusals::default(),
-        }))
-        .into_make_service_with_connect_info::<Peer>();
-    axum::serve(listener, routes).await
+        }));
+    serve::serve(port, routes).await
 }
 
 /// Where a task finds its configuration below the server's address.
@@ -176,8 +170,9 @@ async fn configuration_of(
 ) -> Response {
     let (id, token) = (task_id.clone(), token(&headers));
     match shared.requests.ask(|reply| Request::Redeem { task_id: id, token, reply }).await {
-        Ok(true) => ([(header::CONTENT_TYPE, "application/octet-stream")], shared.encoded.clone())
-            .into_response(),
+        Ok(true) => {
+            ([(header::CONTENT_TYPE, "application/octet-stream")], shared.encoded.clone()).into_response()
+        }
         Ok(false) => {
             shared.refusals.tell(Refused::Configuration, &task_id, peer.ip(), &shared.journal);
             (StatusCode::FORBIDDEN, "wrong or used token\n").into_response()
@@ -220,8 +215,10 @@ fn token(headers: &HeaderMap) -> String {
 async fn bundle_of(
     State(shared): State<Arc<Shared>>,
     ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
+    outbox: Option<Extension<Outbox>>,
     method: Method,
     uri: Uri,
+    headers: HeaderMap,
 ) -> Response {
     // After a worker's crash agents ask for what the next one has yet to read.
     let mut bundles = shared.bundles.clone();
@@ -236,9 +233,30 @@ async fn bundle_of(
         let (name, bytes, from) = (bundle.name(), bundle.length(), peer.ip());
         shared.journal.tell("fetched", format!("an agent fetches name={name} bytes={bytes} from={from}"));
     }
-    let length = (header::CONTENT_LENGTH, bundle.length().to_string());
-    let kind = (header::CONTENT_TYPE, "application/octet-stream".to_owned());
-    ([length, kind], Body::from_stream(bundle.stream())).into_response()
+    answer(&bundle, &headers, outbox.map(|Extension(outbox)| outbox))
+}
+
+fn answer(bundle: &Bundle, headers: &HeaderMap, outbox: Option<Outbox>) -> Response {
+    let (length, tag) = (bundle.length(), bundle.tag());
+    let value = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let (status, section) = match wanted(value(header::RANGE), value(header::IF_RANGE), &tag, length) {
+        Wanted::Whole => (StatusCode::OK, 0..length),
+        Wanted::Section(section) => (StatusCode::PARTIAL_CONTENT, section),
+        Wanted::Nothing => {
+            let there = (header::CONTENT_RANGE, format!("bytes */{length}"));
+            return (StatusCode::RANGE_NOT_SATISFIABLE, [there]).into_response();
+        }
+    };
+    let mut head = HeaderMap::new();
+    let mut put = |name, text: String| head.extend(text.parse().ok().map(|value| (name, value)));
+    put(header::CONTENT_TYPE, "application/octet-stream".to_owned());
+    put(header::CONTENT_LENGTH, (section.end - section.start).to_string());
+    put(header::ACCEPT_RANGES, "bytes".to_owned());
+    put(header::ETAG, tag);
+    if status == StatusCode::PARTIAL_CONTENT {
+        put(header::CONTENT_RANGE, format!("bytes {}-{}/{length}", section.start, section.end - 1));
+    }
+    (status, head, serve::body(bundle.parts(section), outbox)).into_response()
 }
 
 #[cfg(test)]
@@ -364,6 +382,31 @@ mod tests {
         // Mesos asks so how much room it must make in the cache.
         let head = client.head(format!("{base}/{digest}/ten")).send().await.expect("an answer");
         assert_eq!(head.headers()["content-length"], "10");
+    }
+
+    #[tokio::test]
+    async fn a_part_of_a_bundle_is_served_by_range() {
+        let base = serve_once().await;
+        let digest = "84d89877f0d4041efb6bf91a16f0248f2fd573e6af05c19f96bedb9f882f7882";
+        let (url, tag) = (format!("{base}/{digest}/ten"), format!("\"{digest}\""));
+        let client = tls::http::plain().expect("TLS").build().expect("a client");
+        for (range, known, code, content_range, body) in [
+            ("bytes=2-4", None, 206, Some("bytes 2-4/10"), "234"),
+            ("bytes=7-", Some(&*tag), 206, Some("bytes 7-9/10"), "789"),
+            ("bytes=-1", None, 206, Some("bytes 9-9/10"), "9"),
+            ("bytes=10-", None, 416, Some("bytes */10"), ""),
+            ("bytes=2-4", Some("\"other\""), 200, None, "0123456789"),
+            ("bytes=0-1,3-4", None, 200, None, "0123456789"),
+        ] {
+            let request = client.get(&url).header("range", range);
+            let request = known.iter().fold(request, |request, known| request.header("if-range", *known));
+            let answer = request.send().await.expect("an answer");
+            assert_eq!(answer.status().as_u16(), code, "{range}");
+            let header = |name| answer.headers().get(name).and_then(|value| value.to_str().ok());
+            assert_eq!(header("content-range"), content_range, "{range}");
+            assert_eq!(header("etag"), (code != 416).then_some(&*tag), "{range}");
+            assert_eq!(answer.bytes().await.expect("a body"), body, "{range}");
+        }
     }
 
     /// As they are: clients tidy paths up.

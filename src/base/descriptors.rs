@@ -63,6 +63,7 @@ pub fn as_inherited<T>(start: impl FnOnce() -> T) -> T {
     started
 }
 
-fn limit() -> rlim_t {
+/// How many this process may have.
+pub fn limit() -> rlim_t {
     getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft)
 }

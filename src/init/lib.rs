@@ -20,7 +20,7 @@ use std::convert::Infallible;
 use std::ffi::{CString, OsStr};
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Seek as _, Write as _};
-use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
@@ -88,6 +88,11 @@ pub fn write_to_stderr(bytes: &[u8]) -> usize {
 /// Takes over a descriptor that init handed to this process by number.
 pub fn adopt_fd(number: RawFd) -> Result<OwnedFd, Errno> {
     sys::adopt_fd(number)
+}
+
+/// How much of what was written to a socket the other end has yet to take.
+pub fn unsent_bytes(socket: BorrowedFd<'_>) -> Result<u64, Errno> {
+    sys::unsent_bytes(socket)
 }
 
 /// Gives memory back to the kernel that this process has freed and keeps for later.

@@ -1,22 +1,15 @@
 //! `worker`: the scheduler with its servers, started and started again by init.
 
-use std::io;
 use std::net::TcpListener as StdTcpListener;
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixListener as StdUnixListener;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use rustls::ServerConfig;
-use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
-use tracing::{error, info};
 
 use crate::cli::{ClusterOptions, WorkerOptions};
-use artifact::{self, Bundles, Configuration};
 use base::descriptors;
-use base::events::Journal;
 use base::exit::Exit;
 use base::lease::Lease;
 use base::log;
@@ -29,6 +22,7 @@ use domain::state::State;
 use domain::store::{Store, StoreError};
 use domain::succession::Succession;
 use flink::pulse::Endpoint;
+use flink::rest::RestClient;
 use ha::memory::MemoryStore;
 use init::plan::Inherited;
 use mesos::client::{self, Config, Credentials, Masters, Trust};
@@ -39,10 +33,8 @@ use scheduler::driver::requests::{self, Doorkeeper, EndOrder, Request, Requests}
 use scheduler::driver::{Driver, Observer, RunError};
 use scheduler::spec::Spec;
 use scheduler::{Failure, Scheduler};
-use serve::{Listening, TlsListener};
 use status::jobmanager::Watch;
 use status::lookout::Lookout;
-use tls::Identity;
 
 use super::error::{Fatal, fatal};
 use super::setup::{self, Setup};
@@ -60,6 +52,7 @@ mod jobmanager;
 mod keeper;
 mod neighbours;
 mod pulse;
+mod servers;
 mod spec;
 mod watches;
 
@@ -70,6 +63,7 @@ use desk::{Desk, Parts};
 use farewell::{Ended, Leaves};
 use jobmanager::JobManagerEnd;
 use keeper::{Keeper, Origin};
+use servers::Artifacts;
 use watches::{endpoints, spawn_scaling, watch_jobmanager, watch_taskmanagers};
 
 pub use access::{check, unusable_state_dir};
@@ -172,15 +166,15 @@ async fn serve(
     let (masters, credentials) = (masters.clone(), credentials(settings)?);
     let (requests, reception) = Reception::open(&facts, settings.succession());
     let (rpc, rest) = endpoints(settings, identity.as_deref())?;
-    let clients =
-        rest.as_ref().map(Endpoint::clients).transpose().map_err(fatal(Exit::Software))?.unwrap_or_default();
+    let clients = rest_clients(rest.as_ref())?;
     let jobmanager = watch_taskmanagers(clients.clone(), facts.heard.clone());
     let lookout = Arc::new(Lookout::default());
     let journal = Arc::clone(&lookout.journal);
     let about = about(options, &framework)?;
     let status = status::Sources {
-        requests: requests.clone(),
-        jobmanager: Watch::new(rest.clone(), clients.clone()),
+        requests,
+        // On a thread of their own: connections belong to the runtime that opened them.
+        jobmanager: Watch::new(rest.clone(), rest_clients(rest.as_ref())?),
         about,
         lookout: Arc::clone(&lookout),
     };
@@ -189,13 +183,9 @@ async fn serve(
     let configuration = delivery::configuration(setup, settings, options)?;
     let origin =
         Origin { digest: keeper::digest(setup, &work.spec, &configuration), artifact_port: address.port() };
-    let served = Served {
-        configuration,
-        bundles: files.bundles(),
-        identity: server.identity,
-        journal: Arc::clone(&journal),
-    };
-    spawn_servers(options, artifacts, served, requests, status)?;
+    let artifacts =
+        Artifacts { listener: artifacts, configuration, bundles: files.bundles(), identity: server.identity };
+    servers::start(options, artifacts, status)?;
     neighbours::spawn(&work, settings)?;
     spawn_scaling(&settings.scaling, clients.clone(), clock, &work.facts);
     let listens = work.facts.jobmanager_listens.clone();
@@ -253,6 +243,11 @@ impl Reception {
         });
         ending
     }
+}
+
+fn rest_clients(rest: Option<&Endpoint>) -> Result<Vec<RestClient>, Fatal> {
+    let clients = rest.map(Endpoint::clients).transpose().map_err(fatal(Exit::Software))?;
+    Ok(clients.unwrap_or_default())
 }
 
 /// What a scheduler needs besides the state, whoever keeps that.
@@ -360,68 +355,4 @@ fn about(options: &WorkerOptions, framework: &FrameworkInfo) -> Result<status::A
         warnings: options.warning.clone(),
         configuration: shown,
     })
-}
-
-/// What agents fetch.
-struct Served {
-    configuration: Configuration,
-    bundles: Bundles,
-    identity: Option<Arc<Identity>>,
-    journal: Arc<Journal>,
-}
-
-fn spawn_servers(
-    options: &WorkerOptions,
-    artifacts: StdTcpListener,
-    served: Served,
-    requests: Requests,
-    sources: status::Sources,
-) -> Result<(), Fatal> {
-    let tls = served.identity.as_ref().map(|identity| identity.server()).transpose();
-    let tls = tls.map_err(fatal(Exit::Config))?;
-    let artifacts = asynchronous(artifacts)?;
-    let status = options.status_fd.map(|fd| asynchronous(adopt(fd)?.into())).transpose()?;
-    if let Some(address) = status.as_ref().and_then(|status| status.local_addr().ok()) {
-        info!("status page on port {}", address.port());
-    }
-    let socket = options
-        .socket_fd
-        .map(|fd| {
-            let socket = StdUnixListener::from(adopt(fd)?);
-            socket.set_nonblocking(true).map_err(fatal(Exit::Os))?;
-            UnixListener::from_std(socket).map_err(fatal(Exit::Os))
-        })
-        .transpose()?;
-    tokio::spawn(async move {
-        let ended = tokio::try_join!(
-            serve_artifacts(artifacts, tls, &served, requests),
-            status::serve(status, socket, sources)
-        );
-        if let Err(failure) = ended {
-            error!("a server has ended: {}", log::chain(&failure));
-        }
-    });
-    Ok(())
-}
-
-async fn serve_artifacts(
-    listener: TcpListener,
-    tls: Option<ServerConfig>,
-    served: &Served,
-    requests: Requests,
-) -> io::Result<()> {
-    let (bundles, journal) = (served.bundles.clone(), Arc::clone(&served.journal));
-    let listener = Listening::new(listener, "artifact server");
-    match tls {
-        None => artifact::serve(listener, &served.configuration, bundles, requests, journal).await,
-        Some(tls) => {
-            let listener = TlsListener::new(listener, tls)?;
-            artifact::serve(listener, &served.configuration, bundles, requests, journal).await
-        }
-    }
-}
-
-fn asynchronous(listener: StdTcpListener) -> Result<TcpListener, Fatal> {
-    listener.set_nonblocking(true).map_err(fatal(Exit::Os))?;
-    TcpListener::from_std(listener).map_err(fatal(Exit::Os))
 }

@@ -5,8 +5,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::connect_info::Connected;
-use axum::serve::{IncomingStream, Listener};
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
@@ -15,75 +13,74 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tracing::debug;
 
-use crate::{Connection, Listening, Peer};
+use crate::http::{Client, Peer, Port};
+use crate::{Connection, Limits, Listening};
 use base::log;
 
 /// Two round trips; whoever needs longer is not there.
-const HANDSHAKE_MOST: Duration = Duration::from_secs(10);
+const MAX_HANDSHAKE: Duration = Duration::from_secs(10);
 /// Handshakes at once: more agents than start a task in the same moment. Further ones wait in the kernel's queue.
-const HANDSHAKES_MOST: usize = 256;
+const MAX_HANDSHAKES: usize = 256;
 
 /// Shakes hands with many at once, so that one who stalls keeps nobody waiting.
 pub struct TlsListener {
-    accepted: mpsc::Receiver<(Io, SocketAddr)>,
-    address: SocketAddr,
+    accepted: mpsc::Receiver<io::Result<(Io, SocketAddr)>>,
+    limits: Limits,
 }
 
 type Io = TlsStream<Connection<TcpStream>>;
 
 impl TlsListener {
-    pub fn new(listener: Listening<TcpListener>, config: ServerConfig) -> io::Result<Self> {
-        let address = listener.local_addr()?;
+    pub fn new(listener: Listening<TcpListener>, config: Arc<ServerConfig>) -> Self {
+        let limits = listener.limits();
         let (sender, accepted) = mpsc::channel(1);
-        tokio::spawn(accept_all(listener, TlsAcceptor::from(Arc::new(config)), sender));
-        Ok(Self { accepted, address })
+        tokio::spawn(accept_all(listener, TlsAcceptor::from(config), sender));
+        Self { accepted, limits }
     }
 }
 
 async fn accept_all(
     mut listener: Listening<TcpListener>,
     acceptor: TlsAcceptor,
-    sender: mpsc::Sender<(Io, SocketAddr)>,
+    sender: mpsc::Sender<io::Result<(Io, SocketAddr)>>,
 ) {
-    let places = Arc::new(Semaphore::new(HANDSHAKES_MOST));
+    let places = Arc::new(Semaphore::new(MAX_HANDSHAKES));
     loop {
         // Never closed.
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        let (stream, address) = tokio::select! {
+        let accepted = tokio::select! {
             () = sender.closed() => return,
             accepted = listener.next() => accepted,
         };
+        let (stream, address) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => return drop(sender.send(Err(error)).await),
+        };
         let (acceptor, sender) = (acceptor.clone(), sender.clone());
         tokio::spawn(async move {
-            match timeout(HANDSHAKE_MOST, acceptor.accept(stream)).await {
-                Ok(Ok(stream)) => drop(sender.send((stream, address)).await),
+            match timeout(MAX_HANDSHAKE, acceptor.accept(stream)).await {
+                Ok(Ok(stream)) => drop(sender.send(Ok((stream, address))).await),
                 Ok(Err(error)) => debug!(%address, "no TLS: {}", log::chain(&error)),
-                Err(_elapsed) => debug!(%address, "no TLS within {HANDSHAKE_MOST:?}"),
+                Err(_elapsed) => debug!(%address, "no TLS within {MAX_HANDSHAKE:?}"),
             }
             drop(place);
         });
     }
 }
 
-impl Listener for TlsListener {
+impl Port for TlsListener {
     type Io = Io;
-    type Addr = SocketAddr;
 
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        match self.accepted.recv().await {
-            Some(accepted) => accepted,
-            None => std::future::pending().await,
-        }
+    async fn next(&mut self) -> io::Result<(Io, Client)> {
+        let (stream, address) = match self.accepted.recv().await {
+            Some(accepted) => accepted?,
+            None => return Err(io::ErrorKind::BrokenPipe.into()),
+        };
+        Ok((stream, Client { peer: Some(Peer(address)), outbox: None }))
     }
 
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.address)
-    }
-}
-
-impl Connected<IncomingStream<'_, TlsListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, TlsListener>) -> Self {
-        Self(*stream.remote_addr())
+    fn limits(&self) -> Limits {
+        self.limits
     }
 }
 
@@ -121,13 +118,12 @@ mod tests {
         let store = tls::store::Store { path, password, key_password };
         let identity = tls::Identity::read(&store).expect("a key");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let mut listener =
-            TlsListener::new(Listening::new(listener, "test"), identity.server().expect("a server"))
-                .expect("it listens");
-        let address = Listener::local_addr(&listener).expect("an address");
+        let address = listener.local_addr().expect("an address");
+        let server = Arc::new(identity.server().expect("a server"));
+        let mut listener = TlsListener::new(Listening::new(listener, "test"), server);
         let _silent = TcpStream::connect(address).await.expect("connected");
         tokio::spawn(async move {
-            let (mut stream, _) = listener.accept().await;
+            let (mut stream, _) = listener.next().await.expect("a connection");
             let _ = stream.write_all(b"hello").await;
             let _ = stream.shutdown().await;
         });

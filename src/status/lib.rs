@@ -16,6 +16,7 @@ mod page;
 mod peers;
 mod stream;
 
+use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 
@@ -30,7 +31,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use scheduler::driver::requests::Requests;
-use serve::{Accept, Listening};
+use serve::Listening;
 
 use board::Board;
 use jobmanager::Watch;
@@ -82,20 +83,33 @@ struct Shared {
     pages: Arc<stream::Places>,
 }
 
-/// Serves reports on `tcp` and reports and orders on `unix`, each if there is one.
-pub async fn serve(tcp: Option<TcpListener>, unix: Option<UnixListener>, sources: Sources) -> io::Result<()> {
-    let Sources { requests, jobmanager, about, lookout } = sources;
-    let board = Arc::new(Board::new(requests, about, jobmanager, lookout));
-    let shared = Shared { board: Arc::clone(&board), pages: Arc::default() };
-    let (everybody, operator) = (described(for_everybody()), described(for_operator()));
-    let (everybody, operator) = (everybody.with_state(shared.clone()), operator.with_state(shared));
-    let tcp = listen(tcp, "status port", everybody);
-    let unix = listen(unix.map(OwnersOnly), "operator's socket", operator);
-    tokio::select! {
-        ended = async { tokio::try_join!(tcp, unix) } => ended.map(drop)?,
-        () = board.tell_changes() => {}
+/// What the ports of the status have in common.
+#[derive(Clone)]
+pub struct Server(Shared);
+
+impl Server {
+    pub fn new(sources: Sources) -> Self {
+        let Sources { requests, jobmanager, about, lookout } = sources;
+        let board = Arc::new(Board::new(requests, about, jobmanager, lookout));
+        Self(Shared { board, pages: Arc::default() })
     }
-    Ok(())
+
+    /// Serves reports to everybody, until the socket no longer listens.
+    pub async fn serve_everybody(&self, listener: TcpListener) -> io::Result<Infallible> {
+        let routes = described(for_everybody()).with_state(self.0.clone());
+        serve::serve(Listening::new(listener, "status port"), routes).await
+    }
+
+    /// Serves reports, and takes orders, of who owns this process.
+    pub async fn serve_operator(&self, listener: UnixListener) -> io::Result<Infallible> {
+        let routes = described(for_operator()).with_state(self.0.clone());
+        serve::serve(Listening::new(OwnersOnly(listener), "operator's socket"), routes).await
+    }
+
+    /// Tells those who stay what changes, as long as there are any.
+    pub async fn tell_changes(&self) {
+        self.0.board.tell_changes().await;
+    }
 }
 
 /// What over TCP can be asked: none of it changes anything, and none costs the scheduler more the oftener it is asked.
@@ -140,14 +154,6 @@ fn guarded(mut response: Response) -> Response {
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(HeaderName::from_static("referrer-policy"), HeaderValue::from_static("no-referrer"));
     response
-}
-
-async fn listen<L: Accept>(listener: Option<L>, name: &'static str, routes: Router) -> io::Result<()> {
-    match listener {
-        // As a service its connections share the routes; of a plain router each would have a copy.
-        Some(listener) => axum::serve(Listening::new(listener, name), routes.into_make_service()).await,
-        None => std::future::pending().await,
-    }
 }
 
 #[cfg(test)]

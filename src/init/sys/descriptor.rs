@@ -1,7 +1,7 @@
 //! Descriptors by number.
 
 use std::io;
-use std::os::fd::{AsFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::libc;
@@ -31,6 +31,14 @@ pub fn set_cloexec(number: RawFd) -> Result<(), Errno> {
 pub fn is_open(number: RawFd) -> bool {
     // SAFETY: no memory is involved.
     unsafe { libc::fcntl(number, libc::F_GETFD) != -1 }
+}
+
+/// What was written to a socket and is still to be taken by the other end.
+pub fn unsent_bytes(socket: BorrowedFd<'_>) -> Result<u64, Errno> {
+    let mut count: libc::c_int = 0;
+    // SAFETY: the kernel writes one number, for which there is room. The request's name for sockets is SIOCOUTQ.
+    Errno::result(unsafe { libc::ioctl(socket.as_raw_fd(), libc::TIOCOUTQ, &raw mut count) })?;
+    Ok(u64::try_from(count).unwrap_or_default())
 }
 
 /// Descriptors are looked for up to here when the kernel cannot list them.

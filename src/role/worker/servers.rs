@@ -1,0 +1,91 @@
+//! The worker's servers: artifacts on one thread, the status and the operators' socket on another, so that neither files
+//! nor whoever asks hold up scheduler, lease and Mesos.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::TcpListener as StdTcpListener;
+use std::os::unix::net::UnixListener as StdUnixListener;
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use tracing::info;
+
+use crate::cli::WorkerOptions;
+use artifact::{Bundles, Configuration};
+use base::events::Journal;
+use base::exit::Exit;
+use scheduler::driver::requests::Requests;
+use serve::{Listening, TlsListener};
+use tls::Identity;
+
+use super::{Fatal, adopt, fatal};
+
+/// What agents fetch, and with whose certificate.
+pub struct Artifacts {
+    pub listener: StdTcpListener,
+    pub configuration: Configuration,
+    pub bundles: Bundles,
+    pub identity: Option<Arc<Identity>>,
+}
+
+pub fn start(options: &WorkerOptions, artifacts: Artifacts, sources: status::Sources) -> Result<(), Fatal> {
+    let (requests, journal) = (sources.requests.clone(), Arc::clone(&sources.lookout.journal));
+    start_artifacts(artifacts, requests, Arc::clone(&journal))?;
+    start_status(options, sources, journal)
+}
+
+fn start_artifacts(artifacts: Artifacts, requests: Requests, journal: Arc<Journal>) -> Result<(), Fatal> {
+    let tls = artifacts.identity.as_ref().map(|identity| identity.server()).transpose();
+    let tls = tls.map_err(fatal(Exit::Config))?.map(Arc::new);
+    let server = async move || {
+        let serve = async || serve_artifacts(&artifacts, tls.clone(), requests.clone(), &journal).await;
+        match serve::keep("the artifact server", Arc::clone(&journal), serve).await {}
+    };
+    serve::on_own_thread("artifacts", server).map_err(fatal(Exit::Os))
+}
+
+async fn serve_artifacts(
+    artifacts: &Artifacts,
+    tls: Option<Arc<ServerConfig>>,
+    requests: Requests,
+    journal: &Arc<Journal>,
+) -> io::Result<Infallible> {
+    let Artifacts { listener, configuration, bundles, .. } = artifacts;
+    let (bundles, journal) = (bundles.clone(), Arc::clone(journal));
+    let listening = Listening::new(serve::asynchronous(listener)?, "artifact server");
+    match tls {
+        None => artifact::serve(listening, configuration, bundles, requests, journal).await,
+        Some(tls) => {
+            let listening = TlsListener::new(listening, tls);
+            artifact::serve(listening, configuration, bundles, requests, journal).await
+        }
+    }
+}
+
+fn start_status(
+    options: &WorkerOptions,
+    sources: status::Sources,
+    journal: Arc<Journal>,
+) -> Result<(), Fatal> {
+    let adopted = |fd: Option<i32>| fd.map(adopt).transpose();
+    let port = adopted(options.status_fd)?.map(StdTcpListener::from);
+    let socket = adopted(options.socket_fd)?.map(StdUnixListener::from);
+    if let Some(address) = port.as_ref().and_then(|port| port.local_addr().ok()) {
+        info!("status page on port {}", address.port());
+    }
+    let servers = async move || {
+        let server = status::Server::new(sources);
+        let everybody = async {
+            let Some(port) = port else { return };
+            let serve = async || server.serve_everybody(serve::asynchronous(&port)?).await;
+            match serve::keep("the server of the status port", Arc::clone(&journal), serve).await {}
+        };
+        let operator = async {
+            let Some(socket) = socket else { return };
+            let serve = async || server.serve_operator(serve::asynchronous_unix(&socket)?).await;
+            match serve::keep("the server of the operators' socket", Arc::clone(&journal), serve).await {}
+        };
+        tokio::join!(everybody, operator, server.tell_changes());
+    };
+    serve::on_own_thread("status", servers).map_err(fatal(Exit::Os))
+}

@@ -1,0 +1,125 @@
+//! HTTP over the connections of a port.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::extract::connect_info::Connected;
+use axum::serve::IncomingStream;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1::Builder;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tower_service::Service as _;
+use tracing::debug;
+
+use super::connection::Connection;
+use super::file::Outbox;
+use super::listening::{Accept, Listening};
+use base::log;
+
+/// What yields connections.
+pub trait Port {
+    type Io: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+
+    /// The next connection, however long that takes. Fails when there can be no more.
+    fn next(&mut self) -> impl Future<Output = io::Result<(Self::Io, Client)>> + Send;
+
+    fn limits(&self) -> super::Limits;
+}
+
+/// The other end of a connection.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// None of a unix socket.
+    pub peer: Option<Peer>,
+    /// Where files can be sent as they are.
+    pub outbox: Option<Outbox>,
+}
+
+/// Who is at the other end, for handlers.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub SocketAddr);
+
+impl Connected<IncomingStream<'_, Listening<TcpListener>>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, Listening<TcpListener>>) -> Self {
+        Self(*stream.remote_addr())
+    }
+}
+
+/// Serves `routes` until the port can take no more connections. Handlers find the [`Peer`] as `ConnectInfo` and an
+/// [`Outbox`] as an extension, each where there is one.
+pub async fn serve<P: Port>(mut port: P, routes: Router) -> io::Result<Infallible> {
+    // Once, so that connections share the routes: each would have a copy otherwise.
+    let routes = routes.with_state(());
+    let mut http = Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(port.limits().request_wait);
+    loop {
+        let (io, client) = port.next().await?;
+        if client.outbox.is_some() {
+            // A body that stands for a file must not be copied.
+            http.writev(true);
+        }
+        let connection = http.serve_connection(TokioIo::new(io), service(routes.clone(), client));
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                debug!("a connection ends: {}", log::chain(&error));
+            }
+        });
+    }
+}
+
+fn service(
+    routes: Router,
+    client: Client,
+) -> impl hyper::service::Service<
+    Request<Incoming>,
+    Response = axum::response::Response,
+    Error = Infallible,
+    Future: Send,
+> {
+    service_fn(move |mut request: Request<Incoming>| {
+        if let Some(peer) = client.peer {
+            request.extensions_mut().insert(ConnectInfo(peer));
+        }
+        if let Some(outbox) = client.outbox.clone() {
+            request.extensions_mut().insert(outbox);
+        }
+        routes.clone().call(request.map(Body::new))
+    })
+}
+
+impl<L: Accept> Port for Listening<L>
+where
+    Client: for<'a> From<(&'a Connection<L::Stream>, L::Peer)>,
+{
+    type Io = Connection<L::Stream>;
+
+    async fn next(&mut self) -> io::Result<(Self::Io, Client)> {
+        let (connection, peer) = Listening::next(self).await?;
+        let client = Client::from((&connection, peer));
+        Ok((connection, client))
+    }
+
+    fn limits(&self) -> super::Limits {
+        Self::limits(self)
+    }
+}
+
+impl From<(&Connection<TcpStream>, SocketAddr)> for Client {
+    fn from((connection, peer): (&Connection<TcpStream>, SocketAddr)) -> Self {
+        Self { peer: Some(Peer(peer)), outbox: connection.outbox() }
+    }
+}
+
+impl<P> From<(&Connection<UnixStream>, std::sync::Arc<P>)> for Client {
+    fn from(_: (&Connection<UnixStream>, std::sync::Arc<P>)) -> Self {
+        Self { peer: None, outbox: None }
+    }
+}

@@ -1,0 +1,55 @@
+//! The sockets that connections are made of.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::task::{Context, Poll, ready};
+
+use nix::sys::sendfile::sendfile64;
+use tokio::io::{AsyncRead, AsyncWrite, Interest};
+use tokio::net::{TcpStream, UnixStream};
+
+use super::file::Outbox;
+
+pub trait Transport: AsyncRead + AsyncWrite + AsFd + Unpin + Send + 'static {
+    /// Whether files can be sent on it; else nothing is put into its outbox.
+    const SENDS_FILES: bool;
+
+    /// Sends at most `most` bytes of what is next in `outbox`.
+    fn poll_send(&self, context: &mut Context<'_>, outbox: &Outbox, most: usize) -> Poll<io::Result<usize>>;
+
+    /// What was not yet taken goes with the connection.
+    fn forget_unsent(&self);
+}
+
+impl Transport for TcpStream {
+    const SENDS_FILES: bool = true;
+
+    fn poll_send(&self, context: &mut Context<'_>, outbox: &Outbox, most: usize) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.poll_write_ready(context))?;
+            let sent = self.try_io(Interest::WRITABLE, || {
+                outbox.send(most, |file, offset, most| Ok(sendfile64(self, file, Some(offset), most)?))
+            });
+            match sent {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                sent => return Poll::Ready(sent),
+            }
+        }
+    }
+
+    fn forget_unsent(&self) {
+        // It is being closed: what is refused changes nothing.
+        let _ = self.set_zero_linger();
+    }
+}
+
+impl Transport for UnixStream {
+    const SENDS_FILES: bool = false;
+
+    fn poll_send(&self, _: &mut Context<'_>, _: &Outbox, _: usize) -> Poll<io::Result<usize>> {
+        Poll::Ready(Err(io::ErrorKind::Unsupported.into()))
+    }
+
+    fn forget_unsent(&self) {}
+}
