@@ -14,11 +14,12 @@ use flink_on_mesos::cli::{self, Cli, Command};
 use flink_on_mesos::role::appmaster::{self, Cluster};
 use flink_on_mesos::role::error::Fatal;
 use flink_on_mesos::role::{self, claim, config, exec, operator, taskmanager, worker};
+use init::Beginning;
 use init::plan::Inherited;
 
 init::begin_with!(run_command_line);
 
-fn run_command_line() -> u8 {
+fn run_command_line(beginning: Beginning) -> u8 {
     // First of all: a signal that arrives from here on is kept for init.
     let inherited = init::block_signals();
     let cli = match Cli::read() {
@@ -31,7 +32,7 @@ fn run_command_line() -> u8 {
     };
     let environment = Environment::read();
     log::Format::named(environment.text(log::FORMAT_VARIABLE)).choose();
-    match run(cli, environment, inherited) {
+    match run(cli, environment, inherited, beginning) {
         Ok(code) => code,
         Err(Fatal { exit, error }) => {
             log::line(Level::ERROR, "flink-on-mesos", &log::chain(error.as_ref()));
@@ -40,7 +41,7 @@ fn run_command_line() -> u8 {
     }
 }
 
-fn run(cli: Cli, environment: Environment, inherited: Inherited) -> Result<u8, Fatal> {
+fn run(cli: Cli, environment: Environment, inherited: Inherited, beginning: Beginning) -> Result<u8, Fatal> {
     let command = cli.command.unwrap_or(Command::Appmaster(cli.cluster));
     match signals(&command) {
         Signals::Ordinary => init::unblock_signals(&inherited),
@@ -75,7 +76,7 @@ fn run(cli: Cli, environment: Environment, inherited: Inherited) -> Result<u8, F
         }
         Command::Taskmanager(options) => taskmanager::run(&options, environment, inherited),
         Command::Mesos(options) => Ok(role::mesos::run(&options, &environment)),
-        Command::Exec(options) => exec::run_command(*options, environment, inherited),
+        Command::Exec(options) => exec::run_command(*options, environment, inherited, beginning),
         Command::Config(options) => config::run(&options, &environment),
         Command::Status(options) => operator::status(&options, &environment),
         Command::Explain(options) => operator::explain(&options, &environment),
@@ -83,10 +84,10 @@ fn run(cli: Cli, environment: Environment, inherited: Inherited) -> Result<u8, F
         Command::Teardown(options) => operator::teardown(&options, &environment),
         Command::RestartTaskmanager(options) => operator::restart_taskmanager(&options, &environment),
         Command::Events(options) => operator::events(&options, &environment),
-        Command::Init(options) => Ok(init::run(options.plan_fd)),
+        Command::Init(options) => Ok(init::run(options.plan_fd, beginning)),
         Command::Worker(options) => worker::run(&options, &environment, &inherited),
         Command::Claim(options) => claim::run(&options, &environment),
-        Command::Other(command) => exec::run_other(command, environment, inherited),
+        Command::Other(command) => exec::run_other(command, environment, inherited, beginning),
     }
 }
 

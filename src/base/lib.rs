@@ -9,4 +9,5 @@ pub mod exit;
 pub mod lease;
 pub mod log;
 pub mod passwd;
+pub mod random;
 pub mod time;

@@ -16,7 +16,6 @@ mod variables;
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 pub use application::{Application, UnrestoredState};
@@ -67,8 +66,6 @@ pub struct Launch<'a> {
     pub log4j: Log4j,
     /// How much processor time the process is given.
     pub cpus: f64,
-    /// What the JVM takes for the number of its processors, instead of asking the kernel.
-    pub active_processors: Option<NonZeroU32>,
     /// For a user id without an entry in the password file.
     pub identity: Option<&'a Identity>,
     /// More of Flink's options for the command line, such as `taskmanager.resource-id`. Never a secret.

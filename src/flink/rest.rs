@@ -2,22 +2,16 @@
 
 mod types;
 
-use std::io;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use reqwest::{Body, ClientBuilder, Method, Response, StatusCode};
+use reqwest::{ClientBuilder, Method, Response, StatusCode};
 use rustls::ClientConfig;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::fs::File;
-use tokio::io::AsyncReadExt;
-use tokio_util::io::ReaderStream;
 
 use tls::http;
 
 pub use types::{
-    AllocatedSlot, Heartbeat, JarRun, Job, JobDetails, JobState, MemoryConfiguration, Overview, Requirements,
+    AllocatedSlot, Heartbeat, Job, JobDetails, JobState, MemoryConfiguration, Overview, Requirements,
     TaskManager, TaskManagerDetails, Tasks, Vertex,
 };
 
@@ -25,8 +19,6 @@ pub use types::{
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Flink gives its own parts ten seconds to answer (`web.timeout`) before it reports a failure; we want to hear it.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
-/// To upload a jar, and to run the `main` method of a job.
-pub const JOB_TIMEOUT: Duration = Duration::from_secs(300);
 /// Far above the answer of a cluster with thousands of TaskManagers, which is a kilobyte each.
 pub const MAX_ANSWER_BYTES: usize = 64 << 20;
 /// What Flink answers about a TaskManager that it does not know, with status 500 in 1.17 to 2.3.
@@ -105,60 +97,23 @@ impl RestClient {
         }
     }
 
-    /// Uploads a job's jar; the answer is its id for [`Self::run_jar`].
-    pub async fn upload_jar(&self, jar: &Path) -> Result<String, RestError> {
-        let unreadable = |cause| RestError::Jar { path: jar.to_owned(), cause };
-        let file = File::open(jar).await.map_err(unreadable)?;
-        let size = file.metadata().await.map_err(unreadable)?.len();
-        let name = jar
-            .file_name()
-            .map(|name| name.to_string_lossy().replace(['"', '\r', '\n'], "_"))
-            .unwrap_or_default();
-        let boundary = format!("flink-on-mesos-{}", uuid::Uuid::new_v4().simple());
-        let head = format!(
-            "--{boundary}\r\nContent-Disposition: form-data; name=\"jarfile\"; filename=\"{name}\"\r\n\
-             Content-Type: application/x-java-archive\r\n\r\n"
-        );
-        let tail = format!("\r\n--{boundary}--\r\n");
-        let length = head.len() as u64 + size + tail.len() as u64;
-        let parts = io::Cursor::new(head).chain(file.take(size)).chain(io::Cursor::new(tail));
-        let request = self
-            .http
-            .post(self.url("/jars/upload"))
-            .timeout(JOB_TIMEOUT)
-            .header("Content-Type", format!("multipart/form-data; boundary={boundary}"))
-            .header("Content-Length", length)
-            .body(Body::wrap_stream(ReaderStream::new(parts)));
-        let answer: types::Uploaded = self.send("/jars/upload", request).await?;
-        // Flink names the path on its side; the id is its last element.
-        let id = answer.filename.rsplit('/').next().unwrap_or_default();
-        Ok(id.to_owned())
-    }
-
-    /// Runs an uploaded jar; the answer is the job's id.
-    pub async fn run_jar(&self, jar_id: &str, run: &JarRun) -> Result<String, RestError> {
-        let path = format!("/jars/{}/run", path_segment(jar_id));
-        let request = self.json(Method::POST, &path, run).timeout(JOB_TIMEOUT);
-        let answer: types::Started = self.send(&path, request).await?;
-        Ok(answer.jobid)
-    }
-
     /// Ends the cluster; the JobManager then ends with code 0.
     pub async fn shut_down(&self) -> Result<(), RestError> {
-        let request = self.http.delete(self.url("/cluster"));
+        let request = self.request(Method::DELETE, "/cluster");
         let _empty: serde_json::Value = self.send("/cluster", request).await?;
         Ok(())
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, RestError> {
-        self.send(path, self.http.get(self.url(path))).await
+        self.send(path, self.request(Method::GET, path)).await
     }
 
-    fn json<T: Serialize>(&self, method: Method, path: &str, body: &T) -> reqwest::RequestBuilder {
-        self.http.request(method, self.url(path)).json(body)
+    /// A call that none of the others makes, for [`Self::send`].
+    pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.http.request(method, self.url(path))
     }
 
-    async fn send<T: DeserializeOwned>(
+    pub async fn send<T: DeserializeOwned>(
         &self,
         path: &str,
         request: reqwest::RequestBuilder,
@@ -229,13 +184,6 @@ pub enum RestError {
 
     #[error("the answer of {url} is longer than {MAX_ANSWER_BYTES} bytes")]
     TooLong { url: String },
-
-    #[error("cannot read the jar {path}", path = path.display())]
-    Jar {
-        path: PathBuf,
-        #[source]
-        cause: io::Error,
-    },
 }
 
 /// None when it is too long.

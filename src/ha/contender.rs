@@ -6,9 +6,11 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use zookeeper_client::{Client, Error, SessionInfo, SessionState, StateWatcher};
 
+use base::digest::hexadecimal;
 use base::events::Journal;
 use base::lease::{Grantor, Lease};
 use base::log;
+use base::random;
 use base::time::{Clock, Moment};
 use zookeeper::{Ensemble, NodeError, Outlook, outlook};
 
@@ -64,7 +66,7 @@ pub fn start(ensemble: Ensemble, paths: Paths, about: Vec<u8>, journal: Arc<Jour
     let (clients_sender, clients) = watch::channel(None);
     let (endings, ending) = watch::channel(None);
     let (orders, orders_receiver) = mpsc::channel(1);
-    let me = uuid::Uuid::new_v4().simple().to_string();
+    let me = hexadecimal(&random::bytes::<16>());
     let driver = Driver {
         election: Election::new(&*me, clock.now()),
         tools: Tools { me, ensemble: Arc::new(ensemble), paths: Arc::new(paths), about },

@@ -38,6 +38,7 @@ use base::time::Clock;
 use journal::Journal;
 use plan::{Inherited, Plan, Subreaper, Terminal, User};
 use run::{Foreground, Standing};
+pub use sys::Beginning;
 
 mod action;
 mod child;
@@ -85,7 +86,7 @@ pub fn write_to_stderr(bytes: &[u8]) -> usize {
     sys::write_to_stderr(bytes)
 }
 
-/// Takes over a descriptor that init handed to this process by number.
+/// Takes over a descriptor that init handed to this process by number; nobody gets it twice.
 pub fn adopt_fd(number: RawFd) -> Result<OwnedFd, Errno> {
     sys::adopt_fd(number)
 }
@@ -130,10 +131,10 @@ fn execute(plan: &Plan) -> Result<Infallible, EnterError> {
 }
 
 /// The `init` role: runs the plan that [`enter`] left on a descriptor and returns the exit code.
-pub fn run(plan_fd: RawFd) -> u8 {
+pub fn run(plan_fd: RawFd, beginning: Beginning) -> u8 {
     log::never_wait(sys::write_to_stderr);
     match read_plan(plan_fd) {
-        Ok(plan) => run_plan(&plan),
+        Ok(plan) => run_plan(&plan, beginning),
         Err(error) => {
             log::line(Level::ERROR, "init", &format!("cannot read the plan: {}", log::chain(&error)));
             Exit::Software.code()
@@ -159,9 +160,8 @@ fn read_plan(number: RawFd) -> Result<Plan, ReadPlanError> {
     Ok(plan)
 }
 
-/// Runs a plan in this process, which must have a single thread and all signals blocked. Descriptors the plan
-/// does not name are closed.
-pub fn run_plan(plan: &Plan) -> u8 {
+/// Runs a plan in this process, which must have all signals blocked. Descriptors the plan does not name are closed.
+pub fn run_plan(plan: &Plan, beginning: Beginning) -> u8 {
     plan.options.log_format.choose();
     log::never_wait(sys::write_to_stderr);
     let journal = Journal::new(plan.options.verbosity);
@@ -173,7 +173,7 @@ pub fn run_plan(plan: &Plan) -> u8 {
     sys::reset_dispositions();
     let kept: Vec<_> =
         plan.children.iter().flat_map(|child| child.keep_fds.iter().copied()).chain(plan.status_fd).collect();
-    sys::close_others(&kept);
+    sys::close_others(beginning, &kept);
     // The next descriptor of ours would get its number, and be handed down.
     if let Some((child, number)) = missing_descriptor(plan) {
         let text = format_args!("descriptor {number}, which {child} is to keep, is not open");

@@ -6,9 +6,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
-use std::fs::{File, OpenOptions};
-use std::io::Write as _;
-use std::os::fd::{AsFd as _, IntoRawFd as _, OwnedFd, RawFd};
+use std::fs::OpenOptions;
+use std::os::fd::{AsFd as _, OwnedFd, RawFd};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::time::Duration;
 
@@ -204,14 +203,8 @@ impl<S: Sys> Driver<'_, S> {
     fn tell_status(&mut self) {
         let Some(status) = self.machine.main_end().and_then(Ended::to_raw) else { return };
         let Some(number) = self.status_fd.take() else { return };
-        let written = sys::adopt_fd(number).map_err(std::io::Error::from).and_then(|fd| {
-            let mut file = File::from(fd);
-            let written = file.write_all(status.to_string().as_bytes());
-            // It stays open for a helper that is started once more.
-            let _ = file.into_raw_fd();
-            written
-        });
-        if let Err(error) = written {
+        // It stays open for a helper that is started once more.
+        if let Err(error) = sys::write_to(number, status.to_string().as_bytes()) {
             let text = format_args!("cannot write the wait status to descriptor {number}: {error}");
             self.journal.say(Level::WARN, text);
         }

@@ -318,14 +318,19 @@ mod tests {
 
     #[test]
     fn malformed_rewriting_names_the_text_at_fault() {
-        for text in ["TERM", "TERM=NOPE", "=TERM", "CHLD=TERM", "KILL=TERM", "TERM="] {
-            let error = text.parse::<Rewrite>().unwrap_err();
-            let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-            assert!(!error.to_string().is_empty(), "{text}: {error}: {cause}");
+        let told = |text: &str| base::log::chain(&text.parse::<Rewrite>().unwrap_err());
+        let form = "expected FROM=TO, such as TERM=QUIT or USR2=drop";
+        assert_eq!(told("TERM"), format!("cannot read the signal rewriting \"TERM\"; {form}"));
+        for (text, unknown) in
+            [("TERM=NOPE", "NOPE"), ("=TERM", ""), ("TERM=", ""), ("TERM=KILL=9", "KILL=9")]
+        {
+            let expected =
+                format!("cannot read the signal rewriting {text:?}: unknown signal {unknown:?}; expected");
+            assert!(told(text).starts_with(&expected), "{}", told(text));
         }
-        assert_eq!(
-            "TERM=NOPE".parse::<Rewrite>().unwrap_err().to_string(),
-            "cannot read the signal rewriting \"TERM=NOPE\""
-        );
+        for (text, signal) in [("CHLD=TERM", "SIGCHLD"), ("KILL=TERM", "SIGKILL"), ("19:15", "SIGSTOP")] {
+            let expected = format!("cannot rewrite {signal}: it never reaches init as an order");
+            assert_eq!(told(text), expected, "{text}");
+        }
     }
 }

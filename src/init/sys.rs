@@ -16,8 +16,10 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::stat::Mode;
 use nix::unistd::{Pid, getpid, getppid};
 
-pub use descriptor::{adopt_fd, close_others, is_open, set_cloexec, stdin, unsent_bytes, write_to_stderr};
-pub use entry::{begin, end};
+pub use descriptor::{
+    adopt_fd, close_others, is_open, set_cloexec, stdin, unsent_bytes, write_to, write_to_stderr,
+};
+pub use entry::{Beginning, begin, end};
 pub use mask::{CHANGED, block_signals, end_by_signals, ignore_sigpipe, reset_dispositions, set_mask};
 pub use memory::trim_heap;
 pub use process::spawn;

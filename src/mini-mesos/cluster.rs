@@ -2,12 +2,15 @@
 //! agents on other hosts, keeps the streams and the clock. Its sources are requests, links, the host and timers.
 
 mod joined;
-mod links;
+#[cfg(feature = "faults")]
+mod mishaps;
+#[cfg(not(feature = "faults"))]
+#[path = "cluster/calm.rs"]
 mod mishaps;
 mod pace;
-mod rules;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
+#[cfg(feature = "faults")]
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -19,9 +22,11 @@ use mesos::wire::id::AgentId;
 use mesos::wire::operator;
 
 use super::agent::Agent;
-use super::fault::{Deed, Fault, FaultError, Leadership};
+#[cfg(feature = "faults")]
+use super::fault::{Fault, FaultError};
 use super::host::Host;
 use super::ids::Ids;
+use super::leadership::Leadership;
 use super::link::{Greeting, ToHost};
 use super::master::{Action, Answer, Master, OperatorCall, StreamId};
 use super::message::{FromAgent, ToAgent};
@@ -31,9 +36,8 @@ use super::state::{self, Question};
 
 use joined::Joined;
 pub use joined::LinkId;
-use links::Links;
+use mishaps::{Flow, Mishaps};
 pub use pace::Pace;
-use rules::Rules;
 
 /// Events that wait for a slow client; one that falls further behind is cut off, as a full socket would do.
 const EVENTS_WAITING_MOST: usize = 4096;
@@ -53,6 +57,7 @@ pub enum Input {
         call: Box<OperatorCall>,
         reply: oneshot::Sender<Answer>,
     },
+    #[cfg(feature = "faults")]
     Faulted {
         fault: Box<Fault>,
         reply: oneshot::Sender<Result<(), FaultError>>,
@@ -80,6 +85,7 @@ pub enum Answered {
     Plainly(Answer),
     WithEvents(Events),
     /// As a fault wants it.
+    #[cfg(feature = "faults")]
     Otherwise {
         status: u16,
         text: String,
@@ -95,41 +101,26 @@ pub struct Events {
 pub enum Record {
     Whole(Box<Event>),
     /// In chunks of so many bytes.
+    #[cfg(feature = "faults")]
     Split(Box<Event>, NonZeroUsize),
     /// The stream breaks in the middle of it.
+    #[cfg(feature = "faults")]
     Torn(Box<Event>),
 }
 
 struct Outlet {
     records: mpsc::Sender<Record>,
-    state: Flow,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Flow {
-    Open,
-    /// All comes out in chunks of so many bytes.
-    Split(NonZeroUsize),
-    /// Nothing comes out, and no end either.
-    Silent,
-    /// The next record is torn.
-    Cut,
+    flow: Flow,
 }
 
 pub struct Cluster {
     master: Master,
     host: Host,
     joined: Joined,
-    ids: Ids,
     pace: Pace,
     streams: BTreeMap<StreamId, Outlet>,
-    links: Links,
-    rules: Rules,
     leadership: watch::Sender<Leadership>,
-    /// What the leadership is to be, and from when on.
-    phases: VecDeque<(Moment, Leadership)>,
-    /// Whom no answer will ever reach.
-    hung: Vec<oneshot::Sender<Answered>>,
+    mishaps: Mishaps,
 }
 
 impl Cluster {
@@ -144,14 +135,10 @@ impl Cluster {
             master,
             host: Host::new(agents, reaper),
             joined: Joined::default(),
-            ids,
             pace,
             streams: BTreeMap::new(),
-            links: Links::default(),
-            rules: Rules::default(),
             leadership: watch::Sender::new(Leadership::Leads),
-            phases: VecDeque::new(),
-            hung: Vec::new(),
+            mishaps: Mishaps::new(ids),
         }
     }
 
@@ -192,9 +179,8 @@ impl Cluster {
     }
 
     fn poll_timeout(&self) -> Option<Moment> {
-        let phase = self.phases.front().map(|(at, _)| *at);
         let timeouts = self.host.poll_timeout().into_iter().chain(self.master.poll_timeout());
-        timeouts.chain(phase).chain(self.links.poll_timeout()).min()
+        timeouts.chain(self.mishaps.poll_timeout()).min()
     }
 
     fn handle(&mut self, input: Input) {
@@ -204,6 +190,7 @@ impl Cluster {
             Input::Operated { call, reply } => {
                 drop(reply.send(self.master.handle_operator_call(*call, now)));
             }
+            #[cfg(feature = "faults")]
             Input::Faulted { fault, reply } => drop(reply.send(self.handle_fault(*fault, now))),
             Input::StreamClosed(stream) => self.close(&stream, now),
             Input::Asked { question, reply } => {
@@ -219,44 +206,25 @@ impl Cluster {
     }
 
     fn handle_call(&mut self, call: Call, reply: oneshot::Sender<Answered>, now: Moment) {
-        let answered = match self.rules.deed(call.name()) {
-            None => self.answer(call, now),
-            Some(Deed::Swallow) => Answered::Plainly(Answer::Accepted),
-            Some(Deed::Refuse { status, text }) => Answered::Otherwise { status, text },
-            Some(Deed::Hang) => return self.hang(reply),
-            Some(Deed::Mute) => {
-                drop(self.answer(call, now));
-                return self.hang(reply);
-            }
-        };
+        let Some((call, reply)) = self.let_through(call, reply, now) else { return };
         // A caller who is gone will close his stream or miss an answer.
-        let _ = reply.send(answered);
+        let _ = reply.send(self.answer(call, now));
     }
 
     fn answer(&mut self, call: Call, now: Moment) -> Answered {
         match self.master.handle_call(call, now) {
             Answer::Stream(stream) => {
                 let (records, receiver) = mpsc::channel(EVENTS_WAITING_MOST);
-                self.streams.insert(stream.clone(), Outlet { records, state: Flow::Open });
+                self.streams.insert(stream.clone(), Outlet { records, flow: Flow::Open });
                 Answered::WithEvents(Events { stream, receiver })
             }
             answer => Answered::Plainly(answer),
         }
     }
 
-    fn hang(&mut self, reply: oneshot::Sender<Answered>) {
-        self.hung.retain(|reply| !reply.is_closed());
-        self.hung.push(reply);
-    }
-
     fn handle_timeout(&mut self) {
         let now = self.pace.now();
-        while let Some((_, leadership)) = self.phases.pop_front_if(|(at, _)| *at <= now) {
-            self.leadership.send_replace(leadership);
-        }
-        for agent in self.links.restored(now) {
-            self.connect(&agent, now);
-        }
+        self.end_mishaps(now);
         self.master.handle_timeout(now);
         self.host.handle_timeout(now);
     }
@@ -265,7 +233,7 @@ impl Cluster {
     fn stop(&mut self, now: Moment) -> Deadline {
         self.master.report_books();
         self.streams.clear();
-        self.hung.clear();
+        self.mishaps.stop();
         self.host.stop(now);
         Deadline::after(now, self.master.settings().timing.shutdown_grace + STOP_SLACK)
     }
@@ -305,17 +273,10 @@ impl Cluster {
     }
 
     fn tell(&mut self, id: &AgentId, message: ToAgent, now: Moment) {
-        if !self.links.is_up(id)
-            || matches!(message, ToAgent::Acknowledge { .. }) && self.rules.loses_acknowledgement()
-        {
-            return;
-        }
-        let fate = if let ToAgent::Run(run) = &message { self.rules.fate(run) } else { None };
-        match (self.host.agent_mut(id), message, fate) {
-            (Some(agent), ToAgent::Run(run), Some(fate)) => agent.handle_doomed_run(*run, fate, now),
-            (Some(agent), message, _) => agent.handle_message(message, now),
-            (None, ToAgent::Run(run), Some(fate)) => self.order(id, ToHost::Doom { run, fate }, now),
-            (None, message, _) => self.order(id, ToHost::Tell(message), now),
+        let Some(message) = self.carry(id, message, now) else { return };
+        match self.host.agent_mut(id) {
+            Some(agent) => agent.handle_message(message, now),
+            None => self.order(id, ToHost::Tell(message), now),
         }
     }
 
@@ -326,23 +287,10 @@ impl Cluster {
         }
     }
 
-    /// An agent that was cut off is to register again.
-    fn connect(&mut self, id: &AgentId, now: Moment) {
-        match self.host.agent_mut(id) {
-            Some(agent) => agent.handle_connected(now),
-            None => self.joined.close(id),
-        }
-    }
-
     fn send(&mut self, stream: &StreamId, event: Box<Event>, now: Moment) {
         let Some(outlet) = self.streams.get(stream) else { return };
-        let record = match outlet.state {
-            Flow::Open => Record::Whole(event),
-            Flow::Split(bytes) => Record::Split(event, bytes),
-            Flow::Silent => return,
-            Flow::Cut => Record::Torn(event),
-        };
-        let is_last = outlet.state == Flow::Cut;
+        let is_last = outlet.flow.ends();
+        let Some(record) = outlet.flow.record(event) else { return };
         let is_full = matches!(outlet.records.try_send(record), Err(mpsc::error::TrySendError::Full(_)));
         if is_full {
             tracing::warn!(stream = stream.0, "the scheduler does not read its events: cut off");
@@ -353,14 +301,7 @@ impl Cluster {
     }
 
     fn report(&mut self, id: &AgentId, event: &FromAgent, now: Moment) {
-        if !self.links.is_up(id) {
-            return;
-        }
-        let times = match event {
-            FromAgent::Updated { .. } => self.rules.deliveries(),
-            FromAgent::Pong | FromAgent::Registering(_) | FromAgent::Unregistering => 1,
-        };
-        for _ in 0..times {
+        for _ in 0..self.mishaps.arrivals(id, event) {
             self.master.handle_agent_event(id, event.clone(), now);
         }
     }

@@ -1,5 +1,5 @@
 //! What can be made to go wrong, for tests of schedulers. `POST /mini/<name>` with the fields as a JSON object;
-//! outside Mesos' own name space, and answered to loopback only.
+//! outside Mesos' own name space, and answered to loopback only. Releases are built without.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use mesos::wire::id::{FrameworkId, TaskId};
 use mesos::wire::status::{Reason, StatusSource, TaskState};
 
 use super::agent::Fate;
+use super::leadership::Leadership;
 
 /// Times are those of the embedded Mesos' clock, which `--time-scale` makes faster.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -128,22 +129,6 @@ pub enum Fault {
 pub struct Phase {
     pub for_ms: u64,
     pub answer: Leadership,
-}
-
-/// How a master that does not lead answers.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Leadership {
-    #[default]
-    Leads,
-    /// 404: its routes are not there yet.
-    Boots,
-    /// 503
-    NoLeader,
-    /// 503
-    Recovers,
-    /// 307 to `host:port`.
-    Redirects(String),
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]

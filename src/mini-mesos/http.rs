@@ -1,6 +1,8 @@
 //! HTTP: the scheduler API and the few operator endpoints that tools ask first.
 
 mod agent;
+#[cfg(feature = "faults")]
+mod fault;
 mod leadership;
 mod operator;
 pub mod sandboxes;
@@ -21,7 +23,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::cluster::Input;
 use super::credentials::Credentials;
-use super::fault::Leadership;
+use super::leadership::Leadership;
 use super::link;
 use super::master;
 use super::state::{Question, TasksQuery};
@@ -63,9 +65,10 @@ pub fn router(server: Server) -> Router {
             router = router.route(&at(path), get(show));
         }
     }
+    #[cfg(feature = "faults")]
+    let router = router.route("/mini/{fault}", post(fault::call));
     router
         .route(link::PATH, post(agent::join))
-        .route("/mini/{fault}", post(operator::fault))
         .route("/version", get(version))
         .route("/metrics/snapshot", get(metrics))
         .fallback((StatusCode::NOT_FOUND, "404 Not Found."))

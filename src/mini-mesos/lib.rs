@@ -5,19 +5,21 @@
 //! tasks are real processes. The cores ([`master`] and [`agent`]) know neither clock nor socket nor process;
 //! [`cluster`] drives a master with the agents beside it, [`remote`] an agent elsewhere, [`link`] is between the
 //! two. It differs from the real one on purpose in this: it listens on loopback unless it is told otherwise,
-//! isolates nothing, and tasks end with their agent. What it can do and what can be made to go wrong:
-//! `docs/embedded-mesos.md`.
+//! isolates nothing, and tasks end with their agent. What it can do and what can be made to go wrong, which is not in
+//! releases: `docs/embedded-mesos.md`.
 
 #![forbid(unsafe_code)]
 
 pub mod agent;
 pub mod cluster;
 pub mod credentials;
+#[cfg(feature = "faults")]
 pub mod fault;
 pub mod fetcher;
 pub mod host;
 pub mod http;
 pub mod ids;
+pub mod leadership;
 pub mod link;
 pub mod machine;
 pub mod master;

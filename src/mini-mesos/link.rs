@@ -2,6 +2,8 @@
 //! that carries RecordIO of JSON both ways. The agent greets first; the master welcomes or refuses it.
 
 mod dial;
+#[cfg(feature = "faults")]
+mod mishap;
 
 use std::io;
 use std::time::Duration;
@@ -14,13 +16,14 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use mesos::recordio::{self, Decoder, RecordError};
-use mesos::wire::id::{AgentId, FrameworkId, TaskId};
+use mesos::wire::id::AgentId;
 
-use super::agent::Fate;
 use super::master::AgentDescription;
-use super::message::{Run, ToAgent};
+use super::message::ToAgent;
 
 pub use dial::{DialError, Link, dial};
+#[cfg(feature = "faults")]
+pub use mishap::Mishap;
 
 /// Where the master waits for it.
 pub const PATH: &str = "/mini/agent";
@@ -59,19 +62,8 @@ pub enum ToHost {
         why: String,
     },
     Tell(ToAgent),
-    /// A fault: the task is not to start, but to end so.
-    Doom {
-        run: Box<Run>,
-        fate: Fate,
-    },
-    /// A fault: a running task is killed, and its end told so.
-    End {
-        framework: Option<FrameworkId>,
-        task: TaskId,
-        fate: Fate,
-    },
-    /// A fault: the agent leaves for good.
-    Unregister,
+    #[cfg(feature = "faults")]
+    Mishap(Mishap),
 }
 
 /// The answer to a greeting.
@@ -163,6 +155,8 @@ mod tests {
     use mesos::wire::task::TaskInfo;
 
     use super::*;
+    use crate::message::Run;
+    use mesos::wire::id::{FrameworkId, TaskId};
 
     fn registration() -> FromAgent {
         let task = TaskInfo {

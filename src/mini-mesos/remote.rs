@@ -15,6 +15,8 @@ use super::agent::{self, Agent, Containment};
 use super::cluster::{Pace, STOP_SLACK};
 use super::host::Host;
 use super::ids::Ids;
+#[cfg(feature = "faults")]
+use super::link::Mishap;
 use super::link::{DialError, Greeting, Link, ToHost, Welcome};
 use super::master::AgentDescription;
 use super::reaper::Reaper;
@@ -194,11 +196,8 @@ impl RemoteAgent {
         let Some(agent) = self.host.agents_mut().next() else { return };
         match order {
             ToHost::Tell(message) => agent.handle_message(message, now),
-            ToHost::Doom { run, fate } => agent.handle_doomed_run(*run, fate, now),
-            ToHost::End { framework, task, fate } => {
-                agent.handle_fate(framework.as_ref(), &task, &fate, now);
-            }
-            ToHost::Unregister => agent.handle_unregister(now),
+            #[cfg(feature = "faults")]
+            ToHost::Mishap(mishap) => suffer(agent, mishap, now),
             ToHost::Welcome(_) | ToHost::Refused { .. } => {
                 tracing::warn!("the master answers a greeting that was not sent");
             }
@@ -226,5 +225,16 @@ impl RemoteAgent {
 
     fn has_left(&self) -> bool {
         matches!(self.membership, Membership::Left)
+    }
+}
+
+#[cfg(feature = "faults")]
+fn suffer(agent: &mut Agent, mishap: Mishap, now: Moment) {
+    match mishap {
+        Mishap::Doom { run, fate } => agent.handle_doomed_run(*run, fate, now),
+        Mishap::End { framework, task, fate } => {
+            agent.handle_fate(framework.as_ref(), &task, &fate, now);
+        }
+        Mishap::Unregister => agent.handle_unregister(now),
     }
 }

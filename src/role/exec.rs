@@ -6,15 +6,21 @@ use std::os::fd::RawFd;
 use crate::cli::exec::{ExecOptions, Options};
 use base::exit::Exit;
 use conf::environment::Environment;
+use init::Beginning;
 use init::plan::{Child, Inherited, Plan, Terminal};
 
 use super::error::{Fatal, fatal};
 
-/// The `exec` command.
-pub fn run_command(given: ExecOptions, environment: Environment, inherited: Inherited) -> Result<u8, Fatal> {
+/// The `exec` command. Runs init in this process, which has blocked all signals, and returns the exit code.
+pub fn run_command(
+    given: ExecOptions,
+    environment: Environment,
+    inherited: Inherited,
+    beginning: Beginning,
+) -> Result<u8, Fatal> {
     let mut options = Options::from_environment(&environment).map_err(fatal(Exit::Usage))?;
     let command = given.apply(&mut options);
-    Ok(run(options, command, environment, inherited))
+    Ok(init::run_plan(&plan(options, command, environment, inherited), beginning))
 }
 
 /// A program that is no command of ours, as official images execute it.
@@ -22,14 +28,10 @@ pub fn run_other(
     command: Vec<OsString>,
     environment: Environment,
     inherited: Inherited,
+    beginning: Beginning,
 ) -> Result<u8, Fatal> {
     let options = Options::from_environment(&environment).map_err(fatal(Exit::Usage))?;
-    Ok(run(options, command, environment, inherited))
-}
-
-/// Runs `command` under init in this process, which has blocked all signals, and returns the exit code.
-fn run(options: Options, command: Vec<OsString>, environment: Environment, inherited: Inherited) -> u8 {
-    init::run_plan(&plan(options, command, environment, inherited))
+    Ok(init::run_plan(&plan(options, command, environment, inherited), beginning))
 }
 
 fn plan(options: Options, command: Vec<OsString>, environment: Environment, inherited: Inherited) -> Plan {

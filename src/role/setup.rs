@@ -5,18 +5,20 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use nix::unistd::geteuid;
 use tracing::Level;
 
 use crate::cli::ClusterOptions;
 use base::exit::Exit;
 use base::log;
+use base::passwd;
 use conf::environment::Environment;
 use conf::grammar;
 use conf::retired::{self, JOB_MANAGER, TASK_MANAGER};
 use conf::settings::Settings;
 use conf::table::Table;
 use conf::{self, Loaded, Mode, Request, redact};
-use flink::command::{HadoopClassPath, Launch, Log4j};
+use flink::command::{HadoopClassPath, Identity, Launch, Log4j};
 use flink::distribution::Distribution;
 use flink::java::{JavaCandidates, JavaHome};
 use flink::manifest::{self, CdsArchives, Manifest};
@@ -46,6 +48,8 @@ pub struct Setup {
     pub hadoop: HadoopClassPath,
     pub environment: Environment,
     pub cds_archives: CdsArchives,
+    /// For a user id that the password file does not have.
+    identity: Option<Identity>,
 }
 
 /// Whether TaskManagers are started.
@@ -93,6 +97,8 @@ impl Setup {
         if environment.text("HOSTNAME").is_none() {
             environment.set("HOSTNAME", host_name());
         }
+        let name = passwd::name_of(geteuid().as_raw()).map_err(fatal(Exit::Os))?;
+        let identity = name.is_none().then(|| identity(&environment));
         Ok(Self {
             distribution,
             java,
@@ -101,6 +107,7 @@ impl Setup {
             hadoop,
             environment,
             cds_archives: manifest.cds_archives,
+            identity,
         })
     }
 
@@ -163,8 +170,7 @@ impl Setup {
             tmp_dir: Some(&dirs.tmp),
             log4j: dirs.log4j,
             cpus,
-            active_processors: None,
-            identity: None,
+            identity: self.identity.as_ref(),
             properties,
         }
     }
@@ -240,6 +246,14 @@ pub fn host_name() -> String {
     nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default()
 }
 
+/// Java calls such a user `?`, and Hadoop's login then fails.
+fn identity(environment: &Environment) -> Identity {
+    let variable = |names: &[&str]| names.iter().find_map(|name| environment.text(name)).map(str::to_owned);
+    let name = variable(&["USER", "LOGNAME"]).unwrap_or_else(|| "flink".to_owned());
+    let home = variable(&["HOME"]).unwrap_or_else(|| "/tmp".to_owned());
+    Identity { name, home: home.into() }
+}
+
 /// `None` where they are wrong; what is, and what is wrong with the memory of any process, is among the findings.
 fn read_settings(
     loaded: &Loaded,
@@ -291,4 +305,18 @@ fn load(
         let exit = error.exit();
         Fatal::new(exit, error)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_whom_nobody_knows_gets_a_name_and_a_home() {
+        let of = |variables: &[(&str, &str)]| identity(&variables.iter().copied().collect());
+        let expected = |name: &str, home: &str| Identity { name: name.to_owned(), home: home.into() };
+        assert_eq!(of(&[]), expected("flink", "/tmp"));
+        assert_eq!(of(&[("LOGNAME", "ann"), ("HOME", "/home/ann")]), expected("ann", "/home/ann"));
+        assert_eq!(of(&[("LOGNAME", "ann"), ("USER", "bob")]), expected("bob", "/tmp"));
+    }
 }

@@ -13,6 +13,7 @@ use base::descriptors;
 use base::exit::Exit;
 use base::lease::Lease;
 use base::log;
+use base::random;
 use base::time::Clock;
 use conf::Mode;
 use conf::environment::Environment;
@@ -319,10 +320,7 @@ fn stopped(error: RunError) -> Fatal {
 }
 
 fn fresh_state() -> State {
-    let mut token_secret = [0; 32];
-    token_secret[..16].copy_from_slice(uuid::Uuid::new_v4().as_bytes());
-    token_secret[16..].copy_from_slice(uuid::Uuid::new_v4().as_bytes());
-    State { token_secret, ..State::default() }
+    State { token_secret: random::bytes(), ..State::default() }
 }
 
 /// Letters and digits that neither make words nor look like each other.
@@ -335,9 +333,8 @@ fn named(state: State) -> State {
     if !state.nonce.is_empty() {
         return state;
     }
-    let random = *uuid::Uuid::new_v4().as_bytes();
     let letter = |byte: &u8| char::from(NONCE_LETTERS[usize::from(*byte) % NONCE_LETTERS.len()]);
-    State { nonce: random[..NONCE_LENGTH].iter().map(letter).collect(), ..state }
+    State { nonce: random::bytes::<NONCE_LENGTH>().iter().map(letter).collect(), ..state }
 }
 
 fn adopt(fd: i32) -> Result<OwnedFd, Fatal> {

@@ -123,6 +123,7 @@ fn first(command: &[OsString]) -> u8 {
 }
 
 /// The first process in the namespace, which dies with the one outside.
+#[expect(clippy::disallowed_methods, reason = "its caller goes on as another program")]
 fn inside() {
     prctl::set_pdeathsig(Signal::SIGKILL).expect("a signal");
     let none = None::<&str>;

@@ -1,10 +1,11 @@
 //! Init as the library offers it, entered by executing this program again.
 
+use init::Beginning;
 use init::plan::{Child, GRACE_DEFAULT_MS, Options, Plan};
 
-pub fn run(verb: &str, arguments: &[&str]) -> u8 {
+pub fn run(verb: &str, arguments: &[&str], beginning: Beginning) -> u8 {
     match (verb, arguments) {
-        ("init", ["--plan-fd", number]) => init::run(number.parse().expect("a number")),
+        ("init", ["--plan-fd", number]) => init::run(number.parse().expect("a number"), beginning),
         (_, command) => enter(command),
     }
 }

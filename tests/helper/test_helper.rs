@@ -16,7 +16,7 @@ mod stand_in;
 
 init::begin_with!(run);
 
-fn run() -> u8 {
+fn run(beginning: init::Beginning) -> u8 {
     let mut arguments = std::env::args_os();
     let name = arguments.next().unwrap_or_default();
     let arguments: Vec<OsString> = arguments.collect();
@@ -27,7 +27,7 @@ fn run() -> u8 {
     let verb = verb.to_str().expect("a verb");
     match verb {
         "conformance" => conformance::run(&text(rest)),
-        "enter" | "init" => plan::run(verb, &text(rest)),
+        "enter" | "init" => plan::run(verb, &text(rest), beginning),
         _ if launch::VERBS.contains(&verb) => launch::run(verb, rest),
         "bytes" => {
             rest.iter().for_each(|argument| println!("{:?}", argument.as_encoded_bytes()));

@@ -3,5 +3,6 @@
 mod cluster;
 mod conf;
 pub mod home;
+pub mod jars;
 mod memory;
 mod scripts;

@@ -15,6 +15,7 @@ mod local;
 mod mesos;
 mod ports;
 mod refusals;
+mod skips;
 mod tables;
 mod tidy;
 mod view;

@@ -10,6 +10,7 @@ use source::Source;
 use crate::tables;
 
 mod crates;
+mod dependencies;
 mod messages;
 mod scenarios;
 mod source;
@@ -51,6 +52,13 @@ fn crates_use_each_other_without_circles() {
 #[test]
 fn the_picture_of_the_crates_is_theirs() {
     tables::keep_in("ARCHITECTURE.md", "crates", |_| crates::picture(&crates::uses(&tree())));
+}
+
+#[test]
+fn dependencies_are_as_they_may_be() {
+    let rules = fs::read_to_string(root().join("deny.toml")).expect("the rules");
+    let rules = toml::from_str(&rules).expect("rules");
+    assert_eq!(dependencies::check(&rules, &dependencies::packages()), Vec::<String>::new());
 }
 
 #[test]

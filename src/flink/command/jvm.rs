@@ -66,9 +66,6 @@ pub(super) fn defaults(launch: &Launch<'_>, user: &UserOptions, role: &Role) -> 
     if role.compilation == Compilation::Late && !user.has_prefix("-XX:CompileThresholdScaling=") {
         args.push("-XX:CompileThresholdScaling=5".into());
     }
-    if let Some(count) = launch.active_processors {
-        args.push(format!("-XX:ActiveProcessorCount={count}").into());
-    }
     // Otherwise in the working directory or /tmp, which need not be writable or outlive the container.
     args.push(joined("-XX:ErrorFile=", launch.log_dir.join("hs_err_%p.log")));
     args.push(joined("-XX:HeapDumpPath=", launch.log_dir));

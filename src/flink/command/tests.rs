@@ -171,6 +171,24 @@ fn the_environment_is_completed_and_not_overridden() {
 }
 
 #[test]
+fn a_user_without_a_name_is_given_one() {
+    let mut case = Case::new("1.20.5");
+    let given = |case: &Case| {
+        let args = case.taskmanager().args.into_iter().map(|arg| arg.into_string().unwrap());
+        args.filter(|arg| arg.starts_with("-Duser.")).collect::<Vec<_>>()
+    };
+    assert_eq!(given(&case), Vec::<String>::new());
+    assert!(!case.environment_of_taskmanager().contains_key("HADOOP_USER_NAME"));
+    case.identity = Some(Identity { name: "flink".to_owned(), home: "/home/flink".into() });
+    assert_eq!(given(&case), ["-Duser.name=flink", "-Duser.home=/home/flink"]);
+    assert_eq!(case.environment_of_taskmanager()["HADOOP_USER_NAME"], "flink");
+    case.set("env.java.opts.all", "-Duser.name=ann");
+    assert_eq!(given(&case), ["-Duser.name=flink", "-Duser.home=/home/flink", "-Duser.name=ann"]);
+    case.environment.set("HADOOP_USER_NAME", "ann");
+    assert!(!case.environment_of_taskmanager().contains_key("HADOOP_USER_NAME"), "it is inherited");
+}
+
+#[test]
 fn hadoops_part_of_the_class_path_has_no_empty_element() {
     let environment: Environment =
         [("HADOOP_CLASSPATH", ":/a/*::/b:"), ("HADOOP_HOME", "/hadoop")].into_iter().collect();
@@ -205,6 +223,7 @@ struct Case {
     environment: Environment,
     hadoop: HadoopClassPath,
     cpus: f64,
+    identity: Option<Identity>,
     properties: Vec<(String, String)>,
 }
 
@@ -219,6 +238,7 @@ impl Case {
             environment: Environment::default(),
             hadoop: HadoopClassPath::default(),
             cpus: 2.0,
+            identity: None,
             properties: vec![],
         };
         case.set("jobmanager.memory.process.size", "1600m");
@@ -242,8 +262,7 @@ impl Case {
             tmp_dir: None,
             log4j: Log4j::Stock,
             cpus: self.cpus,
-            active_processors: None,
-            identity: None,
+            identity: self.identity.as_ref(),
             properties: &self.properties,
         }
     }

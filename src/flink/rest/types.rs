@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
@@ -203,29 +203,6 @@ impl Requirements {
     pub fn upper_bound(&self, vertex: &str) -> Option<i64> {
         self.0.get(vertex).map(|requirement| requirement.parallelism.upper_bound)
     }
-}
-
-/// What to run of an uploaded jar.
-#[derive(Clone, Debug, Default, Serialize, PartialEq, Eq)]
-#[serde(rename_all = "camelCase")]
-pub struct JarRun {
-    /// The main class; None when the jar's manifest names it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub entry_class: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub parallelism: Option<u32>,
-    #[serde(rename = "programArgsList")]
-    pub arguments: Vec<String>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct Uploaded {
-    pub(super) filename: String,
-}
-
-#[derive(Deserialize)]
-pub(super) struct Started {
-    pub(super) jobid: String,
 }
 
 #[derive(Deserialize)]

@@ -2,18 +2,31 @@
 
 use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
+use std::sync::Mutex;
 
 use nix::errno::Errno;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::{SFlag, fstat};
 
+use super::entry::Beginning;
+
+/// Two who ask for one number at once.
+static ADOPTING: Mutex<()> = Mutex::new(());
+
 /// Takes over a descriptor that was handed to this process by number.
 ///
-/// Fails with `EBADF` when it is not open. The caller must be the only owner of that number.
+/// Fails with `EBADF` when it is not open, and with `EBUSY` when it has an owner: what came over an exec has no
+/// close-on-exec flag, while everything that is opened here has it, and what is adopted gets it.
 pub fn adopt_fd(number: RawFd) -> Result<OwnedFd, Errno> {
+    let _one_at_a_time = ADOPTING.lock();
+    // SAFETY: no memory is involved.
+    let flags = Errno::result(unsafe { libc::fcntl(number, libc::F_GETFD) })?;
+    if number <= libc::STDERR_FILENO || flags & libc::FD_CLOEXEC != 0 {
+        return Err(Errno::EBUSY);
+    }
     set_cloexec(number)?;
-    // SAFETY: the descriptor is open, and it was handed over to be owned here.
+    // SAFETY: the descriptor is open, and nobody here owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
@@ -44,8 +57,9 @@ pub fn unsent_bytes(socket: BorrowedFd<'_>) -> Result<u64, Errno> {
 /// Descriptors are looked for up to here when the kernel cannot list them.
 const FDS_MOST: RawFd = 65_536;
 
-/// Closes all descriptors from 3 on but those of `keep`, which get close-on-exec.
-pub fn close_others(keep: &[RawFd]) {
+/// Closes all descriptors from 3 on but those of `keep`, which get close-on-exec. None of them has an owner: whoever has
+/// the process's beginning has opened none that is still in use.
+pub fn close_others(_beginning: Beginning, keep: &[RawFd]) {
     let mut keep: Vec<_> = keep.iter().copied().filter(|number| *number > 2).collect();
     keep.sort_unstable();
     keep.dedup();
@@ -63,7 +77,7 @@ pub fn close_others(keep: &[RawFd]) {
 }
 
 fn close_range(first: RawFd, last: RawFd) -> Result<(), Errno> {
-    // SAFETY: no memory is involved; nothing in this process owns the descriptors of the range.
+    // SAFETY: no memory is involved; the caller has seen to it that nobody owns a descriptor of the range.
     Errno::result(unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) }).map(drop)
 }
 
@@ -78,6 +92,19 @@ fn close_one_by_one(first: RawFd, last: RawFd) {
             libc::close(number);
         }
     }
+}
+
+/// Writes all to a descriptor that was handed down, which stays open.
+pub fn write_to(number: RawFd, mut bytes: &[u8]) -> Result<(), Errno> {
+    while !bytes.is_empty() {
+        // SAFETY: the bytes outlive the call, and the kernel only reads them.
+        match Errno::result(unsafe { libc::write(number, bytes.as_ptr().cast(), bytes.len()) }) {
+            Ok(written) => bytes = &bytes[written.unsigned_abs()..],
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
 }
 
 /// What a pipe takes as a whole or not at all.
@@ -131,4 +158,33 @@ fn stderr_is_writable() -> bool {
     let stderr = io::stderr();
     let mut fds = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
     poll(&mut fds, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::os::fd::{AsRawFd as _, IntoRawFd as _};
+
+    use super::*;
+
+    #[test]
+    fn a_descriptor_is_adopted_once_and_only_without_an_owner() {
+        let file = File::open("/").expect("a directory");
+        assert_eq!(adopt_fd(file.as_raw_fd()).expect_err("it has an owner"), Errno::EBUSY);
+        let handed_down = nix::unistd::dup(&file).expect("another descriptor").into_raw_fd();
+        let adopted = adopt_fd(handed_down).expect("nobody has it");
+        assert_eq!(adopted.as_raw_fd(), handed_down);
+        assert_eq!(adopt_fd(handed_down).expect_err("it was adopted"), Errno::EBUSY);
+        assert_eq!(adopt_fd(RawFd::MAX).expect_err("it is not open"), Errno::EBADF);
+        assert_eq!(adopt_fd(2).expect_err("stderr"), Errno::EBUSY);
+    }
+
+    #[test]
+    fn what_is_written_by_number_arrives() {
+        let (mut read, write) = io::pipe().expect("a pipe");
+        write_to(write.as_raw_fd(), b"256").expect("written");
+        drop(write);
+        assert_eq!(io::read_to_string(&mut read).expect("read"), "256");
+        assert_eq!(write_to(read.as_raw_fd(), b"0"), Err(Errno::EBADF));
+    }
 }

@@ -7,21 +7,31 @@
 use nix::errno::Errno;
 use nix::libc;
 
-/// Makes `$main`, a function without arguments that returns an exit code, what the C library calls.
+/// Makes `$main`, a function of the [`Beginning`] that returns an exit code, what the C library calls.
 #[macro_export]
 macro_rules! begin_with {
     ($main:path) => {
         #[unsafe(no_mangle)]
         extern "C" fn main() -> i32 {
-            $crate::sys::begin();
-            let code: u8 = $main();
+            // SAFETY: the C library calls this once, before anything else.
+            let beginning = unsafe { $crate::sys::begin() };
+            let code: u8 = $main(beginning);
             $crate::sys::end(code)
         }
     };
 }
 
+/// A process as it was executed: it owns no descriptor from 3 on. Whoever opens one that stays drops this; whoever still
+/// has it may become init in this process.
+#[derive(Debug)]
+pub struct Beginning(());
+
 /// Sees to it that 0, 1 and 2 are open, or the next file would get one of these numbers and somebody's output.
-pub fn begin() {
+///
+/// # Safety
+///
+/// To be called once, as the first thing that the process does.
+pub unsafe fn begin() -> Beginning {
     for number in 0..=2 {
         // SAFETY: no memory is involved but the constant path.
         unsafe {
@@ -31,6 +41,7 @@ pub fn begin() {
             }
         }
     }
+    Beginning(())
 }
 
 /// Ends the process without taking apart what ends with it. Lines on stdout are written, an unfinished one is not.

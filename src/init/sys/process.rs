@@ -14,7 +14,8 @@ use crate::spawn::{Failure, Group, Prepared, Spawn, SpawnError, Step};
 
 /// Starts a program. Returns once it runs or could not be executed; in the second case nothing is left of it.
 ///
-/// Safe to call with signal handlers installed, but only while this process has a single thread.
+/// Other threads and handlers of signals may be there: the child uses only what is its own or what the thread that waits
+/// for it lends it, and runs no handler.
 pub fn spawn(spawn: &Spawn<'_>) -> Result<Pid, SpawnError> {
     let (prepared, failure) = match start(spawn)? {
         Ok(pid) => return Ok(pid),

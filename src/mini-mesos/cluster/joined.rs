@@ -32,21 +32,9 @@ struct Outgoing {
 }
 
 impl Joined {
-    pub fn ids(&self) -> impl Iterator<Item = &AgentId> {
-        self.links.keys()
-    }
-
-    pub fn has(&self, agent: &AgentId) -> bool {
-        self.links.contains_key(agent)
-    }
-
     /// Closes its link, which makes it come again; what is on its way arrives.
     pub fn close(&mut self, agent: &AgentId) {
         self.links.remove(agent);
-    }
-
-    pub fn close_all(&mut self) {
-        self.links.clear();
     }
 
     /// False if the agent cannot take it, which ends its link.
@@ -69,6 +57,21 @@ impl Joined {
 
     fn agent_of(&self, link: LinkId) -> Option<&AgentId> {
         self.links.iter().find(|(_, outgoing)| outgoing.link == link).map(|(id, _)| id)
+    }
+}
+
+#[cfg(feature = "faults")]
+impl Joined {
+    pub fn ids(&self) -> impl Iterator<Item = &AgentId> {
+        self.links.keys()
+    }
+
+    pub fn has(&self, agent: &AgentId) -> bool {
+        self.links.contains_key(agent)
+    }
+
+    pub fn close_all(&mut self) {
+        self.links.clear();
     }
 }
 
@@ -128,7 +131,8 @@ impl Cluster {
             let is_full = self.joined.links.len() >= LINKS_MOST;
             return is_full.then(|| format!("it has {LINKS_MOST} agents already"));
         };
-        if !self.links.is_up(id) {
+        #[cfg(feature = "faults")]
+        if !self.mishaps.links.is_up(id) {
             return Some("the agent is cut off, as wished".to_owned());
         }
         let is_here = self.host.agents().any(|agent| agent.settings().id == *id);

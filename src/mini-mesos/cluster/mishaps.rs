@@ -1,19 +1,68 @@
-//! Faults that happen at once.
+//! What goes wrong because somebody wished it. `calm.rs` stands here in releases.
 
-use std::collections::BTreeSet;
+mod links;
+mod on_the_way;
+mod rules;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+
 use crate::agent::{Agent, Fate, Settings};
-use crate::fault::{Fault, FaultError, Leadership, Phase, RegistryFate};
-use crate::link::ToHost;
+use crate::fault::{Fault, FaultError, Phase, RegistryFate};
+use crate::ids::Ids;
+use crate::leadership::Leadership;
+use crate::link::{Mishap, ToHost};
 use crate::master::{Registry, StreamId};
 use base::time::Moment;
 use mesos::wire::event::{Event, EventType, Update};
 use mesos::wire::id::{AgentId, FrameworkId, TaskId};
 use mesos::wire::status::TaskStatus;
 
-use super::rules::{AcknowledgementRule, CallRule, LaunchRule};
-use super::{Cluster, Flow};
+use super::{Answered, Cluster, Record};
+
+use links::Links;
+use rules::{AcknowledgementRule, CallRule, LaunchRule, Rules};
+
+pub struct Mishaps {
+    ids: Ids,
+    pub(super) links: Links,
+    rules: Rules,
+    /// What the leadership is to be, and from when on.
+    phases: VecDeque<(Moment, Leadership)>,
+    /// Whom no answer will ever reach.
+    hung: Vec<oneshot::Sender<Answered>>,
+}
+
+/// What becomes of a stream's events.
+#[derive(Clone, Copy)]
+pub enum Flow {
+    Open,
+    /// All comes out in chunks of so many bytes.
+    Split(NonZeroUsize),
+    /// Nothing comes out, and no end either.
+    Silent,
+    /// The next record is torn.
+    Cut,
+}
+
+impl Flow {
+    pub fn record(&self, event: Box<Event>) -> Option<Record> {
+        match self {
+            Self::Open => Some(Record::Whole(event)),
+            Self::Split(bytes) => Some(Record::Split(event, *bytes)),
+            Self::Silent => None,
+            Self::Cut => Some(Record::Torn(event)),
+        }
+    }
+
+    /// Whether the stream ends with the next record.
+    pub fn ends(&self) -> bool {
+        matches!(self, Self::Cut)
+    }
+}
 
 impl Cluster {
     pub(super) fn handle_fault(&mut self, fault: Fault, now: Moment) -> Result<(), FaultError> {
@@ -26,17 +75,17 @@ impl Cluster {
             Fault::Phases { phases } => self.start_phases(&phases, now),
             Fault::DisconnectAgent { agent, for_ms } => {
                 let id = self.find_agent(&agent)?;
-                self.links.cut(id.clone(), for_ms.map(|ms| now + Duration::from_millis(ms)));
+                self.mishaps.links.cut(id.clone(), for_ms.map(|ms| now + Duration::from_millis(ms)));
                 self.joined.close(&id);
                 self.master.handle_agent_disconnected(&id, now);
             }
             Fault::PartitionAgent { agent, for_ms } => {
                 let id = self.find_agent(&agent)?;
-                self.links.cut(id, for_ms.map(|ms| now + Duration::from_millis(ms)));
+                self.mishaps.links.cut(id, for_ms.map(|ms| now + Duration::from_millis(ms)));
             }
             Fault::ConnectAgent { agent } => {
                 let id = self.find_agent(&agent)?;
-                self.links.restore(&id);
+                self.mishaps.links.restore(&id);
                 self.connect(&id, now);
             }
             Fault::ReplaceAgent { agent } => self.replace_agent(&agent, now)?,
@@ -44,7 +93,7 @@ impl Cluster {
                 let id = self.find_agent(&agent)?;
                 match self.host.agent_mut(&id) {
                     Some(agent) => agent.handle_unregister(now),
-                    None => self.order(&id, ToHost::Unregister, now),
+                    None => self.order(&id, ToHost::Mishap(Mishap::Unregister), now),
                 }
             }
             Fault::SilenceStreams { framework } => self.set_flow(framework.as_ref(), Flow::Silent),
@@ -58,7 +107,7 @@ impl Cluster {
                 }
             }
             Fault::Calls { call, skip, times, deed } => {
-                self.rules.calls.push(CallRule { name: call, skip, times, deed });
+                self.mishaps.rules.calls.push(CallRule { name: call, skip, times, deed });
             }
             Fault::Rescind { agent } => {
                 let agent = agent.map(|agent| self.find_agent(&agent)).transpose()?;
@@ -66,7 +115,7 @@ impl Cluster {
             }
             Fault::FailLaunches { times, task, end } => {
                 let fate = end.resolve()?;
-                self.rules.launches.push(LaunchRule { prefix: task, times, fate });
+                self.mishaps.rules.launches.push(LaunchRule { prefix: task, times, fate });
             }
             Fault::EndTask { task, framework, end } => {
                 self.end_task(&task, framework.as_ref(), &end.resolve()?, now)?;
@@ -74,11 +123,11 @@ impl Cluster {
             Fault::StrayUpdate { task, framework, update } => {
                 self.send_stray(task, framework.as_ref(), update.resolve()?, now)?;
             }
-            Fault::DuplicateUpdates { times } => self.rules.duplicates += times,
+            Fault::DuplicateUpdates { times } => self.mishaps.rules.duplicates += times,
             Fault::LoseAcknowledgements { skip, times } => {
-                self.rules.acknowledgements = AcknowledgementRule { skip, times };
+                self.mishaps.rules.acknowledgements = AcknowledgementRule { skip, times };
             }
-            Fault::LoseUpdates { times } => self.rules.losses += times,
+            Fault::LoseUpdates { times } => self.mishaps.rules.losses += times,
         }
         Ok(())
     }
@@ -99,7 +148,7 @@ impl Cluster {
         let unknown = || FaultError::Unknown { what: "running task", name: task.text().to_owned() };
         let agent = remote.ok_or_else(unknown)?;
         let (framework, task, fate) = (framework.cloned(), task.clone(), fate.clone());
-        self.order(&agent, ToHost::End { framework, task, fate }, now);
+        self.order(&agent, ToHost::Mishap(Mishap::End { framework, task, fate }), now);
         Ok(())
     }
 
@@ -119,7 +168,7 @@ impl Cluster {
             source: Some(told.source as i32),
             message: told.message,
             timestamp: Some(self.master.settings().epoch + now.since(Moment::START).as_secs_f64()),
-            uuid: Some(self.ids.uuid_bytes()),
+            uuid: Some(self.mishaps.ids.uuid_bytes()),
             ..TaskStatus::default()
         };
         let update = Some(Update { status: Some(status) });
@@ -138,32 +187,32 @@ impl Cluster {
             RegistryFate::Kept => Registry::Kept,
             RegistryFate::Lost => Registry::Lost,
         };
-        self.master = self.master.successor(registry, self.ids.fork(), now);
+        self.master = self.master.successor(registry, self.mishaps.ids.fork(), now);
         self.joined.close_all();
         for (index, id) in agents.iter().enumerate() {
             let after_ms = agents_after_ms.get(index).or(agents_after_ms.last()).copied().unwrap_or_default();
-            self.links.cut(id.clone(), Some(now + Duration::from_millis(after_ms)));
+            self.mishaps.links.cut(id.clone(), Some(now + Duration::from_millis(after_ms)));
         }
     }
 
     fn start_phases(&mut self, phases: &[Phase], now: Moment) {
         let mut at = now;
-        self.phases.clear();
+        self.mishaps.phases.clear();
         for phase in phases {
-            self.phases.push_back((at, phase.answer.clone()));
+            self.mishaps.phases.push_back((at, phase.answer.clone()));
             at = at + phase.span();
         }
-        self.phases.push_back((at, Leadership::Leads));
+        self.mishaps.phases.push_back((at, Leadership::Leads));
     }
 
     fn replace_agent(&mut self, name: &str, now: Moment) -> Result<(), FaultError> {
         let old = self.find_agent(name)?;
         let Some(agent) = self.host.agent_mut(&old) else { return Err(FaultError::Remote(name.to_owned())) };
         let settings = agent.settings().clone();
-        self.links.cut(old, None);
+        self.mishaps.links.cut(old, None);
         agent.handle_unregister(now);
         let id = self.master.handle_agent_registered(settings.description.clone(), now);
-        let agent = Agent::new(Settings { id, ..settings }, self.ids.fork(), now);
+        let agent = Agent::new(Settings { id, ..settings }, self.mishaps.ids.fork(), now);
         self.host.add(agent);
         Ok(())
     }
@@ -171,7 +220,7 @@ impl Cluster {
     fn set_flow(&mut self, framework: Option<&FrameworkId>, flow: Flow) {
         for stream in self.streams_of(framework) {
             if let Some(outlet) = self.streams.get_mut(&stream) {
-                outlet.state = flow;
+                outlet.flow = flow;
             }
         }
     }
@@ -187,7 +236,7 @@ impl Cluster {
         let is_meant = |id: &&AgentId| id.text() == name || id.text().rsplit('-').next() == Some(name);
         let here = self.host.agents().filter(|agent| !agent.is_dismissed());
         let here = here.map(|agent| &agent.settings().id);
-        let elsewhere = self.joined.ids().chain(self.links.cut_agents());
+        let elsewhere = self.joined.ids().chain(self.mishaps.links.cut_agents());
         let elsewhere = elsewhere.filter(|id| self.host.agents().all(|agent| agent.settings().id != **id));
         let known: BTreeSet<&AgentId> = here.chain(elsewhere).collect();
         let found = known.iter().copied().find(is_meant).cloned();

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::cluster::{Input, LinkId};
-use crate::fault::Leadership;
+use crate::leadership::Leadership;
 use crate::link::{self, Greeting, LinkError, RECORDS_WAITING_MOST, Records, send_all};
 use base::log;
 

@@ -1,20 +1,17 @@
-//! `/api/v1`, in JSON and for GET_FRAMEWORKS in protobuf too, `/teardown`, and `/mini/<fault>`.
+//! `/api/v1`, in JSON and for GET_FRAMEWORKS in protobuf too, and `/teardown`.
 
 use axum::body::Bytes;
-use axum::extract::{ConnectInfo, Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use prost::Message as _;
 use tokio::sync::oneshot;
 
 use crate::cluster::Input;
-use crate::fault::{self, FaultError};
 use crate::master::{FrameworkTarget, OperatorCall};
 use crate::request::MediaType;
-use base::log;
 use mesos::wire::id::FrameworkId;
 use mesos::wire::operator as wire;
-use serve::Peer;
 
 use super::{Server, leadership, scheduler};
 
@@ -89,32 +86,4 @@ async fn operate(server: &Server, call: OperatorCall) -> Response {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
     answer.await.map_or_else(|_| StatusCode::SERVICE_UNAVAILABLE.into_response(), scheduler::plain)
-}
-
-pub async fn fault(
-    State(server): State<Server>,
-    ConnectInfo(Peer(caller)): ConnectInfo<Peer>,
-    Path(name): Path<String>,
-    body: Bytes,
-) -> Response {
-    if !caller.ip().is_loopback() {
-        return (StatusCode::FORBIDDEN, "faults are for callers on this machine").into_response();
-    }
-    let fault = match fault::parse(&name, &body) {
-        Ok(fault) => fault,
-        Err(error) => return refuse(&error),
-    };
-    let (reply, done) = oneshot::channel();
-    if server.cluster.send(Input::Faulted { fault: Box::new(fault), reply }).await.is_err() {
-        return StatusCode::SERVICE_UNAVAILABLE.into_response();
-    }
-    match done.await {
-        Ok(Ok(())) => StatusCode::OK.into_response(),
-        Ok(Err(error)) => refuse(&error),
-        Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
-    }
-}
-
-fn refuse(error: &FaultError) -> Response {
-    (StatusCode::BAD_REQUEST, log::chain(error)).into_response()
 }

@@ -58,6 +58,7 @@ fn respond(answered: Answered, media: MediaType, server: &Server) -> Response {
     let events = match answered {
         Answered::Plainly(answer) => return plain(answer),
         Answered::WithEvents(events) => events,
+        #[cfg(feature = "faults")]
         Answered::Otherwise { status, text } => {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             return (status, text).into_response();

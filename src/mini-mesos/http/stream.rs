@@ -52,10 +52,12 @@ pub fn records(
             };
             match events.recv().await? {
                 Record::Whole(event) => state.rest = record(*event, media),
+                #[cfg(feature = "faults")]
                 Record::Split(event, bytes) => {
                     state.rest = record(*event, media);
                     state.chunk_most = bytes.get();
                 }
+                #[cfg(feature = "faults")]
                 Record::Torn(event) => {
                     let whole = record(*event, media);
                     state.rest = whole.slice(..whole.len() / 2);
@@ -103,7 +105,7 @@ fn with_defaults(mut event: Event) -> Event {
     event
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "faults"))]
 mod tests {
     use std::num::NonZeroUsize;
 

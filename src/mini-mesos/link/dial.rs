@@ -85,9 +85,9 @@ async fn try_dial(master: &str, greeting: &Greeting) -> Result<Link, DialError> 
     let welcome = match records.next::<ToHost>().await.map_err(broken)? {
         Some(ToHost::Welcome(welcome)) => welcome,
         Some(ToHost::Refused { why }) => return Err(DialError::Refused { master: master.to_owned(), why }),
-        Some(ToHost::Tell(_) | ToHost::Doom { .. } | ToHost::End { .. } | ToHost::Unregister) | None => {
-            return Err(DialError::Ended { master: master.to_owned() });
-        }
+        Some(ToHost::Tell(_)) | None => return Err(DialError::Ended { master: master.to_owned() }),
+        #[cfg(feature = "faults")]
+        Some(ToHost::Mishap(_)) => return Err(DialError::Ended { master: master.to_owned() }),
     };
     let (reports, outgoing) = mpsc::channel(RECORDS_WAITING_MOST);
     let (arrived, orders) = mpsc::channel(RECORDS_WAITING_MOST);

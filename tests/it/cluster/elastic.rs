@@ -1,9 +1,10 @@
 //! TaskManagers that come with the jobs that need them, and go when nobody does.
 
-use flink::rest::{JarRun, JobState};
+use flink::rest::JobState;
 
 use super::harness::{Cluster, Start};
 use crate::flink::home;
+use crate::flink::jars::{JarRun, Jars as _};
 
 #[tokio::test]
 async fn flink_1_20_gets_taskmanagers_for_its_jobs() {

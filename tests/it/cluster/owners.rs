@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use flink::rest::{JarRun, JobState};
+use flink::rest::JobState;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
@@ -11,6 +11,7 @@ use super::harness::{Cluster, Program, Start};
 use super::masters::start_mesos;
 use super::processes::{self, Part, Process};
 use super::stop;
+use crate::flink::jars::{JarRun, Jars as _};
 use crate::ports::{free_ports, free_range};
 
 /// From the answer of the new JobManager's REST API on.

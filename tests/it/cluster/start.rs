@@ -3,10 +3,11 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 
-use flink::rest::{JarRun, JobState};
+use flink::rest::JobState;
 
 use super::harness::{Cluster, Start};
 use super::stop::{self, picture};
+use crate::flink::jars::{JarRun, Jars as _};
 
 const GIB: u64 = 1 << 30;
 

@@ -11,6 +11,7 @@ use super::elastic;
 use super::harness::{Cluster, FLINK, Program, Start, binary, scratch};
 use super::processes::{self, Part, Process};
 use super::stop;
+use crate::flink::jars::{JarRun, Jars as _};
 use crate::ports::{free_ports, free_range};
 
 /// Short enough for a test, and long enough for a loaded machine.
@@ -138,7 +139,7 @@ async fn one_frozen_before_it_registers_gives_its_room_to_another_and_the_job_ru
     page.until_counted(1, 1).await;
     let jar = cluster.word_count_jar();
     let jar = cluster.flink.upload_jar(&jar).await.expect("uploaded");
-    let run = flink::rest::JarRun { parallelism: Some(2), ..Default::default() };
+    let run = JarRun { parallelism: Some(2), ..Default::default() };
     let job = cluster.flink.run_jar(&jar, &run).await.expect("started");
     cluster.program.until_log("replacing task=").await;
     cluster.until_slots(2, 2).await;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use artifact::claim_path;
 use claim::ask::Server;
 use claim::{Answer, Outcome};
-use flink::rest::{JarRun, JobState};
+use flink::rest::JobState;
 use serde_json::Value;
 
 use super::stores::Stores;
@@ -16,6 +16,7 @@ use crate::cluster::harness::{Cluster, Program, Start};
 use crate::cluster::masters::start_mesos_with;
 use crate::cluster::processes::{self, Part, Process};
 use crate::cluster::stop;
+use crate::flink::jars::{JarRun, Jars as _};
 use crate::ports::{free_ports, free_range};
 
 #[tokio::test]

@@ -13,9 +13,10 @@ use flink::command::{self, Application, Entrypoint, HadoopClassPath, Launch, Log
 use flink::distribution::Distribution;
 use flink::java::JavaHome;
 use flink::memory;
-use flink::rest::{JarRun, JobState, RestClient};
+use flink::rest::{JobState, RestClient};
 
 use super::home;
+use super::jars::{JarRun, Jars as _};
 use crate::ports::free_ports;
 
 /// Ten times what it takes on an idle machine.
@@ -100,7 +101,7 @@ async fn run_a_job(version: &str) {
     assert_eq!(flink.taskmanager("task-2").await.expect("an answer"), None);
 
     let jar_id = flink.upload_jar(&cluster.job_jar()).await.expect("an upload");
-    let run = JarRun { parallelism: Some(2), arguments: vec!["1000".to_owned()], ..JarRun::default() };
+    let run = JarRun { parallelism: Some(2), arguments: vec!["1000".to_owned()] };
     let job_id = flink.run_jar(&jar_id, &run).await.expect("a start");
     eventually(&mut taskmanager, "the job finishes", async || {
         let jobs = flink.jobs().await.ok()?;
@@ -215,7 +216,6 @@ impl Cluster {
             tmp_dir: Some(scratch),
             log4j: Log4j::Container,
             cpus: 1.0,
-            active_processors: None,
             identity: None,
             properties,
         });

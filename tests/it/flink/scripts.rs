@@ -211,7 +211,6 @@ fn ours(home: &Path, role: &str, scratch: &Path) -> Line {
         tmp_dir: None,
         log4j: Log4j::Stock,
         cpus: 2.0,
-        active_processors: None,
         identity: None,
         properties: &[],
     };

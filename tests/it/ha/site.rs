@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use flink::rest::JarRun;
 use serde_json::Value;
 
 use super::ensemble::Ensemble;
@@ -13,6 +12,7 @@ use crate::cluster::harness::{Cluster, Program, Start};
 use crate::cluster::masters::start_mesos;
 use crate::cluster::processes::{Part, Process};
 use crate::delivery::files_below;
+use crate::flink::jars::{JarRun, Jars as _};
 use crate::ports::{free_ports, free_range};
 
 /// Of both sessions, ours and Flink's.

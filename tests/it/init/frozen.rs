@@ -8,13 +8,17 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
+use crate::skips::{Missing, skip};
+
 use super::process::{Place, Running, binary, children, command, helper, is_alive, state, until};
 
 #[test]
 fn the_end_comes_though_a_process_does_not_end() {
     let Some(freezer) = Freezer::new() else {
-        println!("no right to freeze processes here, or no control group of the first version");
-        return;
+        return skip(
+            Missing::OfMachine,
+            "no right to freeze processes, or no control group of the first version",
+        );
     };
     let mut command = command(Place::Below, binary());
     command.args(["exec", "--grace", "200ms", "--"]).arg(helper()).arg("sleep");

@@ -6,6 +6,8 @@ use std::process::{Command, Stdio};
 
 use nix::sys::signal::Signal;
 
+use crate::skips::{Missing, skip};
+
 use super::process::{PLACES, Place, Running, binary, command, finish, helper, shell, until};
 
 /// A control group with little memory; removed at the end. `None` where nobody may make one.
@@ -45,8 +47,7 @@ impl Drop for Little {
 #[test]
 fn a_kill_for_want_of_memory_is_told_apart() {
     let Some(group) = Little::make() else {
-        println!("no right to make a control group");
-        return;
+        return skip(Missing::OfMachine, "no right to make a control group");
     };
     let join = format!("echo $$ > {}/cgroup.procs", group.path.display());
     // As much as it reads before the first newline. The kernel shall not take init for the largest.

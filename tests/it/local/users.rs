@@ -13,6 +13,7 @@ use super::embedded::{Embedded, processes_in};
 use super::scheduler::{Scheduler, framework_info, shell, task_info};
 use crate::cluster::harness::{FLINK, binary, write_conf};
 use crate::flink::home::flink_home;
+use crate::skips::{Missing, skip};
 
 const NOBODY: u32 = 65534;
 /// Of no user of this machine.
@@ -79,7 +80,7 @@ fn a_user_whom_the_agent_does_not_have_is_refused_in_mesos_words() {
 #[test]
 fn a_task_is_its_user_and_so_is_its_sandbox() {
     if !geteuid().is_root() {
-        return;
+        return skip(Missing::OfMachine, "this is not root");
     }
     let cluster = Embedded::start(&[RESOURCES]);
     // A task reaches its sandbox by its whole path.
@@ -120,7 +121,7 @@ fn a_task_is_its_user_and_so_is_its_sandbox() {
 #[test]
 fn an_agent_that_is_not_root_has_its_own_user_alone() {
     if !geteuid().is_root() {
-        return;
+        return skip(Missing::OfMachine, "this is not root");
     }
     let as_stranger = |command: &mut Command| {
         command.uid(STRANGER).gid(STRANGER);
@@ -180,7 +181,7 @@ fn chosen(uid: u32, passwd: &str, variables: &[(&str, &str)]) -> String {
 #[test]
 fn an_image_of_any_user_asks_agents_for_one_whom_they_have() {
     if !geteuid().is_root() {
-        return;
+        return skip(Missing::OfMachine, "this is not root");
     }
     let image =
         "root:x:0:0:root:/root:/nonexistent\nflink:x:9999:9999:Apache Flink:/opt/flink:/nonexistent\n";
@@ -192,7 +193,7 @@ fn an_image_of_any_user_asks_agents_for_one_whom_they_have() {
         assert!(chosen.ends_with("), whose users agents do not have"), "{chosen}");
     }
     if Path::new("/.dockerenv").exists() || Path::new("/run/.containerenv").exists() {
-        return;
+        return skip(Missing::OfMachine, "a user outside containers, as this is one");
     }
     assert_eq!(chosen(9999, image, &[]), "flink  # rewritten: that is the AppMaster's own");
     assert_eq!(

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use flink::rest::JarRun;
 use serde_json::Value;
 
 use crate::cluster::application;
 use crate::cluster::harness::{Cluster, Start, task_number};
+use crate::flink::jars::{JarRun, Jars as _};
 
 const PROPERTIES: [(&str, &str); 3] =
     [("mesos.initial-tasks", "1"), ("heartbeat.interval", "1000"), ("heartbeat.timeout", "8000")];
