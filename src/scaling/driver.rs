@@ -54,7 +54,7 @@ impl Driver {
                     self.scaler.handle_blindness();
                     known.clear();
                     if !is_blind {
-                        warn!("nobody knows what jobs ask for: {}", log::chain(&error));
+                        warn!("cannot find out how many slots the jobs need: {}", log::chain(&error));
                     }
                     is_blind = true;
                 }
