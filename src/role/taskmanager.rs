@@ -65,13 +65,13 @@ enum FetchError {
     },
     #[error("{url} refused the configuration: {status} {text}")]
     Refused { url: String, status: u16, text: String },
-    #[error("{url} answered with something else than a configuration")]
+    #[error("what {url} answered is not a configuration")]
     Malformed {
         url: String,
         #[source]
         source: postcard::Error,
     },
-    #[error("{url} sent what cannot be stored")]
+    #[error("cannot store the configuration that {url} sent")]
     Name {
         url: String,
         #[source]
@@ -233,7 +233,8 @@ async fn fetch(
         if backoff.attempts() >= FETCHES_MOST {
             return fetched;
         }
-        let text = format!("no configuration from {url} yet: {}", log::chain(source));
+        let text =
+            format!("cannot fetch the configuration from {url} yet, trying again: {}", log::chain(source));
         log::line(Level::WARN, "taskmanager", &text);
         tokio::time::sleep(wait).await;
     }

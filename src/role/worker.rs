@@ -339,7 +339,7 @@ fn spawn_servers(
     let artifacts = asynchronous(artifacts)?;
     let status = options.status_fd.map(|fd| asynchronous(adopt(fd)?.into())).transpose()?;
     if let Some(address) = status.as_ref().and_then(|status| status.local_addr().ok()) {
-        info!("status page on port {}", address.port());
+        info!("the status page listens on port {}", address.port());
     }
     let socket = options
         .socket_fd

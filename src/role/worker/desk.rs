@@ -312,7 +312,7 @@ impl<'a> Desk<'a> {
         match self.contender.order_end().await {
             Ok(()) => drop(tokio::spawn(shut_flink_down(self.rest.clone()))),
             Err(error) => {
-                let text = format!("the cluster cannot be ended: {}", log::chain(&error));
+                let text = format!("cannot end the cluster: {}", log::chain(&error));
                 self.journal.warn("not_ended", text);
             }
         }

@@ -53,7 +53,7 @@ impl Neighbourhood {
                 let _ = self.inbox.send(Message::FrameworksSeen { master, frameworks, name }).await;
             }
             // The operator's API may be forbidden to schedulers.
-            Err(error) => debug!("which frameworks there are is not known: {}", log::chain(&error)),
+            Err(error) => debug!("cannot ask the master for its frameworks: {}", log::chain(&error)),
         }
     }
 }
