@@ -38,7 +38,7 @@ pub struct Cli {
 
 /// `exec` alone.
 #[derive(Debug, Parser)]
-#[command(name = "exec", about = "Any program under init", bin_name = "flink-on-mesos exec")]
+#[command(name = "exec", about = "Run any program under init", bin_name = "flink-on-mesos exec")]
 struct Exec {
     #[command(flatten)]
     options: ExecOptions,
@@ -79,35 +79,36 @@ impl Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// A session cluster: JobManager, Mesos framework and TaskManagers
+    /// Run a session cluster: JobManager, Mesos framework and TaskManagers
     Appmaster(ClusterOptions),
-    /// A cluster for one job, which ends with it: 0 when it finished or was canceled, 163 when it failed
+    /// Run a cluster for one job and end with it: exit code 0 if the job finished or was canceled, 163 if it
+    /// failed
     AppmasterJob(JobOptions),
-    /// The JobManager alone, for TaskManagers that somebody else starts
+    /// Run a JobManager alone, for TaskManagers that are started in another way
     Jobmanager(ClusterOptions),
-    /// The JobManager of one job alone
+    /// Run the JobManager of one job alone
     StandaloneJob(JobOptions),
-    /// `appmaster` on an embedded Mesos, all on this machine
+    /// Run `appmaster` on an embedded Mesos, all on this machine
     Local(LocalOptions),
-    /// Inside a Mesos task: one TaskManager
+    /// Run one TaskManager, inside a Mesos task
     Taskmanager(TaskmanagerOptions),
-    /// The embedded Mesos alone, or one agent of it
+    /// Run the embedded Mesos alone, or one agent of it
     Mesos(Box<mesos::Options>),
-    /// Any program under init
+    /// Run any program under init
     Exec(Box<ExecOptions>),
-    /// The effective configuration and where each value came from
+    /// Print the effective configuration and where each value came from
     Config(ConfigOptions),
-    /// What the running AppMaster does
+    /// Print what the running AppMaster does
     Status(StatusOptions),
-    /// Why TaskManagers are missing
+    /// Print why TaskManagers are missing, and what would help
     Explain(ExplainOptions),
-    /// How many TaskManagers to keep from now on
+    /// Set how many TaskManagers to keep
     Scale(ScaleOptions),
     /// End the cluster and its framework
     Teardown(TeardownOptions),
     /// Replace a TaskManager: start a new one, stop the old one once it has registered
     RestartTaskmanager(RestartOptions),
-    /// The last events
+    /// Print the last events
     Events(EventsOptions),
     #[command(hide = true)]
     Init(InitOptions),
@@ -121,7 +122,7 @@ pub enum Command {
 
 #[derive(Clone, Debug, Default, Args)]
 pub struct ClusterOptions {
-    /// A configuration value; wins over files and environment
+    /// A configuration value; takes precedence over files and environment variables
     #[arg(short = 'D', value_name = "KEY=VALUE", value_parser = key_value)]
     pub properties: Vec<(String, String)>,
     /// Flink's configuration directory [default: $FLINK_CONF_DIR, else $FLINK_HOME/conf]
@@ -188,13 +189,13 @@ pub struct LocalOptions {
 pub struct TaskmanagerOptions {
     #[command(flatten)]
     pub cluster: ClusterOptions,
-    /// Where the AppMaster hands out the configuration; without it the configuration directory counts
+    /// URL at which the AppMaster serves the configuration; without it the configuration directory is read
     #[arg(long, value_name = "URL")]
     pub artifacts: Option<String>,
-    /// The SHA-256 of the certificate that it has there
+    /// SHA-256 of the certificate that the AppMaster has at that URL
     #[arg(long, value_name = "DIGEST")]
     pub artifacts_certificate: Option<Fingerprint>,
-    /// What was fetched into the working directory, with its SHA-256
+    /// A file that Mesos fetched into the working directory, with its SHA-256
     #[arg(long, value_name = "NAME=DIGEST")]
     pub delivered: Vec<Delivered>,
 }
@@ -203,7 +204,7 @@ pub struct TaskmanagerOptions {
 pub struct ConfigOptions {
     #[command(flatten)]
     pub cluster: ClusterOptions,
-    /// Only tell what is wrong, all at once; exit code 78 if anything is
+    /// Only check the configuration and print all that is wrong at once; exit code 78 if anything is
     #[arg(long, conflicts_with = "command")]
     pub check: bool,
     /// Print the java command line, one argument a line, and start nothing
@@ -227,11 +228,11 @@ pub struct SocketOptions {
 
 #[derive(Clone, Debug, Args)]
 pub struct ExplainOptions {
-    /// How many would fit on what was offered last if something else were wanted, as `count=20,cpus=4,mem=8192`. Besides
-    /// resources by their Mesos names: `ports=3`, `constraint=rack:UNIQUE`, `constraint=none`
+    /// How many other TaskManagers would fit into the latest offers, such as `count=20,cpus=4,mem=8192`:
+    /// `count`, resources by their Mesos names, `ports=3`, `constraint=rack:UNIQUE`, `constraint=none`
     #[arg(long, value_name = "TEXT", value_parser = supposition)]
     pub what_if: Option<String>,
-    /// The answer as JSON
+    /// Print the answer as JSON
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
@@ -240,7 +241,7 @@ pub struct ExplainOptions {
 
 #[derive(Clone, Debug, Args)]
 pub struct StatusOptions {
-    /// The answer as JSON
+    /// Print the answer as JSON
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
@@ -249,7 +250,7 @@ pub struct StatusOptions {
 
 #[derive(Clone, Debug, Args)]
 pub struct TeardownOptions {
-    /// Even if jobs run, or nobody can tell
+    /// End the cluster even if jobs run, or if it cannot be found out whether any run
     #[arg(long)]
     pub force: bool,
     #[command(flatten)]
@@ -258,7 +259,7 @@ pub struct TeardownOptions {
 
 #[derive(Clone, Debug, Args)]
 pub struct RestartOptions {
-    /// As `status` names it
+    /// The TaskManager's task id, as `status` prints it
     #[arg(value_name = "ID")]
     pub taskmanager: String,
     #[command(flatten)]
@@ -267,10 +268,10 @@ pub struct RestartOptions {
 
 #[derive(Clone, Debug, Args)]
 pub struct EventsOptions {
-    /// Go on with those that come
+    /// Then go on with new events as they come
     #[arg(long, short)]
     pub follow: bool,
-    /// Each as a line of JSON
+    /// Print each event as a line of JSON
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
@@ -279,6 +280,7 @@ pub struct EventsOptions {
 
 #[derive(Clone, Debug, Args)]
 pub struct ScaleOptions {
+    /// How many TaskManagers to keep
     pub taskmanagers: u32,
     #[command(flatten)]
     pub socket: SocketOptions,

@@ -48,7 +48,7 @@ enum Part {
 /// Why something cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum BundleError {
-    #[error("cannot read {path}, which agents are to fetch", path = path.display())]
+    #[error("cannot read {path}, one of the files that agents fetch", path = path.display())]
     Unreadable {
         path: PathBuf,
         #[source]

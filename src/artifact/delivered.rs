@@ -19,7 +19,7 @@ pub struct Delivered {
 /// Why it cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DeliveryError {
-    #[error("cannot read {path}, which Mesos was to fetch", path = path.display())]
+    #[error("cannot read {path}, which Mesos should have fetched", path = path.display())]
     Unreadable {
         path: PathBuf,
         #[source]

@@ -49,7 +49,7 @@ pub struct Configuration {
 
 /// Why a configuration is not stored.
 #[derive(Debug, thiserror::Error)]
-#[error("a file of the configuration has the name '{name}'")]
+#[error("'{name}' is not a plain file name")]
 pub struct NameError {
     name: String,
 }

@@ -24,7 +24,7 @@ impl Refused {
     fn told(self) -> &'static str {
         match self {
             Self::Configuration => "refused a request for a configuration: wrong or used token",
-            Self::Claim => "told a TaskManager that it is none of this cluster's any more",
+            Self::Claim => "told a TaskManager to end: its task is not part of this cluster any more",
         }
     }
 }

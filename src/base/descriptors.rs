@@ -39,7 +39,7 @@ impl Exhausted {
 /// What it starts inherits that, unless it is started [`as_inherited`].
 pub fn raise() {
     if let Err(errno) = try_raise() {
-        warn!("the limit of open files cannot be raised: {errno}");
+        warn!("cannot raise the limit of open files (RLIMIT_NOFILE): {errno}");
     }
 }
 

@@ -24,7 +24,7 @@ pub enum Level {
     Warn,
 }
 
-/// What has happened, as a line of the log says too.
+/// Something that has happened; the log has a line with the same text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Event {
     /// Grows from event to event, over a restart of the worker too.

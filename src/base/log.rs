@@ -113,7 +113,11 @@ fn write(part: &str, line: &str) {
 }
 
 fn dropped(part: &str, count: u64) -> String {
-    format(Level::WARN, part, &format!("{count} log lines were dropped: nobody read stderr, which was full"))
+    format(
+        Level::WARN,
+        part,
+        &format!("{count} log lines were dropped: nobody read stderr, whose buffer was full"),
+    )
 }
 
 /// What `tracing` writes to, an event at a time.

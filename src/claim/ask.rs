@@ -25,7 +25,7 @@ const ANSWER_BYTES_MOST: u64 = 4096;
 #[derive(Debug, thiserror::Error)]
 pub enum AddressError {
     #[error(
-        "'{0}' is no address of an AppMaster: expected http://host:port, or https:// with a certificate's digest"
+        "'{0}' is not the address of an AppMaster: expected http://host:port, or https:// with a certificate's digest"
     )]
     Malformed(String),
     #[error("cannot set up TLS")]
@@ -72,7 +72,7 @@ impl Server {
         match answer {
             Ok(bytes) if bytes.is_empty() => Outcome::Mute,
             Ok(bytes) => marked(&bytes).map_or_else(
-                || Outcome::Nobody(format!("something else answers at {}:{}", self.host, self.port)),
+                || Outcome::Nobody(format!("another program answers at {}:{}", self.host, self.port)),
                 Outcome::Answered,
             ),
             // What TLS itself finds wrong.

@@ -90,29 +90,29 @@ impl fmt::Display for Note {
             Self::Silent { why, ends_after: None } => {
                 write!(
                     out,
-                    "the AppMaster that launched this TaskManager is away ({why}); another may go on with it"
+                    "the AppMaster does not answer ({why}): this TaskManager keeps running, as another AppMaster may take it over"
                 )
             }
             Self::Silent { why, ends_after: Some(after) } => {
                 let after = after.as_secs();
                 write!(
                     out,
-                    "the AppMaster does not answer ({why}): this TaskManager ends after {after} s of it"
+                    "the AppMaster does not answer ({why}): this TaskManager ends if that lasts for {after} s"
                 )
             }
             Self::HeardAgain { after } => {
                 write!(out, "the AppMaster answers again after {} s", after.as_secs())
             }
-            Self::Gone => write!(out, "ends this TaskManager: the AppMaster has given it up"),
+            Self::Gone => write!(out, "ending this TaskManager: the AppMaster has given it up"),
             Self::Elsewhere => {
                 write!(
                     out,
-                    "ends this TaskManager: another cluster's AppMaster has taken the place of its own"
+                    "ending this TaskManager: another cluster's AppMaster answers at the address of its own"
                 )
             }
             Self::SilentForGood { since, why } => {
                 let since = since.as_secs();
-                write!(out, "ends this TaskManager: its AppMaster has been gone for {since} s ({why})")
+                write!(out, "ending this TaskManager: its AppMaster has not answered for {since} s ({why})")
             }
         }
     }
@@ -162,7 +162,7 @@ impl Watch {
             }
             // The owner is at another address.
             Outcome::Answered(Answer::Elsewhere) => {
-                self.silent("another cluster's AppMaster answers there".to_owned(), began, now)
+                self.silent("another cluster's AppMaster answers at its address".to_owned(), began, now)
             }
             Outcome::Answered(Answer::Held | Answer::Unknown) | Outcome::Mute => {
                 let note = self.silent_since.take().map(|since| Note::HeardAgain { after: now.since(since) });

@@ -27,40 +27,41 @@ mod words;
 
 #[derive(Clone, Debug, Default, Args)]
 pub struct ExecOptions {
-    /// From the begin of a stop to SIGKILL, as `9s` or `500ms`
+    /// Time from the begin of a stop to SIGKILL, such as `9s` or `500ms`
     #[arg(long)]
     grace: Option<Grace>,
     /// Who gets forwarded signals: `child`, `group`, `group-even-quit`
     #[arg(long, value_parser = parse_forward_to)]
     forward_to: Option<ForwardTo>,
-    /// Send another signal in place of a received one, as `TERM=QUIT`; `FROM=0` drops it
+    /// Send another signal in place of a received one, such as `TERM=QUIT`; `FROM=0` drops it
     #[arg(long, value_name = "FROM=TO")]
     rewrite: Vec<Rewrite>,
     /// A further signal that stops the program, besides TERM and INT
     #[arg(long, value_name = "SIGNAL")]
     stop_on: Vec<Signal>,
-    /// Another exit code in place of one or more, as `143=0`
+    /// Report another exit code in place of one or more, such as `143=0`
     #[arg(long, value_name = "FROM=TO")]
     remap: Vec<Remap>,
-    /// Whether orphans are adopted when this is not PID 1: `on`, `off`
+    /// Whether init adopts orphaned processes (as a subreaper) when it is not PID 1: `on`, `off`
     #[arg(long, value_parser = parse_subreaper)]
     subreaper: Option<Subreaper>,
-    /// The signal that arrives here when the process that started this one dies
+    /// The signal that init receives when the process that started it dies
     #[arg(long, value_name = "SIGNAL")]
     parent_death_signal: Option<Signal>,
     /// Whether SIGTSTP, SIGTTIN and SIGTTOU stop the program and init until SIGCONT: `on`, `off`
     #[arg(long, value_parser = parse_job_control)]
     job_control: Option<JobControl>,
-    /// Whether SIGCONT follows an order to stop, so that a stopped program can act on it: `on`, `off`
+    /// Whether init sends SIGCONT after a stop signal, so that a suspended program can act on it: `on`, `off`
     #[arg(long = "continue", value_parser = parse_continuation, value_name = "CONTINUE")]
     continuation: Option<Continuation>,
-    /// When a forwarded SIGQUIT reaches the program: `at-once`, or `once-caught`, when it has a handler, as JVMs need
+    /// When SIGQUIT is forwarded to the program: `at-once`, or `once-caught`, not before it has a handler for
+    /// it, as JVMs need
     #[arg(long, value_parser = parse_quit)]
     quit: Option<Quit>,
-    /// `quiet`, `normal`, `debug`
+    /// How much init logs: `quiet`, `normal`, `debug`
     #[arg(long, value_parser = parse_verbosity)]
     verbosity: Option<Verbosity>,
-    /// A file that the last line is also written to, such as /dev/termination-log
+    /// A file to which init also writes its last log line, such as /dev/termination-log
     #[arg(long, value_name = "PATH")]
     reason_file: Option<OsString>,
     /// A descriptor that the program keeps, besides 0 to 2

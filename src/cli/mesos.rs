@@ -27,11 +27,12 @@ const MASTERS_OWN: [&str; 11] = [
 pub const AGENTS_MOST: u16 = 1000;
 
 /// The embedded Mesos: a master and agents in one process, or with --agent one agent whose master is elsewhere, for
-/// trying out and for tests. It isolates nothing but by Docker, and an agent's tasks end when its process ends.
+/// trying out and for tests. Only tasks in Docker are isolated, and an agent's tasks end when its process
+/// ends.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// One agent and no master: it links up with --master, and again whenever the link is lost. What the master's
-    /// options say of pings and time holds for it too
+    /// Run one agent and no master: it connects to --master, and again whenever the connection is lost. The
+    /// master's options for pings and time apply to it too
     #[arg(long, requires = "master", conflicts_with_all = MASTERS_OWN)]
     pub agent: bool,
 
@@ -39,12 +40,13 @@ pub struct Options {
     #[arg(long, value_name = "HOST:PORT", requires = "agent", value_parser = parse::master)]
     pub master: Option<String>,
 
-    /// Address to listen on. Whoever reaches it can run anything as its user: loopback unless you know better
-    /// [default: 127.0.0.1; an agent's: the one that leads to its master]
+    /// Address to listen on. Whoever reaches it can run any command as its user, so keep it on loopback
+    /// unless you trust the network [default: 127.0.0.1; for an agent, the address from which this host
+    /// reaches its master]
     #[arg(long)]
     pub ip: Option<Ipv4Addr>,
 
-    /// Port to listen on; 0 picks a free one [default: 5050; an agent's: 5051]
+    /// Port to listen on; 0 picks a free one [default: 5050; for an agent, 5051]
     #[arg(long)]
     pub port: Option<u16>,
 
@@ -56,14 +58,14 @@ pub struct Options {
     #[arg(long, default_value = "/tmp/mesos")]
     pub work_dir: PathBuf,
 
-    /// How many agents in the master's process; with 0 it waits for those of other hosts, which it takes in any case
+    /// Number of agents in the master's process; agents on other hosts can join in any case
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(0..=AGENTS_MOST as i64))]
     pub agents: u16,
 
     /// What each agent offers, such as 'cpus:4;mem:4096;disk:10240;ports:[31000-32000];cpus(role):2'. What is
     /// left out of cpus, mem, disk and ports is detected and divided among the agents. The tasks of all agents
     /// share one machine: the range of ports is split into disjoint parts, one for each agent. Repeated, the
-    /// n-th is for the n-th agent, its ports unsplit
+    /// n-th is for the n-th agent, whose ports are not split
     #[arg(long)]
     pub resources: Vec<String>,
 
@@ -92,7 +94,7 @@ pub struct Options {
     #[arg(long)]
     pub credentials: Option<PathBuf>,
 
-    /// File the port is written to once it listens
+    /// File to which the port is written once it is open
     #[arg(long)]
     pub port_file: Option<PathBuf>,
 
@@ -100,7 +102,7 @@ pub struct Options {
     #[arg(long, hide = true)]
     pub listen_fd: Option<i32>,
 
-    /// Between two pings of an agent, such as '15secs'
+    /// Time between two pings of an agent, such as '15secs'
     #[arg(long, alias = "agent_ping_timeout", default_value = "15secs", value_parser = parse::ping_timeout)]
     pub agent_ping_timeout: Duration,
 
@@ -112,11 +114,11 @@ pub struct Options {
     #[arg(long, alias = "agent_reregister_timeout", default_value = "10mins", value_parser = parse::duration)]
     pub agent_reregister_timeout: Duration,
 
-    /// After which an offer that nobody answered is taken back; never by default
+    /// Time after which an offer without an answer is rescinded; never by default
     #[arg(long, alias = "offer_timeout", value_parser = parse::duration)]
     pub offer_timeout: Option<Duration>,
 
-    /// Lets every task run as the agent's own user, rather than as the one whom it or its framework names. Only an agent that
+    /// Run every task as the agent's own user, not as the user that the task or its framework names. Only an agent that
     /// runs as root can switch to another user, and the user must be in /etc/passwd
     #[arg(long = "no-switch_user", alias = "no-switch-user")]
     pub no_switch_user: bool,
@@ -129,7 +131,7 @@ pub struct Options {
     #[arg(long, alias = "docker_socket", value_name = "PATH", default_value = "/var/run/docker.sock")]
     pub docker_socket: String,
 
-    /// Lets time pass so many times as fast: heartbeats, timeouts, filters and graces alike, for tests
+    /// Makes time pass N times as fast: heartbeats, timeouts, filters and grace periods alike, for tests
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub time_scale: u32,
 

@@ -39,7 +39,7 @@ pub fn decode(bytes: &[u8], grammar: Grammar) -> Result<Decoded, usize> {
     }
 }
 
-const REPLACED: &str = "is not UTF-8: in the place of what is not stands \u{fffd}, as in Flink";
+const REPLACED: &str = "is not UTF-8: \u{fffd} replaces the bytes that are not, as in Flink";
 
 fn decode_marked(bytes: &[u8], grammar: Grammar) -> Result<Decoded, usize> {
     let mark = MARKS.iter().find(|(mark, _)| bytes.starts_with(mark));
@@ -62,7 +62,7 @@ fn decode_marked(bytes: &[u8], grammar: Grammar) -> Result<Decoded, usize> {
     let warning = match (grammar, mark) {
         (Grammar::Yaml, _) => None,
         (Grammar::Legacy, Some(_)) => Some(
-            "begins with a byte order mark, which Flink's own scripts would take for a part of the first key",
+            "begins with a byte order mark, which Flink's own scripts would read as a part of the first key",
         ),
         (Grammar::Legacy, None) if is_replaced => Some(REPLACED),
         (Grammar::Legacy, None) => None,

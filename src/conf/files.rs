@@ -100,7 +100,7 @@ fn read_text(path: &Path, grammar: Grammar) -> Result<Decoded, ReadError> {
 fn missing(directory: &Path, version: Version, other: Option<Grammar>) -> ReadError {
     let expected: Vec<_> = Grammar::of(version).iter().map(|grammar| grammar.file_name()).collect();
     let hint = other.map_or_else(String::new, |other| {
-        format!("; the {} there does not count: {}", other.file_name(), rule(version))
+        format!("; the {} there is ignored: {}", other.file_name(), rule(version))
     });
     ReadError::Missing { path: directory.to_owned(), expected: expected.join(" or "), hint }
 }

@@ -87,7 +87,7 @@ impl<'a, F: Fn(&str) -> Option<&'a str>> Reader<F> {
         for name in unknown {
             self.remark(
                 line,
-                format!("`${{{name}}}` in `{key}` stays as it is, as there is no such variable"),
+                format!("`${{{name}}}` in `{key}` is not replaced, as there is no such variable"),
             );
         }
         self.entries.push(Entry { key, value, line });
@@ -223,7 +223,7 @@ mod tests {
             ("a: $NAME $ $$ ${ ${} ${1} ${a b}", "1 a=$NAME $ $$ ${ ${} ${1} ${a b}"),
             (
                 "a: ${NOBODY} ${NAME}",
-                "1 a=${NOBODY} Ann\n1! `${NOBODY}` in `a` stays as it is, as there is no such variable",
+                "1 a=${NOBODY} Ann\n1! `${NOBODY}` in `a` is not replaced, as there is no such variable",
             ),
         ] {
             assert_eq!(read(text), expected, "{text:?}");
@@ -261,7 +261,7 @@ mod tests {
         }
         assert_eq!(
             read("a:\n  b: 1\n  b: 2\nc: 3"),
-            "4 c=3\n3! skipped up to line 3, as a value of several lines must be YAML: the key `b` stands twice in one map"
+            "4 c=3\n3! skipped up to line 3, as a value of several lines must be YAML: the key `b` is twice in one map"
         );
     }
 }

@@ -111,7 +111,7 @@ pub fn warnings(table: &Table, environment: &Environment, version: Version) -> V
 }
 
 fn advice(instead: &str) -> String {
-    if instead.is_empty() { ": nothing takes its place".to_owned() } else { format!(": use {instead}") }
+    if instead.is_empty() { ": nothing replaces it".to_owned() } else { format!(": use {instead}") }
 }
 
 /// Whatever stands around the script's name: quotes, `exec`, `sh -c`, arguments.
@@ -121,8 +121,7 @@ fn task_manager_script(table: &Table) -> Option<String> {
     let is_separator = |c: char| c.is_whitespace() || "\"'`;&|()/=".contains(c);
     setting.value.split(is_separator).any(|word| word == TASK_MANAGER_SCRIPT).then(|| {
         format!(
-            "`{key}` ({}) runs {TASK_MANAGER_SCRIPT}, which Flink has no more: leave the key out, then this program starts the TaskManager; \
-             or end the command with `exec \"$FLINK_ON_MESOS_TASKMANAGER\" …`",
+            "`{key}` ({}) runs {TASK_MANAGER_SCRIPT}, which Flink no longer has: remove the key, and this program starts the TaskManager; or end the command with `exec \"$FLINK_ON_MESOS_TASKMANAGER\" …`",
             setting.origin
         )
     })

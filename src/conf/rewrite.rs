@@ -104,7 +104,7 @@ impl Rewriter<'_> {
         }
         for key in [flink::JOB_MANAGER_BIND_HOST, flink::TASK_MANAGER_BIND_HOST, flink::REST_BIND_ADDRESS] {
             if self.binds_loopback(key) {
-                self.set(key, "0.0.0.0", "bound to loopback, nobody else could connect");
+                self.set(key, "0.0.0.0", "bound to loopback, other machines could not connect");
             }
         }
         if self.table.get(flink::REST_ADDRESS).is_some_and(|address| !is_routable(address)) {
@@ -127,7 +127,7 @@ impl Rewriter<'_> {
             && self.table.get(flink::HA_OLD_TYPE).is_none()
             && let Some(kind) = self.table.get(flink::HA_TYPE).map(str::to_owned)
         {
-            self.set(flink::HA_OLD_TYPE, &kind, "Flink before 1.17 knows this name only");
+            self.set(flink::HA_OLD_TYPE, &kind, "Flink before 1.17 knows only this name");
         }
     }
 
@@ -252,9 +252,9 @@ rest.bind-address=localhost";
             (1, 17),
             NETWORK,
             "jobmanager.rpc.address: localhost → agent1 (TaskManagers on other machines must reach it)
-jobmanager.bind-host: localhost → 0.0.0.0 (bound to loopback, nobody else could connect)
-taskmanager.bind-host: localhost → 0.0.0.0 (bound to loopback, nobody else could connect)
-rest.bind-address: localhost → 0.0.0.0 (bound to loopback, nobody else could connect)
+jobmanager.bind-host: localhost → 0.0.0.0 (bound to loopback, other machines could not connect)
+taskmanager.bind-host: localhost → 0.0.0.0 (bound to loopback, other machines could not connect)
+rest.bind-address: localhost → 0.0.0.0 (bound to loopback, other machines could not connect)
 rest.address: localhost → agent1 (clients on other machines must reach it)
 taskmanager.host: localhost → removed (each TaskManager has an address of its own)
 jobmanager.bind-host=0.0.0.0
@@ -328,7 +328,7 @@ taskmanager.host=localhost",
             "jobmanager.rpc.address=jm\nweb.address=127.0.0.1",
             (1, 20),
             NETWORK,
-            "rest.bind-address: not set → 0.0.0.0 (bound to loopback, nobody else could connect)
+            "rest.bind-address: not set → 0.0.0.0 (bound to loopback, other machines could not connect)
 jobmanager.rpc.address=jm
 rest.bind-address=0.0.0.0
 web.address=127.0.0.1",
@@ -343,7 +343,7 @@ web.address=127.0.0.1",
             input,
             (1, 16),
             NETWORK,
-            "high-availability: not set → zookeeper (Flink before 1.17 knows this name only)
+            "high-availability: not set → zookeeper (Flink before 1.17 knows only this name)
 high-availability=zookeeper
 high-availability.type=zookeeper
 jobmanager.rpc.address=jm",

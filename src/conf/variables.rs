@@ -96,7 +96,7 @@ impl Variable {
     pub fn meaning(&self) -> String {
         let keys: Vec<_> = self.keys.iter().map(|key| format!("`{key}`")).collect();
         match keys.is_empty() {
-            true => format!("`{}`, where that could not be reached by others", flink::ADDRESS),
+            true => format!("`{}`, if other machines could not reach that address", flink::ADDRESS),
             false => keys.join(", "),
         }
     }

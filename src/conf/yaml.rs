@@ -232,7 +232,7 @@ fn check_duplicates(pairs: &[(Node, Node)]) -> Result<(), Remark> {
     let mut seen = BTreeSet::new();
     for (key, _) in pairs {
         if !seen.insert(&key.value) {
-            return Err(key.remark(format!("the key `{}` stands twice in one map", flow(&key.value))));
+            return Err(key.remark(format!("the key `{}` is twice in one map", flow(&key.value))));
         }
     }
     Ok(())
@@ -253,7 +253,7 @@ mod tests {
         // An alias in a list is written out: Flink prints the anchor's number, which only it can read.
         ("a: &x [1, 2]\nb: *x\nc: [*x, *x]\n", "a=[1, 2]|b=[1, 2]|c=[[1, 2], [1, 2]]"),
         ("a: &x {p: [1]}\nb: [*x, *x]\n", "a.p=[1]|b=[{p: [1]}, {p: [1]}]"),
-        ("a: &x [*x]\n", "1: an alias inside of what it stands for"),
+        ("a: &x [*x]\n", "1: an alias inside of its own value"),
         // Printed by JDK 19 and later; JDK 17 prints more digits than needed (JDK-4511638).
         ("b: 1.0E23\nc: 2e23\nj: 8.41e21\n", "b=1.0E23|c=2.0E23|j=8.41E21"),
     ];

@@ -71,15 +71,15 @@ impl Asked {
 impl fmt::Display for Asked {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { slots, taskmanagers, jobs_short, least, most, most_by } = self;
-        write!(out, "jobs have a use for {slots} slots, ")?;
+        write!(out, "jobs need {slots} slots, ")?;
         match jobs_short {
-            0 => write!(out, "none is short of any: ")?,
-            jobs => write!(out, "{jobs} short of some: ")?,
+            0 => write!(out, "no job lacks any: ")?,
+            jobs => write!(out, "jobs that lack some: {jobs}; ")?,
         }
         write!(out, "{taskmanagers} TaskManagers, ")?;
         match self.is_capped() {
             true => write!(out, "more than the {most} that {most_by} allows"),
-            false => write!(out, "between {least} and {most} ({most_by})"),
+            false => write!(out, "within {least} to {most} ({most_by})"),
         }
     }
 }

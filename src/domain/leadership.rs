@@ -32,7 +32,7 @@ pub struct NotLeading(pub Leadership);
 pub enum NotScaled {
     #[error(transparent)]
     NotLeading(#[from] NotLeading),
-    #[error("the number of TaskManagers follows the jobs, as `mesos.scaling: demand` says")]
+    #[error("cannot set the number of TaskManagers: it follows the jobs (`mesos.scaling: demand`)")]
     FollowsJobs,
 }
 
@@ -43,7 +43,11 @@ impl fmt::Display for Leadership {
             Self::Suspended => write!(out, "this AppMaster leads, but does nothing until ZooKeeper answers"),
             Self::Standby { leader } => {
                 let host = leader.as_ref().and_then(|about| about["host"].as_str());
-                write!(out, "this AppMaster stands by: the one on {} leads", host.unwrap_or("another host"))
+                write!(
+                    out,
+                    "this AppMaster is a standby: the AppMaster on {} leads",
+                    host.unwrap_or("another host")
+                )
             }
             Self::Away { why } => {
                 let why = why.as_deref().unwrap_or("there is no session with ZooKeeper yet");

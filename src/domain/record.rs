@@ -38,7 +38,7 @@ struct ReadTasks {
 
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
-    #[error("it is not a state of this program")]
+    #[error("it is not a state that this program has written")]
     Malformed(#[source] serde_json::Error),
     #[error("it was written by a newer program: version {found}, this one reads up to {VERSION}")]
     Newer { found: u32 },

@@ -33,7 +33,7 @@ pub enum StoreError {
         source: std::io::Error,
     },
     /// Whoever had the files has gone without giving them back.
-    #[error("a write of the state has not ended")]
+    #[error("an earlier write of the state has not finished")]
     Abandoned,
     #[error("failed to read the state at {path}")]
     Node {
@@ -44,9 +44,9 @@ pub enum StoreError {
     #[error("failed to read or write the state")]
     ZooKeeper(#[from] zookeeper::NodeError),
     /// This AppMaster no longer leads; nothing was written.
-    #[error("somebody else leads")]
+    #[error("another AppMaster leads")]
     Fenced,
     /// Nothing was written.
-    #[error("somebody who does not lead has changed {path}")]
+    #[error("a process other than the leading AppMaster has changed {path}")]
     Changed { path: String },
 }

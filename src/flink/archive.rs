@@ -26,11 +26,11 @@ pub enum Misfit {
     },
     #[error("{path} has a line that is not `SIZE SECONDS PATH`: {line}", path = path.display())]
     Malformed { path: PathBuf, line: String },
-    #[error("{file} is not the one it was made with", file = file.display())]
+    #[error("{file} has changed since the archive was made", file = file.display())]
     Changed { file: PathBuf },
-    #[error("the class path has {found} where it was made with {expected}")]
+    #[error("the class path has {found} where the archive has {expected}")]
     ClassPath { expected: String, found: String },
-    #[error("a heap of 32 GiB needs wider pointers")]
+    #[error("a heap of 32 GiB or more needs wider pointers than the archive has")]
     WideHeap,
 }
 
@@ -201,11 +201,19 @@ mod tests {
             assert!(warning.contains("x.jsa: ") && warning.contains(expected), "{warning}");
         };
         let both = ["a.jar", "b.jar"];
-        told(&|made| change(made, "b.jar"), &both, "b.jar is not the one it was made with");
-        told(&|made| change(made, "lib/modules"), &both, "lib/modules is not the one it was made with");
-        told(&|_| (), &["a.jar"], "the class path has nothing where it was made with ");
-        told(&|_| (), &["aa.jar", "a.jar", "b.jar"], "aa.jar where it was made with ");
-        told(&|made| made.args.push("-Xmx32G".into()), &both, "a heap of 32 GiB needs wider pointers");
+        told(&|made| change(made, "b.jar"), &both, "b.jar has changed since the archive was made");
+        told(
+            &|made| change(made, "lib/modules"),
+            &both,
+            "lib/modules has changed since the archive was made",
+        );
+        told(&|_| (), &["a.jar"], "the class path has nothing where the archive has ");
+        told(&|_| (), &["aa.jar", "a.jar", "b.jar"], "aa.jar where the archive has ");
+        told(
+            &|made| made.args.push("-Xmx32G".into()),
+            &both,
+            "a heap of 32 GiB or more needs wider pointers than the archive has",
+        );
         told(&|made| change(made, "x.jsa.files"), &both, "not `SIZE SECONDS PATH`: longer than before");
         told(&|made| fs::remove_file(made.path("x.jsa")).expect("removed"), &both, "x.jsa cannot be read");
     }

@@ -148,7 +148,7 @@ pub fn jobmanager(launch: &Launch<'_>, entrypoint: &Entrypoint) -> Result<Comman
     };
     let mut command = assemble(launch, &role, main_class, args)?;
     if memory.heap < jvm::RECOMMENDED_JOBMANAGER_HEAP {
-        let warning = format!("the JobManager's heap is only {}", memory.heap);
+        let warning = format!("the JobManager's heap is only {}, less than Flink recommends", memory.heap);
         command.warnings.push(warning);
     }
     Ok(command)

@@ -188,26 +188,32 @@ impl Driver {
                 });
             }
             Action::Lead(node) => {
-                self.journal.tell("leads", format!("leads, in line as {node}"));
+                self.journal.tell("leads", format!("this AppMaster leads, with the election node {node}"));
                 self.standing.send_replace(Standing::Leading { node });
             }
             Action::Extend(until) => {
                 self.grantor.extend(until);
                 if self.standing.send_if_modified(Standing::resume) {
-                    self.journal.tell("leads_on", "hears ZooKeeper again, goes on");
+                    self.journal.tell("leads_on", "ZooKeeper answers again: this AppMaster goes on");
                 }
             }
             Action::Suspend => {
                 self.grantor.revoke();
                 if self.standing.send_if_modified(Standing::suspend) {
-                    let text = "heard nothing from ZooKeeper, does nothing until it answers";
+                    let text =
+                        "ZooKeeper does not answer: this AppMaster leads, but does nothing until it does";
                     self.journal.warn("suspended", text);
                 }
             }
             Action::StepDown => {
                 self.grantor.revoke();
-                self.journal.warn("leads_no_longer", "leads no longer: the session has ended");
-                self.standing.send_replace(Standing::Away { why: Some("the session has ended".to_owned()) });
+                self.journal.warn(
+                    "leads_no_longer",
+                    "this AppMaster no longer leads: its session with ZooKeeper has ended",
+                );
+                self.standing.send_replace(Standing::Away {
+                    why: Some("its session with ZooKeeper has ended".to_owned()),
+                });
             }
         }
     }

@@ -125,7 +125,7 @@ impl Files {
         if (named.dev(), named.ino()) == (own.dev(), own.ino()) {
             Ok(())
         } else {
-            Err(failed("keep", &path)(io::Error::other("another file has taken its place")))
+            Err(failed("keep", &path)(io::Error::other("another file has replaced it")))
         }
     }
 }

@@ -239,7 +239,10 @@ impl Store for ZooKeeperStore {
     async fn save(&mut self, state: &State) -> Result<(), StoreError> {
         match self.write(state).await {
             Err(StoreError::Changed { .. }) if self.was_removed().await? => {
-                warn!("somebody has removed {}: writes it again, as nobody else leads", self.paths.state);
+                warn!(
+                    "somebody has removed {} from ZooKeeper: writing it again, as this AppMaster leads",
+                    self.paths.state
+                );
                 self.stored.clear();
                 self.write(state).await
             }

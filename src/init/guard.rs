@@ -53,7 +53,9 @@ pub fn arm(options: &Options, inherited: &Inherited) {
     match armed {
         Ok(watch) => guard().watch = Some(watch),
         Err(error) => {
-            let text = format!("an order to stop will wait until init runs: {error}");
+            let text = format!(
+                "cannot watch for stop signals during the start, they take effect once init runs: {error}"
+            );
             log::line(Level::WARN, "init", &text);
         }
     }

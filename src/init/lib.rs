@@ -105,7 +105,7 @@ pub fn give_back_memory() {
 pub enum EnterError {
     #[error("the plan cannot be encoded")]
     Encode(#[from] postcard::Error),
-    #[error("no memory file for the plan")]
+    #[error("cannot create a memfd for the plan")]
     Memory(#[source] std::io::Error),
     #[error("cannot execute this program again")]
     Exec(#[source] Errno),
@@ -148,7 +148,7 @@ enum ReadPlanError {
     Closed(RawFd, #[source] Errno),
     #[error("descriptor {0} cannot be read")]
     Read(RawFd, #[source] std::io::Error),
-    #[error("descriptor {0} holds no plan")]
+    #[error("descriptor {0} does not hold a plan")]
     Decode(RawFd, #[source] postcard::Error),
 }
 
@@ -176,7 +176,7 @@ pub fn run_plan(plan: &Plan, beginning: Beginning) -> u8 {
     sys::close_others(beginning, &kept);
     // The next descriptor of ours would get its number, and be handed down.
     if let Some((child, number)) = missing_descriptor(plan) {
-        let text = format_args!("descriptor {number}, which {child} is to keep, is not open");
+        let text = format_args!("descriptor {number}, which {child} has to inherit, is not open");
         journal.say(Level::ERROR, text);
         return Exit::Os.code();
     }
@@ -190,7 +190,7 @@ pub fn run_plan(plan: &Plan, beginning: Beginning) -> u8 {
     let mut kernel = match sys::Kernel::new(clock) {
         Ok(kernel) => kernel,
         Err(errno) => {
-            journal.say(Level::ERROR, format_args!("no signal descriptor: {errno}"));
+            journal.say(Level::ERROR, format_args!("cannot create a signalfd: {errno}"));
             return Exit::Os.code();
         }
     };
@@ -228,7 +228,7 @@ fn take_standing(plan: &Plan, journal: &Journal) -> Standing {
     if let Some(signal) = plan.options.parent_death_signal
         && let Err(errno) = sys::set_parent_death_signal(signal, plan.inherited.parent)
     {
-        journal.say(Level::WARN, format_args!("the death of the parent will go unnoticed: {errno}"));
+        journal.say(Level::WARN, format_args!("cannot set the parent death signal: {errno}"));
     }
     if getpid().as_raw() == 1 {
         return Standing::First;
@@ -240,7 +240,7 @@ fn take_standing(plan: &Plan, journal: &Journal) -> Standing {
             Err(errno) => {
                 journal.say(
                     Level::WARN,
-                    format_args!("not PID 1 and no subreaper, orphans are not reaped: {errno}"),
+                    format_args!("cannot become a subreaper, orphans will not be reaped: {errno}"),
                 );
                 Standing::Plain
             }

@@ -143,7 +143,7 @@ impl fmt::Display for Note {
                     }
                 }
             }
-            Self::ShareOver { name } => write!(f, "{name} has used up its share of the grace"),
+            Self::ShareOver { name } => write!(f, "{name} has not stopped within its share of the grace"),
             Self::Sweeping => f.write_str("stopping the processes that are left"),
             Self::GraceOver { after, alive } => {
                 write!(f, "killing what is left after={}{}", Seconds(*after), Alive(alive))

@@ -65,11 +65,11 @@ pub enum Step {
 pub enum SpawnError {
     #[error("{what} of {program:?} contains a zero byte")]
     ZeroByte { program: OsString, what: &'static str },
-    #[error("no new process: {0}")]
+    #[error("cannot fork: {0}")]
     Fork(Errno),
     #[error("cannot enter the directory {path:?} of {program:?}: {errno}")]
     Directory { program: OsString, path: OsString, errno: Errno },
-    #[error("cannot hand descriptors to {program:?}: {errno}")]
+    #[error("cannot pass descriptors to {program:?}: {errno}")]
     Descriptors { program: OsString, errno: Errno },
     #[error("cannot execute {program:?}: {errno}{}", Because(.obstacle))]
     Exec { program: OsString, errno: Errno, obstacle: Option<Obstacle> },

@@ -61,7 +61,7 @@ pub struct ZooKeeperCredentials {
 
 /// A text that is no address of a master. Credentials in it are not shown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{text}' is no address of a Mesos master: {problem}")]
+#[error("'{text}' is not the address of a Mesos master: {problem}")]
 pub struct AddressError {
     pub text: String,
     pub problem: Problem,
@@ -77,9 +77,9 @@ pub enum Problem {
     NoHost,
     #[error("host '{0}' contains '{1}'")]
     Host(String, char),
-    #[error("'{0}' is no port, expected 1 to 65535")]
+    #[error("'{0}' is not a port, expected 1 to 65535")]
     Port(String),
-    #[error("an IPv6 address must stand in brackets, as in [::1]:5050")]
+    #[error("an IPv6 address must be in brackets, as in [::1]:5050")]
     Brackets,
     #[error("expected no path after the port, got '{0}'")]
     Path(String),

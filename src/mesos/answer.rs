@@ -71,7 +71,7 @@ impl Answer {
     pub fn to_subscribe(&self) -> ToSubscribe {
         match self.status {
             200 if self.content_type.as_deref() != Some(Self::MEDIA_TYPE) => {
-                ToSubscribe::NotMesos("the answer to SUBSCRIBE is no protobuf stream")
+                ToSubscribe::NotMesos("the answer to SUBSCRIBE is not a protobuf stream")
             }
             200 => self.stream_id.clone().map_or(
                 ToSubscribe::NotMesos("the answer to SUBSCRIBE has no Mesos-Stream-Id"),
@@ -156,7 +156,7 @@ mod tests {
             (415, "", rejected("HTTP status 415")),
             (406, "", rejected("HTTP status 406")),
             (307, "", ToSubscribe::NotMesos("a redirect without Location")),
-            (200, "", ToSubscribe::NotMesos("the answer to SUBSCRIBE is no protobuf stream")),
+            (200, "", ToSubscribe::NotMesos("the answer to SUBSCRIBE is not a protobuf stream")),
         ] {
             assert_eq!(answer(status, body).to_subscribe(), expected, "{status} {body}");
         }

@@ -95,7 +95,10 @@ impl Detector {
     async fn look(&mut self, client: &Client) -> Result<OneshotWatcher, Error> {
         let (names, watcher) = match client.list_and_watch_children(&self.path).await {
             Err(Error::NoNode) => {
-                self.tell(format!("no master has ever been at {} of ZooKeeper", self.path));
+                self.tell(format!(
+                    "there is no node {} in ZooKeeper: no Mesos master has registered there",
+                    self.path
+                ));
                 let (stat, watcher) = client.check_and_watch_stat(&self.path).await?;
                 if stat.is_none() {
                     return Ok(watcher);
@@ -106,7 +109,7 @@ impl Detector {
             other => other?,
         };
         let Some(first) = leader::first(&names) else {
-            self.tell(format!("no master leads at {} of ZooKeeper", self.path));
+            self.tell(format!("no Mesos master leads at {} in ZooKeeper", self.path));
             return Ok(watcher);
         };
         match client.get_data(&format!("{}/{first}", self.path)).await {
@@ -126,7 +129,7 @@ impl Detector {
         self.leader.send_if_modified(|leader| {
             let is_new = leader.as_ref() != Some(&master);
             if is_new {
-                info!(%master, "leads, says ZooKeeper");
+                info!(%master, "found the leading Mesos master in ZooKeeper");
                 *leader = Some(master);
             }
             is_new

@@ -25,13 +25,13 @@ fn number(name: &str) -> Option<u64> {
 
 #[derive(Debug, thiserror::Error)]
 pub enum LeaderError {
-    #[error("{0} is not written by a master since Mesos 0.24")]
+    #[error("{0} was not written by a master of Mesos 0.24 or newer")]
     Label(String),
     #[error("{0} is not the JSON of a master")]
     Json(String, #[source] serde_json::Error),
     #[error("{0} is not the message of a master")]
     Protobuf(String, #[source] prost::DecodeError),
-    #[error("{0} names no address")]
+    #[error("{0} has no address")]
     NoAddress(String),
 }
 
@@ -98,11 +98,15 @@ mod tests {
     #[test]
     fn what_is_no_master_is_told() {
         for (name, content, expected) in [
-            ("0000000001", "master@10.0.0.1:5050", "0000000001 is not written by a master since Mesos 0.24"),
+            (
+                "0000000001",
+                "master@10.0.0.1:5050",
+                "0000000001 was not written by a master of Mesos 0.24 or newer",
+            ),
             ("json.info_1", "{", "json.info_1 is not the JSON of a master"),
             ("info_1", "\u{7f}", "info_1 is not the message of a master"),
-            ("json.info_1", r#"{"hostname":"m1"}"#, "json.info_1 names no address"),
-            ("json.info_1", r#"{"hostname":"m1","port":0}"#, "json.info_1 names no address"),
+            ("json.info_1", r#"{"hostname":"m1"}"#, "json.info_1 has no address"),
+            ("json.info_1", r#"{"hostname":"m1","port":0}"#, "json.info_1 has no address"),
         ] {
             let error = read(name, content.as_bytes(), Scheme::Http).expect_err(content);
             assert_eq!(error.to_string(), expected);

@@ -52,7 +52,7 @@ pub enum Trouble {
     Recovering(String),
     #[error("no answer for {} s", .0.as_secs())]
     NoAnswer(Duration),
-    #[error("no sign of life for {:.1} s", .0.as_secs_f64())]
+    #[error("received nothing for {:.1} s", .0.as_secs_f64())]
     Silence(Duration),
     #[error("the master closed the stream")]
     Closed,
@@ -60,11 +60,11 @@ pub enum Trouble {
     CutRecord,
     #[error("the stream is broken")]
     Garbage(#[source] RecordError),
-    #[error("a record of the stream is no event")]
+    #[error("a record of the stream is not an event")]
     NoEvent(#[source] DecodeError),
     #[error("{0} redirects in a row, the last to {1}")]
     Redirects(u32, Master),
-    #[error("the redirect names no master")]
+    #[error("the redirect does not lead to a master")]
     Location(#[source] AddressError),
     #[error("{0}")]
     NotMesos(&'static str),

@@ -293,7 +293,7 @@ impl Cluster {
         let Some(record) = outlet.flow.record(event) else { return };
         let is_full = matches!(outlet.records.try_send(record), Err(mpsc::error::TrySendError::Full(_)));
         if is_full {
-            tracing::warn!(stream = stream.0, "the scheduler does not read its events: cut off");
+            tracing::warn!(stream = stream.0, "disconnected a scheduler that does not read its events");
         }
         if is_full || is_last {
             self.close(stream, now);

@@ -83,9 +83,9 @@ pub enum LinkError {
     Read(#[source] io::Error),
     #[error("cannot write to the link")]
     Write(#[source] io::Error),
-    #[error("the other side reads nothing for {} s", WRITE_LIMIT.as_secs())]
+    #[error("the other side has read nothing for {} s", WRITE_LIMIT.as_secs())]
     Stuck,
-    #[error("the link carries something else")]
+    #[error("what came over the link is not of this protocol")]
     Record(#[from] RecordError),
     #[error("the link carries a record of another kind")]
     Kind(#[source] serde_json::Error),
@@ -207,8 +207,8 @@ mod tests {
     #[tokio::test]
     async fn what_is_no_record_or_too_long_ends_the_link() {
         for (bytes, why) in [
-            (&b"GET / HTTP/1.1"[..], "the link carries something else"),
-            (b"99999999999\n", "the link carries something else"),
+            (&b"GET / HTTP/1.1"[..], "what came over the link is not of this protocol"),
+            (b"99999999999\n", "what came over the link is not of this protocol"),
             (b"2\n{}", "the link carries a record of another kind"),
         ] {
             let error = Records::new(bytes).next::<FromAgent>().await.expect_err("no record");

@@ -48,7 +48,7 @@ enum StartError {
     NoUser(String),
     #[error("cannot encode what is to be run")]
     Encode(#[from] postcard::Error),
-    #[error("no descriptor for the process")]
+    #[error("cannot open a descriptor for the process")]
     Descriptor(#[source] io::Error),
     #[error("cannot start the process")]
     Spawn(#[from] SpawnError),

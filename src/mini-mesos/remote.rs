@@ -122,7 +122,10 @@ impl RemoteAgent {
             return;
         }
         if self.line.is_up() {
-            tracing::warn!(master = self.settings.master, "no word from the master: the link is given up");
+            tracing::warn!(
+                master = self.settings.master,
+                "received nothing from the master: closing the link"
+            );
         }
         let greeting = match &self.membership {
             Membership::New => Greeting::New(self.settings.description.clone()),
@@ -147,7 +150,7 @@ impl RemoteAgent {
             }
             Happening::Lost(error) => {
                 let why = error.map_or_else(|| "the master closed it".to_owned(), |error| log::chain(&error));
-                tracing::info!(master = self.settings.master, "the link is down: {why}");
+                tracing::info!(master = self.settings.master, "lost the connection to the master: {why}");
                 self.line.failed(now);
             }
         }
@@ -156,7 +159,7 @@ impl RemoteAgent {
 
     fn link_up(&mut self, link: Link) {
         let welcome = link.welcome.clone();
-        tracing::info!(agent = welcome.id.text(), master = self.settings.master, "linked to the master");
+        tracing::info!(agent = welcome.id.text(), master = self.settings.master, "connected to the master");
         match &self.membership {
             Membership::New => {
                 self.pace = self.pace.at(welcome.time_scale);
@@ -203,7 +206,7 @@ impl RemoteAgent {
             }
         }
         if agent.is_dismissed() {
-            tracing::info!("the master wants nothing of this agent any more");
+            tracing::info!("the master has dismissed this agent");
             self.membership = Membership::Left;
         }
     }

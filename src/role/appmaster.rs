@@ -112,7 +112,7 @@ fn decisions(cluster: &Cluster, setup: &Setup, settings: &Settings) -> Vec<Strin
             None => "no high availability".to_owned(),
             Some(directory) => format!("state in {}", directory.display()),
         },
-        Some(ha) => format!("high availability of {} by ZooKeeper", ha.cluster_id),
+        Some(ha) => format!("high availability by ZooKeeper, cluster id {}", ha.cluster_id),
     };
     lines.push(format!(
         "framework {} on Mesos at {}, {leadership}",
@@ -339,7 +339,7 @@ fn bind_artifacts(settings: &Settings, local: bool, before: Option<u16>) -> Resu
     let port = listener.local_addr().map_err(fatal(Exit::Os))?.port();
     if port != own {
         let text = format!(
-            "port {own} is taken, agents fetch from port {port}: what they kept by its address they fetch again, unless `{key}` names a free port"
+            "port {own} is taken, so agents fetch from port {port} and download again what they have cached; set `{key}` to a free port to keep their caches"
         );
         log::line(Level::WARN, "appmaster", &text);
     }
@@ -353,7 +353,11 @@ fn operators_socket(environment: &Environment) -> Result<Option<(PathBuf, UnixLi
         Ok(socket) => Ok(Some((path, socket))),
         Err(error @ BindError::SocketInUse { .. }) => Err(cannot_bind(error)),
         Err(error) => {
-            log::line(Level::WARN, "appmaster", &format!("{}: no commands", log::chain(&error)));
+            log::line(
+                Level::WARN,
+                "appmaster",
+                &format!("{}: operator commands are disabled", log::chain(&error)),
+            );
             Ok(None)
         }
     }

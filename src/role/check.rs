@@ -112,7 +112,7 @@ fn check_commands(
 fn log_configuration(setup: &Setup) -> Option<String> {
     let path = setup.conf_dir.join(Log4j::Stock.file_name());
     (path.is_symlink() && !path.exists()).then(|| {
-        format!("{} leads nowhere: the log goes to stdout, as this program has it by default", path.display())
+        format!("{} is a symbolic link to a file that does not exist: the log goes to stdout, with this program's default configuration", path.display())
     })
 }
 

@@ -26,7 +26,7 @@ pub fn run(options: &ConfigOptions, environment: &Environment) -> Result<u8, Fat
     warnings.iter().for_each(|warning| log::line(Level::WARN, "config", warning));
     if options.check {
         checked?;
-        println!("the configuration is good");
+        println!("the configuration is valid");
         return Ok(Exit::Ok.code());
     }
     if let Err(Fatal { error, .. }) = &checked {

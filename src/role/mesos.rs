@@ -56,11 +56,11 @@ pub enum MesosError {
     Write { path: PathBuf, source: io::Error },
     #[error("cannot use the work directory {}", path.display())]
     WorkDir { path: PathBuf, source: io::Error },
-    #[error("cannot find out which address of this host leads to {master}: give --ip")]
+    #[error("cannot find out from which address this host reaches {master}: set --ip")]
     Route { master: String, source: io::Error },
-    #[error("no master for this agent")]
+    #[error("this agent cannot join a master")]
     Master(#[source] DialError),
-    #[error("the operating system gave no event loop or signal handler")]
+    #[error("cannot set up an event loop or a signal handler")]
     Runtime(#[source] io::Error),
 }
 

@@ -31,7 +31,7 @@ pub fn status(options: &StatusOptions, environment: &Environment) -> Result<u8, 
     }
     match status.jobmanager.silent {
         None => Ok(Exit::Ok.code()),
-        Some(why) => Err(Fatal::new(Exit::Unavailable, format!("the JobManager does not serve: {why}"))),
+        Some(why) => Err(Fatal::new(Exit::Unavailable, format!("the JobManager is unavailable: {why}"))),
     }
 }
 

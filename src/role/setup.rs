@@ -137,7 +137,7 @@ impl Setup {
         let version = self.distribution.version;
         let (major, minor) = OLDEST_TESTED;
         (!version.at_least(major, minor)).then(|| {
-            format!("Flink {version} is not tested with this program, {major}.{minor} is the oldest that is")
+            format!("Flink {version} is not tested with this program; {major}.{minor} is the oldest version that is")
         })
     }
 

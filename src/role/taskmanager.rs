@@ -75,13 +75,13 @@ enum FetchError {
     Refused { url: String, status: u16, text: String },
     #[error("{url} cannot answer now: {text}")]
     NotNow { url: String, text: String, again: Duration },
-    #[error("{url} answered with something else than a configuration")]
+    #[error("what {url} answered is not a configuration")]
     Malformed {
         url: String,
         #[source]
         source: postcard::Error,
     },
-    #[error("{url} sent what cannot be stored")]
+    #[error("cannot store the configuration that {url} sent")]
     Name {
         url: String,
         #[source]
@@ -259,7 +259,8 @@ async fn fetch(
         if is_last {
             return fetched;
         }
-        log::line(Level::WARN, "taskmanager", &format!("no configuration from {url} yet: {why}"));
+        let text = format!("cannot fetch the configuration from {url} yet, trying again: {why}");
+        log::line(Level::WARN, "taskmanager", &text);
         tokio::time::sleep(wait).await;
     }
 }

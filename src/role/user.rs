@@ -33,14 +33,14 @@ pub fn decide(table: &mut Table, environment: &Environment) -> io::Result<()> {
 pub fn tell(table: &Table) -> String {
     let (framework, tasks) = (keys::FRAMEWORK_USER.name, keys::TASK_USER.name);
     if let Some(user) = table.get(tasks) {
-        return format!("tasks run as user {user} of the agents, as `{tasks}` says");
+        return format!("tasks run as user {user} of the agents (`{tasks}`)");
     }
     let user = table.get(framework).unwrap_or_default();
     match table.setting(framework).map(|setting| &setting.origin) {
         Some(Origin::Rewritten { why }) => format!(
-            "tasks run as user {user} of the agents, for {why}; `{framework}` names another, who must exist on all agents"
+            "tasks run as user {user} of the agents, because {why}; to change that, set `{framework}` to a user that all agents have"
         ),
-        Some(_) | None => format!("tasks run as user {user} of the agents, as `{framework}` says"),
+        Some(_) | None => format!("tasks run as user {user} of the agents (`{framework}`)"),
     }
 }
 
@@ -58,13 +58,13 @@ struct Own {
 /// With the reason.
 fn choose(own: &Own) -> (String, String) {
     let root = |why| (ROOT.to_owned(), why);
-    let named = |name: &str| (name.to_owned(), "that is the AppMaster's own".to_owned());
+    let named = |name: &str| (name.to_owned(), "it is the AppMaster's own user".to_owned());
     let is_name = |text: &&String| !text.bytes().all(|byte| byte.is_ascii_digit());
     match own {
         Own { uid: 0, .. } => named(ROOT),
-        Own { container: Some(sign), .. } => {
-            root(format!("the AppMaster runs in a container ({sign}), whose users agents do not have"))
-        }
+        Own { container: Some(sign), .. } => root(format!(
+            "the AppMaster runs in a container ({sign}), and agents do not have the users of that container"
+        )),
         Own { name: Some(name), .. } => named(name),
         Own { variable: Some(name), .. } if is_name(&name) => named(name),
         Own { uid, .. } => root(format!("the AppMaster's own user has no name, only the number {uid}")),
@@ -98,10 +98,10 @@ mod tests {
     fn tasks_get_a_user_whom_agents_can_know() {
         let image = Some("/.dockerenv");
         for (given, user, why) in [
-            (own(0, Some("root"), None, None), "root", "that is the AppMaster's own"),
-            (own(0, None, None, image), "root", "that is the AppMaster's own"),
-            (own(1001, Some("ann"), Some("bob"), None), "ann", "that is the AppMaster's own"),
-            (own(1001, None, Some("bob"), None), "bob", "that is the AppMaster's own"),
+            (own(0, Some("root"), None, None), "root", "it is the AppMaster's own user"),
+            (own(0, None, None, image), "root", "it is the AppMaster's own user"),
+            (own(1001, Some("ann"), Some("bob"), None), "ann", "it is the AppMaster's own user"),
+            (own(1001, None, Some("bob"), None), "bob", "it is the AppMaster's own user"),
             (
                 own(1001, None, Some("1001"), None),
                 "root",
@@ -115,12 +115,12 @@ mod tests {
             (
                 own(9999, Some("flink"), Some("flink"), image),
                 "root",
-                "the AppMaster runs in a container (/.dockerenv), whose users agents do not have",
+                "the AppMaster runs in a container (/.dockerenv), and agents do not have the users of that container",
             ),
             (
                 own(9999, None, None, image),
                 "root",
-                "the AppMaster runs in a container (/.dockerenv), whose users agents do not have",
+                "the AppMaster runs in a container (/.dockerenv), and agents do not have the users of that container",
             ),
         ] {
             assert_eq!(choose(&given), (user.to_owned(), why.to_owned()));
@@ -134,19 +134,13 @@ mod tests {
         decide(&mut table, &Environment::default()).unwrap();
         assert_eq!(table.get(keys::FRAMEWORK_USER.name), Some("ann"));
         let said = tell(&table);
-        assert_eq!(
-            said,
-            "tasks run as user ann of the agents, as `mesos.resourcemanager.framework.user` says"
-        );
+        assert_eq!(said, "tasks run as user ann of the agents (`mesos.resourcemanager.framework.user`)");
         // As Flink 1.13 took it, an empty value is none.
         table.set(keys::FRAMEWORK_USER.name, "", Origin::Argument);
         decide(&mut table, &Environment::default()).unwrap();
         assert_ne!(table.get(keys::FRAMEWORK_USER.name), Some(""));
-        assert!(tell(&table).ends_with("names another, who must exist on all agents"), "{}", tell(&table));
+        assert!(tell(&table).ends_with("to a user that all agents have"), "{}", tell(&table));
         table.set(keys::TASK_USER.name, "bob", Origin::Argument);
-        assert_eq!(
-            tell(&table),
-            "tasks run as user bob of the agents, as `mesos.resourcemanager.tasks.user` says"
-        );
+        assert_eq!(tell(&table), "tasks run as user bob of the agents (`mesos.resourcemanager.tasks.user`)");
     }
 }

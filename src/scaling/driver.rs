@@ -53,7 +53,7 @@ impl Driver {
                     self.demanded.send_if_modified(|known| known.take().is_some());
                     known.clear();
                     if !is_blind {
-                        warn!("nobody knows what jobs ask for: {}", log::chain(&error));
+                        warn!("cannot find out how many slots the jobs need: {}", log::chain(&error));
                     }
                     is_blind = true;
                 }

@@ -90,7 +90,7 @@ pub enum Failure {
         .within.map(|within| format!(" within {}", humantime::format_duration(within))).unwrap_or_default()
     )]
     TooManyFailures { failures: u32, within: Option<Duration> },
-    #[error("another AppMaster has taken the framework over; this one stops")]
+    #[error("another AppMaster has taken the framework over")]
     Superseded,
 }
 
@@ -241,9 +241,9 @@ impl fmt::Display for Note {
             Self::Disconnected { why } => write!(out, "disconnected from the master: {why}"),
             Self::Unreachable { address, why } => write!(out, "no Mesos master at {address}: {why}"),
             Self::FrameworkRemoved { framework_id } => {
-                write!(out, "the master has removed framework {framework_id}: archived, registering anew")
+                write!(out, "the master has removed framework {framework_id}: registering as a new one")
             }
-            Self::JobManagerListening => write!(out, "JobManager listens, TaskManagers may start"),
+            Self::JobManagerListening => write!(out, "the JobManager listens, TaskManagers can start"),
             Self::Scaled { target } => write!(out, "scaled taskmanagers={target}"),
             Self::Launched { task, hostname, agent_id } => {
                 write!(out, "launched task={task} host={hostname} agent={agent_id}")
@@ -257,20 +257,28 @@ impl fmt::Display for Note {
                 write!(out, "ended task={task} state={} {detail}", state.name())
             }
             Self::StillHeard { task } => {
-                write!(out, "keeping task={task}: Mesos does not find it, but the JobManager hears it")
+                write!(
+                    out,
+                    "keeping task={task}: Mesos cannot find it, but the JobManager receives its heartbeats"
+                )
             }
             Self::Registered { task, hostname } => {
-                write!(out, "registered task={task} host={hostname}: the JobManager hears it")
+                write!(out, "registered task={task} host={hostname}: the JobManager receives its heartbeats")
             }
             Self::Unheard { task, hostname, since_s, has_registered } => {
                 write!(out, "unheard task={task} host={hostname}: {}", silence(*since_s, *has_registered))
             }
             Self::HeardAgain { task, after_s } => {
-                write!(out, "heard again task={task}: the JobManager hears it, after {after_s} s")
+                write!(
+                    out,
+                    "heard again task={task}: the JobManager receives its heartbeats again, after {after_s} s"
+                )
             }
-            Self::Stays { task } => write!(out, "keeping task={task}: the JobManager hears it again"),
+            Self::Stays { task } => {
+                write!(out, "keeping task={task}: the JobManager receives its heartbeats again")
+            }
             Self::Replacing { task, why } => {
-                write!(out, "replacing task={task} as soon as another runs: {why}")
+                write!(out, "replacing task={task} as soon as another TaskManager runs: {why}")
             }
             Self::GivenUp { task } => write!(out, "given up task={task}: it did not come back"),
             Self::NotMoving { task } => {
@@ -278,10 +286,10 @@ impl fmt::Display for Note {
             }
             Self::Retired { task, unheard } => write!(out, "retiring task={task}: {}", retired(*unheard)),
             Self::Unknown { task, state } => {
-                write!(out, "task={task} state={} is none of the known ones: killing it", state.name())
+                write!(out, "killing task={task} state={}: this AppMaster has not launched it", state.name())
             }
             Self::DoesNotFit { wanted, offers, nearest } => {
-                write!(out, "waiting for offers taskmanagers={wanted} offers={offers} {nearest}")
+                write!(out, "no offer has room taskmanagers={wanted} offers={offers} {nearest}")
             }
             Self::StillWaiting { taskmanagers, why } => {
                 write!(out, "still waiting taskmanagers={taskmanagers}: {why}")
@@ -307,20 +315,20 @@ fn at_master(master: Option<&MasterReport>) -> String {
 
 fn silence(since_s: u64, has_registered: bool) -> String {
     if has_registered {
-        format!("the JobManager has not heard it for {since_s} s")
+        format!("the JobManager has received no heartbeat from it for {since_s} s")
     } else {
-        format!("it runs for {since_s} s and has not registered with the JobManager")
+        format!("it has run for {since_s} s and has not registered with the JobManager")
     }
 }
 
 fn retired(unheard: bool) -> &'static str {
-    if unheard { "the JobManager does not hear it" } else { "more TaskManagers than wanted" }
+    if unheard { "the JobManager receives no heartbeats from it" } else { "more TaskManagers than wanted" }
 }
 
 fn probing(failures: u32, cause: &str, keys: &[String]) -> String {
     let text = format!(
         "{failures} TaskManagers failed at their start and none has registered since: \
-         trying one at a time; the last: {cause}"
+         trying one at a time; the last failure: {cause}"
     );
-    if keys.is_empty() { text } else { format!("{text}; look at {}", keys.join(", ")) }
+    if keys.is_empty() { text } else { format!("{text}; check {}", keys.join(", ")) }
 }

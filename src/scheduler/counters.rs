@@ -22,14 +22,14 @@ pub struct Counters {
     pub subscriptions: u64,
     pub disconnections: u64,
     pub launches: u64,
-    /// TaskManagers that ended unasked, or that were given up.
+    /// TaskManagers that ended without an order to, or were given up.
     pub failures: u64,
-    /// TaskManagers that were lost sight of.
+    /// Times that Mesos could not find a TaskManager.
     pub disappearances: u64,
-    /// Times that the JobManager did not hear a TaskManager for long.
+    /// Times that the JobManager received no heartbeats from a TaskManager for long.
     #[serde(default)]
     pub silences: u64,
-    /// TaskManagers that had to give way to another.
+    /// TaskManagers that were replaced by another.
     pub replacements: u64,
 }
 

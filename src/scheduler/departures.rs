@@ -162,7 +162,7 @@ impl Scheduler {
         let due: Vec<_> =
             self.kept().filter(|id| self.move_at(id).is_some_and(|at| at <= now)).cloned().collect();
         for id in due {
-            self.replace(&id, "its agent leaves for maintenance");
+            self.replace(&id, "its agent goes into maintenance");
             if let Some(record) = self.state.tasks.get_mut(&id) {
                 record.leaves = true;
             }

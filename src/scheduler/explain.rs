@@ -49,7 +49,7 @@ pub struct Explanation {
     pub asked: Option<Asked>,
     /// Launched, and not running, or not registered with the JobManager yet.
     pub starting: Vec<TaskReport>,
-    /// Mesos runs them, and the JobManager has not heard them for long.
+    /// Mesos runs them, and the JobManager has received no heartbeat from them for long.
     pub unheard: Vec<TaskReport>,
     pub waiting: Option<Waiting>,
     /// While TaskManagers fail at their start.
@@ -57,9 +57,9 @@ pub struct Explanation {
     pub probing: Option<ProbingReport>,
     /// What one TaskManager takes.
     pub need: String,
-    /// What stands in the way on the agents that offered something last.
+    /// Why the agents that sent offers last cannot run another TaskManager.
     pub offers: OffersReport,
-    /// What would let some of the missing ones start on what was offered last.
+    /// Changes with which some of the missing TaskManagers would fit into the latest offers.
     pub remedies: Vec<Remedy>,
     /// Other frameworks of the same name, whose resources this one may be waiting for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -90,9 +90,9 @@ pub struct AgentReport {
     /// What was left of its offers.
     pub offered: String,
     pub age_s: u64,
-    /// For so long the master shall not offer the same again.
+    /// How many seconds the master will not offer the same again.
     pub refused_s: u64,
-    /// Why it does not hold one more; empty where it does.
+    /// Why it has no room for one more TaskManager; empty if it has.
     pub lacks: Vec<String>,
 }
 

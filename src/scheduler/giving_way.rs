@@ -24,7 +24,7 @@ impl Scheduler {
     pub fn handle_replacement_wanted(&mut self, task_id: &str, now: Moment) -> bool {
         let is_kept = self.goal(task_id) == Some(Goal::Run);
         if is_kept {
-            self.replace(task_id, "somebody asked for it");
+            self.replace(task_id, "an operator ordered it");
             self.plan(now);
         }
         is_kept
@@ -61,7 +61,10 @@ impl Scheduler {
         silent.retain(|id| self.is_silent_for_good(id, now));
         for id in silent.into_iter().take(heard.max(1).saturating_sub(giving_way)) {
             let silent = self.seen.get(&id).and_then(|seen| seen.silent_for(now)).unwrap_or_default();
-            self.replace(&id, &format!("the JobManager has not heard it for {} s", silent.as_secs()));
+            self.replace(
+                &id,
+                &format!("the JobManager has received no heartbeat from it for {} s", silent.as_secs()),
+            );
             if let Some(record) = self.state.tasks.get_mut(&id) {
                 record.unheard = true;
             }

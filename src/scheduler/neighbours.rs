@@ -30,7 +30,7 @@ const RESOURCES: [&str; 2] = ["cpus", "mem"];
 /// Those that are known at the moment.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Neighbours {
-    /// They have registered with the JobManager and are none of this framework's tasks.
+    /// They have registered with the JobManager and are not tasks of this framework.
     pub taskmanagers: Vec<Foreign>,
     /// Other frameworks of the same name that hold resources.
     pub frameworks: Vec<Namesake>,

@@ -83,12 +83,12 @@ pub struct TaskReport {
     /// The same as seconds since 1970.
     pub since: u64,
     pub registration: Registration,
-    /// For how long the JobManager has not heard it, where that is long.
+    /// For how many seconds the JobManager has received no heartbeat, if that is long.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unheard_s: Option<u64>,
     /// It is being killed.
     pub ending: bool,
-    /// It goes on until another runs in its place.
+    /// It is being replaced: it goes on until another TaskManager runs.
     pub giving_way: bool,
 }
 
@@ -101,7 +101,7 @@ pub enum Registration {
     /// It has not registered yet.
     Awaited,
     Registered,
-    /// The JobManager has not heard it for long, or never since it runs.
+    /// The JobManager has received no heartbeat for long, or none since the TaskManager runs.
     Unheard,
 }
 
@@ -197,16 +197,18 @@ impl Waiting {
 impl fmt::Display for Reason {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Ending => write!(out, "the cluster ends"),
-            Self::NotSubscribed { since_s, why: None } => write!(out, "no master for {since_s} s"),
+            Self::Ending => write!(out, "the cluster is ending"),
+            Self::NotSubscribed { since_s, why: None } => {
+                write!(out, "not subscribed to a Mesos master for {since_s} s")
+            }
             Self::NotSubscribed { since_s, why: Some(why) } => {
-                write!(out, "no master for {since_s} s: {why}")
+                write!(out, "not subscribed to a Mesos master for {since_s} s: {why}")
             }
             Self::NotStored { why } => write!(out, "{why}"),
             Self::JobManagerStarting => write!(out, "the JobManager does not listen yet"),
-            Self::FilesUnread => write!(out, "what agents are to fetch is still being read"),
+            Self::FilesUnread => write!(out, "the files that agents fetch are still being read"),
             Self::Backoff { left_ms, cause } => {
-                write!(out, "held back for {} s after a failure: {cause}", seconds(*left_ms))
+                write!(out, "launching again in {} s after a failure: {cause}", seconds(*left_ms))
             }
             Self::Probing(probing) => write!(out, "{probing}"),
             Self::NoOffers => write!(out, "waiting for offers; none since REVIVE"),

@@ -52,7 +52,7 @@ pub mod size {
 }
 
 fn last(why: &str) -> String {
-    if why.is_empty() { String::new() } else { format!(", the last: {why}") }
+    if why.is_empty() { String::new() } else { format!(", the last failure: {why}") }
 }
 
 impl Verdict {

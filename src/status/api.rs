@@ -17,9 +17,9 @@ use super::board::Status;
 use super::{Setting, Shared};
 
 // What answers mean that several requests may get.
-pub const STOPPING: &str = "It is starting, stopping or busy";
-pub const NOT_LEADING: &str = "It does not lead, or may not act at the moment";
-pub const WRONG_QUERY: &str = "What is wrong with the query";
+pub const STOPPING: &str = "The AppMaster is starting, stopping or busy";
+pub const NOT_LEADING: &str = "This AppMaster does not lead, or may not act at the moment";
+pub const WRONG_QUERY: &str = "The query is invalid; the body says why";
 
 /// Each question has the scheduler place all TaskManagers anew: nobody on the network may keep it busy with that.
 const ON_THE_SOCKET: &str = "what-if is answered on the unix socket only: flink-on-mesos explain --what-if\n";
@@ -33,8 +33,8 @@ const UNHEARD_NAMED_MAX: usize = 5;
 #[into_params(parameter_in = Query)]
 #[serde(rename_all = "kebab-case")]
 pub struct Ask {
-    /// What to suppose, as `count=20,cpus=4,mem=8192`; besides resources by their Mesos names: `ports=3`,
-    /// `constraint=rack:UNIQUE`, `constraint=none`
+    /// The TaskManagers to suppose, such as `count=20,cpus=4,mem=8192`: `count`, resources by their Mesos
+    /// names, `ports=3`, `constraint=rack:UNIQUE`, `constraint=none`
     #[serde(skip_serializing_if = "Option::is_none")]
     pub what_if: Option<String>,
 }
@@ -48,10 +48,10 @@ pub struct After {
     pub after: u64,
 }
 
-/// Whether the JobManager answers; that the worker does is seen by the answer.
+/// Whether the JobManager answers. Any answer also shows that the worker is alive.
 #[utoipa::path(get, path = "/healthz", responses(
-    (status = 200, description = "It does", body = String, content_type = "text/plain; charset=utf-8"),
-    (status = 503, description = "Why it does not", body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 200, description = "The JobManager answers", body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 503, description = "The JobManager does not answer; the body says why", body = String, content_type = "text/plain; charset=utf-8"),
 ))]
 pub(super) async fn health(State(Shared { board, .. }): State<Shared>) -> Response {
     match board.silence().await {
@@ -60,11 +60,11 @@ pub(super) async fn health(State(Shared { board, .. }): State<Shared>) -> Respon
     }
 }
 
-/// Whether the JobManager answers and hears TaskManagers that run, and Mesos has taken the framework, or another
-/// AppMaster leads and this one stands by.
+/// Whether the JobManager answers and receives heartbeats from TaskManagers, and the framework is subscribed
+/// to a Mesos master; or this AppMaster is a standby of another that leads.
 #[utoipa::path(get, path = "/readyz", responses(
-    (status = 200, description = "It is so; after `ok` it says which TaskManagers the JobManager does not hear", body = String, content_type = "text/plain; charset=utf-8"),
-    (status = 503, description = "Why it is not", body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 200, description = "Ready; after `ok` the body names the TaskManagers from which the JobManager receives no heartbeats", body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 503, description = "Not ready; the body says why", body = String, content_type = "text/plain; charset=utf-8"),
 ))]
 pub(super) async fn ready(State(Shared { board, .. }): State<Shared>) -> Response {
     let snapshot = match board.snapshot().await {
@@ -93,7 +93,10 @@ fn unheard(status: &Status) -> Option<String> {
     (!named.is_empty()).then(|| {
         let all = status.running + status.unheard;
         let named = named.join(", ");
-        format!("the JobManager does not hear {} of {all} TaskManagers: {named}{more}", status.unheard)
+        format!(
+            "the JobManager receives no heartbeats from {} of {all} TaskManagers: {named}{more}",
+            status.unheard
+        )
     })
 }
 
@@ -109,11 +112,13 @@ fn obstacle(status: &Status) -> Option<String> {
         Some(leadership @ (Leadership::Suspended | Leadership::Away { .. })) => Some(leadership.to_string()),
         Some(Leadership::Leader) | None if status.subscribed && status.running == 0 => unheard(status),
         Some(Leadership::Leader) | None if status.subscribed => None,
-        Some(Leadership::Leader) | None => Some("no Mesos master has taken the framework".to_owned()),
+        Some(Leadership::Leader) | None => {
+            Some("the framework is not subscribed to a Mesos master".to_owned())
+        }
     }
 }
 
-/// The whole picture.
+/// The status of cluster and framework.
 #[utoipa::path(get, path = "/v1/status", responses(
     (status = 200, body = Status),
     (status = 503, description = STOPPING, body = String, content_type = "text/plain; charset=utf-8"),
@@ -142,7 +147,7 @@ pub(super) async fn explain(
     explained(board.explanation().await.map(json))
 }
 
-/// Why TaskManagers are missing, what would help, and what would be if something else were wanted.
+/// Why TaskManagers are missing, what would help, and how many other TaskManagers would fit.
 #[utoipa::path(get, path = "/v1/explain", params(Ask), responses(
     (status = 200, body = Explanation),
     (status = 400, description = WRONG_QUERY, body = String, content_type = "text/plain; charset=utf-8"),

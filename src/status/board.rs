@@ -49,21 +49,22 @@ pub struct Status {
     /// Only with high availability: where the JobManager that leads Flink answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jobmanager_leader: Option<String>,
-    /// Why this AppMaster's JobManager, which leads Flink, has lost its place in Flink's election.
+    /// Why this AppMaster's JobManager, which leads Flink, has lost its node in Flink's leader election.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jobmanager_trouble: Option<String>,
     pub framework_name: String,
     pub framework_id: Option<String>,
     pub master: Option<MasterReport>,
     pub subscribed: bool,
-    /// How many TaskManagers there shall be.
+    /// How many TaskManagers to keep.
     pub target: u32,
-    /// How many run: Mesos says so, and the JobManager hears them, as far as it can be asked.
+    /// How many TaskManagers run: Mesos says so, and the JobManager receives their heartbeats, if it can be
+    /// asked.
     pub running: usize,
-    /// How many Mesos runs and the JobManager has not heard for long.
+    /// How many TaskManagers Mesos runs without the JobManager having received a heartbeat for long.
     #[serde(default)]
     pub unheard: usize,
-    /// Only where the number follows the jobs.
+    /// Only if the number of TaskManagers follows the jobs.
     pub asked: Option<Asked>,
     pub tasks: Vec<TaskManager>,
     /// How many TaskManagers are still to be launched, and why they are not; none when all are.
@@ -72,11 +73,11 @@ pub struct Status {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probing: Option<ProbingReport>,
     pub agents: Vec<AgentState>,
-    /// TaskManagers and frameworks that are taken for ours and are not.
+    /// TaskManagers and frameworks that seem to belong to this cluster but do not.
     pub neighbours: Neighbours,
     pub jobmanager: JobManager,
     pub links: Links,
-    /// What was odd when the cluster started.
+    /// Warnings of the start.
     pub warnings: Vec<String>,
     pub counters: Counters,
 }

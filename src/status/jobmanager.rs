@@ -50,9 +50,9 @@ pub struct Facts {
 
 #[derive(Debug, thiserror::Error)]
 pub enum JobsError {
-    #[error("nobody can tell from outside which port the JobManager's REST API will take")]
+    #[error("the port of the JobManager's REST API is not known, as `rest.port` is not a single port")]
     NoEndpoint,
-    #[error("the JobManager does not say which jobs run")]
+    #[error("cannot find out which jobs run: the JobManager does not answer")]
     NoAnswer(#[source] RestError),
 }
 

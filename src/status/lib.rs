@@ -73,7 +73,7 @@ pub struct Sources {
 #[derive(OpenApi)]
 #[openapi(info(
     title = "flink-on-mesos",
-    description = "What an AppMaster tells about itself. Fields may be added to version 1, none is renamed or taken away.",
+    description = "The status of an AppMaster. Fields may be added to version 1, none is renamed or removed.",
 ))]
 struct Description;
 

@@ -27,11 +27,11 @@ impl Default for Lookout {
             journal: Arc::default(),
             rounds: histogram(
                 "flink_on_mesos_scheduler_round_seconds",
-                "Time from a fact to the end of all orders that follow from it.",
+                "Time that a round of the scheduler takes, from an event to the last call that follows from it.",
             ),
             store_writes: histogram(
                 "flink_on_mesos_store_write_seconds",
-                "Time that a write of the scheduler's state took.",
+                "Time that a write of the scheduler's state takes.",
             ),
             changed: Notify::new(),
         }

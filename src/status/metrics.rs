@@ -48,25 +48,33 @@ impl Page {
     fn counters(&self, status: &Status) -> Result<(), prometheus::Error> {
         let counters = &status.counters;
         for (name, help, value) in [
-            ("offers", "Offers that came from the master.", counters.offers),
+            ("offers", "Offers received from the master.", counters.offers),
             ("accepts", "ACCEPT calls sent.", counters.accepts),
             ("declines", "DECLINE calls sent.", counters.declines),
             ("revives", "REVIVE calls sent.", counters.revives),
             ("suppresses", "SUPPRESS calls sent.", counters.suppresses),
             ("kills", "KILL calls sent.", counters.kills),
             ("reconciliations", "RECONCILE calls sent.", counters.reconciles),
-            ("updates", "Task status updates that came.", counters.updates),
-            ("subscriptions", "Subscriptions that a master took.", counters.subscriptions),
+            ("updates", "Task status updates received.", counters.updates),
+            ("subscriptions", "Subscriptions that a master accepted.", counters.subscriptions),
             ("disconnections", "Subscriptions that were lost.", counters.disconnections),
             ("taskmanager_launches", "TaskManagers launched.", counters.launches),
-            ("taskmanager_failures", "TaskManagers that ended unasked or were given up.", counters.failures),
-            ("taskmanager_disappearances", "Times a TaskManager was lost sight of.", counters.disappearances),
+            (
+                "taskmanager_failures",
+                "TaskManagers that ended without an order to, or were given up.",
+                counters.failures,
+            ),
+            (
+                "taskmanager_disappearances",
+                "Times Mesos could not find a TaskManager.",
+                counters.disappearances,
+            ),
             (
                 "taskmanager_silences",
-                "Times the JobManager did not hear a TaskManager for long.",
+                "Times the JobManager received no heartbeats from a TaskManager for long.",
                 counters.silences,
             ),
-            ("taskmanager_restarts", "TaskManagers that had to give way to another.", counters.replacements),
+            ("taskmanager_restarts", "TaskManagers that were replaced by another.", counters.replacements),
         ] {
             let counter = IntCounter::new(format!("flink_on_mesos_{name}_total"), help)?;
             counter.inc_by(value);
@@ -91,32 +99,36 @@ impl Page {
         let quarantined = status.agents.iter().filter(|agent| is_out(&agent.standing)).count();
         for (name, help, value) in [
             ("leader", "Whether this AppMaster leads.", usize::from(leads)),
-            ("subscribed", "Whether a master has the framework.", usize::from(status.subscribed)),
+            (
+                "subscribed",
+                "Whether the framework is subscribed to a Mesos master.",
+                usize::from(status.subscribed),
+            ),
             (
                 "jobmanager_up",
                 "Whether the JobManager's JVM answers.",
                 usize::from(status.jobmanager.silent.is_none()),
             ),
-            ("taskmanagers_desired", "How many TaskManagers there shall be.", status.target as usize),
+            ("taskmanagers_desired", "How many TaskManagers to keep.", status.target as usize),
             (
                 "taskmanagers_registered",
-                "TaskManagers that run and that the JobManager hears.",
+                "TaskManagers that run and from which the JobManager receives heartbeats.",
                 status.running,
             ),
             (
                 "taskmanagers_unheard",
-                "TaskManagers that Mesos runs and that the JobManager has not heard for long.",
+                "TaskManagers that Mesos runs and from which the JobManager has received no heartbeat for long.",
                 status.unheard,
             ),
             ("taskmanagers_waiting", "TaskManagers that are still to be launched.", waiting),
             (
                 "probing",
-                "Whether TaskManagers fail at their start and one at a time is tried.",
+                "Whether TaskManagers fail at their start and are tried one at a time.",
                 usize::from(status.probing.is_some()),
             ),
             (
                 "taskmanagers_foreign",
-                "TaskManagers that have registered with the JobManager and are no tasks of this framework.",
+                "TaskManagers that have registered with the JobManager and are not tasks of this framework.",
                 status.neighbours.taskmanagers.len(),
             ),
             (
@@ -124,7 +136,11 @@ impl Page {
                 "Other frameworks of the same name that hold resources.",
                 status.neighbours.frameworks.len(),
             ),
-            ("agents_quarantined", "Agents that get no TaskManager after failures.", quarantined),
+            (
+                "agents_quarantined",
+                "Agents that are quarantined after TaskManagers failed there.",
+                quarantined,
+            ),
         ] {
             let gauge = IntGauge::new(format!("flink_on_mesos_{name}"), help)?;
             gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
@@ -136,7 +152,7 @@ impl Page {
             let slots = [("free", overview.slots.free), ("used", used)];
             let slots = slots.map(|(state, count)| (state.to_owned(), i64::from(count)));
             self.by_state("slots", "Slots that TaskManagers have registered.", slots)?;
-            let jobs = IntGauge::new("flink_on_mesos_jobs_running", "Jobs that run.")?;
+            let jobs = IntGauge::new("flink_on_mesos_jobs_running", "Running jobs.")?;
             jobs.set(i64::from(overview.jobs_running));
             self.add(jobs)?;
         }
@@ -150,7 +166,7 @@ impl Page {
             let state = task.task.state.trim_start_matches("TASK_").to_lowercase();
             *states.entry(state).or_default() += 1;
         }
-        self.by_state("taskmanagers", "TaskManagers by the state that Mesos told last.", states)
+        self.by_state("taskmanagers", "TaskManagers by the state that Mesos reported last.", states)
     }
 
     fn by_state(

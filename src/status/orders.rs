@@ -19,11 +19,11 @@ use super::api::{NOT_LEADING, STOPPING, conflict, refused};
 const JOBS_NAMED_MAX: usize = 5;
 
 // What answers mean that several orders may get.
-const STORED: &str = "It is stored and will be so";
-const WRONG_BODY: &str = "What is wrong with the body";
+const STORED: &str = "The order is stored and will be carried out";
+const WRONG_BODY: &str = "The body is invalid; the answer says why";
 const TOO_LONG: &str = "The body is too long";
-const NOT_JSON: &str = "The body is no JSON";
-const OTHER_SHAPE: &str = "The body is JSON of another shape";
+const NOT_JSON: &str = "The content type is not JSON";
+const OTHER_SHAPE: &str = "The JSON of the body does not have the fields that are expected";
 
 /// The body of `POST /v1/scale`.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
@@ -35,16 +35,16 @@ pub struct Scale {
 /// The body of `POST /v1/teardown`.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct Teardown {
-    /// Even if jobs run, or nobody can tell.
+    /// End the cluster even if jobs run, or if it cannot be found out whether any run.
     #[serde(default)]
     pub force: bool,
 }
 
-/// Another number of TaskManagers from now on.
+/// Set how many TaskManagers to keep.
 #[utoipa::path(post, path = "/v1/scale", request_body = Scale, responses(
     (status = 202, description = STORED),
     (status = 400, description = WRONG_BODY, body = String, content_type = "text/plain; charset=utf-8"),
-    (status = 409, description = "It does not lead, or the number follows the jobs", body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 409, description = "This AppMaster does not lead, or the number of TaskManagers follows the jobs", body = String, content_type = "text/plain; charset=utf-8"),
     (status = 413, description = TOO_LONG, body = String, content_type = "text/plain; charset=utf-8"),
     (status = 415, description = NOT_JSON, body = String, content_type = "text/plain; charset=utf-8"),
     (status = 422, description = OTHER_SHAPE, body = String, content_type = "text/plain; charset=utf-8"),
@@ -64,11 +64,11 @@ pub(super) async fn scale(State(Shared { board, .. }): State<Shared>, Json(scale
     }
 }
 
-/// The end of the cluster and its framework, unless jobs run.
+/// End the cluster and its framework, unless jobs run.
 #[utoipa::path(post, path = "/v1/teardown", request_body = Option<Teardown>, responses(
-    (status = 202, description = "It begins"),
+    (status = 202, description = "The cluster begins to end"),
     (status = 400, description = WRONG_BODY, body = String, content_type = "text/plain; charset=utf-8"),
-    (status = 409, description = "Which jobs run", body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 409, description = "Jobs run; the body names them", body = String, content_type = "text/plain; charset=utf-8"),
     (status = 413, description = TOO_LONG, body = String, content_type = "text/plain; charset=utf-8"),
     (status = 415, description = NOT_JSON, body = String, content_type = "text/plain; charset=utf-8"),
     (status = 422, description = OTHER_SHAPE, body = String, content_type = "text/plain; charset=utf-8"),
@@ -108,15 +108,15 @@ fn in_use(jobs: &Result<Vec<Job>, super::jobmanager::JobsError>) -> Option<Strin
             };
             Some(format!("jobs run: {}{more}", named.collect::<Vec<_>>().join(", ")))
         }
-        Err(error) => Some(format!("{}: they may run", log::chain(error))),
+        Err(error) => Some(format!("{}; jobs may run", log::chain(error))),
     }
 }
 
 /// Replace a TaskManager: start a new one, stop the old one once it has registered.
 #[utoipa::path(post, path = "/v1/taskmanagers/{task_id}/restart", params(("task_id" = String, Path)), responses(
     (status = 202, description = STORED),
-    (status = 400, description = "The task id is no text", body = String, content_type = "text/plain; charset=utf-8"),
-    (status = 404, description = "There is none, or it is about to end", body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 400, description = "The task id is not valid UTF-8", body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 404, description = "There is no such TaskManager, or it is already ending or being replaced", body = String, content_type = "text/plain; charset=utf-8"),
     (status = 409, description = NOT_LEADING, body = String, content_type = "text/plain; charset=utf-8"),
     (status = 503, description = STOPPING, body = String, content_type = "text/plain; charset=utf-8"),
 ))]
@@ -129,7 +129,8 @@ pub(super) async fn restart(
     match replaced {
         Ok(true) => StatusCode::ACCEPTED.into_response(),
         Ok(false) => {
-            let text = format!("there is no TaskManager {task_id} that shall stay\n");
+            let text =
+                format!("there is no TaskManager {task_id}, or it is already ending or being replaced\n");
             (StatusCode::NOT_FOUND, text).into_response()
         }
         Err(refusal) => refused(&refusal),

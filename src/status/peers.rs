@@ -23,9 +23,14 @@ impl Accept for OwnersOnly {
             match stream.peer_cred() {
                 Ok(peer) if may_order(peer.uid(), geteuid().as_raw()) => return Ok((stream, address)),
                 Ok(peer) => {
-                    warn!("refused user {} on the socket, who is neither this one nor root", peer.uid());
+                    warn!(
+                        "refused user {} on the operator's socket, which only the AppMaster's own user and root may use",
+                        peer.uid()
+                    );
                 }
-                Err(error) => warn!("refused somebody on the socket: {error}"),
+                Err(error) => {
+                    warn!("refused a connection to the operator's socket, as its user is not known: {error}")
+                }
             }
         }
     }

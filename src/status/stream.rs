@@ -30,7 +30,7 @@ pub struct Wish {
     #[serde(default)]
     #[param(inline)]
     pub of: Of,
-    /// Events after the one with this id; the header `Last-Event-ID` wins
+    /// Events after the one with this id; the header `Last-Event-ID` takes precedence
     #[serde(default)]
     pub after: u64,
 }
@@ -55,7 +55,7 @@ struct Place(Arc<Places>);
 #[utoipa::path(get, path = "/v1/stream", params(Wish), responses(
     (status = 200, description = "Server-sent events, without end", body = String, content_type = "text/event-stream"),
     (status = 400, description = WRONG_QUERY, body = String, content_type = "text/plain; charset=utf-8"),
-    (status = 503, description = "Too many are open", body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 503, description = "Too many streams are open", body = String, content_type = "text/plain; charset=utf-8"),
 ))]
 pub(super) async fn stream(
     State(Shared { board, pages }): State<Shared>,

@@ -96,8 +96,7 @@ impl Ensemble {
         match (&source, self.servers.find('/').map(|slash| &self.servers[slash..])) {
             (Error::NoNode, Some(chroot)) => {
                 let text = format!(
-                    "there is no {chroot}, the path behind the servers: create it, or leave it out of \
-                     high-availability.zookeeper.quorum"
+                    "ZooKeeper has no node {chroot}, the path after the servers: create it, or leave it out of high-availability.zookeeper.quorum"
                 );
                 self.failed(text, source)
             }

@@ -79,7 +79,7 @@ pub enum SecurityError {
     Login { path: PathBuf, section: String },
     #[error("the key of -Dzookeeper.ssl.keyStore.location does not fit its certificate")]
     Identity(#[source] rustls::Error),
-    #[error("TLS cannot be set up")]
+    #[error("cannot set up TLS")]
     Tls(#[source] rustls::Error),
 }
 
@@ -114,7 +114,7 @@ fn tls(java: &Properties) -> Result<Option<Arc<ClientConfig>>, SecurityError> {
         }
     }
     if !boolean(java, VERIFY_NAME, true)? {
-        let expected = "`true`: this program connects to no server whose certificate is another's";
+        let expected = "`true`: this program connects only to servers whose certificate has their name";
         return Err(SecurityError::Value { option: VERIFY_NAME, value: "false".to_owned(), expected });
     }
     let trust = store(java, "trustStore")?.ok_or_else(|| SecurityError::Missing {

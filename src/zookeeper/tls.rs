@@ -38,9 +38,9 @@ type Trouble = Arc<Mutex<Option<String>>>;
 
 #[derive(Debug, thiserror::Error)]
 pub enum TunnelError {
-    #[error("'{server}' is no server of ZooKeeper: host:port expected")]
+    #[error("'{server}' is not a ZooKeeper server, expected host:port")]
     Server { server: String },
-    #[error("no port on the loopback interface can be bound")]
+    #[error("cannot bind a port on the loopback interface")]
     Bind(#[source] io::Error),
 }
 
@@ -121,7 +121,7 @@ async fn serve(listener: TcpListener, server: Server, tls: TlsConnector, trouble
             continue;
         };
         if !is_own(from) {
-            warn!(%from, "another process wanted to use the tunnel to ZooKeeper");
+            warn!(%from, "refused another process that connected to the tunnel to ZooKeeper");
             continue;
         }
         let (server, tls, trouble) = (server.clone(), tls.clone(), Arc::clone(&trouble));

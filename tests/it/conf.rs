@@ -126,7 +126,7 @@ fn what_cannot_be_read_is_named() {
         (2, 3),
         Exit::NoInput,
         &format!(
-            "no config.yaml in {}; the flink-conf.yaml there does not count: Flink 2.3 reads config.yaml only",
+            "no config.yaml in {}; the flink-conf.yaml there is ignored: Flink 2.3 reads config.yaml only",
             name(&old)
         ),
     );
@@ -135,7 +135,7 @@ fn what_cannot_be_read_is_named() {
         twice.path(),
         (2, 3),
         Exit::Data,
-        &format!("{}/config.yaml:3: the key `a` stands twice in one map", name(&twice)),
+        &format!("{}/config.yaml:3: the key `a` is twice in one map", name(&twice)),
     );
     let latin = directory(&[]);
     fs::write(latin.path().join("config.yaml"), b"a: b\nc: caf\xe9\n").unwrap();
@@ -167,12 +167,9 @@ fn odd_lines_are_warned_about_with_their_place() {
         loaded.warnings,
         [
             format!("{}:2: skipped, as there is no `key: value` (a colon and a space)", file.display()),
-            "FLINK_PROPERTIES:1: `${NOBODY}` in `x` stays as it is, as there is no such variable".to_owned(),
+            "FLINK_PROPERTIES:1: `${NOBODY}` in `x` is not replaced, as there is no such variable".to_owned(),
             "JOB_MANAGER_RPC_ADDRESS=other is not used, as jobmanager.rpc.address is jm".to_owned(),
-            format!(
-                "`mesos.mastr` ({}:3) is not a key that is known here; did you mean `mesos.master`?",
-                file.display()
-            ),
+            format!("`mesos.mastr` ({}:3) is not a known key; did you mean `mesos.master`?", file.display()),
         ]
     );
 }

@@ -366,7 +366,7 @@ fn a_descriptor_to_keep_that_is_not_there_is_refused() {
     let finished = finish(Place::Below, command);
     assert_eq!(finished.code(), 71);
     assert!(
-        finished.stderr.contains("descriptor 3, which true is to keep, is not open"),
+        finished.stderr.contains("descriptor 3, which true has to inherit, is not open"),
         "{}",
         finished.stderr
     );

@@ -239,7 +239,7 @@ async fn a_master_that_is_none() {
             let _ = stream.write_all(text.as_bytes());
         }
     });
-    refused_by(&address, &[&address, "no protobuf stream"], &[]).await;
+    refused_by(&address, &[&address, "not a protobuf stream"], &[]).await;
 }
 
 #[tokio::test]

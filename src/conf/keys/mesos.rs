@@ -10,35 +10,35 @@ pub const CONSTRAINTS_HARD: Key = Key {
     name: "mesos.constraints.hard.hostattribute",
     kind: "list of attribute:value or attribute:OPERATOR[:value]",
     default: None,
-    meaning: "Only agents for which all of these hold get TaskManagers. Operators as in Marathon, Chronos and Aurora: UNIQUE, CLUSTER, IS, EQUALS, MAX_PER, limit, GROUP_BY, LIKE, UNLIKE, and !value; HOSTNAME, @region and @zone stand for the agent's. Where no constraint names @region, TaskManagers stay in the master's region.",
+    meaning: "TaskManagers run only on agents that satisfy all of these. Operators as in Marathon, Chronos and Aurora: UNIQUE, CLUSTER, IS, EQUALS, MAX_PER, limit, GROUP_BY, LIKE, UNLIKE, and !value; HOSTNAME, @region and @zone are the agent's host name, region and zone. If no constraint names @region, TaskManagers stay in the master's region.",
 };
 
 pub const CONSTRAINTS_SOFT: Key = Key {
     name: "mesos.constraints.soft.hostattribute",
     kind: "list of attribute:value or attribute:OPERATOR[:value]",
     default: None,
-    meaning: "Agents for which more of these hold are preferred.",
+    meaning: "Agents that satisfy more of these are preferred.",
 };
 
 pub const FAILOVER_TIMEOUT: Key = Key {
     name: "mesos.failover-timeout",
     kind: "seconds",
     default: Some("604800"),
-    meaning: "How long Mesos keeps the TaskManagers of a framework that went away, for the next AppMaster to take over. Without a value it is 300 with mesos.state-dir, and 120 without that and without high availability, for nobody could take them over.",
+    meaning: "How long Mesos keeps the TaskManagers of a disconnected framework, so that the next AppMaster can take them over. If not set, it is 300 with mesos.state-dir, and 120 with neither that nor high availability, as no AppMaster could take them over.",
 };
 
 pub const GANG_TIMEOUT: Key = Key {
     name: "mesos.gang-start.timeout",
     kind: "duration",
     default: Some("0"),
-    meaning: "How long the first TaskManagers wait until all of them fit and start together; 0 starts each as soon as it fits.",
+    meaning: "How long the first TaskManagers wait for room for all of them, to start together; 0 starts each as soon as it fits.",
 };
 
 pub const INITIAL_TASKS: Key = Key {
     name: "mesos.initial-tasks",
     kind: "number",
     default: Some("1"),
-    meaning: "How many TaskManagers to keep; without effect where mesos.scaling is demand.",
+    meaning: "How many TaskManagers to keep; has no effect if mesos.scaling is demand.",
 };
 
 pub const MASTER: Key = Key {
@@ -52,29 +52,28 @@ pub const MASTER_FINGERPRINT: Key = Key {
     name: "mesos.master.ssl.cert.fingerprint",
     kind: "list of SHA-256",
     default: None,
-    meaning: "The masters' certificates, each by its SHA-256 as `openssl x509 -fingerprint -sha256` prints it: nobody else is \
-              spoken to, and over HTTPS only, whoever signed them and whatever they name.",
+    meaning: "The SHA-256 of each master's certificate, as `openssl x509 -fingerprint -sha256` prints it. If set, the AppMaster connects to masters over HTTPS only and accepts these certificates only, whoever signed them and whichever host they name.",
 };
 
 pub const MASTER_TLS: Key = Key {
     name: "mesos.master.ssl.enabled",
     kind: "true or false",
     default: Some("false"),
-    meaning: "Whether masters are spoken to over HTTPS; so are those whose address begins with https://.",
+    meaning: "Whether the AppMaster connects to masters over HTTPS. It always does if their address begins with https://.",
 };
 
 pub const MAXIMUM_FAILED_TASKS: Key = Key {
     name: "mesos.maximum-failed-tasks",
     kind: "number",
     default: Some("-1"),
-    meaning: "After how many failed TaskManagers the cluster ends; -1 for never. Those that Mesos refuses to launch count too.",
+    meaning: "The cluster ends when more TaskManagers than this have failed; -1 for never. TaskManagers that Mesos refuses to launch count too.",
 };
 
 pub const FAILED_TASKS_INTERVAL: Key = Key {
     name: "mesos.maximum-failed-tasks.interval",
     kind: "duration",
     default: Some("0"),
-    meaning: "Only TaskManagers that failed within this time count for that; 0 counts all since the cluster began.",
+    meaning: "Only TaskManagers that failed within this time count for mesos.maximum-failed-tasks; 0 counts all since the cluster began.",
 };
 
 pub const PLACEMENT: Key = Key {
@@ -95,21 +94,21 @@ pub const ARTIFACT_PORT: Key = Key {
     name: "mesos.resourcemanager.artifactserver.port",
     kind: "port",
     default: None,
-    meaning: "Port of the server from which agents fetch files; 0 for any free one. If not set, one from 20000 to 29999 that high-availability.cluster-id and mesos.resourcemanager.framework.name tell, or one of the 15 above it, so that addresses outlast a restart and agents find in their caches what they fetched; any free one if others have all of them.",
+    meaning: "Port of the server from which agents fetch files; 0 for any free one. If not set, it is a port from 20000 to 29999 derived from high-availability.cluster-id and mesos.resourcemanager.framework.name, or one of the 15 above it, or any free one if all of these are taken. So it is the same after a restart, and agents use the files in their caches.",
 };
 
 pub const ARTIFACT_TLS: Key = Key {
     name: "mesos.resourcemanager.artifactserver.ssl.enabled",
     kind: "true or false",
     default: Some("true"),
-    meaning: "Whether that server speaks HTTPS when Flink's REST endpoint does.",
+    meaning: "Whether the server from which agents fetch files uses HTTPS when Flink's REST endpoint does.",
 };
 
 pub const DECLINE_REFUSE: Key = Key {
     name: "mesos.resourcemanager.declined-offer-refuse-duration",
     kind: "duration",
     default: Some("5000"),
-    meaning: "For how long Mesos shall not offer again what was declined.",
+    meaning: "How long Mesos does not offer declined resources again.",
 };
 
 pub const FRAMEWORK_NAME: Key = Key {
@@ -144,15 +143,14 @@ pub const FRAMEWORK_SECRET_FILE: Key = Key {
     name: "mesos.resourcemanager.framework.secret-file",
     kind: "path",
     default: None,
-    meaning: "File with the secret of the principal; it wins over the secret itself.",
+    meaning: "File with the secret of the principal; it takes precedence over mesos.resourcemanager.framework.secret.",
 };
 
 pub const FRAMEWORK_USER: Key = Key {
     name: "mesos.resourcemanager.framework.user",
     kind: "text",
     default: None,
-    meaning: "User of the agents that tasks run as unless another is set. If neither is, it is the AppMaster's own; root where \
-              that runs in a container, whose users agents do not have, or has no name.",
+    meaning: "User of the agents as whom tasks run, unless mesos.resourcemanager.tasks.user is set. If neither is set, it is the AppMaster's own user, or root if the AppMaster runs in a container, whose users agents do not have, or if its user has no name.",
 };
 
 pub const NETWORK_RESOURCE_NAME: Key = Key {
@@ -166,7 +164,7 @@ pub const BOOTSTRAP_COMMAND: Key = Key {
     name: "mesos.resourcemanager.tasks.bootstrap-cmd",
     kind: "shell text",
     default: None,
-    meaning: "Runs in the task before the TaskManager; its failure fails the task.",
+    meaning: "Command that runs in the task before the TaskManager; if it fails, the task fails.",
 };
 
 pub const DOCKER_FORCE_PULL: Key = Key {
@@ -194,7 +192,7 @@ pub const CONTAINER_NETWORK: Key = Key {
     name: "mesos.resourcemanager.tasks.container.network",
     kind: "host, bridge or a name",
     default: Some("host"),
-    meaning: "Network of the TaskManagers' containers: the agent's, docker's bridge, or a CNI or docker network by name.",
+    meaning: "Network of the TaskManagers' containers: host (the agent's own), bridge (Docker's), or the name of a CNI or Docker network.",
 };
 
 pub const CONTAINER_TYPE: Key = Key {
@@ -215,14 +213,14 @@ pub const TASK_CPUS: Key = Key {
     name: "mesos.resourcemanager.tasks.cpus",
     kind: "number",
     default: Some("0.0"),
-    meaning: "CPUs of a TaskManager; 0 for one CPU a slot. taskmanager.cpu.cores wins.",
+    meaning: "CPUs of a TaskManager; 0 for one CPU per slot. taskmanager.cpu.cores takes precedence.",
 };
 
 pub const TASK_DELIVERY: Key = Key {
     name: "mesos.resourcemanager.tasks.delivery",
     kind: "none, flink or all",
     default: None,
-    meaning: "What agents fetch from the AppMaster: all, this program with Flink, or none; none when there is an image.",
+    meaning: "What agents fetch from the AppMaster: all (this program, Flink and Java), flink (this program and Flink) or none. If not set, it is none if TaskManagers run in an image, else all.",
 };
 
 pub const TASK_DISK: Key = Key {
@@ -243,7 +241,7 @@ pub const TASK_HOSTNAME: Key = Key {
     name: "mesos.resourcemanager.tasks.hostname",
     kind: "text",
     default: None,
-    meaning: "taskmanager.host of a TaskManager; _TASK_ in it becomes the task's id.",
+    meaning: "Value of taskmanager.host for a TaskManager; the task's id replaces _TASK_ in it.",
 };
 
 pub const KILL_GRACE: Key = Key {
@@ -264,7 +262,7 @@ pub const TASK_MEM: Key = Key {
     name: "mesos.resourcemanager.tasks.mem",
     kind: "MiB",
     default: None,
-    meaning: "Old way to say taskmanager.memory.process.size.",
+    meaning: "Old key for taskmanager.memory.process.size.",
 };
 
 pub const TASK_BANDWIDTH: Key = Key {
@@ -278,28 +276,28 @@ pub const PORT_ASSIGNMENTS: Key = Key {
     name: "mesos.resourcemanager.tasks.port-assignments",
     kind: "list of keys",
     default: None,
-    meaning: "Keys of Flink that are set to a port from the offer for each TaskManager.",
+    meaning: "Flink keys that are set to a port from the offer, for each TaskManager.",
 };
 
 pub const TASK_COMMAND: Key = Key {
     name: "mesos.resourcemanager.tasks.taskmanager-cmd",
     kind: "shell text",
     default: None,
-    meaning: "Runs in place of this program's taskmanager command.",
+    meaning: "Command that runs instead of this program's taskmanager command.",
 };
 
 pub const UNREACHABLE_WAIT: Key = Key {
     name: "mesos.resourcemanager.tasks.unreachable-wait",
     kind: "duration",
     default: Some("5 s"),
-    meaning: "How long a TaskManager is waited for that Mesos does not find and the JobManager has heard and does not hear any more; one that the JobManager hears, or that nobody can tell of, has 75 s and longer.",
+    meaning: "If Mesos cannot find a TaskManager and the JobManager no longer receives its heartbeats: how long to wait until it is given up and another is started. If the JobManager still receives them, or cannot be asked, it is 75 s or longer.",
 };
 
 pub const TASK_URIS: Key = Key {
     name: "mesos.resourcemanager.tasks.uris",
     kind: "list of URIs",
     default: None,
-    meaning: "What the agent fetches into the sandbox besides.",
+    meaning: "Further files that the agent fetches into the sandbox.",
 };
 
 pub const TASK_USER: Key = Key {
@@ -313,36 +311,35 @@ pub const UNUSED_OFFER_EXPIRATION: Key = Key {
     name: "mesos.resourcemanager.unused-offer-expiration",
     kind: "duration",
     default: Some("120000"),
-    meaning: "Accepted and without effect: no offer is kept, each is used or declined at once.",
+    meaning: "Accepted, but has no effect: no offer is kept, each is used or declined at once.",
 };
 
 pub const SCALING: Key = Key {
     name: "mesos.scaling",
     kind: "fixed, demand",
     default: Some("fixed"),
-    meaning: "fixed keeps as many TaskManagers as mesos.initial-tasks or `scale` says; demand starts them for the \
-              slots that jobs ask for, and ends those that had no used slot for resourcemanager.taskmanager-timeout.",
+    meaning: "fixed keeps as many TaskManagers as mesos.initial-tasks or `scale` says; demand starts TaskManagers for the slots that jobs need, and ends those whose slots were all free for resourcemanager.taskmanager-timeout.",
 };
 
 pub const SCALING_MAXIMUM: Key = Key {
     name: "mesos.scaling.maximum",
     kind: "number",
     default: None,
-    meaning: "With demand: most TaskManagers; slotmanager.number-of-slots.max counts too.",
+    meaning: "Maximum number of TaskManagers if mesos.scaling is demand; slotmanager.number-of-slots.max limits it too.",
 };
 
 pub const SCALING_MINIMUM: Key = Key {
     name: "mesos.scaling.minimum",
     kind: "number",
     default: Some("0"),
-    meaning: "With demand: fewest TaskManagers; slotmanager.number-of-slots.min counts too.",
+    meaning: "Minimum number of TaskManagers if mesos.scaling is demand; slotmanager.number-of-slots.min raises it too.",
 };
 
 pub const STATE_DIR: Key = Key {
     name: "mesos.state-dir",
     kind: "absolute path",
     default: None,
-    meaning: "A directory in which an AppMaster without ZooKeeper keeps its state, so that the next one on this host takes framework and TaskManagers over, whatever ended the last one; SIGTERM then leaves them to it. Clusters may share the directory. It is created if its parent exists. Has no effect with high availability.",
+    meaning: "Directory in which an AppMaster without ZooKeeper keeps its state, so that the next AppMaster on this host takes over framework and TaskManagers, whatever ended the last one; SIGTERM then does not end them. Clusters may share the directory. It is created if its parent exists. Has no effect with high availability.",
 };
 
 /// All of them by name.

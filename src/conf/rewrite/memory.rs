@@ -93,7 +93,7 @@ fn heaps(
 
 fn line((name, given_up): (&str, &Setting), (key, decides): (&str, &Setting)) -> String {
     format!(
-        "`{name}` ({}) is {} and is given up: `{key}` ({}) is {} and decides",
+        "`{name}` ({}) is {} and is ignored: `{key}` ({}) is {} and takes precedence",
         given_up.origin, given_up.value, decides.origin, decides.value
     )
 }

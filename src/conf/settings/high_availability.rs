@@ -68,7 +68,7 @@ fn sasl(reader: &mut Reader<'_>) -> Sasl {
 pub fn warnings(table: &Table) -> Option<String> {
     (is_on(table) && keys::lookup(table, flink::CLUSTER_ID).is_none()).then(|| {
         format!(
-            "high availability is on and `{}` is not set: every cluster at `/default` shares its state",
+            "high availability is on and `{}` is not set: all clusters without it share one state at `/default`",
             flink::CLUSTER_ID
         )
     })

@@ -5,7 +5,7 @@ use std::net::Ipv6Addr;
 
 use mesos::address::{HostPort, ZOOKEEPER_PORT};
 
-const EXPECTED: &str = "ZooKeeper servers such as `zk1:2181,zk2:2181`, and perhaps one path behind the last, as in `zk1:2181/flink`";
+const EXPECTED: &str = "ZooKeeper servers such as `zk1:2181,zk2:2181`, and at most one path after the last, as in `zk1:2181/flink`";
 
 /// Shown as `host:port,host:port/path`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,12 +42,12 @@ fn server(text: &str) -> Result<HostPort, String> {
         && address.contains(':')
     {
         let host: Ipv6Addr =
-            address.parse().map_err(|_| wrong(text, "an IPv6 address must stand in brackets"))?;
+            address.parse().map_err(|_| wrong(text, "an IPv6 address must be in brackets"))?;
         let port = port
             .parse()
             .ok()
             .filter(|port| *port > 0)
-            .ok_or_else(|| wrong(text, "expected a port behind it"))?;
+            .ok_or_else(|| wrong(text, "expected a port after it"))?;
         return Ok(HostPort { host: host.to_string(), port });
     }
     let bare = text.strip_suffix(':').unwrap_or(text);
@@ -56,11 +56,11 @@ fn server(text: &str) -> Result<HostPort, String> {
 
 fn chroot(path: &str) -> Result<String, String> {
     if path.contains(',') {
-        return Err(format!("{EXPECTED}, and not a path behind each server"));
+        return Err(format!("{EXPECTED}, and not a path after each server"));
     }
     let is_bad = |name: &str| matches!(name, "" | "." | "..") || name.chars().any(char::is_control);
     match path.split('/').skip(1).any(is_bad) {
-        true => Err(format!("{EXPECTED}, and `{path}` is no path of ZooKeeper")),
+        true => Err(format!("{EXPECTED}, and `{path}` is not a path in ZooKeeper")),
         false => Ok(path.to_owned()),
     }
 }

@@ -35,7 +35,7 @@ impl Scaling {
         if rest_ports.single().is_none() {
             reader.reject(
                 keys::SCALING.name,
-                format!("`fixed` as long as `{}` is no single port", flink::REST_PORT),
+                format!("`fixed` unless `{}` is a single port", flink::REST_PORT),
             );
         }
         Self::Demand(Demand::read(reader, slots))
@@ -55,7 +55,7 @@ impl Demand {
         ];
         let (most, most_by) = most.into_iter().flatten().min().unwrap_or_default();
         if least > most {
-            reader.reject(keys::SCALING_MINIMUM.name, format!("at most {most}, as `{most_by}` says"));
+            reader.reject(keys::SCALING_MINIMUM.name, format!("at most {most}, the limit of `{most_by}`"));
         }
         let adaptive = reader.flink(flink::SCHEDULER, "default", is_adaptive);
         let reactive = reader.flink(flink::SCHEDULER_MODE, "none", is_reactive);

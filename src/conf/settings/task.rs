@@ -164,7 +164,7 @@ impl Container {
             None if docker => {
                 reader.reject(
                     keys::CONTAINER_TYPE.name,
-                    format!("`mesos` as long as `{}` is not set", keys::CONTAINER_IMAGE.name),
+                    format!("`mesos` unless `{}` is set", keys::CONTAINER_IMAGE.name),
                 );
                 Runtime::Mesos { image: None }
             }
@@ -177,10 +177,7 @@ impl Container {
         if network == Network::Bridge && matches!(runtime, Runtime::Mesos { .. }) {
             reader.reject(
                 keys::CONTAINER_NETWORK.name,
-                format!(
-                    "`host` or the name of a network as long as `{}` is `mesos`",
-                    keys::CONTAINER_TYPE.name
-                ),
+                format!("`host` or the name of a network when `{}` is `mesos`", keys::CONTAINER_TYPE.name),
             );
         }
         Self { runtime, volumes, network }

@@ -189,10 +189,8 @@ high-availability.jobmanager.port=50010-50020";
     );
     assert_eq!(
         Settings::warnings(&missing),
-        [
-            "high availability is on and `high-availability.cluster-id` is not set: every cluster at `/default` \
-          shares its state"
-        ]
+        ["high availability is on and `high-availability.cluster-id` is not set: all clusters without it \
+             share one state at `/default`"]
     );
 }
 
@@ -203,9 +201,9 @@ fn unknown_keys_are_told_with_the_nearest() {
             "mesos.fail-over-timeout=1\nmesos.resourcemanager.tasks.cpu=1\nmesos.quux=1\nmesosphere.x=1"
         )),
         [
-            "`mesos.fail-over-timeout` (-D) is not a key that is known here; did you mean `mesos.failover-timeout`?",
-            "`mesos.quux` (-D) is not a key that is known here",
-            "`mesos.resourcemanager.tasks.cpu` (-D) is not a key that is known here; did you mean \
+            "`mesos.fail-over-timeout` (-D) is not a known key; did you mean `mesos.failover-timeout`?",
+            "`mesos.quux` (-D) is not a known key",
+            "`mesos.resourcemanager.tasks.cpu` (-D) is not a known key; did you mean \
              `mesos.resourcemanager.tasks.cpus`?",
         ]
     );

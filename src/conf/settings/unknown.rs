@@ -19,7 +19,7 @@ pub fn warnings(table: &Table) -> Vec<String> {
             let hint = retired::renamed(name)
                 .or_else(|| nearest(name))
                 .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-            format!("`{name}` ({}) is not a key that is known here{hint}", setting.origin)
+            format!("`{name}` ({}) is not a known key{hint}", setting.origin)
         })
         .collect()
 }

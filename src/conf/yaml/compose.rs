@@ -102,7 +102,7 @@ impl Composer {
             }
         }
         if !self.takes(&Kind::DocumentStart) {
-            return Err(self.unexpected("`---` behind the directives"));
+            return Err(self.unexpected("`---` after the directives"));
         }
         match self.peek() {
             Kind::Directive(_) | Kind::DocumentStart | Kind::DocumentEnd | Kind::StreamEnd => {
@@ -243,7 +243,7 @@ impl Composer {
                 }
                 Ok(node.clone())
             }
-            Some(None) => Err(self.remark("an alias inside of what it stands for")),
+            Some(None) => Err(self.remark("an alias inside of its own value")),
             None => Err(self.remark(format!("there is no anchor `&{name}` for the alias"))),
         }
     }

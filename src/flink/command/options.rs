@@ -102,7 +102,7 @@ impl OptionReader<'_> {
         let Split { arguments, unknown } = split(value, |variable| script::value(launch, role, variable))
             .map_err(|_open_quote| CommandError::OpenQuote { name: name.to_owned() })?;
         self.unknown.extend(unknown.into_iter().map(|reference| {
-            format!("`{reference}` in {name} stays as it is, as there is no such variable; a word of it alone is left out")
+            format!("`{reference}` in {name} is not replaced, as there is no such variable; an argument that has nothing else is left out")
         }));
         Ok(arguments)
     }

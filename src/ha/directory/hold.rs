@@ -48,15 +48,14 @@ pub enum HoldError {
         #[source]
         source: io::Error,
     },
-    #[error("the file system of {} knows no locks: choose a directory on a local disk", path.display())]
+    #[error("the file system of {} does not support locks: choose a directory on a local disk", path.display())]
     NoLocks {
         path: PathBuf,
         #[source]
         source: io::Error,
     },
     #[error(
-        "another AppMaster works with {}: {holder}; end it, or choose another directory, another \
-         mesos.resourcemanager.framework.name or high-availability.cluster-id",
+        "another AppMaster uses {}: {holder}; end it, or choose another directory, another mesos.resourcemanager.framework.name or high-availability.cluster-id",
         path.display()
     )]
     Held { path: PathBuf, holder: String },
@@ -138,7 +137,7 @@ fn create(path: &Path) -> Result<(), HoldError> {
 }
 
 fn own(directory: &Path) -> Result<(), HoldError> {
-    let owner = fs::metadata(directory).map_err(unusable("look at", directory))?.uid();
+    let owner = fs::metadata(directory).map_err(unusable("access", directory))?.uid();
     let own = geteuid().as_raw();
     if owner == own { Ok(()) } else { Err(HoldError::Foreign { path: directory.to_owned(), owner, own }) }
 }
@@ -148,7 +147,7 @@ fn exists(path: &Path) -> Result<bool, HoldError> {
         Ok(metadata) if metadata.is_dir() => Ok(true),
         Ok(_) => Err(HoldError::NotADirectory { path: path.to_owned() }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(unusable("look at", path)(error)),
+        Err(error) => Err(unusable("access", path)(error)),
     }
 }
 
@@ -195,7 +194,7 @@ fn told_holder(file: &mut File) -> String {
     let read = file.rewind().and_then(|()| file.take(HOLDER_BYTES_MOST).read_to_string(&mut text));
     match read {
         Ok(_) if !text.trim().is_empty() => text.trim().to_owned(),
-        Ok(_) | Err(_) => "it has not said who it is".to_owned(),
+        Ok(_) | Err(_) => "its lock file does not say which".to_owned(),
     }
 }
 

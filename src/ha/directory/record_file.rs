@@ -19,15 +19,15 @@ pub fn unwrap(bytes: &[u8]) -> Result<&[u8], RecordError> {
     let (first, content) = end.map_or((bytes, &[][..]), |end| (&bytes[..end], &bytes[end + 1..]));
     let mut words = str::from_utf8(first).unwrap_or_default().split(' ');
     if words.next() != Some(NAME) || end.is_none() {
-        return Err(RecordError::Damaged("it does not begin as a state does".to_owned()));
+        return Err(RecordError::Damaged("it does not begin with `flink-on-mesos-state`".to_owned()));
     }
     let length = words.next().and_then(|word| word.parse::<usize>().ok());
     if length != Some(content.len()) {
-        let told = length.map_or_else(|| "an unknown number of".to_owned(), |length| length.to_string());
+        let told = length.map_or_else(|| "an unknown number".to_owned(), |length| length.to_string());
         return Err(RecordError::Damaged(format!("it has {} bytes instead of {told}", content.len())));
     }
     if words.next() != Some(&hexadecimal(&Sha256::of(content))) || words.next().is_some() {
-        return Err(RecordError::Damaged("its SHA-256 is another".to_owned()));
+        return Err(RecordError::Damaged("its SHA-256 does not match".to_owned()));
     }
     Ok(content)
 }

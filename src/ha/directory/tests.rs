@@ -199,6 +199,6 @@ fn nothing_is_written_without_the_lock() {
     store.write(&content).expect_err("the lock is gone");
     let _other = place.hold().expect("another one has taken it");
     let error = store.write(&content).expect_err("it is another's");
-    assert!(base::log::chain(&error).contains("another file has taken its place"));
+    assert!(base::log::chain(&error).contains("another file has replaced it"));
     assert_eq!(read(&place.directory()).expect("readable"), Some(numbered(1)));
 }

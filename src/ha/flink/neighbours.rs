@@ -53,13 +53,11 @@ pub fn watch_neighbours(
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 enum Neighbour {
     #[error(
-        "the cluster {id} runs, below which this one's id is: when it ends Flink deletes this cluster's nodes in ZooKeeper \
-         too; one of them needs another `high-availability.cluster-id`"
+        "the cluster {id} runs, and this cluster's id is a path below it: when that cluster ends, Flink deletes this cluster's nodes in ZooKeeper too; give one of them another `high-availability.cluster-id`"
     )]
     Above { id: String },
     #[error(
-        "the cluster {id} runs, whose id is below this one's: when this one ends Flink deletes the other's nodes in \
-         ZooKeeper too; one of them needs another `high-availability.cluster-id`"
+        "the cluster {id} runs, and its id is a path below this cluster's: when this cluster ends, Flink deletes the other's nodes in ZooKeeper too; give one of them another `high-availability.cluster-id`"
     )]
     Below { id: String },
 }

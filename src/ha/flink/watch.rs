@@ -110,20 +110,22 @@ async fn carry_out(
         Verdict::Keep { path, spot } => (path, keep(client, ensemble, path, *spot).await),
         Verdict::GiveUp { path } => (path, client.delete(path, None).await),
     };
-    done.map_err(|error| format!("{path}, the JobManager's place in Flink's election: {error}"))?;
+    done.map_err(|error| {
+        format!("cannot write {path}, the JobManager's node in Flink's leader election: {error}")
+    })?;
     match &verdict {
         Verdict::Keep { spot: Spot::NoLine, .. } => journal.warn(
             "line_removed",
-            format!("somebody has removed the nodes of Flink's election: keeps {path}, the JobManager's place in it"),
+            format!("somebody has removed the nodes of Flink's leader election: created {path} again for the JobManager"),
         ),
         Verdict::Keep { spot: Spot::Taken | Spot::Free, .. } => journal.tell(
             "place_kept",
             format!(
-                "keeps {path}, the JobManager's place in Flink's election, which an old session takes along"
+                "created {path}, the JobManager's node in Flink's leader election, anew: the old one ends with an old session"
             ),
         ),
         Verdict::Fine | Verdict::Deposed | Verdict::GiveUp { .. } => {
-            journal.tell("place_given_up", format!("gives up {path}, which it kept for the JobManager"));
+            journal.tell("place_given_up", format!("deleted {path}, which this AppMaster held for the JobManager"));
         }
     }
     Ok(())

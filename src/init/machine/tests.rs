@@ -206,7 +206,10 @@ fn children_stop_in_order_and_the_main_childs_code_counts() {
 fn a_share_that_is_over_lets_the_next_order_begin() {
     let mut run = Run::running();
     run.signal("TERM");
-    assert_eq!(run.timer(2_000), ["worker has used up its share of the grace", "SIGTERM 101", "SIGCONT 101"]);
+    assert_eq!(
+        run.timer(2_000),
+        ["worker has not stopped within its share of the grace", "SIGTERM 101", "SIGCONT 101"]
+    );
     // The late worker does not hold up those after java.
     let orders = run.ended(MAIN, 143 << 8, Rest::Some);
     assert_eq!(orders, ["java exited 143", "SIGTERM 103", "SIGCONT 103"]);
@@ -248,7 +251,10 @@ fn repeated_term_does_not_shorten_the_grace() {
     run.timer(1_000);
     assert_eq!(run.signal("INT"), ["SIGINT 101"]);
     assert_eq!(run.signal("QUIT"), ["SIGQUIT 101"]);
-    assert_eq!(run.timer(6_000), ["java has used up its share of the grace", "SIGTERM 103", "SIGCONT 103"]);
+    assert_eq!(
+        run.timer(6_000),
+        ["java has not stopped within its share of the grace", "SIGTERM 103", "SIGCONT 103"]
+    );
     assert_eq!(run.code(), None);
 }
 
@@ -509,7 +515,10 @@ fn a_thawed_container_gets_a_fresh_second() {
     run.signal("TERM");
     run.pass(3_600_000);
     run.machine.handle_timeout(run.now);
-    assert_eq!(run.orders(), ["worker has used up its share of the grace", "SIGTERM 101", "SIGCONT 101"]);
+    assert_eq!(
+        run.orders(),
+        ["worker has not stopped within its share of the grace", "SIGTERM 101", "SIGCONT 101"]
+    );
     assert_eq!(run.code(), None);
     let orders = run.ended(MAIN, 143 << 8, Rest::Some);
     assert_eq!(orders, ["java exited 143", "SIGTERM 103", "SIGCONT 103"]);

@@ -42,26 +42,26 @@ fn forms_of_the_address() {
 fn what_is_wrong_is_named() {
     for (text, problem) in [
         ("", "expected host:port, several of them with commas, zk://host:port/path or file:///path"),
-        ("m1:", "'' is no port, expected 1 to 65535"),
-        ("m1:0", "'0' is no port, expected 1 to 65535"),
-        ("m1:+80", "'+80' is no port, expected 1 to 65535"),
-        ("m1:65536", "'65536' is no port, expected 1 to 65535"),
-        ("[::1]5050", "'5050' is no port, expected 1 to 65535"),
+        ("m1:", "'' is not a port, expected 1 to 65535"),
+        ("m1:0", "'0' is not a port, expected 1 to 65535"),
+        ("m1:+80", "'+80' is not a port, expected 1 to 65535"),
+        ("m1:65536", "'65536' is not a port, expected 1 to 65535"),
+        ("[::1]5050", "'5050' is not a port, expected 1 to 65535"),
         ("m1,,m2", "a host is missing"),
         (":5050", "a host is missing"),
         ("m 1", "host 'm 1' contains ' '"),
-        ("::1:5050", "an IPv6 address must stand in brackets, as in [::1]:5050"),
-        ("[nonsense]:5050", "an IPv6 address must stand in brackets, as in [::1]:5050"),
-        ("[::1", "an IPv6 address must stand in brackets, as in [::1]:5050"),
+        ("::1:5050", "an IPv6 address must be in brackets, as in [::1]:5050"),
+        ("[nonsense]:5050", "an IPv6 address must be in brackets, as in [::1]:5050"),
+        ("[::1", "an IPv6 address must be in brackets, as in [::1]:5050"),
         ("ftp://m1", "unknown scheme 'ftp', expected http, https, zk or file"),
         ("http://m1:5050/mesos", "expected no path after the port, got '/mesos'"),
         ("zk://z1:2181", "expected a path after the servers, as in zk://host:2181/mesos"),
         ("zk://z1:2181/", "expected a path after the servers, as in zk://host:2181/mesos"),
-        ("zk://z1:no/mesos", "'no' is no port, expected 1 to 65535"),
+        ("zk://z1:no/mesos", "'no' is not a port, expected 1 to 65535"),
         ("zk:///mesos", "a host is missing"),
         ("file://mesos", "expected an absolute path, as in file:///etc/mesos/zk"),
     ] {
-        assert_eq!(shown(text), format!("'{text}' is no address of a Mesos master: {problem}"));
+        assert_eq!(shown(text), format!("'{text}' is not the address of a Mesos master: {problem}"));
     }
 }
 
@@ -87,7 +87,7 @@ fn a_file_holds_an_address_but_no_other_file() {
     assert_eq!(MasterAddress::from_file("m1:5050\n"), "m1:5050".parse());
     assert_eq!(
         MasterAddress::from_file("file:///x\n").expect_err("a file in a file").to_string(),
-        "'file:///x' is no address of a Mesos master: the file must hold an address, not the name of another file"
+        "'file:///x' is not the address of a Mesos master: the file must hold an address, not the name of another file"
     );
 }
 

@@ -120,18 +120,16 @@ fn what_helps(error: &rustls::Error) -> &'static str {
             | AlertDescription::ProtocolVersion,
         )
         | rustls::Error::PeerIncompatible(_) => {
-            "Mesos' default ciphers are none that this program speaks: give the masters \
-             LIBPROCESS_SSL_ENABLE_TLS_V1_3=true, or LIBPROCESS_SSL_CIPHERS with ECDHE and GCM"
+            "this program supports none of Mesos' default ciphers: start the masters with LIBPROCESS_SSL_ENABLE_TLS_V1_3=true, or with ECDHE and GCM ciphers in LIBPROCESS_SSL_CIPHERS"
         }
         rustls::Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure) => {
             "the master's certificate is none of those in mesos.master.ssl.cert.fingerprint"
         }
         rustls::Error::InvalidCertificate(_) => {
-            "let this machine trust who signed the master's certificate, or name the certificate's SHA-256 in \
-             mesos.master.ssl.cert.fingerprint"
+            "make this machine trust the authority that signed the master's certificate, or set mesos.master.ssl.cert.fingerprint to the certificate's SHA-256"
         }
         rustls::Error::InvalidMessage(_) => {
-            "perhaps this master speaks no TLS, and mesos.master is to begin with http://"
+            "perhaps this master does not use TLS; then mesos.master has to begin with http://"
         }
         _ => "see TLS to the master in docs/docker.md",
     }

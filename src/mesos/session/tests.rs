@@ -217,7 +217,7 @@ fn redirects_are_followed_at_once_but_not_in_circles() {
     );
     trial.wake("subscribe m1:5050");
     trial
-        .answer(&redirect("/nowhere"), "close\n unreachable m1:5050 (3, 0 ms): the redirect names no master: '/nowhere' is no address of a Mesos master: a host is missing");
+        .answer(&redirect("/nowhere"), "close\n unreachable m1:5050 (3, 0 ms): the redirect does not lead to a master: '/nowhere' is not the address of a Mesos master: a host is missing");
 }
 
 #[test]
@@ -272,7 +272,7 @@ fn any_sign_of_life_feeds_the_watchdog() {
     trial.pass(Duration::from_secs(9), "");
     trial.event(Event::Unknown { number: Some(99) }, "");
     trial.pass(Duration::from_secs(9), "");
-    trial.pass(Duration::from_secs(1), "close\n disconnected m1:5050: no sign of life for 10.0 s");
+    trial.pass(Duration::from_secs(1), "close\n disconnected m1:5050: received nothing for 10.0 s");
     // What the old stream says now has no effect.
     trial.event(Event::Heartbeat, "");
     trial.event(subscribed(HEARTBEAT_INTERVAL), "");

@@ -42,7 +42,7 @@ impl Joined {
         let Some(outgoing) = self.links.get(agent) else { return true };
         let is_taken = outgoing.orders.try_send(order).is_ok();
         if !is_taken {
-            tracing::warn!(agent = agent.text(), "the agent does not read its link: cut off");
+            tracing::warn!(agent = agent.text(), "disconnected an agent that does not read its messages");
             self.close(agent);
         }
         is_taken
@@ -101,7 +101,7 @@ impl Cluster {
             time_scale: self.pace.factor(),
         };
         let _ = orders.try_send(ToHost::Welcome(welcome));
-        tracing::info!(agent = id.text(), is_new = is_registered, "an agent has linked up");
+        tracing::info!(agent = id.text(), is_new = is_registered, "an agent has connected");
         let _ = reply.send(self.joined.open(id, orders, is_registered));
     }
 

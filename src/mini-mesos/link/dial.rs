@@ -41,7 +41,7 @@ pub enum DialError {
     Unreachable { master: String, source: reqwest::Error },
     #[error("the master at {master} did not answer within {} s", DIAL_LIMIT.as_secs())]
     Silent { master: String },
-    #[error("the master at {master} takes no agents now: {why}")]
+    #[error("the master at {master} does not accept agents now: {why}")]
     Refused { master: String, why: String },
     #[error("the link to the master at {master} broke")]
     Broken { master: String, source: LinkError },
@@ -49,7 +49,7 @@ pub enum DialError {
     Ended { master: String },
     #[error("the master at {master} speaks {theirs} with its agents, and this agent {NAME}/{VERSION}")]
     OtherVersion { master: String, theirs: String },
-    #[error("at {master} is no embedded Mesos master: {what}")]
+    #[error("what listens at {master} is not an embedded Mesos master: {what}")]
     NoMaster { master: String, what: String },
 }
 
@@ -125,7 +125,7 @@ async fn upgrade(master: &str) -> Result<Upgraded, DialError> {
     let sent = request.header(CONNECTION, "upgrade").header(UPGRADE, protocol()).send().await;
     let response = match sent {
         Ok(response) => response,
-        Err(error) if is_foreign(&error) => return Err(no_master("it speaks no HTTP".to_owned())),
+        Err(error) if is_foreign(&error) => return Err(no_master("it does not speak HTTP".to_owned())),
         Err(error) => return Err(unreachable(error)),
     };
     match (response.status(), spoken(response.headers())) {

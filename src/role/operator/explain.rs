@@ -16,7 +16,7 @@ pub fn text(explanation: &Explanation) -> String {
         line(
             &mut text,
             &format!(
-                "launched, not {}: {} on {}, {} for {} s",
+                "launched, not yet {}: {} on {}, {} for {} s",
                 if task.state == "TASK_RUNNING" { "registered" } else { "running" },
                 task.task_id,
                 task.hostname,
@@ -26,7 +26,7 @@ pub fn text(explanation: &Explanation) -> String {
         );
     }
     for task in &explanation.unheard {
-        let goes = if task.giving_way { "another takes its place" } else { "another will take its place" };
+        let goes = if task.giving_way { "another replaces it" } else { "another will replace it" };
         line(&mut text, &format!("not heard by the JobManager: {}; {goes}", task.silence()));
     }
     if let Some(waiting) = &explanation.waiting {
@@ -38,12 +38,12 @@ pub fn text(explanation: &Explanation) -> String {
     if explanation.waiting.is_some() || explanation.what_if.is_some() {
         let nothing = match &explanation.probing {
             Some(_) => "TaskManagers fail at their start",
-            None => "nothing",
+            None => "none",
         };
         offers(&mut text, &explanation.offers, nothing);
     }
     for remedy in &explanation.remedies {
-        line(&mut text, &format!("would help: {}, then {} fit", remedy.change, remedy.fits));
+        line(&mut text, &format!("would help: {}; then {} fit", remedy.change, remedy.fits));
     }
     for namesake in &explanation.namesakes {
         line(&mut text, &namesake.to_string());
@@ -68,7 +68,7 @@ fn offers(text: &mut String, offers: &OffersReport, nothing: &str) {
     };
     line(
         text,
-        &format!("{} agents have offered, the latest {age_s} s ago; in the way: {obstacles}", offers.agents),
+        &format!("{} agents have offered, the latest {age_s} s ago; obstacles: {obstacles}", offers.agents),
     );
     for resource in &offers.exhausted {
         line(
@@ -81,7 +81,7 @@ fn offers(text: &mut String, offers: &OffersReport, nothing: &str) {
     let head = ["HOST", "ROLE", "OFFERED", "AGE", "REFUSED", "LACKS"].map(str::to_owned);
     let rows = offers.verdicts.iter().map(|verdict| {
         let lacks = match verdict.lacks.is_empty() {
-            true => "nothing: holds one".to_owned(),
+            true => "nothing (room for 1)".to_owned(),
             false => verdict.lacks.join("; "),
         };
         let (age, refused) = (format!("{} s", verdict.age_s), format!("{} s", verdict.refused_s));
@@ -89,9 +89,9 @@ fn offers(text: &mut String, offers: &OffersReport, nothing: &str) {
     });
     table(text, &std::iter::once(head).chain(rows).collect::<Vec<_>>());
     if offers.left_out > 0 {
-        line(text, &format!("… and {} further away", offers.left_out));
+        line(text, &format!("… and {} that lack more", offers.left_out));
     }
-    line(text, "an agent whose resources others hold offers nothing and is not listed");
+    line(text, "agents whose resources are all taken by others offer nothing and are not listed");
 }
 
 fn suppose(text: &mut String, supposition: &Supposition) {
@@ -102,7 +102,7 @@ fn suppose(text: &mut String, supposition: &Supposition) {
     line(
         text,
         &format!(
-            "what if: of {} TaskManagers more, each of {}, {constraints}, {} fit on what was offered last",
+            "what if: of {} more TaskManagers, each of {}, {constraints}, {} fit into the latest offers",
             supposition.taskmanagers, supposition.need, supposition.fits
         ),
     );
@@ -115,9 +115,9 @@ fn suppose(text: &mut String, supposition: &Supposition) {
         table(text, &std::iter::once(head).chain(rows).collect::<Vec<_>>());
     }
     if supposition.left_out > 0 {
-        line(text, &format!("… and on {} agents more", supposition.left_out));
+        line(text, &format!("… and on {} more agents", supposition.left_out));
     }
     if let Some(nearest) = &supposition.nearest {
-        line(text, &format!("the next one: {nearest}"));
+        line(text, &format!("the next one does not fit: {nearest}"));
     }
 }

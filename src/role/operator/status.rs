@@ -36,7 +36,9 @@ pub fn text(status: &Status) -> String {
         let (count, names) = (foreign.len(), foreign.join(", "));
         line(
             &mut text,
-            &format!("not ours      {count} TaskManagers have registered with the JobManager: {names}"),
+            &format!(
+                "foreign       {count} TaskManagers that are not tasks of this framework have registered with the JobManager: {names}"
+            ),
         );
     }
     for namesake in &status.neighbours.frameworks {
@@ -70,7 +72,7 @@ fn framework(status: &Status) -> String {
 fn jobmanager(status: &Status) -> String {
     let jobmanager = &status.jobmanager;
     let what = match (&jobmanager.silent, &jobmanager.overview) {
-        (Some(why), _) => format!("does not serve: {why}"),
+        (Some(why), _) => format!("unavailable: {why}"),
         (None, None) => "answers".to_owned(),
         (None, Some(overview)) => format!(
             "Flink {}, {} of {} slots used, {} jobs run",
@@ -99,7 +101,7 @@ fn row(task: &TaskManager) -> [String; 5] {
     };
     let goal = match (report.ending, report.giving_way) {
         (true, _) => ", ending",
-        (false, true) => ", giving way",
+        (false, true) => ", being replaced",
         (false, false) => "",
     };
     [
@@ -117,14 +119,16 @@ fn standing(agent: &AgentState, now: u64) -> Option<String> {
     match &agent.standing {
         AgentStanding::Good => None,
         AgentStanding::Avoided { strikes, why } => {
-            Some(format!("others are preferred after {strikes} failures, the last: {why}"))
+            Some(format!("other agents are preferred after {strikes} failures, the last failure: {why}"))
         }
-        AgentStanding::OnTrial { strikes, why, .. } => {
-            Some(format!("one TaskManager at a time is tried after {strikes} failures, the last: {why}"))
-        }
+        AgentStanding::OnTrial { strikes, why, .. } => Some(format!(
+            "on trial with one TaskManager at a time after {strikes} failures, the last failure: {why}"
+        )),
         AgentStanding::Quarantined { until, why } => {
-            Some(format!("gets none for {} after failures, the last: {why}", left(*until)))
+            Some(format!("quarantined for {} after failures, the last failure: {why}", left(*until)))
         }
-        AgentStanding::Leaving { at } => Some(format!("gets none: maintenance in {}", left(*at))),
+        AgentStanding::Leaving { at } => {
+            Some(format!("gets no more TaskManagers: maintenance in {}", left(*at)))
+        }
     }
 }

@@ -26,7 +26,7 @@ struct MasterFileError {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("the state cannot be kept as `{}` says", keys::STATE_DIR.name)]
+#[error("cannot keep the state in the directory that `{}` names", keys::STATE_DIR.name)]
 struct StateDirError {
     #[source]
     source: HoldError,

@@ -19,8 +19,12 @@ pub async fn shut_flink_down(clients: Vec<RestClient>) {
         tokio::time::timeout(ANSWER_MOST, client.shut_down()).await.map_err(drop)?.map_err(drop)
     };
     match first_answer(&clients, shut_down).await {
-        Some(Ok(())) => info!("Flink deletes what it keeps of the cluster"),
-        Some(Err(())) | None => warn!("no JobManager answers: what Flink keeps of the cluster stays"),
+        Some(Ok(())) => info!(
+            "told the JobManager to shut down: Flink deletes the cluster's data in ZooKeeper and in the storage directory"
+        ),
+        Some(Err(())) | None => warn!(
+            "no JobManager answers: Flink's data of the cluster in ZooKeeper and in the storage directory is not deleted"
+        ),
     }
 }
 

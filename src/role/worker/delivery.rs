@@ -144,7 +144,7 @@ impl Files {
             let bytes: u64 = bundles.iter().map(Bundle::length).sum();
             let took = begin.elapsed().as_millis();
             let text = format!(
-                "read in {took} ms what agents are to fetch from {} bytes={bytes}",
+                "read the files in {took} ms that agents will fetch from {} bytes={bytes}",
                 self.artifacts_url
             );
             journal.tell("files_read", text);

@@ -18,11 +18,10 @@ use super::{Fatal, fatal};
 
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "`{}` is `creator`, expected `open`, or a creator to be: `{}`, or a DigestLoginModule in the file of \
-     -Djava.security.auth.login.config{}",
+    "`{}` is `creator`, which needs a login to ZooKeeper: set `{}` or a DigestLoginModule in the file of -Djava.security.auth.login.config, or use `open`{}",
     flink::HA_ACL,
     flink::HA_AUTHORIZATION,
-    if *.by_kerberos { "; Kerberos, by which the JobManager logs in, is not possible here" } else { "" }
+    if *.by_kerberos { "; this program cannot log in by Kerberos, as the JobManager does" } else { "" }
 )]
 struct NobodyCreates {
     by_kerberos: bool,
@@ -46,7 +45,9 @@ pub fn security(setup: &Setup, ha: &HighAvailability) -> Result<Security, Fatal>
 pub fn open(setup: &Setup, ha: &HighAvailability) -> Result<Ensemble, Fatal> {
     let security = security(setup, ha)?;
     if security.login == Login::Kerberos {
-        warn!("the JobManager logs in to ZooKeeper by Kerberos, this program cannot and goes without");
+        warn!(
+            "the JobManager logs in to ZooKeeper by Kerberos; this program cannot, and connects without a login"
+        );
     }
     let servers = ha.quorum.to_string();
     let tunnel = security.tls.map(|config| Tunnel::open(&servers, &config)).transpose();

@@ -84,7 +84,7 @@ pub async fn tear_down_rest(opened: &Opened, store: &mut impl Store, leaves: Lea
         Ok(Some(state)) => state,
         Ok(None) => return,
         Err(error) => {
-            error!("whether a framework is left at Mesos cannot be told: {}", log::chain(&error));
+            error!("cannot find out whether a framework is left at Mesos: {}", log::chain(&error));
             return;
         }
     };

@@ -94,7 +94,7 @@ impl Keeper {
                 _ = term.recv() => match end.stop() {
                     Stop::ClusterEnded => {
                         deadline.get_or_insert_with(|| Instant::now() + within);
-                        journal.tell("cluster_ended", "the JobManager says that the cluster has ended");
+                        journal.tell("cluster_ended", "the JobManager has ended the cluster");
                         ending.send_replace(true);
                     }
                     Stop::Container | Stop::JobManagerDied => {
@@ -138,7 +138,7 @@ pub async fn end(
 
 fn leaving(directory: &Path, failover_timeout: Duration) -> String {
     format!(
-        "leaves framework and TaskManagers to the next AppMaster with {}; Mesos ends them unless it comes within {}",
+        "this AppMaster leaves framework and TaskManagers to the next AppMaster with the state in {}; Mesos ends them unless it registers within {}",
         directory.display(),
         humantime::format_duration(failover_timeout)
     )
@@ -148,7 +148,7 @@ fn leaving(directory: &Path, failover_timeout: Duration) -> String {
 /// JobManager at another address, are ended: with the JobManager of their jobs gone nobody needs them.
 fn take_over(state: Option<State>, origin: &Origin, directory: &Path, journal: &Journal) -> State {
     let Some(mut state) = state else {
-        journal.tell("fresh_state", format!("keeps the state in {}", directory.display()));
+        journal.tell("fresh_state", format!("keeping the state in {}", directory.display()));
         return State {
             origin: Some(origin.digest.clone()),
             artifact_port: Some(origin.artifact_port),
@@ -156,11 +156,14 @@ fn take_over(state: Option<State>, origin: &Origin, directory: &Path, journal: &
         };
     };
     let (id, tasks) = (state.framework_id.as_deref().unwrap_or("none yet"), state.tasks.len());
-    let text = format!("goes on with the cluster in {} framework={id} tasks={tasks}", directory.display());
+    let text = format!(
+        "going on with the cluster with the state in {} framework={id} tasks={tasks}",
+        directory.display()
+    );
     journal.tell("goes_on", text);
     if state.origin.as_ref().is_some_and(|started_with| *started_with != origin.digest) && tasks > 0 {
         let text = format!(
-            "the configuration of TaskManagers has changed: ends the {tasks} that were started before"
+            "the configuration of TaskManagers has changed: replacing the {tasks} that were started before"
         );
         journal.tell("configuration_changed", text);
         for record in state.tasks.values_mut() {
@@ -213,7 +216,9 @@ impl Store for Patient {
                 Err(error @ StoreError::File { .. }) => {
                     let why = log::chain(&error);
                     if self.trouble.borrow().as_ref() != Some(&why) {
-                        let text = format!("{why}; launches and ends no TaskManager until it can");
+                        let text = format!(
+                            "{why}; this AppMaster launches and ends no TaskManager until it can store its state"
+                        );
                         self.journal.warn("state_not_stored", text);
                         self.trouble.send_replace(Some(why));
                     }
@@ -221,7 +226,7 @@ impl Store for Patient {
                 }
                 Ok(()) => {
                     if self.trouble.send_replace(None).is_some() {
-                        self.journal.tell("state_stored", "stores its state again");
+                        self.journal.tell("state_stored", "the state can be stored again");
                     }
                     return Ok(());
                 }

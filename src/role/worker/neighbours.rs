@@ -54,7 +54,7 @@ impl Neighbourhood {
                 self.frameworks.send_replace(Some(Frameworks { master, known, name }));
             }
             // The operator's API may be forbidden to schedulers.
-            Err(error) => debug!("which frameworks there are is not known: {}", log::chain(&error)),
+            Err(error) => debug!("cannot ask the master for its frameworks: {}", log::chain(&error)),
         }
     }
 }

@@ -48,7 +48,7 @@ fn text(why: &Silence) -> String {
     match why {
         Silence::NoDescriptor(_) => format!("the JobManager {}", log::chain(why)),
         Silence::NoListener { .. } | Silence::NoAnswer { .. } | Silence::NotReady { .. } => {
-            format!("the JobManager does not serve: {}", log::chain(why))
+            format!("the JobManager is unavailable: {}", log::chain(why))
         }
     }
 }

@@ -71,7 +71,7 @@ fn start_status(
     let port = adopted(options.status_fd)?.map(StdTcpListener::from);
     let socket = adopted(options.socket_fd)?.map(StdUnixListener::from);
     if let Some(address) = port.as_ref().and_then(|port| port.local_addr().ok()) {
-        info!("status page on port {}", address.port());
+        info!("the status page listens on port {}", address.port());
     }
     let servers = async move || {
         let server = status::Server::new(sources);

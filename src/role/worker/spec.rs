@@ -106,7 +106,7 @@ fn template(
     let tasks = &settings.tasks;
     let text = |path: &std::path::Path| {
         path.to_str().map(ToOwned::to_owned).ok_or_else(|| {
-            let error = format!("{} is not UTF-8, as Mesos demands of paths", path.display());
+            let error = format!("{} is not UTF-8, which Mesos requires of paths", path.display());
             Fatal::new(Exit::Config, error)
         })
     };

@@ -21,7 +21,7 @@ pub struct AgentState {
     pub standing: AgentStanding,
 }
 
-/// What is thought of an agent; times are seconds since 1970.
+/// Whether TaskManagers are launched on an agent; times are seconds since 1970.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum AgentStanding {
@@ -40,13 +40,13 @@ pub enum AgentStanding {
         /// What failed there last, in the words of Mesos.
         why: String,
     },
-    /// It gets none until then.
+    /// It gets no TaskManager until then.
     Quarantined {
         until: u64,
         /// What failed there last, in the words of Mesos.
         why: String,
     },
-    /// It gets none: its maintenance begins then.
+    /// It gets no TaskManager: its maintenance begins then.
     Leaving {
         at: u64,
     },

@@ -40,10 +40,10 @@ impl fmt::Display for ProbingReport {
         match (&self.tasks[..], self.left_ms) {
             ([], 0) => write!(out, "the next as soon as there is room")?,
             ([], left) => write!(out, "the next in {} s", seconds(left))?,
-            (tasks, _) => write!(out, "now {}", tasks.join(", "))?,
+            (tasks, _) => write!(out, "now trying {}", tasks.join(", "))?,
         }
         write!(out, "; the last failure: {}", self.cause)?;
-        if self.keys.is_empty() { Ok(()) } else { write!(out, "; look at {}", self.keys.join(", ")) }
+        if self.keys.is_empty() { Ok(()) } else { write!(out, "; check {}", self.keys.join(", ")) }
     }
 }
 

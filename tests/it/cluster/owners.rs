@@ -156,7 +156,7 @@ async fn takes_none_of_the_old(second: &Cluster, old_ids: &BTreeSet<String>, jvm
         .until("the old JVMs end", async || (!jvms.iter().any(|jvm| processes::is_alive(*jvm))).then_some(()))
         .await;
     println!("the old JVMs are gone after {:?}", began.elapsed());
-    let told = second.program.log().matches("none of this cluster's any more").count();
+    let told = second.program.log().matches("not part of this cluster any more").count();
     assert!(told >= 1, "{}", second.program.log_end());
     assert!(registered(second).await.is_disjoint(old_ids));
 }

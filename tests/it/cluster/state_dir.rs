@@ -162,7 +162,7 @@ async fn a_second_appmaster_is_refused_even_while_the_first_is_stopped() {
     let log = second.program.log();
     let directory = site.file("").display().to_string();
     let directory = directory.trim_end_matches('/');
-    for told in ["mesos.state-dir", "another AppMaster works with", directory, "process ", "on host "] {
+    for told in ["mesos.state-dir", "another AppMaster uses", directory, "process ", "on host "] {
         assert!(log.contains(told), "no '{told}' in\n{log}");
     }
     let own_pid = everything.iter().any(|process| log.contains(&format!("process {} ", process.pid)));
@@ -183,7 +183,7 @@ async fn taskmanagers_of_another_configuration_are_ended_and_the_framework_goes_
     stop::by_sigterm(first, 143).await;
     let second = site
         .appmaster_with(&[("taskmanager.numberOfTaskSlots", "3"), ("mesos.resourcemanager.tasks.cpus", "1")]);
-    second.program.until_log("the configuration of TaskManagers has changed: ends the 2").await;
+    second.program.until_log("the configuration of TaskManagers has changed: replacing the 2").await;
     second.until_slots(2, 6).await;
     assert_eq!(second.framework_id(), kept.framework_id);
     assert!(second.running().expect("an answer").is_disjoint(&kept.tasks));
@@ -239,7 +239,7 @@ async fn a_full_disk_holds_launches_back_and_nothing_else() {
     cluster.program.until("the status tells why", told).await;
     assert_eq!(site.kept(&cluster).taskmanagers, before.taskmanagers);
     fs::remove_file(filler).expect("removed");
-    cluster.program.until_log("stores its state again").await;
+    cluster.program.until_log("the state can be stored again").await;
     assert!(scaling.wait().expect("a child").success());
     cluster.until_slots(3, 3).await;
     stop::by_teardown(cluster).await;
@@ -263,7 +263,7 @@ async fn a_directory_that_cannot_be_used_is_refused_at_the_start() {
         refused(cluster, code, &["mesos.state-dir", value, told]).await;
     }
     let first = site.appmaster();
-    first.program.until_log("keeps the state in").await;
+    first.program.until_log("keeping the state in").await;
     kill(first).await;
     fs::write(site.file("state"), "garbage").expect("written");
     let path = site.file("state").display().to_string();

@@ -96,7 +96,7 @@ async fn a_frozen_taskmanager_is_told_and_replaced_where_there_is_room() {
     let begin = Instant::now();
     page.until_counted(1, 1).await;
     println!("told after {:.1} s", begin.elapsed().as_secs_f64());
-    let text = format!("ok, but the JobManager does not hear 1 of 2 TaskManagers: {task} on ");
+    let text = format!("ok, but the JobManager receives no heartbeats from 1 of 2 TaskManagers: {task} on ");
     page.until("readyz", 200, &text).await;
     page.until("metrics", 200, "\nflink_on_mesos_taskmanagers_unheard 1\n").await;
     page.until("metrics", 200, "\nflink_on_mesos_taskmanagers_registered 1\n").await;

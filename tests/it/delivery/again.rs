@@ -66,7 +66,7 @@ fn has_unpacked(mesos: &Program) -> bool {
 
 fn address(cluster: &Cluster) -> String {
     let log = cluster.program.log();
-    let after = log.split("what agents are to fetch from ").nth(1).expect("it was read");
+    let after = log.split("that agents will fetch from ").nth(1).expect("it was read");
     after.split_whitespace().next().expect("an address").to_owned()
 }
 

@@ -33,7 +33,7 @@ async fn an_encrypted_cluster_hands_out_all_that_taskmanagers_need_and_tells_no_
     assert_eq!(cluster.status().expect("an answer")["jobmanager"]["silent"], Value::Null);
 
     let log = cluster.program.log();
-    assert!(log.contains("what agents are to fetch from https://"), "{}", cluster.program.log_end());
+    assert!(log.contains("that agents will fetch from https://"), "{}", cluster.program.log_end());
     let times = ["flink-on-mesos", "flink.tar", "java.tar"].map(|name| fetched(&log, name));
     assert_eq!(times, [1, 1, 0], "the second TaskManager finds all in the agent's cache");
 
@@ -158,7 +158,7 @@ fn claims_as(watcher: Process) {
 async fn refuse_a_wrong_token(cluster: &Cluster, stores: &Stores) {
     let log = cluster.program.log();
     let base =
-        log.split("what agents are to fetch from ").nth(1).and_then(|rest| rest.split_whitespace().next());
+        log.split("that agents will fetch from ").nth(1).and_then(|rest| rest.split_whitespace().next());
     let task = cluster.running().expect("an answer").pop_first().expect("a task");
     let url = format!("{}/tasks/{task}/configuration", base.expect("an address"));
     let tls = stores.identity().fingerprint().client().expect("TLS");

@@ -168,9 +168,12 @@ async fn clusters_below_each_other_are_told_of() {
     }
     jobmanager.create("/flink/prod/jobs/x/leader/latch/a", CreateMode::Persistent, b"").await;
     for (id, expected) in [
-        ("/prod", vec!["the cluster /prod/etl/daily runs, whose id is below this one's"]),
-        ("/prod/etl", vec!["the cluster /prod runs, below which", "the cluster /prod/etl/daily runs, whose"]),
-        ("/prod/etl/daily", vec!["the cluster /prod runs, below which this one's id is"]),
+        ("/prod", vec!["the cluster /prod/etl/daily runs, and its id is a path below this cluster's"]),
+        (
+            "/prod/etl",
+            vec!["the cluster /prod runs, and this cluster's", "the cluster /prod/etl/daily runs, and its"],
+        ),
+        ("/prod/etl/daily", vec!["the cluster /prod runs, and this cluster's id is a path below it"]),
         ("/other", vec![]),
         ("/production", vec![]),
     ] {

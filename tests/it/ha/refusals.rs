@@ -50,7 +50,7 @@ async fn states_that_others_wrote() {
     let node = "/flink/mesos-workers/one/state";
     client.mkdir(node, &open).await.expect("made");
     let cases: [(&[u8], &str); 2] = [
-        (b"\xac\xed\x00\x05sr", "it is not a state of this program"),
+        (b"\xac\xed\x00\x05sr", "it is not a state that this program has written"),
         (br#"{"version":9,"all":"new"}"#, "it was written by a newer program: version 9"),
     ];
     for (content, told) in cases {

@@ -29,7 +29,7 @@ async fn flinks_election_is_there_again_and_the_job_goes_on() {
     removal.add_delete(LATCH, None).expect("a change");
     removal.commit().await.expect("removed");
     let log_before = cluster.program.log().lines().count();
-    cluster.program.until_log("somebody has removed the nodes of Flink's election").await;
+    cluster.program.until_log("somebody has removed the nodes of Flink's leader election").await;
     tokio::time::sleep(LOOK).await;
     let log = cluster.program.log();
     let ours = log.lines().skip(log_before).filter(|line| line.contains(" worker: "));

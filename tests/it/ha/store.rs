@@ -185,7 +185,7 @@ async fn what_others_wrote_is_told_and_left_as_it_is() {
     assert_eq!(
         log::chain(&foreign),
         format!(
-            "failed to read the state at {state}: it is not a state of this program: expected value at line 1 column 1"
+            "failed to read the state at {state}: it is not a state that this program has written: expected value at line 1 column 1"
         )
     );
     client.set_data(&state, br#"{"version":9,"all":"new"}"#, None).await.expect("written");
@@ -204,7 +204,10 @@ async fn what_others_wrote_is_told_and_left_as_it_is() {
     store.save(&first).await.expect("stored");
     client.set_data(&state, b"mine", None).await.expect("written");
     let changed = store.save(&State { task_counter: 2, ..first }).await.expect_err("not as it was left");
-    assert_eq!(log::chain(&changed), format!("somebody who does not lead has changed {state}"));
+    assert_eq!(
+        log::chain(&changed),
+        format!("a process other than the leading AppMaster has changed {state}")
+    );
     assert_eq!(client.get_data(&state).await.expect("there").0, b"mine");
 }
 

@@ -31,7 +31,10 @@ async fn a_killed_leader_is_followed_by_the_standby_with_everything_as_it_was() 
         let refused = third.command(question);
         assert_eq!(refused.status.code(), Some(69), "{refused:?}");
         let told = String::from_utf8_lossy(&refused.stderr).into_owned();
-        assert!(told.contains("this AppMaster stands by: the one on ") && told.contains(" leads"), "{told}");
+        assert!(
+            told.contains("this AppMaster is a standby: the AppMaster on ") && told.contains(" leads"),
+            "{told}"
+        );
     }
     let (start, read) = (Instant::now(), third.program.log().len());
     processes::signal(second.program.part(Part::JobManager), Signal::SIGKILL);

@@ -205,7 +205,7 @@ fn the_raw_status_of_the_main_child_is_written() {
 
 #[test]
 fn no_plan_is_an_error() {
-    for (number, why) in [("77", "descriptor 77 is not open"), ("0", "descriptor 0 holds no plan")] {
+    for (number, why) in [("77", "descriptor 77 is not open"), ("0", "descriptor 0 does not hold a plan")] {
         let mut command = command(Place::Below, binary());
         command.args(["init", "--plan-fd", number]);
         let finished = finish(Place::Below, command);

@@ -46,6 +46,6 @@ fn a_stranger_is_refused_whatever_the_mode() {
     assert!(ask(limits).is_some());
     running.signal(Signal::SIGTERM);
     let finished = running.finish();
-    let refused = format!("refused user {STRANGER} on the socket");
+    let refused = format!("refused user {STRANGER} on the operator's socket");
     assert!(finished.stderr.contains(&refused), "{}", finished.stderr);
 }

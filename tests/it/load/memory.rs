@@ -44,7 +44,7 @@ async fn stalled_downloads_leave_nothing_behind() {
     let path = format!("/{}/flink-on-mesos", digest_of(binary().as_ref()).expect("readable"));
 
     let site = Site::open((1024, HARD_LIMIT), &delivery).await;
-    site.appmaster.until_log("what agents are to fetch from http://").await;
+    site.appmaster.until_log("that agents will fetch from http://").await;
     storm("downloads", site.appmaster.part(Part::Worker), 300, || asking(connect(site.artifacts), &path));
 
     let stores = Stores::make();
@@ -58,7 +58,7 @@ async fn stalled_downloads_leave_nothing_behind() {
         ("security.ssl.rest.truststore-password", secrets::TRUST),
     ];
     let site = Site::open((1024, HARD_LIMIT), &[&delivery[..], &security].concat()).await;
-    site.appmaster.until_log("what agents are to fetch from https://").await;
+    site.appmaster.until_log("that agents will fetch from https://").await;
     let worker = site.appmaster.part(Part::Worker);
     let tls = Arc::new(stores.identity().fingerprint().client().expect("TLS"));
     storm("downloads over TLS", worker, 200, || secured(connect(site.artifacts), &tls, &path));

@@ -176,17 +176,17 @@ async fn explain_tells_what_is_in_the_way_and_what_would_be() {
             let text = appmaster.explanation(&[]).await;
             for line in [
                 "0 of 2 TaskManagers run; each takes cpus 1",
-                "in the way: constraint rack:r1 (1), cpus (1), region (1)",
+                "obstacles: constraint rack:r1 (1), cpus (1), region (1)",
                 "cpus: needs 1, offered 0.5",
                 "constraint rack:r1: has r2",
                 "region us: the master is in eu, and no constraint names @region",
-                "would help: without constraint rack:r1, then 2 fit",
-                "would help: with cpus 0.5 instead of 1, then 1 fit",
+                "would help: without constraint rack:r1; then 2 fit",
+                "would help: with cpus 0.5 instead of 1; then 1 fit",
             ] {
                 assert!(text.contains(line), "'{line}' is missing in\n{text}");
             }
             let text = appmaster.explanation(&["--what-if", "count=20,cpus=0.5,constraint=none"]).await;
-            let answer = "of 20 TaskManagers more, each of cpus 0.5, without constraints, 9 fit";
+            let answer = "of 20 more TaskManagers, each of cpus 0.5, without constraints, 9 fit";
             assert!(text.contains(answer), "{text}");
             let json = appmaster.explanation(&["--json", "--what-if", "count=9,constraint=@region:us"]).await;
             let json: Value = serde_json::from_str(&json).expect("JSON");

@@ -265,7 +265,7 @@ fn faults_reach_agents_elsewhere() {
 fn what_is_no_master_for_an_agent_is_named() {
     for (answer, named) in [
         ("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "answers an agent with 404 Not Found"),
-        ("SSH-2.0-OpenSSH_9.2\r\n", "speaks no HTTP"),
+        ("SSH-2.0-OpenSSH_9.2\r\n", "does not speak HTTP"),
         (
             "HTTP/1.1 426 Upgrade Required\r\nUpgrade: flink-on-mesos-agent/999\r\nContent-Length: 0\r\n\r\n",
             "speaks flink-on-mesos-agent/999 with its agents, and this agent flink-on-mesos-agent/1",

@@ -116,7 +116,7 @@ async fn a_self_signed_master_is_believed_by_its_certificate_alone() {
     let address = ours.in_front_of(mesos.address).await;
     let told = trouble(address, Trust::System).await;
     assert!(told.starts_with("invalid peer certificate: "), "{told}");
-    assert!(told.contains("name the certificate's SHA-256 in mesos.master.ssl.cert.fingerprint"), "{told}");
+    assert!(told.contains("set mesos.master.ssl.cert.fingerprint to the certificate's SHA-256"), "{told}");
     let told = trouble(address, Trust::Pinned(vec![other.fingerprint()])).await;
     assert!(told.contains("none of those in mesos.master.ssl.cert.fingerprint"), "{told}");
     // One of several masters'.

@@ -190,15 +190,18 @@ fn an_image_of_any_user_asks_agents_for_one_whom_they_have() {
     for user in [9999, STRANGER] {
         let chosen = chosen(user, image, &in_container);
         assert!(chosen.starts_with("root  # rewritten: the AppMaster runs in a container ("), "{chosen}");
-        assert!(chosen.ends_with("), whose users agents do not have"), "{chosen}");
+        assert!(chosen.ends_with("), and agents do not have the users of that container"), "{chosen}");
     }
     if Path::new("/.dockerenv").exists() || Path::new("/run/.containerenv").exists() {
         return skip(Missing::OfMachine, "a user outside containers, as this is one");
     }
-    assert_eq!(chosen(9999, image, &[]), "flink  # rewritten: that is the AppMaster's own");
+    assert_eq!(chosen(9999, image, &[]), "flink  # rewritten: it is the AppMaster's own user");
     assert_eq!(
         chosen(STRANGER, image, &[("USER", "12345")]),
         "root  # rewritten: the AppMaster's own user has no name, only the number 12345"
     );
-    assert_eq!(chosen(STRANGER, image, &[("USER", "ann")]), "ann  # rewritten: that is the AppMaster's own");
+    assert_eq!(
+        chosen(STRANGER, image, &[("USER", "ann")]),
+        "ann  # rewritten: it is the AppMaster's own user"
+    );
 }

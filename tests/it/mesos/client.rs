@@ -200,7 +200,7 @@ async fn silence_ends_a_stream_that_is_still_open() {
     stream.send(&[stream_head(), chunk(&subscribed(0.1))].concat()).await;
     assert!(matches!(next(&mut reports).await, Report::Event(Event::Subscribed { .. })));
     let Report::Disconnected { why, .. } = next(&mut reports).await else { panic!("still connected") };
-    assert_eq!(why.to_string(), "no sign of life for 0.5 s");
+    assert_eq!(why.to_string(), "received nothing for 0.5 s");
     let mut again = master.accept().await;
     again.request().await;
     // What the old connection says now is not heard.
@@ -236,7 +236,7 @@ async fn what_is_no_stream_of_records_is_dropped() {
         (b"<html>".as_slice(), "the stream is broken: expected a record's length, got \"<html>\""),
         (
             b"5\n\xff\xff\xff\xff\xff",
-            "a record of the stream is no event: failed to decode Protobuf message: invalid varint",
+            "a record of the stream is not an event: failed to decode Protobuf message: invalid varint",
         ),
     ] {
         let master = Master::bind().await;

@@ -60,7 +60,9 @@ async fn sees_taskmanagers_come(browser: &Browser) {
 async fn reads_why_some_wait(browser: &Browser, cluster: &Cluster) {
     browser.resize(SCREENS[0].0, SCREENS[0].1).await;
     cluster.order(&["scale", "5"]);
-    browser.until("document.getElementById('missing').textContent === '2 TaskManagers wait'").await;
+    browser
+        .until("document.getElementById('missing').textContent === '2 TaskManagers are not launched yet'")
+        .await;
     browser.until("document.getElementById('why').textContent.includes('cpus: needs 1, offered 0')").await;
     browser.until("document.getElementById('running').textContent === '3 of 5'").await;
     let details = fantoccini::Locator::Css("#explain summary");
@@ -79,7 +81,7 @@ async fn sees_one_go_and_another_come(browser: &Browser, cluster: &Cluster) {
     browser.until(&format!("{ROWS}.some(row => !{before}.includes(row.cells[0].textContent))")).await;
     browser.until("document.getElementById('running').textContent === '3 of 5'").await;
     browser.until("document.getElementById('event-rows').textContent.includes('state=TASK_FAILED')").await;
-    browser.until("document.getElementById('agents').textContent.includes('others preferred')").await;
+    browser.until("document.getElementById('agents').textContent.includes('others are preferred')").await;
     // The browser follows without a reload.
     assert_eq!(browser.value("performance.getEntriesByType('navigation').length").await, Value::from(1));
 }
@@ -109,7 +111,7 @@ async fn works_by_keyboard(browser: &Browser) {
         reached.push(browser.value(name).await.as_str().unwrap_or_default().to_owned());
     }
     assert!(reached.iter().any(|name| name.contains("skip")), "{reached:?}");
-    assert!(reached.iter().any(|name| name.contains("What stands in the way")), "{reached:?}");
+    assert!(reached.iter().any(|name| name.contains("Obstacles, and what would help")), "{reached:?}");
 }
 
 async fn fits_every_screen(browser: &Browser) {

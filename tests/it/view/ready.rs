@@ -24,8 +24,8 @@ async fn ready_is_who_serves_and_has_a_master() {
     let page = Page { cluster: &cluster, url: format!("http://127.0.0.1:{status}") };
     page.until("readyz", 503, "the JobManager: nothing listens on port ").await;
     page.until("healthz", 200, "ok").await;
-    page.until("readyz", 503, "no Mesos master has taken the framework").await;
-    cluster.program.until_log("still waiting taskmanagers=1: no master for ").await;
+    page.until("readyz", 503, "the framework is not subscribed to a Mesos master").await;
+    cluster.program.until_log("still waiting taskmanagers=1: not subscribed to a Mesos master for ").await;
     let _mesos = start_mesos(mesos_port, &free_range(8)).await;
     page.until("readyz", 200, "ok").await;
     cluster.until_slots(1, 1).await;
@@ -34,7 +34,7 @@ async fn ready_is_who_serves_and_has_a_master() {
     processes::signal(jobmanager, Signal::SIGSTOP);
     page.until("readyz", 503, "the JobManager: port ").await;
     page.until("healthz", 503, "the JobManager: port ").await;
-    cluster.program.until_log("the JobManager does not serve: port ").await;
+    cluster.program.until_log("the JobManager is unavailable: port ").await;
     processes::signal(jobmanager, Signal::SIGCONT);
     page.until("healthz", 200, "ok").await;
     page.until("readyz", 200, "ok").await;

@@ -20,7 +20,7 @@ async fn a_standby_says_who_leads_and_then_that_it_does() {
     until_standby(&second).await;
     assert_eq!(ask(&standby, "readyz").await, (200, "ok\n".to_owned()));
     let (code, why) = ask(&standby, "v1/explain").await;
-    assert!(code == 409 && why.contains("stands by"), "{why}");
+    assert!(code == 409 && why.contains("is a standby"), "{why}");
 
     let browser = Browser::start().await;
     browser.client.goto(&standby).await.expect("the page");
@@ -36,7 +36,8 @@ async fn a_standby_says_who_leads_and_then_that_it_does() {
             "document.getElementById('running').textContent === '{TASKMANAGERS} of {TASKMANAGERS}'"
         ))
         .await;
-    for event in ["this AppMaster stands by", "leads, in line as ", "goes on with the cluster", "leads Flink"]
+    for event in
+        ["this AppMaster is a standby", "this AppMaster leads, ", "going on with the cluster", "leads Flink"]
     {
         browser
             .until(&format!("document.getElementById('event-rows').textContent.includes('{event}')"))
@@ -47,9 +48,9 @@ async fn a_standby_says_who_leads_and_then_that_it_does() {
 }
 
 async fn points_to_the_leader(browser: &Browser, leader: &str, port: u16) {
-    browser.until("document.getElementById('leadership').textContent.includes('stands by')").await;
-    browser.until("document.getElementById('jobmanager').textContent === 'serves'").await;
-    browser.until("document.getElementById('subscribed').textContent === \"the leader's\"").await;
+    browser.until("document.getElementById('leadership').textContent.includes('is a standby')").await;
+    browser.until("document.getElementById('jobmanager').textContent === 'available'").await;
+    browser.until("document.getElementById('subscribed').textContent === 'only the leader subscribes'").await;
     for (width, height) in SCREENS {
         browser.resize(width, height).await;
         let overflow = "document.documentElement.scrollWidth - innerWidth";

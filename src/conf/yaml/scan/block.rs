@@ -69,9 +69,9 @@ impl Scanner {
             self.cursor.forward(1);
         }
         if !is_space_or_end(self.cursor.peek()) {
-            return Err(self.error("expected `+`, `-` or a number from 1 to 9 behind `|` or `>`"));
+            return Err(self.error("expected `+`, `-` or a number from 1 to 9 after `|` or `>`"));
         }
-        self.end_of_line("behind `|` or `>`")?;
+        self.end_of_line("after `|` or `>`")?;
         Ok((chomping.unwrap_or(Chomping::Clip), increment))
     }
 

@@ -40,7 +40,7 @@ impl Scanner {
             }
         };
         if !is_space_or_end(self.cursor.peek()) {
-            return Err(self.error("expected a space behind a tag"));
+            return Err(self.error("expected a space after a tag"));
         }
         Ok(Kind::Tag { handle, suffix })
     }
@@ -69,7 +69,7 @@ impl Scanner {
         }
         let name = self.cursor.take_while(is_word);
         if self.cursor.peek() != '!' {
-            return Err(self.error("expected `!` behind a tag's handle"));
+            return Err(self.error("expected `!` after a tag's handle"));
         }
         self.cursor.forward(1);
         Ok(format!("!{name}!"))
@@ -91,7 +91,7 @@ impl Scanner {
         self.cursor.forward(1);
         let name = self.cursor.take_while(is_word);
         if name.is_empty() || !is_space_or_end(self.cursor.peek()) {
-            return Err(self.error("expected a directive's name behind `%`"));
+            return Err(self.error("expected a directive's name after `%`"));
         }
         let directive = match &*name {
             "YAML" => Some(self.version_directive()?),
@@ -101,7 +101,7 @@ impl Scanner {
                 None
             }
         };
-        self.end_of_line("behind a directive")?;
+        self.end_of_line("after a directive")?;
         Ok(directive)
     }
 
@@ -109,12 +109,12 @@ impl Scanner {
         self.cursor.skip_spaces();
         let major = self.version_number()?;
         if self.cursor.peek() != '.' {
-            return Err(self.error("expected a version such as `1.2` behind `%YAML`"));
+            return Err(self.error("expected a version such as `1.2` after `%YAML`"));
         }
         self.cursor.forward(1);
         self.version_number()?;
         if !is_space_or_end(self.cursor.peek()) {
-            return Err(self.error("expected a version such as `1.2` behind `%YAML`"));
+            return Err(self.error("expected a version such as `1.2` after `%YAML`"));
         }
         Ok(Directive::Version { major })
     }
@@ -122,19 +122,19 @@ impl Scanner {
     fn version_number(&mut self) -> Result<u32, Remark> {
         let digits = self.cursor.take_while(|c| c.is_ascii_digit());
         let number = Some(&digits).filter(|digits| digits.len() <= 3).and_then(|digits| digits.parse().ok());
-        number.ok_or_else(|| self.error("expected a version such as `1.2` behind `%YAML`"))
+        number.ok_or_else(|| self.error("expected a version such as `1.2` after `%YAML`"))
     }
 
     fn tag_directive(&mut self) -> Result<Directive, Remark> {
         self.cursor.skip_spaces();
         let handle = self.tag_handle()?;
         if self.cursor.peek() != ' ' {
-            return Err(self.error("expected a space behind a tag's handle"));
+            return Err(self.error("expected a space after a tag's handle"));
         }
         self.cursor.skip_spaces();
         let prefix = self.uri(",[]")?;
         if !is_space_or_end(self.cursor.peek()) {
-            return Err(self.error("expected nothing more behind a tag's prefix"));
+            return Err(self.error("expected nothing more after a tag's prefix"));
         }
         Ok(Directive::Tag { handle, prefix })
     }

@@ -130,7 +130,7 @@ impl Scanner {
         let mut breaks = 0;
         loop {
             if self.cursor.document_mark('-') || self.cursor.document_mark('.') {
-                return Err(self.error("a document's mark within quotes"));
+                return Err(self.error("a document mark (`---` or `...`) within quotes"));
             }
             self.cursor.take_while(|c| matches!(c, ' ' | '\t'));
             if !self.cursor.line_break() {

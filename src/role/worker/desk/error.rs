@@ -16,7 +16,6 @@ pub struct Why(pub String);
 
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "two JobManagers lead: this one's place in Flink's election went with an old session, which it has not noticed; it \
-     ends, and the other one goes on"
+    "two JobManagers lead: this AppMaster's JobManager has not noticed that its node in Flink's leader election went with an old session; this AppMaster ends, and the other JobManager goes on"
 )]
 pub struct Deposed;

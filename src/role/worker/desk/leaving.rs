@@ -29,7 +29,7 @@ impl Desk<'_> {
                 Ok(Next::Leave)
             }
             Err(RunError::Store(StoreError::Fenced)) => {
-                self.journal.warn("write_refused", "a write was refused, as somebody else leads");
+                self.journal.warn("write_refused", "ZooKeeper refused a write, as another AppMaster leads");
                 let mut standing = self.contender.standing.clone();
                 let lost = standing.wait_for(|standing| !matches!(standing, Standing::Leading { .. }));
                 // The election finds out too, at the latest with its next question.
@@ -37,7 +37,8 @@ impl Desk<'_> {
                 Ok(Next::StandBy)
             }
             Err(RunError::Failed(failure @ Failure::Superseded)) => {
-                self.journal.warn("superseded", format!("{failure}: takes it back, as this one leads"));
+                self.journal
+                    .warn("superseded", format!("{failure}: taking it back, as this AppMaster leads"));
                 tokio::time::sleep(SUPERSEDED_WAIT).await;
                 Ok(Next::StandBy)
             }
@@ -56,7 +57,7 @@ impl Desk<'_> {
         let Ok(Ok(Some(State { framework_id: Some(id), tasks, .. }))) = state else { return };
         let tasks = tasks.len();
         let text = format!(
-            "leaves framework={id} tasks={tasks} to another AppMaster; where none is to follow, start one and order `flink-on-mesos teardown`"
+            "this AppMaster leaves framework={id} tasks={tasks} to another AppMaster; to end the cluster instead, start an AppMaster and order `flink-on-mesos teardown`"
         );
         self.journal.warn("leaves", text);
     }
@@ -65,7 +66,7 @@ impl Desk<'_> {
     pub(super) async fn stop(&mut self) -> Result<Next, Fatal> {
         match self.jobmanager_end.stop() {
             Stop::ClusterEnded => {
-                self.journal.tell("cluster_ended", "the JobManager says that the cluster has ended");
+                self.journal.tell("cluster_ended", "the JobManager has ended the cluster");
                 self.until_in_line().await?;
                 self.contender.order_end().await.map_err(fatal(Exit::Unavailable))?;
                 return Ok(Next::StandBy);
@@ -79,7 +80,7 @@ impl Desk<'_> {
             }
             Stop::Container => {}
         }
-        self.journal.tell("leaves", "leaves framework and TaskManagers to the next AppMaster");
+        self.journal.tell("leaves", "this AppMaster leaves framework and TaskManagers to the next AppMaster");
         self.contender.leave(Left::Cluster).await;
         Ok(Next::Leave)
     }

@@ -25,7 +25,7 @@ pub(super) async fn schedule(
     }
     if let Some(state) = &state {
         let (id, tasks) = (state.framework_id.as_deref().unwrap_or("none yet"), state.tasks.len());
-        let text = format!("goes on with the cluster framework={id} tasks={tasks}");
+        let text = format!("going on with the cluster framework={id} tasks={tasks}");
         work.lookout.journal.tell("goes_on", text);
     }
     work.schedule(store, state, lease, requests).await

@@ -62,7 +62,7 @@ fn place_at(at: &str, rest_port: u16, witnesses: &[Witness]) -> Option<i64> {
     let own = witnesses.iter().filter(|witness| witness.rest_port == rest_port);
     let leads = own.flat_map(|witness| witness.log.lines()).filter_map(|line| {
         let (since, text) = line.split_once(' ')?;
-        let (_, node) = text.split_once("worker: leads, in line as ")?;
+        let (_, node) = text.split_once("worker: this AppMaster leads, with the election node ")?;
         // Both are written alike, to the millisecond.
         (since <= at).then(|| election::place(node))?
     });
@@ -107,7 +107,9 @@ fn milliseconds(at: &str) -> Result<u64, String> {
 fn an_older_leader_that_acts_again_is_found() {
     let witness = |rest_port, log: &str| Witness { rest_port, log: log.to_owned() };
     let leads = |at, place| {
-        format!("2026-01-01T00:00:{at}.000Z INFO  worker: leads, in line as a-000000000{place}\n")
+        format!(
+            "2026-01-01T00:00:{at}.000Z INFO  worker: this AppMaster leads, with the election node a-000000000{place}\n"
+        )
     };
     let witnesses = [witness(1, &(leads("01", 1) + &leads("09", 3))), witness(2, &leads("05", 2))];
     let subscribes = |at, stream, port| {
