@@ -61,7 +61,7 @@ pub enum Refusal {
 pub enum NotEnding {
     #[error(transparent)]
     Refused(#[from] Refusal),
-    #[error("the cluster cannot be ended: {0}")]
+    #[error("cannot end the cluster: {0}")]
     Failed(String),
 }
 
