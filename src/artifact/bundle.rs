@@ -162,7 +162,8 @@ impl Part {
     fn open(self, within: Range<u64>) -> io::Result<serve::Part> {
         Ok(match self {
             Self::Bytes(bytes) => {
-                let [start, end] = [within.start, within.end].map(|at| usize::try_from(at).unwrap_or_default());
+                let [start, end] =
+                    [within.start, within.end].map(|at| usize::try_from(at).unwrap_or_default());
                 serve::Part::Bytes(bytes.slice(start..end))
             }
             Self::File { path, .. } => serve::Part::File(serve::Section {

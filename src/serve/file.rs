@@ -39,10 +39,7 @@ pub struct Section {
 
 /// The body of an answer. With an outbox its files are sent by the kernel, else they are read. It breaks off when a file
 /// has become shorter; the length in the answer's head is the caller's to say.
-pub fn body(
-    parts: impl Iterator<Item = io::Result<Part>> + Send + 'static,
-    outbox: Option<Outbox>,
-) -> Body {
+pub fn body(parts: impl Iterator<Item = io::Result<Part>> + Send + 'static, outbox: Option<Outbox>) -> Body {
     Body::from_stream(stream::iter(Frames { parts, section: None, outbox }))
 }
 

@@ -143,7 +143,8 @@ async fn a_thousand_idle_and_a_thousand_slow_connections_keep_nobody_waiting_and
     let address = serve(SHORT, routes(file_of(1))).await;
     let (mut tcp, mut unix) = (Vec::new(), Vec::new());
     for number in 0..2_000 {
-        let (mut one, mut other) = (connect(address).await, UnixStream::connect(&path).await.expect("connected"));
+        let (mut one, mut other) =
+            (connect(address).await, UnixStream::connect(&path).await.expect("connected"));
         if number % 2 == 0 {
             one.write_all(b"GET /word HTT").await.expect("sent");
             other.write_all(b"GET /word HTT").await.expect("sent");

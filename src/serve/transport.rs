@@ -15,8 +15,7 @@ pub trait Transport: AsyncRead + AsyncWrite + AsFd + Unpin + Send + 'static {
     const SENDS_FILES: bool;
 
     /// Sends at most `most` bytes of what is next in `outbox`.
-    fn poll_send(&self, context: &mut Context<'_>, outbox: &Outbox, most: usize)
-    -> Poll<io::Result<usize>>;
+    fn poll_send(&self, context: &mut Context<'_>, outbox: &Outbox, most: usize) -> Poll<io::Result<usize>>;
 
     /// What was not yet taken goes with the connection.
     fn forget_unsent(&self);
@@ -25,12 +24,7 @@ pub trait Transport: AsyncRead + AsyncWrite + AsFd + Unpin + Send + 'static {
 impl Transport for TcpStream {
     const SENDS_FILES: bool = true;
 
-    fn poll_send(
-        &self,
-        context: &mut Context<'_>,
-        outbox: &Outbox,
-        most: usize,
-    ) -> Poll<io::Result<usize>> {
+    fn poll_send(&self, context: &mut Context<'_>, outbox: &Outbox, most: usize) -> Poll<io::Result<usize>> {
         loop {
             ready!(self.poll_write_ready(context))?;
             let sent = self.try_io(Interest::WRITABLE, || {
