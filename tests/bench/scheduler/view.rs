@@ -1,7 +1,7 @@
-//! What open status pages cost the scheduler, with which they share a thread.
+//! What open status pages cost the scheduler, which makes what they show.
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -13,8 +13,7 @@ use scheduler::Scheduler;
 use scheduler::driver::{Message, Observer as _};
 use status::jobmanager::Watch;
 use status::lookout::Lookout;
-use status::{self, About, Sources};
-use tokio::net::TcpListener;
+use status::{About, Sources};
 use tokio::sync::mpsc;
 
 const TASKMANAGERS: usize = 1_000;
@@ -41,7 +40,7 @@ pub fn run() {
     println!("with pages: answers {answers:.2} times, rounds {rounds:.2} times as long; aim: at most {MOST}");
 }
 
-/// A worker without Mesos and JobManager: scheduler and status on one thread.
+/// A worker without Mesos and JobManager: the scheduler on one thread and the status on another.
 fn start() -> (SocketAddr, Rounds) {
     let (told, address) = std::sync::mpsc::channel();
     let (facts, mut due) = mpsc::unbounded_channel::<(Instant, usize)>();
@@ -49,7 +48,7 @@ fn start() -> (SocketAddr, Rounds) {
     thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async move {
-            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+            let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
             told.send(listener.local_addr().expect("an address")).expect("a listener");
             let (inbox, mut messages) = mpsc::channel(64);
             let lookout = Arc::new(Lookout::default());
@@ -59,7 +58,13 @@ fn start() -> (SocketAddr, Rounds) {
                 about: About::default(),
                 lookout: Arc::clone(&lookout),
             };
-            tokio::spawn(status::serve(Some(listener), None, sources));
+            serve::on_own_thread("status", async move || {
+                let server = status::Server::new(sources);
+                let listener = serve::asynchronous(&listener).expect("it listens");
+                let (Err(error), ()) = tokio::join!(server.serve_everybody(listener), server.tell_changes());
+                panic!("it has ended: {error}");
+            })
+            .expect("a thread");
             let mut scheduler = crate::scheduler(TASKMANAGERS);
             loop {
                 tokio::select! {

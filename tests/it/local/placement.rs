@@ -72,7 +72,8 @@ impl AppMaster {
             about: status::About::default(),
             lookout: Arc::default(),
         };
-        tokio::task::spawn_local(status::serve(None, Some(unix), sources));
+        let server = status::Server::new(sources);
+        tokio::task::spawn_local(async move { server.serve_operator(unix).await });
         let store = MemoryStore::new(memory::create().expect("a memory file"));
         let driver = driven::driver(spec, State::default(), store, mesos, messages, framework);
         tokio::task::spawn_local(async move { driver.run().await.expect("no failure") });
