@@ -277,7 +277,7 @@ impl Sys for Fake {
 
     fn leave_directory(&mut self) -> Result<OwnedFd, Errno> {
         self.fail(Call::LeaveDirectory)?;
-        Ok(File::open("/").expect("a directory").into())
+        Ok(std::fs::File::open("/").expect("a directory").into())
     }
 
     fn is_populated(&mut self, group: Pid) -> bool {
