@@ -259,7 +259,7 @@ impl fmt::Display for Note {
             Self::StillHeard { task } => {
                 write!(
                     out,
-                    "keeping task={task}: Mesos cannot find it, but the JobManager receives its heartbeats"
+                    "keeping task={task}: Mesos cannot find it, but the JobManager gets its heartbeats"
                 )
             }
             Self::Registered { task, hostname } => {
