@@ -257,10 +257,7 @@ impl fmt::Display for Note {
                 write!(out, "ended task={task} state={} {detail}", state.name())
             }
             Self::StillHeard { task } => {
-                write!(
-                    out,
-                    "keeping task={task}: Mesos cannot find it, but the JobManager receives its heartbeats"
-                )
+                write!(out, "keeping task={task}: lost to Mesos, but the JobManager receives its heartbeats")
             }
             Self::Registered { task, hostname } => {
                 write!(out, "registered task={task} host={hostname}: the JobManager receives its heartbeats")
@@ -269,10 +266,7 @@ impl fmt::Display for Note {
                 write!(out, "unheard task={task} host={hostname}: {}", silence(*since_s, *has_registered))
             }
             Self::HeardAgain { task, after_s } => {
-                write!(
-                    out,
-                    "heard again task={task}: the JobManager receives its heartbeats again, after {after_s} s"
-                )
+                write!(out, "heard again task={task} after {after_s} s: the JobManager receives heartbeats")
             }
             Self::Stays { task } => {
                 write!(out, "keeping task={task}: the JobManager receives its heartbeats again")

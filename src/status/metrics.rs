@@ -99,11 +99,7 @@ impl Page {
         let quarantined = status.agents.iter().filter(|agent| is_out(&agent.standing)).count();
         for (name, help, value) in [
             ("leader", "Whether this AppMaster leads.", usize::from(leads)),
-            (
-                "subscribed",
-                "Whether the framework is subscribed to a Mesos master.",
-                usize::from(status.subscribed),
-            ),
+            ("subscribed", "Whether the framework is subscribed at Mesos.", usize::from(status.subscribed)),
             (
                 "jobmanager_up",
                 "Whether the JobManager's JVM answers.",
@@ -136,11 +132,7 @@ impl Page {
                 "Other frameworks of the same name that hold resources.",
                 status.neighbours.frameworks.len(),
             ),
-            (
-                "agents_quarantined",
-                "Agents that are quarantined after TaskManagers failed there.",
-                quarantined,
-            ),
+            ("agents_quarantined", "Agents that are quarantined after failures.", quarantined),
         ] {
             let gauge = IntGauge::new(format!("flink_on_mesos_{name}"), help)?;
             gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
