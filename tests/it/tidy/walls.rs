@@ -72,6 +72,7 @@ pub const WALLS: &[Wall] = &[
 
 /// The cores: facts in, decisions out.
 const PURE: &[&str] = &[
+    "src/artifact/range.rs",
     "src/claim/lib.rs",
     "src/init/action.rs",
     "src/init/child.rs",
