@@ -30,7 +30,9 @@ pub fn spawn(work: &Work, settings: &Settings) -> Result<(), Fatal> {
     let operator = Operator::new(work.masters.clone(), &work.trust, work.credentials.as_ref());
     let operator = operator.map_err(fatal(Exit::Config))?;
     let framework_name = settings.framework.name.clone();
-    tokio::spawn(Neighbourhood { operator, framework_name, frameworks: work.facts.frameworks.clone() }.watch());
+    tokio::spawn(
+        Neighbourhood { operator, framework_name, frameworks: work.facts.frameworks.clone() }.watch(),
+    );
     Ok(())
 }
 

@@ -87,12 +87,7 @@ pub fn watch_taskmanagers(clients: Vec<RestClient>, heard: Fact<Option<Heard>>) 
 }
 
 /// Where the number of TaskManagers follows the jobs, somebody looks at those.
-pub fn spawn_scaling(
-    scaling: &Scaling,
-    clients: Vec<RestClient>,
-    clock: Clock,
-    facts: &Facts,
-) {
+pub fn spawn_scaling(scaling: &Scaling, clients: Vec<RestClient>, clock: Clock, facts: &Facts) {
     let Scaling::Demand(demand) = scaling else { return };
     let driver = scaling::driver::Driver {
         scaler: Scaler::new(demand.bounds.clone()),
