@@ -266,9 +266,8 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpListener;
 
-    use domain::leadership::Leadership;
     use scheduler::driver::facts::Facts;
-    use scheduler::driver::requests::{self, Doorkeeper};
+    use scheduler::driver::requests;
     use serve::Listening;
 
     use super::bundle::Source;
@@ -337,7 +336,7 @@ mod tests {
         assert_eq!(status(&url, "right").await.0, 403);
     }
 
-    async fn answer(url: &str) -> (u16, reqwest::header::HeaderMap) {
+    async fn answer(url: &str) -> (u16, HeaderMap) {
         let client = tls::http::plain().expect("TLS").build().expect("a client");
         let answer = client.get(url).bearer_auth("right").send().await.expect("an answer");
         (answer.status().as_u16(), answer.headers().clone())
@@ -345,17 +344,12 @@ mod tests {
 
     #[tokio::test]
     async fn what_cannot_be_answered_now_is_no_refusal() {
-        let full = |doorkeeper: &Doorkeeper| {
-            let queue = doorkeeper.admit_at_most(1);
-            doorkeeper.stands(Leadership::Leader);
-            queue
-        };
-        let (requests, doorkeeper, _ends) = requests::open(&Facts::default(), Some(Leadership::Suspended));
+        let (requests, doorkeeper, _ends) = requests::open(&Facts::default(), None);
         let base = serve_for(requests.clone()).await;
         let mut queues = Vec::new();
         for is_full in [false, true] {
             if is_full {
-                queues.push(full(&doorkeeper));
+                queues.push(doorkeeper.admit_at_most(1));
                 let waiting = requests.clone();
                 tokio::spawn(async move { waiting.ask(Request::Report).await });
                 tokio::task::yield_now().await;

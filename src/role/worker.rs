@@ -18,7 +18,6 @@ use base::time::Clock;
 use conf::Mode;
 use conf::environment::Environment;
 use conf::settings::Settings;
-use domain::leadership::Leadership;
 use domain::state::State;
 use domain::store::{Store, StoreError};
 use domain::succession::Succession;
@@ -29,8 +28,8 @@ use init::plan::Inherited;
 use mesos::client::{self, Config, Credentials, Masters, Trust};
 use mesos::wire::framework::FrameworkInfo;
 use mesos::wire::id::FrameworkId;
-use scheduler::driver::facts::{Fact, Facts};
-use scheduler::driver::requests::{self, Doorkeeper, EndOrder, Request, Requests};
+use scheduler::driver::facts::Facts;
+use scheduler::driver::requests::Request;
 use scheduler::driver::{Driver, Observer, RunError};
 use scheduler::spec::Spec;
 use scheduler::{Failure, Scheduler};
@@ -53,6 +52,7 @@ mod jobmanager;
 mod keeper;
 mod neighbours;
 mod pulse;
+mod reception;
 mod servers;
 mod spec;
 mod watches;
@@ -64,6 +64,7 @@ use desk::{Desk, Parts};
 use farewell::{Ended, Leaves};
 use jobmanager::JobManagerEnd;
 use keeper::{Keeper, Origin};
+use reception::Reception;
 use servers::Artifacts;
 use watches::{endpoints, spawn_scaling, watch_jobmanager, watch_taskmanagers};
 
@@ -189,8 +190,7 @@ async fn serve(
     servers::start(options, artifacts, status)?;
     neighbours::spawn(&work, settings)?;
     spawn_scaling(&settings.scaling, clients.clone(), clock, &work.facts);
-    let listens = work.facts.jobmanager_listens.clone();
-    tokio::spawn(watch_jobmanager(rpc, rest, listens, Arc::clone(&journal)));
+    tokio::spawn(watch_jobmanager(rpc, rest, work.facts.jobmanager_listens.clone(), Arc::clone(&journal)));
     let reading = files.read(Arc::clone(&journal));
     if settings.succession() == Succession::Nobody {
         let within = Duration::from_millis(options.farewell_ms);
@@ -207,42 +207,10 @@ async fn serve(
     };
     let ensemble = ensemble::open(setup, ha)?;
     let rest = clients;
-    let parts = Parts { settings, ha, ensemble, reception, term, jobmanager_end, rest, journal };
-    let desk = Desk::open(parts);
+    let desk = Desk::open(Parts { settings, ha, ensemble, reception, term, jobmanager_end, rest, journal });
     tokio::select! {
         ended = desk.work(&work) => Ok(ended?),
         Err(unread) = reading => Err(unread.into()),
-    }
-}
-
-/// Where requests and orders arrive, for whoever runs schedulers.
-struct Reception {
-    doorkeeper: Doorkeeper,
-    end_orders: mpsc::Receiver<EndOrder>,
-    facts: Facts,
-}
-
-impl Reception {
-    fn open(facts: &Facts, succession: Succession) -> (Requests, Self) {
-        let leadership = match succession {
-            Succession::Elected => Some(Leadership::Away { why: None }),
-            Succession::Kept | Succession::Nobody => None,
-        };
-        let (requests, doorkeeper, end_orders) = requests::open(facts, leadership);
-        (requests, Self { doorkeeper, end_orders, facts: facts.clone() })
-    }
-
-    /// Where no other AppMaster need know: an order to end is one to the scheduler, which finds the fact.
-    fn end_at_once(self) -> Fact<bool> {
-        let Self { mut end_orders, facts, .. } = self;
-        let ending = facts.ending.clone();
-        tokio::spawn(async move {
-            while let Some(reply) = end_orders.recv().await {
-                facts.ending.send_replace(true);
-                let _ = reply.send(Ok(()));
-            }
-        });
-        ending
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod application;
 mod chaos;
+mod crowd;
 mod cuts;
 mod election;
 mod ensemble;

@@ -78,12 +78,12 @@ impl Keeper {
     /// Until the cluster has ended or this AppMaster leaves it.
     pub async fn work(self, work: &Work, term: &mut Signal) -> Result<(), Ended> {
         let Self { mut store, directory, failover_timeout, origin, reception, end, within } = self;
+        let requests = reception.doorkeeper.admit();
         let journal = Arc::clone(&work.lookout.journal);
         let state = store.load().await.map_err(|error| Ended::from(RunError::from(error)))?;
         let state = take_over(state, &origin, &directory, &journal);
         let trouble = reception.facts.not_stored.clone();
         let store = Patient { store, trouble, journal: Arc::clone(&journal) };
-        let requests = reception.doorkeeper.admit();
         let ending = reception.end_at_once();
         let scheduling = work.schedule(store, Some(state), Lease::unlimited(), requests);
         tokio::pin!(scheduling);

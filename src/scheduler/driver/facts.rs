@@ -146,7 +146,12 @@ mod tests {
         assert_eq!(known.ending.take(), Some(false), "the first look is at everything");
         for target in [1, 2] {
             let asked = Asked { taskmanagers: target, ..Asked::default() };
-            facts.demanded.send_replace(Some(Wish { least: target, most: target, idle: BTreeSet::new(), asked }));
+            facts.demanded.send_replace(Some(Wish {
+                least: target,
+                most: target,
+                idle: BTreeSet::new(),
+                asked,
+            }));
         }
         assert_eq!(known.demanded.take().flatten().map(|wish| wish.least), Some(2));
         assert_eq!(known.demanded.take(), None);
@@ -161,7 +166,8 @@ mod tests {
         leads(Some("a"));
         let mut known = Known::new(&facts);
         assert!(!known.another_leads(), "it led before");
-        for (leader, is_another) in [(None, false), (Some("a"), false), (Some("b"), true), (Some("b"), false)] {
+        for (leader, is_another) in [(None, false), (Some("a"), false), (Some("b"), true), (Some("b"), false)]
+        {
             leads(leader);
             assert_eq!(known.another_leads(), is_another, "{leader:?}");
         }

@@ -151,8 +151,8 @@ impl Requests {
             mpsc::error::TrySendError::Full(_) => Refusal::Busy,
             mpsc::error::TrySendError::Closed(_) => Refusal::Stopping,
         })?;
-        // A scheduler that has gone may have done so because this AppMaster leads no longer.
-        answer.await.map_err(|_| self.door.borrow().queue().err().unwrap_or(Refusal::Stopping))
+        // A scheduler may have gone because this AppMaster leads no longer, and another may have come.
+        answer.await.map_err(|_| self.door.borrow().queue().err().unwrap_or(Refusal::Starting))
     }
 
     /// What the scheduler reports, or as much as is known without it.
@@ -201,9 +201,11 @@ async fn some<T: Clone>(fact: &mut watch::Receiver<Option<T>>) -> Option<T> {
 
 /// Waits until nothing is let in.
 async fn refused(door: &mut watch::Receiver<Door>) -> Refusal {
-    match door.wait_for(|door| door.queue().is_err()).await {
-        Ok(door) => door.queue().err().unwrap_or(Refusal::Stopping),
-        Err(_) => Refusal::Stopping,
+    let shut = door.wait_for(|door| door.queue().is_err()).await.ok().and_then(|door| door.queue().err());
+    match shut {
+        Some(refusal) => refusal,
+        // Nobody is left who could shut it: the scheduler answers, or ends.
+        None => std::future::pending().await,
     }
 }
 

@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 use base::time::Moment;
 use mesos::wire::status::TaskState;
 use scheduler::Scheduler;
-use scheduler::driver::{Message, Observer as _};
+use scheduler::driver::Observer as _;
+use scheduler::driver::facts::Facts;
+use scheduler::driver::requests::{self, Request};
 use status::jobmanager::Watch;
 use status::lookout::Lookout;
 use status::{About, Sources};
@@ -50,10 +52,11 @@ fn start() -> (SocketAddr, Rounds) {
         runtime.block_on(async move {
             let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
             told.send(listener.local_addr().expect("an address")).expect("a listener");
-            let (inbox, mut messages) = mpsc::channel(64);
+            let (requests, doorkeeper, _) = requests::open(&Facts::default(), None);
+            let mut asked = doorkeeper.admit();
             let lookout = Arc::new(Lookout::default());
             let sources = Sources {
-                inbox,
+                requests,
                 jobmanager: Watch::default(),
                 about: About::default(),
                 lookout: Arc::clone(&lookout),
@@ -75,7 +78,7 @@ fn start() -> (SocketAddr, Rounds) {
                         lookout.rounded(handled.elapsed());
                         done.send(begin.elapsed()).expect("a listener");
                     }
-                    Some(message) = messages.recv() => answer(&scheduler, message),
+                    Some(request) = asked.recv() => answer(&scheduler, request),
                 }
             }
         });
@@ -98,9 +101,9 @@ fn hand_in(scheduler: &mut Scheduler, number: usize) {
     crate::storm::hand_in(scheduler, &[bytes]);
 }
 
-fn answer(scheduler: &Scheduler, message: Message) {
-    match message {
-        Message::Report(answer) => drop(answer.send(scheduler.report(Moment::START))),
+fn answer(scheduler: &Scheduler, request: Request) {
+    match request {
+        Request::Report(reply) => drop(reply.send(scheduler.report(Moment::START))),
         other => panic!("nobody asks {other:?}"),
     }
 }

@@ -10,7 +10,9 @@ use domain::store::Store;
 use mesos::client::{Calls, Reports};
 use mesos::wire::framework::FrameworkInfo;
 use scheduler::Scheduler;
-use scheduler::driver::{Driver, Message};
+use scheduler::driver::Driver;
+use scheduler::driver::facts::Facts;
+use scheduler::driver::requests::{self, Requests};
 use scheduler::spec::{Delivery, Patience, Placement, Spec, Template};
 use tokio::sync::mpsc;
 
@@ -35,17 +37,31 @@ pub fn spec(target: u32, need: Need, template: Template) -> Spec {
     }
 }
 
-/// Nobody answers what it asks the JobManager.
+/// With a JobManager that listens, and answers nothing that it is asked.
 pub fn driver<S: Store>(
     spec: Spec,
     state: State,
     store: S,
     (calls, reports): (Calls, Reports),
-    inbox: mpsc::Receiver<Message>,
     framework: FrameworkInfo,
-) -> Driver<S> {
+) -> (Driver<S>, Facts, Requests) {
     let clock = Clock::start();
     let scheduler = Scheduler::new(spec, state, 1, clock.now());
     let (jobmanager, _) = mpsc::channel(1);
-    Driver { scheduler, clock, calls, reports, inbox, jobmanager, store, observer: Arc::new(()), framework }
+    let facts = Facts::default();
+    facts.jobmanager_listens.send_replace(true);
+    let (requests, doorkeeper, _) = requests::open(&facts, None);
+    let driver = Driver {
+        scheduler,
+        clock,
+        calls,
+        reports,
+        facts: facts.clone(),
+        requests: doorkeeper.admit(),
+        jobmanager,
+        store,
+        observer: Arc::new(()),
+        framework,
+    };
+    (driver, facts, requests)
 }

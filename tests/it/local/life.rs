@@ -17,11 +17,12 @@ use domain::need::{Milli, Need};
 use domain::state::State;
 use domain::store::{Store, StoreError};
 use scheduler::Failure;
-use scheduler::driver::{Message, RunError};
+use scheduler::driver::RunError;
+use scheduler::driver::facts::Facts;
+use scheduler::driver::requests::{Request, Requests};
 use scheduler::report::{Report, TaskReport};
 use scheduler::spec::{Patience, Spec, Template};
 use serde_json::{Value, json};
-use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, LocalSet, spawn_local};
 use tokio::time::{sleep, timeout};
 
@@ -51,7 +52,8 @@ impl Store for Shelf {
 /// One that keeps one TaskManager.
 struct AppMaster {
     run: JoinHandle<Result<(), RunError>>,
-    inbox: mpsc::Sender<Message>,
+    facts: Facts,
+    requests: Requests,
 }
 
 impl AppMaster {
@@ -75,17 +77,12 @@ impl AppMaster {
             trust: Trust::System,
         })
         .expect("a client");
-        let (inbox, messages) = mpsc::channel(8);
-        let driver = driven::driver(spec, state, shelf.clone(), mesos, messages, framework);
-        let run = spawn_local(driver.run());
-        inbox.try_send(Message::JobManagerListening).expect("an empty inbox");
-        Self { run, inbox }
+        let (driver, facts, requests) = driven::driver(spec, state, shelf.clone(), mesos, framework);
+        Self { run: spawn_local(driver.run()), facts, requests }
     }
 
     async fn report(&self) -> Report {
-        let (answer, report) = oneshot::channel();
-        self.inbox.send(Message::Report(answer)).await.expect("a driver");
-        report.await.expect("a report")
+        self.requests.report().await.expect("a report")
     }
 
     async fn wait_for(&self, what: &str, is_so: impl Fn(&Report) -> bool) -> Report {
@@ -116,8 +113,8 @@ impl AppMaster {
         assert!(self.run.await.expect_err("an early end").is_cancelled());
     }
 
-    async fn tell(self, message: Message) -> Result<(), RunError> {
-        self.inbox.send(message).await.expect("a driver");
+    async fn end(self) -> Result<(), RunError> {
+        self.facts.ending.send_replace(true);
         timeout(PATIENCE, self.run).await.expect("its end in time").expect("no panic")
     }
 }
@@ -203,7 +200,7 @@ async fn a_drained_agent_is_left_for_another() {
         let second = appmaster.running().await;
         assert_ne!(second.agent_id, first.agent_id);
         assert_eq!(shelf.0.borrow().failures, 0, "nobody's failure");
-        appmaster.tell(Message::End).await.expect("torn down");
+        appmaster.end().await.expect("torn down");
     })
     .await;
 }
@@ -228,7 +225,7 @@ async fn maintenance_waits_for_another_and_moves_nothing_when_it_is_called_off()
         let report = appmaster.wait_for("it need not move", stays).await;
         assert_eq!(report.tasks[0].task_id, first.task_id);
         assert_eq!(report.counters.launches, 1, "nowhere, least of all to the same agent");
-        appmaster.tell(Message::End).await.expect("torn down");
+        appmaster.end().await.expect("torn down");
     })
     .await;
 }
@@ -246,9 +243,8 @@ async fn a_successor_goes_on_with_what_was_left_to_it() {
         let changed = FrameworkInfo { user: Some("nobody".into()), ..framework(&["flink", "more"]) };
         let appmaster = AppMaster::start(&embedded, &shelf, changed);
         assert_eq!(appmaster.running().await.task_id, first.task_id);
-        let (answer, scaled) = oneshot::channel();
-        appmaster.inbox.send(Message::Scale(2, answer)).await.expect("a driver");
-        assert_eq!(scaled.await, Ok(Ok(())));
+        let scaled = appmaster.requests.order(|reply| Request::Scale(2, reply)).await;
+        assert_eq!(scaled, Ok(Ok(())));
         appmaster.wait_for("another in either role", |report| report.running == 2).await;
         appmaster.leave().await;
 
@@ -256,7 +252,7 @@ async fn a_successor_goes_on_with_what_was_left_to_it() {
         let appmaster = AppMaster::start(&embedded, &shelf, framework(&["more"]));
         appmaster.wait_for("both", |report| report.running == 2).await;
         assert!(shelf.0.borrow().tasks.contains_key(&first.task_id));
-        appmaster.tell(Message::End).await.expect("torn down");
+        appmaster.end().await.expect("torn down");
         assert_eq!(shelf.0.borrow().tasks.len(), 0);
     })
     .await;
@@ -278,7 +274,7 @@ async fn a_successor_under_another_principal_is_refused_and_harms_nothing() {
         assert!(text.contains("Changing framework's principal is not allowed"), "{text}");
         let appmaster = AppMaster::start(&embedded, &shelf, named("one"));
         assert_eq!(appmaster.running().await.task_id, first.task_id);
-        appmaster.tell(Message::End).await.expect("torn down");
+        appmaster.end().await.expect("torn down");
     })
     .await;
 }

@@ -14,14 +14,13 @@ use ha::memory::{self, MemoryStore};
 use mesos::address::MasterAddress;
 use mesos::client::{self, Config, Masters, Trust};
 use mesos::wire::framework::{Capability, CapabilityType, FrameworkInfo};
-use scheduler::driver::Message;
+use scheduler::driver::requests::Requests;
 use scheduler::report::Report;
 use scheduler::spec::{Shell, Spec, Template};
 use serde_json::{Value, json};
 use status::jobmanager::Watch;
 use tempfile::TempDir;
 use tokio::net::UnixListener;
-use tokio::sync::{mpsc, oneshot};
 use tokio::task::LocalSet;
 
 use super::driven;
@@ -30,7 +29,7 @@ use super::scheduler::{Scheduler, framework_info};
 
 /// What an AppMaster is without its JobManager.
 struct AppMaster {
-    inbox: mpsc::Sender<Message>,
+    requests: Requests,
     socket: PathBuf,
     _directory: TempDir,
 }
@@ -62,31 +61,27 @@ impl AppMaster {
             trust: Trust::System,
         };
         let mesos = client::start(config).expect("a client");
-        let (inbox, messages) = mpsc::channel(16);
         let directory = TempDir::new().expect("a directory");
         let socket = directory.path().join("socket");
         let unix = UnixListener::bind(&socket).expect("a socket");
+        let store = MemoryStore::new(memory::create().expect("a memory file"));
+        let (driver, _, requests) = driven::driver(spec, State::default(), store, mesos, framework);
+        tokio::task::spawn_local(async move { driver.run().await.expect("no failure") });
         let sources = status::Sources {
-            inbox: inbox.clone(),
+            requests: requests.clone(),
             jobmanager: Watch::default(),
             about: status::About::default(),
             lookout: Arc::default(),
         };
         let server = status::Server::new(sources);
         tokio::task::spawn_local(async move { server.serve_operator(unix).await });
-        let store = MemoryStore::new(memory::create().expect("a memory file"));
-        let driver = driven::driver(spec, State::default(), store, mesos, messages, framework);
-        tokio::task::spawn_local(async move { driver.run().await.expect("no failure") });
-        inbox.send(Message::JobManagerListening).await.expect("a driver");
-        Self { inbox, socket, _directory: directory }
+        Self { requests, socket, _directory: directory }
     }
 
     async fn until(&self, what: &str, is_so: impl Fn(&Report) -> bool) -> Report {
         let start = Instant::now();
         loop {
-            let (answer, report) = oneshot::channel();
-            self.inbox.send(Message::Report(answer)).await.expect("a driver");
-            let report = report.await.expect("a report");
+            let report = self.requests.report().await.expect("a report");
             if is_so(&report) {
                 return report;
             }

@@ -7,7 +7,9 @@ use base::log;
 use mesos::address::MasterAddress;
 use mesos::answer::Refusal;
 use mesos::call::Call;
-use mesos::client::{self, Calls, Config, Credentials, Masters, Reports, Trust};
+use mesos::client::{
+    self, CALLS_WAITING_MAX, Calls, Config, Credentials, Masters, Reports, SendError, Trust,
+};
 use mesos::event::Event;
 use mesos::report::{CallFailure, Report, Trouble};
 use mesos::wire;
@@ -331,7 +333,7 @@ async fn the_stream_is_closed_once_nobody_listens() {
     subscribe(&mut stream, &mut reports).await;
     drop(reports);
     assert!(stream.is_closed_by_peer().await);
-    assert_eq!(calls.send(kill("a")), Err(client::SendError::Ended));
+    assert_eq!(calls.send(kill("a")), Err(SendError::Ended));
 }
 
 #[test]
@@ -394,4 +396,41 @@ pub async fn subscribe(stream: &mut Connection, reports: &mut Reports) {
 
 pub async fn next(reports: &mut Reports) -> Report {
     tokio::time::timeout(PATIENCE, reports.next()).await.expect("a report in time").expect("a running client")
+}
+
+#[tokio::test]
+async fn more_calls_than_can_wait_cost_the_subscription_and_not_the_client() {
+    let master = Master::bind().await;
+    let (calls, mut reports) = start(&master.address(), None);
+    let mut stream = master.accept().await;
+    stream.request().await;
+    subscribe(&mut stream, &mut reports).await;
+    // The master takes the first, and never answers.
+    calls.send(kill("first")).expect("sent");
+    let mut silent = master.accept().await;
+    silent.request().await;
+    let mut sent = 1;
+    let refused = loop {
+        match calls.send(kill("more")) {
+            Ok(()) => sent += 1,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!((refused, sent), (SendError::Full(kill("more")), CALLS_WAITING_MAX + 1));
+    let mut failed = 0;
+    while failed < sent {
+        match next(&mut reports).await {
+            Report::CallFailed { .. } => failed += 1,
+            Report::Disconnected { why, .. } => assert_eq!((why, failed), (Trouble::Overflow, 1)),
+            other => panic!("{other:?}"),
+        }
+    }
+    let mut stream = master.accept().await;
+    stream.request().await;
+    subscribe(&mut stream, &mut reports).await;
+    calls.send(kill("last")).expect("there is room again");
+    assert_eq!(
+        wire::call::Call::decode(master.accept().await.request().await.body).expect("a call").r#type,
+        Some(CallType::Kill as i32)
+    );
 }

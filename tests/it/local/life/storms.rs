@@ -11,9 +11,7 @@ use super::*;
 
 impl AppMaster {
     async fn explanation(&self) -> Explanation {
-        let (answer, explanation) = oneshot::channel();
-        self.inbox.send(Message::Explain(None, answer)).await.expect("a driver");
-        *explanation.await.expect("an answer").expect("it leads")
+        *self.requests.ask(|reply| Request::Explain(None, reply)).await.expect("an answer")
     }
 
     /// What a JobManager would say with which all that run have registered.
@@ -21,7 +19,7 @@ impl AppMaster {
         let tasks = self.report().await.tasks.into_iter().filter(|task| task.state == "TASK_RUNNING");
         let listed = |task: TaskReport| (task.task_id, Listed { hostname: task.hostname, heartbeat });
         let registered = tasks.map(listed).collect();
-        self.inbox.send(Message::TaskManagersHeard(registered)).await.expect("a driver");
+        self.facts.heard.send_replace(Some(registered));
     }
 }
 
@@ -71,7 +69,7 @@ async fn a_storm_of_failures_is_tried_by_one_until_one_registers() {
         }
         println!("{failures} failed; all ran {:?} after the cause was gone", begin.elapsed());
         assert!(appmaster.report().await.probing.is_none());
-        appmaster.tell(Message::End).await.expect("torn down");
+        appmaster.end().await.expect("torn down");
     })
     .await;
 }
@@ -95,7 +93,7 @@ async fn a_user_that_the_master_does_not_allow_is_named_with_its_key() {
         let why = explanation.waiting.expect("one is missing").why;
         assert!(why.contains("under user 'ann'"), "{why}");
         assert!(why.contains("mesos.resourcemanager.framework.user"), "{why}");
-        appmaster.tell(Message::End).await.expect("torn down");
+        appmaster.end().await.expect("torn down");
     })
     .await;
 }
