@@ -29,7 +29,7 @@ impl Accept for OwnersOnly {
                     );
                 }
                 Err(error) => {
-                    warn!("refused a connection to the operator's socket, as its user is not known: {error}")
+                    warn!("refused a connection to the operator's socket, as its user is not known: {error}");
                 }
             }
         }
