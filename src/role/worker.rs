@@ -258,8 +258,8 @@ impl Work {
             lease,
             trust: self.trust.clone(),
         })?;
-        let mut spec = self.spec.clone();
-        spec.template.delivery.clone_from(&self.delivery.borrow());
+        let delivery = self.delivery.borrow().clone();
+        let spec = self.spec.clone().with(|taskmanagers| taskmanagers.template.delivery = delivery);
         let scheduler = Scheduler::new(spec, state, fastrand::u64(..), self.clock.now());
         let (clock, framework, jobmanager) = (self.clock, self.framework.clone(), self.jobmanager.clone());
         let observer = Arc::clone(&self.lookout) as Arc<dyn Observer>;
