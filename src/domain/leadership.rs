@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::group::GroupName;
+
 /// How this AppMaster stands to the others of its cluster.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "role", rename_all = "snake_case")]
@@ -34,6 +36,8 @@ pub enum NotScaled {
     NotLeading(#[from] NotLeading),
     #[error("cannot set the number of TaskManagers: it follows the jobs (`mesos.scaling: demand`)")]
     FollowsJobs,
+    #[error("there is no group of tasks named {0}")]
+    NoSuchGroup(GroupName),
 }
 
 impl fmt::Display for Leadership {

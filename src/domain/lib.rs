@@ -1,10 +1,11 @@
-//! The nouns that several rooms speak of: what a TaskManager needs and where it may run, how many there shall be, what is
-//! stored of a cluster, and who leads and follows.
+//! The nouns that several rooms speak of: what a task needs and where it may run, which groups of tasks there are and
+//! how many of each, what is stored of a cluster, and who leads and follows.
 
 #![forbid(unsafe_code)]
 
 pub mod constraint;
 pub mod demand;
+pub mod group;
 pub mod leadership;
 pub mod need;
 pub mod record;

@@ -7,13 +7,13 @@ use std::fmt;
 pub struct Milli(pub i64);
 
 /// More than any machine has; sums of offers stay far from where they overflow.
-const AMOUNT_MAX: i64 = 1_000_000_000_000_000;
+const MAX_AMOUNT: i64 = 1_000_000_000_000_000;
 
 impl Milli {
     /// No number is nothing.
     pub fn of(value: f64) -> Self {
         #[expect(clippy::cast_possible_truncation, reason = "a float cast saturates")]
-        Self(((value * 1000.0).round() as i64).clamp(-AMOUNT_MAX, AMOUNT_MAX))
+        Self(((value * 1000.0).round() as i64).clamp(-MAX_AMOUNT, MAX_AMOUNT))
     }
 
     pub fn whole(units: u64) -> Self {

@@ -12,6 +12,7 @@ use mesos::wire::status::TaskState;
 use super::neighbours::News;
 use super::report::MasterReport;
 use base::events::Level;
+use domain::group::GroupName;
 use domain::state::State;
 
 /// Carried out by the driver, strictly in order.
@@ -102,7 +103,7 @@ pub enum Note {
     Unreachable { address: String, why: String },
     FrameworkRemoved { framework_id: String },
     JobManagerListening,
-    Scaled { target: u32 },
+    Scaled { group: GroupName, target: u32 },
     Launched { task: String, hostname: String, agent_id: String },
     Running { task: String, hostname: String },
     Missing { task: String, state: TaskState, detail: String },
@@ -118,10 +119,10 @@ pub enum Note {
     NotMoving { task: String },
     Retired { task: String, unheard: bool },
     Unknown { task: String, state: TaskState },
-    DoesNotFit { wanted: usize, offers: usize, nearest: String },
-    StillWaiting { taskmanagers: usize, why: String },
-    Probing { failures: u32, cause: String, keys: Vec<String> },
-    ProbeRegistered { task: String, lacking: usize },
+    DoesNotFit { group: GroupName, wanted: usize, offers: usize, nearest: String },
+    StillWaiting { group: GroupName, tasks: usize, why: String },
+    Probing { group: GroupName, failures: u32, cause: String, keys: Vec<String> },
+    ProbeRegistered { group: GroupName, task: String, lacking: usize },
     StillStarting { task: String, hostname: String, state: Cow<'static, str>, since_s: u64, others: usize },
     Neighbours(News),
 }
@@ -244,7 +245,7 @@ impl fmt::Display for Note {
                 write!(out, "the master has removed framework {framework_id}: registering as a new one")
             }
             Self::JobManagerListening => write!(out, "the JobManager listens, TaskManagers can start"),
-            Self::Scaled { target } => write!(out, "scaled taskmanagers={target}"),
+            Self::Scaled { group, target } => write!(out, "scaled {}={target}", counted(group)),
             Self::Launched { task, hostname, agent_id } => {
                 write!(out, "launched task={task} host={hostname} agent={agent_id}")
             }
@@ -282,15 +283,18 @@ impl fmt::Display for Note {
             Self::Unknown { task, state } => {
                 write!(out, "killing task={task} state={}: this AppMaster has not launched it", state.name())
             }
-            Self::DoesNotFit { wanted, offers, nearest } => {
-                write!(out, "no offer has room taskmanagers={wanted} offers={offers} {nearest}")
+            Self::DoesNotFit { group, wanted, offers, nearest } => {
+                write!(out, "no offer has room {}={wanted} offers={offers} {nearest}", counted(group))
             }
-            Self::StillWaiting { taskmanagers, why } => {
-                write!(out, "still waiting taskmanagers={taskmanagers}: {why}")
+            Self::StillWaiting { group, tasks, why } => {
+                write!(out, "still waiting {}={tasks}: {why}", counted(group))
             }
-            Self::Probing { failures, cause, keys } => out.write_str(&probing(*failures, cause, keys)),
-            Self::ProbeRegistered { task, lacking } => {
-                write!(out, "registered task={task}: TaskManagers start again, launching the other {lacking}")
+            Self::Probing { group, failures, cause, keys } => {
+                out.write_str(&probing(&named(group), *failures, cause, keys))
+            }
+            Self::ProbeRegistered { group, task, lacking } => {
+                let tasks = named(group);
+                write!(out, "registered task={task}: {tasks} start again, launching the other {lacking}")
             }
             Self::Neighbours(news) => write!(out, "{news}"),
             Self::StillStarting { task, hostname, state, since_s, others } => {
@@ -319,9 +323,19 @@ fn retired(unheard: bool) -> &'static str {
     if unheard { "the JobManager receives no heartbeats from it" } else { "more TaskManagers than wanted" }
 }
 
-fn probing(failures: u32, cause: &str, keys: &[String]) -> String {
+/// The key of a number of its tasks.
+fn counted(group: &GroupName) -> String {
+    if group.is_taskmanagers() { "taskmanagers".to_owned() } else { format!("group={group} tasks") }
+}
+
+/// Its tasks.
+fn named(group: &GroupName) -> String {
+    if group.is_taskmanagers() { "TaskManagers".to_owned() } else { format!("tasks of {group}") }
+}
+
+fn probing(tasks: &str, failures: u32, cause: &str, keys: &[String]) -> String {
     let text = format!(
-        "{failures} TaskManagers failed at their start and none has registered since: \
+        "{failures} {tasks} failed at their start and none has registered since: \
          trying one at a time; the last failure: {cause}"
     );
     if keys.is_empty() { text } else { format!("{text}; check {}", keys.join(", ")) }

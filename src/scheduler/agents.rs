@@ -8,7 +8,7 @@ use mesos::event::StatusUpdate;
 use mesos::wire::status::{Reason, TaskState};
 
 use super::cause::Symptom;
-use super::place::Standing;
+use super::ground::Standing;
 
 /// A strike is forgotten after this long without another.
 const FORGIVEN_AFTER: Duration = Duration::from_secs(30 * 60);
@@ -19,7 +19,7 @@ const QUARANTINE_FROM: u32 = 3;
 /// The first quarantine; each further round of strikes doubles it.
 const QUARANTINE_FIRST: Duration = Duration::from_secs(60);
 
-const QUARANTINE_MOST: Duration = FORGIVEN_AFTER;
+const MAX_QUARANTINE: Duration = FORGIVEN_AFTER;
 
 /// After so many failures on an agent one TaskManager at a time is tried there, until one registers.
 const TRIAL_FROM: u32 = 2;
@@ -174,7 +174,7 @@ impl Agents {
         let counts = |kind: &&Symptom| strikes.is_alone || !is_common(kind);
         let plain: u32 = strikes.plain.iter().filter(|(kind, _)| counts(kind)).map(|(_, count)| count).sum();
         let beyond = plain.checked_sub(QUARANTINE_FROM)?;
-        let span = QUARANTINE_FIRST.saturating_mul(1 << beyond.min(16)).min(QUARANTINE_MOST);
+        let span = QUARANTINE_FIRST.saturating_mul(1 << beyond.min(16)).min(MAX_QUARANTINE);
         Some(strikes.last + span)
     }
 }

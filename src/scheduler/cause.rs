@@ -6,10 +6,10 @@ use mesos::event::StatusUpdate;
 use mesos::wire::status::{Reason, TaskState};
 
 /// So much of a message tells one kind of failure from another.
-const SHAPE_MOST: usize = 160;
+const MAX_SHAPE_CHARS: usize = 160;
 
 /// A word with a digit that is longer than this is an id, an address, a path or an amount; exit codes are shorter.
-const WORD_MOST: usize = 4;
+const MAX_WORD_BYTES: usize = 4;
 
 /// Failures of one kind have the same state, the same reason and a message that differs in ids, addresses and amounts
 /// alone.
@@ -26,9 +26,9 @@ impl Symptom {
         let is_of_word = |symbol: char| symbol.is_alphanumeric() || "_-./:".contains(symbol);
         let words = message.split(|symbol| !is_of_word(symbol)).filter(|word| !word.is_empty());
         let is_name =
-            |word: &str| word.len() > WORD_MOST && word.contains(|symbol: char| symbol.is_ascii_digit());
+            |word: &str| word.len() > MAX_WORD_BYTES && word.contains(|symbol: char| symbol.is_ascii_digit());
         let words: Vec<_> = words.map(|word| if is_name(word) { "#" } else { word }).collect();
-        let shape: String = words.join(" ").chars().take(SHAPE_MOST).collect();
+        let shape: String = words.join(" ").chars().take(MAX_SHAPE_CHARS).collect();
         Self(format!("{} {} {shape}", state.name(), update.reason.map_or("", Reason::name)))
     }
 }

@@ -1,7 +1,7 @@
 //! What must hold after every step, apart from the logic that makes it hold.
 
 use super::Scheduler;
-use domain::state::{Goal, State};
+use domain::state::{Goal, State, TaskRecord};
 
 impl Scheduler {
     /// The first broken truth, if any. Tests call it after each step.
@@ -9,12 +9,16 @@ impl Scheduler {
         if !self.state.tasks.keys().eq(self.seen.keys()) {
             return Err("records and sightings are not of the same tasks".into());
         }
-        if self.kept().count() > self.target() as usize {
-            return Err(format!(
-                "{} TaskManagers shall run, {} are wanted",
-                self.kept().count(),
-                self.target()
-            ));
+        for name in self.groups.keys() {
+            let (kept, target) = (self.kept_of(name).count(), self.group_target(name));
+            if kept > target as usize {
+                return Err(format!("{kept} of {name} shall run, {target} are wanted"));
+            }
+        }
+        let is_stranger = |record: &TaskRecord| !self.groups.contains_key(&record.group);
+        let stays = |record: &TaskRecord| record.goal != Goal::End && is_stranger(record);
+        if let Some((id, record)) = self.state.tasks.iter().find(|(_, record)| stays(record)) {
+            return Err(format!("{id} shall run, and there is no group {}", record.group));
         }
         if !self.state.tasks.is_empty() && self.state.framework_id.is_none() {
             return Err("tasks without a framework".into());

@@ -1,6 +1,7 @@
-//! Asking for offers exactly while TaskManagers are wanted.
+//! Asking for offers exactly while tasks of any group are wanted.
 
 use base::time::{Backoff, Moment};
+use domain::group::GroupName;
 use mesos::call::Call;
 
 use super::{JobManager, Phase, Scheduler};
@@ -21,11 +22,12 @@ pub(super) struct Reviving {
 
 impl Scheduler {
     /// Brings orders in line with what is known: retires what is too much, kills what shall end, and asks for
-    /// offers exactly while TaskManagers are wanted.
+    /// offers exactly while tasks are wanted.
     pub(super) fn plan(&mut self, now: Moment) {
         if self.phase != Phase::Working {
             return;
         }
+        self.let_go(now);
         self.keep_progress(now);
         self.retire_surplus();
         self.leave_agents(now);
@@ -37,8 +39,8 @@ impl Scheduler {
             return;
         }
         self.send_kills(now);
-        self.ask_for_gang(now);
-        let demand = if self.wanted(now) > 0 { Demand::Revived } else { Demand::Suppressed };
+        self.ask_for_gangs(now);
+        let demand = if self.wants_any(now) { Demand::Revived } else { Demand::Suppressed };
         let is_lost =
             demand == Demand::Revived && self.reviving.again_at.is_some_and(|again_at| again_at <= now);
         if self.demand != Some(demand) || is_lost {
@@ -72,13 +74,18 @@ impl Scheduler {
         self.reviving.again_at = is_wanted.then(|| now + self.spec.patience.revive.most);
     }
 
-    /// How many TaskManagers to launch if fitting offers came now.
-    pub(super) fn wanted(&mut self, now: Moment) -> usize {
+    /// Whether there are tasks to launch if fitting offers came now.
+    fn wants_any(&mut self, now: Moment) -> bool {
         self.let_go(now);
-        let open = self.phase == Phase::Working
+        self.groups.keys().any(|name| self.wanted(name, now) > 0)
+    }
+
+    /// How many tasks of the group to launch if fitting offers came now, after [`Self::let_go`].
+    pub(super) fn wanted(&self, name: &GroupName, now: Moment) -> usize {
+        let is_open = self.phase == Phase::Working
             && self.is_subscribed()
             && self.jobmanager == JobManager::Listening
-            && self.spec.template.delivery.is_some();
-        if open { self.admitted(self.lacking(), now) } else { 0 }
+            && self.groups.get(name).is_some_and(|group| group.spec.template.delivery.is_some());
+        if is_open { self.admitted(name, self.lacking(name), now) } else { 0 }
     }
 }

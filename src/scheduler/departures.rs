@@ -9,7 +9,7 @@ use mesos::wire::id::{AgentId, OfferId};
 use mesos::wire::offer::{InverseOffer, Offer};
 use mesos::wire::time::Unavailability;
 
-use super::place::Standing;
+use super::ground::Standing;
 use super::{Note, Scheduler};
 use domain::state::Goal;
 

@@ -9,16 +9,18 @@ use base::time::Moment;
 use domain::demand::Asked;
 
 use super::Scheduler;
+use super::ground::Ground;
 use super::neighbours::Namesake;
-use super::place::{Placing, Wish};
+use super::place::{Placing, Request};
 use super::report::{ProbingReport, TaskReport, Waiting};
 use super::resources::Miss;
 use super::verdict::{Obstacle, Verdict};
 use domain::constraint::Constraint;
+use domain::group::GroupName;
 use domain::need::{Milli, Need};
 
 /// So many agents are told of, those closest to holding a TaskManager first.
-const AGENTS_TOLD_MAX: usize = 100;
+const MAX_AGENTS_SHOWN: usize = 100;
 
 /// What to suppose, as `count=20,cpus=4`.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -38,7 +40,7 @@ pub enum QuestionError {
 }
 
 /// More than any cluster has.
-const COUNT_MAX: usize = 100_000;
+const MAX_COUNT: usize = 100_000;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Explanation {
@@ -110,7 +112,7 @@ pub struct Supposition {
     pub constraints: Vec<String>,
     pub fits: usize,
     /// How many on which agent.
-    pub placed: Vec<Share>,
+    pub placed: Vec<AgentShare>,
     /// Agents that got some but are not in the list.
     pub left_out: usize,
     /// What the one that comes closest to holding the next lacks; none if all fit.
@@ -118,7 +120,7 @@ pub struct Supposition {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Share {
+pub struct AgentShare {
     pub hostname: String,
     pub agent_id: String,
     pub role: String,
@@ -172,41 +174,49 @@ impl Question {
 }
 
 fn number(value: &str) -> Result<usize, String> {
-    let number = value.parse().ok().filter(|number| (0..=COUNT_MAX).contains(number));
-    number.ok_or_else(|| format!("a whole number up to {COUNT_MAX}"))
+    let number = value.parse().ok().filter(|number| (0..=MAX_COUNT).contains(number));
+    number.ok_or_else(|| format!("a whole number up to {MAX_COUNT}"))
 }
 
 impl Scheduler {
-    /// Answers from what is remembered of the latest offers.
+    /// Of the TaskManagers.
     pub fn explain(&self, question: Option<&Question>, now: Moment) -> Explanation {
-        let report = self.report(now);
-        let waiting = report.waiting;
+        self.explain_group(&GroupName::TASKMANAGERS, question, now)
+    }
+
+    /// Answers from what is remembered of the latest offers.
+    pub fn explain_group(&self, name: &GroupName, question: Option<&Question>, now: Moment) -> Explanation {
+        let mut report = self.report(now);
+        report.tasks.retain(|task| task.group == *name);
+        let mut groups = self.group_reports(&report.tasks, now);
+        let group = groups.remove(name.text()).unwrap_or_default();
+        let waiting = group.waiting;
         let missing = waiting.as_ref().map_or(0, |waiting| waiting.taskmanagers);
         let unheard = report.tasks.iter().filter(|task| task.is_unheard()).cloned().collect();
         let is_starting = |task: &TaskReport| !task.runs() && !task.is_unheard() && !task.ending;
         Explanation {
-            target: report.target,
-            running: report.running,
-            asked: report.asked,
+            target: group.target,
+            running: group.running,
+            asked: group.asked,
             starting: report.tasks.into_iter().filter(is_starting).collect(),
             unheard,
             waiting,
-            probing: report.probing,
-            need: self.spec.need.to_string(),
-            offers: self.offers_report(now),
-            remedies: self.remedies(missing, now),
+            probing: group.probing,
+            need: self.request(name, 0).need.to_string(),
+            offers: self.offers_report(name, now),
+            remedies: self.remedies(name, missing, now),
             namesakes: report.neighbours.frameworks,
-            what_if: question.map(|question| self.suppose(question, now)),
+            what_if: question.map(|question| self.suppose(name, question, now)),
         }
     }
 
-    fn offers_report(&self, now: Moment) -> OffersReport {
+    fn offers_report(&self, name: &GroupName, now: Moment) -> OffersReport {
         let ages = self.offered.ages(now);
-        self.with_placing(self.wish(0), now, |placing, _| {
+        self.with_placing(self.request(name, 0), now, |ground, placing, _| {
             let (mut obstacles, mut absent) = (BTreeMap::new(), BTreeMap::<String, usize>::new());
             let mut verdicts = Vec::with_capacity(ages.len());
             for (index, age) in ages.iter().enumerate() {
-                let verdict = placing.verdict(index);
+                let verdict = placing.verdict(ground, index);
                 for subject in verdict.obstacles.iter().map(Obstacle::subject) {
                     *obstacles.entry(subject.to_string()).or_default() += 1;
                 }
@@ -215,17 +225,17 @@ impl Scheduler {
                         *absent.entry(resource).or_default() += 1;
                     }
                 }
-                verdicts.push((placing.distance(index), index, age));
+                verdicts.push((placing.distance(ground, index), index, age));
             }
             verdicts.sort();
-            let closest = verdicts.iter().take(AGENTS_TOLD_MAX);
+            let closest = verdicts.iter().take(MAX_AGENTS_SHOWN);
             let closest = closest.map(|(_, index, age)| {
-                let verdict = self.with_reasons(placing.verdict(*index));
+                let verdict = self.with_reasons(placing.verdict(ground, *index));
                 AgentReport {
-                    offered: placing.candidates()[*index].holding.to_string(),
+                    offered: ground.candidates()[*index].holding.to_string(),
                     age_s: age.as_secs(),
                     refused_s: self.spec.refuse.saturating_sub(**age).as_secs(),
-                    lacks: told(&verdict, now),
+                    lacks: descriptions(&verdict, now),
                     agent_id: verdict.agent_id,
                     hostname: verdict.hostname,
                     role: verdict.role,
@@ -241,21 +251,21 @@ impl Scheduler {
                     .collect(),
                 obstacles,
                 verdicts: closest.collect(),
-                left_out: verdicts.len().saturating_sub(AGENTS_TOLD_MAX),
+                left_out: verdicts.len().saturating_sub(MAX_AGENTS_SHOWN),
             }
         })
     }
 
     /// Each thing that stands in the way taken away for itself: a constraint, or as much of a resource as the closest
     /// agents lack.
-    fn remedies(&self, missing: usize, now: Moment) -> Vec<Remedy> {
+    fn remedies(&self, name: &GroupName, missing: usize, now: Moment) -> Vec<Remedy> {
         if missing == 0 {
             return Vec::new();
         }
-        let today = self.wish(missing);
+        let today = self.request(name, missing);
         let mut remedies = Vec::new();
-        let mut offer = |change: String, wish: Wish<'_>| {
-            let fits = self.with_placing(wish, now, |_, fits| fits);
+        let mut offer = |change: String, request: Request<'_>| {
+            let fits = self.with_placing(request, now, |_, _, picks| picks.len());
             if fits > 0 {
                 remedies.push(Remedy { change, fits });
             }
@@ -263,9 +273,9 @@ impl Scheduler {
         for index in 0..today.hard.len() {
             let mut hard = today.hard.to_vec();
             let dropped = hard.remove(index);
-            offer(format!("without constraint {}", dropped.text()), Wish { hard: &hard, ..today });
+            offer(format!("without constraint {}", dropped.text()), Request { hard: &hard, ..today });
         }
-        for miss in self.closest_misses(now) {
+        for miss in self.closest_misses(name, now) {
             let mut need = today.need.clone();
             if miss.resource == "ports" {
                 continue;
@@ -275,18 +285,18 @@ impl Scheduler {
             }
             offer(
                 format!("with {} {} instead of {}", miss.resource, miss.offered, miss.needed),
-                Wish { need: &need, ..today },
+                Request { need: &need, ..today },
             );
         }
         remedies
     }
 
     /// Of each resource that alone is short somewhere, where least is missing.
-    fn closest_misses(&self, now: Moment) -> Vec<Miss> {
+    fn closest_misses(&self, name: &GroupName, now: Moment) -> Vec<Miss> {
         let mut closest: BTreeMap<String, Miss> = BTreeMap::new();
-        self.with_placing(self.wish(0), now, |placing, _| {
-            for index in 0..placing.candidates().len() {
-                let verdict = placing.verdict(index);
+        self.with_placing(self.request(name, 0), now, |ground, placing, _| {
+            for index in 0..ground.candidates().len() {
+                let verdict = placing.verdict(ground, index);
                 let [Obstacle::Resource(miss)] = &verdict.obstacles[..] else { continue };
                 let known = closest.get(&miss.resource);
                 if miss.offered.0 > 0 && known.is_none_or(|known| known.offered < miss.offered) {
@@ -297,26 +307,33 @@ impl Scheduler {
         closest.into_values().collect()
     }
 
-    fn suppose(&self, question: &Question, now: Moment) -> Supposition {
-        let count = question.count.unwrap_or_else(|| self.lacking().max(1));
-        let need = question.need(&self.spec.need);
-        let wish = self.wish(count);
-        let hard = question.hard.as_deref().unwrap_or(wish.hard);
+    fn suppose(&self, name: &GroupName, question: &Question, now: Moment) -> Supposition {
+        let count = question.count.unwrap_or_else(|| self.lacking(name).max(1));
+        let need = question.need(self.request(name, 0).need);
+        let request = self.request(name, count);
+        let hard = question.hard.as_deref().unwrap_or(request.hard);
         let constraints = hard.iter().map(|constraint| constraint.text().to_owned()).collect();
-        let wish = Wish { need: &need, hard, ..wish };
-        self.with_placing(wish, now, |placing, fits| {
-            let shares = placing.candidates().iter().zip(placing.placed()).filter(|(_, count)| **count > 0);
-            let shares = shares.map(|(candidate, count)| Share {
-                hostname: candidate.traits.hostname.to_owned(),
-                agent_id: candidate.agent_id.to_owned(),
-                role: candidate.role.to_owned(),
-                taskmanagers: *count,
+        let request = Request { need: &need, hard, ..request };
+        self.with_placing(request, now, |ground, placing, picks| {
+            let fits = picks.len();
+            let mut counts = BTreeMap::<usize, usize>::new();
+            for index in picks {
+                *counts.entry(*index).or_default() += 1;
+            }
+            let shares = counts.into_iter().map(|(index, taskmanagers)| {
+                let candidate = &ground.candidates()[index];
+                AgentShare {
+                    hostname: candidate.traits.hostname.to_owned(),
+                    agent_id: candidate.agent_id.to_owned(),
+                    role: candidate.role.to_owned(),
+                    taskmanagers,
+                }
             });
             let mut placed: Vec<_> = shares.collect();
-            let left_out = placed.len().saturating_sub(AGENTS_TOLD_MAX);
-            placed.truncate(AGENTS_TOLD_MAX);
-            let nearest = (fits < count).then(|| placing.nearest()).flatten();
-            let nearest = nearest.map(|nearest| self.with_reasons(nearest).told(now));
+            let left_out = placed.len().saturating_sub(MAX_AGENTS_SHOWN);
+            placed.truncate(MAX_AGENTS_SHOWN);
+            let nearest = (fits < count).then(|| placing.nearest(ground)).flatten();
+            let nearest = nearest.map(|nearest| self.with_reasons(nearest).describe(now));
             Supposition {
                 taskmanagers: count,
                 need: need.to_string(),
@@ -330,12 +347,13 @@ impl Scheduler {
     }
 
     /// The verdicts on what was offered last, the closest first, for TaskManagers that are still missing.
-    pub(super) fn verdicts(&self, most: usize, now: Moment) -> Vec<Verdict> {
-        self.with_placing(self.wish(0), now, |placing, _| {
-            let verdicts = (0..placing.candidates().len()).map(|index| (placing.distance(index), index));
+    pub(super) fn verdicts(&self, name: &GroupName, most: usize, now: Moment) -> Vec<Verdict> {
+        self.with_placing(self.request(name, 0), now, |ground, placing, _| {
+            let verdicts =
+                (0..ground.candidates().len()).map(|index| (placing.distance(ground, index), index));
             let mut verdicts: Vec<_> = verdicts.filter(|(distance, _)| distance.0 > 0).collect();
             verdicts.sort_unstable();
-            let verdicts = verdicts.iter().take(most).map(|(_, index)| placing.verdict(*index));
+            let verdicts = verdicts.iter().take(most).map(|(_, index)| placing.verdict(ground, *index));
             verdicts.map(|verdict| self.with_reasons(verdict)).collect()
         })
     }
@@ -351,25 +369,25 @@ impl Scheduler {
     }
 
     /// How many of `wanted` all that was offered last would hold.
-    pub(super) fn fits_together(&self, wanted: usize, now: Moment) -> usize {
-        self.with_placing(self.wish(wanted), now, |_, fits| fits)
+    pub(super) fn fits_together(&self, name: &GroupName, wanted: usize, now: Moment) -> usize {
+        self.with_placing(self.request(name, wanted), now, |_, _, picks| picks.len())
     }
 
-    /// Places on what was offered last, and looks at the result and at how many got a place.
+    /// Places on what was offered last, and looks at the result: the candidate of each that got one.
     fn with_placing<T>(
         &self,
-        wish: Wish<'_>,
+        request: Request<'_>,
         now: Moment,
-        look: impl FnOnce(&Placing<'_, '_>, usize) -> T,
+        look: impl FnOnce(&Ground<'_>, &Placing<'_>, &[usize]) -> T,
     ) -> T {
         let standings = self.standings(now);
-        let wish = Wish { standings: &standings, ..wish };
-        let mut placing = Placing::new(self.offered.candidates(), &wish);
-        let fits = placing.run();
-        look(&placing, fits)
+        let mut ground = Ground::new(self.offered.candidates(), &self.state.tasks, &standings);
+        let mut placing = Placing::new(&ground, request);
+        let picks = placing.run(&mut ground);
+        look(&ground, &placing, &picks)
     }
 }
 
-pub(super) fn told(verdict: &Verdict, now: Moment) -> Vec<String> {
-    verdict.obstacles.iter().map(|obstacle| obstacle.told(now)).collect()
+pub(super) fn descriptions(verdict: &Verdict, now: Moment) -> Vec<String> {
+    verdict.obstacles.iter().map(|obstacle| obstacle.describe(now)).collect()
 }

@@ -1,9 +1,10 @@
-//! TaskManagers that failed: how long their replacements wait, and when it is enough.
+//! Tasks that failed: how long their replacements wait, and when it is enough. Each group waits and counts for itself.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use base::time::{Backoff, BackoffPolicy, Deadline, Moment};
+use domain::group::GroupName;
 use mesos::event::StatusUpdate;
 use mesos::wire::status::Reason;
 
@@ -31,10 +32,10 @@ impl Cause {
     }
 }
 
-/// So many TaskManagers are not replaced before `until`; others may start.
+/// So many tasks are not replaced before `until`; others may start.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Hold {
-    since: Moment,
+    pub since: Moment,
     pub until: Deadline,
     pub places: usize,
     pub cause: String,
@@ -50,12 +51,12 @@ pub(super) struct Rounds {
 
 /// Rounds by cause.
 #[derive(Clone, Debug)]
-pub(super) struct Replacing {
+pub(super) struct Relaunches {
     policy: BackoffPolicy,
     rounds: BTreeMap<Cause, Rounds>,
 }
 
-impl Replacing {
+impl Relaunches {
     pub fn new(policy: BackoffPolicy) -> Self {
         Self { policy, rounds: BTreeMap::new() }
     }
@@ -81,16 +82,25 @@ impl Replacing {
     }
 }
 
-/// When TaskManagers failed, as far as that counts; forgotten with the worker, unlike their number.
+/// When tasks failed, as far as that counts; forgotten with the worker, unlike their number.
 pub(super) type Recent = VecDeque<Moment>;
 
 impl Scheduler {
-    /// The replacement of one that was launched at `launched` waits.
-    pub(super) fn hold_back(&mut self, cause: Cause, text: &str, launched: Moment, now: Moment) {
+    /// The replacement of one of the group that was launched at `launched` waits.
+    pub(super) fn hold_back(
+        &mut self,
+        name: &GroupName,
+        cause: Cause,
+        text: &str,
+        launched: Moment,
+        now: Moment,
+    ) {
         self.let_go(now);
-        let wait = self.replacing.wait(cause, launched, self.random.f64(), now);
+        let random = self.random.f64();
+        let Some(group) = self.groups.get_mut(name) else { return };
+        let wait = group.relaunches.wait(cause, launched, random, now);
         let until = Deadline::after(now, wait);
-        match &mut self.hold {
+        match &mut group.hold {
             Some(hold) => {
                 hold.places += 1;
                 if launched >= hold.since && hold.until < until {
@@ -98,36 +108,40 @@ impl Scheduler {
                     text.clone_into(&mut hold.cause);
                 }
             }
-            None => self.hold = Some(Hold { since: now, until, places: 1, cause: text.to_owned() }),
+            None => group.hold = Some(Hold { since: now, until, places: 1, cause: text.to_owned() }),
         }
     }
 
     pub(super) fn let_go(&mut self, now: Moment) {
-        self.hold.take_if(|hold| hold.until.has_passed(now));
-        self.try_at.take_if(|at| at.has_passed(now));
-    }
-
-    pub(super) fn count_failure(&mut self, now: Moment) {
-        self.state.failures = self.state.failures.saturating_add(1);
-        let (Some(most), Some(within)) = (self.spec.failures_most, self.spec.patience.failures_within) else {
-            return;
-        };
-        self.recent_failures.push_back(now);
-        let is_old = |at: &Moment| now.since(*at) > within;
-        while self.recent_failures.len() > most as usize + 1
-            || self.recent_failures.front().is_some_and(is_old)
-        {
-            self.recent_failures.pop_front();
+        for group in self.groups.values_mut() {
+            group.hold.take_if(|hold| hold.until.has_passed(now));
+            group.try_at.take_if(|at| at.has_passed(now));
         }
     }
 
-    pub(super) fn fail_after_failures(&mut self) {
-        let within = self.spec.patience.failures_within;
-        let failures = match within {
-            None => self.state.failures,
-            Some(_) => u32::try_from(self.recent_failures.len()).unwrap_or(u32::MAX),
+    pub(super) fn count_failure(&mut self, name: &GroupName, now: Moment) {
+        let Some(group) = self.groups.get_mut(name) else { return };
+        let stored = self.state.group_mut(name);
+        stored.failures = stored.failures.saturating_add(1);
+        let (Some(most), Some(within)) = (group.spec.max_failures, group.spec.failures_within) else {
+            return;
         };
-        if self.spec.failures_most.is_some_and(|most| failures > most) {
+        let recent = &mut group.recent_failures;
+        recent.push_back(now);
+        let is_old = |at: &Moment| now.since(*at) > within;
+        while recent.len() > most as usize + 1 || recent.front().is_some_and(is_old) {
+            recent.pop_front();
+        }
+    }
+
+    pub(super) fn fail_after_failures(&mut self, name: &GroupName) {
+        let Some(group) = self.groups.get(name) else { return };
+        let within = group.spec.failures_within;
+        let failures = match within {
+            None => self.state.group(name).failures,
+            Some(_) => u32::try_from(group.recent_failures.len()).unwrap_or(u32::MAX),
+        };
+        if group.spec.max_failures.is_some_and(|most| failures > most) {
             self.fail(Failure::TooManyFailures { failures, within });
         }
     }

@@ -1,4 +1,4 @@
-//! Starting the whole set of TaskManagers together, without holding offers back for it.
+//! Starting the whole set of a group's tasks together, without holding offers back for it.
 //!
 //! Offers that were declined at different times come back at different times, and no single round of them may ever
 //! hold the whole set although the cluster does. So all are declined as ever, what they held is remembered, and once
@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use base::time::{Backoff, BackoffPolicy, Moment};
+use domain::group::GroupName;
 
 use super::Scheduler;
 
@@ -30,15 +31,25 @@ pub(super) struct Gang {
 }
 
 impl Scheduler {
-    /// Whether `fits` TaskManagers are not launched because `wanted` are and more may come.
-    pub(super) fn waits_for_all(&mut self, fits: usize, wanted: usize, now: Moment) -> bool {
-        let Some(patience) = self.spec.gang else { return false };
-        if fits >= wanted || self.has_begun() {
-            self.gang = None;
-            return false;
+    /// Whether the group would rather start later than in part.
+    pub(super) fn starts_as_a_whole(&self, name: &GroupName, now: Moment) -> bool {
+        let Some(group) = self.groups.get(name) else { return false };
+        let Some(patience) = group.spec.gang else { return false };
+        let since = group.gang.as_ref().map_or(now, |gang| gang.since);
+        now.since(since) < patience && !self.has_begun(name)
+    }
+
+    /// Of `wanted` tasks of the group offers hold `fits`.
+    pub(super) fn keep_gang(&mut self, name: &GroupName, fits: usize, wanted: usize, now: Moment) {
+        let has_begun = self.has_begun(name);
+        let Some(group) = self.groups.get_mut(name).filter(|group| group.spec.gang.is_some()) else { return };
+        if fits >= wanted || has_begun {
+            group.gang = None;
+            return;
         }
-        let together = self.fits_together(wanted, now);
-        let gang = self.gang.get_or_insert_with(|| Gang {
+        let together = self.fits_together(name, wanted, now);
+        let Some(group) = self.groups.get_mut(name) else { return };
+        let gang = group.gang.get_or_insert_with(|| Gang {
             since: now,
             fits: 0,
             is_over: false,
@@ -48,16 +59,28 @@ impl Scheduler {
         });
         gang.fits = together;
         gang.ask_at = (together >= wanted).then(|| gang.not_before.max(now));
-        now.since(gang.since) < patience
     }
 
-    /// Asks for everything at once when that promises the whole set, or when the time is over and some would fit.
-    pub(super) fn ask_for_gang(&mut self, now: Moment) {
-        let Some(patience) = self.spec.gang else { return };
-        if self.lacking() == 0 || self.has_begun() {
-            self.gang = None;
+    /// Asks for everything at once when that promises a whole set, or when the time is over and some would fit.
+    pub(super) fn ask_for_gangs(&mut self, now: Moment) {
+        for name in self.group_names() {
+            if self.groups[&name].gang.is_some() {
+                self.ask_for_gang(&name, now);
+            }
         }
-        let Some(gang) = &mut self.gang else { return };
+    }
+
+    fn ask_for_gang(&mut self, name: &GroupName, now: Moment) {
+        let is_over = self.lacking(name) == 0 || self.has_begun(name);
+        let Some(group) = self.groups.get_mut(name) else { return };
+        let Some(patience) = group.spec.gang else {
+            group.gang = None;
+            return;
+        };
+        if is_over {
+            group.gang = None;
+        }
+        let Some(gang) = &mut group.gang else { return };
         let is_late = !gang.is_over && now.since(gang.since) >= patience;
         gang.is_over |= is_late;
         let is_due = !gang.is_over && gang.ask_at.is_some_and(|at| at <= now);
@@ -71,13 +94,17 @@ impl Scheduler {
     }
 
     /// Whether some of the set are launched, apart from one that was to show that they start.
-    fn has_begun(&self) -> bool {
-        self.kept().any(|id| self.pioneer.as_ref() != Some(id))
+    fn has_begun(&self, name: &GroupName) -> bool {
+        let pioneer = self.groups.get(name).and_then(|group| group.pioneer.as_ref());
+        self.kept_of(name).any(|id| pioneer != Some(id))
     }
 
     pub(super) fn gang_due(&self) -> Option<Moment> {
-        let gang = self.gang.as_ref().filter(|gang| !gang.is_over)?;
-        let end = gang.since + self.spec.gang?;
-        Some(gang.ask_at.map_or(end, |at| at.min(end)))
+        let due = self.groups.values().filter_map(|group| {
+            let gang = group.gang.as_ref().filter(|gang| !gang.is_over)?;
+            let end = gang.since + group.spec.gang?;
+            Some(gang.ask_at.map_or(end, |at| at.min(end)))
+        });
+        due.min()
     }
 }

@@ -2,11 +2,13 @@
 //!
 //! Those that the JobManager does not hear give way too. That it hears none of them is rather its own or the network's
 //! fault: then only the youngest gives way, to try whether another is heard, and the next one follows when it is not.
-//! Otherwise at most as many give way at once as are heard.
+//! Otherwise at most as many give way at once as are heard. Each makes room for one of its own group; the JobManager is
+//! one for all of them.
 
 use std::time::Duration;
 
 use base::time::Moment;
+use domain::group::GroupName;
 use mesos::wire::status::TaskState;
 
 use super::{Note, Scheduler, Seen, Sight};
@@ -14,7 +16,7 @@ use domain::state::Goal;
 
 /// A replacement that runs so long without having registered counts nevertheless where the JobManager never answers: it
 /// may have nobody to ask.
-const REGISTERED_MOST: Duration = Duration::from_secs(60);
+const MAX_REGISTRATION: Duration = Duration::from_secs(60);
 
 /// For so long room is looked for beside a TaskManager that nobody hears; then it ends, and another gets its room.
 const ROOM_WAIT: Duration = Duration::from_secs(30);
@@ -54,8 +56,7 @@ impl Scheduler {
             self.witness.tried = None;
         }
         let mut silent = match heard {
-            0 if self.lacking() == 0 || self.may_try_again(now) => self.youngest().into_iter().collect(),
-            0 => Vec::new(),
+            0 => self.youngest().filter(|id| self.is_next_to_try(id, now)).into_iter().collect(),
             _ => self.kept().cloned().collect::<Vec<_>>(),
         };
         silent.retain(|id| self.is_silent_for_good(id, now));
@@ -69,6 +70,11 @@ impl Scheduler {
                 record.unheard = true;
             }
         }
+    }
+
+    /// Whether nothing is being tried in the place of another of its group.
+    fn is_next_to_try(&self, id: &str, now: Moment) -> bool {
+        self.group_of(id).is_some_and(|name| self.lacking(name) == 0) || self.may_try_again(now)
     }
 
     fn stay(&mut self, id: &str) {
@@ -91,27 +97,40 @@ impl Scheduler {
 
     /// The one that was launched last of those that shall run.
     fn youngest(&self) -> Option<String> {
+        self.youngest_among(self.kept())
+    }
+
+    fn youngest_among<'a>(&self, ids: impl Iterator<Item = &'a String>) -> Option<String> {
         let launched = |id: &String| self.seen.get(id).map(|seen| seen.launched);
-        self.kept().max_by_key(|id| (launched(id), *id)).cloned()
+        ids.max_by_key(|id| (launched(id), *id)).cloned()
     }
 
     /// Ids of the tasks that give way because the JobManager does not hear them.
     fn unheard(&self) -> Vec<String> {
-        let is_unheard = |id: &&String| self.state.tasks.get(*id).is_some_and(|record| record.unheard);
-        self.replaced().filter(is_unheard).cloned().collect()
+        self.replaced().filter(|id| self.gives_way_unheard(id)).cloned().collect()
+    }
+
+    fn gives_way_unheard(&self, id: &str) -> bool {
+        self.state.tasks.get(id).is_some_and(|record| record.unheard)
     }
 
     /// Ends those that others have taken the place of, and silent ones whose room another needs.
     pub(super) fn end_replaced(&mut self, now: Moment) {
-        if self.replaced().next().is_none() {
-            return;
+        let names = self.groups.keys().filter(|name| self.replaced_count(name) > 0);
+        let names: Vec<_> = names.cloned().collect();
+        let mut ending = Vec::new();
+        let mut silent = Vec::new();
+        for name in names {
+            let replaced = self.replaced_of(&name).cloned();
+            let (unheard, rest): (Vec<_>, Vec<_>) = replaced.partition(|id| self.gives_way_unheard(id));
+            let ready = self.kept_of(&name).filter(|id| self.is_ready(id)).count();
+            let spare = (ready + rest.len()).saturating_sub(self.group_target(&name) as usize);
+            ending.extend(rest.into_iter().take(spare));
+            if !unheard.is_empty() {
+                silent.push((name, unheard));
+            }
         }
-        let unheard = self.unheard();
-        let is_other = |id: &&String| self.state.tasks.get(*id).is_some_and(|record| !record.unheard);
-        let rest: Vec<_> = self.replaced().filter(is_other).cloned().collect();
-        let ready = self.kept().filter(|id| self.is_ready(id)).count();
-        let spare = (ready + rest.len()).saturating_sub(self.target() as usize);
-        let ending: Vec<_> = rest.into_iter().take(spare).chain(self.ending_unheard(unheard, now)).collect();
+        ending.extend(self.ending_unheard(silent, now));
         if ending.is_empty() {
             return;
         }
@@ -121,33 +140,40 @@ impl Scheduler {
         self.store();
     }
 
-    /// Of those that nobody hears who may end.
-    fn ending_unheard(&mut self, unheard: Vec<String>, now: Moment) -> Vec<String> {
-        for id in &unheard {
+    /// Of those that nobody hears, by group, who may end.
+    fn ending_unheard(&mut self, unheard: Vec<(GroupName, Vec<String>)>, now: Moment) -> Vec<String> {
+        for id in unheard.iter().flat_map(|(_, ids)| ids) {
             if let Some(seen) = self.seen.get_mut(id) {
                 seen.gives_way_since.get_or_insert(now);
             }
         }
-        if self.target() == 0 {
-            return unheard;
-        }
+        let is_unwanted = |(name, _): &(GroupName, Vec<String>)| self.group_target(name) == 0;
+        let (unwanted, mut rest): (Vec<_>, Vec<_>) = unheard.into_iter().partition(is_unwanted);
+        let mut ending: Vec<_> = unwanted.into_iter().flat_map(|(_, ids)| ids).collect();
         if !self.is_listening(now) {
-            return Vec::new();
+            return ending;
         }
-        let (heard, lacking) = (self.heard(), self.lacking());
-        let is_wanted = self.wanted(now) > 0;
-        let silent = unheard.into_iter().filter(|id| !self.seen.get(id).is_some_and(Seen::is_heard));
-        if heard == 0 {
-            return self.ending_blindly(silent.collect(), lacking, is_wanted, now);
+        for (_, ids) in &mut rest {
+            ids.retain(|id| !self.seen.get(id).is_some_and(Seen::is_heard));
         }
+        if self.heard() == 0 {
+            ending.extend(self.ending_blindly(rest, now));
+        } else {
+            ending.extend(rest.into_iter().flat_map(|(name, silent)| self.ending_silent(&name, silent, now)));
+        }
+        ending
+    }
+
+    /// Those of a group that others may take the place of, or the room.
+    fn ending_silent(&self, name: &GroupName, silent: Vec<String>, now: Moment) -> Vec<String> {
+        let lacking = self.lacking(name);
         if lacking > 0 {
-            let most = if is_wanted { lacking } else { 0 };
+            let most = if self.wanted(name, now) > 0 { lacking } else { 0 };
             let is_due =
                 |id: &String| self.gives_way_for(id, now) >= ROOM_WAIT && self.is_silent_for_good(id, now);
-            return silent.filter(is_due).take(most).collect();
+            return silent.into_iter().filter(is_due).take(most).collect();
         }
-        let starting = self.kept().filter(|id| self.may_register(id, now)).count();
-        let silent: Vec<_> = silent.collect();
+        let starting = self.kept_of(name).filter(|id| self.may_register(id, now)).count();
         let taken = silent.len().saturating_sub(starting);
         let is_late = |id: &String| self.gives_way_for(id, now) >= self.spec.patience.register;
         silent
@@ -158,26 +184,21 @@ impl Scheduler {
             .collect()
     }
 
-    /// The same where nobody is heard, and the fault may be the JobManager's: one at a time.
-    fn ending_blindly(
-        &mut self,
-        silent: Vec<String>,
-        lacking: usize,
-        is_wanted: bool,
-        now: Moment,
-    ) -> Vec<String> {
+    /// The same where nobody is heard, and the fault may be the JobManager's: one at a time, of whatever group.
+    fn ending_blindly(&mut self, silent: Vec<(GroupName, Vec<String>)>, now: Moment) -> Option<String> {
         if !self.may_try_again(now) {
-            return Vec::new();
+            return None;
         }
         let wait = self.trial();
-        let may_end = match lacking {
+        let may_end = |name: &GroupName| match self.lacking(name) {
             // Another one was tried and is not heard either: it is its turn to give way.
-            0 => self.youngest().is_some_and(|id| self.is_silent_for_good(&id, now)),
-            _ => is_wanted,
+            0 => self.youngest_among(self.kept_of(name)).is_some_and(|id| self.is_silent_for_good(&id, now)),
+            _ => self.wanted(name, now) > 0,
         };
         let is_due = |id: &String| self.gives_way_for(id, now) >= wait && self.is_silent_for_good(id, now);
-        let ending: Vec<_> = silent.into_iter().filter(|id| may_end && is_due(id)).take(1).collect();
-        if !ending.is_empty() {
+        let silent = silent.into_iter().filter(|(name, _)| may_end(name));
+        let ending = silent.flat_map(|(_, ids)| ids).find(is_due);
+        if ending.is_some() {
             self.witness.tried = Some(now);
         }
         ending
@@ -246,6 +267,6 @@ impl Scheduler {
 
 impl Seen {
     fn settles_at(&self) -> Option<Moment> {
-        self.running_since.filter(|_| !self.is_settled).map(|since| since + REGISTERED_MOST)
+        self.running_since.filter(|_| !self.is_settled).map(|since| since + MAX_REGISTRATION)
     }
 }

@@ -1,4 +1,4 @@
-//! The heart: keeps the wanted number of TaskManagers running as Mesos tasks.
+//! The heart: keeps the wanted number of each group of tasks running in Mesos; a cluster's TaskManagers are one group.
 //!
 //! [`Scheduler`] is pure. Facts come in through `handle_…`, orders go out through [`Scheduler::next_action`] and must
 //! be carried out in their order; a [`Action::Store`] is durable before any later action. Facts that came together may
@@ -20,6 +20,8 @@ pub mod explain;
 mod failures;
 mod gang;
 mod giving_way;
+pub mod ground;
+mod group;
 mod life;
 pub mod neighbours;
 mod offered;
@@ -39,16 +41,18 @@ mod timeout;
 mod token;
 #[cfg(test)]
 mod transcript;
+mod turns;
 mod updates;
 pub mod verdict;
 pub mod witness;
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 pub use action::{Action, Failure, Note};
 
-use base::time::{Backoff, Deadline, Moment};
-use domain::demand::Asked;
+use base::time::{Backoff, Moment};
+use domain::group::GroupName;
 use mesos::call::Call;
 use mesos::wire::status::TaskState;
 
@@ -58,22 +62,19 @@ use agents::Agents;
 use counters::Counters;
 use demand::{Demand, Reviving};
 use departures::Departures;
-use domain::leadership::NotScaled;
 use domain::state::{Goal, State};
-use failures::{Hold, Replacing};
-use gang::Gang;
+use group::{Census, Group};
 use offered::Offered;
-use probe::Starts;
-use progress::Progress;
 use reconcile::Reconciliation;
 use report::MasterReport;
-use spec::{Delivery, Spec};
-use verdict::Verdict;
+use spec::Spec;
 use witness::{Hearing, Witness};
 
 /// Everything the scheduler knows.
 pub struct Scheduler {
+    /// Without the groups.
     spec: Spec,
+    groups: BTreeMap<GroupName, Group>,
     state: State,
     /// What we have seen of each task in `state.tasks`, by task id; lost with the worker and asked for again.
     seen: BTreeMap<String, Seen>,
@@ -86,23 +87,8 @@ pub struct Scheduler {
     agents: Agents,
     departures: Departures,
     witness: Witness,
-    /// While the whole set of TaskManagers waits for offers that hold all of it.
-    gang: Option<Gang>,
-    replacing: Replacing,
-    recent_failures: failures::Recent,
-    /// Replacements that wait, because TaskManagers failed.
-    hold: Option<Hold>,
-    starts: Starts,
-    /// While TaskManagers fail at their start: when the next is tried.
-    try_at: Option<Deadline>,
-    /// Has registered when others failed at their start: those that were not launched meanwhile come after it.
-    pioneer: Option<String>,
     reconciliation: Reconciliation,
-    last_round: Option<Round>,
-    /// What jobs asked for last; none while the number stays where somebody put it.
-    asked: Option<Asked>,
     offered: Offered,
-    progress: Progress,
     counters: Counters,
     neighbours: neighbours::Watch,
     /// The one that took the last subscription.
@@ -112,8 +98,10 @@ pub struct Scheduler {
     failed_calls: FailedCalls,
     actions: Queue,
     /// Counted when asked for after a change.
-    census: Option<Census>,
+    census: OnceLock<Census>,
     random: fastrand::Rng,
+    #[cfg(test)]
+    serves_by_name: bool,
 }
 
 /// What the updates told about a task.
@@ -168,14 +156,6 @@ enum JobManager {
     Listening,
 }
 
-/// What is asked at every step, and does not change at most of them.
-#[derive(Clone, Debug)]
-struct Census {
-    kept: usize,
-    /// Ids of tasks that are being ended.
-    ending: Vec<String>,
-}
-
 /// What a call that failed has done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
@@ -183,27 +163,18 @@ pub enum Effect {
     Unknown,
 }
 
-/// The last offers that came while TaskManagers were wanted.
-#[derive(Clone, Debug)]
-struct Round {
-    at: Moment,
-    offers: usize,
-    /// Which came closest to holding one more.
-    nearest: Option<Verdict>,
-}
-
 impl Scheduler {
     /// Goes on from `state`, which the store gave or [`State::default`] with a fresh secret.
     pub fn new(spec: Spec, state: State, seed: u64, now: Moment) -> Self {
         let seen = state.tasks.keys().map(|id| (id.clone(), Seen::new(now))).collect();
+        let Spec { groups, .. } = spec;
+        let spec = Spec { groups: BTreeMap::new(), ..spec };
         let mut scheduler = Self {
+            groups: groups.into_iter().map(|(name, spec)| (name, Group::new(spec, now))).collect(),
             agents: Agents::default(),
             departures: Departures::default(),
             witness: Witness::default(),
-            gang: None,
-            replacing: Replacing::new(spec.patience.replace),
             failed_calls: FailedCalls::new(spec.patience.call_again),
-            recent_failures: failures::Recent::new(),
             reviving: Reviving { backoff: Backoff::new(spec.patience.revive), again_at: None },
             reconciliation: Reconciliation::new(&spec.patience),
             spec,
@@ -213,26 +184,21 @@ impl Scheduler {
             connection: Connection::Disconnected { since: now, why: None },
             jobmanager: JobManager::Starting,
             demand: Some(Demand::Suppressed),
-            hold: None,
-            starts: Starts::default(),
-            try_at: None,
-            pioneer: None,
-            last_round: None,
-            asked: None,
             offered: Offered::default(),
-            progress: Progress::default(),
             counters: Counters::default(),
             neighbours: neighbours::Watch::default(),
             master: None,
             home_region: None,
             actions: Queue::default(),
-            census: None,
+            census: OnceLock::new(),
             random: fastrand::Rng::with_seed(seed),
+            #[cfg(test)]
+            serves_by_name: false,
         };
-        // Fewer may be wanted than when the state was stored.
+        // There may be fewer groups, or fewer may be wanted, than when the state was stored.
+        scheduler.retire_strangers();
         scheduler.retire_surplus();
         scheduler.resume_probing(now);
-        scheduler.progress.begin(now);
         scheduler
     }
 
@@ -257,12 +223,6 @@ impl Scheduler {
             self.jobmanager = JobManager::Listening;
             self.note(Note::JobManagerListening);
         }
-        self.plan(now);
-    }
-
-    /// What tasks are given of files is known.
-    pub fn handle_files_read(&mut self, delivery: Delivery, now: Moment) {
-        self.spec.template.delivery = Some(delivery);
         self.plan(now);
     }
 
@@ -307,45 +267,11 @@ impl Scheduler {
         self.plan(now);
     }
 
-    /// Somebody wants `target` TaskManagers from now on.
-    pub fn handle_scaled(&mut self, target: u32, now: Moment) -> Result<(), NotScaled> {
-        if self.spec.follows_jobs {
-            return Err(NotScaled::FollowsJobs);
-        }
-        self.state.scale = Some(target);
-        self.store();
-        self.note(Note::Scaled { target });
-        self.plan(now);
-        Ok(())
-    }
-
-    /// How many TaskManagers there shall be.
-    pub fn target(&self) -> u32 {
-        let said = if self.spec.follows_jobs { self.state.demanded } else { self.state.scale };
-        said.unwrap_or(self.spec.target)
-    }
-
     pub fn state(&self) -> &State {
         &self.state
     }
 
-    /// How many TaskManagers the target is ahead of those that run, start or may come back.
-    fn lacking(&self) -> usize {
-        let kept = self.census.as_ref().map_or_else(|| self.kept().count(), |census| census.kept);
-        (self.target() as usize).saturating_sub(kept)
-    }
-
-    fn census(&mut self) -> &Census {
-        let tasks = &self.state.tasks;
-        self.census.get_or_insert_with(|| {
-            let ending = tasks.iter().filter(|(_, record)| record.goal == Goal::End);
-            let ending: Vec<_> = ending.map(|(id, _)| id.clone()).collect();
-            let kept = tasks.values().filter(|record| record.goal == Goal::Run).count();
-            Census { kept, ending }
-        })
-    }
-
-    /// Ids of the tasks that shall run.
+    /// Ids of the tasks that shall run, of whatever group.
     fn kept(&self) -> impl Iterator<Item = &String> {
         self.state.tasks.iter().filter(|(_, record)| record.goal == Goal::Run).map(|(id, _)| id)
     }
@@ -369,7 +295,7 @@ impl Scheduler {
 
     /// The state has changed.
     fn store(&mut self) {
-        self.census = None;
+        self.census = OnceLock::new();
         self.actions.push_store();
     }
 

@@ -22,7 +22,7 @@ use super::{Note, Scheduler};
 const FORMER: Duration = Duration::from_secs(180);
 
 /// So many are told of by name.
-const TOLD_MOST: usize = 10;
+const MAX_SHOWN: usize = 10;
 
 /// The resources by which people judge.
 const RESOURCES: [&str; 2] = ["cpus", "mem"];
@@ -262,10 +262,10 @@ impl fmt::Display for News {
 }
 
 fn listed<T: fmt::Display>(out: &mut fmt::Formatter<'_>, all: &[T], separator: &str) -> fmt::Result {
-    for (index, one) in all.iter().take(TOLD_MOST).enumerate() {
+    for (index, one) in all.iter().take(MAX_SHOWN).enumerate() {
         write!(out, "{}{one}", if index > 0 { separator } else { "" })?;
     }
-    match all.len().saturating_sub(TOLD_MOST) {
+    match all.len().saturating_sub(MAX_SHOWN) {
         0 => Ok(()),
         more => write!(out, "{separator}and {more} more"),
     }

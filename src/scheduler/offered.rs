@@ -9,15 +9,15 @@ use std::time::Duration;
 use base::time::Moment;
 use mesos::wire::resource::Attribute;
 
-use super::place::Candidate;
+use super::ground::Candidate;
 use super::resources::Holding;
 use domain::constraint::Traits;
 
 /// More than the biggest Mesos clusters known have; at some 500 bytes each they take 10 MB.
-const AGENTS_MAX: usize = 20_000;
+const MAX_AGENTS: usize = 20_000;
 
 /// Attributes of an agent that take more than this are not remembered, so that many agents stay small.
-const ATTRIBUTES_BYTES_MAX: usize = 1024;
+const MAX_ATTRIBUTE_BYTES: usize = 1024;
 
 #[derive(Clone, Debug, Default)]
 pub struct Offered {
@@ -33,12 +33,12 @@ struct Agent {
     region: Option<String>,
     zone: Option<String>,
     attributes: Vec<Attribute>,
-    /// By role, in order.
-    shares: Vec<Share>,
+    /// In order of role.
+    by_role: Vec<RoleOffer>,
 }
 
 #[derive(Clone, Debug)]
-struct Share {
+struct RoleOffer {
     role: Arc<str>,
     holding: Holding,
     at: Moment,
@@ -56,7 +56,7 @@ impl Offered {
     /// What an agent offers to a role, in place of what was known of it.
     pub fn remember(&mut self, candidate: &Candidate<'_>, now: Moment) {
         if !self.agents.contains_key(candidate.agent_id) {
-            if self.agents.len() >= AGENTS_MAX {
+            if self.agents.len() >= MAX_AGENTS {
                 return;
             }
             self.agents.insert(candidate.agent_id.to_owned(), Agent::new(&candidate.traits));
@@ -70,16 +70,16 @@ impl Offered {
             return;
         };
         if !agent.is(&candidate.traits) {
-            *agent = Agent { shares: std::mem::take(&mut agent.shares), ..Agent::new(&candidate.traits) };
+            *agent = Agent { by_role: std::mem::take(&mut agent.by_role), ..Agent::new(&candidate.traits) };
         }
-        match agent.shares.binary_search_by(|share| (*share.role).cmp(candidate.role)) {
+        match agent.by_role.binary_search_by(|offer| (*offer.role).cmp(candidate.role)) {
             Ok(index) => {
-                agent.shares[index].holding.clone_from(&candidate.holding);
-                agent.shares[index].at = now;
+                agent.by_role[index].holding.clone_from(&candidate.holding);
+                agent.by_role[index].at = now;
             }
             Err(index) => {
                 let holding = candidate.holding.clone();
-                agent.shares.insert(index, Share { role: Arc::clone(role), holding, at: now });
+                agent.by_role.insert(index, RoleOffer { role: Arc::clone(role), holding, at: now });
             }
         }
     }
@@ -91,20 +91,20 @@ impl Offered {
 
     /// In order of agent and role.
     pub fn candidates(&self) -> Vec<Candidate<'_>> {
-        let shares = self.agents.iter().flat_map(|(agent_id, agent)| {
-            agent.shares.iter().map(move |share| Candidate {
+        let by_role = self.agents.iter().flat_map(|(agent_id, agent)| {
+            agent.by_role.iter().map(move |offer| Candidate {
                 agent_id,
-                role: &share.role,
+                role: &offer.role,
                 traits: agent.traits(),
-                holding: share.holding.clone(),
+                holding: offer.holding.clone(),
             })
         });
-        shares.collect()
+        by_role.collect()
     }
 
     /// How long ago each of [`Self::candidates`] was offered.
     pub fn ages(&self, now: Moment) -> Vec<Duration> {
-        self.agents.values().flat_map(|agent| &agent.shares).map(|share| now.since(share.at)).collect()
+        self.agents.values().flat_map(|agent| &agent.by_role).map(|offer| now.since(offer.at)).collect()
     }
 
     pub fn agents(&self) -> usize {
@@ -119,7 +119,7 @@ impl Agent {
             region: traits.region.map(str::to_owned),
             zone: traits.zone.map(str::to_owned),
             attributes: remembered(traits.attributes).to_vec(),
-            shares: Vec::with_capacity(1),
+            by_role: Vec::with_capacity(1),
         }
     }
 
@@ -139,5 +139,5 @@ impl Agent {
 
 fn remembered(attributes: &[Attribute]) -> &[Attribute] {
     let bytes: usize = attributes.iter().map(prost::Message::encoded_len).sum();
-    if bytes > ATTRIBUTES_BYTES_MAX { &[] } else { attributes }
+    if bytes > MAX_ATTRIBUTE_BYTES { &[] } else { attributes }
 }

@@ -10,29 +10,37 @@ use mesos::wire::offer::Offer;
 use mesos::wire::task::TaskInfo;
 
 use super::demand::Demand;
-use super::place::{Candidate, Placing, Standing, Wish};
-use super::resources::{Holding, Pool, Share};
-use super::verdict::Verdict;
-use super::{Note, Round, Scheduler, Seen, task, token};
+use super::ground::{Candidate, Ground};
+use super::group::Round;
+use super::place::Request;
+use super::resources::{Allotment, Holding, Pool};
+use super::spec::Placement;
+use super::turns::{self, Claimant, Level, Outcome};
+use super::{Note, Scheduler, Seen, task, token};
 use domain::constraint::Traits;
+use domain::group::GroupName;
+use domain::need::Need;
 use domain::state::TaskRecord;
 
-/// Where nothing is held against any agent.
-static NO_STANDINGS: BTreeMap<String, Standing> = BTreeMap::new();
+/// Of a group that is not there.
+static NO_NEED: Need = Need { scalars: Vec::new(), ports: 0 };
+
+/// How many tasks of which group each candidate gets, by its place in the list.
+type Picks = BTreeMap<usize, BTreeMap<GroupName, usize>>;
 
 /// Offers put together that one ACCEPT may name, in order of agent and role.
-struct Groups<'a> {
+struct Lots<'a> {
     offers: Vec<&'a Offer>,
     /// Which of the offers are of which candidate.
     ranges: Vec<Range<usize>>,
 }
 
-/// TaskManagers to be launched on the offers of one group.
+/// Tasks to be launched on the offers of one lot.
 struct Launch {
     agent_id: String,
     hostname: String,
     offer_ids: Vec<OfferId>,
-    tasks: Vec<(String, Share)>,
+    tasks: Vec<(GroupName, String, Allotment)>,
 }
 
 impl Scheduler {
@@ -41,129 +49,214 @@ impl Scheduler {
         self.count_offers(offers.len());
         // Whoever need not move any more needs no other in its place.
         self.learn_departures(offers, now);
-        let wanted = self.wanted(now);
+        self.let_go(now);
+        let wanted = self.wanted_by_group(now);
         self.hear_offers(now);
         if self.demand == Some(Demand::Suppressed) {
             // On their way when it was said, or SUPPRESS got lost: say it again.
             self.demand = None;
         }
-        let (groups, candidates) = group(offers);
+        let (lots, candidates) = in_lots(offers);
         self.offered.begin();
         for candidate in &candidates {
             self.offered.remember(candidate, now);
         }
-        let (candidates, counts) = self.place(candidates, wanted, offers.len(), now);
-        let launches = self.name_all(&groups, &candidates, &counts, now);
+        let (candidates, picks) = self.place(candidates, &wanted, offers.len(), now);
+        let launches = self.name_all(&lots, &candidates, &picks, now);
         if !launches.is_empty() {
             self.store();
         }
         for launch in launches {
-            self.progress.begin(now);
-            self.accept(launch);
+            self.accept(launch, now);
         }
-        let unused = groups.unused(&counts);
+        let unused = lots.unused(&picks);
         if !unused.is_empty() {
             self.send(Call::Decline { offer_ids: unused, refuse: self.spec.refuse });
         }
         self.plan(now);
     }
 
-    /// How many TaskManagers each candidate gets.
+    /// The groups that want tasks, and how many.
+    fn wanted_by_group(&self, now: Moment) -> Vec<(GroupName, usize)> {
+        let wanted = self.groups.keys().map(|name| (name, self.wanted(name, now)));
+        wanted.filter(|(_, wanted)| *wanted > 0).map(|(name, wanted)| (name.clone(), wanted)).collect()
+    }
+
+    /// Which candidates get how many tasks of which groups.
     fn place<'a>(
         &mut self,
         candidates: Vec<Candidate<'a>>,
-        wanted: usize,
+        wanted: &[(GroupName, usize)],
         offers: usize,
         now: Moment,
-    ) -> (Vec<Candidate<'a>>, Vec<usize>) {
-        let none = vec![0; candidates.len()];
-        if wanted == 0 {
-            return (candidates, none);
+    ) -> (Vec<Candidate<'a>>, Picks) {
+        let mut picks = Picks::new();
+        if wanted.is_empty() {
+            return (candidates, picks);
         }
-        let standings = self.standings(now);
-        let wish = Wish { standings: &standings, ..self.wish(wanted) };
-        let mut placing = Placing::new(candidates, &wish);
-        let fits = placing.run();
-        let nearest = (fits < wanted).then(|| placing.nearest()).flatten();
-        let nearest = nearest.map(|nearest| self.with_reasons(nearest));
-        let counts = placing.placed().to_vec();
-        let candidates = placing.into_candidates();
-        self.remember_round(wanted, offers, nearest, now);
-        if self.waits_for_all(fits, wanted, now) {
-            // Declined like any other: whoever hoards starves the rest.
-            return (candidates, none);
+        let (candidates, placed, waiting) = self.hand_out(candidates, wanted, now);
+        // Those of gangs that wait are declined like any others: whoever hoards starves the rest.
+        for outcome in &placed {
+            for index in &outcome.picks {
+                *picks.entry(*index).or_default().entry(outcome.name.clone()).or_default() += 1;
+            }
         }
-        for (candidate, _) in candidates.iter().zip(&counts).filter(|(_, count)| **count > 0) {
-            self.offered.remember(candidate, now);
+        for index in picks.keys() {
+            self.offered.remember(&candidates[*index], now);
         }
-        (candidates, counts)
+        for outcome in waiting.into_iter().chain(placed) {
+            self.keep_gang(&outcome.name, outcome.picks.len(), outcome.wanted, now);
+            self.remember_round(outcome, offers, now);
+        }
+        (candidates, picks)
     }
 
-    /// What is known of where `wanted` TaskManagers may go, apart from what is thought of agents.
-    pub(super) fn wish(&self, wanted: usize) -> Wish<'_> {
-        Wish {
+    /// What groups get, and what those would get that rather wait for all they want. The others get what is left without
+    /// these.
+    fn hand_out<'a>(
+        &self,
+        candidates: Vec<Candidate<'a>>,
+        wanted: &[(GroupName, usize)],
+        now: Moment,
+    ) -> (Vec<Candidate<'a>>, Vec<Outcome>, Vec<Outcome>) {
+        let standings = self.standings(now);
+        let mut waiting: Vec<Outcome> = Vec::new();
+        let may_wait = |name: &GroupName| self.starts_as_a_whole(name, now);
+        let has_gang = wanted.iter().any(|(name, _)| may_wait(name));
+        // Most rounds need no second look.
+        let untouched = (has_gang && wanted.len() > 1).then(|| candidates.clone());
+        let mut candidates = candidates;
+        loop {
+            let is_out = |name: &GroupName| waiting.iter().any(|outcome| outcome.name == *name);
+            let rest = wanted.iter().filter(|(name, _)| !is_out(name));
+            let claimants: Vec<_> = rest.map(|(name, wanted)| self.claimant(name, *wanted)).collect();
+            #[cfg(test)]
+            let claimants = self.in_another_order(claimants);
+            let mut ground = Ground::new(candidates, &self.state.tasks, &standings);
+            let mut outcomes = turns::hand_out(&mut ground, &claimants);
+            let short = outcomes.iter().enumerate().filter(|(_, outcome)| outcome.is_short());
+            let short = short.filter(|(_, outcome)| may_wait(&outcome.name));
+            // One at a time: what it leaves may complete another.
+            let Some((index, _)) = short.max_by_key(|(index, outcome)| (outcome.missing(), *index)) else {
+                self.give_reasons(outcomes.iter_mut().chain(&mut waiting));
+                return (ground.into_candidates(), outcomes, waiting);
+            };
+            waiting.push(outcomes.remove(index));
+            let Some(untouched) = untouched.as_ref().filter(|_| waiting.len() < wanted.len()) else {
+                self.give_reasons(waiting.iter_mut());
+                return (ground.into_candidates(), Vec::new(), waiting);
+            };
+            candidates = untouched.clone();
+        }
+    }
+
+    fn claimant<'a>(&'a self, name: &'a GroupName, wanted: usize) -> Claimant<'a> {
+        let level = Level { have: self.kept_count(name), target: self.group_target(name) as usize };
+        Claimant { name, level, request: self.request(name, wanted) }
+    }
+
+    /// As a test wants it.
+    #[cfg(test)]
+    fn in_another_order<'a>(&self, mut claimants: Vec<Claimant<'a>>) -> Vec<Claimant<'a>> {
+        for (index, claimant) in claimants.iter_mut().enumerate().filter(|_| self.serves_by_name) {
+            claimant.level.have = 1000 * index;
+            claimant.level.target = 1;
+        }
+        claimants
+    }
+
+    fn give_reasons<'a>(&self, outcomes: impl Iterator<Item = &'a mut Outcome>) {
+        for outcome in outcomes {
+            outcome.nearest = outcome.nearest.take().map(|nearest| self.with_reasons(nearest));
+        }
+    }
+
+    /// What is known of where `wanted` tasks of a group may go.
+    pub(super) fn request<'a>(&'a self, name: &'a GroupName, wanted: usize) -> Request<'a> {
+        let spec = self.groups.get(name).map(|group| &group.spec);
+        Request {
+            group: name,
             wanted,
-            need: &self.spec.need,
-            placement: self.spec.placement,
-            hard: &self.spec.hard,
-            soft: &self.spec.soft,
+            need: spec.map_or(&NO_NEED, |spec| &spec.need),
+            placement: spec.map_or(Placement::Spread, |spec| spec.placement),
+            hard: spec.map_or(&[], |spec| &spec.hard),
+            soft: spec.map_or(&[], |spec| &spec.soft),
             tasks: &self.state.tasks,
-            standings: &NO_STANDINGS,
             home_region: self.home_region.as_deref(),
         }
     }
 
-    fn remember_round(&mut self, wanted: usize, offers: usize, nearest: Option<Verdict>, now: Moment) {
-        let known = self.last_round.as_ref().is_some_and(|round| round.nearest == nearest);
+    fn remember_round(&mut self, outcome: Outcome, offers: usize, now: Moment) {
+        let Outcome { name, wanted, nearest, .. } = outcome;
+        let Some(group) = self.groups.get_mut(&name) else { return };
+        let known = group.last_round.as_ref().is_some_and(|round| round.nearest == nearest);
+        let mut told = None;
         if let Some(nearest) = nearest.as_ref().filter(|_| !known)
-            && self.progress.tells_shortcoming(now)
+            && group.progress.tells_shortcoming(now)
         {
-            self.note(Note::DoesNotFit { wanted, offers, nearest: nearest.told(now) });
+            told = Some(Note::DoesNotFit { group: name, wanted, offers, nearest: nearest.describe(now) });
         }
-        self.last_round = Some(Round { at: now, offers, nearest });
+        group.last_round = Some(Round { at: now, offers, nearest });
+        if let Some(note) = told {
+            self.note(note);
+        }
     }
 
     fn name_all(
         &mut self,
-        groups: &Groups<'_>,
+        lots: &Lots<'_>,
         candidates: &[Candidate<'_>],
-        counts: &[usize],
+        picks: &Picks,
         now: Moment,
     ) -> Vec<Launch> {
-        let mut launches = Vec::new();
-        for (index, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
-            let candidate = &candidates[index];
-            let offers = &groups.offers[groups.ranges[index].clone()];
+        let mut launches = Vec::with_capacity(picks.len());
+        for (index, counts) in picks {
+            let candidate = &candidates[*index];
+            let offers = &lots.offers[lots.ranges[*index].clone()];
             let mut pool = Pool::default();
             for offer in offers {
                 pool.add(&offer.resources, candidate.role);
             }
-            // What adds up but cannot be taken is garbage, and is accepted without launching anything.
-            let shares = (0..*count).map_while(|_| pool.take(&self.spec.need));
-            let shares: Vec<_> = shares.collect();
+            let mut tasks = Vec::new();
+            for (name, count) in counts {
+                let Some(group) = self.groups.get(name) else { continue };
+                // What adds up but cannot be taken is garbage, and is accepted without launching anything.
+                let allotted = (0..*count).map_while(|_| pool.take(&group.spec.need));
+                let allotted: Vec<_> = allotted.collect();
+                for allotment in allotted {
+                    tasks.push((name.clone(), self.name_task(name, candidate, now), allotment));
+                }
+            }
             launches.push(Launch {
                 agent_id: candidate.agent_id.to_owned(),
                 hostname: candidate.traits.hostname.to_owned(),
                 offer_ids: offers.iter().filter_map(|offer| offer.id.clone()).collect(),
-                tasks: shares.into_iter().map(|share| (self.name_task(candidate, now), share)).collect(),
+                tasks,
             });
         }
         launches
     }
 
     /// A new task's id; its record is kept from here on.
-    fn name_task(&mut self, candidate: &Candidate<'_>, now: Moment) -> String {
+    fn name_task(&mut self, name: &GroupName, candidate: &Candidate<'_>, now: Moment) -> String {
         self.state.task_counter += 1;
-        let id = self.state.task_id(self.state.task_counter);
-        let mut record = TaskRecord::new(candidate.agent_id.to_owned(), candidate.traits.hostname.to_owned());
-        for constraint in self.spec.hard.iter().chain(&self.spec.soft).filter(|known| known.counts()) {
-            let value = constraint.value(&candidate.traits);
-            record.attributes.extend(value.map(|value| (constraint.attribute().to_owned(), value.into())));
+        let id = self.state.task_id(name, self.state.task_counter);
+        let mut record = TaskRecord {
+            group: name.clone(),
+            ..TaskRecord::new(candidate.agent_id.to_owned(), candidate.traits.hostname.to_owned())
+        };
+        if let Some(group) = self.groups.get_mut(name) {
+            let constraints = group.spec.hard.iter().chain(&group.spec.soft);
+            for constraint in constraints.filter(|known| known.counts()) {
+                let value = constraint.value(&candidate.traits);
+                let value = value.map(|value| (constraint.attribute().to_owned(), value.into()));
+                record.attributes.extend(value);
+            }
+            group.pioneer = None;
         }
         self.state.tasks.insert(id.clone(), record);
         self.seen.insert(id.clone(), Seen { is_fresh: true, ..Seen::new(now) });
-        self.pioneer = None;
-        self.probe(&id);
+        self.probe(name, &id);
         id
     }
 
@@ -178,12 +271,16 @@ impl Scheduler {
         self.store();
     }
 
-    fn accept(&mut self, launch: Launch) {
+    fn accept(&mut self, launch: Launch, now: Moment) {
         let Launch { agent_id, hostname, offer_ids, tasks } = launch;
         let mut infos = Vec::with_capacity(tasks.len());
-        for (id, share) in tasks {
+        for (name, id, allotment) in tasks {
+            let Some(group) = self.groups.get_mut(&name) else { continue };
+            group.progress.begin(now);
+            let assignment =
+                task::Assignment { agent_id: &agent_id, hostname: &hostname, allotment: &allotment };
             let token = token::of(&self.state.token_secret, &id);
-            infos.push(task::info(&self.spec, &id, &agent_id, &hostname, &share, token));
+            infos.push(task::info(&group.spec.template, self.spec.kill_grace, &id, &assignment, token));
             self.note(Note::Launched { task: id, hostname: hostname.clone(), agent_id: agent_id.clone() });
         }
         let call = Call::Accept { offer_ids, launch: infos, refuse: self.spec.refuse };
@@ -191,16 +288,16 @@ impl Scheduler {
     }
 }
 
-impl Groups<'_> {
-    fn unused(&self, counts: &[usize]) -> Vec<OfferId> {
-        let unused = self.ranges.iter().zip(counts).filter(|(_, count)| **count == 0);
-        let offers = unused.flat_map(|(range, _)| &self.offers[range.clone()]);
+impl Lots<'_> {
+    fn unused(&self, picks: &Picks) -> Vec<OfferId> {
+        let unused = self.ranges.iter().enumerate().filter(|(index, _)| !picks.contains_key(index));
+        let offers = unused.flat_map(|(_, range)| &self.offers[range.clone()]);
         offers.filter_map(|offer| offer.id.clone()).collect()
     }
 }
 
-/// Groups, and each of them as a candidate.
-fn group(offers: &[Offer]) -> (Groups<'_>, Vec<Candidate<'_>>) {
+/// Lots, and each of them as a candidate.
+fn in_lots(offers: &[Offer]) -> (Lots<'_>, Vec<Candidate<'_>>) {
     let mut keyed: Vec<_> = offers.iter().map(|offer| (key(offer), offer)).collect();
     keyed.sort_by_key(|(key, _)| *key);
     let mut ranges = Vec::with_capacity(keyed.len());
@@ -216,7 +313,7 @@ fn group(offers: &[Offer]) -> (Groups<'_>, Vec<Candidate<'_>>) {
         ranges.push(start..start + chunk.len());
         start += chunk.len();
     }
-    (Groups { offers: keyed.into_iter().map(|(_, offer)| offer).collect(), ranges }, candidates)
+    (Lots { offers: keyed.into_iter().map(|(_, offer)| offer).collect(), ranges }, candidates)
 }
 
 /// An offer's agent and role.

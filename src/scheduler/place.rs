@@ -1,32 +1,23 @@
-//! Which offers get which TaskManagers.
+//! Which offers get which tasks of a group.
 //!
-//! It works on numbers alone: the offered resources themselves are cut only where a TaskManager is launched.
+//! It works on numbers alone: the offered resources themselves are cut only where a task is launched.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap};
 use std::ops::Range;
 
-use base::time::Moment;
-
-use super::resources::Holding;
+use super::ground::{Candidate, Ground, Standing};
 use super::spec::Placement;
 use super::verdict::{Distance, Obstacle, Verdict, size};
-use domain::constraint::{Constraint, Spread, Traits};
+use domain::constraint::{Constraint, Spread};
+use domain::group::GroupName;
 use domain::need::Need;
 use domain::state::TaskRecord;
 
-/// The offers of one agent to one role; only such may be accepted together.
-#[derive(Clone, Debug)]
-pub struct Candidate<'a> {
-    pub agent_id: &'a str,
-    pub role: &'a str,
-    pub traits: Traits<'a>,
-    pub holding: Holding,
-}
-
-/// What is to be placed, and what is known of where.
+/// Tasks of one group that are to be placed, and what is known of where.
 #[derive(Clone, Copy, Debug)]
-pub struct Wish<'a> {
+pub struct Request<'a> {
+    pub group: &'a GroupName,
     pub wanted: usize,
     pub need: &'a Need,
     pub placement: Placement,
@@ -34,45 +25,10 @@ pub struct Wish<'a> {
     pub hard: &'a [Constraint],
     /// Agents for which more of them hold come first.
     pub soft: &'a [Constraint],
-    /// TaskManagers that there are, those that may come back included.
+    /// Tasks that there are, of whatever group, those that may come back included. Constraints count those of this one.
     pub tasks: &'a BTreeMap<String, TaskRecord>,
-    /// Of agents that TaskManagers failed on.
-    pub standings: &'a BTreeMap<String, Standing>,
     /// Where the master is.
     pub home_region: Option<&'a str>,
-}
-
-/// What is thought of an agent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Standing {
-    Good,
-    /// Others are taken first, those with fewer strikes among them.
-    Avoided {
-        strikes: u32,
-    },
-    /// Taken last, and for one TaskManager at a time until one registers.
-    OnTrial {
-        strikes: u32,
-        is_taken: bool,
-    },
-    /// Not taken at all.
-    Quarantined {
-        until: Moment,
-    },
-    /// Not taken at all: its maintenance begins so soon, or has begun.
-    Leaving {
-        at: Moment,
-    },
-}
-
-impl Standing {
-    /// Whether the agent gets none.
-    fn is_out(self) -> bool {
-        match self {
-            Self::Good | Self::Avoided { .. } | Self::OnTrial { is_taken: false, .. } => false,
-            Self::OnTrial { is_taken: true, .. } | Self::Quarantined { .. } | Self::Leaving { .. } => true,
-        }
-    }
 }
 
 /// Less trouble, more wishes fulfilled, then as the placement goes, reserved resources first, then in order.
@@ -87,107 +43,83 @@ struct Class {
     queue: BinaryHeap<Reverse<Rank>>,
 }
 
-/// A round of placing. The same candidates in the same order always give the same result. Takes
+/// Placing tasks of one group. The same candidates in the same order always give the same result. Takes
 /// `O((candidates + wanted) log candidates)`; where many values are counted by several constraints, somewhat more.
-pub struct Placing<'w, 'o> {
-    wish: &'w Wish<'w>,
-    candidates: Vec<Candidate<'o>>,
-    /// How many each candidate got.
-    placed: Vec<usize>,
-    standings: Vec<Standing>,
+pub struct Placing<'w> {
+    request: Request<'w>,
     /// How many soft constraints hold that do not count.
     suited: Vec<usize>,
     is_full: Vec<bool>,
-    /// By candidate; one agent may be several.
-    agents: Vec<usize>,
-    /// By agent: the TaskManagers there, and its candidates.
-    running: Vec<usize>,
-    members: Vec<Range<usize>>,
     spreads: Vec<(&'w str, Spread)>,
     class_of: Vec<usize>,
     classes: Vec<Class>,
     /// Classes by their best candidate; an entry that is out of date is put right when it comes up.
     queue: BinaryHeap<Reverse<(Rank, usize)>>,
+    /// So many of [`Ground::taken`] are in the queues.
+    heeded: usize,
 }
 
-impl<'w, 'o> Placing<'w, 'o> {
-    /// The candidates of one agent follow each other.
-    pub fn new(candidates: Vec<Candidate<'o>>, wish: &'w Wish<'w>) -> Self {
-        let count = candidates.len();
+impl<'w> Placing<'w> {
+    pub fn new(ground: &Ground<'_>, request: Request<'w>) -> Self {
+        let count = ground.candidates.len();
         let mut placing = Self {
-            wish,
-            candidates,
-            placed: vec![0; count],
-            standings: vec![Standing::Good; count],
+            request,
             suited: vec![0; count],
             is_full: vec![false; count],
-            agents: Vec::with_capacity(count),
-            running: Vec::new(),
-            members: Vec::new(),
-            spreads: spreads(wish),
+            spreads: spreads(&request),
             class_of: Vec::with_capacity(count),
             classes: Vec::new(),
             queue: BinaryHeap::new(),
+            heeded: ground.taken.len(),
         };
-        placing.know_agents();
-        placing.classify();
+        placing.classify(ground);
+        for index in 0..count {
+            if placing.is_suitable(ground, index) {
+                let rank = placing.rank(ground, index);
+                placing.classes[placing.class_of[index]].queue.push(Reverse(rank));
+            }
+        }
+        placing.queue_all(ground);
         placing
     }
 
-    /// Places as many TaskManagers as are wanted and fit; answers how many.
-    pub fn run(&mut self) -> usize {
-        for index in 0..self.candidates.len() {
-            if self.is_suitable(index) {
-                let rank = self.rank(index);
-                self.classes[self.class_of[index]].queue.push(Reverse(rank));
-            }
-        }
-        self.queue_all();
-        let mut left = self.wish.wanted;
-        while left > 0
-            && let Some(Reverse((asked, class))) = self.queue.pop()
-        {
-            let Some(index) = self.best(class) else { continue };
-            let rank = self.rank_with_class(index);
+    /// Places as many tasks as are wanted and fit; answers on which candidates.
+    pub fn run(&mut self, ground: &mut Ground<'_>) -> Vec<usize> {
+        let wanted = self.request.wanted;
+        std::iter::from_fn(|| self.place_one(ground)).take(wanted).collect()
+    }
+
+    /// The candidate that has taken one more; none that can.
+    pub fn place_one(&mut self, ground: &mut Ground<'_>) -> Option<usize> {
+        self.heed_others(ground);
+        while let Some(Reverse((asked, class))) = self.queue.pop() {
+            let Some(index) = self.best(ground, class) else { continue };
+            let rank = self.rank_with_class(ground, index);
             if asked != rank {
                 self.queue.push(Reverse((rank, class)));
-            } else if self.admits(class) {
-                left -= usize::from(self.take(index));
+            } else if self.admits(class) && self.take(ground, index) {
+                return Some(index);
             }
-            // A class that is not admitted waits until more TaskManagers elsewhere change that.
+            // A class that is not admitted waits until more tasks elsewhere change that.
         }
-        self.wish.wanted - left
-    }
-
-    pub fn candidates(&self) -> &[Candidate<'o>] {
-        &self.candidates
-    }
-
-    /// With what they have left.
-    pub fn into_candidates(self) -> Vec<Candidate<'o>> {
-        self.candidates
-    }
-
-    /// How many each candidate got, by its place in the list.
-    pub fn placed(&self) -> &[usize] {
-        &self.placed
+        None
     }
 
     /// Why a candidate does not take one more; without obstacles it would.
-    pub fn verdict(&self, index: usize) -> Verdict {
-        let candidate = &self.candidates[index];
-        let standing = match self.standings[index] {
+    pub fn verdict(&self, ground: &Ground<'_>, index: usize) -> Verdict {
+        let candidate = &ground.candidates[index];
+        let standing = match ground.standings[index] {
             Standing::Quarantined { until } => Some(Obstacle::Quarantine { until, why: String::new() }),
             Standing::OnTrial { is_taken: true, .. } => Some(Obstacle::Trial { why: String::new() }),
             Standing::Leaving { at } => Some(Obstacle::Maintenance { at }),
             Standing::Good | Standing::Avoided { .. } | Standing::OnTrial { is_taken: false, .. } => None,
         };
-        let broken = self.wish.hard.iter().filter(|constraint| self.is_broken(constraint, index));
+        let broken = self.request.hard.iter().filter(|constraint| self.is_broken(ground, constraint, index));
         let broken = broken.map(|constraint| Obstacle::Constraint {
             text: constraint.text().to_owned(),
             found: candidate.traits.texts(constraint.attribute()).into_iter().map(Into::into).collect(),
         });
-        let misses = candidate.holding.misses(self.wish.need).map(Obstacle::Resource);
+        let misses = candidate.holding.misses(self.request.need).map(Obstacle::Resource);
         Verdict {
             agent_id: candidate.agent_id.to_owned(),
             hostname: candidate.traits.hostname.to_owned(),
@@ -202,49 +134,28 @@ impl<'w, 'o> Placing<'w, 'o> {
     }
 
     /// The verdict that falls shortest of a launch.
-    pub fn nearest(&self) -> Option<Verdict> {
-        let distances = (0..self.candidates.len()).map(|index| (self.distance(index), index));
+    pub fn nearest(&self, ground: &Ground<'_>) -> Option<Verdict> {
+        let distances = (0..ground.candidates.len()).map(|index| (self.distance(ground, index), index));
         let (_, index) = distances.filter(|((obstacles, _), _)| *obstacles > 0).min()?;
-        Some(self.verdict(index))
+        Some(self.verdict(ground, index))
     }
 
     /// How far a candidate's verdict is from none, without putting it into words.
-    pub fn distance(&self, index: usize) -> Distance {
-        let candidate = &self.candidates[index];
-        let broken = self.wish.hard.iter().filter(|constraint| self.is_broken(constraint, index));
-        let sizes = self.standings[index].is_out().then_some(size::STANDING).into_iter();
+    pub fn distance(&self, ground: &Ground<'_>, index: usize) -> Distance {
+        let candidate = &ground.candidates[index];
+        let broken = self.request.hard.iter().filter(|constraint| self.is_broken(ground, constraint, index));
+        let sizes = ground.standings[index].is_out().then_some(size::STANDING).into_iter();
         let sizes = sizes.chain(self.is_far(candidate).then_some(size::REGION));
         let sizes = sizes.chain(broken.map(|_| size::CONSTRAINT));
-        let sizes = sizes.chain(candidate.holding.missing_per_mille(self.wish.need));
+        let sizes = sizes.chain(candidate.holding.missing_per_mille(self.request.need));
         sizes.fold((0, 0), |(count, worst), size| (count + 1, worst.max(size)))
     }
 
-    fn know_agents(&mut self) {
-        let mut known: HashMap<&str, usize> = HashMap::with_capacity(self.candidates.len());
-        for chunk in self.candidates.chunk_by(|one, other| one.agent_id == other.agent_id) {
-            let start = self.agents.len();
-            known.insert(chunk[0].agent_id, self.members.len());
-            self.agents.extend(chunk.iter().map(|_| self.members.len()));
-            self.members.push(start..start + chunk.len());
-        }
-        self.running = vec![0; self.members.len()];
-        for record in self.wish.tasks.values() {
-            if let Some(agent) = known.get(record.agent_id.as_str()) {
-                self.running[*agent] += 1;
-            }
-        }
-        for (agent_id, standing) in self.wish.standings {
-            if let Some(agent) = known.get(agent_id.as_str()) {
-                self.standings[self.members[*agent].clone()].fill(*standing);
-            }
-        }
-    }
-
-    fn classify(&mut self) {
+    fn classify(&mut self, ground: &Ground<'_>) {
         let mut known: BTreeMap<Vec<Option<usize>>, usize> = BTreeMap::new();
-        let soft = self.wish.soft.iter().filter(|constraint| !constraint.counts());
+        let soft = self.request.soft.iter().filter(|constraint| !constraint.counts());
         let soft: Vec<_> = soft.collect();
-        for (index, candidate) in self.candidates.iter().enumerate() {
+        for (index, candidate) in ground.candidates.iter().enumerate() {
             let values = self.spreads.iter_mut().map(|(attribute, spread)| {
                 let texts = candidate.traits.texts(attribute);
                 texts.first().map(|text| spread.number(text))
@@ -264,52 +175,52 @@ impl<'w, 'o> Placing<'w, 'o> {
     }
 
     /// Whether it may ever get one, resources aside.
-    fn is_suitable(&self, index: usize) -> bool {
-        let candidate = &self.candidates[index];
-        !self.standings[index].is_out()
+    fn is_suitable(&self, ground: &Ground<'_>, index: usize) -> bool {
+        let candidate = &ground.candidates[index];
+        !ground.standings[index].is_out()
             && !self.is_far(candidate)
-            && self.wish.hard.iter().all(|constraint| constraint.suits(&candidate.traits))
+            && self.request.hard.iter().all(|constraint| constraint.suits(&candidate.traits))
     }
 
-    fn is_broken(&self, constraint: &Constraint, index: usize) -> bool {
-        !constraint.suits(&self.candidates[index].traits)
+    fn is_broken(&self, ground: &Ground<'_>, constraint: &Constraint, index: usize) -> bool {
+        !constraint.suits(&ground.candidates[index].traits)
             || !self.is_admitted(constraint, &self.classes[self.class_of[index]])
     }
 
     /// TaskManagers stay where the master is unless a constraint speaks of regions.
     fn is_far(&self, candidate: &Candidate<'_>) -> bool {
-        let regions = candidate.traits.region.zip(self.wish.home_region);
-        let is_spoken_of = || self.wish.hard.iter().chain(self.wish.soft).any(Constraint::names_region);
+        let regions = candidate.traits.region.zip(self.request.home_region);
+        let is_spoken_of = || self.request.hard.iter().chain(self.request.soft).any(Constraint::names_region);
         regions.is_some_and(|(theirs, home)| theirs != home) && !is_spoken_of()
     }
 
     fn far_region(&self, candidate: &Candidate<'_>) -> Option<Obstacle> {
-        let (theirs, home) = candidate.traits.region.zip(self.wish.home_region)?;
+        let (theirs, home) = candidate.traits.region.zip(self.request.home_region)?;
         self.is_far(candidate).then(|| Obstacle::Region { theirs: theirs.to_owned(), home: home.to_owned() })
     }
 
     /// Among its class.
-    fn rank(&self, index: usize) -> Rank {
-        let count = i64::try_from(self.running[self.agents[index]]).unwrap_or(i64::MAX);
-        let count = match self.wish.placement {
+    fn rank(&self, ground: &Ground<'_>, index: usize) -> Rank {
+        let count = i64::try_from(ground.running[ground.agents[index]]).unwrap_or(i64::MAX);
+        let count = match self.request.placement {
             Placement::Spread => count,
             Placement::Pack => -count,
         };
-        let is_open = !self.candidates[index].holding.is_reserved_for(self.wish.need);
-        (self.standings[index], Reverse(self.suited[index]), count, is_open, index)
+        let is_open = !ground.candidates[index].holding.is_reserved_for(self.request.need);
+        (ground.standings[index], Reverse(self.suited[index]), count, is_open, index)
     }
 
     /// Among all.
-    fn rank_with_class(&self, index: usize) -> Rank {
+    fn rank_with_class(&self, ground: &Ground<'_>, index: usize) -> Rank {
         let class = &self.classes[self.class_of[index]];
-        let counting = self.wish.soft.iter().filter(|constraint| constraint.counts());
+        let counting = self.request.soft.iter().filter(|constraint| constraint.counts());
         let wishes = counting.filter(|constraint| self.is_admitted(constraint, class)).count();
-        let (standing, Reverse(suited), count, is_open, index) = self.rank(index);
+        let (standing, Reverse(suited), count, is_open, index) = self.rank(ground, index);
         (standing, Reverse(suited + wishes), count, is_open, index)
     }
 
     fn admits(&self, class: usize) -> bool {
-        self.wish.hard.iter().all(|constraint| self.is_admitted(constraint, &self.classes[class]))
+        self.request.hard.iter().all(|constraint| self.is_admitted(constraint, &self.classes[class]))
     }
 
     fn is_admitted(&self, constraint: &Constraint, class: &Class) -> bool {
@@ -318,10 +229,10 @@ impl<'w, 'o> Placing<'w, 'o> {
     }
 
     /// The best candidate of a class, which stays in its queue.
-    fn best(&mut self, class: usize) -> Option<usize> {
+    fn best(&mut self, ground: &Ground<'_>, class: usize) -> Option<usize> {
         while let Some(Reverse(rank)) = self.classes[class].queue.peek().copied() {
             let index = rank.4;
-            if !self.is_full[index] && self.rank(index) == rank {
+            if !self.is_full[index] && self.rank(ground, index) == rank {
                 return Some(index);
             }
             self.classes[class].queue.pop();
@@ -329,65 +240,72 @@ impl<'w, 'o> Placing<'w, 'o> {
         None
     }
 
-    fn queue_class(&mut self, class: usize) {
-        if let Some(index) = self.best(class) {
-            let rank = self.rank_with_class(index);
+    fn queue_class(&mut self, ground: &Ground<'_>, class: usize) {
+        if let Some(index) = self.best(ground, class) {
+            let rank = self.rank_with_class(ground, index);
             self.queue.push(Reverse((rank, class)));
         }
     }
 
-    fn queue_all(&mut self) {
+    fn queue_all(&mut self, ground: &Ground<'_>) {
         self.queue.clear();
-        (0..self.classes.len()).for_each(|class| self.queue_class(class));
+        (0..self.classes.len()).for_each(|class| self.queue_class(ground, class));
+    }
+
+    /// What others' tasks have changed about agents.
+    fn heed_others(&mut self, ground: &Ground<'_>) {
+        for agent in ground.taken.iter().skip(self.heeded) {
+            self.queue_members(ground, ground.members[*agent].clone());
+        }
+        self.heeded = ground.taken.len();
+    }
+
+    fn queue_members(&mut self, ground: &Ground<'_>, members: Range<usize>) {
+        for member in members {
+            if !self.is_full[member] && self.is_suitable(ground, member) {
+                let rank = self.rank(ground, member);
+                self.classes[self.class_of[member]].queue.push(Reverse(rank));
+                self.queue_class(ground, self.class_of[member]);
+            }
+        }
     }
 
     /// Whether the candidate takes one more.
-    fn take(&mut self, index: usize) -> bool {
+    fn take(&mut self, ground: &mut Ground<'_>, index: usize) -> bool {
         let class = self.class_of[index];
-        if !self.candidates[index].holding.take(self.wish.need) {
+        if !ground.take(index, self.request.need) {
             self.is_full[index] = true;
-            self.queue_class(class);
+            self.queue_class(ground, class);
             return false;
         }
-        self.placed[index] += 1;
-        self.running[self.agents[index]] += 1;
-        if let Standing::OnTrial { strikes, .. } = self.standings[index] {
-            let members = self.members[self.agents[index]].clone();
-            self.standings[members.clone()].fill(Standing::OnTrial { strikes, is_taken: true });
-            self.is_full[members].fill(true);
-        }
+        self.heeded = ground.taken.len();
         let mut is_leveled = false;
         for (value, (_, spread)) in self.classes[class].values.iter().zip(&mut self.spreads) {
             is_leveled |= value.is_some_and(|value| spread.add(value));
         }
-        for member in self.members[self.agents[index]].clone() {
-            if !self.is_full[member] && self.is_suitable(member) {
-                let rank = self.rank(member);
-                self.classes[self.class_of[member]].queue.push(Reverse(rank));
-                self.queue_class(self.class_of[member]);
-            }
-        }
-        if matches!(self.standings[index], Standing::OnTrial { .. }) {
+        self.queue_members(ground, ground.members_of(index));
+        if matches!(ground.standings[index], Standing::OnTrial { .. }) {
             // Others of its class go on.
-            self.queue_class(class);
+            self.queue_class(ground, class);
         }
-        if is_leveled && self.wish.hard.iter().chain(self.wish.soft).any(Constraint::is_relative) {
-            self.queue_all();
+        if is_leveled && self.request.hard.iter().chain(self.request.soft).any(Constraint::is_relative) {
+            self.queue_all(ground);
         }
         true
     }
 }
 
 /// What constraints count by, with what there is already.
-fn spreads<'a>(wish: &Wish<'a>) -> Vec<(&'a str, Spread)> {
+fn spreads<'a>(request: &Request<'a>) -> Vec<(&'a str, Spread)> {
     let mut spreads: Vec<(&str, Spread)> = Vec::new();
-    for constraint in wish.hard.iter().chain(wish.soft).filter(|constraint| constraint.counts()) {
+    for constraint in request.hard.iter().chain(request.soft).filter(|constraint| constraint.counts()) {
         let attribute = constraint.attribute();
         if spreads.iter().any(|(known, _)| *known == attribute) {
             continue;
         }
         let mut spread = Spread::default();
-        for value in wish.tasks.values().filter_map(|record| record.attributes.get(attribute)) {
+        let counted = request.tasks.values().filter(|record| record.group == *request.group);
+        for value in counted.filter_map(|record| record.attributes.get(attribute)) {
             let number = spread.number(value);
             spread.add(number);
         }

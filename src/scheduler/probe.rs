@@ -1,4 +1,4 @@
-//! Trying one TaskManager at a time while they fail at their start one like the other.
+//! Trying one task of a group at a time while they fail at their start one like the other.
 //!
 //! Whatever lets one of a thousand fail at its start lets all of them fail, and all of them again. So after a few
 //! failures of one kind, without a TaskManager that registered with the JobManager since, one is launched alone: it
@@ -9,11 +9,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use base::time::{Backoff, Deadline, Moment};
+use domain::group::GroupName;
 use mesos::wire::status::TaskState;
 
 use super::cause::{Fault, Symptom};
 use super::{Note, Scheduler, Seen, Sight};
-use domain::state::{Goal, Probing};
+use domain::state::{Goal, Probing, State};
 
 /// So many failures of one kind, and one at a time is tried.
 const FAILURES_OF_A_KIND: u32 = 3;
@@ -24,7 +25,7 @@ const FAILURES_OF_ANY_KIND: u32 = 12;
 /// Failures that begin again within this time after the rest was let go are of the same cause.
 const RELAPSES_WITHIN: Duration = Duration::from_secs(10 * 60);
 
-/// Failures at the start since a TaskManager registered last. Forgotten with the worker, unlike [`Probing`].
+/// Failures at the start since a task of the group registered last. Forgotten with the worker, unlike [`Probing`].
 #[derive(Clone, Debug, Default)]
 pub(super) struct Starts {
     failed: BTreeMap<Symptom, u32>,
@@ -38,9 +39,10 @@ struct Opened {
     rounds: u32,
 }
 
-/// A TaskManager that failed at its start.
+/// A task that failed at its start.
 pub(super) struct FalseStart<'a> {
     pub id: &'a str,
+    pub group: &'a GroupName,
     pub symptom: Symptom,
     pub fault: Option<&'static Fault>,
     /// How many rounds of failures of its cause there were.
@@ -71,10 +73,14 @@ impl Seen {
 }
 
 impl Scheduler {
-    /// A TaskManager has failed before it registered.
+    /// A task has failed before it registered.
     pub(super) fn failed_at_start(&mut self, start: &FalseStart<'_>, now: Moment) {
+        let name = start.group;
         let is_certain = start.fault.is_some_and(|fault| fault.is_certain);
-        if let Some(probing) = &mut self.state.probing {
+        let since = self.since_1970(now);
+        let Some(group) = self.groups.get_mut(name) else { return };
+        let stored = self.state.group_mut(name);
+        if let Some(probing) = &mut stored.probing {
             probing.failures = probing.failures.saturating_add(1);
             if !probing.tasks.remove(start.id) {
                 // Launched before it was known that they fail.
@@ -82,19 +88,19 @@ impl Scheduler {
             }
             tell(probing, start);
             probing.most = 1;
-            if self.try_at.is_none() {
+            if group.try_at.is_none() {
                 probing.rounds = probing.rounds.saturating_add(1);
-                self.wait_to_try(is_certain, now);
+                self.wait_to_try(name, is_certain, now);
             }
             return;
         }
-        if !self.starts.count(start.symptom.clone()) && !is_certain {
+        if !group.starts.count(start.symptom.clone()) && !is_certain {
             return;
         }
-        let relapse = self.starts.opened.filter(|opened| now.since(opened.at) < RELAPSES_WITHIN);
-        let failures = self.starts.failed.values().sum();
+        let relapse = group.starts.opened.filter(|opened| now.since(opened.at) < RELAPSES_WITHIN);
+        let failures = group.starts.failed.values().sum();
         let mut probing = Probing {
-            since: self.since_1970(now),
+            since,
             failures,
             rounds: relapse.map_or(0, |opened| opened.rounds + 1).max(start.rounds),
             most: 1,
@@ -102,57 +108,72 @@ impl Scheduler {
             ..Probing::default()
         };
         tell(&mut probing, start);
-        self.note(Note::Probing { failures, cause: probing.cause.clone(), keys: probing.keys.clone() });
-        self.state.probing = Some(probing);
-        self.wait_to_try(is_certain, now);
+        let (cause, keys) = (probing.cause.clone(), probing.keys.clone());
+        stored.probing = Some(probing);
+        self.note(Note::Probing { group: name.clone(), failures, cause, keys });
+        self.wait_to_try(name, is_certain, now);
         self.store();
     }
 
-    fn wait_to_try(&mut self, is_certain: bool, now: Moment) {
-        let Some(probing) = &self.state.probing else { return };
-        let policy = self.spec.patience.replace;
+    fn wait_to_try(&mut self, name: &GroupName, is_certain: bool, now: Moment) {
+        let (Some(group), Some(probing)) = (self.groups.get_mut(name), &self.state.group(name).probing)
+        else {
+            return;
+        };
+        let policy = group.spec.relaunch;
         let random = self.random.f64();
         let wait = match is_certain {
             // Nothing but another configuration, of ours or of the master, mends it.
             true => policy.most.mul_f64(1.0 - policy.jitter * random),
             false => Backoff::after(policy, probing.rounds.saturating_sub(1)).failed(random),
         };
-        self.try_at = Some(Deadline::after(now, wait));
+        group.try_at = Some(Deadline::after(now, wait));
     }
 
     /// What the worker before has left.
     pub(super) fn resume_probing(&mut self, now: Moment) {
-        let Some(probing) = &self.state.probing else { return };
-        if !probing.tasks.iter().any(|id| self.state.tasks.contains_key(id)) {
-            self.wait_to_try(false, now);
+        for name in self.probing_groups() {
+            let tasks = self.state.group(&name).probing.iter().flat_map(|probing| &probing.tasks);
+            if !tasks.into_iter().any(|id| self.state.tasks.contains_key(id)) {
+                self.wait_to_try(&name, false, now);
+            }
         }
     }
 
+    /// Those of which one task at a time is tried.
+    fn probing_groups(&self) -> Vec<GroupName> {
+        let probing = self.state.groups.iter().filter(|(_, stored)| stored.probing.is_some());
+        probing.map(|(name, _)| name.clone()).collect()
+    }
+
     /// How many of those that are lacking may be launched now.
-    pub(super) fn admitted(&self, lacking: usize, now: Moment) -> usize {
-        match &self.state.probing {
-            None => lacking.saturating_sub(self.hold.as_ref().map_or(0, |hold| hold.places)),
-            Some(_) if self.try_at.is_some() => 0,
-            Some(probing) => lacking.min((probing.most as usize).saturating_sub(self.probes(now).count())),
+    pub(super) fn admitted(&self, name: &GroupName, lacking: usize, now: Moment) -> usize {
+        let Some(group) = self.groups.get(name) else { return 0 };
+        match &self.state.group(name).probing {
+            None => lacking.saturating_sub(group.hold.as_ref().map_or(0, |hold| hold.places)),
+            Some(_) if group.try_at.is_some() => 0,
+            Some(probing) => {
+                lacking.min((probing.most as usize).saturating_sub(self.probes(name, now).count()))
+            }
         }
     }
 
     /// Those that are being tried. One that had its time to register and is silent has failed too.
-    pub(super) fn probes(&self, now: Moment) -> impl Iterator<Item = &String> {
-        self.starting_probes().filter(move |id| !self.is_silent_for_good(id, now))
+    pub(super) fn probes(&self, name: &GroupName, now: Moment) -> impl Iterator<Item = &String> {
+        self.starting_probes(name).filter(move |id| !self.is_silent_for_good(id, now))
     }
 
-    fn starting_probes(&self) -> impl Iterator<Item = &String> {
-        let tried = self.state.probing.iter().flat_map(|probing| &probing.tasks);
+    fn starting_probes(&self, name: &GroupName) -> impl Iterator<Item = &String> {
+        let tried = self.state.group(name).probing.iter().flat_map(|probing| &probing.tasks);
         tried.filter(|id| {
             self.goal(id) == Some(Goal::Run) && self.seen.get(*id).is_some_and(Seen::is_starting)
         })
     }
 
-    /// A new TaskManager is launched.
-    pub(super) fn probe(&mut self, id: &str) {
-        let tasks = &self.state.tasks;
-        if let Some(probing) = &mut self.state.probing {
+    /// A new task of the group is launched.
+    pub(super) fn probe(&mut self, name: &GroupName, id: &str) {
+        let State { tasks, groups, .. } = &mut self.state;
+        if let Some(probing) = groups.get_mut(name).and_then(|stored| stored.probing.as_mut()) {
             probing.tasks.retain(|id| tasks.contains_key(id));
             probing.tasks.insert(id.to_owned());
         }
@@ -162,44 +183,57 @@ impl Scheduler {
     pub(super) fn registered(&mut self, ids: &[String], now: Moment) {
         for id in ids {
             let (Some(record), Some(seen)) = (self.state.tasks.get(id), self.seen.get(id)) else { continue };
-            let is_probe = self.state.probing.as_ref().is_some_and(|probing| probing.tasks.contains(id));
+            let name = record.group.clone();
+            let probing = self.state.group(&name).probing.as_ref();
+            let is_probe = probing.is_some_and(|probing| probing.tasks.contains(id));
             if !seen.is_fresh && !is_probe {
                 // It may have registered long before TaskManagers began to fail.
                 continue;
             }
             self.agents.registered(&record.agent_id, seen.launched);
-            self.starts.failed.clear();
-            self.go_on(id, now);
+            if let Some(group) = self.groups.get_mut(&name) {
+                group.starts.failed.clear();
+                self.go_on(&name, id, now);
+            }
         }
     }
 
-    /// One has started: more may.
-    fn go_on(&mut self, id: &str, now: Moment) {
-        let lacking = self.lacking();
-        let Some(probing) = &mut self.state.probing else { return };
+    /// One has started: more of its group may.
+    fn go_on(&mut self, name: &GroupName, id: &str, now: Moment) {
+        let lacking = self.lacking(name);
+        let (Some(group), Some(stored)) = (self.groups.get_mut(name), self.state.groups.get_mut(name)) else {
+            return;
+        };
+        let Some(probing) = &mut stored.probing else { return };
         probing.tasks.remove(id);
-        self.try_at = None;
+        group.try_at = None;
         // Twice as many once all of them have registered.
         let most = probing.most.saturating_add(1);
         if probing.is_relapse && (most as usize) < lacking {
             probing.most = most;
         } else {
             let rounds = probing.rounds;
-            self.starts.opened = Some(Opened { at: now, rounds });
-            self.state.probing = None;
-            self.hold = None;
-            self.pioneer = Some(id.to_owned());
-            self.note(Note::ProbeRegistered { task: id.to_owned(), lacking });
+            group.starts.opened = Some(Opened { at: now, rounds });
+            stored.probing = None;
+            group.hold = None;
+            group.pioneer = Some(id.to_owned());
+            self.note(Note::ProbeRegistered { group: name.clone(), task: id.to_owned(), lacking });
         }
         self.store();
     }
 
     /// Nothing is left to try when all that are wanted have registered, be it because fewer are wanted now.
     pub(super) fn end_probing(&mut self) {
-        let are_all_there = || self.lacking() == 0 && self.kept().all(|id| self.seen[id].is_settled);
-        if self.state.probing.is_some() && are_all_there() {
-            self.state.probing = None;
-            self.try_at = None;
+        for name in self.probing_groups() {
+            let are_all_there =
+                self.lacking(&name) == 0 && self.kept_of(&name).all(|id| self.seen[id].is_settled);
+            if !are_all_there {
+                continue;
+            }
+            self.state.group_mut(&name).probing = None;
+            if let Some(group) = self.groups.get_mut(&name) {
+                group.try_at = None;
+            }
             self.store();
         }
     }
@@ -211,9 +245,15 @@ impl Scheduler {
             let record = self.state.tasks.get(id);
             record.is_some_and(|record| self.agents.is_on_trial(&record.agent_id))
         };
-        self.starting_probes().any(|id| self.seen.get(id).is_some_and(runs))
+        let mut probes = self.groups.keys().flat_map(|name| self.starting_probes(name));
+        let has_failed = |id: &String| {
+            let group = self.group_of(id).and_then(|name| self.groups.get(name));
+            group.is_some_and(|group| !group.starts.failed.is_empty())
+        };
+        let has_any_failed = self.groups.values().any(|group| !group.starts.failed.is_empty());
+        probes.any(|id| self.seen.get(id).is_some_and(runs))
             || (self.agents.has_trials() && self.seen.iter().any(|(id, seen)| runs(seen) && is_watched(id)))
-            || (!self.starts.failed.is_empty() && self.seen.values().any(runs))
+            || (has_any_failed && self.seen.iter().any(|(id, seen)| runs(seen) && has_failed(id)))
     }
 }
 
@@ -228,8 +268,12 @@ fn tell(probing: &mut Probing, start: &FalseStart<'_>) {
 impl Scheduler {
     /// As one would that never learns.
     pub(super) fn launch_all_again(&mut self) {
-        self.state.probing = None;
-        self.starts = Starts::default();
-        self.try_at = None;
+        for (name, group) in &mut self.groups {
+            if let Some(stored) = self.state.groups.get_mut(name) {
+                stored.probing = None;
+            }
+            group.starts = Starts::default();
+            group.try_at = None;
+        }
     }
 }

@@ -5,13 +5,14 @@ use std::time::Duration;
 use base::time::Moment;
 use mesos::wire::status::TaskState;
 
+use super::group::Group;
 use super::report::Reason;
 use super::{Note, Phase, Scheduler, Sight};
-use domain::state::Goal;
+use domain::group::GroupName;
 
 /// Nobody wonders before.
 const FIRST: Duration = Duration::from_secs(10);
-const MOST: Duration = Duration::from_secs(300);
+const MAX_WAIT: Duration = Duration::from_secs(300);
 
 #[derive(Debug, Default)]
 pub(super) struct Progress {
@@ -43,49 +44,58 @@ impl Progress {
     }
 
     fn wait(&self) -> Duration {
-        FIRST.saturating_mul(1 << self.told.min(16)).min(MOST)
+        FIRST.saturating_mul(1 << self.told.min(16)).min(MAX_WAIT)
     }
 }
 
 impl Scheduler {
     /// Called with every change.
     pub(super) fn keep_progress(&mut self, now: Moment) {
-        match (self.lacking(), self.progress.lacking_since) {
-            (0, _) => self.progress.lacking_since = None,
-            (_, Some(_)) => {}
-            (_, None) => {
-                self.progress.lacking_since = Some(now);
-                self.progress.begin(now);
+        let mut due = Vec::new();
+        let lacking: Vec<_> = self.groups.keys().map(|name| self.lacking(name) > 0).collect();
+        for ((name, group), is_lacking) in self.groups.iter_mut().zip(lacking) {
+            let progress = &mut group.progress;
+            match (is_lacking, progress.lacking_since) {
+                (false, _) => progress.lacking_since = None,
+                (true, Some(_)) => {}
+                (true, None) => {
+                    progress.lacking_since = Some(now);
+                    progress.begin(now);
+                }
+            }
+            if progress.look_at.is_some_and(|at| at <= now) {
+                due.push(name.clone());
             }
         }
-        if self.progress.look_at.is_some_and(|at| at <= now) {
-            self.look_at_progress(now);
+        for name in due {
+            self.look_at_progress(&name, now);
         }
     }
 
-    fn look_at_progress(&mut self, now: Moment) {
-        let (oldest, starting) = self.starting();
-        let lacking = self.progress.lacking_since;
+    fn look_at_progress(&mut self, name: &GroupName, now: Moment) {
+        let (oldest, starting) = self.starting(name);
+        let Some(group) = self.groups.get(name) else { return };
+        let lacking = group.progress.lacking_since;
         let is_long = |since: Moment| now.since(since) >= FIRST;
         let note = match (lacking, oldest) {
-            (Some(since), _) if is_long(since) => self.still_lacking(now),
+            (Some(since), _) if is_long(since) => self.still_lacking(name, now),
             (_, Some((since, task))) if is_long(since) => self.still_starting(&task, starting - 1, now),
             (Some(_) | None, Some(_) | None) => None,
         };
-        match note {
-            Some(note) => {
-                self.note(note);
-                self.progress.told += 1;
-            }
-            None => self.progress.told = 0,
+        let is_told = note.is_some();
+        if let Some(note) = note {
+            self.note(note);
         }
         let is_over = self.phase != Phase::Working || (lacking.is_none() && starting == 0);
-        self.progress.look_at = (!is_over).then(|| now + self.progress.wait());
+        if let Some(Group { progress, .. }) = self.groups.get_mut(name) {
+            progress.told = if is_told { progress.told + 1 } else { 0 };
+            progress.look_at = (!is_over).then(|| now + progress.wait());
+        }
     }
 
     /// Whoever watches the JobManager tells of it too.
-    fn still_lacking(&self, now: Moment) -> Option<Note> {
-        match self.reason(now) {
+    fn still_lacking(&self, name: &GroupName, now: Moment) -> Option<Note> {
+        match self.reason(name, now) {
             Reason::Ending | Reason::JobManagerStarting => None,
             reason @ (Reason::NotSubscribed { .. }
             | Reason::FilesUnread
@@ -95,7 +105,8 @@ impl Scheduler {
             | Reason::NoOffers
             | Reason::Gang { .. }
             | Reason::DoesNotFit { .. }) => {
-                Some(Note::StillWaiting { taskmanagers: self.lacking(), why: reason.to_string() })
+                let (group, tasks) = (name.clone(), self.lacking(name));
+                Some(Note::StillWaiting { group, tasks, why: reason.to_string() })
             }
         }
     }
@@ -111,16 +122,17 @@ impl Scheduler {
         })
     }
 
-    /// Of the TaskManagers that are launched and do not run yet the one that is so for longest, and how many there are.
-    fn starting(&self) -> (Option<(Moment, String)>, usize) {
-        let starting = self.seen.iter().filter(|(id, seen)| {
+    /// Of the group's tasks that are launched and do not run yet the one that is so for longest, and how many there are.
+    fn starting(&self, name: &GroupName) -> (Option<(Moment, String)>, usize) {
+        let starting = self.kept_of(name).filter_map(|id| {
+            let seen = self.seen.get(id)?;
             let runs = match seen.what {
                 Sight::Nothing | Sight::Alive(TaskState::Staging | TaskState::Starting) => false,
                 Sight::Alive(_) | Sight::Missing(_) => true,
             };
-            !runs && self.goal(id) == Some(Goal::Run)
+            (!runs).then_some((seen.since, id))
         });
-        let starting: Vec<_> = starting.map(|(id, seen)| (seen.since, id)).collect();
+        let starting: Vec<_> = starting.collect();
         let oldest = starting.iter().min().map(|(since, id)| (*since, (*id).clone()));
         (oldest, starting.len())
     }

@@ -1,12 +1,15 @@
 //! Why things are as they are, for log, status page, `explain` and tests alike.
 
 mod agents;
+mod groups;
 mod probing;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
 pub use agents::{AgentStanding, AgentState};
+pub use groups::GroupReport;
 
 pub use probing::ProbingReport;
 
@@ -15,18 +18,19 @@ use utoipa::ToSchema;
 
 use base::time::Moment;
 use domain::demand::Asked;
+use domain::group::GroupName;
 use domain::leadership::Leadership;
 use mesos::wire::status::TaskState;
 
 use super::counters::Counters;
-use super::explain::told;
+use super::explain::descriptions;
 use super::neighbours::Neighbours;
 use super::verdict::Verdict;
 use super::{Connection, JobManager, Phase, Scheduler, Seen, Sight};
 use domain::state::Goal;
 
 /// The status tells of so many agents; `explain` of more.
-const VERDICTS_MAX: usize = 20;
+const MAX_VERDICTS: usize = 20;
 
 /// A picture of the scheduler; spans of time are seconds up to the moment it was taken.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -44,6 +48,7 @@ pub struct Report {
     /// The one that took the last subscription.
     pub master: Option<MasterReport>,
     pub subscribed: bool,
+    /// How many TaskManagers there shall be.
     pub target: u32,
     /// How many Mesos runs and the JobManager hears, as far as it can be asked.
     pub running: usize,
@@ -52,12 +57,16 @@ pub struct Report {
     /// Only where the number follows the jobs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub asked: Option<Asked>,
+    /// Of all groups.
     pub tasks: Vec<TaskReport>,
     /// How many TaskManagers are still to be launched, and why they are not; none when all are.
     pub waiting: Option<Waiting>,
     /// While TaskManagers fail at their start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probing: Option<ProbingReport>,
+    /// By name, where there are other groups of tasks than that of TaskManagers.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub groups: BTreeMap<String, GroupReport>,
     /// Those with TaskManagers of ours, and those that something is held against.
     pub agents: Vec<AgentState>,
     pub neighbours: Neighbours,
@@ -74,6 +83,10 @@ pub struct MasterReport {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct TaskReport {
     pub task_id: String,
+    /// The group that it is of, where that is not the TaskManagers'.
+    #[serde(default, skip_serializing_if = "GroupName::is_taskmanagers")]
+    #[schema(value_type = String)]
+    pub group: GroupName,
     pub agent_id: String,
     pub hostname: String,
     /// Mesos' name of the state, or `LAUNCHED` before the first update.
@@ -241,6 +254,7 @@ impl Report {
             tasks: Vec::new(),
             waiting: None,
             probing: None,
+            groups: BTreeMap::new(),
             agents: Vec::new(),
             neighbours: Neighbours::default(),
             counters: Counters::default(),
@@ -251,6 +265,12 @@ impl Report {
 impl Scheduler {
     pub fn report(&self, now: Moment) -> Report {
         let tasks: Vec<_> = self.state.tasks.keys().filter_map(|id| self.task_report(id, now)).collect();
+        let mut groups = self.group_reports(&tasks, now);
+        let GroupReport { target, running, unheard, asked, waiting, probing } =
+            groups.get(GroupName::TASKMANAGERS.text()).cloned().unwrap_or_default();
+        if groups.len() == 1 && self.groups.contains_key(&GroupName::TASKMANAGERS) {
+            groups.clear();
+        }
         Report {
             high_availability: None,
             jobmanager_leader: None,
@@ -258,16 +278,14 @@ impl Scheduler {
             framework_id: self.state.framework_id.clone(),
             master: self.master.clone(),
             subscribed: self.is_subscribed(),
-            target: self.target(),
-            running: tasks.iter().filter(|task| task.runs()).count(),
-            unheard: tasks.iter().filter(|task| task.is_unheard()).count(),
-            asked: self.asked.clone(),
+            target,
+            running,
+            unheard,
+            asked,
             tasks,
-            waiting: match self.lacking() {
-                0 => None,
-                taskmanagers => Some(Waiting::new(taskmanagers, self.reason(now))),
-            },
-            probing: self.probing_report(now),
+            waiting,
+            probing,
+            groups,
             agents: self.agent_states(now),
             neighbours: self.neighbours.neighbours().clone(),
             counters: self.counters,
@@ -279,6 +297,7 @@ impl Scheduler {
         let seen = self.seen.get(id)?;
         Some(TaskReport {
             task_id: id.to_owned(),
+            group: record.group.clone(),
             agent_id: record.agent_id.clone(),
             hostname: record.hostname.clone(),
             state: match &seen.what {
@@ -307,7 +326,8 @@ impl Scheduler {
         (self.spec.epoch + moment.since(Moment::START)).as_secs()
     }
 
-    pub(super) fn reason(&self, now: Moment) -> Reason {
+    /// Why tasks of the group are lacking.
+    pub(super) fn reason(&self, name: &GroupName, now: Moment) -> Reason {
         if self.phase != Phase::Working {
             return Reason::Ending;
         }
@@ -317,47 +337,48 @@ impl Scheduler {
         if self.jobmanager == JobManager::Starting {
             return Reason::JobManagerStarting;
         }
-        if self.spec.template.delivery.is_none() {
+        let Some(group) = self.groups.get(name) else { return Reason::Ending };
+        if group.spec.template.delivery.is_none() {
             return Reason::FilesUnread;
         }
-        if let Some(probing) = self.probing_report(now)
+        if let Some(probing) = self.probing_report(name, now)
             && (probing.left_ms > 0 || !probing.tasks.is_empty())
         {
             return Reason::Probing(probing);
         }
-        let hold = self.hold.as_ref().filter(|hold| !hold.until.has_passed(now));
-        if let Some(hold) = hold.filter(|hold| hold.places >= self.lacking()) {
+        let hold = group.hold.as_ref().filter(|hold| !hold.until.has_passed(now));
+        if let Some(hold) = hold.filter(|hold| hold.places >= self.lacking(name)) {
             let left_ms = u64::try_from(hold.until.left(now).as_millis()).unwrap_or(u64::MAX);
             return Reason::Backoff { left_ms, cause: hold.cause.clone() };
         }
-        if let (Some(gang), Some(patience)) = (&self.gang, self.spec.gang)
+        if let (Some(gang), Some(patience)) = (&group.gang, group.spec.gang)
             && gang.since + patience > now
         {
             let left = (gang.since + patience).since(now);
             return Reason::Gang {
                 fits: gang.fits,
                 left_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
-                verdicts: self.lacks(now),
+                verdicts: self.lacks(name, now),
             };
         }
-        match &self.last_round {
+        match &group.last_round {
             Some(round) if round.nearest.is_some() => Reason::DoesNotFit {
                 age_s: now.since(round.at).as_secs(),
                 offers: round.offers,
-                nearest: round.nearest.as_ref().map(|nearest| nearest.told(now)).unwrap_or_default(),
-                verdicts: self.lacks(now),
+                nearest: round.nearest.as_ref().map(|nearest| nearest.describe(now)).unwrap_or_default(),
+                verdicts: self.lacks(name, now),
             },
             Some(_) | None => Reason::NoOffers,
         }
     }
 
-    fn lacks(&self, now: Moment) -> Vec<Lacks> {
-        let verdicts = self.verdicts(VERDICTS_MAX, now).into_iter();
+    fn lacks(&self, name: &GroupName, now: Moment) -> Vec<Lacks> {
+        let verdicts = self.verdicts(name, MAX_VERDICTS, now).into_iter();
         verdicts.map(|verdict| lacks(verdict, now)).collect()
     }
 }
 
 fn lacks(verdict: Verdict, now: Moment) -> Lacks {
-    let lacks = told(&verdict, now);
+    let lacks = descriptions(&verdict, now);
     Lacks { agent_id: verdict.agent_id, hostname: verdict.hostname, lacks }
 }

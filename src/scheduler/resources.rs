@@ -27,9 +27,9 @@ fn missing_per_mille(needed: Milli, offered: Milli) -> i64 {
     (needed.0 - offered.0).saturating_mul(1000) / needed.0.max(1)
 }
 
-/// The share of one task.
+/// What one task gets of the offered resources.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Share {
+pub struct Allotment {
     pub resources: Vec<Resource>,
     /// As many as [`Need::ports`], in ascending order.
     pub ports: Vec<u64>,
@@ -54,7 +54,7 @@ struct Amount {
 const COMMON_NAMES: [&str; 4] = ["cpus", "mem", "disk", "gpus"];
 
 /// An agent with more kinds of resources has the others forgotten.
-const OTHERS_MAX: usize = 28;
+const MAX_OTHERS: usize = 28;
 
 impl Holding {
     /// Adds what [`Pool::add`] would.
@@ -73,7 +73,7 @@ impl Holding {
     }
 
     fn add_scalar(&mut self, name: &str, free: Milli, is_reserved: bool) {
-        if self.amount(name).is_none() && self.others.len() < OTHERS_MAX {
+        if self.amount(name).is_none() && self.others.len() < MAX_OTHERS {
             self.others.push((name.to_owned(), Amount::default()));
         }
         if let Some(amount) = self.amount_mut(name) {
@@ -173,13 +173,13 @@ impl Pool {
     }
 
     /// Takes `need` out of the pool. None if it is not all there, and then the pool is of no use any more.
-    pub fn take(&mut self, need: &Need) -> Option<Share> {
-        let mut share = Share::default();
+    pub fn take(&mut self, need: &Need) -> Option<Allotment> {
+        let mut share = Allotment::default();
         let has_all = need.scalars.iter().all(|(name, amount)| self.take_scalar(name, *amount, &mut share));
         (has_all && self.take_ports(need.ports, &mut share)).then_some(share)
     }
 
-    fn take_scalar(&mut self, name: &str, needed: Milli, share: &mut Share) -> bool {
+    fn take_scalar(&mut self, name: &str, needed: Milli, share: &mut Allotment) -> bool {
         let mut left = needed;
         for resource in self.resources.iter_mut().filter(|resource| resource.name.as_deref() == Some(name)) {
             let offered = amount(resource);
@@ -194,7 +194,7 @@ impl Pool {
         left.0 <= 0
     }
 
-    fn take_ports(&mut self, count: usize, share: &mut Share) -> bool {
+    fn take_ports(&mut self, count: usize, share: &mut Allotment) -> bool {
         for resource in self.resources.iter_mut().filter(|resource| resource.name.as_deref() == Some(PORTS)) {
             let mut spans = spans(resource);
             let mut taken = Vec::new();
@@ -253,10 +253,10 @@ fn with_spans(offered: &Resource, spans: impl IntoIterator<Item = (u64, u64)>) -
 
 /// The ports of a resource in ascending order, each once, whatever the ranges are like.
 fn spans(resource: &Resource) -> Vec<(u64, u64)> {
-    const PORT_MAX: u64 = u16::MAX as u64;
+    const MAX_PORT: u64 = u16::MAX as u64;
     let ranges = resource.ranges.iter().flat_map(|ranges| &ranges.range);
     let mut spans: Vec<_> = ranges
-        .map(|range| (range.begin().max(1), range.end().min(PORT_MAX)))
+        .map(|range| (range.begin().max(1), range.end().min(MAX_PORT)))
         .filter(|(first, last)| first <= last)
         .collect();
     spans.sort_unstable();
@@ -401,7 +401,7 @@ pub(super) mod tests {
             refined(1.0, &["eng", "eng/flink"]),
             scalar("mem", 9.0),
         ]);
-        let depths = |share: &Share| share.resources.iter().map(depth).collect::<Vec<_>>();
+        let depths = |share: &Allotment| share.resources.iter().map(depth).collect::<Vec<_>>();
         assert_eq!(depths(&pool.take(&need(1.5, 0.0, 0)).expect("fits")), [2, 1]);
         assert_eq!(depths(&pool.take(&need(1.5, 0.0, 0)).expect("fits")), [1, 0]);
     }

@@ -1,6 +1,7 @@
-//! Ending TaskManagers that are more than wanted, or that others have taken the place of.
+//! Ending tasks that are more than their group wants, whose group is gone, or that others have taken the place of.
 
 use base::time::Moment;
+use domain::group::GroupName;
 use mesos::call::Call;
 use mesos::wire::id::{AgentId, TaskId};
 use mesos::wire::status::TaskState;
@@ -10,13 +11,17 @@ use domain::state::Goal;
 
 impl Scheduler {
     pub(super) fn retire_surplus(&mut self) {
-        let target = self.target() as usize;
-        let surplus = self.census().kept.saturating_sub(target);
-        if surplus == 0 {
-            return;
+        let surplus =
+            |name: &GroupName| self.kept_count(name).saturating_sub(self.group_target(name) as usize);
+        let surplus: Vec<_> = self.groups.keys().map(|name| (name.clone(), surplus(name))).collect();
+        for (name, surplus) in surplus.into_iter().filter(|(_, surplus)| *surplus > 0) {
+            self.retire_some(&name, surplus);
         }
+    }
+
+    fn retire_some(&mut self, name: &GroupName, surplus: usize) {
         // Those that do not run yet cost least, or that nobody hears, then the youngest.
-        let mut candidates: Vec<_> = self.kept().cloned().collect();
+        let mut candidates: Vec<_> = self.kept_of(name).cloned().collect();
         candidates.sort_by_key(|id| {
             let seen = self.seen.get(id);
             let running = seen.is_some_and(|seen| seen.running_since.is_some());

@@ -1,5 +1,6 @@
-//! What every TaskManager of this cluster needs, and the limits and waits of the scheduler.
+//! What the tasks of each group need, and the limits and waits of the scheduler.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use base::time::BackoffPolicy;
@@ -8,11 +9,32 @@ use mesos::wire::container::ContainerInfo;
 use mesos::wire::label::Label;
 
 use domain::constraint::Constraint;
+use domain::group::GroupName;
+#[cfg(test)]
+use domain::need::Milli;
 use domain::need::Need;
 
-/// Fixed for the life of a worker, but for [`Template::delivery`].
+/// Fixed for the life of a worker, but for the groups.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Spec {
+    /// Tasks of one group are alike; groups come and go while the scheduler works.
+    pub groups: BTreeMap<GroupName, GroupSpec>,
+    /// The roles that offers come for.
+    pub roles: Vec<String>,
+    /// As whom the framework registers, and the keys that say so.
+    pub identity: String,
+    /// How long an agent's resources stay away after we declined them.
+    pub refuse: Duration,
+    /// Between SIGTERM and SIGKILL of a task.
+    pub kill_grace: Duration,
+    pub patience: Patience,
+    /// Since 1970 at [`Moment::START`], for the times that Mesos tells.
+    pub epoch: Duration,
+}
+
+/// What the tasks of one group have in common.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GroupSpec {
     pub need: Need,
     pub template: Template,
     pub placement: Placement,
@@ -20,25 +42,40 @@ pub struct Spec {
     pub hard: Vec<Constraint>,
     /// Agents for which more of these hold come first.
     pub soft: Vec<Constraint>,
-    /// How many TaskManagers to keep unless `scale` or the jobs say otherwise.
+    /// How many tasks to keep unless `scale` or the jobs say otherwise.
     pub target: u32,
     /// Whether the jobs say it.
     pub follows_jobs: bool,
-    /// The roles that offers come for.
-    pub roles: Vec<String>,
-    /// As whom the framework registers, and the keys that say so.
-    pub identity: String,
-    /// How long an agent's resources stay away after we declined them.
-    pub refuse: Duration,
-    /// Between SIGTERM and SIGKILL of a TaskManager.
-    pub kill_grace: Duration,
-    /// How long the first TaskManagers wait for offers that hold them all; `None` starts each as soon as it fits.
+    /// How long the first tasks wait for offers that hold them all; `None` starts each as soon as it fits.
     pub gang: Option<Duration>,
-    /// More failed TaskManagers than this end the cluster.
-    pub failures_most: Option<u32>,
-    pub patience: Patience,
-    /// Since 1970 at [`Moment::START`], for the times that Mesos tells.
-    pub epoch: Duration,
+    /// Between the end of a task that failed and its replacement.
+    pub relaunch: BackoffPolicy,
+    /// More failed tasks than this end the framework.
+    pub max_failures: Option<u32>,
+    /// Only failures of so long ago count against it; `None` counts all.
+    pub failures_within: Option<Duration>,
+}
+
+impl GroupSpec {
+    /// How long a task that failed waits for its replacement, where nobody says otherwise.
+    pub const RELAUNCH: BackoffPolicy =
+        BackoffPolicy { first: Duration::from_millis(500), most: Duration::from_secs(60), jitter: 0.2 };
+}
+
+impl Spec {
+    /// The group of a cluster's TaskManagers alone.
+    pub fn taskmanagers(&self) -> Option<&GroupSpec> {
+        self.groups.get(&GroupName::TASKMANAGERS)
+    }
+
+    /// The same with other TaskManagers.
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(&mut GroupSpec)) -> Self {
+        if let Some(taskmanagers) = self.groups.get_mut(&GroupName::TASKMANAGERS) {
+            change(taskmanagers);
+        }
+        self
+    }
 }
 
 #[cfg(test)]
@@ -46,26 +83,37 @@ impl Spec {
     /// For `target` TaskManagers of one cpu, anywhere.
     pub fn of_one_cpu(target: u32) -> Self {
         Self {
-            need: Need { scalars: vec![("cpus".into(), domain::need::Milli::whole(1))], ports: 0 },
-            template: Template { delivery: Some(Delivery::default()), ..Template::default() },
-            placement: Placement::Spread,
-            hard: Vec::new(),
-            soft: Vec::new(),
-            target,
-            follows_jobs: false,
+            groups: BTreeMap::from([(GroupName::TASKMANAGERS, GroupSpec::of_cpus(target, Milli::whole(1)))]),
             roles: vec!["*".into()],
             identity: "role *".into(),
             refuse: Duration::from_secs(5),
             kill_grace: Duration::from_secs(30),
-            gang: None,
-            failures_most: None,
             patience: Patience::default(),
             epoch: Duration::ZERO,
         }
     }
 }
 
-/// What is the same in every TaskManager's `TaskInfo`.
+#[cfg(test)]
+impl GroupSpec {
+    pub fn of_cpus(target: u32, cpus: Milli) -> Self {
+        Self {
+            need: Need { scalars: vec![("cpus".into(), cpus)], ports: 0 },
+            template: Template { delivery: Some(Delivery::default()), ..Template::default() },
+            placement: Placement::Spread,
+            hard: Vec::new(),
+            soft: Vec::new(),
+            target,
+            follows_jobs: false,
+            gang: None,
+            relaunch: Self::RELAUNCH,
+            max_failures: None,
+            failures_within: None,
+        }
+    }
+}
+
+/// What is the same in the `TaskInfo` of every task of a group.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Template {
     /// The program to execute on the agent.
@@ -134,10 +182,6 @@ pub enum Placement {
 /// How long the scheduler waits for what.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Patience {
-    /// Between the end of a TaskManager that failed and its replacement.
-    pub replace: BackoffPolicy,
-    /// Only failures of so long ago count against `Spec::failures_most`; `None` counts all.
-    pub failures_within: Option<Duration>,
     /// A TaskManager that ran this long has not failed at its start: the next failure waits the first time
     /// again.
     pub healthy_after: Duration,
@@ -176,12 +220,6 @@ pub struct Patience {
 impl Default for Patience {
     fn default() -> Self {
         Self {
-            replace: BackoffPolicy {
-                first: Duration::from_millis(500),
-                most: Duration::from_secs(60),
-                jitter: 0.2,
-            },
-            failures_within: None,
             healthy_after: Duration::from_secs(60),
             // The master gives an agent 75 s of missed pings, and 10 min after its own restart.
             lost: Duration::from_secs(75),

@@ -1,4 +1,4 @@
-//! The `TaskInfo` of a TaskManager.
+//! The `TaskInfo` of a task.
 
 use std::time::Duration;
 
@@ -9,15 +9,29 @@ use mesos::wire::label::Labels;
 use mesos::wire::task::TaskInfo;
 use mesos::wire::time::DurationInfo;
 
-use super::resources::Share;
-use super::spec::{COMMAND_VARIABLE, Host, Shell, Spec};
+use super::resources::Allotment;
+use super::spec::{COMMAND_VARIABLE, Host, Shell, Template};
 
 /// Stands for the task id in `mesos.resourcemanager.tasks.hostname`.
 const TASK_ID_MARK: &str = "_TASK_";
 
+/// Where a task goes, and what it takes there.
+#[derive(Clone, Copy, Debug)]
+pub struct Assignment<'a> {
+    pub agent_id: &'a str,
+    pub hostname: &'a str,
+    pub allotment: &'a Allotment,
+}
+
 /// One name serves Mesos, Flink and our status: the task id is the TaskManager's resource id.
-pub fn info(spec: &Spec, id: &str, agent_id: &str, hostname: &str, share: &Share, token: String) -> TaskInfo {
-    let template = &spec.template;
+pub fn info(
+    template: &Template,
+    kill_grace: Duration,
+    id: &str,
+    assignment: &Assignment<'_>,
+    token: String,
+) -> TaskInfo {
+    let Assignment { agent_id, hostname, allotment } = *assignment;
     let host = match &template.host {
         Host::Agent => Some(hostname.to_owned()),
         Host::Pattern(pattern) => Some(pattern.replace(TASK_ID_MARK, id)),
@@ -26,7 +40,7 @@ pub fn info(spec: &Spec, id: &str, agent_id: &str, hostname: &str, share: &Share
     let own = [("taskmanager.resource-id", Some(id.to_owned())), ("taskmanager.host", host)];
     let own = own.into_iter().filter_map(|(key, value)| Some((key, value?)));
     let ports =
-        template.port_keys.iter().zip(&share.ports).map(|(key, port)| (key.as_str(), port.to_string()));
+        template.port_keys.iter().zip(&allotment.ports).map(|(key, port)| (key.as_str(), port.to_string()));
     let delivery = template.delivery.clone().unwrap_or_default();
     let mut arguments = template.arguments.clone();
     arguments.extend(delivery.arguments);
@@ -70,10 +84,10 @@ pub fn info(spec: &Spec, id: &str, agent_id: &str, hostname: &str, share: &Share
         name: Some(id.to_owned()),
         task_id: Some(TaskId::new(id)),
         agent_id: Some(AgentId::new(agent_id)),
-        resources: share.resources.clone(),
+        resources: allotment.resources.clone(),
         command: Some(command),
-        container: template.container.clone().map(|container| mapped(container, &share.ports)),
-        kill_policy: Some(kill_policy(spec.kill_grace)),
+        container: template.container.clone().map(|container| mapped(container, &allotment.ports)),
+        kill_policy: Some(kill_policy(kill_grace)),
         labels,
         ..TaskInfo::default()
     }
@@ -139,15 +153,21 @@ fn kill_policy(grace: Duration) -> KillPolicy {
 mod tests {
     use super::*;
 
+    fn of_template(template: &Template) -> CommandInfo {
+        let assignment = Assignment { agent_id: "a", hostname: "h", allotment: &Allotment::default() };
+        info(template, Duration::from_secs(30), "t", &assignment, String::new()).command.expect("a command")
+    }
+
     #[test]
     fn docker_is_told_no_name_of_the_program() {
         let info = |container: Option<ContainerInfo>| {
-            let mut spec = Spec::of_one_cpu(1);
-            spec.template.program = "/usr/bin/x".to_owned();
-            spec.template.arguments = ["x", "taskmanager"].map(str::to_owned).to_vec();
-            spec.template.container = container;
-            let command = info(&spec, "t", "a", "h", &Share::default(), String::new()).command;
-            let command = command.expect("a command");
+            let template = Template {
+                program: "/usr/bin/x".to_owned(),
+                arguments: ["x", "taskmanager"].map(str::to_owned).to_vec(),
+                container,
+                ..Template::default()
+            };
+            let command = of_template(&template);
             (command.value.unwrap_or_default(), command.arguments[0].clone())
         };
         let of =
@@ -160,12 +180,13 @@ mod tests {
             ("/usr/bin/x".to_owned(), "taskmanager".to_owned())
         );
         // Nor the program itself, where the container begins with it.
-        let mut spec = Spec::of_one_cpu(1);
-        spec.template.is_entrypoint = true;
-        spec.template.arguments = ["x", "taskmanager"].map(str::to_owned).to_vec();
-        spec.template.container = Some(of(ContainerType::Docker));
-        let command = super::info(&spec, "t", "a", "h", &Share::default(), String::new()).command;
-        let command = command.expect("a command");
+        let template = Template {
+            is_entrypoint: true,
+            arguments: ["x", "taskmanager"].map(str::to_owned).to_vec(),
+            container: Some(of(ContainerType::Docker)),
+            ..Template::default()
+        };
+        let command = of_template(&template);
         assert_eq!(
             (command.value, command.shell, &command.arguments[0][..]),
             (None, Some(false), "taskmanager")

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod faults;
+mod groups;
 mod hearing;
 mod jobmanager;
 mod mutations;

@@ -1,6 +1,6 @@
 //! What becomes due by itself.
 
-use base::time::Moment;
+use base::time::{Deadline, Moment};
 use mesos::wire::status::TaskState;
 
 use super::{Phase, Scheduler, Sight};
@@ -10,8 +10,9 @@ impl Scheduler {
     /// When [`Self::handle_timeout`] is due if nothing else happens.
     pub fn poll_timeout(&self) -> Option<Moment> {
         let patience = &self.spec.patience;
-        let hold = self.hold.as_ref().map(|hold| hold.until.at());
-        let probe = self.try_at.map(base::time::Deadline::at);
+        let holds = self.groups.values().filter_map(|group| group.hold.as_ref());
+        let hold = holds.map(|hold| hold.until.at()).min();
+        let probe = self.groups.values().filter_map(|group| group.try_at).map(Deadline::at).min();
         let registration = self.registration_deadline();
         let connected = self.is_subscribed().then(|| self.reconciliation.due()).flatten();
         let departure = self.is_working().then(|| self.departure_due()).flatten();
@@ -33,7 +34,8 @@ impl Scheduler {
             (Sight::Nothing | Sight::Alive(_), _) => None,
         });
         let gang = self.is_working().then(|| self.gang_due()).flatten().map(allowed);
-        let progress = (self.phase == Phase::Working).then(|| self.progress.due()).flatten();
+        let progress = self.groups.values().filter_map(|group| group.progress.due()).min();
+        let progress = progress.filter(|_| self.phase == Phase::Working);
         let waits = [
             progress,
             hold,

@@ -2,6 +2,7 @@
 
 mod departures;
 mod elastic;
+mod groups;
 mod hearing;
 mod probing;
 mod progress;
@@ -14,6 +15,7 @@ use super::spec::{Delivery, Patience, Spec};
 use super::{Action, Effect, Scheduler};
 use base::time::Moment;
 use claim::Answer;
+use domain::group::GroupName;
 use domain::state::{Goal, State};
 use mesos::answer::Refusal;
 use mesos::call::Call;
@@ -53,6 +55,11 @@ impl Bench {
             offers: 0,
             questions: 0,
         }
+    }
+
+    /// Of TaskManagers, as far as they count.
+    fn failures(&self) -> u32 {
+        self.stored.group(&GroupName::TASKMANAGERS).failures
     }
 
     /// A bench whose scheduler is subscribed and whose JobManager listens.
@@ -218,8 +225,7 @@ fn nothing_is_asked_for_before_the_jobmanager_listens() {
 
 #[test]
 fn nothing_is_asked_for_before_the_files_of_agents_are_known() {
-    let mut spec = Spec::of_one_cpu(1);
-    spec.template.delivery = None;
+    let spec = Spec::of_one_cpu(1).with(|group| group.template.delivery = None);
     let mut bench = Bench::of(spec, State::default());
     bench.scheduler.handle_subscribed("f-1", bench.now);
     bench.scheduler.handle_jobmanager_listening(bench.now);
@@ -499,16 +505,13 @@ fn a_launch_that_never_happened_is_tried_again_at_once_and_a_refused_one_later()
     bench.offer(&[("a", 1.0)]);
     bench.update(3, TaskState::Running, true);
     assert_eq!(bench.update(3, TaskState::Error, false), "", "of another launch with the same id");
-    assert_eq!(
-        bench.stored.failures, 1,
-        "what the master refuses has failed, what was never launched has not"
-    );
+    assert_eq!(bench.failures(), 1, "what the master refuses has failed, what was never launched has not");
 }
 
 #[test]
 fn too_many_failures_end_it() {
     let mut bench = Bench::ready(1);
-    bench.scheduler.spec.failures_most = Some(1);
+    bench.scheduler.taskmanagers().max_failures = Some(1);
     for number in 1..=2 {
         bench.offer(&[("a", 1.0)]);
         bench.update(number, TaskState::Running, true);
@@ -521,14 +524,14 @@ fn too_many_failures_end_it() {
 #[test]
 fn a_gang_starts_together_or_late() {
     let mut bench = Bench::ready(2);
-    bench.scheduler.spec.gang = Some(Duration::from_secs(60));
+    bench.scheduler.taskmanagers().gang = Some(Duration::from_secs(60));
     assert_eq!(bench.offer(&[("a", 1.0)]), "decline(o1)", "not hoarded");
     let text = format!("{:?}", bench.scheduler.report(bench.now).waiting);
     assert!(text.contains("Gang { fits: 1, left_ms: 60000"), "{text}");
     assert_eq!(bench.offer(&[("a", 1.0), ("b", 1.0)]), "store accept(o2:1) accept(o3:2) suppress");
 
     let mut bench = Bench::ready(2);
-    bench.scheduler.spec.gang = Some(Duration::from_secs(60));
+    bench.scheduler.taskmanagers().gang = Some(Duration::from_secs(60));
     bench.offer(&[("a", 1.0)]);
     bench.pass(Duration::from_secs(60));
     assert_eq!(bench.offer(&[("a", 1.0)]), "store accept(o2:1)", "better late than never");

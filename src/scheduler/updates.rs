@@ -136,8 +136,9 @@ impl Scheduler {
         } else if is_healthy {
             self.agents.forgive(agent_id);
         }
-        if is_healthy {
-            self.replacing.succeeded();
+        let name = &record.group;
+        if let Some(group) = self.groups.get_mut(name).filter(|_| is_healthy) {
+            group.relaunches.succeeded();
         }
         let text = format!("{id} on {}: {} {detail}", record.hostname, state.name());
         let fault = cause::fault(update, state);
@@ -149,16 +150,17 @@ impl Scheduler {
         if let Some(cause) = cause {
             // What somebody killed has not failed; what cannot be launched so has.
             if end == End::Failure || state == TaskState::Error || fault.is_some() {
-                self.count_failure(now);
+                self.count_failure(name, now);
             }
-            self.hold_back(cause, &text, launched, now);
+            self.hold_back(name, cause, &text, launched, now);
             if state != TaskState::Killed && seen.fails_at_start(self.spec.patience.healthy_after, now) {
-                let rounds = self.replacing.rounds(cause);
-                self.failed_at_start(&FalseStart { id, symptom, fault, rounds, text: &text }, now);
+                let rounds = self.groups.get(name).map_or(0, |group| group.relaunches.rounds(cause));
+                let start = FalseStart { id, group: name, symptom, fault, rounds, text: &text };
+                self.failed_at_start(&start, now);
             }
         }
         self.store();
-        self.fail_after_failures();
+        self.fail_after_failures(name);
     }
 
     /// Whoever is missing for long is asked about once more, and its agent may have come back unheard.

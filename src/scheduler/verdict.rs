@@ -57,14 +57,14 @@ fn last(why: &str) -> String {
 
 impl Verdict {
     /// In words, with spans of time as they are at `now`.
-    pub fn told(&self, now: Moment) -> String {
-        let obstacles: Vec<_> = self.obstacles.iter().map(|obstacle| obstacle.told(now)).collect();
+    pub fn describe(&self, now: Moment) -> String {
+        let obstacles: Vec<_> = self.obstacles.iter().map(|obstacle| obstacle.describe(now)).collect();
         format!("nearest host={} {}", self.hostname, obstacles.join("; "))
     }
 }
 
 impl Obstacle {
-    pub fn told(&self, now: Moment) -> String {
+    pub fn describe(&self, now: Moment) -> String {
         match self {
             Self::Resource(miss) => miss.to_string(),
             Self::Constraint { text, found } if found.is_empty() => {

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use base::time::Moment;
 use bytes::{Bytes, BytesMut};
+use domain::group::GroupName;
 use domain::need::{Milli, Need};
 use domain::record;
 use domain::state::{State, TaskRecord};
@@ -30,7 +31,7 @@ use mesos::wire::offer::Offer;
 use mesos::wire::resource::{AllocationInfo, Attribute, Range, Ranges, Resource, Scalar, Text, ValueType};
 use nix::time::{ClockId, clock_gettime};
 use prost::Message as _;
-use scheduler::spec::{Delivery, Patience, Placement, Spec, Template};
+use scheduler::spec::{Delivery, GroupSpec, Patience, Placement, Spec, Template};
 use scheduler::{Action, Scheduler};
 
 const AGENTS: [usize; 3] = [100, 1_000, 10_000];
@@ -145,7 +146,7 @@ fn scheduler(agents: usize) -> Scheduler {
         ..State::default()
     };
     let scalars = [("cpus", 2_000), ("mem", 4_096_000)];
-    let spec = Spec {
+    let taskmanagers = GroupSpec {
         need: Need {
             scalars: scalars.iter().map(|(name, amount)| ((*name).to_owned(), Milli(*amount))).collect(),
             ports: 2,
@@ -164,12 +165,17 @@ fn scheduler(agents: usize) -> Scheduler {
         soft: Vec::new(),
         target: u32::try_from(agents + agents / 10).expect("small"),
         follows_jobs: false,
+        gang: None,
+        relaunch: GroupSpec::RELAUNCH,
+        max_failures: None,
+        failures_within: None,
+    };
+    let spec = Spec {
+        groups: BTreeMap::from([(GroupName::TASKMANAGERS, taskmanagers)]),
         roles: vec!["*".into()],
         identity: String::new(),
         refuse: Duration::from_secs(5),
         kill_grace: Duration::from_secs(30),
-        gang: None,
-        failures_most: None,
         epoch: Duration::ZERO,
         patience: Patience::default(),
     };

@@ -184,7 +184,9 @@ const NOT_FOR_TASKMANAGERS: [&str; 6] =
 pub fn digest(setup: &Setup, spec: &Spec, configuration: &Configuration) -> String {
     let mut hash = Sha256::begin();
     hash.update(setup.distribution.version.to_string());
-    hash.update(format!("{:?}{:?}", spec.need, spec.template));
+    if let Some(taskmanagers) = spec.taskmanagers() {
+        hash.update(format!("{:?}{:?}", taskmanagers.need, taskmanagers.template));
+    }
     let is_read = |key: &str| !NOT_FOR_TASKMANAGERS.iter().any(|prefix| key.starts_with(prefix));
     for (key, setting) in setup.loaded.table.iter().filter(|(key, _)| is_read(key)) {
         hash.update(format!("{key}={}\0", setting.value));

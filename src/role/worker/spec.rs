@@ -1,15 +1,17 @@
 //! What the configuration makes of a TaskManager's task.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::cli::exec;
 use artifact::bundle::Source;
 use base::exit::Exit;
 use conf::settings::{self, Container, Network, Runtime, Scaling, Settings};
+use domain::group::GroupName;
 use domain::need::{Milli, Need};
 use flink::memory;
 use mesos::wire::label::Label;
-use scheduler::spec::{Host, Patience, Placement, Shell, Spec, Template};
+use scheduler::spec::{GroupSpec, Host, Patience, Placement, Shell, Spec, Template};
 
 use super::delivery::Server;
 use super::{Fatal, access, container};
@@ -48,7 +50,7 @@ pub fn of(
         (tasks.bandwidth_resource.as_str(), Milli::whole(tasks.bandwidth.into())),
     ];
     let scalars = scalars.into_iter().filter(|(_, amount)| amount.0 > 0);
-    Ok(Spec {
+    let taskmanagers = GroupSpec {
         need: Need {
             scalars: scalars.map(|(name, amount)| (name.to_owned(), amount)).collect(),
             ports: port_keys.len(),
@@ -63,14 +65,19 @@ pub fn of(
             Scaling::Demand(demand) => demand.bounds.least,
         },
         follows_jobs: settings.scaling != Scaling::Fixed,
+        hard: settings.constraints.hard.clone(),
+        soft: settings.constraints.soft.clone(),
+        gang: settings.gang_timeout,
+        relaunch: GroupSpec::RELAUNCH,
+        max_failures: settings.failed_tasks_max,
+        failures_within: settings.failed_tasks_interval,
+    };
+    Ok(Spec {
+        groups: BTreeMap::from([(GroupName::TASKMANAGERS, taskmanagers)]),
         roles: settings.framework.roles.clone(),
         identity: access::identity_told(settings),
         refuse: settings.offers.refuse,
         kill_grace: tasks.kill_grace,
-        hard: settings.constraints.hard.clone(),
-        soft: settings.constraints.soft.clone(),
-        gang: settings.gang_timeout,
-        failures_most: settings.failed_tasks_max,
         patience: patience(settings, local),
         epoch,
     })
@@ -79,7 +86,6 @@ pub fn of(
 fn patience(settings: &Settings, local: bool) -> Patience {
     let common = Patience {
         registration: settings.registration_timeout,
-        failures_within: settings.failed_tasks_interval,
         unreachable: settings.tasks.unreachable_wait,
         heartbeat_interval: settings.hearing.heartbeat_interval,
         heartbeat_timeout: settings.hearing.heartbeat_timeout,

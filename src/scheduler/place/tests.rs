@@ -1,4 +1,7 @@
 use super::*;
+use crate::resources::Holding;
+use base::time::Moment;
+use domain::constraint::Traits;
 use domain::need::Milli;
 use mesos::wire::resource::{Attribute, Resource, Scalar, Text, ValueType};
 
@@ -68,27 +71,34 @@ impl World {
         self
     }
 
-    /// Who gets how many, and why the others get no more.
-    fn place(&self, candidates: &[Candidate<'_>], wanted: usize) -> String {
-        let wish = Wish {
+    fn request(&self, wanted: usize) -> Request<'_> {
+        Request {
+            group: &GroupName::TASKMANAGERS,
             wanted,
             need: &self.need,
             placement: self.placement,
             hard: &self.hard,
             soft: &self.soft,
             tasks: &self.tasks,
-            standings: &self.standings,
             home_region: self.home_region,
-        };
-        let mut placing = Placing::new(candidates.to_vec(), &wish);
-        let count = placing.run();
-        assert_eq!(count, placing.placed().iter().sum::<usize>());
-        let placed = candidates.iter().zip(placing.placed()).filter(|(_, count)| **count > 0);
-        let placed: Vec<_> = placed.map(|(at, count)| format!("{}:{count}", at.agent_id)).collect();
-        if count == wanted {
+        }
+    }
+
+    /// Who gets how many, and why the others get no more.
+    fn place(&self, candidates: &[Candidate<'_>], wanted: usize) -> String {
+        let mut ground = Ground::new(candidates.to_vec(), &self.tasks, &self.standings);
+        let mut placing = Placing::new(&ground, self.request(wanted));
+        let picks = placing.run(&mut ground);
+        let mut counts = BTreeMap::<usize, usize>::new();
+        for index in &picks {
+            *counts.entry(*index).or_default() += 1;
+        }
+        let placed = counts.iter().map(|(index, count)| format!("{}:{count}", candidates[*index].agent_id));
+        let placed: Vec<_> = placed.collect();
+        if picks.len() == wanted {
             return placed.join(" ");
         }
-        let verdict = placing.nearest().map(|verdict| verdict.told(Moment::START));
+        let verdict = placing.nearest(&ground).map(|verdict| verdict.describe(Moment::START));
         format!("{}; {}", placed.join(" "), verdict.unwrap_or_default())
     }
 }
@@ -168,19 +178,32 @@ fn an_agent_offered_to_two_roles_counts_once_and_gives_reserved_resources_first(
     let cpus = Resource { reservations: vec![reservation], ..scalar("cpus", 1.0) };
     reserved[1].holding.add(&[cpus], "y");
     let world = World::new(Placement::Spread);
-    let wish = Wish {
-        wanted: 1,
-        need: &world.need,
-        placement: world.placement,
-        hard: &[],
-        soft: &[],
-        tasks: &world.tasks,
-        standings: &world.standings,
-        home_region: None,
+    let mut ground = Ground::new(reserved.to_vec(), &world.tasks, &world.standings);
+    assert_eq!(Placing::new(&ground, world.request(1)).run(&mut ground), [1]);
+}
+
+/// Another group's tasks use up room and count where placement looks, and constraints do not count them.
+#[test]
+fn two_groups_on_the_same_offers() {
+    let red = World {
+        need: Need { scalars: vec![("cpus".into(), Milli::of(2.0))], ports: 0 },
+        ..World::new(Placement::Pack)
     };
-    let mut placing = Placing::new(reserved.to_vec(), &wish);
-    placing.run();
-    assert_eq!(placing.placed(), [0, 1, 0]);
+    let red = red.hard("HOSTNAME:UNIQUE");
+    let red_name = GroupName::parse("red").expect("a name");
+    let blue = World::new(Placement::Spread);
+    let mut ground = Ground::new(three().to_vec(), &blue.tasks, &blue.standings);
+    let mut reds = Placing::new(&ground, Request { group: &red_name, ..red.request(9) });
+    let mut blues = Placing::new(&ground, blue.request(9));
+    assert_eq!(reds.place_one(&mut ground), Some(0));
+    assert_eq!(blues.place_one(&mut ground), Some(1), "where nothing is yet");
+    assert_eq!(reds.place_one(&mut ground), Some(1), "of those where another red may be the fullest");
+    assert_eq!(blues.place_one(&mut ground), Some(2));
+    let rest = blues.run(&mut ground);
+    assert_eq!(rest.len(), 6, "{rest:?}");
+    assert_eq!(reds.place_one(&mut ground), None);
+    let verdict = reds.nearest(&ground).expect("a reason").describe(Moment::START);
+    assert_eq!(verdict, "nearest host=c cpus: needs 2, offered 0");
 }
 
 #[test]

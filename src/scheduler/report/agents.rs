@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::Scheduler;
-use crate::place::Standing;
+use crate::ground::Standing;
 use base::time::Moment;
 
 /// Of so many agents, those that something is held against first.
-const AGENTS_MAX: usize = 200;
+const MAX_AGENTS: usize = 200;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct AgentState {
@@ -62,7 +62,7 @@ impl Scheduler {
         }
         let mut agents: Vec<_> = standings.into_iter().collect();
         agents.sort_by(|(left_id, left), (right_id, right)| (right, left_id).cmp(&(left, right_id)));
-        agents.truncate(AGENTS_MAX);
+        agents.truncate(MAX_AGENTS);
         let states = agents.into_iter().map(|(agent_id, standing)| {
             let (hostname, taskmanagers) = used.get(&agent_id).copied().unzip();
             AgentState {

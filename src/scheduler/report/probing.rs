@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use crate::Scheduler;
 use base::time::Moment;
+use domain::group::GroupName;
 
 use super::seconds;
 
@@ -48,16 +49,17 @@ impl fmt::Display for ProbingReport {
 }
 
 impl Scheduler {
-    pub(super) fn probing_report(&self, now: Moment) -> Option<ProbingReport> {
-        let probing = self.state.probing.as_ref()?;
-        let left = self.try_at.map(|at| at.left(now)).unwrap_or_default();
+    pub(super) fn probing_report(&self, name: &GroupName, now: Moment) -> Option<ProbingReport> {
+        let group = self.groups.get(name)?;
+        let probing = self.state.group(name).probing.as_ref()?;
+        let left = group.try_at.map(|at| at.left(now)).unwrap_or_default();
         Some(ProbingReport {
             since: probing.since,
             since_s: self.since_1970(now).saturating_sub(probing.since),
             failures: probing.failures,
             cause: probing.cause.clone(),
             keys: probing.keys.clone(),
-            tasks: self.probes(now).cloned().collect(),
+            tasks: self.probes(name, now).cloned().collect(),
             left_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
         })
     }

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::cluster::Link;
 use super::jobmanager::Mood;
-use super::mutations::Mutation;
 use super::simulation::{Item, Run};
 use base::time::Moment;
 use mesos::wire::id::AgentId;
@@ -36,6 +35,7 @@ impl Run {
             15 => self.upset_jobmanager(),
             16 if self.random.bool() => self.fail_jobmanager_over(),
             17 | 18 => self.begin_spell(),
+            19 => self.regroup(),
             _ => {}
         }
         self.carry();
@@ -57,6 +57,8 @@ impl Run {
             self.operate(OperatorCall::ReactivateAgent { reactivate_agent: target(agent_id) });
         }
         self.operate(schedule(Vec::new()));
+        // One may be lost to what was declared gone; several groups need more than one.
+        self.after(Duration::ZERO, Item::NewHost);
         self.after(Duration::ZERO, Item::NewHost);
     }
 
@@ -168,15 +170,6 @@ impl Run {
         if self.random.bool() {
             self.with_scheduler(|scheduler| scheduler.handle_jobmanager_changed(now));
         }
-    }
-
-    fn scale(&mut self) {
-        self.excuse(4);
-        self.target = self.random.u32(1..=4);
-        let (target, now) = (self.target + u32::from(self.mutation == Mutation::OneMore), self.now);
-        self.spec.target = target;
-        self.log(|| format!("scaled to {target}"));
-        self.with_scheduler(|scheduler| scheduler.handle_scaled(target, now).expect("no job says it"));
     }
 
     fn tear_down(&mut self) {

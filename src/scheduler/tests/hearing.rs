@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::cluster::Cluster;
+use super::groups::Targets;
 use crate::report::{Registration, Report};
 use crate::spec::Patience;
 use crate::witness::Registered;
@@ -65,7 +66,8 @@ impl Hearing {
     }
 
     /// A state is being stored in place of another: who gives way, or ends, because it is not heard?
-    pub fn stored(&mut self, old: &State, new: &State, now: Moment) -> Judgement {
+    /// Those of a group that is gone have to go in any case.
+    pub fn stored(&mut self, old: &State, new: &State, targets: &Targets, now: Moment) -> Judgement {
         let was = |id: &String| old.tasks.get(id);
         let gives_way = |record: &TaskRecord| record.goal == Goal::Replace && record.unheard;
         let is_heard = new.tasks.keys().filter(|id| self.is_heard(id)).count();
@@ -82,7 +84,9 @@ impl Hearing {
             return Err(format!("{giving_way} give way at once, and {is_heard} are heard"));
         }
         let ends = |(id, record): &(&String, &TaskRecord)| {
-            record.goal == Goal::End && record.unheard && was(id).is_some_and(|old| old.goal != Goal::End)
+            let is_wanted = targets.contains_key(&record.group);
+            let ends = record.goal == Goal::End && was(id).is_some_and(|old| old.goal != Goal::End);
+            ends && record.unheard && is_wanted
         };
         for (id, _) in new.tasks.iter().filter(ends) {
             self.is_present(id, now)?;
@@ -131,9 +135,14 @@ impl Hearing {
                 return Err(format!("{id} counts, and is of another framework"));
             }
         }
-        match report.tasks.iter().filter(|task| task.runs()).count() == report.running {
-            true => Ok(()),
-            false => Err(format!("{} are said to run", report.running)),
+        let run =
+            |name: &str| report.tasks.iter().filter(|task| task.runs() && task.group.text() == name).count();
+        let groups = report.groups.iter().map(|(name, group)| (&name[..], group.running));
+        let alone = ("taskmanager", report.running);
+        let mut counted = groups.chain(report.groups.is_empty().then_some(alone));
+        match counted.find(|(name, running)| run(name) != *running) {
+            None => Ok(()),
+            Some((name, running)) => Err(format!("{running} of {name} are said to run")),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::simulation::Run;
 use crate::{Action, token};
+use domain::group::GroupName;
 use domain::state::Goal;
 use mesos::call::Call;
 
@@ -51,6 +52,21 @@ pub enum Mutation {
     EndBlindly,
     /// It counts TaskManagers as running that it was not told of.
     CountTheUnheard,
+    /// Invariant 11: a task counts for another group than it was launched for.
+    MixGroups,
+    /// A group that is short gets nothing as long as another wants something.
+    ServeByName,
+    /// What is left of a group that was removed goes on.
+    KeepRemovedGroup,
+    /// What fails in one group holds all of them back.
+    ShareBackoff,
+}
+
+impl Mutation {
+    /// Whether it shows only where there are several groups.
+    pub fn concerns_groups(self) -> bool {
+        matches!(self, Self::MixGroups | Self::ServeByName | Self::KeepRemovedGroup | Self::ShareBackoff)
+    }
 }
 
 impl Run {
@@ -89,10 +105,26 @@ impl Run {
                     }
                 }
             }
+            Mutation::MixGroups => {
+                for action in actions {
+                    let Action::Store(state) = action else { continue };
+                    let first = state.tasks.values_mut().next();
+                    first.into_iter().for_each(|record| record.group = GroupName::TASKMANAGERS);
+                }
+            }
+            Mutation::KeepRemovedGroup => actions.retain(|action| match action {
+                Action::Send(Call::Kill { task_id, .. }) => {
+                    let group = self.stored.tasks.get(task_id.text()).map(|record| &record.group);
+                    group.is_none_or(|group| self.targets.contains_key(group))
+                }
+                _ => true,
+            }),
             Mutation::ReplaceAll | Mutation::ReplaceTheHeard | Mutation::EndBlindly => {
                 self.mutate_giving_way(actions);
             }
             Mutation::None
+            | Mutation::ServeByName
+            | Mutation::ShareBackoff
             | Mutation::NameAgain
             | Mutation::LaunchAllAgain
             | Mutation::BelieveMesos

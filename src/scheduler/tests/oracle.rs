@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::cluster::{Cluster, UNREACHABLE_AFTER};
+use super::groups::{Targets, shown_by};
 use super::hearing::Hearing;
 use crate::token;
 use base::time::Moment;
+use domain::group::GroupName;
 use domain::state::{Goal, State, TaskRecord};
 use mesos::call::Call;
 use mesos::event::StatusUpdate;
@@ -14,11 +16,11 @@ use mesos::wire::status::TaskState;
 use mesos::wire::task::TaskInfo;
 
 /// More TaskManagers than wanted for longer than this is a leak; between two full reconciliations lie 15 minutes.
-const SURPLUS_MOST: Duration = Duration::from_secs(20 * 60);
+const MAX_SURPLUS: Duration = Duration::from_secs(20 * 60);
 
 /// The time to register, to look for room, to start another and to kill it fit in, and that again for those that were
 /// started meanwhile and are not heard either.
-const FROZEN_MOST: Duration = Duration::from_secs(15 * 60);
+const MAX_FROZEN: Duration = Duration::from_secs(15 * 60);
 
 #[derive(Default)]
 pub struct Oracle {
@@ -29,7 +31,11 @@ pub struct Oracle {
     launched: BTreeSet<String>,
     /// Those that were told to run.
     started: BTreeSet<String>,
-    surplus_since: Option<Moment>,
+    surplus_since: BTreeMap<GroupName, Moment>,
+    /// The group of each task that was ever launched, as its resources show it.
+    groups: BTreeMap<String, GroupName>,
+    /// Groups of which tasks have ended.
+    failed: BTreeSet<GroupName>,
     pub hearing: Hearing,
     /// Those that the master has told last to be out of its reach.
     unreachable: BTreeSet<String>,
@@ -41,7 +47,7 @@ type Judgement = Result<(), String>;
 
 impl Oracle {
     /// Takes note of who could not be heard.
-    pub fn watch(&mut self, cluster: &Cluster, stored: &State, target: u32, now: Moment) -> Judgement {
+    pub fn watch(&mut self, cluster: &Cluster, stored: &State, targets: &Targets, now: Moment) -> Judgement {
         let mut unheard = BTreeSet::new();
         let is_away = cluster.jobmanager.is_away();
         for (number, host) in cluster.hosts.iter().enumerate() {
@@ -63,16 +69,36 @@ impl Oracle {
         let hearing = &self.hearing;
         let is_lost = |id: &&String| hearing.is_silent(id);
         self.excused.extend(self.unreachable.iter().filter(is_lost).cloned());
-        let alive = cluster.alive(framework(stored));
-        let alive = alive.iter().filter(|id| !unheard.contains(id.as_str())).count();
-        if alive <= target as usize {
-            self.surplus_since = None;
-            return Ok(());
+        let mut alive = BTreeMap::<&GroupName, usize>::new();
+        for id in cluster.alive(framework(stored)).iter().filter(|id| !unheard.contains(id.as_str())) {
+            *alive
+                .entry(self.group_of(id).ok_or_else(|| format!("{id} was never launched"))?)
+                .or_default() += 1;
         }
-        let since = *self.surplus_since.get_or_insert(now);
-        (now.since(since) <= SURPLUS_MOST)
-            .then_some(())
-            .ok_or_else(|| format!("{alive} TaskManagers live, {target} are wanted, and it stays so"))
+        let mut surplus = BTreeMap::new();
+        for (group, alive) in alive {
+            let target = target_of(targets, group);
+            if alive <= target {
+                continue;
+            }
+            let since = self.surplus_since.get(group).copied().unwrap_or(now);
+            if now.since(since) > MAX_SURPLUS {
+                return Err(format!("{alive} of {group} live, {target} are wanted, and it stays so"));
+            }
+            surplus.insert(group.clone(), since);
+        }
+        self.surplus_since = surplus;
+        Ok(())
+    }
+
+    /// For which group a task was launched.
+    pub fn group_of(&self, id: &str) -> Option<&GroupName> {
+        self.groups.get(id)
+    }
+
+    /// Whether anything that the scheduler was told of the group's tasks may be a reason to wait.
+    pub fn has_failed(&self, group: &GroupName) -> bool {
+        self.failed.contains(group)
     }
 
     /// Nothing is wrong any more: whoever does nothing has to be replaced. One that was given up and came back is too
@@ -83,7 +109,7 @@ impl Oracle {
         self.frozen.retain(|id, _| frozen.contains(id));
         for id in frozen {
             let since = *self.frozen.entry(id.clone()).or_insert(now);
-            if now.since(since) > FROZEN_MOST {
+            if now.since(since) > MAX_FROZEN {
                 return Err(format!("{id} does nothing and stays"));
             }
         }
@@ -98,6 +124,9 @@ impl Oracle {
         };
         if update.state == Some(TaskState::Running) {
             self.started.insert(update.task_id.text().to_owned());
+        }
+        if update.state.is_some_and(mini_mesos::master::is_terminal) {
+            self.failed.extend(self.groups.get(update.task_id.text()).cloned());
         }
         if let Some(uuid) = update.uuid {
             let ends = update.state.is_some_and(mini_mesos::master::is_terminal);
@@ -120,33 +149,22 @@ impl Oracle {
     }
 
     /// A state is being stored in place of another.
-    pub fn stored(&self, old: &State, new: &State, target: u32, cluster: &Cluster) -> Judgement {
+    pub fn stored(&self, old: &State, new: &State, targets: &Targets, cluster: &Cluster) -> Judgement {
         if old.framework_id != new.framework_id && old.framework_id.is_some() {
             // The master has ended them all, or will as soon as it hears of them.
             return Ok(());
         }
-        // Those that give way to others go on until then.
-        let kept = new.tasks.values().filter(|record| record.goal != Goal::End).count();
-        let was_kept = |id: &String| old.tasks.get(id).is_some_and(|record| record.goal == Goal::Run);
-        let retired = |(id, record): &(&String, &TaskRecord)| record.goal == Goal::End && was_kept(id);
-        if let Some((id, _)) = new.tasks.iter().find(retired).filter(|_| kept < target as usize) {
-            return Err(format!("{id} is retired, which leaves {kept} of {target}"));
-        }
-        // Whoever is not heard does nothing for anybody.
-        let was_replaced = |id: &String| {
-            old.tasks.get(id).is_some_and(|record| record.goal == Goal::Replace && !record.unheard)
-        };
-        let ended = |(id, record): &(&String, &TaskRecord)| record.goal == Goal::End && was_replaced(id);
-        if let Some((id, _)) = new.tasks.iter().find(ended) {
-            let goes_on = |(id, record): &(&String, &TaskRecord)| match record.goal {
-                Goal::Run => self.started.contains(*id),
-                Goal::Replace => true,
-                Goal::End => false,
-            };
-            let left = new.tasks.iter().filter(goes_on).count();
-            if left < target as usize {
-                return Err(format!("{id} is ended before another runs, which leaves {left} of {target}"));
+        for (id, record) in &new.tasks {
+            if let Some(group) = self.group_of(id).filter(|group| **group != record.group) {
+                return Err(format!(
+                    "{id} is stored as one of {}, and was launched for {group}",
+                    record.group
+                ));
             }
+        }
+        let groups: BTreeSet<_> = new.tasks.values().map(|record| &record.group).collect();
+        for group in groups {
+            self.stored_group(old, new, group, target_of(targets, group))?;
         }
         let alive = cluster.alive(framework(old));
         let forgotten = old.tasks.keys().filter(|id| !new.tasks.contains_key(*id));
@@ -157,16 +175,42 @@ impl Oracle {
         }
     }
 
+    /// The same for the tasks of one group.
+    fn stored_group(&self, old: &State, new: &State, group: &GroupName, target: usize) -> Judgement {
+        let tasks = || new.tasks.iter().filter(|(_, record)| record.group == *group);
+        // Those that give way to others go on until then.
+        let kept = tasks().filter(|(_, record)| record.goal != Goal::End).count();
+        let was_kept = |id: &String| old.tasks.get(id).is_some_and(|record| record.goal == Goal::Run);
+        let retired = |(id, record): &(&String, &TaskRecord)| record.goal == Goal::End && was_kept(id);
+        if let Some((id, _)) = tasks().find(retired).filter(|_| kept < target) {
+            return Err(format!("{id} is retired, which leaves {kept} of {target}"));
+        }
+        // Whoever is not heard does nothing for anybody.
+        let was_replaced = |id: &String| {
+            old.tasks.get(id).is_some_and(|record| record.goal == Goal::Replace && !record.unheard)
+        };
+        let ended = |(id, record): &(&String, &TaskRecord)| record.goal == Goal::End && was_replaced(id);
+        let Some((id, _)) = tasks().find(ended) else { return Ok(()) };
+        let goes_on = |(id, record): &(&String, &TaskRecord)| match record.goal {
+            Goal::Run => self.started.contains(*id),
+            Goal::Replace => true,
+            Goal::End => false,
+        };
+        match tasks().filter(goes_on).count() {
+            left if left < target => {
+                Err(format!("{id} is ended before another runs, which leaves {left} of {target}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// A call is being sent.
-    pub fn sent(&mut self, call: &Call, stored: &State, target: u32, cluster: &Cluster) -> Judgement {
+    pub fn sent(&mut self, call: &Call, stored: &State, targets: &Targets, cluster: &Cluster) -> Judgement {
         match call {
             Call::Accept { launch, .. } if launch.iter().any(|task| shows_token(task, stored)) => {
                 Err("a token is where anybody sees it".to_owned())
             }
-            Call::Accept { launch, .. } => {
-                let ids: Vec<_> = launch.iter().filter_map(|task| task.name.clone()).collect();
-                self.launched(&ids, stored, target, cluster)
-            }
+            Call::Accept { launch, .. } => self.launched(launch, stored, targets, cluster),
             Call::Kill { task_id, .. } => self.killed(task_id.text(), stored, cluster),
             Call::Acknowledge { task_id, uuid, .. } => self.acknowledged(task_id.text(), *uuid, stored),
             Call::Decline { .. }
@@ -178,20 +222,41 @@ impl Oracle {
         }
     }
 
-    fn launched(&mut self, ids: &[String], stored: &State, target: u32, cluster: &Cluster) -> Judgement {
-        for id in ids {
-            if stored.tasks.get(id).is_none_or(|record| record.goal != Goal::Run) {
-                return Err(format!("{id} is launched before it is stored"));
+    fn launched(
+        &mut self,
+        launch: &[TaskInfo],
+        stored: &State,
+        targets: &Targets,
+        cluster: &Cluster,
+    ) -> Judgement {
+        let mut counts = BTreeMap::<GroupName, usize>::new();
+        for task in launch {
+            let id = task.name.clone().unwrap_or_default();
+            let record = stored.tasks.get(&id).filter(|record| record.goal == Goal::Run);
+            let record = record.ok_or_else(|| format!("{id} is launched before it is stored"))?;
+            let group = shown_by(task).ok_or_else(|| format!("{id} takes what no group needs"))?;
+            if group != record.group || !id.starts_with(&format!("{group}-")) {
+                return Err(format!(
+                    "{id} is stored as one of {}, and was launched for {group}",
+                    record.group
+                ));
             }
-            if !self.launched.insert(id.clone()) {
+            if self.groups.insert(id.clone(), group.clone()).is_some() || !self.launched.insert(id.clone()) {
                 return Err(format!("{id} is launched twice"));
             }
+            *counts.entry(group).or_default() += 1;
         }
         let alive = cluster.alive(framework(stored));
         let is_ending = |id: &String| stored.tasks.get(id).is_some_and(|record| record.goal != Goal::Run);
-        let kept = alive.iter().filter(|id| !self.excused.contains(*id) && !is_ending(id)).count();
-        if kept + ids.len() > target as usize {
-            return Err(format!("{kept} live and {} more are launched, {target} are wanted", ids.len()));
+        for (group, count) in counts {
+            let kept = alive.iter().filter(|id| self.group_of(id) == Some(&group));
+            let kept = kept.filter(|id| !self.excused.contains(*id) && !is_ending(id)).count();
+            let target = target_of(targets, &group);
+            if kept + count > target {
+                return Err(format!(
+                    "{kept} of {group} live and {count} more are launched, {target} are wanted"
+                ));
+            }
         }
         Ok(())
     }
@@ -219,19 +284,25 @@ impl Oracle {
     }
 
     /// Faults have stopped and time has passed: everything must be as it is wanted.
-    pub fn at_rest(cluster: &Cluster, stored: &State, target: u32) -> Judgement {
+    pub fn at_rest(&self, cluster: &Cluster, stored: &State, targets: &Targets) -> Judgement {
         let alive = cluster.alive(framework(stored));
         let kept: BTreeSet<_> = stored.tasks.keys().cloned().collect();
         if alive != kept {
             return Err(format!("{alive:?} live, {kept:?} are known"));
         }
-        if alive.len() != target as usize {
-            return Err(format!("{} live, {target} are wanted", alive.len()));
+        let groups: BTreeSet<_> =
+            targets.keys().chain(alive.iter().filter_map(|id| self.group_of(id))).collect();
+        for group in groups {
+            let alive = alive.iter().filter(|id| self.group_of(id) == Some(group)).count();
+            let target = target_of(targets, group);
+            if alive != target {
+                return Err(format!("{alive} of {group} live, {target} are wanted"));
+            }
         }
         if let Some(id) = cluster.frozen(framework(stored)).first() {
             return Err(format!("{id} does nothing and stays"));
         }
-        if let Some(probing) = &stored.probing {
+        if let Some(probing) = stored.groups.values().find_map(|group| group.probing.as_ref()) {
             return Err(format!("all run, and one at a time is tried: {}", probing.cause));
         }
         match cluster.offers().len() {
@@ -248,6 +319,10 @@ fn shows_token(task: &TaskInfo, stored: &State) -> bool {
     let labels =
         task.labels.iter().flat_map(|labels| &labels.labels).filter_map(|label| label.value.as_ref());
     arguments.chain(labels).any(|text| text.contains(&token))
+}
+
+fn target_of(targets: &Targets, group: &GroupName) -> usize {
+    targets.get(group).map_or(0, |target| *target as usize)
 }
 
 fn framework(state: &State) -> &str {

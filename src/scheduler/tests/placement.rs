@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::explain::Question;
-use super::super::spec::Spec;
+use super::super::spec::{GroupSpec, Spec};
 use super::super::{Action, Scheduler};
 use crate::report::Reason;
 use crate::resources::tests::scalar;
@@ -39,10 +39,9 @@ struct Told {
 
 impl Bench {
     /// Subscribed, with a JobManager that listens, for TaskManagers of one cpu.
-    fn new(target: u32, change: impl FnOnce(&mut Spec)) -> Self {
+    fn new(target: u32, change: impl FnOnce(&mut GroupSpec)) -> Self {
         let roles = vec!["eng".into(), "eng/flink".into()];
-        let mut spec = Spec { roles, ..Spec::of_one_cpu(target) };
-        change(&mut spec);
+        let spec = Spec { roles, ..Spec::of_one_cpu(target) }.with(change);
         let mut scheduler = Scheduler::new(spec, State::default(), 1, Moment::START);
         scheduler.handle_jobmanager_listening(Moment::START);
         scheduler.handle_subscribed("f-1", Moment::START);
@@ -286,8 +285,8 @@ fn each_role_gives_its_own_and_reserved_resources_first() {
 #[test]
 fn failures_count_within_their_interval() {
     let mut bench = Bench::new(1, |spec| {
-        spec.failures_most = Some(2);
-        spec.patience.failures_within = Some(Duration::from_secs(100));
+        spec.max_failures = Some(2);
+        spec.failures_within = Some(Duration::from_secs(100));
     });
     let mut failed = None;
     for (number, pause) in [(1, 200), (2, 30), (3, 30), (4, 0)] {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::cluster::{self, Cluster, Out};
+use super::groups::{self, Targets};
 use super::jobmanager::Mood;
 use super::mutations::Mutation;
 use super::oracle::Oracle;
@@ -14,7 +15,7 @@ use super::spell::Spell;
 use super::steps::Script;
 use super::worker::Worker;
 use crate::Effect;
-use crate::spec::{Patience, Placement, Spec};
+use crate::spec::{Patience, Spec};
 use crate::witness::Registered;
 use base::time::Moment;
 use domain::state::State;
@@ -31,7 +32,7 @@ const RUNS: u64 = 2_000;
 const SETTLING: Duration = Duration::from_secs(30 * 60);
 
 /// More steps mean that somebody is spinning.
-const STEPS_MOST: u32 = 60_000;
+const MAX_STEPS: u32 = 60_000;
 
 #[test]
 fn whatever_happens_the_truths_hold_and_the_target_is_reached() {
@@ -85,10 +86,14 @@ fn every_broken_invariant_is_caught() {
         (Mutation::EndBlindly, "one in a row"),
         (Mutation::CountTheUnheard, "runs, and was never heard"),
         (Mutation::NameAgain, "is launched twice"),
+        (Mutation::MixGroups, "was launched for"),
+        (Mutation::ServeByName, "is short with"),
+        (Mutation::KeepRemovedGroup, "live"),
+        (Mutation::ShareBackoff, "waits after failures of others"),
     ] {
         let mut others = Vec::new();
         let is_caught =
-            (1..400).filter_map(|seed| Run::new(seed, mutation).run().err()).take(10).any(|violation| {
+            (1..400).filter_map(|seed| Run::new(seed, mutation).run().err()).take(40).any(|violation| {
                 let is_meant = violation.contains(complaint);
                 others.push(violation);
                 is_meant
@@ -107,7 +112,7 @@ pub struct Run {
     pub(super) workers: u32,
     /// What is durable.
     pub(super) stored: State,
-    pub(super) target: u32,
+    pub(super) targets: Targets,
     pub(super) spec: Spec,
     pub(super) failover_timeout: f64,
     pub(super) oracle: Oracle,
@@ -213,9 +218,11 @@ impl Run {
     pub(super) fn new(seed: u64, mutation: Mutation) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         let hosts = random.usize(2..=4);
-        let target = random.u32(1..=4);
-        // Enough for a storm.
-        let target = if mutation == Mutation::LaunchAllAgain { 12 } else { target };
+        let mut groups = groups::at_random(&mut random, mutation);
+        let targets = groups.iter().map(|(name, spec)| (name.clone(), spec.target)).collect();
+        for spec in groups.values_mut() {
+            spec.target += u32::from(mutation == Mutation::OneMore);
+        }
         let mut patience = Patience::default();
         if mutation == Mutation::BeImpatient {
             patience.heartbeat_timeout = Duration::ZERO;
@@ -224,13 +231,8 @@ impl Run {
         if mutation == Mutation::GiveUpAtOnce {
             patience.lost = Duration::ZERO;
         }
-        let spec = Spec {
-            placement: if random.bool() { Placement::Spread } else { Placement::Pack },
-            refuse: Duration::from_secs(random.u64(1..10)),
-            gang: seed.is_multiple_of(5).then_some(Duration::from_secs(30)),
-            patience,
-            ..Spec::of_one_cpu(target + u32::from(mutation == Mutation::OneMore))
-        };
+        let spec =
+            Spec { groups, refuse: Duration::from_secs(random.u64(1..10)), patience, ..Spec::of_one_cpu(0) };
         let calm_from = Moment::START + Duration::from_secs(random.u64(20..400));
         let mut run = Self {
             now: Moment::START,
@@ -240,7 +242,7 @@ impl Run {
             worker: None,
             workers: 0,
             stored: State { token_secret: [7; 32], ..State::default() },
-            target,
+            targets,
             spec,
             failover_timeout: if random.u8(..4) == 0 { 60.0 } else { 604_800.0 },
             oracle: Oracle::default(),
@@ -264,7 +266,7 @@ impl Run {
     fn run(&mut self) -> Result<(), String> {
         let end = self.calm_from + SETTLING;
         let mut rested = None;
-        for _ in 0..STEPS_MOST {
+        for _ in 0..MAX_STEPS {
             if let Some(violation) = self.violation.take() {
                 return Err(violation);
             }
@@ -285,7 +287,7 @@ impl Run {
                 rested = None;
             }
         }
-        Err(format!("{STEPS_MOST} steps and no end"))
+        Err(format!("{MAX_STEPS} steps and no end"))
     }
 
     pub(super) fn next_moment(&self) -> Option<Moment> {
@@ -484,7 +486,7 @@ impl Run {
 
     pub(super) fn observe(&mut self) {
         self.cluster.listen(self.now);
-        let judgement = self.oracle.watch(&self.cluster, &self.stored, self.target, self.now);
+        let judgement = self.oracle.watch(&self.cluster, &self.stored, &self.targets, self.now);
         self.judge(judgement);
         if self.now > self.calm_from {
             let judgement = self.oracle.watch_frozen(&self.cluster, &self.stored, self.now);
@@ -496,7 +498,7 @@ impl Run {
     }
 
     pub(super) fn at_rest(&self) -> Result<(), String> {
-        Oracle::at_rest(&self.cluster, &self.stored, self.target)?;
+        self.oracle.at_rest(&self.cluster, &self.stored, &self.targets)?;
         let worker = self.worker.as_ref().ok_or("no worker")?;
         let report = worker.scheduler.report(self.now);
         if !report.subscribed {

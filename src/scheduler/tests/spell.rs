@@ -1,11 +1,12 @@
 //! Times in which no TaskManager starts anywhere, and how many fail in them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::mutations::Mutation;
 use super::simulation::{Item, Run};
 use base::time::Moment;
+use domain::group::GroupName;
 use mesos::event::StatusUpdate;
 use mesos::wire::status::TaskState;
 use mini_mesos::agent::{ContainerId, End, ProcessEvent};
@@ -15,7 +16,7 @@ pub struct Spell {
     since: Moment,
     /// Agents cannot start them; otherwise they end by themselves soon after.
     is_agents_doing: bool,
-    failed: BTreeSet<String>,
+    failed: BTreeMap<GroupName, BTreeSet<String>>,
     /// What else happened allows so many more.
     excused: u64,
 }
@@ -36,7 +37,7 @@ impl Run {
         self.spell = Some(Spell {
             since: self.now,
             is_agents_doing: self.random.bool(),
-            failed: BTreeSet::new(),
+            failed: BTreeMap::new(),
             excused: 0,
         });
         let seconds = self.random.u64(60..400);
@@ -73,15 +74,18 @@ impl Run {
     }
 
     pub(super) fn count_in_spell(&mut self, update: &StatusUpdate) {
+        let id = update.task_id.text();
+        let group = self.oracle.group_of(id).cloned().unwrap_or_default();
+        let target = self.target_of(&group);
         let Some(spell) = &mut self.spell else { return };
         if update.state != Some(TaskState::Failed) {
             return;
         }
-        spell.failed.insert(update.task_id.text().to_owned());
+        let failed = spell.failed.entry(group).or_default();
+        failed.insert(id.to_owned());
+        let failed = failed.len();
         let tries = self.now.since(spell.since).as_secs() / LONGEST_WAIT_AT_LEAST_S;
-        let most =
-            FAILURES_AT_ONCE + u64::from(self.target) + TRIES_UNTIL_LONGEST_WAIT + tries + spell.excused;
-        let failed = spell.failed.len();
+        let most = FAILURES_AT_ONCE + u64::from(target) + TRIES_UNTIL_LONGEST_WAIT + tries + spell.excused;
         if failed as u64 > most {
             let since = self.now.since(spell.since).as_secs();
             self.violate(format!("{failed} TaskManagers failed at their start in {since} s, {most} may"));

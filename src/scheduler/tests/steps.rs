@@ -11,6 +11,7 @@ use super::parting::Parting;
 use super::simulation::{Fate, Item, Run};
 use crate::{Action, Scheduler, token};
 use base::time::Moment;
+use domain::group::GroupName;
 use domain::state::State;
 use mesos::call::Call;
 use mini_mesos::agent::{End, ProcessEvent};
@@ -160,8 +161,7 @@ fn play(deaths: BTreeMap<usize, Death>, mutation: Mutation) -> Result<(Vec<Outco
     run.calm_from = Moment::START;
     run.failover_timeout = 604_800.0;
     run.script = Some(Script { deaths, steps: Vec::new() });
-    run.spec.gang = None;
-    run.set_target(2);
+    run.only_taskmanagers(2);
     let mut outcomes = Vec::new();
     for (name, deed) in HISTORY {
         deed(&mut run);
@@ -195,7 +195,7 @@ impl Run {
     }
 
     fn arrives_before_the_end(&mut self, call: &Call) {
-        let judgement = self.oracle.sent(call, &self.stored, self.target, &self.cluster);
+        let judgement = self.oracle.sent(call, &self.stored, &self.targets, &self.cluster);
         self.judge(judgement);
         let Some(worker) = self.worker.take() else { return };
         let (Some(stream), Some(framework)) = (worker.stream, worker.framework_id) else { return };
@@ -211,7 +211,7 @@ impl Run {
     }
 
     fn arrives_after_the_end(&mut self, call: &Call, delay: Duration) {
-        let judgement = self.oracle.sent(call, &self.stored, self.target, &self.cluster);
+        let judgement = self.oracle.sent(call, &self.stored, &self.targets, &self.cluster);
         self.judge(judgement);
         let Some(worker) = self.worker.take() else { return };
         if let (Some(stream), Some(framework)) = (worker.stream, worker.framework_id) {
@@ -245,17 +245,12 @@ impl Run {
         Outcome {
             started: self.cluster.started(),
             alive: self.cluster.running().len(),
-            failures: self.stored.failures,
+            failures: self.stored.group(&GroupName::TASKMANAGERS).failures,
         }
     }
 
-    fn set_target(&mut self, target: u32) {
-        self.target = target;
-        self.spec.target = target;
-    }
-
     fn scale_to(&mut self, target: u32) {
-        self.set_target(target);
+        self.set_target(&GroupName::TASKMANAGERS, target);
         let now = self.now;
         self.with_scheduler(|scheduler| scheduler.handle_scaled(target, now).expect("no job says it"));
     }

@@ -46,7 +46,10 @@ impl Run {
             self.spec.roles = roles.map(str::to_owned).collect();
         }
         // Somebody may have asked for another number while no worker could hear it.
-        self.stored.scale = self.stored.scale.map(|_| self.spec.target);
+        for (name, stored) in &mut self.stored.groups {
+            let said = self.spec.groups.get(name).map(|spec| spec.target);
+            stored.scale = stored.scale.and(said);
+        }
         let state = self.stored.clone();
         self.worker = Some(Worker {
             number,
@@ -63,6 +66,16 @@ impl Run {
         let delay = Duration::from_millis(self.random.u64(..3_000));
         self.after(delay, Item::JobManagerListens { worker: number });
         self.after(Duration::from_millis(100), Item::Subscribe { worker: number });
+    }
+
+    /// What a scheduler would do that does not keep its groups apart.
+    fn confuse_groups(&mut self) {
+        let Some(worker) = &mut self.worker else { return };
+        match self.mutation {
+            Mutation::ShareBackoff => worker.scheduler.share_holds(),
+            Mutation::ServeByName => worker.scheduler.serve_by_name(),
+            _ => {}
+        }
     }
 
     /// It does nothing more from here on, whatever it had in mind.
@@ -92,6 +105,7 @@ impl Run {
     }
 
     pub(super) fn with_scheduler(&mut self, tell: impl FnOnce(&mut Scheduler)) {
+        self.confuse_groups();
         self.forget_failures();
         let Some(worker) = &mut self.worker else { return };
         tell(&mut worker.scheduler);
@@ -120,9 +134,9 @@ impl Run {
             Action::Store(state) => {
                 // What ends with the cluster is none of the oracle's business.
                 if self.parting != Some(Parting::TearDown) {
-                    let judgement = self.oracle.stored(&self.stored, &state, self.target, &self.cluster);
+                    let judgement = self.oracle.stored(&self.stored, &state, &self.targets, &self.cluster);
                     self.judge(judgement);
-                    let judgement = self.oracle.hearing.stored(&self.stored, &state, self.now);
+                    let judgement = self.oracle.hearing.stored(&self.stored, &state, &self.targets, self.now);
                     self.judge(judgement);
                 }
                 self.stored = *state;
@@ -152,7 +166,7 @@ impl Run {
     }
 
     fn send(&mut self, call: Call) {
-        let judgement = self.oracle.sent(&call, &self.stored, self.target, &self.cluster);
+        let judgement = self.oracle.sent(&call, &self.stored, &self.targets, &self.cluster);
         self.judge(judgement);
         self.log(|| format!("  -> {call:.120?}"));
         let worker = self.worker.as_mut().expect("it has sent");
@@ -212,6 +226,7 @@ impl Run {
         let report = worker.scheduler.report(now);
         let judgement = self.oracle.hearing.counted(&report, &self.stored, &self.cluster);
         self.judge(judgement);
+        self.judge_waits(&report);
     }
 
     pub(super) fn call_arrives(&mut self, stream: &StreamId, framework: &str, call: Call, fate: Fate) {
@@ -308,8 +323,10 @@ impl Run {
                 }
             }
             Event::Offers(offers) => {
+                let before = worker.scheduler.state().clone();
                 self.log(|| format!("offers: {}", offers.len()));
                 self.with_scheduler(|scheduler| scheduler.handle_offers(&offers, now));
+                self.judge_turns(&before);
             }
             Event::InverseOffers(offers) => {
                 self.log(|| format!("inverse offers: {}", offers.len()));

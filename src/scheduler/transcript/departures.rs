@@ -155,7 +155,7 @@ fn a_drained_agent_s_taskmanager_is_replaced_while_it_ends() {
     assert_eq!(bench.update(1, TaskState::Killing, true), "store ack(1) revive");
     assert_eq!(bench.offer(&[("b", 1.0)]), "store accept(o2:2) suppress");
     assert_eq!(bench.end(1, TaskState::Killed, Cause::AgentDraining), "store ack(1)");
-    assert_eq!(bench.stored.failures, 0);
+    assert_eq!(bench.failures(), 0);
     assert!(bench.scheduler.report(bench.now).waiting.is_none(), "nothing waits");
 }
 

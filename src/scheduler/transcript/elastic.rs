@@ -9,7 +9,7 @@ use domain::leadership::NotScaled;
 impl Bench {
     fn elastic() -> Self {
         let mut bench = Self::new(0);
-        let spec = Spec { follows_jobs: true, ..Spec::of_one_cpu(0) };
+        let spec = Spec::of_one_cpu(0).with(|group| group.follows_jobs = true);
         bench.scheduler = Scheduler::new(spec, State::default(), 1, bench.now);
         bench.scheduler.handle_jobmanager_listening(bench.now);
         bench.scheduler.handle_subscribed("f-1", bench.now);
@@ -41,7 +41,7 @@ fn what_jobs_ask_for_is_stored_and_launched() {
     let mut bench = Bench::elastic();
     assert_eq!(bench.wish(0, 0, &[]), "");
     assert_eq!(bench.wish(2, 2, &[]), "store revive");
-    assert_eq!(bench.stored.demanded, Some(2));
+    assert_eq!(bench.stored.group(&GroupName::TASKMANAGERS).demanded, Some(2));
     assert_eq!(bench.wish(2, 2, &[]), "", "asked for already");
     assert_eq!(bench.offer(&[("a", 2.0)]), "store accept(o1:1,2) suppress");
     assert_eq!(bench.scheduler.report(bench.now).asked.map(|asked| asked.taskmanagers), Some(2));

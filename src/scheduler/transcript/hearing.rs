@@ -87,7 +87,7 @@ fn a_frozen_one_is_replaced_and_ends_when_the_other_is_heard() {
     assert_eq!(bench.listen(3, &[2, 3]), "store kill(1)");
     assert_eq!(bench.update(1, TaskState::Killed, true), "store ack(1)");
     assert_eq!(bench.counted(), (2, 0));
-    assert_eq!(bench.stored.failures, 0);
+    assert_eq!(bench.failures(), 0);
 }
 
 #[test]

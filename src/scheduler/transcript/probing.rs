@@ -47,10 +47,10 @@ impl Site {
 
     /// The worker crashes, and the next one goes on.
     fn crash(&mut self) {
-        let mut next = Bench::of(self.bench.scheduler.spec.clone(), self.bench.stored.clone());
+        let mut next = Bench::of(self.bench.scheduler.whole_spec(), self.bench.stored.clone());
         next.now = self.bench.now;
         next.offers = self.bench.offers;
-        next.scheduler = Scheduler::new(next.scheduler.spec.clone(), next.stored.clone(), 2, next.now);
+        next.scheduler = Scheduler::new(next.scheduler.whole_spec(), next.stored.clone(), 2, next.now);
         next.scheduler.handle_jobmanager_listening(next.now);
         next.scheduler.handle_subscribed("f-1", next.now);
         self.bench = next;
@@ -209,7 +209,7 @@ fn what_the_master_forbids_is_tried_at_the_longest_wait_and_names_its_key() {
         why.contains("no authorized to launch") && why.contains("mesos.resourcemanager.framework.user"),
         "{why}"
     );
-    assert_eq!(site.bench.stored.failures as usize, site.failed, "mesos.maximum-failed-tasks counts them");
+    assert_eq!(site.bench.failures() as usize, site.failed, "mesos.maximum-failed-tasks counts them");
     assert_eq!(site.quarantined(), [""; 0]);
     site.pass(80, |_| None);
     assert_eq!(site.alive.len(), 1);
@@ -280,7 +280,8 @@ fn failures_that_begin_again_when_all_start_are_met_with_ever_fewer() {
 
 #[test]
 fn a_gang_is_tried_by_one_and_then_starts_together() {
-    let mut site = Site::new(Spec { gang: Some(Duration::from_secs(60)), ..Spec::of_one_cpu(6) }, 3, 2.0);
+    let mut site =
+        Site::new(Spec::of_one_cpu(6).with(|group| group.gang = Some(Duration::from_secs(60))), 3, 2.0);
     site.pass(60, |_| Some(EXITS));
     assert!((6..=16).contains(&site.failed), "{} failed", site.failed);
     // Only half of the room is left: the one that is tried starts, the rest waits for room for all.

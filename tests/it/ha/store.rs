@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base::log;
+use domain::group::GroupName;
 use domain::state::{Goal, State, TaskRecord};
 use domain::store::{Store, StoreError};
 use ha::contender::{Contender, Left};
@@ -28,7 +29,7 @@ pub fn history() -> Vec<Step> {
         Box::new(|state| state.tasks.get_mut(&id(100)).expect("there").goal = Goal::End),
         Box::new(|state| drop(state.tasks.remove(&id(100)))),
         Box::new(|state| state.tasks.retain(|id, _| id.ends_with('1'))),
-        Box::new(|state| state.scale = Some(3)),
+        Box::new(|state| state.group_mut(&GroupName::TASKMANAGERS).scale = Some(3)),
         Box::new(|_| {}),
         Box::new(|state| state.tasks.clear()),
     ]

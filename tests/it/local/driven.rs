@@ -1,9 +1,11 @@
 //! The scheduler with its driver, and no JobManager.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use base::time::Clock;
+use domain::group::GroupName;
 use domain::need::Need;
 use domain::state::State;
 use domain::store::Store;
@@ -13,12 +15,12 @@ use scheduler::Scheduler;
 use scheduler::driver::Driver;
 use scheduler::driver::facts::Facts;
 use scheduler::driver::requests::{self, Requests};
-use scheduler::spec::{Delivery, Patience, Placement, Spec, Template};
+use scheduler::spec::{Delivery, GroupSpec, Patience, Placement, Spec, Template};
 use tokio::sync::mpsc;
 
 /// For `target` TaskManagers that fetch nothing.
 pub fn spec(target: u32, need: Need, template: Template) -> Spec {
-    Spec {
+    let taskmanagers = GroupSpec {
         need,
         template: Template { delivery: Some(Delivery::default()), ..template },
         placement: Placement::Spread,
@@ -26,12 +28,17 @@ pub fn spec(target: u32, need: Need, template: Template) -> Spec {
         soft: Vec::new(),
         target,
         follows_jobs: false,
+        gang: None,
+        relaunch: GroupSpec::RELAUNCH,
+        max_failures: None,
+        failures_within: None,
+    };
+    Spec {
+        groups: BTreeMap::from([(GroupName::TASKMANAGERS, taskmanagers)]),
         roles: Vec::new(),
         identity: String::new(),
         refuse: Duration::from_secs(5),
         kill_grace: Duration::from_secs(2),
-        gang: None,
-        failures_most: None,
         patience: Patience::default(),
         epoch: Duration::ZERO,
     }

@@ -134,7 +134,7 @@ async fn a_gang_starts_at_once_when_all_it_needs_is_free_at_last() {
         .run_until(async {
             let gang = Some(Duration::from_secs(600));
             decline(&other, &offers[0]);
-            let appmaster = AppMaster::start(&mesos, Spec { gang, ..spec(2, 2.0) }).await;
+            let appmaster = AppMaster::start(&mesos, spec(2, 2.0).with(|group| group.gang = gang)).await;
             let waits = |report: &Report| format!("{:?}", report.waiting).contains("Gang { fits: 1");
             let report = appmaster.until("it has seen one agent", waits).await;
             assert!(report.tasks.is_empty(), "{report:?}");
@@ -165,7 +165,7 @@ async fn explain_tells_what_is_in_the_way_and_what_would_be() {
     LocalSet::new()
         .run_until(async {
             let hard = vec![Constraint::parse("rack:r1").expect("a constraint")];
-            let appmaster = AppMaster::start(&mesos, Spec { hard, ..spec(2, 1.0) }).await;
+            let appmaster = AppMaster::start(&mesos, spec(2, 1.0).with(|group| group.hard = hard)).await;
             appmaster
                 .until("all have offered", |report| format!("{:?}", report.waiting).contains("offers: 3"))
                 .await;

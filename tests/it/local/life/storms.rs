@@ -26,9 +26,10 @@ impl AppMaster {
 /// Which run from when a file is there, and end with 1 before.
 fn spec_that_waits_for(file: &std::path::Path, target: u32) -> Spec {
     let script = format!("test -e {} || exit 1; exec sleep 1000", file.display());
-    let mut spec = Spec { target, ..spec(vec!["flink".to_owned()]) };
-    spec.template.arguments = ["sh", "-c", &script].map(str::to_owned).to_vec();
-    spec
+    spec(vec!["flink".to_owned()]).with(|group| {
+        group.target = target;
+        group.template.arguments = ["sh", "-c", &script].map(str::to_owned).to_vec();
+    })
 }
 
 #[tokio::test]
