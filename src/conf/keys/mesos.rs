@@ -2,399 +2,391 @@
 
 mod status;
 
-use super::Key;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use domain::constraint::Constraint;
+use mesos::address::MasterAddress;
+use tls::Fingerprint;
+
+use super::super::settings::agent::Placement;
+use super::super::settings::parse::Secret;
+use super::super::settings::scaling;
+use super::super::settings::task::{Delivery, Network, Volume};
+use super::{Definition, Key, Tried, types};
 
 pub use status::{STATUS_BIND_ADDRESS, STATUS_PORT};
 
-pub const CONSTRAINTS_HARD: Key = Key {
+pub const CONSTRAINTS_HARD: Key<Vec<Constraint>> = Key {
     name: "mesos.constraints.hard.hostattribute",
-    kind: "list of attribute:value or attribute:OPERATOR[:value]",
-    default: None,
     meaning: "Only agents for which all of these hold get TaskManagers. Operators as in Marathon, Chronos and Aurora: UNIQUE, CLUSTER, IS, EQUALS, MAX_PER, limit, GROUP_BY, LIKE, UNLIKE, and !value; HOSTNAME, @region and @zone stand for the agent's. Where no constraint names @region, TaskManagers stay in the master's region.",
+    ..Key::of(types::CONSTRAINTS)
 };
 
-pub const CONSTRAINTS_SOFT: Key = Key {
+pub const CONSTRAINTS_SOFT: Key<Vec<Constraint>> = Key {
     name: "mesos.constraints.soft.hostattribute",
-    kind: "list of attribute:value or attribute:OPERATOR[:value]",
-    default: None,
     meaning: "Agents for which more of these hold are preferred.",
+    ..Key::of(types::CONSTRAINTS)
 };
 
-pub const FAILOVER_TIMEOUT: Key = Key {
+pub const FAILOVER_TIMEOUT: Key<Duration> = Key {
     name: "mesos.failover-timeout",
-    kind: "seconds",
     default: Some("604800"),
     meaning: "How long Mesos keeps the TaskManagers of a framework that went away, for the next AppMaster to take over. Without a value it is 300 with mesos.state-dir, and 120 without that and without high availability, for nobody could take them over.",
+    ..Key::of(types::SECONDS)
 };
 
-pub const GANG_TIMEOUT: Key = Key {
+pub const GANG_TIMEOUT: Key<Duration> = Key {
     name: "mesos.gang-start.timeout",
-    kind: "duration",
     default: Some("0"),
     meaning: "How long the first TaskManagers wait until all of them fit and start together; 0 starts each as soon as it fits.",
+    ..Key::of(types::DURATION)
 };
 
-pub const INITIAL_TASKS: Key = Key {
+pub const INITIAL_TASKS: Key<u32> = Key {
     name: "mesos.initial-tasks",
-    kind: "number",
     default: Some("1"),
     meaning: "How many TaskManagers to keep; without effect where mesos.scaling is demand.",
+    ..Key::of(types::TASKMANAGERS)
 };
 
-pub const MASTER: Key = Key {
+pub const MASTER: Key<MasterAddress> = Key {
     name: "mesos.master",
-    kind: "address",
-    default: None,
     meaning: "The Mesos master: host:port, zk://host:port,…/path or file:///path of a file that holds one of these.",
+    tried: Tried::File,
+    ..Key::of(types::MASTER)
 };
 
-pub const MASTER_FINGERPRINT: Key = Key {
+pub const MASTER_FINGERPRINT: Key<Vec<Fingerprint>> = Key {
     name: "mesos.master.ssl.cert.fingerprint",
-    kind: "list of SHA-256",
-    default: None,
     meaning: "The masters' certificates, each by its SHA-256 as `openssl x509 -fingerprint -sha256` prints it: nobody else is \
               spoken to, and over HTTPS only, whoever signed them and whatever they name.",
+    ..Key::of(types::FINGERPRINTS)
 };
 
-pub const MASTER_TLS: Key = Key {
+pub const MASTER_TLS: Key<bool> = Key {
     name: "mesos.master.ssl.enabled",
-    kind: "true or false",
     default: Some("false"),
     meaning: "Whether masters are spoken to over HTTPS; so are those whose address begins with https://.",
+    ..Key::of(types::BOOLEAN)
 };
 
-pub const MAXIMUM_FAILED_TASKS: Key = Key {
+pub const MAXIMUM_FAILED_TASKS: Key<i64> = Key {
     name: "mesos.maximum-failed-tasks",
-    kind: "number",
     default: Some("-1"),
     meaning: "After how many failed TaskManagers the cluster ends; -1 for never. Those that Mesos refuses to launch count too.",
+    ..Key::of(types::FAILURES)
 };
 
-pub const FAILED_TASKS_INTERVAL: Key = Key {
+pub const FAILED_TASKS_INTERVAL: Key<Duration> = Key {
     name: "mesos.maximum-failed-tasks.interval",
-    kind: "duration",
     default: Some("0"),
     meaning: "Only TaskManagers that failed within this time count for that; 0 counts all since the cluster began.",
+    ..Key::of(types::DURATION)
 };
 
-pub const PLACEMENT: Key = Key {
+pub const PLACEMENT: Key<Placement> = Key {
     name: "mesos.placement",
-    kind: "spread or pack",
     default: Some("spread"),
     meaning: "Whether TaskManagers are spread over many agents or packed on few.",
+    ..Key::of(types::PLACEMENT)
 };
 
-pub const REGISTRATION_TIMEOUT: Key = Key {
+pub const REGISTRATION_TIMEOUT: Key<Duration> = Key {
     name: "mesos.registration.timeout",
-    kind: "duration",
     default: Some("60 s"),
     meaning: "How long the first registration with Mesos may take before the AppMaster gives up with exit code 69.",
+    ..Key::of(types::DURATION)
 };
 
-pub const ARTIFACT_PORT: Key = Key {
+pub const ARTIFACT_PORT: Key<u16> = Key {
     name: "mesos.resourcemanager.artifactserver.port",
-    kind: "port",
-    default: None,
     meaning: "Port of the server from which agents fetch files; 0 for any free one. If not set, one from 20000 to 29999 that high-availability.cluster-id and mesos.resourcemanager.framework.name tell, or one of the 15 above it, so that addresses outlast a restart and agents find in their caches what they fetched; any free one if others have all of them.",
+    tried: Tried::Port,
+    ..Key::of(types::PORT)
 };
 
-pub const ARTIFACT_TLS: Key = Key {
+pub const ARTIFACT_TLS: Key<bool> = Key {
     name: "mesos.resourcemanager.artifactserver.ssl.enabled",
-    kind: "true or false",
     default: Some("true"),
     meaning: "Whether that server speaks HTTPS when Flink's REST endpoint does.",
+    ..Key::of(types::BOOLEAN)
 };
 
-pub const DECLINE_REFUSE: Key = Key {
+pub const DECLINE_REFUSE: Key<Duration> = Key {
     name: "mesos.resourcemanager.declined-offer-refuse-duration",
-    kind: "duration",
     default: Some("5000"),
     meaning: "For how long Mesos shall not offer again what was declined.",
+    ..Key::of(types::DURATION)
 };
 
-pub const FRAMEWORK_NAME: Key = Key {
+pub const FRAMEWORK_NAME: Key<String> = Key {
     name: "mesos.resourcemanager.framework.name",
-    kind: "text",
     default: Some("Flink"),
     meaning: "Name of the framework in Mesos.",
+    ..Key::of(types::ANY_TEXT)
 };
 
-pub const FRAMEWORK_PRINCIPAL: Key = Key {
+pub const FRAMEWORK_PRINCIPAL: Key<String> = Key {
     name: "mesos.resourcemanager.framework.principal",
-    kind: "text",
-    default: None,
     meaning: "Principal with which the framework authenticates.",
+    ..Key::of(types::TEXT)
 };
 
-pub const FRAMEWORK_ROLE: Key = Key {
+pub const FRAMEWORK_ROLE: Key<Vec<String>> = Key {
     name: "mesos.resourcemanager.framework.role",
-    kind: "list of roles",
     default: Some("*"),
     meaning: "Roles whose resources the framework is offered.",
+    ..Key::of(types::ROLES)
 };
 
-pub const FRAMEWORK_SECRET: Key = Key {
+pub const FRAMEWORK_SECRET: Key<Secret> = Key {
     name: "mesos.resourcemanager.framework.secret",
-    kind: "text",
-    default: None,
     meaning: "Secret of the principal.",
+    ..Key::of(types::SECRET)
 };
 
-pub const FRAMEWORK_SECRET_FILE: Key = Key {
+pub const FRAMEWORK_SECRET_FILE: Key<PathBuf> = Key {
     name: "mesos.resourcemanager.framework.secret-file",
-    kind: "path",
-    default: None,
     meaning: "File with the secret of the principal; it wins over the secret itself.",
+    tried: Tried::File,
+    ..Key::of(types::FILE)
 };
 
-pub const FRAMEWORK_USER: Key = Key {
+pub const FRAMEWORK_USER: Key<String> = Key {
     name: "mesos.resourcemanager.framework.user",
-    kind: "text",
-    default: None,
     meaning: "User of the agents that tasks run as unless another is set. If neither is, it is the AppMaster's own; root where \
               that runs in a container, whose users agents do not have, or has no name.",
+    ..Key::of(types::USER)
 };
 
-pub const NETWORK_RESOURCE_NAME: Key = Key {
+pub const NETWORK_RESOURCE_NAME: Key<String> = Key {
     name: "mesos.resourcemanager.network.resource.name",
-    kind: "text",
     default: Some("network"),
     meaning: "Name of the agents' resource for network bandwidth.",
+    ..Key::of(types::WORD)
 };
 
-pub const BOOTSTRAP_COMMAND: Key = Key {
+pub const BOOTSTRAP_COMMAND: Key<String> = Key {
     name: "mesos.resourcemanager.tasks.bootstrap-cmd",
-    kind: "shell text",
-    default: None,
     meaning: "Runs in the task before the TaskManager; its failure fails the task.",
+    ..Key::of(types::COMMAND_LINE)
 };
 
-pub const DOCKER_FORCE_PULL: Key = Key {
+pub const DOCKER_FORCE_PULL: Key<bool> = Key {
     name: "mesos.resourcemanager.tasks.container.docker.force-pull-image",
-    kind: "true or false",
     default: Some("false"),
     meaning: "Whether the agent pulls the image even if it has it.",
+    ..Key::of(types::BOOLEAN)
 };
 
-pub const DOCKER_PARAMETERS: Key = Key {
+pub const DOCKER_PARAMETERS: Key<Vec<(String, String)>> = Key {
     name: "mesos.resourcemanager.tasks.container.docker.parameters",
-    kind: "list of key=value",
-    default: None,
     meaning: "Further options of docker run.",
+    ..Key::of(types::DOCKER_PARAMETERS)
 };
 
-pub const CONTAINER_IMAGE: Key = Key {
+pub const CONTAINER_IMAGE: Key<String> = Key {
     name: "mesos.resourcemanager.tasks.container.image.name",
-    kind: "text",
-    default: None,
     meaning: "Image of the TaskManagers.",
+    ..Key::of(types::WORD)
 };
 
-pub const CONTAINER_NETWORK: Key = Key {
+pub const CONTAINER_NETWORK: Key<Network> = Key {
     name: "mesos.resourcemanager.tasks.container.network",
-    kind: "host, bridge or a name",
     default: Some("host"),
     meaning: "Network of the TaskManagers' containers: the agent's, docker's bridge, or a CNI or docker network by name.",
+    ..Key::of(types::NETWORK)
 };
 
-pub const CONTAINER_TYPE: Key = Key {
+pub const CONTAINER_TYPE: Key<bool> = Key {
     name: "mesos.resourcemanager.tasks.container.type",
-    kind: "mesos or docker",
     default: Some("mesos"),
     meaning: "Which containerizer runs the TaskManagers.",
+    ..Key::of(types::CONTAINERIZER)
 };
 
-pub const CONTAINER_VOLUMES: Key = Key {
+pub const CONTAINER_VOLUMES: Key<Vec<Volume>> = Key {
     name: "mesos.resourcemanager.tasks.container.volumes",
-    kind: "list of [host:]container[:RO|RW]",
-    default: None,
     meaning: "Volumes of the TaskManagers' containers.",
+    ..Key::of(types::VOLUMES)
 };
 
-pub const TASK_CPUS: Key = Key {
+pub const TASK_CPUS: Key<f64> = Key {
     name: "mesos.resourcemanager.tasks.cpus",
-    kind: "number",
     default: Some("0.0"),
     meaning: "CPUs of a TaskManager; 0 for one CPU a slot. taskmanager.cpu.cores wins.",
+    ..Key::of(types::FRACTION)
 };
 
-pub const TASK_DELIVERY: Key = Key {
+pub const TASK_DELIVERY: Key<Delivery> = Key {
     name: "mesos.resourcemanager.tasks.delivery",
-    kind: "none, flink or all",
-    default: None,
     meaning: "What agents fetch from the AppMaster: all, this program with Flink, or none; none when there is an image.",
+    ..Key::of(types::DELIVERY)
 };
 
-pub const TASK_DISK: Key = Key {
+pub const TASK_DISK: Key<u32> = Key {
     name: "mesos.resourcemanager.tasks.disk",
-    kind: "MiB",
     default: Some("0"),
     meaning: "Disk of a TaskManager.",
+    ..Key::of(types::MEBIBYTES)
 };
 
-pub const TASK_GPUS: Key = Key {
+pub const TASK_GPUS: Key<u32> = Key {
     name: "mesos.resourcemanager.tasks.gpus",
-    kind: "number",
     default: Some("0"),
     meaning: "GPUs of a TaskManager.",
+    ..Key::of(types::COUNT)
 };
 
-pub const TASK_HOSTNAME: Key = Key {
+pub const TASK_HOSTNAME: Key<String> = Key {
     name: "mesos.resourcemanager.tasks.hostname",
-    kind: "text",
-    default: None,
     meaning: "taskmanager.host of a TaskManager; _TASK_ in it becomes the task's id.",
+    ..Key::of(types::WORD)
 };
 
-pub const KILL_GRACE: Key = Key {
+pub const KILL_GRACE: Key<Duration> = Key {
     name: "mesos.resourcemanager.tasks.kill-grace",
-    kind: "duration",
     default: Some("30 s"),
     meaning: "How long a TaskManager has between SIGTERM and SIGKILL.",
+    ..Key::of(types::DURATION)
 };
 
-pub const TASK_LABELS: Key = Key {
+pub const TASK_LABELS: Key<Vec<(String, String)>> = Key {
     name: "mesos.resourcemanager.tasks.labels",
-    kind: "map of key:value",
-    default: None,
     meaning: "Labels of the Mesos tasks.",
+    ..Key::of(types::LABELS)
 };
 
-pub const TASK_MEM: Key = Key {
+pub const TASK_MEM: Key<u32> = Key {
     name: "mesos.resourcemanager.tasks.mem",
-    kind: "MiB",
-    default: None,
     meaning: "Old way to say taskmanager.memory.process.size.",
+    ..Key::of(types::POSITIVE_MEBIBYTES)
 };
 
-pub const TASK_BANDWIDTH: Key = Key {
+pub const TASK_BANDWIDTH: Key<u32> = Key {
     name: "mesos.resourcemanager.tasks.network.bandwidth",
-    kind: "number",
     default: Some("0"),
     meaning: "Network bandwidth of a TaskManager, in the unit of the agents' resource.",
+    ..Key::of(types::AMOUNT)
 };
 
-pub const PORT_ASSIGNMENTS: Key = Key {
+pub const PORT_ASSIGNMENTS: Key<Vec<String>> = Key {
     name: "mesos.resourcemanager.tasks.port-assignments",
-    kind: "list of keys",
-    default: None,
     meaning: "Keys of Flink that are set to a port from the offer for each TaskManager.",
+    ..Key::of(types::KEY_NAMES)
 };
 
-pub const TASK_COMMAND: Key = Key {
+pub const TASK_COMMAND: Key<String> = Key {
     name: "mesos.resourcemanager.tasks.taskmanager-cmd",
-    kind: "shell text",
-    default: None,
     meaning: "Runs in place of this program's taskmanager command.",
+    ..Key::of(types::COMMAND_LINE)
 };
 
-pub const UNREACHABLE_WAIT: Key = Key {
+pub const UNREACHABLE_WAIT: Key<Duration> = Key {
     name: "mesos.resourcemanager.tasks.unreachable-wait",
-    kind: "duration",
     default: Some("5 s"),
     meaning: "How long a TaskManager is waited for that Mesos does not find and the JobManager has heard and does not hear any more; one that the JobManager hears, or that nobody can tell of, has 75 s and longer.",
+    ..Key::of(types::DURATION)
 };
 
-pub const TASK_URIS: Key = Key {
+pub const TASK_URIS: Key<Vec<String>> = Key {
     name: "mesos.resourcemanager.tasks.uris",
-    kind: "list of URIs",
-    default: None,
     meaning: "What the agent fetches into the sandbox besides.",
+    ..Key::of(types::URIS)
 };
 
-pub const TASK_USER: Key = Key {
+pub const TASK_USER: Key<String> = Key {
     name: "mesos.resourcemanager.tasks.user",
-    kind: "text",
-    default: None,
     meaning: "User that the tasks run as.",
+    ..Key::of(types::USER)
 };
 
-pub const UNUSED_OFFER_EXPIRATION: Key = Key {
+pub const UNUSED_OFFER_EXPIRATION: Key<Duration> = Key {
     name: "mesos.resourcemanager.unused-offer-expiration",
-    kind: "duration",
     default: Some("120000"),
     meaning: "Accepted and without effect: no offer is kept, each is used or declined at once.",
+    ..Key::of(types::DURATION)
 };
 
-pub const SCALING: Key = Key {
+pub const SCALING: Key<scaling::Kind> = Key {
     name: "mesos.scaling",
-    kind: "fixed, demand",
     default: Some("fixed"),
     meaning: "fixed keeps as many TaskManagers as mesos.initial-tasks or `scale` says; demand starts them for the \
               slots that jobs ask for, and ends those that had no used slot for resourcemanager.taskmanager-timeout.",
+    ..Key::of(types::SCALING)
 };
 
-pub const SCALING_MAXIMUM: Key = Key {
+pub const SCALING_MAXIMUM: Key<u32> = Key {
     name: "mesos.scaling.maximum",
-    kind: "number",
-    default: None,
     meaning: "With demand: most TaskManagers; slotmanager.number-of-slots.max counts too.",
+    ..Key::of(types::COUNT)
 };
 
-pub const SCALING_MINIMUM: Key = Key {
+pub const SCALING_MINIMUM: Key<u32> = Key {
     name: "mesos.scaling.minimum",
-    kind: "number",
     default: Some("0"),
     meaning: "With demand: fewest TaskManagers; slotmanager.number-of-slots.min counts too.",
+    ..Key::of(types::COUNT)
 };
 
-pub const STATE_DIR: Key = Key {
+pub const STATE_DIR: Key<PathBuf> = Key {
     name: "mesos.state-dir",
-    kind: "absolute path",
-    default: None,
     meaning: "A directory in which an AppMaster without ZooKeeper keeps its state, so that the next one on this host takes framework and TaskManagers over, whatever ended the last one; SIGTERM then leaves them to it. Clusters may share the directory. It is created if its parent exists. Has no effect with high availability.",
+    tried: Tried::Directory,
+    ..Key::of(types::DIRECTORY)
 };
 
 /// All of them by name.
-pub const KEYS: [&Key; 50] = [
-    &CONSTRAINTS_HARD,
-    &CONSTRAINTS_SOFT,
-    &FAILOVER_TIMEOUT,
-    &GANG_TIMEOUT,
-    &INITIAL_TASKS,
-    &MASTER,
-    &MASTER_FINGERPRINT,
-    &MASTER_TLS,
-    &MAXIMUM_FAILED_TASKS,
-    &FAILED_TASKS_INTERVAL,
-    &PLACEMENT,
-    &REGISTRATION_TIMEOUT,
-    &ARTIFACT_PORT,
-    &ARTIFACT_TLS,
-    &DECLINE_REFUSE,
-    &FRAMEWORK_NAME,
-    &FRAMEWORK_PRINCIPAL,
-    &FRAMEWORK_ROLE,
-    &FRAMEWORK_SECRET,
-    &FRAMEWORK_SECRET_FILE,
-    &FRAMEWORK_USER,
-    &NETWORK_RESOURCE_NAME,
-    &BOOTSTRAP_COMMAND,
-    &DOCKER_FORCE_PULL,
-    &DOCKER_PARAMETERS,
-    &CONTAINER_IMAGE,
-    &CONTAINER_NETWORK,
-    &CONTAINER_TYPE,
-    &CONTAINER_VOLUMES,
-    &TASK_CPUS,
-    &TASK_DELIVERY,
-    &TASK_DISK,
-    &TASK_GPUS,
-    &TASK_HOSTNAME,
-    &KILL_GRACE,
-    &TASK_LABELS,
-    &TASK_MEM,
-    &TASK_BANDWIDTH,
-    &PORT_ASSIGNMENTS,
-    &TASK_COMMAND,
-    &UNREACHABLE_WAIT,
-    &TASK_URIS,
-    &TASK_USER,
-    &UNUSED_OFFER_EXPIRATION,
-    &SCALING,
-    &SCALING_MAXIMUM,
-    &SCALING_MINIMUM,
-    &STATE_DIR,
-    &STATUS_BIND_ADDRESS,
-    &STATUS_PORT,
+pub const KEYS: [Definition; 50] = [
+    CONSTRAINTS_HARD.definition(),
+    CONSTRAINTS_SOFT.definition(),
+    FAILOVER_TIMEOUT.definition(),
+    GANG_TIMEOUT.definition(),
+    INITIAL_TASKS.definition(),
+    MASTER.definition(),
+    MASTER_FINGERPRINT.definition(),
+    MASTER_TLS.definition(),
+    MAXIMUM_FAILED_TASKS.definition(),
+    FAILED_TASKS_INTERVAL.definition(),
+    PLACEMENT.definition(),
+    REGISTRATION_TIMEOUT.definition(),
+    ARTIFACT_PORT.definition(),
+    ARTIFACT_TLS.definition(),
+    DECLINE_REFUSE.definition(),
+    FRAMEWORK_NAME.definition(),
+    FRAMEWORK_PRINCIPAL.definition(),
+    FRAMEWORK_ROLE.definition(),
+    FRAMEWORK_SECRET.definition(),
+    FRAMEWORK_SECRET_FILE.definition(),
+    FRAMEWORK_USER.definition(),
+    NETWORK_RESOURCE_NAME.definition(),
+    BOOTSTRAP_COMMAND.definition(),
+    DOCKER_FORCE_PULL.definition(),
+    DOCKER_PARAMETERS.definition(),
+    CONTAINER_IMAGE.definition(),
+    CONTAINER_NETWORK.definition(),
+    CONTAINER_TYPE.definition(),
+    CONTAINER_VOLUMES.definition(),
+    TASK_CPUS.definition(),
+    TASK_DELIVERY.definition(),
+    TASK_DISK.definition(),
+    TASK_GPUS.definition(),
+    TASK_HOSTNAME.definition(),
+    KILL_GRACE.definition(),
+    TASK_LABELS.definition(),
+    TASK_MEM.definition(),
+    TASK_BANDWIDTH.definition(),
+    PORT_ASSIGNMENTS.definition(),
+    TASK_COMMAND.definition(),
+    UNREACHABLE_WAIT.definition(),
+    TASK_URIS.definition(),
+    TASK_USER.definition(),
+    UNUSED_OFFER_EXPIRATION.definition(),
+    SCALING.definition(),
+    SCALING_MAXIMUM.definition(),
+    SCALING_MINIMUM.definition(),
+    STATE_DIR.definition(),
+    STATUS_BIND_ADDRESS.definition(),
+    STATUS_PORT.definition(),
 ];

@@ -20,8 +20,8 @@ use super::{Fatal, fatal};
 #[error(
     "`{}` is `creator`, expected `open`, or a creator to be: `{}`, or a DigestLoginModule in the file of \
      -Djava.security.auth.login.config{}",
-    flink::HA_ACL,
-    flink::HA_AUTHORIZATION,
+    flink::HA_ACL.name,
+    flink::HA_AUTHORIZATION.name,
     if *.by_kerberos { "; Kerberos, by which the JobManager logs in, is not possible here" } else { "" }
 )]
 struct NobodyCreates {
