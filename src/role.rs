@@ -8,6 +8,7 @@ pub mod config;
 pub mod error;
 pub mod exec;
 mod findings;
+mod handover;
 mod job;
 pub mod mesos;
 pub mod operator;

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod addresses;
 pub mod descriptors;
 pub mod digest;
 pub mod events;

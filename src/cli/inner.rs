@@ -1,7 +1,6 @@
 //! How this program starts itself in other roles.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 
 use clap::Args;
 
@@ -50,12 +49,9 @@ impl ClaimOptions {
 /// How init starts the worker.
 #[derive(Clone, Debug, Args)]
 pub struct WorkerOptions {
-    #[arg(long = "configDir")]
-    pub conf_dir: PathBuf,
+    /// The memory file with all that the AppMaster has read and worked out.
     #[arg(long)]
-    pub flink_home: PathBuf,
-    #[arg(long)]
-    pub java_home: PathBuf,
+    pub settings_fd: i32,
     /// The embedded Mesos and its tasks are on this machine.
     #[arg(long)]
     pub local: bool,
@@ -77,7 +73,4 @@ pub struct WorkerOptions {
     pub status_fd: Option<i32>,
     #[arg(long)]
     pub socket_fd: Option<i32>,
-    /// What the status shall tell about the start.
-    #[arg(long)]
-    pub warning: Vec<String>,
 }

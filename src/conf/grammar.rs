@@ -1,12 +1,14 @@
 //! The two grammars of Flink's configuration file.
 
+use serde::{Deserialize, Serialize};
+
 use super::{legacy, yaml};
 
 /// Flink's version as far as the configuration depends on it: major, minor.
 pub type Version = (u32, u32);
 
 /// How a configuration file is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Grammar {
     /// `flink-conf.yaml`: one `key: value` a line.
     Legacy,

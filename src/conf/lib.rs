@@ -27,12 +27,14 @@ mod yaml;
 
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 use base::exit::Exit;
 use environment::Environment;
 use files::ReadError;
 use grammar::{Grammar, Version};
 use problem::Problem;
-use rewrite::{Change, Place, Reach};
+use rewrite::{Change, Circumstances, Reach};
 use settings::Settings;
 use table::{Origin, Table};
 
@@ -63,22 +65,23 @@ pub enum Mode {
     Cluster,
     /// Everything stays on this machine unless the user says otherwise.
     Local,
-    /// The directory was written by this program for another of its processes: it holds all layers already,
-    /// so that only `-D` arguments come on top and nothing is rewritten.
-    Effective,
 }
 
 /// The layers in one table, and what there is to say about them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Loaded {
     pub table: Table,
     /// The rewritten keys, each to be logged once.
+    #[serde(skip)]
     pub report: Vec<Change>,
     /// What is odd but does not stop the start; with file and line where there is one.
+    #[serde(skip)]
     pub warnings: Vec<String>,
     /// Environment variables with wrong values.
+    #[serde(skip)]
     pub problems: Vec<Problem>,
     /// Variables that count no more: what they say is in the table, or was given up.
+    #[serde(skip)]
     pub consumed: Vec<&'static str>,
     /// The grammar of the file that was read, in which the effective configuration is to be written.
     pub grammar: Grammar,
@@ -103,56 +106,73 @@ impl ConfError {
 /// Reads all layers and rewrites what the mode demands.
 pub fn load(request: &Request<'_>) -> Result<Loaded, ConfError> {
     let Request { conf_dir, version, environment, arguments, host_name, mode } = *request;
-    let file = files::read(conf_dir, version)?;
-    let mut table = Table::default();
-    let mut warnings = file.warnings;
-    for entry in file.entries {
-        let origin = Origin::File { path: file.path.clone(), line: entry.line };
-        table.set(entry.key, entry.value, origin);
+    let Loaded { mut table, mut report, mut warnings, mut problems, grammar, .. } =
+        read_file(conf_dir, version)?;
+    match variables::text(environment, "FLINK_PROPERTIES") {
+        Ok(text) => warnings.extend(apply_properties(text, environment, &mut table)),
+        Err(problem) => problems.push(problem),
     }
-    let mut problems = Vec::new();
-    if mode != Mode::Effective {
-        match variables::text(environment, "FLINK_PROPERTIES") {
-            Ok(text) => warnings.extend(apply_properties(text, environment, &mut table)),
-            Err(problem) => problems.push(problem),
-        }
-        problems.extend(variables::apply(environment, &mut table));
-    }
-    for (key, value) in arguments {
-        table.set(key, value, Origin::Argument);
-    }
-    let (mut report, mut consumed) = (Vec::new(), Vec::new());
-    if mode != Mode::Effective {
-        warnings.extend(quotes::undo(&mut table));
-        report.extend(spell(&mut table));
-        warnings.extend(retired::warnings(&table, environment, version));
-        let (changes, given_up) = rewrite::settle_memory(&mut table, environment, version);
-        report.extend(changes);
-        warnings.extend(given_up);
-        consumed.extend(retired::consumed_heaps(&table, version));
-    }
+    problems.extend(variables::apply(environment, &mut table));
+    apply_arguments(arguments, &mut table);
+    warnings.extend(quotes::undo(&mut table));
+    report.extend(spell(&mut table));
+    warnings.extend(retired::warnings(&table, environment, version));
+    let (changes, given_up) = rewrite::settle_memory(&mut table, environment, version);
+    report.extend(changes);
+    warnings.extend(given_up);
+    let consumed = retired::consumed_heaps(&table, version).into_iter().chain(["FLINK_PROPERTIES"]).collect();
     let asked = environment.text("JOB_MANAGER_RPC_ADDRESS").map(str::trim);
     let reach = match mode {
         Mode::Cluster => {
-            Some(Reach::Network { address: asked, host: environment.text("HOST").map(str::trim), host_name })
+            Reach::Network { address: asked, host: environment.text("HOST").map(str::trim), host_name }
         }
-        Mode::Local => Some(Reach::Loopback),
-        Mode::Effective => None,
+        Mode::Local => Reach::Loopback,
     };
-    report.extend(reach.into_iter().flat_map(|reach| rewrite::rewrite(&mut table, Place { version, reach })));
-    if let (Some(asked), Some(address)) = (asked, table.get(keys::flink::ADDRESS))
-        && mode != Mode::Effective
+    report.extend(rewrite::rewrite(&mut table, Circumstances { version, reach }));
+    if let (Some(asked), Some(address)) = (asked, table.get(keys::flink::ADDRESS.name))
         && asked != address
     {
         warnings.push(format!(
             "JOB_MANAGER_RPC_ADDRESS={asked} is not used, as {} is {address}",
-            keys::flink::ADDRESS
+            keys::flink::ADDRESS.name
         ));
     }
-    if mode != Mode::Effective {
-        warnings.extend(Settings::warnings(&table));
+    warnings.extend(Settings::warnings(&table));
+    Ok(Loaded { table, report, warnings, problems, consumed, grammar })
+}
+
+/// What an AppMaster has made of all layers for a task, with what is given to that task alone on top.
+pub fn load_delivered(
+    conf_dir: &Path,
+    version: Version,
+    arguments: &[(String, String)],
+) -> Result<Loaded, ConfError> {
+    let mut loaded = read_file(conf_dir, version)?;
+    apply_arguments(arguments, &mut loaded.table);
+    Ok(loaded)
+}
+
+fn read_file(conf_dir: &Path, version: Version) -> Result<Loaded, ConfError> {
+    let file = files::read(conf_dir, version)?;
+    let mut table = Table::default();
+    for entry in file.entries {
+        let origin = Origin::File { path: file.path.clone(), line: entry.line };
+        table.set(entry.key, entry.value, origin);
     }
-    Ok(Loaded { table, report, warnings, problems, consumed, grammar: file.grammar })
+    Ok(Loaded {
+        table,
+        report: Vec::new(),
+        warnings: file.warnings,
+        problems: Vec::new(),
+        consumed: Vec::new(),
+        grammar: file.grammar,
+    })
+}
+
+fn apply_arguments(arguments: &[(String, String)], table: &mut Table) {
+    for (key, value) in arguments {
+        table.set(key, value, Origin::Argument);
+    }
 }
 
 /// The origin stays: what is wrong with such a value is told with its place.

@@ -23,14 +23,15 @@ pub enum Found {
 }
 
 impl fmt::Display for Problem {
-    /// A secret's value is masked.
+    /// Without what of the value is a secret.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { subject, found, expected } = self;
         match found {
             Found::Nothing => write!(out, "`{subject}` is not set, expected {expected}"),
             Found::Value { value, origin } => {
-                let value = redact::shown(subject, value);
-                write!(out, "`{subject}` is `{value}` ({origin}), expected {expected}")
+                let shown = redact::shown(subject, value);
+                let expected = redact::expected_without(expected, value, &shown);
+                write!(out, "`{subject}` is `{shown}` ({origin}), expected {expected}")
             }
         }
     }

@@ -10,19 +10,19 @@ const SHELL_TEXTS: [&str; 2] = [keys::TASK_COMMAND.name, keys::BOOTSTRAP_COMMAND
 
 /// Those of Flink's keys whose value is a text that anything can be.
 const FLINK_TEXTS: [&str; 14] = [
-    flink::ADDRESS,
-    flink::CLUSTER_ID,
-    flink::HA_QUORUM,
-    flink::HA_ROOT,
-    flink::HA_STORAGE_DIR,
-    flink::HA_WORKERS,
-    flink::JOB_MANAGER_BIND_HOST,
-    flink::REST_ADDRESS,
-    flink::REST_BIND_ADDRESS,
-    flink::REST_KEYSTORE,
-    flink::SASL_SECTION,
-    flink::TASK_MANAGER_BIND_HOST,
-    flink::TASK_MANAGER_HOST,
+    flink::ADDRESS.name,
+    flink::CLUSTER_ID.name,
+    flink::HA_QUORUM.name,
+    flink::HA_ROOT.name,
+    flink::HA_STORAGE_DIR.name,
+    flink::HA_WORKERS.name,
+    flink::JOB_MANAGER_BIND_HOST.name,
+    flink::REST_ADDRESS.name,
+    flink::REST_BIND_ADDRESS.name,
+    flink::REST_KEYSTORE.name,
+    flink::SASL_SECTION.name,
+    flink::TASK_MANAGER_BIND_HOST.name,
+    flink::TASK_MANAGER_HOST.name,
     "env.java.home",
 ];
 

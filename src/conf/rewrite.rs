@@ -15,7 +15,7 @@ use super::table::{Origin, Table};
 
 /// What the rewriting depends on besides the table.
 #[derive(Clone, Copy, Debug)]
-pub struct Place<'a> {
+pub struct Circumstances<'a> {
     pub version: Version,
     pub reach: Reach<'a>,
 }
@@ -58,19 +58,19 @@ pub fn settle_memory(
 }
 
 /// Changes `table` and tells each key that was rewritten; defaults that nobody had set are not told.
-pub fn rewrite(table: &mut Table, place: Place<'_>) -> Vec<Change> {
+pub fn rewrite(table: &mut Table, circumstances: Circumstances<'_>) -> Vec<Change> {
     let mut changes = Vec::new();
     let mut rewriter = Rewriter { table, changes: &mut changes };
-    match place.reach {
+    match circumstances.reach {
         Reach::Network { address, host, host_name } => {
             let host = address.or(host.filter(|host| is_routable(host))).unwrap_or(host_name);
             rewriter.open(host);
             // As in the official image, so that a firewall or a container's port list can name it.
-            set_default(rewriter.table, flink::BLOB_PORT, "6124");
+            set_default(rewriter.table, flink::BLOB_PORT.name, "6124");
         }
         Reach::Loopback => close(rewriter.table),
     }
-    rewriter.old_spellings(place.version);
+    rewriter.old_spellings(circumstances.version);
     set_defaults(table);
     changes
 }
@@ -93,25 +93,29 @@ struct Rewriter<'a> {
 impl Rewriter<'_> {
     /// Makes the JobManager reachable from other machines, under `host` unless a routable address is set.
     fn open(&mut self, host: &str) {
-        let given = self.table.get(flink::ADDRESS).filter(|address| is_routable(address));
+        let given = self.table.get(flink::ADDRESS.name).filter(|address| is_routable(address));
         if given.is_none() {
-            self.set(flink::ADDRESS, host, "TaskManagers on other machines must reach it");
+            self.set(flink::ADDRESS.name, host, "TaskManagers on other machines must reach it");
         }
-        let address = self.table.get(flink::ADDRESS).unwrap_or(host).to_owned();
+        let address = self.table.get(flink::ADDRESS.name).unwrap_or(host).to_owned();
         if !is_routable(&address) {
             // Asked for in so many words (`JOB_MANAGER_RPC_ADDRESS=localhost`): the shipped binds suit it.
             return;
         }
-        for key in [flink::JOB_MANAGER_BIND_HOST, flink::TASK_MANAGER_BIND_HOST, flink::REST_BIND_ADDRESS] {
+        for key in [
+            flink::JOB_MANAGER_BIND_HOST.name,
+            flink::TASK_MANAGER_BIND_HOST.name,
+            flink::REST_BIND_ADDRESS.name,
+        ] {
             if self.binds_loopback(key) {
                 self.set(key, "0.0.0.0", "bound to loopback, other machines could not connect");
             }
         }
-        if self.table.get(flink::REST_ADDRESS).is_some_and(|address| !is_routable(address)) {
-            self.set(flink::REST_ADDRESS, &address, "clients on other machines must reach it");
+        if self.table.get(flink::REST_ADDRESS.name).is_some_and(|address| !is_routable(address)) {
+            self.set(flink::REST_ADDRESS.name, &address, "clients on other machines must reach it");
         }
-        if self.table.get(flink::TASK_MANAGER_HOST).is_some_and(|host| !is_routable(host)) {
-            self.remove(flink::TASK_MANAGER_HOST, "each TaskManager has an address of its own");
+        if self.table.get(flink::TASK_MANAGER_HOST.name).is_some_and(|host| !is_routable(host)) {
+            self.remove(flink::TASK_MANAGER_HOST.name, "each TaskManager has an address of its own");
         }
     }
 
@@ -124,10 +128,10 @@ impl Rewriter<'_> {
     /// Copies values to the name under which this version of Flink looks for them.
     fn old_spellings(&mut self, version: Version) {
         if version < (1, 17)
-            && self.table.get(flink::HA_OLD_TYPE).is_none()
-            && let Some(kind) = self.table.get(flink::HA_TYPE).map(str::to_owned)
+            && self.table.get(flink::HA_OLD_TYPE.name).is_none()
+            && let Some(kind) = self.table.get(flink::HA_TYPE.name).map(str::to_owned)
         {
-            self.set(flink::HA_OLD_TYPE, &kind, "Flink before 1.17 knows only this name");
+            self.set(flink::HA_OLD_TYPE.name, &kind, "Flink before 1.17 knows only this name");
         }
     }
 
@@ -153,11 +157,11 @@ impl Rewriter<'_> {
 /// Everything on loopback where the user has set nothing; an unset bind address means all interfaces.
 fn close(table: &mut Table) {
     for key in [
-        flink::ADDRESS,
-        flink::JOB_MANAGER_BIND_HOST,
-        flink::TASK_MANAGER_BIND_HOST,
-        flink::TASK_MANAGER_HOST,
-        flink::REST_BIND_ADDRESS,
+        flink::ADDRESS.name,
+        flink::JOB_MANAGER_BIND_HOST.name,
+        flink::TASK_MANAGER_BIND_HOST.name,
+        flink::TASK_MANAGER_HOST.name,
+        flink::REST_BIND_ADDRESS.name,
     ] {
         set_default(table, key, "localhost");
     }
@@ -167,18 +171,20 @@ fn close(table: &mut Table) {
 fn set_defaults(table: &mut Table) {
     // 240 days. After this time a job that does not fit fails at once instead of waiting for a TaskManager
     // that Mesos has yet to start. Flink refuses more than 248 days.
-    set_default(table, flink::START_UP_TIME, "20736000000");
+    set_default(table, flink::START_UP_TIME.name, "20736000000");
     // How long a job waits for slots: an offer, an image to pull and a JVM take minutes.
-    set_default(table, flink::SLOT_REQUEST_TIMEOUT, "600000");
+    set_default(table, flink::SLOT_REQUEST_TIMEOUT.name, "600000");
     // A TaskManager that comes too early for the JobManager tries again after this; Flink's 10 s are lost.
-    set_default(table, flink::REGISTRATION_ERROR_DELAY, "1000");
+    set_default(table, flink::REGISTRATION_ERROR_DELAY.name, "1000");
     // Agents often have no reverse DNS, and each lookup blocks the JobManager.
-    set_default(table, flink::RETRIEVE_HOST_NAME, "false");
+    set_default(table, flink::RETRIEVE_HOST_NAME.name, "false");
     // A JobManager that starts again at its address gets its TaskManagers back after the timeout. The two
     // must fit each other, hence both or none.
-    if table.get(flink::HEARTBEAT_INTERVAL).is_none() && table.get(flink::HEARTBEAT_TIMEOUT).is_none() {
-        table.set_default(flink::HEARTBEAT_INTERVAL, "3000");
-        table.set_default(flink::HEARTBEAT_TIMEOUT, "15000");
+    if table.get(flink::HEARTBEAT_INTERVAL.name).is_none()
+        && table.get(flink::HEARTBEAT_TIMEOUT.name).is_none()
+    {
+        table.set_default(flink::HEARTBEAT_INTERVAL.name, "3000");
+        table.set_default(flink::HEARTBEAT_TIMEOUT.name, "15000");
     }
 }
 
@@ -219,16 +225,16 @@ mod tests {
             let (key, value) = text.split_once('=').unwrap();
             table.set(key, value, Origin::File { path: "f".into(), line });
         }
-        let changes = rewrite(&mut table, Place { version, reach });
+        let changes = rewrite(&mut table, Circumstances { version, reach });
         let changes = changes.iter().map(ToString::to_string);
         let plain = [
-            flink::BLOB_PORT,
-            flink::HEARTBEAT_INTERVAL,
-            flink::HEARTBEAT_TIMEOUT,
-            flink::REGISTRATION_ERROR_DELAY,
-            flink::RETRIEVE_HOST_NAME,
-            flink::SLOT_REQUEST_TIMEOUT,
-            flink::START_UP_TIME,
+            flink::BLOB_PORT.name,
+            flink::HEARTBEAT_INTERVAL.name,
+            flink::HEARTBEAT_TIMEOUT.name,
+            flink::REGISTRATION_ERROR_DELAY.name,
+            flink::RETRIEVE_HOST_NAME.name,
+            flink::SLOT_REQUEST_TIMEOUT.name,
+            flink::START_UP_TIME.name,
             keys::STATUS_BIND_ADDRESS.name,
         ];
         let rest =
@@ -304,10 +310,10 @@ taskmanager.host=localhost",
                 ["localhost", "LOCALHOST.", "127.0.1.1", "::1", "[::1]", "0.0.0.0", "localhost.localdomain"]
             {
                 let mut table = Table::default();
-                table.set(flink::ADDRESS, old, Origin::Argument);
+                table.set(flink::ADDRESS.name, old, Origin::Argument);
                 let reach = Reach::Network { address, host, host_name: "kernel" };
-                rewrite(&mut table, Place { version: (2, 0), reach });
-                assert_eq!(table.get(flink::ADDRESS), Some(expected), "{old}");
+                rewrite(&mut table, Circumstances { version: (2, 0), reach });
+                assert_eq!(table.get(flink::ADDRESS.name), Some(expected), "{old}");
             }
         }
     }
@@ -316,10 +322,10 @@ taskmanager.host=localhost",
     fn a_loopback_address_that_was_asked_for_keeps_the_binds() {
         let reach = Reach::Network { address: Some("localhost"), host: None, host_name: "kernel" };
         let mut table = Table::default();
-        table.set(flink::JOB_MANAGER_BIND_HOST, "localhost", Origin::Argument);
-        rewrite(&mut table, Place { version: (2, 0), reach });
-        assert_eq!(table.get(flink::ADDRESS), Some("localhost"));
-        assert_eq!(table.get(flink::JOB_MANAGER_BIND_HOST), Some("localhost"));
+        table.set(flink::JOB_MANAGER_BIND_HOST.name, "localhost", Origin::Argument);
+        rewrite(&mut table, Circumstances { version: (2, 0), reach });
+        assert_eq!(table.get(flink::ADDRESS.name), Some("localhost"));
+        assert_eq!(table.get(flink::JOB_MANAGER_BIND_HOST.name), Some("localhost"));
     }
 
     #[test]
@@ -353,23 +359,23 @@ jobmanager.rpc.address=jm",
     #[test]
     fn defaults_yield_to_the_user() {
         let mut table = Table::default();
-        table.set(flink::START_UP_TIME, "1", Origin::Argument);
-        table.set(flink::HEARTBEAT_TIMEOUT, "50000", Origin::Argument);
-        rewrite(&mut table, Place { version: (2, 3), reach: NETWORK });
-        assert_eq!(table.get(flink::START_UP_TIME), Some("1"));
-        assert_eq!(table.get(flink::HEARTBEAT_INTERVAL), None);
-        assert_eq!(table.get(flink::SLOT_REQUEST_TIMEOUT), Some("600000"));
-        assert_eq!(table.setting(flink::BLOB_PORT).unwrap().origin, Origin::Default);
+        table.set(flink::START_UP_TIME.name, "1", Origin::Argument);
+        table.set(flink::HEARTBEAT_TIMEOUT.name, "50000", Origin::Argument);
+        rewrite(&mut table, Circumstances { version: (2, 3), reach: NETWORK });
+        assert_eq!(table.get(flink::START_UP_TIME.name), Some("1"));
+        assert_eq!(table.get(flink::HEARTBEAT_INTERVAL.name), None);
+        assert_eq!(table.get(flink::SLOT_REQUEST_TIMEOUT.name), Some("600000"));
+        assert_eq!(table.setting(flink::BLOB_PORT.name).unwrap().origin, Origin::Default);
     }
 
     #[test]
     fn twice_is_the_same_as_once() {
         let mut table = Table::default();
-        table.set(flink::ADDRESS, "localhost", Origin::Argument);
-        let place = Place { version: (1, 16), reach: NETWORK };
-        rewrite(&mut table, place);
+        table.set(flink::ADDRESS.name, "localhost", Origin::Argument);
+        let circumstances = Circumstances { version: (1, 16), reach: NETWORK };
+        rewrite(&mut table, circumstances);
         let once = table.clone();
-        assert_eq!(rewrite(&mut table, place), []);
+        assert_eq!(rewrite(&mut table, circumstances), []);
         assert_eq!(table, once);
     }
 }

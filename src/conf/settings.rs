@@ -1,16 +1,16 @@
 //! The configuration in types: everything wrong in it is found at once, before anything starts.
 
-mod agent;
+pub(super) mod agent;
 mod artifacts;
-mod high_availability;
-mod parse;
+pub(super) mod high_availability;
+pub(super) mod parse;
 mod ports;
-mod quorum;
+pub(super) mod quorum;
 mod reader;
-mod scaling;
+pub(super) mod scaling;
 mod spelled;
 mod state_dir;
-mod task;
+pub(super) mod task;
 mod tls;
 mod unknown;
 
@@ -19,15 +19,16 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::keys::{self, flink};
 use super::problem::Problem;
 use super::table::Table;
-use super::variables::MAX_COUNT;
 pub use agent::{Constraints, Placement};
 pub use artifacts::{Artifacts, Port};
 use domain::succession::Succession;
 pub use high_availability::HighAvailability;
-use mesos::address::{AddressError, MasterAddress};
+use mesos::address::MasterAddress;
 pub use parse::{Ports, Secret};
 pub use ports::conflicts as port_conflicts;
 pub use quorum::Quorum;
@@ -38,7 +39,7 @@ pub use task::{Container, Delivery, DockerParameter, Image, Mount, Network, Runt
 pub use tls::{MasterTls, RestTls};
 
 /// What this program itself needs to know; Flink reads the rest.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
     pub master: MasterAddress,
     pub master_tls: MasterTls,
@@ -67,7 +68,7 @@ pub struct Settings {
 }
 
 /// As what we register with Mesos.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Framework {
     pub name: String,
     /// Whose resources it is offered.
@@ -81,7 +82,7 @@ pub struct Framework {
 }
 
 /// With what the framework authenticates.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     pub principal: String,
     /// `None` where the cluster checks the principal by other means.
@@ -89,14 +90,14 @@ pub struct Identity {
 }
 
 /// Where the framework's secret comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SecretSource {
     Value(Secret),
     File(PathBuf),
 }
 
 /// What becomes of offers that are not used at once.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Offers {
     /// For how long an offer that fits nothing yet is kept.
     pub unused_expiration: Duration,
@@ -105,7 +106,7 @@ pub struct Offers {
 }
 
 /// The status page.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
     pub bind_address: IpAddr,
     /// 0 for any free one.
@@ -113,7 +114,7 @@ pub struct Status {
 }
 
 /// After what time the JobManager does not hear a TaskManager any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hearing {
     pub heartbeat_interval: Duration,
     pub heartbeat_timeout: Duration,
@@ -122,7 +123,7 @@ pub struct Hearing {
 }
 
 /// Where the JobManager is reached, and what its process gets.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobManager {
     pub address: String,
     /// With high availability the ports of `high-availability.jobmanager.port`.
@@ -152,15 +153,13 @@ impl Settings {
     pub fn warnings(table: &Table) -> Vec<String> {
         let mut warnings = unknown::warnings(table);
         warnings.extend(high_availability::warnings(table));
+        warnings.extend(task::warnings(table));
         warnings.extend(state_dir::warnings(table, high_availability::is_on(table)));
         if table.get(keys::FRAMEWORK_PRINCIPAL.name).is_none() {
-            for key in [&keys::FRAMEWORK_SECRET, &keys::FRAMEWORK_SECRET_FILE] {
-                if table.get(key.name).is_some() {
-                    warnings.push(format!(
-                        "`{}` is not used without `{}`",
-                        key.name,
-                        keys::FRAMEWORK_PRINCIPAL.name
-                    ));
+            for key in [keys::FRAMEWORK_SECRET.name, keys::FRAMEWORK_SECRET_FILE.name] {
+                if table.get(key).is_some() {
+                    warnings
+                        .push(format!("`{key}` is not used without `{}`", keys::FRAMEWORK_PRINCIPAL.name));
                 }
             }
         }
@@ -171,11 +170,9 @@ impl Settings {
     fn read(reader: &mut Reader<'_>) -> Self {
         // The placeholder lets the other values be read too, so that all problems are told.
         let placeholder = MasterAddress::File(PathBuf::new());
-        let master =
-            reader.required(&keys::MASTER, "the Mesos master: host:port, zk://… or file:///…", master);
+        let master = reader.required(&keys::MASTER, "the Mesos master: host:port, zk://… or file:///…");
         let high_availability = HighAvailability::read(reader);
-        let failed_tasks_max =
-            reader.value(&keys::MAXIMUM_FAILED_TASKS, parse::number(-1..=i64::from(u32::MAX)));
+        let failed_tasks_max = reader.value(&keys::MAXIMUM_FAILED_TASKS);
         let job_manager = JobManager::read(reader, high_availability.is_some());
         let tasks = Tasks::read(reader);
         let is_kept = reader.is_given(&keys::STATE_DIR);
@@ -183,27 +180,26 @@ impl Settings {
         Self {
             master: master.unwrap_or(placeholder),
             master_tls: MasterTls::read(reader),
-            registration_timeout: reader.value(&keys::REGISTRATION_TIMEOUT, parse::duration),
+            registration_timeout: reader.value(&keys::REGISTRATION_TIMEOUT),
             offers: Offers {
-                unused_expiration: reader.value(&keys::UNUSED_OFFER_EXPIRATION, parse::duration),
-                refuse: reader.value(&keys::DECLINE_REFUSE, parse::duration),
+                unused_expiration: reader.value(&keys::UNUSED_OFFER_EXPIRATION),
+                refuse: reader.value(&keys::DECLINE_REFUSE),
             },
             artifacts: Artifacts::read(reader, &framework.name),
             state_dir: state_dir::read(reader, &framework.name, high_availability.as_ref()),
             framework,
             status: Status {
-                bind_address: reader.value(&keys::STATUS_BIND_ADDRESS, parse::ip_address),
-                port: reader.value(&keys::STATUS_PORT, parse::port_or_any),
+                bind_address: reader.value(&keys::STATUS_BIND_ADDRESS),
+                port: reader.value(&keys::STATUS_PORT),
             },
             scaling: Scaling::read(reader, tasks.slots, &job_manager.rest_ports),
             tasks,
-            placement: reader.value(&keys::PLACEMENT, agent::placement),
+            placement: reader.value(&keys::PLACEMENT),
             constraints: Constraints::read(reader),
             failed_tasks_max: u32::try_from(failed_tasks_max).ok(),
-            failed_tasks_interval: Some(reader.value(&keys::FAILED_TASKS_INTERVAL, parse::duration))
+            failed_tasks_interval: Some(reader.value(&keys::FAILED_TASKS_INTERVAL))
                 .filter(|span| !span.is_zero()),
-            gang_timeout: Some(reader.value(&keys::GANG_TIMEOUT, parse::duration))
-                .filter(|span| !span.is_zero()),
+            gang_timeout: Some(reader.value(&keys::GANG_TIMEOUT)).filter(|span| !span.is_zero()),
             job_manager,
             hearing: Hearing::read(reader),
             high_availability,
@@ -220,27 +216,19 @@ fn succession(is_elected: bool, is_kept: bool) -> Succession {
     }
 }
 
-/// The address says what it expected where it is wrong.
-fn master(text: &str) -> Result<MasterAddress, String> {
-    text.parse().map_err(|error: AddressError| {
-        let problem = error.problem.to_string();
-        problem.strip_prefix("expected ").map_or_else(|| format!("an address: {problem}"), str::to_owned)
-    })
-}
-
 impl Framework {
     fn read(reader: &mut Reader<'_>, succession: Succession) -> Self {
-        let of_key = reader.value(&keys::FAILOVER_TIMEOUT, parse::seconds);
+        let of_key = reader.value(&keys::FAILOVER_TIMEOUT);
         let is_given = reader.is_given(&keys::FAILOVER_TIMEOUT);
-        let secret = reader.optional(&keys::FRAMEWORK_SECRET, parse::text).map(Secret::new);
-        let file = reader.optional(&keys::FRAMEWORK_SECRET_FILE, parse::word).map(PathBuf::from);
+        let secret = reader.optional(&keys::FRAMEWORK_SECRET);
+        let file = reader.optional(&keys::FRAMEWORK_SECRET_FILE);
         let secret = file.map(SecretSource::File).or(secret.map(SecretSource::Value));
         Self {
-            name: reader.value(&keys::FRAMEWORK_NAME, parse::any_text),
-            roles: reader.value(&keys::FRAMEWORK_ROLE, agent::roles),
-            user: reader.optional(&keys::FRAMEWORK_USER, parse::user),
+            name: reader.value(&keys::FRAMEWORK_NAME),
+            roles: reader.value(&keys::FRAMEWORK_ROLE),
+            user: reader.optional(&keys::FRAMEWORK_USER),
             identity: reader
-                .optional(&keys::FRAMEWORK_PRINCIPAL, parse::text)
+                .optional(&keys::FRAMEWORK_PRINCIPAL)
                 .map(|principal| Identity { principal, secret }),
             failover_timeout: if is_given { of_key } else { succession.failover_timeout(of_key) },
         }
@@ -250,30 +238,24 @@ impl Framework {
 impl Hearing {
     fn read(reader: &mut Reader<'_>) -> Self {
         Self {
-            heartbeat_interval: reader.flink(flink::HEARTBEAT_INTERVAL, "10 s", parse::duration),
-            heartbeat_timeout: reader.flink(flink::HEARTBEAT_TIMEOUT, "50 s", parse::duration),
-            register: reader.flink(flink::REGISTERED_WITHIN, "5 min", parse::duration),
+            heartbeat_interval: reader.value(&flink::HEARTBEAT_INTERVAL),
+            heartbeat_timeout: reader.value(&flink::HEARTBEAT_TIMEOUT),
+            register: reader.value(&flink::REGISTERED_WITHIN),
         }
     }
 }
 
 impl JobManager {
     fn read(reader: &mut Reader<'_>, high_availability: bool) -> Self {
-        let (rpc, default) =
-            if high_availability { (flink::HA_JOB_MANAGER_PORT, "0") } else { (flink::RPC_PORT, "6123") };
+        let rpc = if high_availability { &flink::HA_JOB_MANAGER_PORT } else { &flink::RPC_PORT };
         Self {
-            address: reader.flink(flink::ADDRESS, "localhost", parse::text),
-            rpc_ports: reader.flink(rpc, default, parse::ports),
-            rest_ports: reader.flink(flink::REST_BIND_PORT, "8081", parse::ports),
-            blob_ports: reader.flink(flink::BLOB_PORT, "0", parse::ports),
+            address: reader.value(&flink::ADDRESS),
+            rpc_ports: reader.value(rpc),
+            rest_ports: reader.value(&flink::REST_BIND_PORT),
+            blob_ports: reader.value(&flink::BLOB_PORT),
             environment: reader.with_prefix(flink::MASTER_ENVIRONMENT),
         }
     }
-}
-
-/// 0 ..= [`MAX_COUNT`]
-fn count(text: &str) -> Result<u32, String> {
-    parse::number(0..=MAX_COUNT)(text)
 }
 
 #[cfg(test)]

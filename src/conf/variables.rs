@@ -41,10 +41,10 @@ const HADOOP_USER_OF_TASK_MANAGERS: &str = "containerized.taskmanager.env.HADOOP
 /// address that nobody could reach (see `rewrite`). `HOST` is not checked, as other programs use it too.
 const VARIABLES: [Variable; 12] = [
     variable("JOB_MANAGER_RPC_ADDRESS", Kind::Word, &[]),
-    variable("TASK_MANAGER_NUMBER_OF_TASK_SLOTS", Kind::PositiveCount, &[flink::SLOTS]),
-    variable("_SLOTS", Kind::PositiveCount, &[flink::SLOTS]),
+    variable("TASK_MANAGER_NUMBER_OF_TASK_SLOTS", Kind::PositiveCount, &[flink::SLOTS.name]),
+    variable("_SLOTS", Kind::PositiveCount, &[flink::SLOTS.name]),
     variable("_CLIENT_TM_COUNT", Kind::TaskManagers, &[keys::INITIAL_TASKS.name]),
-    variable("_CLIENT_TM_MEMORY", Kind::Mebibytes, &[flink::PROCESS_MEMORY]),
+    variable("_CLIENT_TM_MEMORY", Kind::Mebibytes, &[flink::PROCESS_MEMORY.name]),
     variable(
         "_CLIENT_USERNAME",
         Kind::Word,
@@ -52,9 +52,9 @@ const VARIABLES: [Variable; 12] = [
     ),
     variable("MESOS_FRAMEWORK_SECRET_FILE", Kind::Word, &[keys::FRAMEWORK_SECRET_FILE.name]),
     // With high availability Flink takes the second key and ignores the first.
-    variable("PORT_RPC", Kind::Port, &[flink::RPC_PORT, flink::HA_JOB_MANAGER_PORT]),
-    variable("PORT_REST", Kind::Port, &[flink::REST_PORT]),
-    variable("PORT_BLOB", Kind::Port, &[flink::BLOB_PORT]),
+    variable("PORT_RPC", Kind::Port, &[flink::RPC_PORT.name, flink::HA_JOB_MANAGER_PORT.name]),
+    variable("PORT_REST", Kind::Port, &[flink::REST_PORT.name]),
+    variable("PORT_BLOB", Kind::Port, &[flink::BLOB_PORT.name]),
     variable("PORT_ARTIFACT", Kind::Port, &[keys::ARTIFACT_PORT.name]),
     variable("PORT_STATUS", Kind::Port, &[keys::STATUS_PORT.name]),
 ];
@@ -93,10 +93,15 @@ impl Variable {
     }
 
     /// The keys that it sets.
+    pub fn keys(&self) -> &'static [&'static str] {
+        self.keys
+    }
+
+    /// In words.
     pub fn meaning(&self) -> String {
         let keys: Vec<_> = self.keys.iter().map(|key| format!("`{key}`")).collect();
         match keys.is_empty() {
-            true => format!("`{}`, if other machines could not reach that address", flink::ADDRESS),
+            true => format!("`{}`, if other machines could not reach that address", flink::ADDRESS.name),
             false => keys.join(", "),
         }
     }

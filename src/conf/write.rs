@@ -1,13 +1,13 @@
-//! Writes the effective configuration into a directory of its own, for Flink and for the other processes of
-//! this program. The user's directory is never touched.
+//! Writes the effective configuration into a directory of its own, for Flink. The user's directory is never touched.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::grammar::Grammar;
+use super::keys::flink;
 use super::table::Table;
 use base::exit::Exit;
 
@@ -44,6 +44,20 @@ impl WriteError {
     }
 }
 
+/// What Flink reads: without keys that only this program does, whose values Flink would write to its log.
+pub fn for_flink(table: &Table) -> Table {
+    let mut flinks = table.clone();
+    let is_ours = |key: &str| {
+        key.starts_with("mesos.")
+            || key.starts_with(flink::MASTER_ENVIRONMENT)
+            || key.starts_with(flink::TASK_MANAGER_ENVIRONMENT)
+    };
+    for (key, _) in table.iter().filter(|(key, _)| is_ours(key)) {
+        flinks.remove(key);
+    }
+    flinks
+}
+
 /// The file's text, from which Flink and we read back exactly the values of `table`; the same bytes for the
 /// same table.
 pub fn render(table: &Table, grammar: Grammar) -> Result<String, WriteError> {
@@ -59,14 +73,12 @@ pub fn render(table: &Table, grammar: Grammar) -> Result<String, WriteError> {
 }
 
 /// Writes `table` into the existing directory `target`, and beside it all other files of the user's
-/// directory `source` (log4j, logback, Hadoop's …). Each file appears whole or not at all, readable by the
-/// owner alone.
+/// directory `source` (log4j, logback, Hadoop's …), readable by the owner alone.
 pub fn write(table: &Table, grammar: Grammar, source: &Path, target: &Path) -> Result<(), WriteError> {
     let text = render(table, grammar)?;
     let mut copier = Copier { left: MAX_COPIED_BYTES, root: source };
     copier.directory(source, target, 0)?;
-    write_file(target, &target.join(grammar.file_name()), text.as_bytes())?;
-    sync_directory(target)
+    write_file(&target.join(grammar.file_name()), text.as_bytes())
 }
 
 struct Copier<'a> {
@@ -88,12 +100,12 @@ impl Copier<'_> {
             if (depth == 0 && own) || name.as_bytes().starts_with(b"..") {
                 continue;
             }
-            self.entry(&source.join(&name), &target.join(&name), target, depth)?;
+            self.entry(&source.join(&name), &target.join(&name), depth)?;
         }
         Ok(())
     }
 
-    fn entry(&mut self, from: &Path, to: &Path, target: &Path, depth: usize) -> Result<(), WriteError> {
+    fn entry(&mut self, from: &Path, to: &Path, depth: usize) -> Result<(), WriteError> {
         let read = |source| WriteError::Read { path: from.to_owned(), source };
         // Links are followed; one that leads nowhere is left out, as is what is neither file nor directory.
         let kind = match fs::metadata(from) {
@@ -118,25 +130,15 @@ impl Copier<'_> {
                 return Err(WriteError::TooLarge { path: self.root.to_owned() });
             };
             self.left = left;
-            write_file(target, to, &bytes)?;
+            write_file(to, &bytes)?;
         }
         Ok(())
     }
 }
 
-/// A temporary file beside it, mode 0600, is renamed to `path` once its bytes are on the disk.
-fn write_file(directory: &Path, path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
-    let error = |source| WriteError::Write { path: path.to_owned(), source };
-    let mut file = tempfile::NamedTempFile::new_in(directory).map_err(error)?;
-    file.write_all(bytes).map_err(error)?;
-    file.as_file().sync_all().map_err(error)?;
-    file.persist(path).map_err(|failed| error(failed.error))?;
-    Ok(())
-}
-
-/// Makes the names as durable as the bytes.
-fn sync_directory(path: &Path) -> Result<(), WriteError> {
-    let error = |source| WriteError::Write { path: path.to_owned(), source };
-    File::open(path).map_err(error)?.sync_all().map_err(error)?;
-    Ok(())
+fn write_file(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
+    let mut options = File::options();
+    let file = options.write(true).create(true).truncate(true).mode(0o600).open(path);
+    file.and_then(|mut file| file.write_all(bytes))
+        .map_err(|source| WriteError::Write { path: path.to_owned(), source })
 }

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use regex_lite::Regex;
 
 use mesos::wire::offer::Offer;
@@ -11,7 +13,8 @@ use mesos::wire::resource::{Attribute, Range, ValueType};
 use super::need::Milli;
 
 /// `attribute:value`, `attribute:OPERATOR` or `attribute:OPERATOR:value`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Constraint {
     attribute: String,
     operator: Operator,
@@ -133,6 +136,20 @@ fn operator(rest: &str) -> Result<Operator, String> {
             None => Operator::Is(rest.to_owned()),
         },
     })
+}
+
+impl TryFrom<String> for Constraint {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text)
+    }
+}
+
+impl From<Constraint> for String {
+    fn from(constraint: Constraint) -> Self {
+        constraint.text
+    }
 }
 
 impl PartialEq for Constraint {

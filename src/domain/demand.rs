@@ -26,12 +26,12 @@ pub fn checked_target(asked: u32) -> Result<u32, TooMany> {
 }
 
 /// Between what the number follows the jobs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bounds {
     pub least: u32,
     pub most: u32,
     /// The key that says so.
-    pub most_by: &'static str,
+    pub most_by: Cow<'static, str>,
     /// Of one TaskManager; at least one.
     pub slots: u32,
     /// For how long a TaskManager has no used slot before it goes.

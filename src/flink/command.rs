@@ -18,6 +18,8 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 pub use application::{Application, UnrestoredState};
 pub use classpath::HadoopClassPath;
 pub use log4j::Log4j;
@@ -73,9 +75,10 @@ pub struct Launch<'a> {
 }
 
 /// What the password file does not say.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     pub name: String,
+    #[serde(with = "crate::os_path")]
     pub home: PathBuf,
 }
 

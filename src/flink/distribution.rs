@@ -5,6 +5,8 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use crate::version::Version;
 
 /// Deeper than anybody nests jars; keeps a strange directory from holding up the start.
@@ -13,11 +15,13 @@ const MAX_DEPTH: usize = 16;
 const MAX_JARS: usize = 4096;
 
 /// An unpacked Flink, as its release or the official image lays it out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Distribution {
+    #[serde(with = "crate::os_path")]
     pub home: PathBuf,
     pub version: Version,
     /// In the order of the class path: bytewise, flink-dist last.
+    #[serde(with = "crate::os_path::list")]
     pub jars: Vec<PathBuf>,
 }
 

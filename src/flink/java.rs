@@ -8,9 +8,12 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 /// A Java runtime.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JavaHome {
+    #[serde(with = "crate::os_path")]
     pub path: PathBuf,
     /// 8, 11, 17 …
     pub feature: u16,

@@ -8,6 +8,7 @@ pub mod distribution;
 pub mod java;
 pub mod manifest;
 pub mod memory;
+pub mod os_path;
 pub mod pulse;
 pub mod rest;
 pub mod version;

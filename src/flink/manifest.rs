@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Where an image keeps its manifest.
 pub const PATH: &str = "/etc/flink-on-mesos.toml";
@@ -28,7 +28,7 @@ pub struct Manifest {
 }
 
 /// Archives of loaded classes, which shorten the JVM's start; a stale one only costs speed.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, default)]
 pub struct CdsArchives {
     pub jobmanager: Option<PathBuf>,

@@ -5,6 +5,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 /// The port of a master whose address names none.
 pub const MASTER_PORT: u16 = 5050;
 
@@ -12,7 +14,7 @@ pub const MASTER_PORT: u16 = 5050;
 pub const ZOOKEEPER_PORT: u16 = 2181;
 
 /// What `mesos.master` may say.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MasterAddress {
     /// One master or several, in order of preference; never empty.
     Masters(Vec<Master>),
@@ -23,27 +25,27 @@ pub enum MasterAddress {
 }
 
 /// One master's HTTP endpoint. Shown as `host:port`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Master {
     pub scheme: Scheme,
     pub at: HostPort,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Scheme {
     Http,
     Https,
 }
 
 /// Shown as `host:port`, an IPv6 address in brackets.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct HostPort {
     /// A name or an address; an IPv6 address without brackets.
     pub host: String,
     pub port: u16,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ZooKeeperAddress {
     pub credentials: Option<ZooKeeperCredentials>,
     /// Never empty.
@@ -53,7 +55,7 @@ pub struct ZooKeeperAddress {
 }
 
 /// For ZooKeeper's `digest` scheme.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ZooKeeperCredentials {
     pub user: String,
     pub password: String,

@@ -9,6 +9,7 @@ use super::wire::event::EventType;
 use super::wire::id::{AgentId, ExecutorId, FrameworkId, OfferId, TaskId};
 use super::wire::offer::{InverseOffer, Offer};
 use super::wire::status::{OperationStatus, Reason, StatusSource, TaskState, TaskStatus};
+use base::addresses;
 
 /// What masters send when they do not say; today's say the same.
 pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(15);
@@ -202,7 +203,8 @@ fn status_update(status: TaskStatus) -> Result<StatusUpdate, EventError> {
         executor_id: present(status.executor_id, ExecutorId::text),
         reason: status.reason.and_then(|number| Reason::try_from(number).ok()),
         source: status.source.and_then(|number| StatusSource::try_from(number).ok()),
-        message: status.message.unwrap_or_default(),
+        // A fetcher names the address that it failed with.
+        message: addresses::shown_within(&status.message.unwrap_or_default()),
         uuid,
         healthy: status.healthy,
         container_ips: addresses.filter_map(|address| address.ip_address).collect(),

@@ -27,9 +27,10 @@ use init::plan::{Child, Inherited, Kind};
 use super::check::{self, Beside, Checked};
 use super::children::{self, Jvm, Own};
 use super::error::{Fatal, fatal};
+use super::handover::Handover;
 use super::plugins;
 use super::rundir::RunDir;
-use super::setup::{self, Dirs, Setup};
+use super::setup::{self, Dirs, Layers, Setup};
 use super::sockets::{self, BindError};
 use super::{user, worker};
 
@@ -67,7 +68,7 @@ pub fn run(
         Cluster::Embedded { .. } => Mode::Local,
         Cluster::Mesos | Cluster::Alone => Mode::Cluster,
     };
-    let mut setup = Setup::open(options, environment, mode)?;
+    let mut setup = Setup::open(options, environment, Layers::All(mode))?;
     let embedded = embed(cluster, &mut setup.loaded)?;
     if matches!(cluster, Cluster::Alone) {
         // Without a framework nobody asks for it, but the settings are read as a whole.
@@ -87,7 +88,7 @@ pub fn run(
     for line in decisions(cluster, &setup, &checked.settings) {
         log::line(Level::INFO, "appmaster", &line);
     }
-    let Err(fatal) = start(cluster, entrypoint, embedded, &setup, checked, inherited);
+    let Err(fatal) = start(cluster, entrypoint, embedded, setup, checked, inherited);
     Err(fatal)
 }
 
@@ -155,30 +156,32 @@ fn start(
     cluster: &Cluster,
     entrypoint: &Entrypoint,
     embedded: Option<TcpListener>,
-    setup: &Setup,
+    setup: Setup,
     checked: Checked,
     inherited: Inherited,
 ) -> Result<Infallible, Fatal> {
     let Checked { settings, run, dirs, warnings: told } = checked;
-    let settings = &settings;
     let options = exec::Options::for_jvm(&setup.environment).map_err(fatal(Exit::Usage))?;
     let hold = match cluster {
-        Cluster::Mesos => hold(settings)?,
+        Cluster::Mesos => hold(&settings)?,
         Cluster::Embedded { .. } | Cluster::Alone => None,
     };
-    await_ports(settings, hold.is_some())?;
+    await_ports(&settings, hold.is_some())?;
     let (mut children, mut cleanup, mut jobmanager_end) = (Vec::new(), Vec::new(), None);
     if let (Cluster::Embedded { agents, resources }, Some(listener)) = (cluster, embedded) {
-        let resources = resources.clone().unwrap_or_else(|| enough_resources(setup, settings, *agents));
-        children.push(mesos(setup, *agents, resources, listener, &run)?);
+        let resources = resources.clone().unwrap_or_else(|| enough_resources(&setup, &settings, *agents));
+        children.push(mesos(&setup, *agents, resources, listener, &run)?);
     }
-    let (child, warnings) = jobmanager(entrypoint, setup, settings, &run, &dirs, &told)?;
+    let (child, warnings) = jobmanager(entrypoint, &setup, &settings, &run, &dirs, &told)?;
     children.push(child);
     if !matches!(cluster, Cluster::Alone) {
         let end = children::hand_down(ha::memory::create().map_err(fatal(Exit::Os))?)?;
         let farewell = options.grace.0 * 2 / 3;
-        let given = Given { jobmanager_end: end, hold, warnings: &warnings, farewell };
-        let (child, socket) = worker_child(cluster, setup, settings, &dirs, given)?;
+        let given = Given { jobmanager_end: end, hold, farewell };
+        let local = matches!(cluster, Cluster::Embedded { .. });
+        let delivered = worker::delivered(&setup, &settings, &dirs.conf, local)?;
+        let handover = Handover { shown: setup.shown(), setup, settings, delivered, warnings };
+        let (child, socket) = worker_child(local, &handover, given)?;
         children.push(child);
         cleanup.extend(socket.map(PathBuf::into_os_string));
         jobmanager_end = Some(end);
@@ -214,9 +217,9 @@ fn await_ports(settings: &Settings, is_kept: bool) -> Result<(), Fatal> {
 /// The JobManager binds them itself, seconds later and with a stack trace in place of a message.
 fn check_ports(settings: &Settings) -> Result<(), Fatal> {
     let ports = [
-        (keys::flink::REST_PORT, settings.job_manager.rest_ports.single()),
-        (keys::flink::RPC_PORT, settings.job_manager.rpc_ports.single()),
-        (keys::flink::BLOB_PORT, settings.job_manager.blob_ports.single()),
+        (keys::flink::REST_PORT.name, settings.job_manager.rest_ports.single()),
+        (keys::flink::RPC_PORT.name, settings.job_manager.rpc_ports.single()),
+        (keys::flink::BLOB_PORT.name, settings.job_manager.blob_ports.single()),
     ];
     for (key, port) in ports {
         if let Some(port) = port {
@@ -254,24 +257,17 @@ fn jobmanager(
 }
 
 /// What only the worker is told.
-struct Given<'a> {
+struct Given {
     jobmanager_end: RawFd,
     /// Of the state's directory, if it has one.
     hold: Option<Hold>,
-    warnings: &'a [String],
     /// For the framework's end, so that what came of it is still told within the grace.
     farewell: Duration,
 }
 
 /// With the path of its operators' socket, if it has one.
-fn worker_child(
-    cluster: &Cluster,
-    setup: &Setup,
-    settings: &Settings,
-    dirs: &Dirs,
-    given: Given<'_>,
-) -> Result<(Child, Option<PathBuf>), Fatal> {
-    let local = matches!(cluster, Cluster::Embedded { .. });
+fn worker_child(local: bool, handover: &Handover, given: Given) -> Result<(Child, Option<PathBuf>), Fatal> {
+    let Handover { setup, settings, .. } = handover;
     let before = given.hold.as_ref().and_then(|hold| hold.state.as_ref()?.artifact_port);
     let artifacts = bind_artifacts(settings, local, before)?;
     let status_host = settings.status.bind_address.to_string();
@@ -281,26 +277,23 @@ fn worker_child(
         Some(hold) => hold.into_lock(),
         None => ha::memory::create().map_err(fatal(Exit::Os))?,
     };
+    let handed = handover.write().map_err(fatal(Exit::Os))?;
     // The last, for it leaves a file behind.
     let (path, socket) = operators_socket(&setup.environment)?.unzip();
 
-    let fds: [(&str, Option<RawFd>); 5] = [
+    let fds: [(&str, Option<RawFd>); 6] = [
+        ("--settings-fd", Some(children::hand_down(handed)?)),
         ("--state-fd", Some(children::hand_down(state)?)),
         ("--jobmanager-end-fd", Some(given.jobmanager_end)),
         ("--artifacts-fd", Some(children::hand_down(artifacts)?)),
         ("--status-fd", Some(children::hand_down(status)?)),
         ("--socket-fd", socket.map(children::hand_down).transpose()?),
     ];
-    let mut arguments: Vec<OsString> = vec!["worker".into(), "--configDir".into(), dirs.conf.clone().into()];
-    arguments.extend(["--flink-home".into(), setup.distribution.home.clone().into()]);
-    arguments.extend(["--java-home".into(), setup.java.path.clone().into()]);
+    let mut arguments: Vec<OsString> = vec!["worker".into()];
     if local {
         arguments.push("--local".into());
     }
     arguments.extend(["--farewell-ms".into(), given.farewell.as_millis().to_string().into()]);
-    for warning in given.warnings {
-        arguments.extend(["--warning".into(), warning.into()]);
-    }
     let mut keep_fds = Vec::new();
     for (option, fd) in fds {
         if let Some(fd) = fd {

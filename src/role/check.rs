@@ -35,7 +35,7 @@ pub enum Beside {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write to `{key}`, {path}", key = flink::HA_STORAGE_DIR, path = path.display())]
+#[error("cannot write to `{key}`, {path}", key = flink::HA_STORAGE_DIR.name, path = path.display())]
 struct StorageError {
     path: PathBuf,
     #[source]

@@ -9,13 +9,14 @@ use conf::environment::Environment;
 use conf::{Mode, redact};
 use flink::archive;
 use flink::command::{self, Command, CommandError, Entrypoint};
+use status::Setting;
 
 use super::check::{self, Beside};
 use super::error::{Fatal, fatal};
-use super::setup::Setup;
+use super::setup::{Layers, Setup};
 
 pub fn run(options: &ConfigOptions, environment: &Environment) -> Result<u8, Fatal> {
-    let setup = Setup::open(&options.cluster, environment.clone(), Mode::Cluster)?;
+    let setup = Setup::open(&options.cluster, environment.clone(), Layers::All(Mode::Cluster))?;
     if let Some(process) = options.command {
         print(&java_command(&setup, process).map_err(fatal(Exit::Config))?);
         return Ok(Exit::Ok.code());
@@ -32,9 +33,8 @@ pub fn run(options: &ConfigOptions, environment: &Environment) -> Result<u8, Fat
     if let Err(Fatal { error, .. }) = &checked {
         log::line(Level::ERROR, "config", &log::chain(error.as_ref()));
     }
-    for (key, setting) in setup.loaded.table.iter() {
-        let value = redact::shown(key, &setting.value);
-        println!("{key}: {value}  # {}", setting.origin);
+    for Setting { key, value, origin } in setup.shown() {
+        println!("{key}: {value}  # {origin}");
     }
     Ok(Exit::Ok.code())
 }
@@ -55,7 +55,7 @@ fn java_command(setup: &Setup, process: Process) -> Result<Command, CommandError
 
 fn print(command: &Command) {
     println!("{}", command.program.display());
-    for arg in &command.args {
-        println!("{}", arg.display());
+    for argument in &command.args {
+        println!("{}", redact::java_argument(&argument.to_string_lossy()));
     }
 }

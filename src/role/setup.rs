@@ -1,11 +1,9 @@
 //! What every role that runs Flink needs first: the distribution, java, and the configuration of all layers.
 
-use std::fs::File;
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::geteuid;
+use serde::{Deserialize, Serialize};
 use tracing::Level;
 
 use crate::cli::ClusterOptions;
@@ -17,7 +15,7 @@ use conf::grammar;
 use conf::retired::{self, JOB_MANAGER, TASK_MANAGER};
 use conf::settings::Settings;
 use conf::table::Table;
-use conf::{self, Loaded, Mode, Request, redact};
+use conf::{self, Loaded, Mode, Request, redact, write};
 use flink::command::{HadoopClassPath, Identity, Launch, Log4j};
 use flink::distribution::Distribution;
 use flink::java::{JavaCandidates, JavaHome};
@@ -37,19 +35,30 @@ const FLINK_HOME_DEFAULT: &str = "/opt/flink";
 /// Older ones are started, with a warning.
 const OLDEST_TESTED: (u16, u16) = (1, 17);
 
-const SHOWN_NAME: &str = "shown.json";
-
+#[derive(Serialize, Deserialize)]
 pub struct Setup {
     pub distribution: Distribution,
     pub java: JavaHome,
     /// The user's configuration directory.
+    #[serde(with = "flink::os_path")]
     pub conf_dir: PathBuf,
     pub loaded: Loaded,
     pub hadoop: HadoopClassPath,
+    /// Each process has its own.
+    #[serde(skip)]
     pub environment: Environment,
     pub cds_archives: CdsArchives,
     /// For a user id that the password file does not have.
     identity: Option<Identity>,
+}
+
+/// Of what the configuration consists.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Layers {
+    /// All that the user can say it with.
+    All(Mode),
+    /// What an AppMaster has made of them, and `-D` arguments.
+    Delivered,
 }
 
 /// Whether TaskManagers are started.
@@ -60,7 +69,11 @@ pub enum Tasks {
 }
 
 impl Setup {
-    pub fn open(options: &ClusterOptions, mut environment: Environment, mode: Mode) -> Result<Self, Fatal> {
+    pub fn open(
+        options: &ClusterOptions,
+        mut environment: Environment,
+        layers: Layers,
+    ) -> Result<Self, Fatal> {
         let manifest = Manifest::read(Path::new(manifest::PATH)).map_err(fatal(Exit::NoFlink))?;
         let home = environment.text("FLINK_HOME").map(PathBuf::from).or(manifest.flink_home.clone());
         let home = home.unwrap_or_else(|| PathBuf::from(FLINK_HOME_DEFAULT));
@@ -70,8 +83,8 @@ impl Setup {
             .or_else(|| environment.text("FLINK_CONF_DIR").map(PathBuf::from))
             .unwrap_or_else(|| home.join("conf"));
         let version = distribution.version;
-        let mut loaded = load(&conf_dir, &distribution, options, &environment, mode)?;
-        if mode != Mode::Effective {
+        let mut loaded = load(&conf_dir, &distribution, options, &environment, layers)?;
+        if layers != Layers::Delivered {
             user::decide(&mut loaded.table, &environment).map_err(fatal(Exit::Os))?;
         }
         let java = JavaHome::find(JavaCandidates {
@@ -109,13 +122,6 @@ impl Setup {
             cds_archives: manifest.cds_archives,
             identity,
         })
-    }
-
-    /// The settings, if neither they nor the memory of any process is wrong; otherwise everything that is.
-    pub fn settings(&self) -> Result<Settings, Fatal> {
-        let mut findings = Findings::default();
-        let settings = self.read_settings(Tasks::Some, &mut findings);
-        findings.finish(settings).map(|(settings, _)| settings)
     }
 
     pub fn read_settings(&self, tasks: Tasks, findings: &mut Findings) -> Option<Settings> {
@@ -175,22 +181,30 @@ impl Setup {
         }
     }
 
-    /// Writes the effective configuration into `run`, and our own log configuration if the user has none.
+    /// Writes what Flink reads into `run`, and our own log configuration if the user has none.
     pub fn write_conf(&self, run: &RunDir) -> Result<Dirs, Fatal> {
         let dirs = Dirs::of(run, self.log4j());
-        conf::write::write(&self.loaded.table, self.loaded.grammar, &self.conf_dir, &dirs.conf).map_err(
-            |error| {
-                let exit = error.exit();
-                Fatal::new(exit, error)
-            },
-        )?;
-        write_shown(&self.loaded.table, run).map_err(fatal(Exit::CannotCreate))?;
+        let table = write::for_flink(&self.loaded.table);
+        write::write(&table, self.loaded.grammar, &self.conf_dir, &dirs.conf).map_err(|error| {
+            let exit = error.exit();
+            Fatal::new(exit, error)
+        })?;
         if dirs.log4j == Log4j::Container {
             let path = dirs.conf.join(dirs.log4j.file_name());
             std::fs::write(path, flink::command::log4j::CONTAINER_PROPERTIES)
                 .map_err(fatal(Exit::CannotCreate))?;
         }
         Ok(dirs)
+    }
+
+    /// The effective configuration without secrets, and where each value came from.
+    pub fn shown(&self) -> Vec<Setting> {
+        let shown = |(key, setting): (&str, &conf::table::Setting)| Setting {
+            key: key.to_owned(),
+            value: redact::shown(key, &setting.value).into_owned(),
+            origin: setting.origin.to_string(),
+        };
+        self.loaded.table.iter().map(shown).collect()
     }
 
     /// Which log configuration there will be.
@@ -217,28 +231,6 @@ impl Dirs {
         let named = ["io.tmp.dirs", "taskmanager.tmp.dirs"].iter().any(|key| table.get(key).is_some());
         (!named).then(|| ("io.tmp.dirs".to_owned(), self.tmp.display().to_string()))
     }
-}
-
-/// What the effective configuration is, without secrets, and where each value came from: next to the directory that
-/// holds it, which others get.
-fn write_shown(table: &Table, run: &RunDir) -> io::Result<()> {
-    let settings: Vec<_> = table
-        .iter()
-        .map(|(key, setting)| Setting {
-            key: key.to_owned(),
-            value: redact::shown(key, &setting.value).into_owned(),
-            origin: setting.origin.to_string(),
-        })
-        .collect();
-    let mut file = File::options();
-    let mut file = file.write(true).create_new(true).mode(0o600).open(run.path().join(SHOWN_NAME))?;
-    file.write_all(&serde_json::to_vec(&settings)?)
-}
-
-/// What [`Setup::write_conf`] has written beside `conf_dir`.
-pub fn read_shown(conf_dir: &Path) -> io::Result<Vec<Setting>> {
-    let text = std::fs::read(conf_dir.with_file_name(SHOWN_NAME))?;
-    Ok(serde_json::from_slice(&text)?)
 }
 
 /// The kernel's name for this host.
@@ -291,17 +283,18 @@ fn load(
     distribution: &Distribution,
     options: &ClusterOptions,
     environment: &Environment,
-    mode: Mode,
+    layers: Layers,
 ) -> Result<Loaded, Fatal> {
-    conf::load(&Request {
-        conf_dir,
-        version: grammar_version(distribution.version),
-        environment,
-        arguments: &options.properties,
-        host_name: &host_name(),
-        mode,
-    })
-    .map_err(|error| {
+    let version = grammar_version(distribution.version);
+    let arguments = &options.properties;
+    let loaded = match layers {
+        Layers::All(mode) => {
+            let host_name = &host_name();
+            conf::load(&Request { conf_dir, version, environment, arguments, host_name, mode })
+        }
+        Layers::Delivered => conf::load_delivered(conf_dir, version, arguments),
+    };
+    loaded.map_err(|error| {
         let exit = error.exit();
         Fatal::new(exit, error)
     })

@@ -15,7 +15,6 @@ use artifact::{self, Configuration, NameError};
 use base::exit::Exit;
 use base::log;
 use base::time::{Backoff, BackoffPolicy};
-use conf::Mode;
 use conf::environment::Environment;
 use flink::{archive, command};
 use init::guard;
@@ -27,7 +26,7 @@ use super::children::{self, Jvm};
 use super::error::{Fatal, fatal};
 use super::plugins;
 use super::rundir::RunDir;
-use super::setup::Setup;
+use super::setup::{Layers, Setup};
 
 /// The variable with which a task gets its configuration from the AppMaster.
 pub const TOKEN_VARIABLE: &str = "FLINK_ON_MESOS_TOKEN";
@@ -50,7 +49,7 @@ const FETCH_BACKOFF: BackoffPolicy =
     BackoffPolicy { first: Duration::from_millis(100), most: Duration::from_secs(5), jitter: 0.5 };
 
 /// Somewhat above a quarter of a minute of waits. Then the task fails, which the scheduler sees.
-const FETCHES_MOST: u32 = 8;
+const MAX_FETCHES: u32 = 8;
 
 /// An AppMaster that cannot answer now is asked again for so long: ZooKeeper may be away for a session's timeout.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -114,7 +113,7 @@ pub fn run(
     } else if let Some(address) = environment.text("JOB_MANAGER_RPC_ADDRESS") {
         cluster.properties.insert(0, ("jobmanager.rpc.address".to_owned(), address.to_owned()));
     }
-    let setup = Setup::open(&cluster, environment, Mode::Effective)?;
+    let setup = Setup::open(&cluster, environment, Layers::Delivered)?;
     let Err(fatal) = start(&setup, run, unpacked, claim, inherited);
     Err(fatal)
 }
@@ -241,7 +240,7 @@ async fn fetch(
         let (why, wait, is_last) = match &fetched {
             Err(FetchError::Http { source, .. }) => {
                 let wait = backoff.failed(fastrand::f64());
-                (log::chain(source), wait, backoff.attempts() >= FETCHES_MOST)
+                (log::chain(source), wait, backoff.attempts() >= MAX_FETCHES)
             }
             // All that were started together do not come again together.
             Err(FetchError::NotNow { text, again, .. }) => {

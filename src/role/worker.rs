@@ -8,16 +8,14 @@ use std::time::{Duration, SystemTime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
-use crate::cli::{ClusterOptions, WorkerOptions};
+use crate::cli::WorkerOptions;
 use base::descriptors;
 use base::exit::Exit;
 use base::lease::Lease;
 use base::log;
 use base::random;
 use base::time::Clock;
-use conf::Mode;
 use conf::environment::Environment;
-use conf::settings::Settings;
 use domain::state::State;
 use domain::store::{Store, StoreError};
 use domain::succession::Succession;
@@ -37,7 +35,7 @@ use status::jobmanager::Watch;
 use status::lookout::Lookout;
 
 use super::error::{Fatal, fatal};
-use super::setup::{self, Setup};
+use super::handover::Handover;
 
 mod access;
 mod alone;
@@ -69,6 +67,7 @@ use servers::Artifacts;
 use watches::{endpoints, spawn_scaling, watch_jobmanager, watch_taskmanagers};
 
 pub use access::{check, unusable_state_dir};
+pub use delivery::configuration as delivered;
 pub use spec::taskmanager_memory_mb;
 
 /// All signals are blocked: an order to stop that comes before anybody waits for it is kept.
@@ -100,7 +99,7 @@ async fn work(
         }
     };
     let within = Duration::from_millis(options.farewell_ms);
-    match opened.settings.succession() {
+    match opened.handover.settings.succession() {
         Succession::Elected => {
             if options.farewell {
                 // As if init had told a worker that runs.
@@ -126,24 +125,19 @@ async fn work(
     }
 }
 
-/// What the configuration says.
+/// What the AppMaster has found, and what follows from it.
 struct Opened {
-    setup: Setup,
-    settings: Settings,
+    handover: Handover,
     masters: Masters,
     /// The embedded Mesos and its tasks end with this container.
     local: bool,
 }
 
 fn open(options: &WorkerOptions, environment: &Environment) -> Result<Opened, Fatal> {
-    let mut environment = environment.clone();
-    environment.set("FLINK_HOME", &options.flink_home);
-    environment.set("JAVA_HOME", &options.java_home);
-    let cluster = ClusterOptions { properties: Vec::new(), conf_dir: Some(options.conf_dir.clone()) };
-    let setup = Setup::open(&cluster, environment, Mode::Effective)?;
-    let settings = setup.settings()?;
-    let masters = masters(&settings)?;
-    Ok(Opened { setup, settings, masters, local: options.local })
+    let mut handover = Handover::read(adopt(options.settings_fd)?).map_err(fatal(Exit::Software))?;
+    handover.setup.environment = environment.clone();
+    let masters = masters(&handover.settings)?;
+    Ok(Opened { handover, masters, local: options.local })
 }
 
 /// Until the cluster has ended, for this worker or for all.
@@ -153,7 +147,8 @@ async fn serve(
     state: OwnedFd,
     term: &mut Signal,
 ) -> Result<(), Ended> {
-    let Opened { setup, settings, masters, .. } = opened;
+    let Opened { handover, masters, .. } = opened;
+    let Handover { setup, settings, delivered: configuration, .. } = handover;
     let clock = Clock::start();
     let epoch = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
     let artifacts = StdTcpListener::from(adopt(options.artifacts_fd)?);
@@ -172,7 +167,7 @@ async fn serve(
     let jobmanager = watch_taskmanagers(clients.clone(), facts.heard.clone());
     let lookout = Arc::new(Lookout::default());
     let journal = Arc::clone(&lookout.journal);
-    let about = about(options, &framework)?;
+    let about = about(options, handover, &framework);
     let status = status::Sources {
         requests,
         // On a thread of their own: connections belong to the runtime that opened them.
@@ -182,11 +177,14 @@ async fn serve(
     };
     let trust = trust(settings);
     let work = Work { spec, facts, framework, masters, credentials, trust, jobmanager, lookout, clock };
-    let configuration = delivery::configuration(setup, settings, options)?;
     let origin =
-        Origin { digest: keeper::digest(setup, &work.spec, &configuration), artifact_port: address.port() };
-    let artifacts =
-        Artifacts { listener: artifacts, configuration, bundles: files.bundles(), identity: server.identity };
+        Origin { digest: keeper::digest(setup, &work.spec, configuration), artifact_port: address.port() };
+    let artifacts = Artifacts {
+        listener: artifacts,
+        configuration: configuration.clone(),
+        bundles: files.bundles(),
+        identity: server.identity,
+    };
     servers::start(options, artifacts, status)?;
     neighbours::spawn(&work, settings)?;
     spawn_scaling(&settings.scaling, clients.clone(), clock, &work.facts);
@@ -309,15 +307,13 @@ fn adopt(fd: i32) -> Result<OwnedFd, Fatal> {
     init::adopt_fd(fd).map_err(fatal(Exit::Software))
 }
 
-/// What the status tells besides reports. The effective configuration has forgotten where its values came from, but the
-/// AppMaster has written that down.
-fn about(options: &WorkerOptions, framework: &FrameworkInfo) -> Result<status::About, Fatal> {
-    let shown = setup::read_shown(&options.conf_dir).map_err(fatal(Exit::NoInput))?;
-    Ok(status::About {
+/// What the status tells besides reports.
+fn about(options: &WorkerOptions, handover: &Handover, framework: &FrameworkInfo) -> status::About {
+    status::About {
         framework_name: framework.name.clone().unwrap_or_default(),
         flink_ui: framework.webui_url.clone(),
         mesos_ui: !options.local,
-        warnings: options.warning.clone(),
-        configuration: shown,
-    })
+        warnings: handover.warnings.clone(),
+        configuration: handover.shown.clone(),
+    }
 }

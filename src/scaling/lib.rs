@@ -91,7 +91,7 @@ impl Scaler {
                 jobs_short,
                 least,
                 most,
-                most_by: self.bounds.most_by.into(),
+                most_by: self.bounds.most_by.clone(),
             },
         }
     }

@@ -4,7 +4,7 @@ const IDLE: Duration = Duration::from_secs(30);
 
 /// Two slots each.
 fn scaler(least: u32, most: u32) -> Scaler {
-    Scaler::new(Bounds { least, most, most_by: "mesos.scaling.maximum", slots: 2, idle: IDLE })
+    Scaler::new(Bounds { least, most, most_by: "mesos.scaling.maximum".into(), slots: 2, idle: IDLE })
 }
 
 fn picture(taskmanagers: u32, jobs: &[Job]) -> Picture {

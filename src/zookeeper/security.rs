@@ -6,6 +6,8 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use rustls::ClientConfig;
 
 use super::jaas::{self, JaasError, Module};
@@ -84,7 +86,7 @@ pub enum SecurityError {
 }
 
 /// How clients of ZooKeeper log in.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sasl {
     pub disabled: bool,
     /// Of Java's file of logins.

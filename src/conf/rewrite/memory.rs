@@ -11,7 +11,7 @@ use super::{Change, Rewriter};
 
 /// Each alone says how much memory a TaskManager has; the first that is set decides.
 const TASK_MANAGER_SIZES: [&str; 4] = [
-    flink::PROCESS_MEMORY,
+    flink::PROCESS_MEMORY.name,
     keys::TASK_MEM.name,
     "taskmanager.memory.flink.size",
     "taskmanager.memory.task.heap.size",
@@ -34,10 +34,10 @@ pub fn settle(rewriter: &mut Rewriter<'_>, environment: &Environment, version: V
 /// `mesos.resourcemanager.tasks.mem` becomes the key of today.
 fn container(rewriter: &mut Rewriter<'_>, given_up: &mut Vec<String>) {
     let Some(old) = rewriter.table.setting(keys::TASK_MEM.name).cloned() else { return };
-    if let Some(new) = rewriter.table.setting(flink::PROCESS_MEMORY) {
+    if let Some(new) = rewriter.table.setting(flink::PROCESS_MEMORY.name) {
         let is_rewritten = matches!(new.origin, Origin::Rewritten { .. });
         if !is_rewritten && new.value.trim() != format!("{}m", old.value.trim()) {
-            given_up.push(line((keys::TASK_MEM.name, &old), (flink::PROCESS_MEMORY, new)));
+            given_up.push(line((keys::TASK_MEM.name, &old), (flink::PROCESS_MEMORY.name, new)));
         }
         return;
     }
@@ -46,7 +46,7 @@ fn container(rewriter: &mut Rewriter<'_>, given_up: &mut Vec<String>) {
         rewriter.table.remove(INSIDE);
     }
     let mebibytes = format!("{}m", old.value.trim());
-    rewriter.set(flink::PROCESS_MEMORY, &mebibytes, "from mesos.resourcemanager.tasks.mem");
+    rewriter.set(flink::PROCESS_MEMORY.name, &mebibytes, "from mesos.resourcemanager.tasks.mem");
 }
 
 fn heaps(
@@ -81,9 +81,9 @@ fn heaps(
         for (name, _) in &heaps {
             rewriter.table.remove(name);
         }
-        rewriter.table.set(flink::PROCESS_MEMORY, &size, Origin::Rewritten { why: why.clone() });
+        rewriter.table.set(flink::PROCESS_MEMORY.name, &size, Origin::Rewritten { why: why.clone() });
         rewriter.changes.push(Change {
-            key: flink::PROCESS_MEMORY.to_owned(),
+            key: flink::PROCESS_MEMORY.name.to_owned(),
             old: None,
             new: Some(size),
             why: why.into(),

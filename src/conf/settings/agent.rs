@@ -1,5 +1,7 @@
 //! Which agents and whose resources TaskManagers get.
 
+use serde::{Deserialize, Serialize};
+
 use super::super::keys;
 use super::super::yaml::Item;
 use super::parse;
@@ -7,7 +9,7 @@ use super::reader::Reader;
 use domain::constraint::Constraint;
 
 /// Which of several fitting agents is taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Placement {
     /// Over many agents, so that losing one loses little.
     Spread,
@@ -16,7 +18,7 @@ pub enum Placement {
 }
 
 /// What agents must or should have.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Constraints {
     /// All must hold.
     pub hard: Vec<Constraint>,
@@ -27,8 +29,8 @@ pub struct Constraints {
 impl Constraints {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         Self {
-            hard: reader.optional(&keys::CONSTRAINTS_HARD, constraints).unwrap_or_default(),
-            soft: reader.optional(&keys::CONSTRAINTS_SOFT, constraints).unwrap_or_default(),
+            hard: reader.optional(&keys::CONSTRAINTS_HARD).unwrap_or_default(),
+            soft: reader.optional(&keys::CONSTRAINTS_SOFT).unwrap_or_default(),
         }
     }
 }
@@ -63,7 +65,7 @@ pub fn roles(text: &str) -> Result<Vec<String>, String> {
     Ok(roles)
 }
 
-fn constraints(text: &str) -> Result<Vec<Constraint>, String> {
+pub fn constraints(text: &str) -> Result<Vec<Constraint>, String> {
     parse::list_with(spelled, Constraint::parse)(text)
 }
 

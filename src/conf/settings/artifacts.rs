@@ -1,9 +1,10 @@
 //! The server from which agents fetch files.
 
+use serde::{Deserialize, Serialize};
+
 use base::digest::Sha256;
 
 use super::super::keys;
-use super::parse;
 use super::reader::Reader;
 
 /// Below those that agents offer (31000) and those that kernels give to anybody (32768).
@@ -11,7 +12,7 @@ const OWN_FIRST: u16 = 20_000;
 const OWN_COUNT: u16 = 10_000;
 
 /// How it is reached.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Artifacts {
     pub port: Port,
     /// HTTPS when Flink's REST endpoint speaks it too.
@@ -19,7 +20,7 @@ pub struct Artifacts {
 }
 
 /// On which port it listens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Port {
     /// The user's; 0 for any free one.
     Given(u16),
@@ -29,11 +30,11 @@ pub enum Port {
 
 impl Artifacts {
     pub(super) fn read(reader: &mut Reader<'_>, framework: &str) -> Self {
-        let cluster_id = reader.flink(keys::flink::CLUSTER_ID, "", parse::any_text);
-        let given = reader.optional(&keys::ARTIFACT_PORT, parse::port_or_any);
+        let cluster_id = reader.value(&keys::flink::CLUSTER_ID);
+        let given = reader.optional(&keys::ARTIFACT_PORT);
         Self {
             port: given.map_or_else(|| Port::Own(own_port(&cluster_id, framework)), Port::Given),
-            tls: reader.value(&keys::ARTIFACT_TLS, parse::boolean),
+            tls: reader.value(&keys::ARTIFACT_TLS),
         }
     }
 }

@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::super::keys::{self, flink};
 use super::super::table::Table;
 use super::parse::{self, Secret};
-use super::quorum::{self, Quorum};
+use super::quorum::Quorum;
 use super::reader::Reader;
 use zookeeper::security::Sasl;
 
 /// Where the state that outlives this AppMaster lies.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HighAvailability {
     pub quorum: Quorum,
     /// The path under which all clusters lie; starts with `/`.
@@ -33,52 +35,59 @@ pub struct HighAvailability {
 impl HighAvailability {
     /// `None` when it is off, or when something required is wrong.
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        if !reader.flink(flink::HA_TYPE, "NONE", is_zookeeper) {
+        if !reader.value(&flink::HA_TYPE) {
             return None;
         }
-        let quorum =
-            reader.required_flink(flink::HA_QUORUM, "the ZooKeeper servers, host:port,…", quorum::quorum);
-        let storage_dir =
-            reader.required_flink(flink::HA_STORAGE_DIR, "a URI that all JobManagers reach", parse::text);
+        let quorum = reader.required(&flink::HA_QUORUM, "the ZooKeeper servers, host:port,…");
+        let storage_dir = reader.required(&flink::HA_STORAGE_DIR, "a URI that all JobManagers reach");
         let settings = Self {
             // Not used where it is wrong.
             quorum: quorum.unwrap_or(Quorum { servers: Vec::new(), chroot: None }),
-            root: reader.flink(flink::HA_ROOT, "/flink", path),
-            cluster_id: reader.flink(flink::CLUSTER_ID, "/default", path),
-            workers: reader.flink(flink::HA_WORKERS, "/mesos-workers", path),
+            root: reader.value(&flink::HA_ROOT),
+            cluster_id: cluster_id(reader),
+            workers: reader.value(&flink::HA_WORKERS),
             storage_dir: storage_dir.unwrap_or_default(),
-            session_timeout: reader.flink(flink::HA_SESSION_TIMEOUT, "60000", parse::duration),
-            connection_timeout: reader.flink(flink::HA_CONNECTION_TIMEOUT, "15000", parse::duration),
-            creator_acl: reader.flink(flink::HA_ACL, "open", is_creator),
-            authorization: reader.optional_flink(flink::HA_AUTHORIZATION, authorization).unwrap_or_default(),
+            session_timeout: reader.value(&flink::HA_SESSION_TIMEOUT),
+            connection_timeout: reader.value(&flink::HA_CONNECTION_TIMEOUT),
+            creator_acl: reader.value(&flink::HA_ACL),
+            authorization: reader.optional(&flink::HA_AUTHORIZATION).unwrap_or_default(),
             sasl: sasl(reader),
         };
         Some(settings)
     }
 }
 
+/// As a path of ZooKeeper; elsewhere it is any text.
+fn cluster_id(reader: &mut Reader<'_>) -> String {
+    let given = reader.optional(&flink::CLUSTER_ID).unwrap_or_else(|| "default".to_owned());
+    path(&given).unwrap_or_else(|expected| {
+        reader.reject(flink::CLUSTER_ID.name, expected);
+        String::new()
+    })
+}
+
 fn sasl(reader: &mut Reader<'_>) -> Sasl {
-    let section = reader.flink(flink::SASL_SECTION, "Client", parse::text);
-    let contexts = reader.optional_flink(flink::KERBEROS_CONTEXTS, parse::list(parse::text));
+    let section = reader.value(&flink::SASL_SECTION);
+    let contexts = reader.optional(&flink::KERBEROS_CONTEXTS);
     let by_kerberos = contexts.unwrap_or_default().contains(&section);
-    Sasl { disabled: reader.flink(flink::SASL_DISABLE, "false", parse::boolean), section, by_kerberos }
+    Sasl { disabled: reader.value(&flink::SASL_DISABLE), section, by_kerberos }
 }
 
 /// Two clusters without an id share state and take each other's jobs.
 pub fn warnings(table: &Table) -> Option<String> {
-    (is_on(table) && keys::lookup(table, flink::CLUSTER_ID).is_none()).then(|| {
+    (is_on(table) && keys::lookup(table, flink::CLUSTER_ID.name).is_none()).then(|| {
         format!(
             "high availability is on and `{}` is not set: all clusters without it share one state at `/default`",
-            flink::CLUSTER_ID
+            flink::CLUSTER_ID.name
         )
     })
 }
 
 pub fn is_on(table: &Table) -> bool {
-    keys::value(table, flink::HA_TYPE).is_some_and(|kind| is_zookeeper(kind) == Ok(true))
+    keys::value(table, flink::HA_TYPE.name).is_some_and(|kind| is_zookeeper(kind) == Ok(true))
 }
 
-fn is_zookeeper(text: &str) -> Result<bool, String> {
+pub fn is_zookeeper(text: &str) -> Result<bool, String> {
     match text.trim().to_ascii_lowercase().as_str() {
         "zookeeper" => Ok(true),
         "none" | "standalone" => Ok(false),
@@ -86,7 +95,7 @@ fn is_zookeeper(text: &str) -> Result<bool, String> {
     }
 }
 
-fn is_creator(text: &str) -> Result<bool, String> {
+pub fn is_creator(text: &str) -> Result<bool, String> {
     match text.trim().to_ascii_lowercase().as_str() {
         "creator" => Ok(true),
         "open" => Ok(false),
@@ -95,13 +104,13 @@ fn is_creator(text: &str) -> Result<bool, String> {
 }
 
 /// Flink's form of a map: `digest:user:password`, with commas between several.
-fn authorization(text: &str) -> Result<Vec<(String, Secret)>, String> {
+pub fn authorization(text: &str) -> Result<Vec<(String, Secret)>, String> {
     let pairs = parse::list(parse::pair(':', "scheme:data, such as digest:user:password"))(text)?;
     Ok(pairs.into_iter().map(|(scheme, data)| (scheme, Secret::new(data))).collect())
 }
 
 /// A path of ZooKeeper with one `/` in front and none behind, as Flink makes it.
-fn path(given: &str) -> Result<String, String> {
+pub fn path(given: &str) -> Result<String, String> {
     let path = given.trim().trim_matches('/');
     if path.is_empty() || path.split('/').any(|name| matches!(name, "" | "." | "..")) {
         return Err("a path of ZooKeeper".to_owned());

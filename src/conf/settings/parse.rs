@@ -6,11 +6,14 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::super::yaml::{self, Item};
 use super::super::{java, quotes, redact};
 
-/// A text that is shown nowhere.
-#[derive(Clone, PartialEq, Eq)]
+/// A text that is shown nowhere. It is written where the settings are: into a memory file.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Secret(String);
 
 impl Secret {
@@ -32,7 +35,7 @@ impl fmt::Debug for Secret {
 }
 
 /// Ports of which one is taken, in the order in which they are tried: `6123`, `50100-50200,50300`; 0 is any.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ports(Vec<RangeInclusive<u16>>);
 
 impl Ports {
@@ -163,7 +166,7 @@ pub fn list_with<T>(
     item: impl Fn(&str) -> Result<T, String>,
 ) -> impl Fn(&str) -> Result<Vec<T>, String> {
     move |text| {
-        let wrong = |text: &str| format!(" in place of `{}`", redact::shown("", text));
+        let wrong = |text: &str| format!(" in place of `{text}`");
         let mut texts = Vec::new();
         match yaml::items(text) {
             None => texts.extend(text.split(',').map(|part| unquoted(part).to_owned())),

@@ -39,10 +39,10 @@ fn all<'a>(table: &Table, settings: &'a Settings, with_own: bool) -> Vec<Bound<'
         let address: Option<IpAddr> = keys::value(table, key)?.trim().parse().ok();
         address.filter(|address| !address.is_unspecified())
     };
-    let jobmanager = of_key(flink::JOB_MANAGER_BIND_HOST);
+    let jobmanager = of_key(flink::JOB_MANAGER_BIND_HOST.name);
     let rpc = match settings.high_availability {
-        Some(_) => flink::HA_JOB_MANAGER_PORT,
-        None => flink::RPC_PORT,
+        Some(_) => flink::HA_JOB_MANAGER_PORT.name,
+        None => flink::RPC_PORT.name,
     };
     let mut bound = Vec::new();
     if with_own {
@@ -54,8 +54,12 @@ fn all<'a>(table: &Table, settings: &'a Settings, with_own: bool) -> Vec<Bound<'
     }
     let ports = &settings.job_manager;
     bound.extend(of_ports(rpc, jobmanager, &ports.rpc_ports));
-    bound.extend(of_ports(flink::BLOB_PORT, jobmanager, &ports.blob_ports));
-    bound.extend(of_ports(flink::REST_BIND_PORT, of_key(flink::REST_BIND_ADDRESS), &ports.rest_ports));
+    bound.extend(of_ports(flink::BLOB_PORT.name, jobmanager, &ports.blob_ports));
+    bound.extend(of_ports(
+        flink::REST_BIND_PORT.name,
+        of_key(flink::REST_BIND_ADDRESS.name),
+        &ports.rest_ports,
+    ));
     bound
 }
 
@@ -89,7 +93,7 @@ fn problem(table: &Table, earlier: &Bound<'_>, later: &Bound<'_>, port: u16) -> 
 /// Nobody writes the name under which the port of the REST endpoint is bound.
 fn shown(bound: &Bound<'_>, name: &impl Fn(&Bound<'_>) -> String) -> String {
     match name(bound) {
-        name if name == flink::REST_BIND_PORT => flink::REST_PORT.to_owned(),
+        name if name == flink::REST_BIND_PORT.name => flink::REST_PORT.name.to_owned(),
         name => name,
     }
 }
@@ -103,7 +107,7 @@ mod tests {
     fn check(text: &str, with_own: bool) -> Vec<String> {
         let mut table = Table::default();
         table.set(keys::MASTER.name, "m:5050", Origin::Argument);
-        table.set(flink::BLOB_PORT, "6124", Origin::Default);
+        table.set(flink::BLOB_PORT.name, "6124", Origin::Default);
         for (key, value) in text.split(' ').filter_map(|pair| pair.split_once('=')) {
             table.set(key, value, Origin::Argument);
         }

@@ -3,12 +3,14 @@
 use std::fmt;
 use std::net::Ipv6Addr;
 
+use serde::{Deserialize, Serialize};
+
 use mesos::address::{HostPort, ZOOKEEPER_PORT};
 
 const EXPECTED: &str = "ZooKeeper servers such as `zk1:2181,zk2:2181`, and at most one path after the last, as in `zk1:2181/flink`";
 
 /// Shown as `host:port,host:port/path`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quorum {
     /// At least one.
     pub servers: Vec<HostPort>,

@@ -1,17 +1,16 @@
 //! Where an AppMaster without ZooKeeper keeps its state.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use base::digest::{Sha256, hexadecimal};
 
 use super::super::keys::{self, flink};
 use super::super::table::Table;
 use super::HighAvailability;
-use super::parse;
 use super::reader::Reader;
 
 /// Of a cluster's name, in the name of its directory; the longest names of files have 255 bytes.
-const NAME_MOST: usize = 64;
+const MAX_NAME_LENGTH: usize = 64;
 
 /// Digits of the digest that tells apart clusters whose names look alike.
 const DIGITS: usize = 8;
@@ -23,8 +22,8 @@ pub(super) fn read(
     framework: &str,
     high_availability: Option<&HighAvailability>,
 ) -> Option<PathBuf> {
-    let base = reader.optional(&keys::STATE_DIR, absolute)?;
-    let cluster_id = reader.flink(flink::CLUSTER_ID, "", parse::any_text);
+    let base = reader.optional(&keys::STATE_DIR)?;
+    let cluster_id = reader.value(&flink::CLUSTER_ID);
     high_availability.is_none().then(|| base.join(directory_name(&cluster_id, framework)))
 }
 
@@ -35,12 +34,6 @@ pub fn warnings(table: &Table, has_high_availability: bool) -> Option<String> {
     })
 }
 
-fn absolute(text: &str) -> Result<PathBuf, String> {
-    let path = PathBuf::from(text.trim());
-    let is_good = path.is_absolute() && path != Path::new("/");
-    if is_good { Ok(path) } else { Err("an absolute path of a directory".to_owned()) }
-}
-
 /// Readable, and another one for each cluster.
 fn directory_name(cluster_id: &str, framework: &str) -> String {
     let name = if cluster_id.is_empty() { framework } else { cluster_id };
@@ -49,7 +42,7 @@ fn directory_name(cluster_id: &str, framework: &str) -> String {
         .trim_matches('/')
         .chars()
         .map(|letter| if is_plain(letter) { letter.to_ascii_lowercase() } else { '-' })
-        .take(NAME_MOST)
+        .take(MAX_NAME_LENGTH)
         .collect();
     let digest = hexadecimal(&Sha256::of(format!("{cluster_id}\0{framework}")));
     format!("{plain}-{}", &digest[..DIGITS])
@@ -57,6 +50,8 @@ fn directory_name(cluster_id: &str, framework: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::super::super::table::Origin;
     use super::super::{Settings, Succession};
     use super::*;
@@ -95,13 +90,6 @@ mod tests {
         }
         let expected = "`mesos.state-dir` is not used: with high availability the state is in ZooKeeper";
         assert_eq!(Settings::warnings(&table), [expected]);
-    }
-
-    #[test]
-    fn a_relative_path_is_refused() {
-        for wrong in ["states", "", "/"] {
-            assert_eq!(absolute(wrong), Err("an absolute path of a directory".to_owned()), "{wrong}");
-        }
     }
 
     #[test]

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::super::keys::{self, flink};
-use super::super::variables::MAX_COUNT;
+use super::super::table::Table;
 use super::super::yaml::Item;
+use super::parse;
 use super::reader::Reader;
-use super::{count, parse};
-use domain::demand::MOST_TASKMANAGERS;
 
 /// How many TaskManagers there are and what each gets.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tasks {
     /// How many to keep.
     pub initial: u32,
@@ -44,7 +45,7 @@ pub struct Tasks {
 }
 
 /// What agents fetch from the AppMaster for a TaskManager.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Delivery {
     /// The image or the agent has everything, at the same paths as the AppMaster.
     Nothing,
@@ -54,7 +55,7 @@ pub enum Delivery {
 }
 
 /// In what a TaskManager runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Container {
     pub runtime: Runtime,
     pub volumes: Vec<Volume>,
@@ -62,7 +63,7 @@ pub struct Container {
 }
 
 /// How a TaskManager's container is connected.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Network {
     /// As the agent itself.
     Host,
@@ -73,7 +74,7 @@ pub enum Network {
 }
 
 /// Which containerizer runs the task.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Runtime {
     /// Without an image the task sees the agent's file system.
     Mesos {
@@ -86,7 +87,7 @@ pub enum Runtime {
 }
 
 /// A container image.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Image {
     pub name: String,
     /// Whether the agent pulls it even if it has it.
@@ -94,14 +95,14 @@ pub struct Image {
 }
 
 /// An option of `docker run`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DockerParameter {
     pub key: String,
     pub value: String,
 }
 
 /// A directory that the container sees.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Volume {
     /// `None`: a directory in the sandbox.
     pub host_path: Option<String>,
@@ -110,7 +111,7 @@ pub struct Volume {
 }
 
 /// What the container may do with a volume.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Mount {
     ReadWrite,
     ReadOnly,
@@ -119,43 +120,39 @@ pub enum Mount {
 impl Tasks {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         // Only checked here: rewriting makes `taskmanager.memory.process.size` of it.
-        reader.optional(&keys::TASK_MEM, parse::number(1..=u32::MAX));
-        let slots = reader.flink(flink::SLOTS, "1", parse::number(1..=MAX_COUNT));
+        reader.optional(&keys::TASK_MEM);
+        let slots = reader.value(&flink::SLOTS);
         let container = Container::read(reader);
         Self {
-            initial: reader.value(&keys::INITIAL_TASKS, parse::number(0..=MOST_TASKMANAGERS)),
+            initial: reader.value(&keys::INITIAL_TASKS),
             slots,
             cpus: cpus(reader, slots),
-            gpus: reader.value(&keys::TASK_GPUS, count),
-            disk_mib: reader.value(&keys::TASK_DISK, parse::number(0..=u32::MAX)),
-            bandwidth: reader.value(&keys::TASK_BANDWIDTH, parse::number(0..=u32::MAX)),
-            bandwidth_resource: reader.value(&keys::NETWORK_RESOURCE_NAME, parse::word),
+            gpus: reader.value(&keys::TASK_GPUS),
+            disk_mib: reader.value(&keys::TASK_DISK),
+            bandwidth: reader.value(&keys::TASK_BANDWIDTH),
+            bandwidth_resource: reader.value(&keys::NETWORK_RESOURCE_NAME),
             delivery: delivery(reader, &container),
             container,
-            hostname: reader.optional(&keys::TASK_HOSTNAME, parse::word),
-            command: reader.optional(&keys::TASK_COMMAND, parse::text),
-            bootstrap_command: reader.optional(&keys::BOOTSTRAP_COMMAND, parse::text),
-            uris: reader
-                .optional(&keys::TASK_URIS, parse::list_with(spelled_uri, parse::word))
-                .unwrap_or_default(),
-            user: reader.optional(&keys::TASK_USER, parse::user),
+            hostname: reader.optional(&keys::TASK_HOSTNAME),
+            command: reader.optional(&keys::TASK_COMMAND),
+            bootstrap_command: reader.optional(&keys::BOOTSTRAP_COMMAND),
+            uris: reader.optional(&keys::TASK_URIS).unwrap_or_default(),
+            user: reader.optional(&keys::TASK_USER),
             labels: labels(reader),
-            port_keys: reader.optional(&keys::PORT_ASSIGNMENTS, parse::list(parse::word)).unwrap_or_default(),
+            port_keys: reader.optional(&keys::PORT_ASSIGNMENTS).unwrap_or_default(),
             environment: reader.with_prefix(flink::TASK_MANAGER_ENVIRONMENT),
-            kill_grace: reader.value(&keys::KILL_GRACE, parse::duration),
-            unreachable_wait: reader.value(&keys::UNREACHABLE_WAIT, parse::duration),
+            kill_grace: reader.value(&keys::KILL_GRACE),
+            unreachable_wait: reader.value(&keys::UNREACHABLE_WAIT),
         }
     }
 }
 
 impl Container {
     fn read(reader: &mut Reader<'_>) -> Self {
-        let force_pull = reader.value(&keys::DOCKER_FORCE_PULL, parse::boolean);
-        let image =
-            reader.optional(&keys::CONTAINER_IMAGE, parse::word).map(|name| Image { name, force_pull });
-        let pairs = parse::list_with(parse::as_pairs('='), parse::pair('=', "`key=value`"));
-        let parameters = reader.optional(&keys::DOCKER_PARAMETERS, pairs).unwrap_or_default();
-        let docker = reader.value(&keys::CONTAINER_TYPE, is_docker);
+        let force_pull = reader.value(&keys::DOCKER_FORCE_PULL);
+        let image = reader.optional(&keys::CONTAINER_IMAGE).map(|name| Image { name, force_pull });
+        let parameters = reader.optional(&keys::DOCKER_PARAMETERS).unwrap_or_default();
+        let docker = reader.value(&keys::CONTAINER_TYPE);
         let runtime = match image {
             Some(image) if docker => {
                 let parameter = |(key, value)| DockerParameter { key, value };
@@ -170,10 +167,8 @@ impl Container {
             }
             image => Runtime::Mesos { image },
         };
-        let volumes = reader
-            .optional(&keys::CONTAINER_VOLUMES, parse::list_with(spelled_volume, volume))
-            .unwrap_or_default();
-        let network = reader.value(&keys::CONTAINER_NETWORK, network);
+        let volumes = reader.optional(&keys::CONTAINER_VOLUMES).unwrap_or_default();
+        let network = reader.value(&keys::CONTAINER_NETWORK);
         if network == Network::Bridge && matches!(runtime, Runtime::Mesos { .. }) {
             reader.reject(
                 keys::CONTAINER_NETWORK.name,
@@ -184,44 +179,78 @@ impl Container {
     }
 }
 
+/// A value that others see.
+pub fn warnings(table: &Table) -> Option<String> {
+    let parameters = docker_parameters(table.get(keys::DOCKER_PARAMETERS.name)?).ok()?;
+    let is_variable =
+        |(key, value): &(String, String)| matches!(key.as_str(), "e" | "env") && value.contains('=');
+    parameters.iter().any(is_variable).then(|| {
+        format!(
+            "`{}` sets variables by `env`, which Mesos shows to whoever asks: use `{}NAME`",
+            keys::DOCKER_PARAMETERS.name,
+            flink::TASK_MANAGER_ENVIRONMENT
+        )
+    })
+}
+
 /// Whoever runs tasks in an image has it all there.
 fn delivery(reader: &mut Reader<'_>, container: &Container) -> Delivery {
-    let text = |text: &str| match text.trim() {
-        "none" => Ok(Delivery::Nothing),
-        "flink" => Ok(Delivery::Flink),
-        "all" => Ok(Delivery::Everything),
-        _ => Err("`none`, `flink` or `all`".to_owned()),
-    };
     let default = match &container.runtime {
         Runtime::Mesos { image: None } => Delivery::Everything,
         Runtime::Mesos { image: Some(_) } | Runtime::Docker { .. } => Delivery::Nothing,
     };
-    reader.optional(&keys::TASK_DELIVERY, text).unwrap_or(default)
+    reader.optional(&keys::TASK_DELIVERY).unwrap_or(default)
 }
 
 /// `taskmanager.cpu.cores`, else the Mesos key when above 0, else a CPU for each slot.
 fn cpus(reader: &mut Reader<'_>, slots: u32) -> f64 {
-    let positive = |text: &str| match parse::fraction(text) {
-        Ok(cpus) if cpus > 0.0 => Ok(cpus),
-        Ok(_) | Err(_) => Err("a number above 0".to_owned()),
-    };
-    let cores = reader.optional_flink(flink::CPU_CORES, positive);
-    let cpus = reader.value(&keys::TASK_CPUS, parse::fraction);
+    let cores = reader.optional(&flink::CPU_CORES);
+    let cpus = reader.value(&keys::TASK_CPUS);
     cores.unwrap_or(if cpus > 0.0 { cpus } else { f64::from(slots) })
 }
 
 /// `k:v,k:v`, or in `config.yaml` a map, which arrives as one key each.
 fn labels(reader: &mut Reader<'_>) -> BTreeMap<String, String> {
-    let pairs = reader.optional(
-        &keys::TASK_LABELS,
-        parse::list_with(parse::as_pairs(':'), parse::pair(':', "`key:value`")),
-    );
+    let pairs = reader.optional(&keys::TASK_LABELS);
     let mut labels = reader.with_prefix(keys::TASK_LABELS_PREFIX);
     labels.extend(pairs.unwrap_or_default());
     labels
 }
 
-fn is_docker(text: &str) -> Result<bool, String> {
+/// A number above 0.
+pub fn positive(text: &str) -> Result<f64, String> {
+    match parse::fraction(text) {
+        Ok(number) if number > 0.0 => Ok(number),
+        Ok(_) | Err(_) => Err("a number above 0".to_owned()),
+    }
+}
+
+pub fn delivery_of(text: &str) -> Result<Delivery, String> {
+    match text.trim() {
+        "none" => Ok(Delivery::Nothing),
+        "flink" => Ok(Delivery::Flink),
+        "all" => Ok(Delivery::Everything),
+        _ => Err("`none`, `flink` or `all`".to_owned()),
+    }
+}
+
+pub fn uris(text: &str) -> Result<Vec<String>, String> {
+    parse::list_with(spelled_uri, parse::word)(text)
+}
+
+pub fn volumes(text: &str) -> Result<Vec<Volume>, String> {
+    parse::list_with(spelled_volume, volume)(text)
+}
+
+pub fn label_pairs(text: &str) -> Result<Vec<(String, String)>, String> {
+    parse::list_with(parse::as_pairs(':'), parse::pair(':', "`key:value`"))(text)
+}
+
+pub fn docker_parameters(text: &str) -> Result<Vec<(String, String)>, String> {
+    parse::list_with(parse::as_pairs('='), parse::pair('=', "`key=value`"))(text)
+}
+
+pub fn is_docker(text: &str) -> Result<bool, String> {
     match text.trim() {
         "docker" => Ok(true),
         "mesos" => Ok(false),
@@ -229,7 +258,7 @@ fn is_docker(text: &str) -> Result<bool, String> {
     }
 }
 
-fn network(text: &str) -> Result<Network, String> {
+pub fn network(text: &str) -> Result<Network, String> {
     Ok(match parse::word(text)?.as_str() {
         "host" => Network::Host,
         "bridge" => Network::Bridge,

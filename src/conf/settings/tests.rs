@@ -91,7 +91,7 @@ rest.port=x";
 `mesos.resourcemanager.artifactserver.port` is `65536` (-D), expected a port from 1 to 65535, or 0 for any free one
 `mesos.resourcemanager.artifactserver.ssl.enabled` is `yes` (-D), expected `true` or `false`
 `mesos.resourcemanager.framework.role` is `a b` (-D), expected a role of Mesos, such as `*`, `analytics` or `analytics/flink` in place of `a b`
-`mesos.resourcemanager.tasks.container.docker.parameters` is `a=b,c` (-D), expected `key=value` in place of `c`
+`mesos.resourcemanager.tasks.container.docker.parameters` is `******` (-D), expected `key=value` in place of `******`
 `mesos.resourcemanager.tasks.container.type` is `docker` (-D), expected `mesos` unless `mesos.resourcemanager.tasks.container.image.name` is set
 `mesos.resourcemanager.tasks.container.volumes` is `/a:/b:RX` (-D), expected `[host:]container[:RO|RW]` in place of `/a:/b:RX`
 `mesos.resourcemanager.tasks.cpus` is `-1` (-D), expected a number, 0 or more

@@ -176,7 +176,7 @@ impl Composer {
             (Some(prefix), _) => prefix,
             (None, "!") => "!",
             (None, "!!") => tag::CORE,
-            (None, _) => return Err(self.remark(format!("the tag's handle `{handle}` is not known"))),
+            (None, _) => return Err(self.remark("the tag's handle is not known")),
         };
         Ok(Tag::of(format!("{prefix}{suffix}")))
     }
@@ -244,7 +244,10 @@ impl Composer {
                 Ok(node.clone())
             }
             Some(None) => Err(self.remark("an alias inside of its own value")),
-            None => Err(self.remark(format!("there is no anchor `&{name}` for the alias"))),
+            None => {
+                Err(self
+                    .remark("there is no anchor for the alias; put a value that begins with `*` in quotes"))
+            }
         }
     }
 
@@ -293,6 +296,7 @@ impl Composer {
     }
 }
 
+/// Without names: a password that begins with `*`, `&` or `!` and is not in quotes looks like one.
 fn described(kind: &Kind) -> String {
     match kind {
         Kind::StreamEnd => "the end of the file".to_owned(),
@@ -308,9 +312,9 @@ fn described(kind: &Kind) -> String {
         Kind::FlowMappingEnd => "`}`".to_owned(),
         Kind::FlowEntry => "`,`".to_owned(),
         Kind::Value => "`:`".to_owned(),
-        Kind::Alias(name) => format!("the alias `*{name}`"),
-        Kind::Anchor(name) => format!("the anchor `&{name}`"),
-        Kind::Tag { suffix, .. } => format!("the tag `{suffix}`"),
+        Kind::Alias(_) => "an alias".to_owned(),
+        Kind::Anchor(_) => "an anchor".to_owned(),
+        Kind::Tag { .. } => "a tag".to_owned(),
         Kind::Scalar { .. } => "another value".to_owned(),
         Kind::Error(text) => text.clone(),
     }

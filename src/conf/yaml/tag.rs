@@ -44,7 +44,7 @@ impl Tag {
             Self::Core(name) => name.as_str(),
             // Flink replaces nothing in it.
             Self::Other(name) if name == "!ENV_VARIABLE" => return Ok(as_text()),
-            Self::Other(_) => return Err(self.unsupported()),
+            Self::Other(_) => return Err(unsupported()),
         };
         let value = match name {
             "str" => Some(as_text()),
@@ -53,9 +53,9 @@ impl Tag {
             // Flink makes nothing of what is neither.
             "bool" => Some(scalar::tagged_bool(text).map_or(Value::Null, Value::Bool)),
             "binary" => binary(text).map(Value::Binary),
-            _ => return Err(self.unsupported()),
+            _ => return Err(unsupported()),
         };
-        value.ok_or_else(|| format!("`{text}` is not of the type that its tag `!!{name}` demands"))
+        value.ok_or_else(|| format!("the value is not of the type that its tag `!!{name}` demands"))
     }
 
     /// What a collection that is written as `own` is.
@@ -65,18 +65,14 @@ impl Tag {
             (Self::Core(name), Collection::List) if name == "seq" => Ok(own),
             (Self::Core(name), Collection::Map) if name == "map" => Ok(own),
             (Self::Core(name), Collection::Map) if name == "set" => Ok(Collection::Set),
-            (Self::Core(_) | Self::Other(_), _) => Err(self.unsupported()),
+            (Self::Core(_) | Self::Other(_), _) => Err(unsupported()),
         }
     }
+}
 
-    fn unsupported(&self) -> String {
-        let shown = match self {
-            Self::None | Self::Plain => "!".to_owned(),
-            Self::Core(name) => format!("!!{name}"),
-            Self::Other(name) => name.clone(),
-        };
-        format!("the tag `{shown}` is not supported here")
-    }
+/// Without its name, which may be a password that is not in quotes.
+fn unsupported() -> String {
+    "the tag is not supported here; put a value that begins with `!` in quotes".to_owned()
 }
 
 /// As Java's decoder, which needs no `=` at the end, without the blanks.

@@ -4,13 +4,15 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use super::CommandError;
 use crate::distribution::Distribution;
 use conf::environment::Environment;
 use conf::table::Table;
 
 /// The elements that follow Flink's jars.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HadoopClassPath {
     elements: Vec<String>,
 }

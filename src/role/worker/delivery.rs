@@ -1,12 +1,12 @@
 //! What agents that have no image fetch: this program, Flink, and java.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::watch;
 
-use crate::cli::WorkerOptions;
 use crate::role::children;
 use crate::role::setup::Setup;
 use crate::role::taskmanager::{FLINK_ARCHIVE, JAVA_ARCHIVE, PROGRAM};
@@ -73,25 +73,21 @@ pub fn sources(setup: &Setup, settings: &Settings, local: bool) -> Result<Vec<So
     })
 }
 
-/// What TaskManagers get: the effective configuration without what concerns the framework alone, its secret above
-/// all.
+/// What TaskManagers get: what is in `conf_dir`, and files that it names. What concerns the framework alone is not among it, its
+/// secret above all.
 pub fn configuration(
     setup: &Setup,
     settings: &Settings,
-    options: &WorkerOptions,
+    conf_dir: &Path,
+    local: bool,
 ) -> Result<Configuration, Fatal> {
-    let mut configuration = Configuration::read(&options.conf_dir).map_err(fatal(Exit::NoInput))?;
-    let mut table = setup.loaded.table.clone();
-    let own: Vec<_> =
-        table.iter().map(|(key, _)| key.to_owned()).filter(|key| key.starts_with("mesos.")).collect();
-    for key in own {
-        table.remove(&key);
-    }
-    if settings.tasks.delivery == settings::Delivery::Everything && !options.local {
+    let mut configuration = Configuration::read(conf_dir).map_err(fatal(Exit::NoInput))?;
+    let mut table = write::for_flink(&setup.loaded.table);
+    if settings.tasks.delivery == settings::Delivery::Everything && !local {
         // It is where the task unpacks it.
         table.remove("env.java.home");
     }
-    deliver_stores(setup, settings, options.local, &mut table, &mut configuration.files)?;
+    deliver_stores(setup, settings, local, &mut table, &mut configuration.files)?;
     let grammar = setup.loaded.grammar;
     let text = write::render(&table, grammar).map_err(fatal(Exit::Config))?;
     configuration.files.insert(grammar.file_name().to_owned(), text.into_bytes());

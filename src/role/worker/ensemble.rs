@@ -18,9 +18,10 @@ use super::{Fatal, fatal};
 
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "`{}` is `creator`, which needs a login to ZooKeeper: set `{}` or a DigestLoginModule in the file of -Djava.security.auth.login.config, or use `open`{}",
-    flink::HA_ACL,
-    flink::HA_AUTHORIZATION,
+    "`{}` is `creator`, which needs a login to ZooKeeper: set `{}` or a DigestLoginModule in the file of \
+     -Djava.security.auth.login.config, or use `open`{}",
+    flink::HA_ACL.name,
+    flink::HA_AUTHORIZATION.name,
     if *.by_kerberos { "; this program cannot log in by Kerberos, as the JobManager does" } else { "" }
 )]
 struct NobodyCreates {

@@ -112,7 +112,8 @@ pub async fn tear_down_rest(opened: &Opened, store: &mut impl Store, leaves: Lea
 }
 
 async fn attempt(opened: &Opened, framework_id: &str, within: Duration) -> Result<(), FarewellError> {
-    let Opened { settings, masters, .. } = opened;
+    let Opened { handover, masters, .. } = opened;
+    let settings = &handover.settings;
     let roles = &settings.framework.roles;
     let mut framework = framework::info(settings, roles);
     framework.id = Some(FrameworkId::new(framework_id));
@@ -148,7 +149,8 @@ struct Remains {
 
 impl Remains {
     fn new(state: &State, framework_id: &str, opened: &Opened) -> Self {
-        let Opened { settings, masters, .. } = opened;
+        let Opened { handover, masters, .. } = opened;
+        let settings = &handover.settings;
         Self {
             silence_most: settings.succession().silence_most(),
             failover_timeout: Some(settings.framework.failover_timeout),

@@ -129,7 +129,8 @@ pub async fn end(
     let Err(Ended { fatal, leaves }) = ended else { return Ok(()) };
     let is_over = matches!(fatal.exit, Exit::TooManyFailures | Exit::Ok) || leaves == Leaves::Unreachable;
     if is_over {
-        let mut store = DirectoryStore::new(opened.settings.state_dir.clone().unwrap_or_default(), lock);
+        let mut store =
+            DirectoryStore::new(opened.handover.settings.state_dir.clone().unwrap_or_default(), lock);
         farewell::tear_down_rest(opened, &mut store, leaves, within).await;
     }
     // A cluster that has come to its end is no failure.

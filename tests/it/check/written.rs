@@ -43,11 +43,11 @@ fn words_of_other_schedulers_work_or_are_refused() {
 
 #[test]
 fn java_options_can_be_a_list() {
-    let site = Site::with(FLINK, "env.java.opts.all:\n  - -Da=1\n  - -Db=2\n");
+    let site = Site::with(FLINK, "env.java.opts.all:\n  - -Duser.a=1\n  - -Duser.b=2\n");
     for process in ["jobmanager", "taskmanager"] {
         let arguments = site.arguments(process);
         assert!(
-            ["-Da=1", "-Db=2"].iter().all(|option| arguments.iter().any(|own| own == option)),
+            ["-Duser.a=1", "-Duser.b=2"].iter().all(|option| arguments.iter().any(|own| own == option)),
             "{arguments:?}"
         );
     }
@@ -55,15 +55,14 @@ fn java_options_can_be_a_list() {
 
 #[test]
 fn variables_of_flink_s_scripts_are_never_empty() {
-    let options =
-        "-Xlog:gc:$FLINK_LOG_PREFIX.gc.log -Da=${FLINK_CONF_DIR}/a -Db=$HOSTNAME -Dc=$NOBODY $NOBODY";
+    let options = "-Xlog:gc:$FLINK_LOG_PREFIX.gc.log -Duser.a=${FLINK_CONF_DIR}/a -Duser.b=$HOSTNAME -Duser.c=$NOBODY $NOBODY";
     let site = Site::old(&format!("env.java.opts.all: {options}\n"));
     let arguments = site.arguments("jobmanager");
     let begins = |text: String| arguments.iter().any(|own| own.starts_with(&text));
     assert!(begins(format!("-Xlog:gc:{}/flink-jobmanager.gc.log", site.path().display())), "{arguments:?}");
-    assert!(begins(format!("-Da={}/conf/a", site.path().display())), "{arguments:?}");
-    assert!(arguments.iter().any(|own| own.starts_with("-Db=") && own.len() > 4), "{arguments:?}");
-    assert!(arguments.contains(&"-Dc=$NOBODY".to_owned()) && !arguments.contains(&"$NOBODY".to_owned()));
+    assert!(begins(format!("-Duser.a={}/conf/a", site.path().display())), "{arguments:?}");
+    assert!(arguments.iter().any(|own| own.starts_with("-Duser.b=") && own.len() > 9), "{arguments:?}");
+    assert!(arguments.contains(&"-Duser.c=$NOBODY".to_owned()) && !arguments.contains(&"$NOBODY".to_owned()));
     assert!(site.check(&[]).says("`$NOBODY` in env.java.opts.all"));
 }
 
@@ -73,14 +72,14 @@ fn yaml_in_flink_properties_makes_no_junk() {
     let jars = site("pipeline.jars:\n  - file:///a.jar\n  - file: ///b.jar");
     let listed = jars.config(&[], &[]);
     assert!(!listed.stdout.contains("\n- file") && listed.says("read as YAML"), "{listed:?}");
-    let options = site("env.java.opts.all: >-\n  -Da=1\n  -Db=2").arguments("jobmanager");
-    assert!(!options.contains(&">-".to_owned()) && options.contains(&"-Db=2".to_owned()), "{options:?}");
+    let options = site("env.java.opts.all: >-\n  -Duser.a=1\n  -Duser.b=2").arguments("jobmanager");
+    assert!(!options.contains(&">-".to_owned()) && options.contains(&"-Duser.b=2".to_owned()), "{options:?}");
     let plain = site(
-        "env.java.opts.all: -Da=1 --add-opens=java.base/java.util=ALL-UNNAMED\ntaskmanager.numberOfTaskSlots: 5",
+        "env.java.opts.all: -Duser.a=1 --add-opens=java.base/java.util=ALL-UNNAMED\ntaskmanager.numberOfTaskSlots: 5",
     );
     assert_eq!(
         plain.value("env.java.opts.all").as_deref(),
-        Some("-Da=1 --add-opens=java.base/java.util=ALL-UNNAMED")
+        Some("-Duser.a=1 --add-opens=java.base/java.util=ALL-UNNAMED")
     );
     assert_eq!(plain.value("taskmanager.numberOfTaskSlots").as_deref(), Some("5"));
 }

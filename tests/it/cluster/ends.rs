@@ -109,19 +109,27 @@ async fn what_cannot_be_torn_down_is_told() {
     nothing_is_left(&mesos, port).await;
 }
 
-/// A worker that is started again and cannot read its configuration any more does not know the master.
+/// What the AppMaster has read is in memory, but a file that `mesos.master` names is read by each worker anew.
 #[tokio::test]
-async fn a_worker_without_configuration_tells_what_is_left() {
+async fn a_worker_that_cannot_read_where_the_master_is_tells_what_is_left() {
     let (mesos, port) = mesos().await;
-    let mut cluster = start(port, &[]);
+    let address = tempfile::NamedTempFile::new().expect("a file");
+    fs::write(address.path(), format!("127.0.0.1:{port}\n")).expect("written");
+    let mut cluster = start(port, &[("mesos.master", &format!("file://{}", address.path().display()))]);
     cluster.until_slots(1, 1).await;
     let framework = cluster.framework_id();
-    for directory in cluster.program.temporary_files() {
-        let conf = directory.join("conf");
-        if conf.is_dir() {
-            fs::remove_dir_all(conf).expect("removed");
-        }
+    let conf = cluster.program.temporary_files().into_iter().map(|directory| directory.join("conf"));
+    for conf in conf.filter(|conf| conf.is_dir()) {
+        fs::remove_dir_all(conf).expect("removed");
     }
+    let worker = cluster.program.part(Part::Worker);
+    processes::signal(worker, Signal::SIGKILL);
+    let again = async || {
+        let another = cluster.program.parts(Part::Worker).pop().filter(|other| *other != worker);
+        another.filter(|_| cluster.running().is_some_and(|tasks| tasks.len() == 1))
+    };
+    cluster.program.until("another worker knows the task without a file of the configuration", again).await;
+    address.close().expect("removed");
     processes::signal(cluster.program.part(Part::Worker), Signal::SIGKILL);
     assert_eq!(cluster.program.end().await.code(), Some(66), "{}", cluster.program.log_end());
     let log = cluster.program.log();

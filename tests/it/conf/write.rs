@@ -5,12 +5,10 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
 
 use base::exit::Exit;
-use conf::environment::Environment;
 use conf::files;
 use conf::grammar::{Grammar, Version};
 use conf::table::{Origin, Table};
-use conf::write::{WriteError, render, write};
-use conf::{self, Mode, Request};
+use conf::write::{WriteError, for_flink, render, write};
 use proptest::prelude::*;
 
 use super::{assert_golden, directory, load};
@@ -120,25 +118,31 @@ fn snapshot(directory: &Path) -> Vec<(String, u32, Vec<u8>)> {
 }
 
 #[test]
-fn what_is_written_can_be_read_by_our_other_processes() {
+fn what_is_written_can_be_read_by_a_task() {
     let conf = directory(&[("flink-conf.yaml", "jobmanager.rpc.address: localhost\nb: x: y\n")]);
     let loaded = load(conf.path(), (1, 20), &[("_SLOTS", "2")], &[("secret", "s")]).unwrap();
     let target = tempfile::tempdir().unwrap();
     write(&loaded.table, loaded.grammar, conf.path(), target.path()).unwrap();
-    let environment =
-        Environment::from_iter([("_SLOTS", "7"), ("HOST", "elsewhere"), ("FLINK_PROPERTIES", "b: z")]);
-    let again = conf::load(&Request {
-        conf_dir: target.path(),
-        version: (1, 20),
-        environment: &environment,
-        arguments: &[],
-        host_name: "other",
-        mode: Mode::Effective,
-    })
-    .unwrap();
+    let again = conf::load_delivered(target.path(), (1, 20), &[]).unwrap();
     assert_eq!(values(&again.table), values(&loaded.table));
     assert_eq!(again.grammar, Grammar::Legacy);
     assert_eq!((again.report, again.warnings), (Vec::new(), Vec::new()));
+}
+
+#[test]
+fn flink_gets_no_key_that_is_ours_alone() {
+    let mut table = Table::default();
+    for key in [
+        "mesos.master",
+        "containerized.master.env.A",
+        "containerized.taskmanager.env.A",
+        "containerized.x",
+        "a",
+    ] {
+        table.set(key, "b", Origin::Argument);
+    }
+    let keys: Vec<_> = values(&for_flink(&table)).into_iter().map(|(key, _)| key).collect();
+    assert_eq!(keys, ["a", "containerized.x"]);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use crate::cluster::harness::Program;
+use crate::cluster::processes::Part;
 
 pub const REST: &str = "hush-rest-store-91";
 pub const TRUST: &str = "hush-trust-store-92";
@@ -12,11 +13,15 @@ pub const INTERNAL: &str = "hush-internal-store-93";
 pub const INTERNAL_KEY: &str = "hush-internal-key-94";
 /// Of the framework.
 pub const PRINCIPAL: &str = "hush-principal-95";
+/// Of an address that agents fetch.
+pub const SIGNATURE: &str = "hush-signature-85";
+/// In the environment of the JVMs, where it belongs.
+const IN_ENVIRONMENT: &str = "hush-database-87";
 /// Begins all of them.
 const COMMON: &str = "hush-";
 
 /// Keys that Flink or we call sensitive, beside those of stores.
-pub const VALUES: [(&str, &str); 9] = [
+pub const VALUES: [(&str, &str); 12] = [
     ("mesos.resourcemanager.framework.principal", "flink"),
     ("mesos.resourcemanager.framework.secret", PRINCIPAL),
     ("s3.secret-key", "hush-s3-96"),
@@ -26,6 +31,9 @@ pub const VALUES: [(&str, &str); 9] = [
     ("rest.client.http-headers", "Authorization:hush-headers-90"),
     ("zookeeper.sasl.jaas.config", "hush-jaas-89"),
     ("high-availability.zookeeper.client.authorization", "digest:user:hush-zookeeper-88"),
+    ("containerized.master.env.DB_PASS", IN_ENVIRONMENT),
+    ("containerized.taskmanager.env.DB_PASS", IN_ENVIRONMENT),
+    ("mesos.resourcemanager.tasks.bootstrap-cmd", "test -n hush-bootstrap-86"),
 ];
 
 /// Fails where a text that others can read holds one of them.
@@ -39,14 +47,18 @@ pub fn assert_hidden(what: &str, text: &str) {
 pub fn search_processes(program: &Program) {
     let everything = program.everything();
     assert!(!everything.is_empty());
+    let jvms = [program.parts(Part::JobManager), program.parts(Part::TaskManager)].concat();
     for process in everything {
         for file in ["cmdline", "environ"] {
             // Some end meanwhile.
             let content = fs::read(format!("/proc/{}/{file}", process.pid)).unwrap_or_default();
-            assert_hidden(
-                &format!("{file} of {}", process.pid),
-                &String::from_utf8_lossy(&content).replace('\0', "\n"),
-            );
+            let mut text = String::from_utf8_lossy(&content).replace('\0', "\n");
+            if file == "environ" && jvms.contains(&process) {
+                let own = format!("DB_PASS={IN_ENVIRONMENT}");
+                assert!(text.contains(&own), "{} lacks its variable: {text}", process.pid);
+                text = text.replace(&own, "");
+            }
+            assert_hidden(&format!("{file} of {}", process.pid), &text);
         }
     }
 }

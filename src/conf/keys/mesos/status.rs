@@ -1,17 +1,20 @@
 //! Where the AppMaster tells about itself.
 
-use super::Key;
+use std::net::IpAddr;
 
-pub const STATUS_BIND_ADDRESS: Key = Key {
+use super::super::{Key, Tried, types};
+
+pub const STATUS_BIND_ADDRESS: Key<IpAddr> = Key {
     name: "mesos.status.bind-address",
-    kind: "IP address",
     default: Some("0.0.0.0"),
     meaning: "Address on which the status page listens.",
+    ..Key::of(types::IP_ADDRESS)
 };
 
-pub const STATUS_PORT: Key = Key {
+pub const STATUS_PORT: Key<u16> = Key {
     name: "mesos.status.port",
-    kind: "port",
     default: Some("8084"),
     meaning: "Port of the status page; 0 for any free one.",
+    tried: Tried::Port,
+    ..Key::of(types::PORT)
 };

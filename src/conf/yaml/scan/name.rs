@@ -83,7 +83,7 @@ impl Scanner {
         if text.is_empty() {
             return Err(self.error("expected a tag's name"));
         }
-        decoded(&text).ok_or_else(|| self.error(format!("`{text}` has a `%` that stands for no character")))
+        decoded(&text).ok_or_else(|| self.error("a tag has a `%` that stands for no character"))
     }
 
     /// The directive here, of those that mean something.

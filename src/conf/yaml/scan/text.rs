@@ -165,7 +165,7 @@ impl Scanner {
         match (code.map(u16::try_from), code.and_then(char::from_u32)) {
             (Some(Ok(unit)), _) => units.push(unit),
             (_, Some(character)) => push(units, character),
-            (_, None) => return Err(self.error(format!("`\\{c}{digits}` is no character"))),
+            (_, None) => return Err(self.error(format!("`\\{c}` and what follows it is no character"))),
         }
         self.cursor.forward(length);
         Ok(())
