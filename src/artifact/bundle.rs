@@ -15,9 +15,9 @@ use bytes::Bytes;
 use base::digest::{Sha256, hexadecimal};
 
 /// A Flink has a hundred files, a JDK a thousand.
-const MOST_FILES: usize = 20_000;
+const MAX_FILES: usize = 20_000;
 /// Deeper than anybody nests; ends a link that leads back to its own directory.
-const MOST_DEEP: usize = 24;
+const MAX_DEPTH: usize = 24;
 /// Read at once: large against a system call.
 const CHUNK: usize = 256 << 10;
 /// Of a tar archive.
@@ -26,14 +26,14 @@ const BLOCK: u64 = 512;
 /// Something to fetch.
 #[derive(Clone, Debug)]
 pub struct Bundle {
-    source: Source,
+    source: BundlePlan,
     digest: String,
     length: u64,
 }
 
 /// Something to fetch that has been looked for, and not been read.
 #[derive(Clone, Debug)]
-pub struct Source {
+pub struct BundlePlan {
     name: String,
     parts: Vec<Part>,
 }
@@ -54,11 +54,11 @@ pub enum BundleError {
         #[source]
         source: io::Error,
     },
-    #[error("{root} has more than {MOST_FILES} files or {MOST_DEEP} levels", root = root.display())]
+    #[error("{root} has more than {MAX_FILES} files or {MAX_DEPTH} levels", root = root.display())]
     TooMuch { root: PathBuf },
 }
 
-impl Source {
+impl BundlePlan {
     /// One file as it is.
     pub fn file(name: &str, path: &Path) -> Result<Self, BundleError> {
         let length = open(path)?.len();
@@ -209,7 +209,7 @@ fn collect(root: &Path, directory: &Path, depth: usize, files: &mut Vec<PathBuf>
     for entry in sorted(directory)? {
         // A link that leads nowhere is nothing that anybody needs.
         let Ok(metadata) = fs::metadata(&entry) else { continue };
-        if depth > MOST_DEEP || files.len() >= MOST_FILES {
+        if depth > MAX_DEPTH || files.len() >= MAX_FILES {
             return Err(BundleError::TooMuch { root: root.to_owned() });
         }
         if metadata.is_dir() {
@@ -271,8 +271,8 @@ mod tests {
     }
 
     fn flink(root: &tempfile::TempDir) -> Bundle {
-        let source = Source::directory("flink.tar", root.path(), &["lib", "opt"]);
-        source.and_then(Source::read).expect("bundled")
+        let source = BundlePlan::directory("flink.tar", root.path(), &["lib", "opt"]);
+        source.and_then(BundlePlan::read).expect("bundled")
     }
 
     async fn section(bundle: &Bundle, wanted: Range<u64>) -> Option<Vec<u8>> {
@@ -320,7 +320,7 @@ mod tests {
     async fn what_has_changed_is_not_sent_as_if_it_had_not() {
         let root = tree();
         let path = root.path().join("LICENSE");
-        let bundle = Source::file("license", &path).and_then(Source::read).expect("bundled");
+        let bundle = BundlePlan::file("license", &path).and_then(BundlePlan::read).expect("bundled");
         assert_eq!(content(&bundle).await.expect("read"), b"l");
         assert_eq!(digest_of(&path).expect("read"), bundle.digest());
         fs::write(&path, "").expect("written");
@@ -331,7 +331,7 @@ mod tests {
     fn a_link_to_its_own_directory_is_refused() {
         let root = tree();
         std::os::unix::fs::symlink(".", root.path().join("lib/loop")).expect("linked");
-        let error = Source::directory("x.tar", root.path(), &["lib"]).expect_err("endless");
+        let error = BundlePlan::directory("x.tar", root.path(), &["lib"]).expect_err("endless");
         assert!(error.to_string().contains("levels"), "{error}");
     }
 }

@@ -83,7 +83,7 @@ impl FromStr for Delivered {
 
 #[cfg(test)]
 mod tests {
-    use super::super::bundle::Source;
+    use super::super::bundle::BundlePlan;
     use super::*;
 
     #[tokio::test]
@@ -92,8 +92,9 @@ mod tests {
         fs::create_dir(root.path().join("lib")).expect("created");
         let jar = root.path().join("lib/a.jar");
         fs::write(&jar, "content").expect("written");
-        let bundle =
-            Source::directory("flink.tar", root.path(), &["lib"]).and_then(Source::read).expect("bundled");
+        let bundle = BundlePlan::directory("flink.tar", root.path(), &["lib"])
+            .and_then(BundlePlan::read)
+            .expect("bundled");
         let sent = serve::body(bundle.parts(0..bundle.length()), None);
         let whole = axum::body::to_bytes(sent, 1 << 20).await.expect("read").to_vec();
         let sandbox = tempfile::tempdir().expect("a directory");

@@ -36,7 +36,7 @@ use range::{Wanted, wanted};
 use refusals::{Refusals, Refused};
 
 /// The largest configuration directory that is handed out; Flink's own has 30 kB.
-const MOST_BYTES: u64 = 4 << 20;
+const MAX_BYTES: u64 = 4 << 20;
 
 /// When to ask again for what cannot be answered now, in seconds.
 const RETRY_AFTER_S: &str = "1";
@@ -109,8 +109,8 @@ impl Configuration {
                 continue;
             }
             bytes += metadata.len();
-            if bytes > MOST_BYTES {
-                let text = format!("{} holds more than {MOST_BYTES} bytes", directory.display());
+            if bytes > MAX_BYTES {
+                let text = format!("{} holds more than {MAX_BYTES} bytes", directory.display());
                 return Err(io::Error::new(io::ErrorKind::FileTooLarge, text));
             }
             files.insert(name, std::fs::read(entry.path())?);
@@ -270,7 +270,7 @@ mod tests {
     use scheduler::driver::requests;
     use serve::Listening;
 
-    use super::bundle::Source;
+    use super::bundle::BundlePlan;
     use super::*;
 
     /// A server that lets the token `right` through, once.
@@ -295,7 +295,7 @@ mod tests {
         let files = BTreeMap::from([("config.yaml".to_owned(), b"a: b\n".to_vec())]);
         let file = tempfile::NamedTempFile::new().expect("a file");
         std::fs::write(file.path(), "0123456789").expect("written");
-        let ten = Source::file("ten", file.path()).and_then(Source::read).expect("bundled");
+        let ten = BundlePlan::file("ten", file.path()).and_then(BundlePlan::read).expect("bundled");
         let (read, bundles) = watch::channel(None);
         tokio::spawn(async move {
             let _file = file;

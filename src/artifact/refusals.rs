@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use base::events::Journal;
 
 /// So many are told in each span; more would drive everything else out of the log.
-const TOLD_MOST: u32 = 10;
+const MAX_NAMED: u32 = 10;
 const SPAN: Duration = Duration::from_secs(10);
 
 /// Our own ids are shorter.
@@ -37,7 +37,7 @@ impl Refusals {
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (since, count) = told.filter(|(since, _)| since.elapsed() < SPAN).unwrap_or((Instant::now(), 0));
         *told = Some((since, count + 1));
-        if count < TOLD_MOST {
+        if count < MAX_NAMED {
             let task: String = task_id.chars().take(TASK_ID_SHOWN).collect();
             let what = refused.told();
             journal.warn("refused", format!("{what} task={task:?} from={from}"));

@@ -10,10 +10,10 @@ use tracing::{info, warn};
 use utoipa::ToSchema;
 
 /// As many as a person scrolls through; older ones are in the log.
-pub const EVENTS_MAX: usize = 500;
+pub const MAX_EVENTS: usize = 500;
 
 /// Who is so far behind is told to begin anew.
-const BEHIND_MOST: usize = 256;
+const MAX_BACKLOG: usize = 256;
 
 /// How an event weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -39,7 +39,7 @@ pub struct Event {
     pub text: String,
 }
 
-/// Keeps the last [`EVENTS_MAX`] events and hands on each new one.
+/// Keeps the last [`MAX_EVENTS`] events and hands on each new one.
 pub struct Journal {
     kept: Mutex<VecDeque<Event>>,
     live: broadcast::Sender<Event>,
@@ -47,7 +47,7 @@ pub struct Journal {
 
 impl Default for Journal {
     fn default() -> Self {
-        Self { kept: Mutex::default(), live: broadcast::Sender::new(BEHIND_MOST) }
+        Self { kept: Mutex::default(), live: broadcast::Sender::new(MAX_BACKLOG) }
     }
 }
 
@@ -71,7 +71,7 @@ impl Journal {
         let mut kept = self.kept();
         let id = kept.back().map_or(at, |last| at.max(last.id + 1));
         let event = Event { id, at, kind: kind.to_owned(), task_id: task_id.map(str::to_owned), level, text };
-        if kept.len() == EVENTS_MAX {
+        if kept.len() == MAX_EVENTS {
             kept.pop_front();
         }
         kept.push_back(event.clone());
@@ -112,12 +112,12 @@ mod tests {
     #[test]
     fn keeps_the_last_ones_under_growing_ids() {
         let journal = Journal::default();
-        (0..EVENTS_MAX + 3).for_each(|number| journal.add("n", None, Level::Info, number.to_string()));
+        (0..MAX_EVENTS + 3).for_each(|number| journal.add("n", None, Level::Info, number.to_string()));
         let events = journal.after(0);
-        assert_eq!(events.len(), EVENTS_MAX);
+        assert_eq!(events.len(), MAX_EVENTS);
         assert_eq!(events[0].text, "3");
         assert!(events.windows(2).all(|pair| pair[0].id < pair[1].id));
-        assert_eq!(journal.after(events[EVENTS_MAX - 2].id), events[EVENTS_MAX - 1..]);
+        assert_eq!(journal.after(events[MAX_EVENTS - 2].id), events[MAX_EVENTS - 1..]);
     }
 
     #[test]

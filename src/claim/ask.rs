@@ -13,14 +13,14 @@ use super::{Answer, HEADER, Outcome};
 use tls::Fingerprint;
 
 /// For a connection. Where the host is gone nothing answers at all.
-const CONNECT_MOST: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// After so long without a sign of life a connection is looked at, and then so often: its host may be gone.
 const ALIVE_AFTER_S: u32 = 10;
 const ALIVE_LOOKS: u32 = 3;
 
 /// Its answers are far smaller.
-const ANSWER_BYTES_MOST: u64 = 4096;
+const MAX_ANSWER_BYTES: u64 = 4096;
 
 #[derive(Debug, thiserror::Error)]
 pub enum AddressError {
@@ -108,7 +108,7 @@ impl Server {
 fn first(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
     let mut last = io::ErrorKind::AddrNotAvailable.into();
     for address in addresses {
-        match TcpStream::connect_timeout(address, CONNECT_MOST) {
+        match TcpStream::connect_timeout(address, CONNECT_TIMEOUT) {
             Ok(stream) => return Ok(stream),
             Err(error) => last = error,
         }
@@ -121,7 +121,7 @@ fn exchange(mut stream: impl Read + Write + AsStream, request: &str) -> io::Resu
     stream.write_all(request.as_bytes())?;
     stream.flush()?;
     let mut answer = Vec::new();
-    match stream.take(ANSWER_BYTES_MOST).read_to_end(&mut answer) {
+    match stream.take(MAX_ANSWER_BYTES).read_to_end(&mut answer) {
         // What has come is enough.
         Ok(_) => Ok(answer),
         Err(_) if !answer.is_empty() => Ok(answer),

@@ -24,7 +24,7 @@ const MASTERS_OWN: [&str; 11] = [
 ];
 
 /// More would only be more work directories on the same machine.
-pub const AGENTS_MOST: u16 = 1000;
+pub const MAX_AGENTS: u16 = 1000;
 
 /// The embedded Mesos: a master and agents in one process, or with --agent one agent whose master is elsewhere, for
 /// trying out and for tests. Only tasks in Docker are isolated, and an agent's tasks end when its process
@@ -59,7 +59,7 @@ pub struct Options {
     pub work_dir: PathBuf,
 
     /// Number of agents in the master's process; agents on other hosts can join in any case
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(0..=AGENTS_MOST as i64))]
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(0..=MAX_AGENTS as i64))]
     pub agents: u16,
 
     /// What each agent offers, such as 'cpus:4;mem:4096;disk:10240;ports:[31000-32000];cpus(role):2'. What is

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 
-use domain::demand::MOST_TASKMANAGERS;
+use domain::demand::MAX_TASKMANAGERS;
 
 use super::environment::Environment;
 use super::keys::{self, flink};
@@ -15,7 +15,7 @@ pub const MAX_COUNT: u32 = 100_000;
 /// What a variable's value must be, and how it is written in the configuration.
 #[derive(Clone, Copy)]
 enum Kind {
-    /// 0 ..= [`MOST_TASKMANAGERS`]
+    /// 0 ..= [`MAX_TASKMANAGERS`]
     TaskManagers,
     /// 1 ..= [`MAX_COUNT`]
     PositiveCount,
@@ -139,7 +139,7 @@ impl Kind {
                 .map(|count: u32| count.to_string())
         };
         match self {
-            Self::TaskManagers => count(0, MOST_TASKMANAGERS),
+            Self::TaskManagers => count(0, MAX_TASKMANAGERS),
             Self::PositiveCount => count(1, MAX_COUNT),
             Self::Mebibytes => count(1, u32::MAX).map(|count| count + "m"),
             Self::Port => count(1, u32::from(u16::MAX)),
@@ -149,7 +149,7 @@ impl Kind {
 
     fn expected(self) -> String {
         match self {
-            Self::TaskManagers => format!("a whole number from 0 to {MOST_TASKMANAGERS}"),
+            Self::TaskManagers => format!("a whole number from 0 to {MAX_TASKMANAGERS}"),
             Self::PositiveCount => format!("a whole number from 1 to {MAX_COUNT}"),
             Self::Mebibytes => "memory as a whole number of MiB, without a unit".to_owned(),
             Self::Port => "a port from 1 to 65535".to_owned(),

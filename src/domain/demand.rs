@@ -9,17 +9,17 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// More than any cluster seen in the field; a larger number is a slip of the finger.
-pub const MOST_TASKMANAGERS: u32 = 10_000;
+pub const MAX_TASKMANAGERS: u32 = 10_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{asked} TaskManagers are too many: at most {MOST_TASKMANAGERS}")]
+#[error("{asked} TaskManagers are too many: at most {MAX_TASKMANAGERS}")]
 pub struct TooMany {
     pub asked: u32,
 }
 
 /// What `scale N` may set the target to.
 pub fn checked_target(asked: u32) -> Result<u32, TooMany> {
-    if asked > MOST_TASKMANAGERS {
+    if asked > MAX_TASKMANAGERS {
         return Err(TooMany { asked });
     }
     Ok(asked)

@@ -15,9 +15,9 @@ use super::rest::{RestClient, RestError};
 use base::descriptors::Exhausted;
 
 /// The JobManager is on this host: an address that takes longer to connect leads elsewhere.
-const CONNECT_MOST: Duration = Duration::from_secs(1);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Far above what an overview takes, and below what those who ask for a report wait.
-const ANSWER_MOST: Duration = Duration::from_secs(3);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 /// How a connection fails to somebody who lives, and speaks of something else.
 const ANSWERS: [io::ErrorKind; 3] =
     [io::ErrorKind::ConnectionReset, io::ErrorKind::InvalidData, io::ErrorKind::UnexpectedEof];
@@ -78,7 +78,7 @@ impl Endpoint {
     /// A connection that ends and TLS that fails are answers too: a JVM that hangs gives none.
     pub async fn check(&self) -> Result<(), Silence> {
         let stream = self.connect().await?;
-        let answer = match timeout(ANSWER_MOST, self.ask(stream)).await {
+        let answer = match timeout(ANSWER_TIMEOUT, self.ask(stream)).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(source)) if ANSWERS.contains(&source.kind()) => return Ok(()),
             Ok(Err(source)) => return Err(Silence::NoAnswer { port: self.port, source }),
@@ -105,7 +105,7 @@ impl Endpoint {
 
     async fn connect(&self) -> Result<TcpStream, Silence> {
         for host in &self.hosts {
-            let attempt = timeout(CONNECT_MOST, TcpStream::connect((host.as_str(), self.port)));
+            let attempt = timeout(CONNECT_TIMEOUT, TcpStream::connect((host.as_str(), self.port)));
             if let Ok(Ok(stream)) = attempt.await {
                 return Ok(stream);
             }

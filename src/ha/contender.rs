@@ -18,15 +18,15 @@ use super::election::{Action, Election, Session};
 use super::paths::Paths;
 use questions::{First, Tools};
 
+mod candidacy;
 mod questions;
-mod standing;
 
-pub use standing::Standing;
+pub use candidacy::Candidacy;
 
 /// What the others see of one that takes part.
 #[derive(Clone)]
 pub struct Contender {
-    pub standing: watch::Receiver<Standing>,
+    pub candidacy: watch::Receiver<Candidacy>,
     /// The client of the moment. One that has ended is followed by another, for the same session or a new one.
     pub clients: watch::Receiver<Option<Client>>,
     /// Whether somebody has said that the cluster shall end, once that is known.
@@ -62,7 +62,7 @@ pub fn start(ensemble: Ensemble, paths: Paths, about: Vec<u8>, journal: Arc<Jour
     let clock = Clock::start();
     let grantor = Grantor::new(clock);
     let lease = grantor.lease();
-    let (standings, standing) = watch::channel(Standing::Away { why: None });
+    let (candidacies, candidacy) = watch::channel(Candidacy::Away { why: None });
     let (clients_sender, clients) = watch::channel(None);
     let (endings, ending) = watch::channel(None);
     let (orders, orders_receiver) = mpsc::channel(1);
@@ -72,7 +72,7 @@ pub fn start(ensemble: Ensemble, paths: Paths, about: Vec<u8>, journal: Arc<Jour
         tools: Tools { me, ensemble: Arc::new(ensemble), paths: Arc::new(paths), about },
         clock,
         grantor,
-        standing: standings,
+        candidacy: candidacies,
         clients: clients_sender,
         ending: endings,
         session: None,
@@ -84,7 +84,7 @@ pub fn start(ensemble: Ensemble, paths: Paths, about: Vec<u8>, journal: Arc<Jour
         journal,
     };
     tokio::spawn(driver.run(orders_receiver));
-    Contender { standing, clients, ending, lease, orders }
+    Contender { candidacy, clients, ending, lease, orders }
 }
 
 impl Contender {
@@ -111,7 +111,7 @@ struct Driver {
     tools: Tools,
     clock: Clock,
     grantor: Grantor,
-    standing: watch::Sender<Standing>,
+    candidacy: watch::Sender<Candidacy>,
     clients: watch::Sender<Option<Client>>,
     ending: watch::Sender<Option<bool>>,
     /// The one to go on with, if the ensemble still keeps it.
@@ -189,17 +189,17 @@ impl Driver {
             }
             Action::Lead(node) => {
                 self.journal.tell("leads", format!("this AppMaster leads, with the election node {node}"));
-                self.standing.send_replace(Standing::Leading { node });
+                self.candidacy.send_replace(Candidacy::Leading { node });
             }
             Action::Extend(until) => {
                 self.grantor.extend(until);
-                if self.standing.send_if_modified(Standing::resume) {
+                if self.candidacy.send_if_modified(Candidacy::resume) {
                     self.journal.tell("leads_on", "ZooKeeper answers again: this AppMaster goes on");
                 }
             }
             Action::Suspend => {
                 self.grantor.revoke();
-                if self.standing.send_if_modified(Standing::suspend) {
+                if self.candidacy.send_if_modified(Candidacy::suspend) {
                     let text =
                         "ZooKeeper does not answer: this AppMaster leads, but does nothing until it does";
                     self.journal.warn("suspended", text);
@@ -211,7 +211,7 @@ impl Driver {
                     "leads_no_longer",
                     "this AppMaster no longer leads: its session with ZooKeeper has ended",
                 );
-                self.standing.send_replace(Standing::Away {
+                self.candidacy.send_replace(Candidacy::Away {
                     why: Some("its session with ZooKeeper has ended".to_owned()),
                 });
             }
@@ -318,9 +318,9 @@ impl Driver {
     }
 
     fn stand_by(&mut self, leader: Vec<u8>) {
-        let standing = Standing::Standby { leader: Some(leader) };
-        if self.standing.send_if_modified(|known| known.become_other(standing)) {
-            self.journal.tell("stands_by", self.standing.borrow().leadership().to_string());
+        let candidacy = Candidacy::Standby { leader: Some(leader) };
+        if self.candidacy.send_if_modified(|known| known.become_other(candidacy)) {
+            self.journal.tell("stands_by", self.candidacy.borrow().leadership().to_string());
         }
     }
 
@@ -336,7 +336,8 @@ impl Driver {
         if let Error::AuthFailed = error.source {
             return self.give_up(error);
         }
-        self.standing.send_if_modified(|standing| standing.become_other(Standing::Away { why: Some(why) }));
+        self.candidacy
+            .send_if_modified(|candidacy| candidacy.become_other(Candidacy::Away { why: Some(why) }));
         self.election.handle_unreachable(now, fastrand::f64());
     }
 
@@ -350,7 +351,7 @@ impl Driver {
 
     fn give_up(&mut self, error: NodeError) {
         self.grantor.revoke();
-        self.standing.send_replace(Standing::Failed(Arc::new(error)));
+        self.candidacy.send_replace(Candidacy::Failed(Arc::new(error)));
     }
 
     fn state_changed(&mut self, state: SessionState) {
@@ -380,7 +381,7 @@ impl Driver {
     async fn leave(&mut self, left: Left) {
         self.grantor.revoke();
         self.waiting.abort_all();
-        self.standing.send_replace(Standing::Away { why: Some("it is leaving".to_owned()) });
+        self.candidacy.send_replace(Candidacy::Away { why: Some("it is leaving".to_owned()) });
         let Some(client) = self.clients.send_replace(None) else { return };
         let Ok(names) = client.list_children(&self.tools.paths.line).await else { return };
         let (own, others): (Vec<_>, Vec<_>) = names.iter().partition(|name| name.starts_with(&self.tools.me));

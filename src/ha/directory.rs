@@ -31,7 +31,7 @@ const NEW: &str = "state.new";
 const LOCK: &str = "lock";
 
 /// Far above what 10,000 TaskManagers need, about 150 bytes each.
-const BYTES_MOST: usize = 64 << 20;
+const MAX_BYTES: usize = 64 << 20;
 
 /// The token secret is in the state.
 const FILE_MODE: u32 = 0o600;
@@ -92,8 +92,8 @@ impl Files {
     }
 
     fn write(&self, content: &[u8]) -> Result<(), StoreError> {
-        if content.len() > BYTES_MOST {
-            return Err(StoreError::TooLarge { bytes: content.len(), most: BYTES_MOST });
+        if content.len() > MAX_BYTES {
+            return Err(StoreError::TooLarge { bytes: content.len(), most: MAX_BYTES });
         }
         self.check_lock()?;
         let new = self.directory.join(NEW);

@@ -33,7 +33,7 @@ pub use shards::SHARDS;
 pub const TRANSACTION_BYTES: usize = 256 << 10;
 
 /// Of one node. 10,000 TaskManagers whose records have 1,000 bytes each stay below a quarter.
-pub const NODE_BYTES_MOST: usize = 512 << 10;
+pub const MAX_NODE_BYTES: usize = 512 << 10;
 
 /// Between two attempts when a server has dropped the connection, and its client looks for another.
 const RETRY: Duration = Duration::from_millis(20);
@@ -194,9 +194,9 @@ impl ZooKeeperStore {
             let content = if tasks.is_empty() { None } else { Some(record::encode_tasks(&tasks)?) };
             changes.extend(self.change(self.paths.shard(&name), content));
         }
-        let too_large = |change: &&Change| change.bytes() > NODE_BYTES_MOST;
+        let too_large = |change: &&Change| change.bytes() > MAX_NODE_BYTES;
         if let Some(change) = changes.iter().find(too_large) {
-            return Err(StoreError::TooLarge { bytes: change.bytes(), most: NODE_BYTES_MOST });
+            return Err(StoreError::TooLarge { bytes: change.bytes(), most: MAX_NODE_BYTES });
         }
         for part in transaction::parts(&changes, TRANSACTION_BYTES) {
             self.commit(part).await?;

@@ -37,7 +37,7 @@ use base::log;
 use base::time::Clock;
 use journal::Journal;
 use plan::{Inherited, Plan, Subreaper, Terminal, User};
-use run::{Foreground, Standing};
+use run::{Foreground, InitKind};
 pub use sys::Beginning;
 
 mod action;
@@ -222,7 +222,7 @@ fn become_user(user: &User) -> Result<(), Errno> {
     setuid(Uid::from_raw(user.uid))
 }
 
-fn take_standing(plan: &Plan, journal: &Journal) -> Standing {
+fn take_standing(plan: &Plan, journal: &Journal) -> InitKind {
     // After an exec through /proc the kernel calls the process `exe`.
     let _ = nix::sys::prctl::set_name(c"flink-on-mesos");
     if let Some(signal) = plan.options.parent_death_signal
@@ -231,18 +231,18 @@ fn take_standing(plan: &Plan, journal: &Journal) -> Standing {
         journal.say(Level::WARN, format_args!("cannot set the parent death signal: {errno}"));
     }
     if getpid().as_raw() == 1 {
-        return Standing::First;
+        return InitKind::First;
     }
     match plan.options.subreaper {
-        Subreaper::Off => Standing::Plain,
+        Subreaper::Off => InitKind::Plain,
         Subreaper::On => match nix::sys::prctl::set_child_subreaper(true) {
-            Ok(()) => Standing::Subreaper,
+            Ok(()) => InitKind::Subreaper,
             Err(errno) => {
                 journal.say(
                     Level::WARN,
                     format_args!("cannot become a subreaper, orphans will not be reaped: {errno}"),
                 );
-                Standing::Plain
+                InitKind::Plain
             }
         },
     }

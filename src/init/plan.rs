@@ -18,10 +18,10 @@ pub const GRACE_DEFAULT_MS: u64 = 9_000;
 
 /// With the default waits these are about two minutes in which nothing works; a container manager does better then by
 /// moving the container.
-pub const CRASHES_MOST: u32 = 10;
+pub const MAX_CRASHES: u32 = 10;
 
 /// More children than any role has, and few enough that init may look at all of them at every event.
-pub const CHILDREN_MOST: usize = 16;
+pub const MAX_CHILDREN: usize = 16;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
@@ -48,7 +48,7 @@ impl Plan {
         if mains != 1 {
             return Err(PlanError::Mains(mains));
         }
-        if self.children.len() > CHILDREN_MOST {
+        if self.children.len() > MAX_CHILDREN {
             return Err(PlanError::TooMany(self.children.len()));
         }
         Ok(())
@@ -59,7 +59,7 @@ impl Plan {
 pub enum PlanError {
     #[error("the plan has {0} main children, expected one")]
     Mains(usize),
-    #[error("the plan has {0} children, the most is {CHILDREN_MOST}")]
+    #[error("the plan has {0} children, the most is {MAX_CHILDREN}")]
     TooMany(usize),
 }
 
@@ -148,7 +148,7 @@ pub struct Restart {
 
 impl Default for Restart {
     fn default() -> Self {
-        Self { first_ms: 500, most_ms: 15_000, jitter: 0.3, crashes_most: CRASHES_MOST }
+        Self { first_ms: 500, most_ms: 15_000, jitter: 0.3, crashes_most: MAX_CRASHES }
     }
 }
 

@@ -38,7 +38,7 @@ const SETTLING: Duration = Duration::from_millis(50);
 
 /// How init stands to the other processes it did not start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum InitKind {
     /// PID 1: everything in the namespace is to be ended with it.
     First,
     /// Orphans are adopted, so everything below is to be ended.
@@ -48,7 +48,7 @@ pub enum Standing {
 }
 
 /// Runs the plan to its end.
-pub fn run<S: Sys>(plan: &Plan, standing: Standing, foreground: Foreground, sys: &mut S) -> Outcome {
+pub fn run<S: Sys>(plan: &Plan, standing: InitKind, foreground: Foreground, sys: &mut S) -> Outcome {
     let machine = Machine::new(plan, sys.now());
     let journal = Journal::new(plan.options.verbosity);
     let mut driver = Driver {
@@ -77,7 +77,7 @@ pub enum Foreground {
 
 struct Driver<'a, S> {
     plan: &'a Plan,
-    standing: Standing,
+    standing: InitKind,
     foreground: Foreground,
     sys: &'a mut S,
     machine: Machine,

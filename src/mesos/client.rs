@@ -22,10 +22,10 @@ use tls::Fingerprint;
 
 /// Calls that may wait for their turn. When ten thousand TaskManagers start at once, a few updates of each are to be
 /// acknowledged, and come faster than the acknowledgements go; more means that the master does not answer.
-pub const CALLS_WAITING_MAX: usize = 65_536;
+pub const MAX_CALLS_WAITING: usize = 65_536;
 
 /// Reports that may wait for the owner; then the stream is not read on, and the master's side fills up.
-pub const REPORTS_WAITING_MAX: usize = 256;
+pub const MAX_REPORTS_WAITING: usize = 256;
 
 pub struct Config {
     pub masters: Masters,
@@ -101,8 +101,8 @@ pub fn start(config: Config) -> Result<(Calls, Reports), StartError> {
         return Err(StartError::NoMaster);
     }
     let http = Http::new(config.masters.are_secure().then_some(&config.trust), config.credentials.as_ref())?;
-    let (calls, calls_of_owner) = mpsc::channel(CALLS_WAITING_MAX);
-    let (reports, reports_for_owner) = mpsc::channel(REPORTS_WAITING_MAX);
+    let (calls, calls_of_owner) = mpsc::channel(MAX_CALLS_WAITING);
+    let (reports, reports_for_owner) = mpsc::channel(MAX_REPORTS_WAITING);
     let orders = Arc::new(Orders::default());
     let seen = Arc::new(AtomicU64::new(0));
     tokio::spawn(Driver::new(config, http, calls_of_owner, Arc::clone(&orders), reports).run());
@@ -140,7 +140,7 @@ struct Orders {
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub enum SendError {
     /// The client subscribes again, and all calls that wait fail.
-    #[error("{CALLS_WAITING_MAX} calls are waiting for the master's answers")]
+    #[error("{MAX_CALLS_WAITING} calls are waiting for the master's answers")]
     Full(Call),
     #[error("the Mesos client has ended")]
     Ended,

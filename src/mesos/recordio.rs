@@ -8,13 +8,13 @@ use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 
 /// The longest record we take. The first offers after a subscription are one record with an offer per agent
 /// and role, 1 to 4 KB each: tens of megabytes with thousands of agents. Mesos itself has no limit.
-pub const RECORD_BYTES_MAX: u64 = 256 * 1024 * 1024;
+pub const MAX_RECORD_BYTES: u64 = 256 * 1024 * 1024;
 
 /// Enough for any 64-bit length.
-const LENGTH_DIGITS_MAX: usize = 20;
+const MAX_LENGTH_DIGITS: usize = 20;
 
 /// How much of what is no record an error shows: enough to recognise a proxy's error page.
-const SHOWN_BYTES_MAX: usize = 64;
+const MAX_SHOWN_BYTES: usize = 64;
 
 /// Why a stream holds no further records. Permanent: after it nobody knows where a record begins.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,7 +47,7 @@ enum State {
 
 impl Default for Decoder {
     fn default() -> Self {
-        Self::with_limit(RECORD_BYTES_MAX)
+        Self::with_limit(MAX_RECORD_BYTES)
     }
 }
 
@@ -137,7 +137,7 @@ fn take_length(
                 }
                 return parse_length(digits, record_bytes_max).map(Some);
             }
-            b'0'..=b'9' if digits.len() < LENGTH_DIGITS_MAX => {
+            b'0'..=b'9' if digits.len() < MAX_LENGTH_DIGITS => {
                 digits.push(byte);
                 chunk.advance(1);
             }
@@ -162,7 +162,7 @@ fn shown(digits: &[u8], rest: &[u8]) -> String {
     digits
         .iter()
         .chain(rest)
-        .take(SHOWN_BYTES_MAX)
+        .take(MAX_SHOWN_BYTES)
         .copied()
         .flat_map(std::ascii::escape_default)
         .map(char::from)
@@ -237,7 +237,7 @@ mod tests {
     #[test]
     fn an_announced_length_reserves_nothing() {
         let mut decoder = Decoder::default();
-        decoder.push(Bytes::from(format!("{RECORD_BYTES_MAX}\nabc")));
+        decoder.push(Bytes::from(format!("{MAX_RECORD_BYTES}\nabc")));
         assert_eq!(decoder.next_record(), Ok(None));
         let State::Record { partial, .. } = &decoder.state else { panic!("{decoder:?}") };
         assert!(partial.capacity() < 1024, "{}", partial.capacity());

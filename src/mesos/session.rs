@@ -36,13 +36,13 @@ const HURRY: Duration = Duration::from_secs(60);
 const STEADY: Duration = Duration::from_secs(15);
 
 /// From SUBSCRIBE to its answer, and from there to SUBSCRIBED. Masters answer at once; a loaded one gets some air.
-const ANSWER_MAX: Duration = Duration::from_secs(30);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A stream silent for this many heartbeat intervals is dead; Mesos' documentation gives the number.
-const SILENT_HEARTBEATS_MAX: u32 = 5;
+const MAX_SILENT_HEARTBEATS: u32 = 5;
 
 /// In a row, before it counts as a failed attempt: masters may point at each other for some seconds around an election.
-const REDIRECTS_MAX: u32 = 3;
+const MAX_REDIRECTS: u32 = 3;
 
 #[derive(Debug)]
 pub struct Session {
@@ -171,10 +171,10 @@ impl Session {
                 }
             }
             State::Asking { deadline, .. } | State::Opened { deadline, .. } if deadline.has_passed(now) => {
-                self.lose(Trouble::NoAnswer(ANSWER_MAX), now, random);
+                self.lose(Trouble::NoAnswer(ANSWER_TIMEOUT), now, random);
             }
             State::Subscribed(subscription) if subscription.deadline.has_passed(now) => {
-                let silence = subscription.heartbeat * SILENT_HEARTBEATS_MAX;
+                let silence = subscription.heartbeat * MAX_SILENT_HEARTBEATS;
                 self.lose(Trouble::Silence(silence), now, random);
             }
             State::Waiting { .. }
@@ -209,11 +209,12 @@ impl Session {
         match answer.to_subscribe() {
             ToSubscribe::Open { stream_id } => {
                 let master = master.clone();
-                self.state = State::Opened { master, stream_id, deadline: Deadline::after(now, ANSWER_MAX) };
+                self.state =
+                    State::Opened { master, stream_id, deadline: Deadline::after(now, ANSWER_TIMEOUT) };
             }
             ToSubscribe::Redirect { location } => match master.redirected(&location) {
-                Ok(leader) if *redirects >= REDIRECTS_MAX => {
-                    self.lose(Trouble::Redirects(REDIRECTS_MAX, leader), now, random);
+                Ok(leader) if *redirects >= MAX_REDIRECTS => {
+                    self.lose(Trouble::Redirects(MAX_REDIRECTS, leader), now, random);
                 }
                 Ok(leader) => {
                     let redirects = redirects + 1;
@@ -243,7 +244,7 @@ impl Session {
     /// Something was read from the stream, were it only an event that we cannot use.
     pub fn handle_sign_of_life(&mut self, now: Moment) {
         if let State::Subscribed(subscription) = &mut self.state {
-            subscription.deadline = Deadline::after(now, subscription.heartbeat * SILENT_HEARTBEATS_MAX);
+            subscription.deadline = Deadline::after(now, subscription.heartbeat * MAX_SILENT_HEARTBEATS);
         }
     }
 
@@ -346,7 +347,7 @@ impl Session {
         let suppressed = self.suppressed_roles.iter().cloned().collect();
         let call = call::subscribe(self.framework.clone(), suppressed);
         self.actions.push_back(Action::Subscribe { master: master.clone(), call });
-        self.state = State::Asking { master, redirects, deadline: Deadline::after(now, ANSWER_MAX) };
+        self.state = State::Asking { master, redirects, deadline: Deadline::after(now, ANSWER_TIMEOUT) };
     }
 }
 

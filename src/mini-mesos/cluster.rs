@@ -40,10 +40,10 @@ use mishaps::{Flow, Mishaps};
 pub use pace::Pace;
 
 /// Events that wait for a slow client; one that falls further behind is cut off, as a full socket would do.
-const EVENTS_WAITING_MOST: usize = 4096;
+const MAX_EVENTS_WAITING: usize = 4096;
 
 /// Requests that wait for their turn; more are held back in their connections.
-pub const INPUTS_WAITING_MOST: usize = 256;
+pub const MAX_INPUTS_WAITING: usize = 256;
 
 /// How long a stop waits beyond the grace, for SIGKILL to take effect.
 pub const STOP_SLACK: Duration = Duration::from_secs(2);
@@ -214,7 +214,7 @@ impl Cluster {
     fn answer(&mut self, call: Call, now: Moment) -> Answered {
         match self.master.handle_call(call, now) {
             Answer::Stream(stream) => {
-                let (records, receiver) = mpsc::channel(EVENTS_WAITING_MOST);
+                let (records, receiver) = mpsc::channel(MAX_EVENTS_WAITING);
                 self.streams.insert(stream.clone(), Outlet { records, flow: Flow::Open });
                 Answered::WithEvents(Events { stream, receiver })
             }

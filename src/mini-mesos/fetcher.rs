@@ -26,7 +26,7 @@ use cache::Cache;
 /// Without a byte for so long a download has failed.
 const STALLED_AFTER: Duration = Duration::from_secs(60);
 
-const REDIRECTS_MOST: usize = 10;
+const MAX_REDIRECTS: usize = 10;
 
 #[derive(Debug, thiserror::Error)]
 enum FetchError {
@@ -120,7 +120,7 @@ async fn fetch_one(fetch: &Fetch, sandbox: &Path, cache: &Cache, reaper: &Reaper
 async fn download(url: &str, file: &Path) -> Result<Option<u64>, FetchError> {
     let builder = if url.starts_with("https:") { http::secure() } else { http::plain()? };
     let client: Client =
-        builder.redirect(Policy::limited(REDIRECTS_MOST)).read_timeout(STALLED_AFTER).build()?;
+        builder.redirect(Policy::limited(MAX_REDIRECTS)).read_timeout(STALLED_AFTER).build()?;
     let answer = client.get(url).send().await.map_err(FetchError::Download)?;
     if answer.status() != StatusCode::OK {
         return Err(FetchError::Status(answer.status()));

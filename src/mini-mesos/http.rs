@@ -29,7 +29,7 @@ use super::master;
 use super::state::{Question, TasksQuery};
 
 /// Largest request body: as large as the largest event a scheduler must be ready for.
-const BODY_BYTES_MOST: usize = 256 << 20;
+const MAX_BODY_BYTES: usize = 256 << 20;
 
 #[derive(Clone)]
 pub struct Server {

@@ -35,13 +35,13 @@ pub const NAME: &str = "flink-on-mesos-agent";
 pub const VERSION: u32 = 1;
 
 /// Records that wait for a slow peer; one that falls further behind is cut off.
-pub const RECORDS_WAITING_MOST: usize = 4096;
+pub const MAX_RECORDS_WAITING: usize = 4096;
 
 /// The longest record: an agent that registers names every task with its framework, some 10 KB each.
-const RECORD_BYTES_MAX: u64 = 64 << 20;
+const MAX_RECORD_BYTES: u64 = 64 << 20;
 
 /// How long one record may take to leave; a peer that reads nothing for so long is gone.
-const WRITE_LIMIT: Duration = Duration::from_secs(30);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
 const READ_BYTES: usize = 64 << 10;
 
@@ -83,7 +83,7 @@ pub enum LinkError {
     Read(#[source] io::Error),
     #[error("cannot write to the link")]
     Write(#[source] io::Error),
-    #[error("the other side has read nothing for {} s", WRITE_LIMIT.as_secs())]
+    #[error("the other side has read nothing for {} s", WRITE_TIMEOUT.as_secs())]
     Stuck,
     #[error("what came over the link is not of this protocol")]
     Record(#[from] RecordError),
@@ -99,7 +99,7 @@ pub struct Records<R> {
 
 impl<R: AsyncRead + Unpin> Records<R> {
     pub fn new(reader: R) -> Self {
-        Self { reader, decoder: Decoder::with_limit(RECORD_BYTES_MAX) }
+        Self { reader, decoder: Decoder::with_limit(MAX_RECORD_BYTES) }
     }
 
     /// The next one, or `None` at the end. Nothing is lost when nobody waits to the end.
@@ -138,7 +138,7 @@ async fn send(writer: &mut (impl AsyncWrite + Unpin), record: &impl Serialize) -
         writer.write_all(&bytes).await?;
         writer.flush().await
     };
-    timeout(WRITE_LIMIT, written).await.map_err(|_| LinkError::Stuck)?.map_err(LinkError::Write)
+    timeout(WRITE_TIMEOUT, written).await.map_err(|_| LinkError::Stuck)?.map_err(LinkError::Write)
 }
 
 /// As in the `Upgrade` header.

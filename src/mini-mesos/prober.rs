@@ -14,7 +14,7 @@ use super::reaper::Reaper;
 use super::tool;
 
 /// As many as curl follows, with which the real Mesos looks.
-const REDIRECTS_MOST: usize = 50;
+const MAX_REDIRECTS: usize = 50;
 
 /// A connection that nobody answers would otherwise be tried for minutes after a check without a timeout.
 const CONNECT_WITHIN: Duration = Duration::from_secs(60);
@@ -50,7 +50,7 @@ async fn get(url: &str) -> Result<Sighting, ProbeError> {
     // What a task serves to its own machine need not be signed by anybody.
     let is_secure = url.starts_with("https:");
     let builder = if is_secure { http::secure().danger_accept_invalid_certs(true) } else { http::plain()? };
-    let builder = builder.redirect(Policy::limited(REDIRECTS_MOST)).connect_timeout(CONNECT_WITHIN);
+    let builder = builder.redirect(Policy::limited(MAX_REDIRECTS)).connect_timeout(CONNECT_WITHIN);
     let answer = builder.build().map_err(failed)?.get(url).send().await.map_err(failed)?;
     Ok(Sighting::Answered(answer.status().as_u16()))
 }

@@ -25,7 +25,7 @@ use super::timing::Timing;
 use line::{Happening, Line};
 
 /// How long the last words of an agent that ends may take.
-const FAREWELL_LIMIT: Duration = Duration::from_secs(2);
+const FAREWELL_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub struct Settings {
     /// `host:port`
@@ -78,7 +78,7 @@ impl RemoteAgent {
                 stop_by = Some(self.stop_by(now));
             }
             if stop_by.is_some_and(|deadline| self.host.is_idle() || deadline.has_passed(now)) {
-                let _ = tokio::time::timeout(FAREWELL_LIMIT, self.line.close()).await;
+                let _ = tokio::time::timeout(FAREWELL_TIMEOUT, self.line.close()).await;
                 return Ok(());
             }
             let timeouts = self.host.poll_timeout().into_iter().chain(self.poll_timeout());

@@ -50,14 +50,14 @@ fn file_name(program: &OsString) -> String {
 }
 
 /// The most sockets that socket activation may pass; far above any real number, and a limit.
-const SOCKETS_MOST: RawFd = 256;
+const MAX_SOCKETS: RawFd = 256;
 
 /// Descriptors from 3 on, when socket activation meant them for this process and they are there: variables may have been
 /// inherited from somebody else's start, or written into an image.
 fn activated_sockets(environment: &Environment) -> impl Iterator<Item = RawFd> {
     let for_us = environment.text("LISTEN_PID").is_some_and(|pid| pid == std::process::id().to_string());
     let count = environment.text("LISTEN_FDS").filter(|_| for_us).and_then(|count| count.parse().ok());
-    (3..3 + count.unwrap_or(0).clamp(0, SOCKETS_MOST)).filter(|number| init::is_open(*number))
+    (3..3 + count.unwrap_or(0).clamp(0, MAX_SOCKETS)).filter(|number| init::is_open(*number))
 }
 
 #[cfg(test)]
@@ -74,7 +74,7 @@ mod tests {
         let _open = [(); 2].map(|()| std::fs::File::open("/").expect("a directory"));
         assert_eq!(activated_sockets(&environment(&own, "2")).collect::<Vec<_>>(), [3, 4]);
         let many = activated_sockets(&environment(&own, "2147483647")).collect::<Vec<_>>();
-        assert!(many.len() < SOCKETS_MOST as usize && many.iter().all(|number| init::is_open(*number)));
+        assert!(many.len() < MAX_SOCKETS as usize && many.iter().all(|number| init::is_open(*number)));
         for (pid, count) in [("1", "2"), (&*own, "x"), (&*own, "-3"), (&*own, "0")] {
             assert_eq!(activated_sockets(&environment(pid, count)).count(), 0, "{pid} {count}");
         }

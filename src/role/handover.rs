@@ -83,7 +83,7 @@ mod tests {
     use conf::environment::Environment;
     use conf::grammar::Grammar;
     use conf::table::{Origin, Table};
-    use flink::command::HadoopClassPath;
+    use flink::command::{HadoopClassPath, Identity};
     use flink::distribution::Distribution;
     use flink::java::JavaHome;
     use flink::manifest::CdsArchives;
@@ -127,6 +127,7 @@ mod tests {
         }
         let settings = Settings::from_table(&table).expect("good");
         let odd = PathBuf::from(std::ffi::OsStr::from_bytes(b"/opt/\xff"));
+        let odd_home = odd.clone();
         let loaded = Loaded {
             table,
             report: Vec::new(),
@@ -147,6 +148,7 @@ mod tests {
             hadoop: HadoopClassPath::default(),
             environment: Environment::default(),
             cds_archives: CdsArchives::default(),
+            identity: Some(Identity { name: "flink".to_owned(), home: odd_home }),
         };
         let delivered = Configuration { files: [("config.yaml".to_owned(), b"a: b\n".to_vec())].into() };
         Handover { shown: setup.shown(), setup, settings, delivered, warnings: vec!["odd".to_owned()] }
@@ -162,6 +164,7 @@ mod tests {
             assert_eq!(read.setup.loaded.table, handed.setup.loaded.table);
             assert_eq!(read.setup.distribution, handed.setup.distribution);
             assert_eq!(read.setup.java, handed.setup.java);
+            assert_eq!(read.setup.identity, handed.setup.identity);
             assert_eq!((read.delivered, read.warnings), (handed.delivered.clone(), handed.warnings.clone()));
             assert!(read.shown.iter().all(|setting| !setting.value.contains("hush")), "{:?}", read.shown);
         }

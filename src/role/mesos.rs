@@ -17,14 +17,14 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tracing::Level;
 
-use crate::cli::mesos::{AGENTS_MOST, Options};
+use crate::cli::mesos::{MAX_AGENTS, Options};
 use base::descriptors;
 use base::exit::Exit;
 use base::log;
 use base::time::{Clock, Moment};
 use conf::environment::Environment;
 use mini_mesos::agent::Agent;
-use mini_mesos::cluster::{Cluster, INPUTS_WAITING_MOST, Pace};
+use mini_mesos::cluster::{Cluster, MAX_INPUTS_WAITING, Pace};
 use mini_mesos::credentials::{Credentials, CredentialsError};
 use mini_mesos::http::{self, Server};
 use mini_mesos::ids::Ids;
@@ -111,7 +111,7 @@ async fn serve(options: &Options) -> Result<(), MesosError> {
     let reaper = Reaper::start().map_err(MesosError::Runtime)?;
     let cluster = assemble(options, given, ip, address.port(), &reaper)?;
     announce(options, address)?;
-    let (inputs, receiver) = mpsc::channel(INPUTS_WAITING_MOST);
+    let (inputs, receiver) = mpsc::channel(MAX_INPUTS_WAITING);
     let hostname = hostname(options, ip);
     let leadership = cluster.leadership();
     let router = http::router(Server { cluster: inputs, address, hostname, credentials, leadership });
@@ -213,7 +213,7 @@ fn assemble(
     let work_dir = absolute(&options.work_dir)?;
     let several = given.len() > 1;
     let mut agents = BTreeMap::new();
-    for (number, agent) in (1..=AGENTS_MOST).zip(given) {
+    for (number, agent) in (1..=MAX_AGENTS).zip(given) {
         let work_dir = if several { work_dir.join(number.to_string()) } else { work_dir.clone() };
         make(&work_dir)?;
         let ip_text = ip.to_string();

@@ -49,7 +49,7 @@ pub struct Setup {
     pub environment: Environment,
     pub cds_archives: CdsArchives,
     /// For a user id that the password file does not have.
-    identity: Option<Identity>,
+    pub(super) identity: Option<Identity>,
 }
 
 /// Of what the configuration consists.

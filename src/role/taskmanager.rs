@@ -56,7 +56,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Between two such questions, where the AppMaster says nothing else, and at most.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
-const ASK_AGAIN_MOST: Duration = Duration::from_secs(10);
+const MAX_ASK_AGAIN: Duration = Duration::from_secs(10);
 
 #[derive(Debug, thiserror::Error)]
 enum FetchError {
@@ -283,7 +283,7 @@ async fn fetch_once(
     if !status.is_success() {
         let text = String::from_utf8_lossy(&body).trim().to_owned();
         if status == StatusCode::SERVICE_UNAVAILABLE {
-            let again = again.map_or(ASK_AGAIN, Duration::from_secs).min(ASK_AGAIN_MOST);
+            let again = again.map_or(ASK_AGAIN, Duration::from_secs).min(MAX_ASK_AGAIN);
             return Err(FetchError::NotNow { url, text, again });
         }
         return Err(FetchError::Refused { url, status: status.as_u16(), text });
@@ -359,7 +359,7 @@ mod tests {
         let body = Configuration { files }.encode();
         let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
         let not_now = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 0\r\nContent-Length: 5\r\nConnection: close\r\n\r\nbusy\n";
-        let many = (0..FETCHES_MOST + 2).map(|_| not_now.to_vec());
+        let many = (0..MAX_FETCHES + 2).map(|_| not_now.to_vec());
         let base = serve(many.chain([[head.as_bytes(), &body].concat()]).collect());
         let fetched = fetch_from(&base).await.expect("the last answer");
         assert_eq!(fetched.files["a"], b"b: c\n");

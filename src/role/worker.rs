@@ -42,10 +42,10 @@ mod alone;
 mod cleanup;
 pub mod container;
 mod delivery;
-mod desk;
 mod ensemble;
 mod farewell;
 mod framework;
+mod ha_worker;
 mod jobmanager;
 mod keeper;
 mod neighbours;
@@ -58,8 +58,8 @@ mod watches;
 use access::{credentials, identity, masters, trust};
 use alone::Alone;
 use delivery::{Files, Server};
-use desk::{Desk, Parts};
 use farewell::{Ended, Leaves};
+use ha_worker::{HaWorker, Parts};
 use jobmanager::JobManagerEnd;
 use keeper::{Keeper, Origin};
 use reception::Reception;
@@ -205,9 +205,10 @@ async fn serve(
     };
     let ensemble = ensemble::open(setup, ha)?;
     let rest = clients;
-    let desk = Desk::open(Parts { settings, ha, ensemble, reception, term, jobmanager_end, rest, journal });
+    let ha_worker =
+        HaWorker::open(Parts { settings, ha, ensemble, reception, term, jobmanager_end, rest, journal });
     tokio::select! {
-        ended = desk.work(&work) => Ok(ended?),
+        ended = ha_worker.work(&work) => Ok(ended?),
         Err(unread) = reading => Err(unread.into()),
     }
 }

@@ -27,7 +27,7 @@ pub mod facts;
 pub mod requests;
 
 /// How long the driver sleeps when nothing is due; only a guard against a clock that went wrong.
-const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
+const MAX_SLEEP: Duration = Duration::from_secs(3600);
 
 /// So many are acknowledged together at most: one that is not acknowledged for long is sent again.
 const UPDATES_AT_ONCE: usize = 256;
@@ -115,8 +115,7 @@ impl<S: Store> Driver<S> {
             if std::mem::replace(&mut has_changed, true) {
                 due = self.scheduler.poll_timeout();
             }
-            let wait =
-                due.map_or(LONGEST_SLEEP, |due: Moment| due.since(self.clock.now())).min(LONGEST_SLEEP);
+            let wait = due.map_or(MAX_SLEEP, |due: Moment| due.since(self.clock.now())).min(MAX_SLEEP);
             tokio::select! {
                 biased;
                 report = self.reports.next() => {

@@ -18,7 +18,7 @@ use crate::{Connection, Limits, Listening};
 use base::log;
 
 /// Two round trips; whoever needs longer is not there.
-const MAX_HANDSHAKE: Duration = Duration::from_secs(10);
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Handshakes at once: more agents than start a task in the same moment. Further ones wait in the kernel's queue.
 const MAX_HANDSHAKES: usize = 256;
 
@@ -58,10 +58,10 @@ async fn accept_all(
         };
         let (acceptor, sender) = (acceptor.clone(), sender.clone());
         tokio::spawn(async move {
-            match timeout(MAX_HANDSHAKE, acceptor.accept(stream)).await {
+            match timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
                 Ok(Ok(stream)) => drop(sender.send(Ok((stream, address))).await),
                 Ok(Err(error)) => debug!(%address, "no TLS: {}", log::chain(&error)),
-                Err(_elapsed) => debug!(%address, "no TLS within {MAX_HANDSHAKE:?}"),
+                Err(_elapsed) => debug!(%address, "no TLS within {HANDSHAKE_TIMEOUT:?}"),
             }
             drop(place);
         });

@@ -26,7 +26,7 @@ const ON_THE_SOCKET: &str = "what-if is answered on the unix socket only: flink-
 const WHAT_IF: &str = "what-if";
 
 /// So many TaskManagers are named.
-const UNHEARD_NAMED_MAX: usize = 5;
+const MAX_UNHEARD_NAMED: usize = 5;
 
 /// The query of `GET /v1/explain`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::IntoParams)]
@@ -87,7 +87,7 @@ fn blemish(status: &Status) -> String {
 
 fn unheard(status: &Status) -> Option<String> {
     let silent = status.tasks.iter().map(|task| &task.task).filter(|task| task.is_unheard());
-    let named: Vec<_> = silent.take(UNHEARD_NAMED_MAX).map(TaskReport::silence).collect();
+    let named: Vec<_> = silent.take(MAX_UNHEARD_NAMED).map(TaskReport::silence).collect();
     let more = status.unheard.saturating_sub(named.len());
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     (!named.is_empty()).then(|| {

@@ -34,7 +34,7 @@ const FRESH: Duration = Duration::from_millis(250);
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 /// Who is so many changes behind gets the whole picture again.
-const BEHIND_MOST: usize = 32;
+const MAX_BACKLOG: usize = 32;
 
 /// The answer to `GET /v1/status`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -155,7 +155,7 @@ impl Board {
             explained: Fresh::default(),
             health: Fresh::default(),
             told: Mutex::default(),
-            tellings: broadcast::Sender::new(BEHIND_MOST),
+            tellings: broadcast::Sender::new(MAX_BACKLOG),
             looked_at: tokio::sync::Notify::new(),
         }
     }

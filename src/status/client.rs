@@ -20,7 +20,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 const TEARDOWN_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A line of the stream that is longer is none of ours.
-const LINE_BYTES_MAX: usize = 1 << 20;
+const MAX_LINE_BYTES: usize = 1 << 20;
 
 /// The socket leads to it, whatever the name is.
 const BASE: &str = "http://appmaster";
@@ -111,7 +111,7 @@ impl AppMaster {
                     line.clear();
                 }
             }
-            if line.len() > LINE_BYTES_MAX {
+            if line.len() > MAX_LINE_BYTES {
                 break;
             }
         }

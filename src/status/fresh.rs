@@ -8,7 +8,7 @@ use tokio::time::Instant;
 /// An answer is kept for so many times as long as it took: whoever asks how often, they take a twentieth of the thread.
 const KEPT_TIMES: u32 = 20;
 /// No answer is older.
-const KEPT_MOST: Duration = Duration::from_secs(10);
+const MAX_AGE: Duration = Duration::from_secs(10);
 
 /// The latest answer, and until when it counts.
 pub struct Fresh<T>(Mutex<Option<(Instant, T)>>);
@@ -44,7 +44,7 @@ impl<T: Clone> Fresh<T> {
 }
 
 fn counts_for(least: Duration, took: Duration) -> Duration {
-    least.max((took * KEPT_TIMES).min(KEPT_MOST))
+    least.max((took * KEPT_TIMES).min(MAX_AGE))
 }
 
 #[cfg(test)]

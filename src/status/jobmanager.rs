@@ -16,7 +16,7 @@ use flink::rest::{Job, RestClient, RestError, first_answer};
 const FRESH: Duration = Duration::from_secs(2);
 
 /// Flink answers what we ask from memory.
-const ANSWER_MOST: Duration = Duration::from_secs(1);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct JobManager {
@@ -102,7 +102,7 @@ impl Watch {
         }
         let answer = first_answer(&self.clients, async |client| {
             let answers = async { tokio::try_join!(client.overview(), client.taskmanagers()) };
-            timeout(ANSWER_MOST, answers).await.map_err(drop)?.map_err(drop)
+            timeout(ANSWER_TIMEOUT, answers).await.map_err(drop)?.map_err(drop)
         });
         let Some(Ok((overview, taskmanagers))) = answer.await else { return Facts::default() };
         let overview = Overview {

@@ -80,7 +80,7 @@ struct Description;
 #[derive(Clone)]
 struct Shared {
     board: Arc<Board>,
-    pages: Arc<stream::Places>,
+    pages: Arc<stream::OpenStreams>,
 }
 
 /// What the ports of the status have in common.

@@ -16,7 +16,7 @@ use super::Shared;
 use super::api::{NOT_LEADING, STOPPING, conflict, refused};
 
 /// A refusal names so many jobs.
-const JOBS_NAMED_MAX: usize = 5;
+const MAX_JOBS_NAMED: usize = 5;
 
 // What answers mean that several orders may get.
 const STORED: &str = "The order is stored and will be carried out";
@@ -101,8 +101,8 @@ fn in_use(jobs: &Result<Vec<Job>, super::jobmanager::JobsError>) -> Option<Strin
     match jobs {
         Ok(jobs) if jobs.is_empty() => None,
         Ok(jobs) => {
-            let named = jobs.iter().take(JOBS_NAMED_MAX).map(|job| format!("{} ({})", job.name, job.jid));
-            let more = match jobs.len().saturating_sub(JOBS_NAMED_MAX) {
+            let named = jobs.iter().take(MAX_JOBS_NAMED).map(|job| format!("{} ({})", job.name, job.jid));
+            let more = match jobs.len().saturating_sub(MAX_JOBS_NAMED) {
                 0 => String::new(),
                 more => format!(" and {more} more"),
             };

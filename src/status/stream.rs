@@ -21,12 +21,12 @@ use super::api::WRONG_QUERY;
 use super::board::{Board, Telling, json};
 
 /// A browser tab that was left open is one; a few hundred cost little, and nobody needs more.
-const PAGES_MAX: usize = 500;
+const MAX_PAGES: usize = 500;
 
 /// The query of `GET /v1/stream`.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct Wish {
+pub struct StreamQuery {
     #[serde(default)]
     #[param(inline)]
     pub of: Of,
@@ -45,25 +45,25 @@ pub enum Of {
 
 /// How many streams are open.
 #[derive(Default)]
-pub struct Places(AtomicUsize);
+pub struct OpenStreams(AtomicUsize);
 
 /// One of them, until it is dropped.
-struct Place(Arc<Places>);
+struct OpenStream(Arc<OpenStreams>);
 
 /// `status` with the whole picture, then `change` with the fields that changed, the tasks that did and the ids of those
 /// that are gone; and `event` for each event.
-#[utoipa::path(get, path = "/v1/stream", params(Wish), responses(
+#[utoipa::path(get, path = "/v1/stream", params(StreamQuery), responses(
     (status = 200, description = "Server-sent events, without end", body = String, content_type = "text/event-stream"),
     (status = 400, description = WRONG_QUERY, body = String, content_type = "text/plain; charset=utf-8"),
     (status = 503, description = "Too many streams are open", body = String, content_type = "text/plain; charset=utf-8"),
 ))]
 pub(super) async fn stream(
     State(Shared { board, pages }): State<Shared>,
-    Query(wish): Query<Wish>,
+    Query(wish): Query<StreamQuery>,
     headers: HeaderMap,
 ) -> Response {
     let Some(place) = pages.take() else {
-        let text = format!("{PAGES_MAX} streams are open already\n");
+        let text = format!("{MAX_PAGES} streams are open already\n");
         return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
     };
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
@@ -140,15 +140,15 @@ fn message(event: &Event) -> sse::Event {
     sse::Event::default().event("event").id(event.id.to_string()).data(String::from_utf8_lossy(&json))
 }
 
-impl Places {
-    fn take(self: &Arc<Self>) -> Option<Place> {
-        let free = |open| (open < PAGES_MAX).then_some(open + 1);
+impl OpenStreams {
+    fn take(self: &Arc<Self>) -> Option<OpenStream> {
+        let free = |open| (open < MAX_PAGES).then_some(open + 1);
         self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, free).ok()?;
-        Some(Place(Arc::clone(self)))
+        Some(OpenStream(Arc::clone(self)))
     }
 }
 
-impl Drop for Place {
+impl Drop for OpenStream {
     fn drop(&mut self) {
         self.0.0.fetch_sub(1, Ordering::Relaxed);
     }

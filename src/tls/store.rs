@@ -12,7 +12,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use super::{ec, jks};
 
 /// The largest one that is read: a few certificates have some kilobytes.
-const MOST_BYTES: u64 = 4 << 20;
+const MAX_BYTES: u64 = 4 << 20;
 const PEM_START: &[u8] = b"-----BEGIN ";
 const PKCS12_FIRST_BYTE: u8 = 0x30;
 
@@ -36,7 +36,7 @@ pub struct StoreError {
 enum Problem {
     #[error("it cannot be read")]
     Unreadable(#[from] io::Error),
-    #[error("it is larger than {MOST_BYTES} bytes")]
+    #[error("it is larger than {MAX_BYTES} bytes")]
     TooLarge,
     #[error("it is neither PEM nor PKCS#12 nor JKS")]
     Format,
@@ -112,7 +112,7 @@ impl Store {
     }
 
     fn content(&self) -> Result<Content, Problem> {
-        if fs::metadata(&self.path)?.len() > MOST_BYTES {
+        if fs::metadata(&self.path)?.len() > MAX_BYTES {
             return Err(Problem::TooLarge);
         }
         let bytes = fs::read(&self.path)?;

@@ -21,7 +21,7 @@ use tracing::{debug, warn};
 const PORT: u16 = 2181;
 
 /// The client gives a server up earlier.
-const CONNECTING_MOST: Duration = Duration::from_secs(20);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// After a failure to accept: no descriptors are left, and others may give some back.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -105,7 +105,7 @@ impl Server {
             stream.set_nodelay(true)?;
             tls.connect(self.name.clone(), stream).await
         };
-        let mut server = tokio::time::timeout(CONNECTING_MOST, connect).await??;
+        let mut server = tokio::time::timeout(CONNECT_TIMEOUT, connect).await??;
         client.set_nodelay(true)?;
         tokio::io::copy_bidirectional(&mut client, &mut server).await?;
         Ok(())

@@ -19,7 +19,7 @@ pub const NAME: &str = "java";
 /// Of an answer: more than the head of any request.
 const REQUEST_BYTES: usize = 4096;
 /// Who connects and says nothing keeps nobody waiting.
-const REQUEST_MOST: Duration = Duration::from_secs(1);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The life of the short-lived.
 const SHORT_LIFE_MS: std::ops::Range<u64> = 200..5_000;
@@ -90,7 +90,7 @@ impl StandIn<'_> {
     }
 
     fn answer(&self, mut stream: TcpStream) {
-        let _ = stream.set_read_timeout(Some(REQUEST_MOST));
+        let _ = stream.set_read_timeout(Some(REQUEST_TIMEOUT));
         let mut request = [0; REQUEST_BYTES];
         let length = stream.read(&mut request).unwrap_or_default();
         let request = String::from_utf8_lossy(&request[..length]);

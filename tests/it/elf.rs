@@ -15,7 +15,7 @@ type Header = FileHeader64<LittleEndian>;
 const BUILT: &str = env!("CARGO_BIN_EXE_flink-on-mesos");
 
 /// What an image and every Mesos sandbox have to carry besides Java and Flink.
-const RELEASE_BYTES_MAX: u64 = 12_000_000;
+const MAX_RELEASE_BYTES: u64 = 12_000_000;
 
 #[test]
 fn needs_nothing_of_the_machine() {
@@ -28,8 +28,8 @@ fn release_is_static_and_small() {
     assert_eq!(faults(&fs::read(&release).expect("the binary is readable")), Vec::<String>::new());
     let bytes = fs::metadata(&release).expect("the binary is there").len();
     assert!(
-        bytes <= RELEASE_BYTES_MAX,
-        "{} has {bytes} bytes, more than {RELEASE_BYTES_MAX}",
+        bytes <= MAX_RELEASE_BYTES,
+        "{} has {bytes} bytes, more than {MAX_RELEASE_BYTES}",
         release.display()
     );
 }

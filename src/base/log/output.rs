@@ -22,7 +22,7 @@ struct Output {
 }
 
 /// Lines that are kept back for a reader; all others are dropped.
-const CUT_BYTES_MOST: usize = 1 << 20;
+const MAX_CUT_BYTES: usize = 1 << 20;
 
 fn output() -> MutexGuard<'static, Output> {
     OUTPUT.lock().unwrap_or_else(PoisonError::into_inner)
@@ -62,7 +62,7 @@ impl Output {
         }
         match write(line) {
             0 => self.dropped += 1,
-            done => self.cut = line[done..][..(line.len() - done).min(CUT_BYTES_MOST)].to_vec(),
+            done => self.cut = line[done..][..(line.len() - done).min(MAX_CUT_BYTES)].to_vec(),
         }
     }
 

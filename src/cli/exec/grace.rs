@@ -11,7 +11,7 @@ pub struct Grace(pub Duration);
 impl Grace {
     /// What init has of the time after which its agent kills it: the rest is for its own SIGKILL to work.
     pub fn within(kill: Duration) -> Self {
-        Self(kill.saturating_sub((kill / 5).min(KILL_ROOM_MOST)))
+        Self(kill.saturating_sub((kill / 5).min(MAX_KILL_ROOM)))
     }
 }
 
@@ -22,10 +22,10 @@ impl fmt::Display for Grace {
 }
 
 /// As long as init waits for what it has killed.
-const KILL_ROOM_MOST: Duration = Duration::from_secs(2);
+const MAX_KILL_ROOM: Duration = Duration::from_secs(2);
 
 /// Whoever waits longer than a day does not want a limit.
-const GRACE_MOST: Duration = Duration::from_secs(24 * 60 * 60);
+const MAX_GRACE: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("cannot read the grace {0:?}; expected a time up to one day, such as 9s or 500ms")]
@@ -38,7 +38,7 @@ impl FromStr for Grace {
         let seconds = text.parse::<u32>().map(|seconds| Duration::from_secs(seconds.into())).ok();
         seconds
             .or_else(|| humantime::parse_duration(text).ok())
-            .filter(|grace| *grace <= GRACE_MOST)
+            .filter(|grace| *grace <= MAX_GRACE)
             .map(Self)
             .ok_or_else(|| GraceError(text.to_owned()))
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use domain::constraint::Constraint;
-use domain::demand::MOST_TASKMANAGERS;
+use domain::demand::MAX_TASKMANAGERS;
 use mesos::address::{AddressError, MasterAddress};
 use tls::Fingerprint;
 
@@ -41,7 +41,7 @@ impl<T> Type<T> {
 pub const BOOLEAN: Type<bool> = Type::plain("true or false", parse::boolean);
 pub const COUNT: Type<u32> = Type::plain("number", |text| number(text, 0..=MAX_COUNT));
 pub const POSITIVE_COUNT: Type<u32> = Type::plain("number", |text| number(text, 1..=MAX_COUNT));
-pub const TASKMANAGERS: Type<u32> = Type::plain("number", |text| number(text, 0..=MOST_TASKMANAGERS));
+pub const TASKMANAGERS: Type<u32> = Type::plain("number", |text| number(text, 0..=MAX_TASKMANAGERS));
 pub const AMOUNT: Type<u32> = Type::plain("number", |text| number(text, 0..=u32::MAX));
 pub const MEBIBYTES: Type<u32> = Type::plain("MiB", |text| number(text, 0..=u32::MAX));
 pub const POSITIVE_MEBIBYTES: Type<u32> = Type::plain("MiB", |text| number(text, 1..=u32::MAX));

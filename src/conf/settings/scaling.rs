@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::super::keys::{self, flink};
 use super::Ports;
 use super::reader::Reader;
-use domain::demand::{Bounds, MOST_TASKMANAGERS};
+use domain::demand::{Bounds, MAX_TASKMANAGERS};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Scaling {
@@ -50,7 +50,7 @@ impl Demand {
         let slots_most = reader.optional(&flink::MAX_SLOTS);
         let least = reader.value(&keys::SCALING_MINIMUM);
         let most = [
-            Some((MOST_TASKMANAGERS, keys::SCALING_MAXIMUM.name)),
+            Some((MAX_TASKMANAGERS, keys::SCALING_MAXIMUM.name)),
             reader.optional(&keys::SCALING_MAXIMUM).map(|most| (most, keys::SCALING_MAXIMUM.name)),
             slots_most.map(|most| (most / slots, flink::MAX_SLOTS.name)),
         ];

@@ -19,7 +19,7 @@ use domain::store::StoreError;
 const DIRECTORY_MODE: u32 = 0o700;
 
 /// The holder's text is one line.
-const HOLDER_BYTES_MOST: u64 = 512;
+const MAX_HOLDER_BYTES: u64 = 512;
 
 /// An AppMaster that was killed is gone with all its processes after a moment.
 const LOCK_ATTEMPTS: u32 = 40;
@@ -191,7 +191,7 @@ fn not_locked(path: &Path, source: io::Error) -> HoldError {
 
 fn told_holder(file: &mut File) -> String {
     let mut text = String::new();
-    let read = file.rewind().and_then(|()| file.take(HOLDER_BYTES_MOST).read_to_string(&mut text));
+    let read = file.rewind().and_then(|()| file.take(MAX_HOLDER_BYTES).read_to_string(&mut text));
     match read {
         Ok(_) if !text.trim().is_empty() => text.trim().to_owned(),
         Ok(_) | Err(_) => "its lock file does not say which".to_owned(),

@@ -21,8 +21,8 @@ const FLINKS_OWN: [&str; 6] =
     ["leader", "jobs", "jobgraphs", "checkpoints", "checkpoint-counter", "running_job_registry"];
 
 /// More levels and nodes than ids have.
-const LEVELS_MOST: usize = 4;
-const NODES_MOST: usize = 256;
+const MAX_DEPTH: usize = 4;
+const MAX_NODES: usize = 256;
 
 /// Tells of each once, as long as there are clients. `root` and `cluster_id` begin with a slash and do not end with one.
 pub fn watch_neighbours(
@@ -77,7 +77,7 @@ async fn look(client: &Client, root: &str, cluster_id: &str) -> Result<Vec<Neigh
         if level > 0 && is_led(client, &format!("{root}{id}")).await? {
             found.push(Neighbour::Below { id: id.clone() });
         }
-        if level == LEVELS_MOST || seen >= NODES_MOST {
+        if level == MAX_DEPTH || seen >= MAX_NODES {
             continue;
         }
         for name in children(client, &format!("{root}{id}")).await? {

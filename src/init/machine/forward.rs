@@ -13,7 +13,7 @@ use crate::signals::{JobControl, Signal, SignalSet};
 use base::time::{Deadline, Moment};
 
 /// A JVM has its handlers a second after its start, on a busy machine a few.
-pub const QUIT_HELD_MOST: Duration = Duration::from_secs(10);
+pub const MAX_QUIT_DELAY: Duration = Duration::from_secs(10);
 
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -36,7 +36,7 @@ impl Machine {
         match (self.children[self.main].state, self.options.quit) {
             (State::Waiting, _) => self.kept.insert(signal),
             (State::Alive { pid, .. }, Quit::OnceCaught) if signal == Signal::QUIT => {
-                let until = Deadline::after(now, QUIT_HELD_MOST);
+                let until = Deadline::after(now, MAX_QUIT_DELAY);
                 let held = HeldQuit { pid, again: Deadline::after(now, LOOK_EVERY), until };
                 // Two of them ask for one thread dump.
                 self.quit.get_or_insert(held);
@@ -55,7 +55,7 @@ impl Machine {
         let Some((index, since)) = self.find(pid) else { return };
         // Without a word from the kernel, age stands for the handler.
         let is_ready =
-            caught.map_or(now.since(since) >= QUIT_HELD_MOST, |caught| caught.contains(Signal::QUIT));
+            caught.map_or(now.since(since) >= MAX_QUIT_DELAY, |caught| caught.contains(Signal::QUIT));
         if is_ready {
             let target = self.target(pid, Signal::QUIT);
             self.actions.push_back(Action::Signal { target, signal: Signal::QUIT });

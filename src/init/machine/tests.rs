@@ -1,9 +1,9 @@
 //! Transcripts: a fact, the time it happened, and the orders it led to.
 
-use super::forward::QUIT_HELD_MOST;
+use super::forward::MAX_QUIT_DELAY;
 use super::*;
 use crate::action::Target;
-use crate::plan::{self, CRASHES_MOST, ForwardTo, Inherited, Quit, Restart};
+use crate::plan::{self, ForwardTo, Inherited, MAX_CRASHES, Quit, Restart};
 use crate::signals::JobControl;
 
 const MAIN: i32 = 101;
@@ -112,7 +112,7 @@ fn text(action: &Action) -> String {
 
 fn plan() -> Plan {
     let helper = || Kind::Helper {
-        restart: Restart { first_ms: 500, most_ms: 4_000, jitter: 0.0, crashes_most: CRASHES_MOST },
+        restart: Restart { first_ms: 500, most_ms: 4_000, jitter: 0.0, crashes_most: MAX_CRASHES },
         ending_codes: vec![0, 76, 78],
         urgent_codes: vec![76],
         farewell: None,
@@ -342,7 +342,7 @@ fn a_crashed_helper_is_started_again_with_growing_waits() {
 #[test]
 fn a_helper_that_keeps_crashing_ends_the_container() {
     let mut run = Run::running();
-    for crash in 1..CRASHES_MOST {
+    for crash in 1..MAX_CRASHES {
         let orders = run.ended(WORKER, 101 << 8, Rest::Some);
         assert!(orders[1].starts_with("starting worker again"), "{crash}: {orders:?}");
         run.now = run.machine.poll_timeout().unwrap();
@@ -435,7 +435,7 @@ fn only_who_crashed_owes_something() {
     let orders = run.ended(WORKER, 78 << 8, Rest::Some);
     assert_eq!(orders, ["worker exited 78", "stopping by worker", "SIGTERM 101", "SIGCONT 101"]);
     let mut run = owing();
-    for _ in 1..CRASHES_MOST {
+    for _ in 1..MAX_CRASHES {
         run.ended(WORKER, 101 << 8, Rest::Some);
         run.now = run.machine.poll_timeout().unwrap();
         run.machine.handle_timeout(run.now);
@@ -633,7 +633,7 @@ fn quit_without_a_handler_is_dropped_in_the_end() {
     let mut run = careful();
     run.signal("QUIT");
     run.looked(Some(&[]));
-    run.pass(QUIT_HELD_MOST.as_millis() as u64);
+    run.pass(MAX_QUIT_DELAY.as_millis() as u64);
     run.machine.handle_timeout(run.now);
     assert_eq!(run.orders(), ["look at 101"]);
     assert_eq!(run.looked(Some(&[])), ["dropped SIGQUIT, for which java has no handler"]);
@@ -645,7 +645,7 @@ fn without_a_process_table_age_stands_for_the_handler() {
     let mut run = careful();
     run.signal("QUIT");
     assert_eq!(run.looked(None), [""; 0]);
-    run.pass(QUIT_HELD_MOST.as_millis() as u64);
+    run.pass(MAX_QUIT_DELAY.as_millis() as u64);
     assert_eq!(run.looked(None), ["SIGQUIT 101"]);
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use nix::errno::Errno;
 use nix::unistd::Pid;
 
-use super::{Driver, Standing};
+use super::{Driver, InitKind};
 use crate::action::{Rest, Target};
 use crate::plan::Continuation;
 use crate::signals::Signal;
@@ -14,12 +14,12 @@ use crate::tree::Process;
 
 /// One look at the process table may miss what is being forked; so many looks in a row catch all but a fork
 /// bomb, which later rounds of the machine go on with.
-const LOOKS_MOST: usize = 20;
+const MAX_LOOKS: usize = 20;
 
 impl<S: Sys> Driver<'_, S> {
     /// What is left when no child is: orphans that somebody else has adopted, in the groups of the plan's children.
     pub(super) fn rest_of_groups(&mut self) -> Rest {
-        if self.standing != Standing::Plain || self.machine.has_living() {
+        if self.standing != InitKind::Plain || self.machine.has_living() {
             return Rest::None;
         }
         let sys = &mut *self.sys;
@@ -29,9 +29,9 @@ impl<S: Sys> Driver<'_, S> {
 
     pub(super) fn signal_rest(&mut self, signal: Signal) {
         match self.standing {
-            Standing::First => self.signal_namespace(signal),
-            Standing::Subreaper => self.signal_descendants(signal),
-            Standing::Plain => {
+            InitKind::First => self.signal_namespace(signal),
+            InitKind::Subreaper => self.signal_descendants(signal),
+            InitKind::Plain => {
                 self.signal_descendants(signal);
                 self.signal_groups(signal);
             }
@@ -54,7 +54,7 @@ impl<S: Sys> Driver<'_, S> {
 
     fn signal_descendants(&mut self, signal: Signal) {
         let mut killed = BTreeSet::new();
-        for _ in 0..LOOKS_MOST {
+        for _ in 0..MAX_LOOKS {
             let Ok(mut found) = self.sys.descendants() else { return self.signal_groups(signal) };
             let seen = if signal == Signal::KILL { &mut killed } else { &mut self.told };
             found.retain(|process| seen.insert(*process));

@@ -112,10 +112,10 @@ fn any_call_may_fail_with_any_error() {
 }
 
 /// What is only done in some standings.
-fn not_asked(call: Call, standing: Standing) -> bool {
+fn not_asked(call: Call, standing: InitKind) -> bool {
     match call {
-        Call::KillNamespace => standing != Standing::First,
-        Call::Descendants => standing == Standing::First,
+        Call::KillNamespace => standing != InitKind::First,
+        Call::Descendants => standing == InitKind::First,
         _ => false,
     }
 }
@@ -333,11 +333,11 @@ fn plan() -> Plan {
     }
 }
 
-fn run_with(fake: &mut Fake, standing: Standing) -> Outcome {
+fn run_with(fake: &mut Fake, standing: InitKind) -> Outcome {
     run(&plan(), standing, Foreground::Leave, fake)
 }
 
-const STANDINGS: [Standing; 3] = [Standing::First, Standing::Subreaper, Standing::Plain];
+const STANDINGS: [InitKind; 3] = [InitKind::First, InitKind::Subreaper, InitKind::Plain];
 
 #[test]
 fn a_refused_kill_ends_in_bounded_time() {
@@ -385,7 +385,7 @@ fn adopted_processes_are_swept() {
 fn no_fork_at_the_start_is_an_error_of_the_system() {
     let mut fake = Fake::new(Nature::Obeys);
     fake.faults.insert(Call::Spawn, Fault::always(Errno::EAGAIN));
-    assert_eq!(run_with(&mut fake, Standing::First).code, 71);
+    assert_eq!(run_with(&mut fake, InitKind::First).code, 71);
     assert_eq!(fake.next_pid, 100);
 }
 
@@ -396,7 +396,7 @@ fn no_fork_for_a_helper_is_tried_again() {
     // The helper has crashed before the loop looks for the first time.
     fake.ended.push_back((102, Ended::Exited(3)));
     fake.faults.insert(Call::Spawn, Fault { after: 2, times: 3, errno: Errno::EAGAIN });
-    let outcome = run_with(&mut fake, Standing::First);
+    let outcome = run_with(&mut fake, InitKind::First);
     assert_eq!((outcome.code, fake.next_pid), (143, 103));
 }
 
@@ -419,7 +419,7 @@ fn orphans_that_went_elsewhere_are_ended_by_their_group() {
         fake.elsewhere.insert(7, (101, nature));
         // In no group of ours.
         fake.elsewhere.insert(8, (55, Nature::Obeys));
-        let outcome = run_with(&mut fake, Standing::Plain);
+        let outcome = run_with(&mut fake, InitKind::Plain);
         assert_eq!((outcome.code, outcome.after.as_secs()), (143, after), "{nature:?}");
         assert_eq!(fake.elsewhere.keys().copied().collect::<Vec<_>>(), [8]);
         let terms = [(Target::Group(Pid::from_raw(101)), Signal::TERM)];
@@ -436,7 +436,7 @@ fn a_group_without_members_is_forgotten() {
     fake.ended.push_back((102, Ended::Exited(3)));
     fake.living.insert(7, Nature::Ignores);
     fake.faults.insert(Call::Descendants, Fault::always(Errno::ENOENT));
-    run_with(&mut fake, Standing::Plain);
+    run_with(&mut fake, InitKind::Plain);
     let of_crashed = Target::Group(Pid::from_raw(102));
     assert!(!fake.sent.iter().any(|(target, _)| *target == of_crashed), "{:?}", fake.sent);
 }

@@ -55,7 +55,7 @@ pub fn unsent_bytes(socket: BorrowedFd<'_>) -> Result<u64, Errno> {
 }
 
 /// Descriptors are looked for up to here when the kernel cannot list them.
-const FDS_MOST: RawFd = 65_536;
+const MAX_FDS: RawFd = 65_536;
 
 /// Closes all descriptors from 3 on but those of `keep`, which get close-on-exec. None of them has an owner: whoever has
 /// the process's beginning has opened none that is still in use.
@@ -85,7 +85,7 @@ fn close_one_by_one(first: RawFd, last: RawFd) {
     let listed = std::fs::read_dir("/proc/self/fd").map(|entries| {
         entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect::<Vec<RawFd>>()
     });
-    let numbers = listed.unwrap_or_else(|_| (first..=last.min(FDS_MOST)).collect());
+    let numbers = listed.unwrap_or_else(|_| (first..=last.min(MAX_FDS)).collect());
     for number in numbers.into_iter().filter(|number| (first..=last).contains(number)) {
         // SAFETY: as above.
         unsafe {

@@ -18,13 +18,13 @@ use crate::wire::call::Call;
 use tls::http;
 
 /// A master on the same network answers in milliseconds; beyond this the next one gets its turn.
-const CONNECT_MAX: Duration = Duration::from_secs(10);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Five heartbeat intervals, as Mesos' documentation advises for calls.
-const CALL_MAX: Duration = Duration::from_secs(75);
+const CALL_TIMEOUT: Duration = Duration::from_secs(75);
 
 /// The part of a refusing answer that is read; Mesos' own texts are shorter, a proxy's page is of no use.
-const BODY_BYTES_MAX: usize = 1024;
+const MAX_BODY_BYTES: usize = 1024;
 
 const STREAM_ID: HeaderName = HeaderName::from_static("mesos-stream-id");
 
@@ -41,7 +41,7 @@ impl Http {
     pub fn new(trust: Option<&Trust>, credentials: Option<&Credentials>) -> Result<Self, StartError> {
         let authorization = credentials.map(basic).transpose()?;
         let stream = builder(trust)?.pool_max_idle_per_host(0).build()?;
-        let calls = builder(trust)?.pool_max_idle_per_host(1).timeout(CALL_MAX).build()?;
+        let calls = builder(trust)?.pool_max_idle_per_host(1).timeout(CALL_TIMEOUT).build()?;
         Ok(Self { stream, calls, authorization })
     }
 
@@ -81,7 +81,7 @@ impl Http {
 /// What the system says about a request or a stream that failed.
 pub fn trouble(error: &reqwest::Error) -> Trouble {
     if error.is_timeout() {
-        return Trouble::NoAnswer(if error.is_connect() { CONNECT_MAX } else { CALL_MAX });
+        return Trouble::NoAnswer(if error.is_connect() { CONNECT_TIMEOUT } else { CALL_TIMEOUT });
     }
     let mut cause: &(dyn std::error::Error + 'static) = error;
     while let Some(next) = cause.source() {
@@ -142,7 +142,7 @@ pub(super) fn builder(trust: Option<&Trust>) -> Result<ClientBuilder, StartError
         Some(Trust::System) => http::secure(),
         Some(Trust::Pinned(certificates)) => http::trusting(tls::pinned(certificates.clone())?),
     };
-    Ok(builder.connect_timeout(CONNECT_MAX))
+    Ok(builder.connect_timeout(CONNECT_TIMEOUT))
 }
 
 pub(super) fn basic(credentials: &Credentials) -> Result<HeaderValue, StartError> {
@@ -158,11 +158,11 @@ pub(super) fn basic(credentials: &Credentials) -> Result<HeaderValue, StartError
 
 async fn read_answer(mut response: Response) -> Result<Answer, Trouble> {
     let mut body = Vec::new();
-    while body.len() < BODY_BYTES_MAX {
+    while body.len() < MAX_BODY_BYTES {
         let Some(chunk) = response.chunk().await.map_err(|error| trouble(&error))? else { break };
         body.extend_from_slice(&chunk);
     }
-    body.truncate(BODY_BYTES_MAX);
+    body.truncate(MAX_BODY_BYTES);
     Ok(answer(&response, String::from_utf8_lossy(&body).into_owned()))
 }
 

@@ -13,10 +13,10 @@ use crate::answer::Answer;
 use crate::wire::operator::{Call, CallType, Framework, Response};
 
 /// Nobody waits for the answer.
-const ANSWER_MOST: Duration = Duration::from_secs(10);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Frameworks are told with their offers, and those that have ended too.
-const BYTES_MOST: usize = 16 << 20;
+const MAX_BYTES: usize = 16 << 20;
 
 /// Whom to ask.
 pub struct Operator {
@@ -37,7 +37,7 @@ pub enum OperatorError {
     },
     #[error("the master {master} answers {status}")]
     Refused { master: String, status: StatusCode },
-    #[error("the answer of the master {master} has more than {BYTES_MOST} bytes")]
+    #[error("the answer of the master {master} has more than {MAX_BYTES} bytes")]
     TooLarge { master: String },
     #[error("the answer of the master {master} cannot be read")]
     Malformed {
@@ -55,7 +55,7 @@ impl Operator {
     ) -> Result<Self, StartError> {
         let client = builder(masters.are_secure().then_some(trust))?
             .pool_max_idle_per_host(0)
-            .timeout(ANSWER_MOST)
+            .timeout(ANSWER_TIMEOUT)
             .build()?;
         let authorization = credentials.map(basic).transpose()?;
         Ok(Self { masters, client, authorization })
@@ -96,7 +96,7 @@ impl Operator {
         }
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(transport)? {
-            if body.len() + chunk.len() > BYTES_MOST {
+            if body.len() + chunk.len() > MAX_BYTES {
                 return Err(OperatorError::TooLarge { master: named() });
             }
             body.extend_from_slice(&chunk);

@@ -6,7 +6,7 @@ use super::super::answer::Refusal;
 use super::super::call::Call;
 use super::super::report::{CallFailure, Report, Trouble};
 use super::super::wire::id::FrameworkId;
-use super::{Action, HURRY, Master, SILENT_HEARTBEATS_MAX, STEADY, Session, State, Subscription};
+use super::{Action, HURRY, MAX_SILENT_HEARTBEATS, Master, STEADY, Session, State, Subscription};
 use base::time::{Deadline, Moment};
 
 impl Session {
@@ -27,7 +27,7 @@ impl Session {
             framework_id,
             since: now,
             heartbeat,
-            deadline: Deadline::after(now, heartbeat * SILENT_HEARTBEATS_MAX),
+            deadline: Deadline::after(now, heartbeat * MAX_SILENT_HEARTBEATS),
             in_flight: None,
             ended: None,
         });

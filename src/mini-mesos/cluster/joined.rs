@@ -12,7 +12,7 @@ use mesos::wire::id::AgentId;
 use super::Cluster;
 
 /// As many as in this process.
-const LINKS_MOST: usize = 1000;
+const MAX_LINKS: usize = 1000;
 
 /// Tells the links of one agent apart, of which each new one takes the place of the one before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,8 +128,8 @@ impl Cluster {
 
     fn refusal(&self, greeting: &Greeting) -> Option<String> {
         let Greeting::Known(id) = greeting else {
-            let is_full = self.joined.links.len() >= LINKS_MOST;
-            return is_full.then(|| format!("it has {LINKS_MOST} agents already"));
+            let is_full = self.joined.links.len() >= MAX_LINKS;
+            return is_full.then(|| format!("it has {MAX_LINKS} agents already"));
         };
         #[cfg(feature = "faults")]
         if !self.mishaps.links.is_up(id) {

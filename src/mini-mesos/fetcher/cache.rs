@@ -10,7 +10,7 @@ use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
 use base::digest::{Sha256, hexadecimal};
 
 /// What the real agent keeps by default. What would exceed it is not kept.
-const CACHE_BYTES_MOST: u64 = 2 << 30;
+const MAX_CACHE_BYTES: u64 = 2 << 30;
 
 /// What is being brought into a cache: the next task that wants the same waits and then finds it there.
 static UNDER_WAY: Mutex<BTreeMap<PathBuf, Arc<Turn<()>>>> = Mutex::new(BTreeMap::new());
@@ -42,7 +42,7 @@ impl Cache {
     /// Keeps a copy of `file`, if it is as large as announced and there is room. Answers where.
     pub fn keep(&self, url: &str, file: &Path, bytes: u64) -> Option<PathBuf> {
         let is_whole = fs::metadata(file).is_ok_and(|metadata| metadata.len() == bytes);
-        if !is_whole || self.used().saturating_add(bytes) > CACHE_BYTES_MOST {
+        if !is_whole || self.used().saturating_add(bytes) > MAX_CACHE_BYTES {
             return None;
         }
         let kept = self.file(url);
@@ -80,7 +80,7 @@ mod tests {
         assert_eq!(fs::read_to_string(&kept).expect("kept"), "content");
         assert_eq!((cache.find("http://h/a"), cache.find("http://h/b")), (Some(kept.clone()), None));
         // As large as all that may be kept, but without a block on the disk.
-        fs::File::create(&file).and_then(|file| file.set_len(CACHE_BYTES_MOST)).expect("a hole");
-        assert_eq!(cache.keep("http://h/b", &file, CACHE_BYTES_MOST), None, "no room");
+        fs::File::create(&file).and_then(|file| file.set_len(MAX_CACHE_BYTES)).expect("a hole");
+        assert_eq!(cache.keep("http://h/b", &file, MAX_CACHE_BYTES), None, "no room");
     }
 }

@@ -11,13 +11,13 @@ use tokio::time::timeout;
 
 use crate::cluster::{Input, LinkId};
 use crate::leadership::Leadership;
-use crate::link::{self, Greeting, LinkError, RECORDS_WAITING_MOST, Records, send_all};
+use crate::link::{self, Greeting, LinkError, MAX_RECORDS_WAITING, Records, send_all};
 use base::log;
 
 use super::Server;
 
 /// From the connection to the greeting.
-const GREETING_LIMIT: Duration = Duration::from_secs(10);
+const GREETING_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub async fn join(State(server): State<Server>, mut request: Request) -> Response {
     let asked = request.headers().get(header::UPGRADE).map(HeaderValue::as_bytes);
@@ -47,12 +47,12 @@ fn answer(status: StatusCode, text: String) -> Response {
 async fn serve(stream: Upgraded, cluster: &mpsc::Sender<Input>) {
     let (reader, writer) = tokio::io::split(stream);
     let mut records = Records::new(reader);
-    let greeting = match timeout(GREETING_LIMIT, records.next::<Greeting>()).await {
+    let greeting = match timeout(GREETING_TIMEOUT, records.next::<Greeting>()).await {
         Ok(Ok(Some(greeting))) => greeting,
         Ok(Ok(None)) | Err(_) => return,
         Ok(Err(error)) => return tracing::warn!("no greeting of an agent: {}", log::chain(&error)),
     };
-    let (orders, outgoing) = mpsc::channel(RECORDS_WAITING_MOST);
+    let (orders, outgoing) = mpsc::channel(MAX_RECORDS_WAITING);
     let (reply, joined) = oneshot::channel();
     if cluster.send(Input::AgentCame { greeting, orders, reply }).await.is_err() {
         return;

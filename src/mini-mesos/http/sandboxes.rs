@@ -20,7 +20,7 @@ use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 use super::{answer_json, version};
 
 /// As much as the real agent gives in one answer.
-const READ_BYTES_MOST: u64 = 16 * 4096;
+const MAX_READ_BYTES: u64 = 16 * 4096;
 
 /// The path of a file or directory: an absolute one below the work directory, as `MESOS_SANDBOX` is.
 #[derive(Debug, Deserialize)]
@@ -69,7 +69,7 @@ async fn read(State(work_dir): State<Arc<PathBuf>>, Query(query): Query<Read>) -
         };
         file.seek(io::SeekFrom::Start(offset)).await?;
         let mut data = Vec::new();
-        let length = query.length.unwrap_or(READ_BYTES_MOST).min(READ_BYTES_MOST);
+        let length = query.length.unwrap_or(MAX_READ_BYTES).min(MAX_READ_BYTES);
         file.take(length).read_to_end(&mut data).await?;
         Ok(json!({ "data": String::from_utf8_lossy(&data), "offset": offset }))
     };

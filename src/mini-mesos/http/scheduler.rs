@@ -12,7 +12,7 @@ use crate::request::{self, Head, MediaType, Refusal};
 
 use super::leadership;
 use super::stream::{self, Closing};
-use super::{BODY_BYTES_MOST, Server};
+use super::{MAX_BODY_BYTES, Server};
 
 const STREAM_ID: HeaderName = HeaderName::from_static("mesos-stream-id");
 
@@ -32,7 +32,7 @@ pub async fn call(State(server): State<Server>, request: Request) -> Response {
     if let Some(response) = leadership::refuse(&server, "/master/api/v1/scheduler") {
         return response;
     }
-    let Ok(body) = body::to_bytes(body, BODY_BYTES_MOST).await else {
+    let Ok(body) = body::to_bytes(body, MAX_BODY_BYTES).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
     let (call, media) = match request::read(&head, &body, principal) {

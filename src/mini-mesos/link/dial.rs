@@ -12,15 +12,15 @@ use tokio::time::timeout;
 use crate::message::FromAgent;
 
 use super::{
-    Greeting, LinkError, NAME, PATH, RECORDS_WAITING_MOST, Records, ToHost, VERSION, Welcome, protocol, send,
+    Greeting, LinkError, MAX_RECORDS_WAITING, NAME, PATH, Records, ToHost, VERSION, Welcome, protocol, send,
     send_all,
 };
 
 /// From the first packet to the master's welcome.
-const DIAL_LIMIT: Duration = Duration::from_secs(10);
+const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Of an answer that is no welcome.
-const SHOWN_CHARS_MOST: usize = 200;
+const MAX_SHOWN_CHARS: usize = 200;
 
 /// A link that the master has welcomed.
 pub struct Link {
@@ -39,7 +39,7 @@ pub enum DialError {
     Client(#[source] rustls::Error),
     #[error("cannot reach a master at {master}")]
     Unreachable { master: String, source: reqwest::Error },
-    #[error("the master at {master} did not answer within {} s", DIAL_LIMIT.as_secs())]
+    #[error("the master at {master} did not answer within {} s", DIAL_TIMEOUT.as_secs())]
     Silent { master: String },
     #[error("the master at {master} does not accept agents now: {why}")]
     Refused { master: String, why: String },
@@ -70,7 +70,7 @@ impl DialError {
 /// Connects to `host:port` and greets.
 pub async fn dial(master: String, greeting: Greeting) -> Result<Link, DialError> {
     let dialing = try_dial(&master, &greeting);
-    match timeout(DIAL_LIMIT, dialing).await {
+    match timeout(DIAL_TIMEOUT, dialing).await {
         Ok(link) => link,
         Err(_) => Err(DialError::Silent { master }),
     }
@@ -89,8 +89,8 @@ async fn try_dial(master: &str, greeting: &Greeting) -> Result<Link, DialError> 
         #[cfg(feature = "faults")]
         Some(ToHost::Mishap(_)) => return Err(DialError::Ended { master: master.to_owned() }),
     };
-    let (reports, outgoing) = mpsc::channel(RECORDS_WAITING_MOST);
-    let (arrived, orders) = mpsc::channel(RECORDS_WAITING_MOST);
+    let (reports, outgoing) = mpsc::channel(MAX_RECORDS_WAITING);
+    let (arrived, orders) = mpsc::channel(MAX_RECORDS_WAITING);
     let carrier = tokio::spawn(async move {
         tokio::select! {
             sent = send_all(writer, outgoing) => sent,
@@ -154,5 +154,5 @@ fn spoken(headers: &HeaderMap) -> Option<String> {
 
 async fn shown(response: Response) -> String {
     let text = response.text().await.unwrap_or_default();
-    text.chars().take(SHOWN_CHARS_MOST).collect()
+    text.chars().take(MAX_SHOWN_CHARS).collect()
 }

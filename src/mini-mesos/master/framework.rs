@@ -22,7 +22,7 @@ const COMPLETED_TASKS: usize = 1000;
 const UNREACHABLE_TASKS: usize = 1000;
 
 /// Longest failover timeout in seconds: what 64 bits of nanoseconds hold.
-const LONGEST_FAILOVER_S: f64 = 9_223_372_036.0;
+const MAX_FAILOVER_S: f64 = 9_223_372_036.0;
 
 #[derive(Debug)]
 pub struct Framework {
@@ -112,7 +112,7 @@ impl Framework {
 
     pub fn failover_timeout(&self) -> Duration {
         let seconds = self.info.failover_timeout.unwrap_or_default();
-        Duration::try_from_secs_f64(seconds.clamp(0.0, LONGEST_FAILOVER_S)).unwrap_or_default()
+        Duration::try_from_secs_f64(seconds.clamp(0.0, MAX_FAILOVER_S)).unwrap_or_default()
     }
 
     /// Whether offers for `role` may go out.
@@ -228,7 +228,7 @@ fn refuse_id(info: &FrameworkInfo) -> Option<String> {
 
 fn refuse_failover_timeout(info: &FrameworkInfo) -> Option<String> {
     let seconds = info.failover_timeout.unwrap_or_default();
-    let valid = seconds.abs() <= LONGEST_FAILOVER_S;
+    let valid = seconds.abs() <= MAX_FAILOVER_S;
     (!valid).then(|| format!("The framework failover_timeout ({seconds}) is invalid"))
 }
 

@@ -17,7 +17,7 @@ use super::framework::{Filter, Framework};
 use super::{Agent, Master};
 
 /// Longest refusal; a longer one is cut to it.
-const LONGEST_REFUSAL_S: f64 = 31_536_000.0;
+const MAX_REFUSAL_S: f64 = 31_536_000.0;
 
 /// An offer that is out.
 #[derive(Clone, Debug)]
@@ -125,7 +125,7 @@ pub(super) enum Announced {
 /// How long the same is not to be offered again; zero: at the next occasion.
 pub(super) fn refusal(filters: Option<&Filters>, default: Duration) -> Duration {
     match filters.and_then(|filters| filters.refuse_seconds) {
-        Some(seconds) if seconds >= 0.0 => Duration::from_secs_f64(seconds.min(LONGEST_REFUSAL_S)),
+        Some(seconds) if seconds >= 0.0 => Duration::from_secs_f64(seconds.min(MAX_REFUSAL_S)),
         Some(_) | None => default,
     }
 }

@@ -10,13 +10,13 @@ use base::events::Journal;
 use ha::flink;
 
 /// A JobManager that hangs shall not keep the cluster from ending.
-const ANSWER_MOST: Duration = Duration::from_secs(3);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Has Flink end the cluster too: only it knows all its nodes and files. Its JobManager ends then, and from there on all
 /// is as after `DELETE /cluster`.
 pub async fn shut_flink_down(clients: Vec<RestClient>) {
     let shut_down = async |client: RestClient| {
-        tokio::time::timeout(ANSWER_MOST, client.shut_down()).await.map_err(drop)?.map_err(drop)
+        tokio::time::timeout(ANSWER_TIMEOUT, client.shut_down()).await.map_err(drop)?.map_err(drop)
     };
     match first_answer(&clients, shut_down).await {
         Some(Ok(())) => info!(

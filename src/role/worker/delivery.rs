@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use crate::role::children;
 use crate::role::setup::Setup;
 use crate::role::taskmanager::{FLINK_ARCHIVE, JAVA_ARCHIVE, PROGRAM};
-use artifact::bundle::{Bundle, Source};
+use artifact::bundle::{Bundle, BundlePlan};
 use artifact::{Bundles, Configuration, overlay};
 use base::events::Journal;
 use base::exit::Exit;
@@ -32,7 +32,7 @@ const JAVA_PARTS: [&str; 4] = ["bin", "conf", "lib", "legal"];
 /// What is to be read, and where it goes when it has been: nobody waits for it but the first launch, and by then the
 /// JobManager, whose start takes longer, is seldom there.
 pub struct Files {
-    sources: Vec<Source>,
+    sources: Vec<BundlePlan>,
     artifacts_url: String,
     /// What the user wants agents to fetch besides.
     more: Vec<Uri>,
@@ -57,15 +57,16 @@ impl Server {
 }
 
 /// Finds what agents shall fetch, in this order, and what cannot be read of it.
-pub fn sources(setup: &Setup, settings: &Settings, local: bool) -> Result<Vec<Source>, Fatal> {
+pub fn sources(setup: &Setup, settings: &Settings, local: bool) -> Result<Vec<BundlePlan>, Fatal> {
     use settings::Delivery;
     let delivery = if local { Delivery::Nothing } else { settings.tasks.delivery };
-    let program = || Source::file(PROGRAM, &children::own_path()?).map_err(fatal(Exit::NoInput));
+    let program = || BundlePlan::file(PROGRAM, &children::own_path()?).map_err(fatal(Exit::NoInput));
     let flink = || {
-        Source::directory(FLINK_ARCHIVE, &setup.distribution.home, &FLINK_PARTS).map_err(fatal(Exit::NoFlink))
+        BundlePlan::directory(FLINK_ARCHIVE, &setup.distribution.home, &FLINK_PARTS)
+            .map_err(fatal(Exit::NoFlink))
     };
     let java =
-        || Source::directory(JAVA_ARCHIVE, &setup.java.path, &JAVA_PARTS).map_err(fatal(Exit::NoFlink));
+        || BundlePlan::directory(JAVA_ARCHIVE, &setup.java.path, &JAVA_PARTS).map_err(fatal(Exit::NoFlink));
     Ok(match delivery {
         Delivery::Nothing => Vec::new(),
         Delivery::Flink => vec![program()?, flink()?],
@@ -110,7 +111,7 @@ pub fn deliver_stores(
 
 impl Files {
     pub fn new(
-        sources: Vec<Source>,
+        sources: Vec<BundlePlan>,
         settings: &Settings,
         artifacts_url: &str,
         delivery: Fact<Option<Delivery>>,
@@ -133,7 +134,7 @@ impl Files {
     pub async fn read(self, journal: Arc<Journal>) -> Result<(), Fatal> {
         let begin = Instant::now();
         let sources = self.sources;
-        let reading = tokio::task::spawn_blocking(|| sources.into_iter().map(Source::read).collect());
+        let reading = tokio::task::spawn_blocking(|| sources.into_iter().map(BundlePlan::read).collect());
         let bundles: Result<Vec<Bundle>, _> = reading.await.map_err(fatal(Exit::Software))?;
         let bundles = bundles.map_err(fatal(Exit::NoInput))?;
         if !bundles.is_empty() {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::cli::exec;
-use artifact::bundle::Source;
+use artifact::bundle::BundlePlan;
 use base::exit::Exit;
 use conf::settings::{self, Container, Network, Runtime, Scaling, Settings};
 use domain::group::GroupName;
@@ -32,7 +32,7 @@ pub fn of(
     settings: &Settings,
     local: bool,
     server: &Server,
-    sources: &[Source],
+    sources: &[BundlePlan],
     epoch: Duration,
 ) -> Result<Spec, Fatal> {
     let tasks = &settings.tasks;
@@ -107,7 +107,7 @@ fn template(
     local: bool,
     port_keys: Vec<String>,
     server: &Server,
-    sources: &[Source],
+    sources: &[BundlePlan],
 ) -> Result<Template, Fatal> {
     let tasks = &settings.tasks;
     let text = |path: &std::path::Path| {

@@ -30,7 +30,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(15);
 
 /// After so long the log says that nothing has changed, and then at growing intervals.
 const WAITING_TOLD_FIRST: Duration = Duration::from_secs(10);
-const WAITING_TOLD_MOST: Duration = Duration::from_secs(300);
+const MAX_WAIT_BETWEEN_LINES: Duration = Duration::from_secs(300);
 
 type Heard = BTreeMap<String, Listed>;
 
@@ -60,7 +60,7 @@ pub async fn watch_jobmanager(
             if told.elapsed() >= patience {
                 let text = format!("still waiting for the JobManager to listen on port {}", rpc.port);
                 journal.tell("jobmanager_starts", text);
-                (told, patience) = (Instant::now(), (patience * 2).min(WAITING_TOLD_MOST));
+                (told, patience) = (Instant::now(), (patience * 2).min(MAX_WAIT_BETWEEN_LINES));
             }
             tokio::time::sleep(LISTENING_POLL).await;
         }

@@ -12,10 +12,10 @@ use super::super::report::{Reason, Report, Waiting};
 use super::facts::Facts;
 
 /// Ten thousand TaskManagers ask for themselves a thousand times a second, and a write of the state may take seconds.
-pub const REQUESTS_WAITING_MAX: usize = 4096;
+pub const MAX_REQUESTS_WAITING: usize = 4096;
 
 /// Orders to end the cluster that wait; each costs a write.
-const ENDS_WAITING_MAX: usize = 8;
+const MAX_ENDS_WAITING: usize = 8;
 
 /// Where the answer goes.
 pub type Reply<T> = oneshot::Sender<T>;
@@ -95,7 +95,7 @@ pub fn open(
     leadership: Option<Leadership>,
 ) -> (Requests, Doorkeeper, mpsc::Receiver<EndOrder>) {
     let (doorkeeper, door) = watch::channel(Door { leadership, queue: None });
-    let (ends, end_orders) = mpsc::channel(ENDS_WAITING_MAX);
+    let (ends, end_orders) = mpsc::channel(MAX_ENDS_WAITING);
     let requests = Requests { door, ends, facts: facts.clone(), last_report: Arc::default() };
     (requests, Doorkeeper(doorkeeper), end_orders)
 }
@@ -103,7 +103,7 @@ pub fn open(
 impl Doorkeeper {
     /// The queue of a new scheduler, where requests go as long as it is there and this AppMaster may act.
     pub fn admit(&self) -> mpsc::Receiver<Request> {
-        self.admit_at_most(REQUESTS_WAITING_MAX)
+        self.admit_at_most(MAX_REQUESTS_WAITING)
     }
 
     pub fn admit_at_most(&self, places: usize) -> mpsc::Receiver<Request> {

@@ -7,6 +7,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::{LocalSet, spawn_local};
 
 use domain::demand::Asked;
+use domain::group::GroupName;
 use domain::state::{State, TaskRecord};
 use mesos::address::Scheme;
 use mesos::client::{self, Config, Masters, Trust};
@@ -126,7 +127,7 @@ async fn what_was_a_fact_before_it_starts_is_there_after() {
             facts.jobmanager_listens.send_replace(true);
             facts.demanded.send_replace(Some(wish(3)));
             for _reign in 1..=2 {
-                let spec = Spec { follows_jobs: true, ..Spec::of_one_cpu(0) };
+                let spec = Spec::of_one_cpu(0).with(|taskmanagers| taskmanagers.follows_jobs = true);
                 let site = Site::start(facts.clone(), spec, 0);
                 site.store.permits.add_permits(1);
                 assert_eq!(site.report().await.target, 3);
@@ -141,7 +142,7 @@ async fn what_was_a_fact_before_it_starts_is_there_after() {
 async fn of_what_changes_while_it_is_busy_it_sees_the_last() {
     LocalSet::new()
         .run_until(async {
-            let spec = Spec { follows_jobs: true, ..Spec::of_one_cpu(0) };
+            let spec = Spec::of_one_cpu(0).with(|taskmanagers| taskmanagers.follows_jobs = true);
             let site = Site::start(Facts::default(), spec, 0);
             assert_eq!(site.report().await.target, 0);
             for target in 1..=3 {
@@ -155,8 +156,14 @@ async fn of_what_changes_while_it_is_busy_it_sees_the_last() {
             }
             site.store.permits.add_permits(2);
             assert_eq!(site.report().await.target, 3);
-            let written: Vec<_> =
-                site.store.written.lock().expect("no panic").iter().map(|state| state.demanded).collect();
+            let written: Vec<_> = site
+                .store
+                .written
+                .lock()
+                .expect("no panic")
+                .iter()
+                .map(|state| state.group(&GroupName::TASKMANAGERS).demanded)
+                .collect();
             assert_eq!(written, [Some(1), Some(3)]);
         })
         .await;

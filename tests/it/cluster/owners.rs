@@ -19,7 +19,7 @@ const NONE_OF_THE_OLD_AFTER: Duration = Duration::from_secs(30);
 
 /// What waits for a TaskManager that nobody asks for any more: 75 s of silence, the question that ends it, and its JVM's end.
 const ALONE_LEAST: Duration = Duration::from_secs(70);
-const ALONE_MOST: Duration = Duration::from_secs(110);
+const MAX_ALONE: Duration = Duration::from_secs(110);
 
 struct Site {
     mesos_port: u16,
@@ -83,7 +83,7 @@ async fn taskmanagers_of_a_killed_appmaster_end_with_and_without_a_successor() {
         .await;
     let lived = killed.elapsed();
     println!("without a successor: {lived:?}");
-    assert!(lived > ALONE_LEAST && lived < ALONE_MOST, "{lived:?}\n{}", mesos.log_end());
+    assert!(lived > ALONE_LEAST && lived < MAX_ALONE, "{lived:?}\n{}", mesos.log_end());
     second
         .program
         .until("Mesos has removed both frameworks", async || {

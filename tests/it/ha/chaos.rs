@@ -34,7 +34,7 @@ const SHORT_GAP_MS: u64 = 40;
 /// Up to more than twice the session.
 const HOLD_MS: u64 = 5_000;
 /// A launch of which nobody knows whether it arrived is given up after 135 s.
-const SETTLED_MOST: Duration = Duration::from_secs(300);
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(300);
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
 #[tokio::test]
@@ -88,7 +88,7 @@ async fn settle(site: &mut Site) -> Duration {
             }
             Err(why) => why,
         };
-        assert!(start.elapsed() < SETTLED_MOST, "not settled: {why}");
+        assert!(start.elapsed() < SETTLE_TIMEOUT, "not settled: {why}");
         tokio::time::sleep(LOOK_INTERVAL).await;
     }
 }

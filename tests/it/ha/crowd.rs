@@ -24,8 +24,8 @@ const AGENTS: &str = "5";
 const RESOURCES: &str = "cpus:250;mem:400000;disk:400000;ports:[20000-20999]";
 const SESSION: Duration = Duration::from_secs(20);
 /// Who is told that there is no answer yet asks again for so long.
-const REDEEMED_MOST: Duration = Duration::from_secs(60);
-const ANSWER_MOST: Duration = Duration::from_secs(30);
+const MAX_REDEEMED: Duration = Duration::from_secs(60);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 #[tokio::test]
@@ -54,7 +54,7 @@ async fn a_thousand_taskmanagers_redeem_their_tokens_at_once() {
                 other => panic!("{task}: {other} after {answers:?}\n{}", appmaster.log_end()),
             }
         }
-        assert!(begin.elapsed() < REDEEMED_MOST, "{} are left: {answers:?}", left.len());
+        assert!(begin.elapsed() < MAX_REDEEMED, "{} are left: {answers:?}", left.len());
         if !left.is_empty() {
             tokio::time::sleep(ASK_AGAIN).await;
         }
@@ -96,7 +96,7 @@ fn ask_at_once(server: SocketAddr, tokens: &BTreeMap<String, String>) -> Vec<(St
         stream.write_all(head.as_bytes()).expect("sent");
     }
     let answer = |(task, _, mut stream): (&String, &String, TcpStream)| {
-        stream.set_read_timeout(Some(ANSWER_MOST)).expect("a timeout");
+        stream.set_read_timeout(Some(ANSWER_TIMEOUT)).expect("a timeout");
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).expect("an answer");
         let answer = String::from_utf8_lossy(&answer);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use domain::state::State;
 use domain::store::{Store, StoreError};
-use ha::contender::{self, Contender, Standing};
+use ha::contender::{self, Candidacy, Contender};
 use ha::zookeeper::ZooKeeperStore;
 
 use super::election::{contender, paths, until, until_held, until_leading, until_standby};
@@ -73,12 +73,12 @@ async fn one_leads_after_the_whole_ensemble_was_started_again() {
     let second = contender(&ensemble, "second");
     until_standby(&second, "first").await;
     (0..ensemble.len()).for_each(|index| ensemble.kill_server(index));
-    until(&first, "suspended", |standing| matches!(standing, Standing::Suspended { .. })).await;
+    until(&first, "suspended", |standing| matches!(standing, Candidacy::Suspended { .. })).await;
     assert!(!first.lease.is_held() && !second.lease.is_held());
     (0..ensemble.len()).for_each(|index| ensemble.start_server(index));
     let back = Instant::now();
     until_held(&first).await;
     println!("the leader went on {:?} after the servers were started again", back.elapsed());
-    assert_eq!(first.standing.borrow().node(), Some(&*node), "its session is older than the servers");
+    assert_eq!(first.candidacy.borrow().node(), Some(&*node), "its session is older than the servers");
     assert!(!second.lease.is_held());
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ha::contender::{self, Contender, Left, Standing};
+use ha::contender::{self, Candidacy, Contender, Left};
 use ha::paths::Paths;
 use nix::sys::signal::Signal;
 
@@ -20,27 +20,28 @@ pub fn contender(ensemble: &Ensemble, about: &str) -> Contender {
     contender::start(ensemble.config(SESSION), paths(), about.as_bytes().to_vec(), Arc::default())
 }
 
-pub async fn until(contender: &Contender, what: &str, is: impl Fn(&Standing) -> bool) -> Standing {
-    let mut standing = contender.standing.clone();
+pub async fn until(contender: &Contender, what: &str, is: impl Fn(&Candidacy) -> bool) -> Candidacy {
+    let mut standing = contender.candidacy.clone();
     let found = tokio::time::timeout(PATIENCE, standing.wait_for(|standing| is(standing))).await;
     found
-        .unwrap_or_else(|_| panic!("never {what}: {:?}", contender.standing.borrow()))
+        .unwrap_or_else(|_| panic!("never {what}: {:?}", contender.candidacy.borrow()))
         .expect("it runs")
         .clone()
 }
 
 pub async fn until_leading(contender: &Contender) -> String {
-    let standing = until(contender, "leading", |standing| matches!(standing, Standing::Leading { .. })).await;
+    let standing =
+        until(contender, "leading", |standing| matches!(standing, Candidacy::Leading { .. })).await;
     standing.node().expect("it leads").to_owned()
 }
 
 pub async fn until_held(contender: &Contender) {
     let held = tokio::time::timeout(PATIENCE, contender.lease.held()).await;
-    assert!(held.is_ok(), "never allowed to act: {:?}", contender.standing.borrow());
+    assert!(held.is_ok(), "never allowed to act: {:?}", contender.candidacy.borrow());
 }
 
 pub async fn until_standby(contender: &Contender, leader: &str) {
-    let knows = |standing: &Standing| matches!(standing, Standing::Standby { leader: Some(about) } if about == leader.as_bytes());
+    let knows = |standing: &Candidacy| matches!(standing, Candidacy::Standby { leader: Some(about) } if about == leader.as_bytes());
     until(contender, "standing by", knows).await;
 }
 
@@ -80,14 +81,14 @@ async fn a_server_that_dies_or_hangs_changes_nothing() {
         ensemble.signal_server(index, Signal::SIGCONT);
         ensemble.until_serving().await;
     }
-    assert_eq!(contender.standing.borrow().node(), Some(&*node));
+    assert_eq!(contender.candidacy.borrow().node(), Some(&*node));
 }
 
 /// For longer than its session would last without a server.
 async fn still_leads(contender: &Contender, node: &str) {
     tokio::time::sleep(SESSION * 2).await;
     until_held(contender).await;
-    assert_eq!(contender.standing.borrow().node(), Some(node));
+    assert_eq!(contender.candidacy.borrow().node(), Some(node));
 }
 
 #[tokio::test]
@@ -101,7 +102,7 @@ async fn without_a_majority_nobody_acts_and_the_leader_goes_on_when_it_is_back()
     let others: Vec<_> = (0..ensemble.len()).filter(|index| *index != leader).collect();
     let start = Instant::now();
     others.iter().for_each(|index| ensemble.kill_server(*index));
-    until(&first, "suspended", |standing| matches!(standing, Standing::Suspended { .. })).await;
+    until(&first, "suspended", |standing| matches!(standing, Candidacy::Suspended { .. })).await;
     println!("suspended {:?} after the majority was lost", start.elapsed());
     assert!(start.elapsed() < SESSION, "before its session could have ended");
     assert!(!first.lease.is_held());
@@ -111,7 +112,7 @@ async fn without_a_majority_nobody_acts_and_the_leader_goes_on_when_it_is_back()
     let back = Instant::now();
     until_held(&first).await;
     println!("went on {:?} after the majority was back", back.elapsed());
-    assert_eq!(first.standing.borrow().node(), Some(&*node), "without another election");
+    assert_eq!(first.candidacy.borrow().node(), Some(&*node), "without another election");
     assert!(!second.lease.is_held());
 }
 
@@ -121,7 +122,7 @@ async fn an_order_to_end_that_was_left_behind_ends_nobody_and_another_is_given()
     let ensemble = Ensemble::start().await;
     let (first, second) = (contender(&ensemble, "first"), contender(&ensemble, "second"));
     for contender in [&first, &second] {
-        until(contender, "in line", |standing| !matches!(standing, Standing::Away { .. })).await;
+        until(contender, "in line", |standing| !matches!(standing, Candidacy::Away { .. })).await;
     }
     first.order_end().await.expect("given");
     until_ending(&first, true).await;

@@ -35,7 +35,7 @@ const SERVERS: usize = 3;
 /// An ensemble elects its leader in a second; a busy machine takes longer.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// A server that hangs says nothing.
-const ANSWER_MOST: Duration = Duration::from_secs(1);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 pub struct Ensemble {
@@ -174,7 +174,7 @@ impl Ensemble {
             let mode = text.lines().find_map(|line| line.strip_prefix("Mode: "))?;
             Some(mode.to_owned())
         };
-        tokio::time::timeout(ANSWER_MOST, ask).await.ok()?
+        tokio::time::timeout(ANSWER_TIMEOUT, ask).await.ok()?
     }
 
     fn configuration(&self, index: usize) -> String {

@@ -10,7 +10,7 @@ use crate::ports::free_ports;
 const LATCH: &str = "/flink/test/leader/latch";
 /// In which nothing may be told over and over.
 const LOOK: Duration = Duration::from_secs(20);
-const LINES_MOST: usize = 5;
+const MAX_LINES: usize = 5;
 
 #[tokio::test]
 async fn flinks_election_is_there_again_and_the_job_goes_on() {
@@ -34,7 +34,7 @@ async fn flinks_election_is_there_again_and_the_job_goes_on() {
     let log = cluster.program.log();
     let ours = log.lines().skip(log_before).filter(|line| line.contains(" worker: "));
     let lines = ours.filter(|line| line.contains("election")).count();
-    assert!(lines <= LINES_MOST, "{lines} lines in {LOOK:?}\n{}", cluster.program.log_end());
+    assert!(lines <= MAX_LINES, "{lines} lines in {LOOK:?}\n{}", cluster.program.log_end());
     assert_eq!(site.left(LATCH).await.len(), 1, "the JobManager has its place");
     assert!(goes_on(&cluster, &job, &before).await, "the job has not even stopped");
     let ready = reqwest::get(format!("http://127.0.0.1:{status}/readyz")).await.expect("an answer");

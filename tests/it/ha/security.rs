@@ -10,7 +10,7 @@ use std::time::Duration;
 use base::log;
 use domain::state::State;
 use domain::store::Store as _;
-use ha::contender::{self, Standing};
+use ha::contender::{self, Candidacy};
 use ha::zookeeper::ZooKeeperStore;
 use zookeeper::security::Sasl;
 use zookeeper::security::{Properties, Security};
@@ -135,7 +135,7 @@ async fn what_is_wrong_with_certificates_is_told() {
     );
     let told = "invalid peer certificate";
     let is_told =
-        |standing: &Standing| matches!(standing, Standing::Away { why: Some(why) } if why.contains(told));
+        |standing: &Candidacy| matches!(standing, Candidacy::Away { why: Some(why) } if why.contains(told));
     until(&contender, told, is_told).await;
 
     let mut wrong = tls(&keys, "trust.p12", "client.p12");
@@ -178,7 +178,7 @@ async fn nodes_belong_to_who_logged_in() {
 
     let wrong = config(&ensemble, ensemble.quorum(), &login(&keys, "wrong"));
     let wrong = contender::start(wrong, paths(), Vec::new(), Arc::default());
-    until(&wrong, "failed", |standing| matches!(standing, Standing::Failed(_))).await;
+    until(&wrong, "failed", |standing| matches!(standing, Candidacy::Failed(_))).await;
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ use crate::ports::{free_ports, free_range};
 /// Of both sessions, ours and Flink's.
 pub const SESSION: Duration = Duration::from_secs(3);
 pub const TASKMANAGERS: u32 = 2;
-const ANSWER_MOST: Duration = Duration::from_millis(500);
+const ANSWER_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Everything that the AppMasters share.
 pub struct Site {
@@ -205,7 +205,7 @@ async fn look(cluster: &Cluster, job: &str) -> Option<(bool, Option<u64>, Option
 pub async fn ask(cluster: &Cluster, path: &str) -> Option<Value> {
     let url = format!("{}{path}", cluster.rest_url());
     // A JobManager that stands by hands questions on to one that is dead, until it knows better.
-    let client = reqwest::Client::builder().timeout(ANSWER_MOST).build().expect("a client");
+    let client = reqwest::Client::builder().timeout(ANSWER_TIMEOUT).build().expect("a client");
     let answer = client.get(url).send().await.ok()?.error_for_status().ok()?;
     answer.json().await.ok()
 }

@@ -9,7 +9,7 @@ use domain::state::{Goal, State, TaskRecord};
 use domain::store::{Store, StoreError};
 use ha::contender::{Contender, Left};
 use ha::memory::{self, MemoryStore};
-use ha::zookeeper::{NODE_BYTES_MOST, ZooKeeperStore};
+use ha::zookeeper::{MAX_NODE_BYTES, ZooKeeperStore};
 use zookeeper::Access;
 use zookeeper_client::{Acls, Client, CreateMode};
 
@@ -95,7 +95,7 @@ async fn who_leads_no_longer_writes_nothing() {
     // It keeps a client that works, as if it had not noticed yet.
     let client = first.clients.borrow().clone();
     let (_keep, clients) = tokio::sync::watch::channel(client);
-    let node = first.standing.borrow().node().expect("it leads").to_owned();
+    let node = first.candidacy.borrow().node().expect("it leads").to_owned();
     let mut late = ZooKeeperStore::new(ensemble.config(SESSION), paths(), clients, &node);
     late.load().await.expect("readable");
 
@@ -158,7 +158,7 @@ async fn ten_thousand_workers_stay_far_from_the_limit() {
             "{workers} workers: {nodes} nodes, {sum} bytes, the largest {largest}; all written in {all:?}, one \
              change in {one:?}, read in {load:?}"
         );
-        assert!(largest < NODE_BYTES_MOST / 8, "{largest}");
+        assert!(largest < MAX_NODE_BYTES / 8, "{largest}");
     }
 }
 
@@ -245,7 +245,7 @@ async fn nodes_of_the_creator_are_closed_to_others() {
         config.access = Access::Creator;
         config
     };
-    use ha::contender::{self, Standing};
+    use ha::contender::{self, Candidacy};
     let right = contender::start(digest("right"), paths(), Vec::new(), Arc::default());
     let node = until_leading(&right).await;
     let mut store = ZooKeeperStore::new(digest("right"), paths(), right.clients.clone(), &node);
@@ -254,8 +254,8 @@ async fn nodes_of_the_creator_are_closed_to_others() {
 
     let wrong = contender::start(digest("wrong"), paths(), Vec::new(), Arc::default());
     let failed =
-        super::election::until(&wrong, "failed", |standing| matches!(standing, Standing::Failed(_))).await;
-    let Standing::Failed(error) = failed else { unreachable!("it was waited for") };
+        super::election::until(&wrong, "failed", |standing| matches!(standing, Candidacy::Failed(_))).await;
+    let Candidacy::Failed(error) = failed else { unreachable!("it was waited for") };
     let (servers, line) = (ensemble.quorum(), paths().line);
     assert_eq!(log::chain(&*error), format!("ZooKeeper at {servers}: {line}: not authorized"));
 }

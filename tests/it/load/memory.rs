@@ -18,7 +18,7 @@ use crate::delivery::secrets;
 use crate::delivery::stores::Stores;
 
 /// Above what it was.
-const MORE_KB_MOST: usize = 4 << 10;
+const MAX_MORE_KB: usize = 4 << 10;
 /// Memory is given back two seconds after the last connection is closed.
 const GIVEN_BACK_WITHIN: Duration = Duration::from_secs(30);
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
@@ -74,7 +74,7 @@ fn storm<T: Into<OwnedFd>>(name: &str, process: Process, count: usize, open: imp
     let start = Instant::now();
     loop {
         let after = anonymous_kb(process);
-        if after <= before + MORE_KB_MOST {
+        if after <= before + MAX_MORE_KB {
             println!("{name}: {count} connections: {before} kB, {during} kB, {after} kB");
             return;
         }

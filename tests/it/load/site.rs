@@ -17,7 +17,7 @@ use crate::cluster::stand_in;
 use crate::ports::{free_ports, free_range};
 
 /// Who answers at all does so by then.
-const ANSWER_MOST: Duration = Duration::from_secs(20);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 
 pub struct Site {
     pub appmaster: Program,
@@ -83,7 +83,7 @@ impl Site {
 
 pub fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).expect("somebody listens");
-    stream.set_read_timeout(Some(ANSWER_MOST)).expect("a timeout");
+    stream.set_read_timeout(Some(ANSWER_TIMEOUT)).expect("a timeout");
     stream
 }
 

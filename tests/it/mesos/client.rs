@@ -8,7 +8,7 @@ use mesos::address::MasterAddress;
 use mesos::answer::Refusal;
 use mesos::call::Call;
 use mesos::client::{
-    self, CALLS_WAITING_MAX, Calls, Config, Credentials, Masters, Reports, SendError, Trust,
+    self, Calls, Config, Credentials, MAX_CALLS_WAITING, Masters, Reports, SendError, Trust,
 };
 use mesos::event::Event;
 use mesos::report::{CallFailure, Report, Trouble};
@@ -255,7 +255,7 @@ async fn what_is_no_stream_of_records_is_dropped() {
 #[tokio::test]
 async fn an_owner_that_reads_late_is_no_silence() {
     // The last one has to wait for room.
-    const EVENTS: usize = client::REPORTS_WAITING_MAX + 1;
+    const EVENTS: usize = client::MAX_REPORTS_WAITING + 1;
     let master = Master::bind().await;
     let (_calls, mut reports) = start(&master.address(), None);
     let mut stream = master.accept().await;
@@ -416,7 +416,7 @@ async fn more_calls_than_can_wait_cost_the_subscription_and_not_the_client() {
             Err(error) => break error,
         }
     };
-    assert_eq!((refused, sent), (SendError::Full(kill("more")), CALLS_WAITING_MAX + 1));
+    assert_eq!((refused, sent), (SendError::Full(kill("more")), MAX_CALLS_WAITING + 1));
     let mut failed = 0;
     while failed < sent {
         match next(&mut reports).await {

@@ -6,11 +6,11 @@ use super::Finding;
 use super::source::{Code, Source};
 
 /// Above this a file holds more than one thing. Tests at its end do not count.
-const CODE_LINES_MAX: usize = 400;
+const MAX_CODE_LINES: usize = 400;
 /// With tests and all: what can still be read in one sitting.
-const FILE_BYTES_MAX: usize = 30 * 1024;
+const MAX_FILE_BYTES: usize = 30 * 1024;
 /// What can be seen at once.
-const FUNCTION_LINES_MAX: usize = 70;
+const MAX_FUNCTION_LINES: usize = 70;
 
 /// Files that may be larger: file and the reason.
 pub const LARGER: &[(&str, &str)] = &[];
@@ -54,12 +54,12 @@ pub fn check_size(source: &Source) -> Vec<Finding> {
     let mut findings = Vec::new();
     let code_lines = code.tests_line - 1;
     let is_code = !is_test(&source.path) && !LARGER.iter().any(|(path, _)| *path == source.path);
-    if is_code && code_lines > CODE_LINES_MAX {
-        let rule = format!("{code_lines} lines without tests, more than {CODE_LINES_MAX}");
-        findings.push(Finding::new(source, CODE_LINES_MAX, rule));
+    if is_code && code_lines > MAX_CODE_LINES {
+        let rule = format!("{code_lines} lines without tests, more than {MAX_CODE_LINES}");
+        findings.push(Finding::new(source, MAX_CODE_LINES, rule));
     }
-    if source.text.len() > FILE_BYTES_MAX {
-        let rule = format!("{} bytes, more than {FILE_BYTES_MAX}", source.text.len());
+    if source.text.len() > MAX_FILE_BYTES {
+        let rule = format!("{} bytes, more than {MAX_FILE_BYTES}", source.text.len());
         findings.push(Finding::new(source, 1, rule));
     }
     findings.extend(
@@ -78,9 +78,9 @@ pub fn long_functions(source: &Source, code: &Code) -> Vec<(String, Finding)> {
     code.functions
         .iter()
         .map(|function| (function, function.last_line - function.first_line + 1))
-        .filter(|(_, lines)| *lines > FUNCTION_LINES_MAX)
+        .filter(|(_, lines)| *lines > MAX_FUNCTION_LINES)
         .map(|(function, lines)| {
-            let rule = format!("{} has {lines} lines, more than {FUNCTION_LINES_MAX}", function.name);
+            let rule = format!("{} has {lines} lines, more than {MAX_FUNCTION_LINES}", function.name);
             (function.name.clone(), Finding::new(source, function.first_line, rule))
         })
         .collect()

@@ -9,7 +9,7 @@ use super::Sighting;
 
 /// Those of Mesos, where the health check does not say.
 const GRACE: Duration = Duration::from_secs(10);
-const FAILURES_MOST: u32 = 3;
+const MAX_FAILURES: u32 = 3;
 
 #[derive(Debug)]
 pub enum Judge {
@@ -46,7 +46,7 @@ impl Judge {
     pub fn health(grace: Option<Duration>, failures_most: Option<u32>) -> Self {
         Self::Health {
             grace: grace.unwrap_or(GRACE),
-            failures_most: failures_most.unwrap_or(FAILURES_MOST),
+            failures_most: failures_most.unwrap_or(MAX_FAILURES),
             failures: 0,
             has_succeeded: false,
             began: Moment::START,

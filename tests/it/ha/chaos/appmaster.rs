@@ -19,7 +19,7 @@ use crate::ports::free_ports;
 pub const CLUSTER_ID: &str = "/chaos";
 pub const SESSION: Duration = Duration::from_secs(2);
 /// Who does not answer by then is asked again.
-const ANSWER_MOST: Duration = Duration::from_secs(1);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
 pub struct AppMaster {
     pub program: Program,
@@ -112,7 +112,7 @@ impl AppMaster {
             return None;
         }
         let url = format!("http://127.0.0.1:{}/v1/status", self.status_port);
-        let client = reqwest::Client::builder().timeout(ANSWER_MOST).build().expect("a client");
+        let client = reqwest::Client::builder().timeout(ANSWER_TIMEOUT).build().expect("a client");
         client.get(url).send().await.ok()?.json().await.ok()
     }
 

@@ -26,9 +26,9 @@ pub const AGENTS: usize = 3;
 const PORTS: u16 = 90;
 /// Filters, repeated updates and heartbeats; nothing that the AppMasters' own clocks measure.
 const TIME_SCALE: &str = "4";
-const ANSWER_MOST: Duration = Duration::from_secs(2);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 /// For a killed container's processes to follow it.
-const FOLLOW_MOST: Duration = Duration::from_secs(30);
+const FOLLOW_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub struct Site {
     pub appmasters: Vec<AppMaster>,
@@ -123,7 +123,7 @@ impl Site {
             let status = dead.program.end().await;
             println!("    {} has ended: {status}", dead.program.path().display());
             assert!(is_doing_of_the_test(status), "{}", dead.program.log_end());
-            dead.program.assert_nothing_left(FOLLOW_MOST).await;
+            dead.program.assert_nothing_left(FOLLOW_TIMEOUT).await;
             self.gone.push(dead.witness());
         }
     }
@@ -161,7 +161,7 @@ impl Site {
             {
                 return;
             }
-            assert!(start.elapsed() < super::SETTLED_MOST, "nobody takes an order");
+            assert!(start.elapsed() < super::SETTLE_TIMEOUT, "nobody takes an order");
             tokio::time::sleep(super::LOOK_INTERVAL).await;
         }
     }
@@ -241,7 +241,7 @@ fn is_doing_of_the_test(status: ExitStatus) -> bool {
 }
 
 fn client() -> reqwest::Client {
-    reqwest::Client::builder().timeout(ANSWER_MOST).build().expect("a client")
+    reqwest::Client::builder().timeout(ANSWER_TIMEOUT).build().expect("a client")
 }
 
 fn scratch_in(root: &Path, name: &str) -> TempDir {

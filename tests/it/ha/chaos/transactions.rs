@@ -9,7 +9,7 @@ use std::path::Path;
 const FILE_HEAD_BYTES: usize = 16;
 const END_OF_RECORD: u8 = b'B';
 /// ZooKeeper refuses requests of more than 1 MiB.
-const RECORD_BYTES_MOST: usize = 2 << 20;
+const MAX_RECORD_BYTES: usize = 2 << 20;
 
 const MULTI: i32 = 14;
 
@@ -71,7 +71,7 @@ fn next(log: &mut impl Read) -> io::Result<Option<Transaction>> {
     let mut head = [0; 12];
     log.read_exact(&mut head)?;
     let length = i32::from_be_bytes([head[8], head[9], head[10], head[11]]);
-    let Some(length) = usize::try_from(length).ok().filter(|length| (1..RECORD_BYTES_MOST).contains(length))
+    let Some(length) = usize::try_from(length).ok().filter(|length| (1..MAX_RECORD_BYTES).contains(length))
     else {
         return Ok(None);
     };

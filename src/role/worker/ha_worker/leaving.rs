@@ -5,7 +5,7 @@ use std::time::Duration;
 use base::exit::Exit;
 use domain::state::State;
 use domain::store::{Store, StoreError};
-use ha::contender::{Left, Standing};
+use ha::contender::{Candidacy, Left};
 use scheduler::Failure;
 use scheduler::driver::RunError;
 
@@ -13,15 +13,15 @@ use super::super::cleanup::release_jobmanager;
 use super::super::jobmanager::Stop;
 use super::super::{Fatal, fatal, stopped};
 use super::error::Deposed;
-use super::{Desk, Next};
+use super::{HaWorker, Next};
 
 /// Between two attempts to take the framework back from somebody who took it without leading.
 const SUPERSEDED_WAIT: Duration = Duration::from_secs(1);
 
 /// For what is told of the cluster when this AppMaster ends over a failure.
-const LEFT_READ_MOST: Duration = Duration::from_secs(1);
+const LEAVE_READ_TIMEOUT: Duration = Duration::from_secs(1);
 
-impl Desk<'_> {
+impl HaWorker<'_> {
     pub(super) async fn ended(&mut self, ended: Result<(), RunError>, node: &str) -> Result<Next, Fatal> {
         match ended {
             Ok(()) => {
@@ -30,8 +30,8 @@ impl Desk<'_> {
             }
             Err(RunError::Store(StoreError::Fenced)) => {
                 self.journal.warn("write_refused", "ZooKeeper refused a write, as another AppMaster leads");
-                let mut standing = self.contender.standing.clone();
-                let lost = standing.wait_for(|standing| !matches!(standing, Standing::Leading { .. }));
+                let mut candidacy = self.contender.candidacy.clone();
+                let lost = candidacy.wait_for(|candidacy| !matches!(candidacy, Candidacy::Leading { .. }));
                 // The election finds out too, at the latest with its next question.
                 let _ = tokio::time::timeout(self.ensemble.session_timeout, lost).await;
                 Ok(Next::StandBy)
@@ -53,7 +53,7 @@ impl Desk<'_> {
     /// With high availability the cluster is not ended with this AppMaster, whatever that ends of.
     async fn tell_left(&self, node: &str) {
         let mut store = self.store(node);
-        let state = tokio::time::timeout(LEFT_READ_MOST, store.load()).await;
+        let state = tokio::time::timeout(LEAVE_READ_TIMEOUT, store.load()).await;
         let Ok(Ok(Some(State { framework_id: Some(id), tasks, .. }))) = state else { return };
         let tasks = tasks.len();
         let text = format!(
@@ -87,8 +87,8 @@ impl Desk<'_> {
 
     /// An order to end is for those that are in line when it is given.
     async fn until_in_line(&mut self) -> Result<(), Fatal> {
-        let mut standing = self.contender.standing.clone();
-        let in_line = standing.wait_for(|standing| !matches!(standing, Standing::Away { .. })).await;
+        let mut candidacy = self.contender.candidacy.clone();
+        let in_line = candidacy.wait_for(|candidacy| !matches!(candidacy, Candidacy::Away { .. })).await;
         in_line.map(drop).map_err(fatal(Exit::Software))
     }
 

@@ -7,7 +7,7 @@ use domain::leadership::Leadership;
 use zookeeper::NodeError;
 
 #[derive(Clone, Debug)]
-pub enum Standing {
+pub enum Candidacy {
     /// Not in line: without a session, or about to get one.
     Away { why: Option<String> },
     /// Somebody else leads, of whom this is known.
@@ -20,7 +20,7 @@ pub enum Standing {
     Failed(Arc<NodeError>),
 }
 
-impl Standing {
+impl Candidacy {
     /// The node as which this AppMaster leads, whether it may act or not.
     pub fn node(&self) -> Option<&str> {
         match self {
@@ -56,12 +56,12 @@ impl Standing {
         true
     }
 
-    /// Whoever does not lead stands as `standing` from now on. Whether that was a change.
-    pub(super) fn become_other(&mut self, standing: Self) -> bool {
-        match (&*self, &standing) {
+    /// Whoever does not lead stands as `candidacy` from now on. Whether that was a change.
+    pub(super) fn become_other(&mut self, candidacy: Self) -> bool {
+        match (&*self, &candidacy) {
             (Self::Standby { leader: known }, Self::Standby { leader }) if known == leader => false,
             (Self::Away { .. } | Self::Standby { .. }, _) => {
-                *self = standing;
+                *self = candidacy;
                 true
             }
             (Self::Leading { .. } | Self::Suspended { .. } | Self::Failed(_), _) => false,

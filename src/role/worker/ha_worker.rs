@@ -12,7 +12,7 @@ use base::events::Journal;
 use base::exit::Exit;
 use base::log;
 use conf::settings::{HighAvailability, Settings};
-use ha::contender::{self, Contender, Standing};
+use ha::contender::{self, Candidacy, Contender};
 use ha::flink::{self, JobManagers, Own};
 use ha::paths::Paths;
 use ha::zookeeper::ZooKeeperStore;
@@ -31,7 +31,7 @@ mod reign;
 use error::{NoSession, Why};
 use reign::schedule;
 
-pub struct Desk<'a> {
+pub struct HaWorker<'a> {
     ensemble: Ensemble,
     paths: Paths,
     contender: Contender,
@@ -52,7 +52,7 @@ pub struct Desk<'a> {
     patience: Duration,
 }
 
-/// What a desk is made of.
+/// What a ha_worker is made of.
 pub struct Parts<'a> {
     pub settings: &'a Settings,
     pub ha: &'a HighAvailability,
@@ -71,7 +71,7 @@ enum Next {
     Leave,
 }
 
-impl<'a> Desk<'a> {
+impl<'a> HaWorker<'a> {
     pub fn open(parts: Parts<'a>) -> Self {
         let Parts { settings, ha, ensemble, reception, term, jobmanager_end, rest, journal } = parts;
         let paths = Paths::new(&ha.root, &ha.workers, &ha.cluster_id);
@@ -92,7 +92,7 @@ impl<'a> Desk<'a> {
             Arc::clone(&journal),
         );
         let Reception { doorkeeper, end_orders, facts } = reception;
-        tokio::spawn(tell_standing(contender.standing.clone(), doorkeeper.clone()));
+        tokio::spawn(tell_candidacy(contender.candidacy.clone(), doorkeeper.clone()));
         tokio::spawn(tell_jobmanagers(jobmanagers.clone(), facts.clone()));
         tokio::spawn(order_ends(end_orders, contender.clone(), rest, Arc::clone(&journal)));
         Self {
@@ -142,13 +142,13 @@ impl<'a> Desk<'a> {
                     return found.map(|_| Next::StandBy).map_err(fatal(Exit::Software));
                 }
                 () = &mut deadline => {
-                    let why = match &*self.contender.standing.borrow() {
-                        Standing::Away { why: Some(why) } => why.clone(),
-                        Standing::Failed(error) => log::chain(&**error),
-                        Standing::Away { why: None }
-                        | Standing::Standby { .. }
-                        | Standing::Leading { .. }
-                        | Standing::Suspended { .. } => "no answer".to_owned(),
+                    let why = match &*self.contender.candidacy.borrow() {
+                        Candidacy::Away { why: Some(why) } => why.clone(),
+                        Candidacy::Failed(error) => log::chain(&**error),
+                        Candidacy::Away { why: None }
+                        | Candidacy::Standby { .. }
+                        | Candidacy::Leading { .. }
+                        | Candidacy::Suspended { .. } => "no answer".to_owned(),
                     };
                     let error = NoSession { within: self.patience, why: Why(why) };
                     return Err(Fatal::new(Exit::Unavailable, error));
@@ -164,7 +164,7 @@ impl<'a> Desk<'a> {
 
     /// The node as which this AppMaster leads; none when it has left the line.
     async fn until_leading(&mut self) -> Result<Option<String>, Fatal> {
-        let mut standing = self.contender.standing.clone();
+        let mut candidacy = self.contender.candidacy.clone();
         let mut jobmanagers = self.jobmanagers.clone();
         loop {
             tokio::select! {
@@ -175,18 +175,18 @@ impl<'a> Desk<'a> {
                     }
                 }
                 () = deposed(&mut jobmanagers) => return Err(self.end_deposed().await),
-                found = standing.wait_for(|standing| {
-                    matches!(standing, Standing::Leading { .. } | Standing::Failed(_))
+                found = candidacy.wait_for(|candidacy| {
+                    matches!(candidacy, Candidacy::Leading { .. } | Candidacy::Failed(_))
                 }) => match &*found.map_err(fatal(Exit::Software))? {
-                    Standing::Failed(error) => return Err(Fatal::new(Exit::Config, Arc::clone(error))),
-                    standing => return Ok(standing.node().map(str::to_owned)),
+                    Candidacy::Failed(error) => return Err(Fatal::new(Exit::Config, Arc::clone(error))),
+                    candidacy => return Ok(candidacy.node().map(str::to_owned)),
                 },
             }
         }
     }
 
     async fn reign(&mut self, work: &Work, node: &str) -> Result<Next, Fatal> {
-        let mut standing = self.contender.standing.clone();
+        let mut candidacy = self.contender.candidacy.clone();
         let scheduling = schedule(
             work,
             self.contender.ending.clone(),
@@ -202,7 +202,7 @@ impl<'a> Desk<'a> {
             tokio::select! {
                 biased;
                 // First: who leads no longer does nothing more.
-                _ = standing.wait_for(|standing| standing.node() != Some(node)) => return Ok(Next::StandBy),
+                _ = candidacy.wait_for(|candidacy| candidacy.node() != Some(node)) => return Ok(Next::StandBy),
                 _ = self.term.recv() => {
                     if let Next::Leave = self.stop().await? {
                         return Ok(Next::Leave);
@@ -225,11 +225,11 @@ impl<'a> Desk<'a> {
 }
 
 /// Whether this AppMaster answers itself, for whoever asks it.
-async fn tell_standing(mut standing: watch::Receiver<Standing>, doorkeeper: Doorkeeper) {
+async fn tell_candidacy(mut candidacy: watch::Receiver<Candidacy>, doorkeeper: Doorkeeper) {
     loop {
-        let leadership = standing.borrow_and_update().leadership();
+        let leadership = candidacy.borrow_and_update().leadership();
         doorkeeper.stands(leadership);
-        if standing.changed().await.is_err() {
+        if candidacy.changed().await.is_err() {
             return;
         }
     }
