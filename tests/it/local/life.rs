@@ -13,6 +13,7 @@ use ::mesos::wire::framework::{Capability, CapabilityType, FrameworkInfo};
 use ::mesos::wire::id::FrameworkId;
 use base::lease::Lease;
 use base::log;
+use domain::group::GroupName;
 use domain::need::{Milli, Need};
 use domain::state::State;
 use domain::store::{Store, StoreError};
@@ -202,7 +203,7 @@ async fn a_drained_agent_is_left_for_another() {
             .await;
         let second = appmaster.running().await;
         assert_ne!(second.agent_id, first.agent_id);
-        assert_eq!(shelf.0.borrow().failures, 0, "nobody's failure");
+        assert_eq!(shelf.0.borrow().group(&GroupName::TASKMANAGERS).failures, 0, "nobody's failure");
         appmaster.tell(Message::End).await.expect("torn down");
     })
     .await;
