@@ -247,7 +247,7 @@ impl Scheduler {
     pub(super) fn share_holds(&mut self) {
         let Some(hold) = self.groups.values().find_map(|group| group.hold.clone()) else { return };
         for group in self.groups.values_mut() {
-            group.hold.get_or_insert_with(|| Hold { places: usize::MAX, ..hold.clone() });
+            group.hold.get_or_insert_with(|| Hold { places: 1000, ..hold.clone() });
         }
     }
 

@@ -78,28 +78,50 @@ fn every_broken_invariant_is_caught() {
         (Mutation::OneMore, "live"),
         (Mutation::SleepThroughDeadlines, "live"),
         (Mutation::LaunchAllAgain, "failed at their start"),
+        (Mutation::NameAgain, "is launched twice"),
+    ] {
+        assert_caught(mutation, complaint);
+    }
+}
+
+/// The same for what is made of the JobManager's answers.
+#[test]
+fn answers_that_are_taken_wrongly_are_caught() {
+    for (mutation, complaint) in [
         (Mutation::BelieveMesos, "does nothing and stays"),
         (Mutation::BeImpatient, "is replaced after"),
-        (Mutation::TakeSilenceForAnAnswer, "while the JobManager is away"),
+        (Mutation::TakeSilenceForAnAnswer, "is replaced after"),
         (Mutation::ReplaceAll, "give way at once"),
         (Mutation::ReplaceTheHeard, "is heard and gives way"),
         (Mutation::EndBlindly, "one in a row"),
         (Mutation::CountTheUnheard, "runs, and was never heard"),
-        (Mutation::NameAgain, "is launched twice"),
+    ] {
+        assert_caught(mutation, complaint);
+    }
+}
+
+/// The same for what only several groups show.
+#[test]
+fn groups_that_are_not_kept_apart_are_caught() {
+    for (mutation, complaint) in [
         (Mutation::MixGroups, "was launched for"),
         (Mutation::ServeByName, "is short with"),
         (Mutation::KeepRemovedGroup, "live"),
         (Mutation::ShareBackoff, "waits after failures of others"),
     ] {
-        let mut others = Vec::new();
-        let is_caught =
-            (1..400).filter_map(|seed| Run::new(seed, mutation).run().err()).take(40).any(|violation| {
-                let is_meant = violation.contains(complaint);
-                others.push(violation);
-                is_meant
-            });
-        assert!(is_caught, "{mutation:?}: {others:#?}");
+        assert_caught(mutation, complaint);
     }
+}
+
+fn assert_caught(mutation: Mutation, complaint: &str) {
+    let mut others = Vec::new();
+    let is_caught =
+        (1..400).filter_map(|seed| Run::new(seed, mutation).run().err()).take(40).any(|violation| {
+            let is_meant = violation.contains(complaint);
+            others.push(violation);
+            is_meant
+        });
+    assert!(is_caught, "{mutation:?}: {others:#?}");
 }
 
 pub struct Run {
