@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use conf::environment::Environment;
+use conf::redact;
 use conf::table::{Origin, Table};
 
 /// Stands in values for the directory that a task stores its configuration in.
@@ -30,7 +31,10 @@ const HADOOP_DIRECTORY: &str = "hadoop-conf";
 
 /// A file that the configuration names and that agents would miss.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot read {path}, which `{key}` names and the TaskManagers need", path = path.display())]
+#[error(
+    "cannot read {path}, which `{key}` names and the TaskManagers need",
+    path = redact::shown(key, &path.to_string_lossy())
+)]
 pub struct OverlayError {
     key: &'static str,
     path: PathBuf,

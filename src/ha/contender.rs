@@ -207,13 +207,9 @@ impl Driver {
             }
             Action::StepDown => {
                 self.grantor.revoke();
-                self.journal.warn(
-                    "leads_no_longer",
-                    "this AppMaster no longer leads: its session with ZooKeeper has ended",
-                );
-                self.candidacy.send_replace(Candidacy::Away {
-                    why: Some("its session with ZooKeeper has ended".to_owned()),
-                });
+                let why = "its session with ZooKeeper has ended";
+                self.journal.warn("leads_no_longer", format!("this AppMaster no longer leads: {why}"));
+                self.candidacy.send_replace(Candidacy::Away { why: Some(why.to_owned()) });
             }
         }
     }

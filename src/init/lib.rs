@@ -148,12 +148,17 @@ enum ReadPlanError {
     Closed(RawFd, #[source] Errno),
     #[error("descriptor {0} cannot be read")]
     Read(RawFd, #[source] std::io::Error),
+    #[error("descriptor {0} does not hold a plan: this process uses it already")]
+    InUse(RawFd),
     #[error("descriptor {0} does not hold a plan")]
     Decode(RawFd, #[source] postcard::Error),
 }
 
 fn read_plan(number: RawFd) -> Result<Plan, ReadPlanError> {
-    let fd = sys::adopt_fd(number).map_err(|errno| ReadPlanError::Closed(number, errno))?;
+    let fd = sys::adopt_fd(number).map_err(|errno| match errno {
+        Errno::EBUSY => ReadPlanError::InUse(number),
+        errno => ReadPlanError::Closed(number, errno),
+    })?;
     let mut bytes = Vec::new();
     File::from(fd).read_to_end(&mut bytes).map_err(|error| ReadPlanError::Read(number, error))?;
     let plan = postcard::from_bytes(&bytes).map_err(|error| ReadPlanError::Decode(number, error))?;

@@ -122,8 +122,10 @@ mod tests {
             let value = if value == "0b" { "0b".repeat(32) } else { value.to_owned() };
             table.set(key, value, Origin::File { path: "config.yaml".into(), line: 1 });
         }
-        for key in ["keystore", "keystore-password", "key-password"] {
-            table.set(format!("security.ssl.rest.{key}"), "hush", Origin::Argument);
+        for (key, value) in
+            [("keystore", "/rest.p12"), ("keystore-password", "hush"), ("key-password", "hush")]
+        {
+            table.set(format!("security.ssl.rest.{key}"), value, Origin::Argument);
         }
         let settings = Settings::from_table(&table).expect("good");
         let odd = PathBuf::from(std::ffi::OsStr::from_bytes(b"/opt/\xff"));

@@ -167,12 +167,11 @@ async fn serve(
     let jobmanager = watch_taskmanagers(clients.clone(), facts.heard.clone());
     let lookout = Arc::new(Lookout::default());
     let journal = Arc::clone(&lookout.journal);
-    let about = about(options, handover, &framework);
     let status = status::Sources {
         requests,
         // On a thread of their own: connections belong to the runtime that opened them.
         jobmanager: Watch::new(rest.clone(), rest_clients(rest.as_ref())?),
-        about,
+        about: about(options, handover, &framework),
         lookout: Arc::clone(&lookout),
     };
     let trust = trust(settings);
