@@ -15,7 +15,7 @@ use reqwest::{Client, StatusCode};
 use tokio::fs;
 use tokio::io::AsyncWriteExt as _;
 
-use base::log;
+use base::{addresses, log};
 use tls::http;
 
 use super::agent::{Archive, Fetch, Start, Then, UriLocation};
@@ -56,9 +56,14 @@ pub async fn fetch(start: &Start, reaper: &Reaper) -> Result<(), String> {
     let cache = Cache::new(start.cache.clone());
     for fetch in &start.fetches {
         let done = fetch_one(fetch, &start.sandbox, &cache, reaper).await;
+        // A signed address is a secret, and the file can be read by others.
+        let location = addresses::shown(fetch.location.text());
         let words = match &done {
-            Ok(()) => format!("Fetched '{}' to '{}'", fetch.location.text(), fetch.file),
-            Err(error) => format!("Failed to fetch '{}': {}", fetch.location.text(), log::chain(error)),
+            Ok(()) => format!("Fetched '{location}' to '{}'", fetch.file),
+            Err(error) => {
+                let why = addresses::shown_within(&log::chain(error));
+                format!("Failed to fetch '{location}': {why}")
+            }
         };
         let written = std::fs::File::options()
             .append(true)
