@@ -20,8 +20,8 @@ use crate::ports::free_ports;
 
 const TASKMANAGERS: usize = 1_000;
 const AGENTS: &str = "5";
-/// Of each agent; nobody binds the ports.
-const RESOURCES: &str = "cpus:250;mem:400000;disk:400000;ports:[20000-20999]";
+/// Of each agent, but for the ports, which all share: two for each TaskManager, and nobody binds them.
+const RESOURCES: &str = "cpus:250;mem:400000;disk:400000;ports:[20000-22499]";
 const SESSION: Duration = Duration::from_secs(20);
 /// Who is told that there is no answer yet asks again for so long.
 const MAX_REDEEMED: Duration = Duration::from_secs(60);
