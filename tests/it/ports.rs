@@ -1,22 +1,40 @@
-//! Ports for programs that cannot pick their own.
+//! Ports for programs that cannot pick their own. They are below those that the kernel gives out by itself, which it could
+//! give to somebody else before the program binds them, and kept from tests that run at the same time.
 
+use std::fs::{self, File};
 use std::net::TcpListener;
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
-/// Ports that were free on all addresses a moment ago, each another one.
+/// Clusters look for the port of their artifact server above, and the kernel's own begin at 32768.
+const PORTS: Range<u16> = 10_000..20_000;
+
+/// Ports that are free on all addresses, each another one.
 pub fn free_ports<const N: usize>() -> [u16; N] {
-    let listeners = [(); N].map(|()| TcpListener::bind("0.0.0.0:0").expect("a port"));
-    listeners.map(|listener| listener.local_addr().expect("an address").port())
+    let mut ports = candidates(1).filter(|port| reserve(*port));
+    [(); N].map(|()| ports.next().expect("a free port"))
 }
 
-/// As many ports in a row, below those that the kernel gives to others by itself.
+/// As many ports in a row.
 pub fn free_range(count: u16) -> RangeInclusive<u16> {
-    /// The kernel's own begin at 32768.
-    const LAST_START: u16 = 32_000;
-    let is_free = |port: u16| TcpListener::bind(("0.0.0.0", port)).is_ok();
-    // Tests that run at the same time look in other places first.
-    let first = 20_000 + (std::process::id() % 10_000) as u16;
-    let mut starts = (first..LAST_START).step_by(count.into());
-    let start = starts.find(|start| (*start..*start + count).all(is_free)).expect("a free range");
+    let mut starts = candidates(count).filter(|start| *start + count <= PORTS.end);
+    let start = starts.find(|start| (*start..*start + count).all(reserve)).expect("a free range");
     start..=start + count - 1
+}
+
+/// All of them, each test's own first.
+fn candidates(step: u16) -> impl Iterator<Item = u16> {
+    let own = PORTS.start + (std::process::id().wrapping_mul(16) % PORTS.len() as u32) as u16;
+    (own..PORTS.end).chain(PORTS.start..own).step_by(step.into())
+}
+
+/// Until this process ends.
+fn reserve(port: u16) -> bool {
+    let directory = std::env::temp_dir().join("flink-on-mesos-test-ports");
+    fs::create_dir_all(&directory).expect("a directory");
+    let file = File::create(directory.join(port.to_string())).expect("a file");
+    let is_ours = file.try_lock().is_ok() && TcpListener::bind(("0.0.0.0", port)).is_ok();
+    if is_ours {
+        std::mem::forget(file);
+    }
+    is_ours
 }

@@ -194,7 +194,7 @@ async fn what_others_wrote_is_told_and_left_as_it_is() {
     assert_eq!(
         log::chain(&newer),
         format!(
-            "failed to read the state at {state}: it was written by a newer program: version 9, this one reads up to 1"
+            "failed to read the state at {state}: it was written by a newer program: version 9, this one reads up to 2"
         )
     );
     assert_eq!(client.get_data(&state).await.expect("there").0, br#"{"version":9,"all":"new"}"#);

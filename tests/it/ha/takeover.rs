@@ -130,7 +130,7 @@ async fn takeover(site: &Site, successor: &Cluster, start: Instant, read: usize)
     /// Subtasks of the job.
     const SUBTASKS: usize = 4;
     let steps = [
-        ("AppMaster leads", "worker: leads", 1),
+        ("AppMaster leads", "worker: this AppMaster leads, with", 1),
         ("subscribed to Mesos", "worker: subscribed framework", 1),
         ("JobManager leads", "DefaultDispatcherRunner was granted leadership", 1),
         ("job restored from a checkpoint", "from Checkpoint", 1),
