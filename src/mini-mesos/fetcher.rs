@@ -59,7 +59,11 @@ pub async fn fetch(start: &Start, reaper: &Reaper) -> Result<(), String> {
         // A signed address is a secret, and the file can be read by others.
         let location = addresses::shown(fetch.location.text());
         let words = match &done {
-            Ok(()) => format!("Fetched '{location}' to '{}'", fetch.file),
+            Ok(()) => {
+                // It ends as the address does.
+                let name = fetch.file.split(['?', '#']).next().unwrap_or_default();
+                format!("Fetched '{location}' to '{name}'")
+            }
             Err(error) => {
                 let why = addresses::shown_within(&log::chain(error));
                 format!("Failed to fetch '{location}': {why}")

@@ -39,7 +39,8 @@ async fn an_ensemble_that_is_not_there() {
 async fn a_path_behind_the_servers_that_is_not_there() {
     let ensemble = Ensemble::start_with(1).await;
     let quorum = format!("{}/no/such", ensemble.quorum());
-    refused(&quorum, &[], 78, &["ZooKeeper has no node /no/such", "high-availability.zookeeper.quorum"]).await;
+    refused(&quorum, &[], 78, &["ZooKeeper has no node /no/such", "high-availability.zookeeper.quorum"])
+        .await;
 }
 
 #[tokio::test]
