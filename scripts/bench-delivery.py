@@ -64,7 +64,7 @@ class Delivery(Cluster):
         self.mesos_port, self.artifact_port = free_ports(2)
         resources = "cpus:4;mem:8192;disk:8192;ports:[31000-31100]"
         work = self.directory / "mesos"
-        self.spawn(self.options.binary, "mesos", f"--port={self.mesos_port}", f"--work_dir={work}", f"--resources={resources}")
+        self.spawn(self.options.binary, "mesos", f"--port={self.mesos_port}", f"--work-dir={work}", f"--resources={resources}")
         time.sleep(1)
         settings = {
             "mesos.master": f"127.0.0.1:{self.mesos_port}",

@@ -55,7 +55,7 @@ pub struct Options {
     pub hostname: Option<String>,
 
     /// Directory for the sandboxes of tasks
-    #[arg(long, default_value = "/tmp/mesos")]
+    #[arg(long, alias = "work_dir", default_value = "/tmp/mesos")]
     pub work_dir: PathBuf,
 
     /// Number of agents in the master's process; agents on other hosts can join in any case
