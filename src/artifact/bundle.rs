@@ -175,29 +175,31 @@ impl Part {
     }
 }
 
-fn hash_first(hash: &mut Sha256, mut file: File, length: u64) -> io::Result<()> {
+/// Answers how many bytes there were.
+fn hash_all(hash: &mut Sha256, mut content: impl Read) -> io::Result<u64> {
     let mut buffer = vec![0; CHUNK];
-    let mut left = length;
-    while left > 0 {
-        let count = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
-        file.read_exact(&mut buffer[..count])?;
-        hash.update(&buffer[..count]);
-        left -= count as u64;
+    let mut length = 0;
+    loop {
+        match content.read(&mut buffer)? {
+            0 => return Ok(length),
+            count => {
+                hash.update(&buffer[..count]);
+                length += count as u64;
+            }
+        }
     }
-    Ok(())
+}
+
+fn hash_first(hash: &mut Sha256, file: File, length: u64) -> io::Result<()> {
+    let found = hash_all(hash, file.take(length))?;
+    if found < length { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
 }
 
 /// The SHA-256 of a file.
 pub fn digest_of(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
     let mut hash = Sha256::begin();
-    let mut buffer = vec![0; CHUNK];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(hexadecimal(&hash.finish())),
-            count => hash.update(&buffer[..count]),
-        }
-    }
+    hash_all(&mut hash, File::open(path)?)?;
+    Ok(hexadecimal(&hash.finish()))
 }
 
 /// What cannot be opened is told before anything is started.

@@ -142,19 +142,12 @@ pub fn expected_without(expected: &str, value: &str, shown: &str) -> String {
     }
     let is_quote = |c: char| matches!(c, '`' | '\'' | '"');
     let hidden = |piece: &str| !piece.trim().is_empty() && value.contains(piece) && !shown.contains(piece);
-    let mut pieces: Vec<&str> = expected.split_inclusive(is_quote).collect();
-    for piece in &mut pieces {
-        if hidden(piece.trim_end_matches(is_quote)) {
-            let quote = if piece.ends_with(is_quote) { &piece[piece.len() - 1..] } else { "" };
-            *piece = match quote {
-                "`" => "******`",
-                "'" => "******'",
-                "\"" => "******\"",
-                _ => MASK,
-            };
-        }
-    }
-    pieces.concat()
+    let pieces = expected.split_inclusive(is_quote).map(|piece| {
+        let quoted = piece.trim_end_matches(is_quote);
+        let quote = &piece[quoted.len()..];
+        if hidden(quoted) { format!("{MASK}{quote}") } else { piece.to_owned() }
+    });
+    pieces.collect()
 }
 
 /// All of it where a name of a secret has a value within, as in YAML and in lists of `name=value`.

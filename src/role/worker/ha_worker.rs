@@ -52,7 +52,7 @@ pub struct HaWorker<'a> {
     patience: Duration,
 }
 
-/// What a ha_worker is made of.
+/// What it is made of.
 pub struct Parts<'a> {
     pub settings: &'a Settings,
     pub ha: &'a HighAvailability,
