@@ -267,7 +267,7 @@ impl Item {
             let reservation = ReservationInfo {
                 role: Some(role.to_owned()),
                 r#type: Some(kind as i32),
-                ..dynamic.unwrap_or_default()
+                ..dynamic.map(|dynamic| *dynamic).unwrap_or_default()
             };
             shape.reservations.push(reservation);
         }
@@ -286,7 +286,8 @@ impl Item {
             (Some(only), None) => {
                 resource.role.clone_from(&only.role);
                 if only.r#type == Some(ReservationType::Dynamic as i32) {
-                    resource.reservation = Some(ReservationInfo { role: None, r#type: None, ..only });
+                    let reservation = ReservationInfo { role: None, r#type: None, ..only };
+                    resource.reservation = Some(Box::new(reservation));
                 }
             }
             (Some(_), Some(_)) => return None,

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 use std::time::Duration;
 
 use mesos::answer::Refusal;
@@ -19,7 +21,7 @@ use domain::state::State;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
     /// Durable before any later action is carried out.
-    Store(Box<State>),
+    Store(Arc<State>),
     Send(Call),
     /// Subscribe without a framework id: the old one is of no use any more.
     SubscribeAnew,
@@ -59,14 +61,38 @@ impl Queue {
         }
     }
 
-    pub fn pop(&mut self, state: &State) -> Option<Action> {
+    pub fn pop(&mut self, state: &SharedState) -> Option<Action> {
         Some(match self.items.pop_front()? {
             Item::Other(action) => action,
             Item::Store => {
                 self.waits_to_store = false;
-                Action::Store(Box::new(state.clone()))
+                Action::Store(Arc::clone(&state.0))
             }
         })
+    }
+}
+
+/// The state, shared with an order to store it until it changes.
+#[derive(Debug)]
+pub(super) struct SharedState(Arc<State>);
+
+impl SharedState {
+    pub fn new(state: State) -> Self {
+        Self(Arc::new(state))
+    }
+}
+
+impl Deref for SharedState {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.0
+    }
+}
+
+impl DerefMut for SharedState {
+    fn deref_mut(&mut self) -> &mut State {
+        Arc::make_mut(&mut self.0)
     }
 }
 

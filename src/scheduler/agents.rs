@@ -13,6 +13,9 @@ use super::ground::Standing;
 /// A strike is forgotten after this long without another.
 const FORGIVEN_AFTER: Duration = Duration::from_secs(30 * 60);
 
+/// So often those that are forgiven are removed, at most.
+const LOOK_THROUGH_EVERY: Duration = Duration::from_secs(60);
+
 /// From so many strikes on an agent gets no TaskManager for a while; below, others are only preferred.
 const QUARANTINE_FROM: u32 = 3;
 
@@ -31,6 +34,8 @@ const ALIKE_FROM: usize = 2;
 #[derive(Clone, Debug, Default)]
 pub struct Agents {
     strikes: BTreeMap<String, Strikes>,
+    /// When those that are forgiven were removed last.
+    forgiven_at: Option<Moment>,
     /// Failures since a TaskManager registered last.
     alike: BTreeMap<Symptom, Alike>,
 }
@@ -78,12 +83,19 @@ pub struct Strike<'a> {
 
 impl Agents {
     pub fn strike(&mut self, strike: Strike<'_>, now: Moment) {
-        self.strikes.retain(|_, strikes| !strikes.are_forgiven(now));
+        // Thousands may fail at once, and all are looked through.
+        if self.forgiven_at.is_none_or(|at| now.since(at) >= LOOK_THROUGH_EVERY) {
+            self.strikes.retain(|_, strikes| !strikes.are_forgiven(now));
+            self.forgiven_at = Some(now);
+        }
         let alike = self.alike.entry(strike.symptom.clone());
         let alike = alike.or_insert_with(|| Alike { agents: BTreeSet::new(), last: now });
         alike.agents.insert(strike.agent_id.to_owned());
         alike.last = now;
         let strikes = self.strikes.entry(strike.agent_id.to_owned()).or_insert_with(|| Strikes::new(now));
+        if strikes.are_forgiven(now) {
+            *strikes = Strikes::new(now);
+        }
         strike.why.clone_into(&mut strikes.why);
         // Those that were launched together count as one, apart from the first.
         let is_of_round = strike.launched < strikes.last && strikes.in_a_row >= QUARANTINE_FROM;

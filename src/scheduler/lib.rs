@@ -56,7 +56,7 @@ use domain::group::GroupName;
 use mesos::call::Call;
 use mesos::wire::status::TaskState;
 
-use action::Queue;
+use action::{Queue, SharedState};
 use again::FailedCalls;
 use agents::Agents;
 use counters::Counters;
@@ -75,7 +75,7 @@ pub struct Scheduler {
     /// Without the groups.
     spec: Spec,
     groups: BTreeMap<GroupName, Group>,
-    state: State,
+    state: SharedState,
     /// What we have seen of each task in `state.tasks`, by task id; lost with the worker and asked for again.
     seen: BTreeMap<String, Seen>,
     phase: Phase,
@@ -178,7 +178,7 @@ impl Scheduler {
             reviving: Reviving { backoff: Backoff::new(spec.patience.revive), again_at: None },
             reconciliation: Reconciliation::new(&spec.patience),
             spec,
-            state,
+            state: SharedState::new(state),
             seen,
             phase: Phase::Working,
             connection: Connection::Disconnected { since: now, why: None },

@@ -55,32 +55,26 @@ impl Offered {
 
     /// What an agent offers to a role, in place of what was known of it.
     pub fn remember(&mut self, candidate: &Candidate<'_>, now: Moment) {
-        if !self.agents.contains_key(candidate.agent_id) {
-            if self.agents.len() >= MAX_AGENTS {
-                return;
+        let known = self.agents.len();
+        if let Some(agent) = self.agents.get_mut(candidate.agent_id) {
+            if !agent.is(&candidate.traits) {
+                *agent =
+                    Agent { by_role: std::mem::take(&mut agent.by_role), ..Agent::new(&candidate.traits) };
             }
-            self.agents.insert(candidate.agent_id.to_owned(), Agent::new(&candidate.traits));
-        }
-        if !self.roles.contains(candidate.role) {
-            self.roles.insert(candidate.role.into());
-        }
-        let (Some(agent), Some(role)) =
-            (self.agents.get_mut(candidate.agent_id), self.roles.get(candidate.role))
-        else {
-            return;
-        };
-        if !agent.is(&candidate.traits) {
-            *agent = Agent { by_role: std::mem::take(&mut agent.by_role), ..Agent::new(&candidate.traits) };
-        }
-        match agent.by_role.binary_search_by(|offer| (*offer.role).cmp(candidate.role)) {
-            Ok(index) => {
-                agent.by_role[index].holding.clone_from(&candidate.holding);
-                agent.by_role[index].at = now;
+            match agent.by_role.binary_search_by(|offer| (*offer.role).cmp(candidate.role)) {
+                Ok(index) => {
+                    agent.by_role[index].holding.clone_from(&candidate.holding);
+                    agent.by_role[index].at = now;
+                }
+                Err(index) => {
+                    let offer = role_offer(&mut self.roles, candidate, now);
+                    agent.by_role.insert(index, offer);
+                }
             }
-            Err(index) => {
-                let holding = candidate.holding.clone();
-                agent.by_role.insert(index, RoleOffer { role: Arc::clone(role), holding, at: now });
-            }
+        } else if known < MAX_AGENTS {
+            let mut agent = Agent::new(&candidate.traits);
+            agent.by_role.push(role_offer(&mut self.roles, candidate, now));
+            self.agents.insert(candidate.agent_id.to_owned(), agent);
         }
     }
 
@@ -135,6 +129,19 @@ impl Agent {
             attributes: &self.attributes,
         }
     }
+}
+
+/// All offers to a role share its name.
+fn role_offer(roles: &mut BTreeSet<Arc<str>>, candidate: &Candidate<'_>, now: Moment) -> RoleOffer {
+    let role = match roles.get(candidate.role) {
+        Some(role) => Arc::clone(role),
+        None => {
+            let role = Arc::from(candidate.role);
+            roles.insert(Arc::clone(&role));
+            role
+        }
+    };
+    RoleOffer { role, holding: candidate.holding.clone(), at: now }
 }
 
 fn remembered(attributes: &[Attribute]) -> &[Attribute] {

@@ -172,7 +172,7 @@ impl Scheduler {
 
     /// A new task of the group is launched.
     pub(super) fn probe(&mut self, name: &GroupName, id: &str) {
-        let State { tasks, groups, .. } = &mut self.state;
+        let State { tasks, groups, .. } = &mut *self.state;
         if let Some(probing) = groups.get_mut(name).and_then(|stored| stored.probing.as_mut()) {
             probing.tasks.retain(|id| tasks.contains_key(id));
             probing.tasks.insert(id.to_owned());

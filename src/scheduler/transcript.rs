@@ -8,6 +8,7 @@ mod probing;
 mod progress;
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::report::{ProbingReport, Reason, Waiting};
@@ -77,7 +78,7 @@ impl Bench {
         while let Some(action) = self.scheduler.next_action() {
             let word = match action {
                 Action::Store(state) => {
-                    self.stored = *state;
+                    self.stored = Arc::unwrap_or_clone(state);
                     "store".to_owned()
                 }
                 Action::Send(call) => spelled(&call),
@@ -98,7 +99,7 @@ impl Bench {
 
     fn offer(&mut self, agents: &[(&str, f64)]) -> String {
         let offers = self.offers_of(agents);
-        self.scheduler.handle_offers(&offers, self.now);
+        self.scheduler.handle_offers(offers, self.now);
         self.orders()
     }
 

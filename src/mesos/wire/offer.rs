@@ -35,9 +35,10 @@ pub struct Offer {
     #[prost(message, repeated, tag = "7")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub attributes: Vec<Attribute>,
-    #[prost(message, optional, tag = "8")]
+    /// Boxed, as large as most of the rest: offers come by the thousand, and nobody looks at it.
+    #[prost(message, optional, boxed, tag = "8")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub url: Option<Url>,
+    pub url: Option<Box<Url>>,
     #[prost(message, optional, tag = "9")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unavailability: Option<Unavailability>,

@@ -32,13 +32,13 @@ pub struct Resource {
     #[prost(string, optional, tag = "6")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
-    /// Boxed, for it is three times as large as all the rest and seldom there.
+    /// Boxed, as [`Self::reservation`] is: large, and seldom there.
     #[prost(message, optional, boxed, tag = "7")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disk: Option<Box<DiskInfo>>,
-    #[prost(message, optional, tag = "8")]
+    #[prost(message, optional, boxed, tag = "8")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub reservation: Option<ReservationInfo>,
+    pub reservation: Option<Box<ReservationInfo>>,
     #[prost(message, optional, tag = "9")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revocable: Option<RevocableInfo>,

@@ -143,7 +143,7 @@ fn describe(held: &HeldOffer, agent: &Agent, framework: &Framework) -> Offer {
         hostname: Some(hostname.clone()),
         resources: resources.to_wire(format),
         attributes: attributes.clone(),
-        url: Some(url(&agent.description)),
+        url: Some(Box::new(url(&agent.description))),
         allocation_info: is_multi_role.then(|| AllocationInfo { role: Some(held.role.clone()) }),
         domain: domain.clone(),
         unavailability: agent.unavailability.clone(),

@@ -5,6 +5,7 @@ use crate::{Action, token};
 use domain::group::GroupName;
 use domain::state::Goal;
 use mesos::call::Call;
+use std::sync::Arc;
 
 /// What a broken scheduler or driver would do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +92,7 @@ impl Run {
             Mutation::EndWhatIsReplaced => {
                 for action in actions {
                     let Action::Store(state) = action else { continue };
+                    let state = Arc::make_mut(state);
                     let replaced = state.tasks.values_mut().filter(|record| record.goal == Goal::Replace);
                     replaced.for_each(|record| record.goal = Goal::End);
                 }
@@ -108,6 +110,7 @@ impl Run {
             Mutation::MixGroups => {
                 for action in actions {
                     let Action::Store(state) = action else { continue };
+                    let state = Arc::make_mut(state);
                     let first = state.tasks.values_mut().next();
                     first.into_iter().for_each(|record| record.group = GroupName::TASKMANAGERS);
                 }
@@ -147,6 +150,7 @@ impl Run {
         let hearing = &self.oracle.hearing;
         for action in actions {
             let Action::Store(state) = action else { continue };
+            let state = Arc::make_mut(state);
             if !state.tasks.values().any(|record| record.unheard) {
                 continue;
             }

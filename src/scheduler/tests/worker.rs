@@ -1,6 +1,7 @@
 //! The AppMaster's worker in a run: a scheduler, what its driver and its client would do, and crashes.
 
 use domain::state::State;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::mutations::Mutation;
@@ -139,7 +140,7 @@ impl Run {
                     let judgement = self.oracle.hearing.stored(&self.stored, &state, &self.targets, self.now);
                     self.judge(judgement);
                 }
-                self.stored = *state;
+                self.stored = Arc::unwrap_or_clone(state);
             }
             Action::Send(call) => self.send(call),
             Action::SubscribeAnew => {
@@ -325,7 +326,7 @@ impl Run {
             Event::Offers(offers) => {
                 let before = worker.scheduler.state().clone();
                 self.log(|| format!("offers: {}", offers.len()));
-                self.with_scheduler(|scheduler| scheduler.handle_offers(&offers, now));
+                self.with_scheduler(|scheduler| scheduler.handle_offers(offers, now));
                 self.judge_turns(&before);
             }
             Event::InverseOffers(offers) => {

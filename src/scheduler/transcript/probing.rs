@@ -1,6 +1,7 @@
 //! TaskManagers that fail at their start: few are tried until one registers.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::*;
 use crate::report::AgentStanding;
@@ -101,7 +102,7 @@ impl Site {
         let free: Vec<_> = free.iter().filter(|(_, cpus)| **cpus > 0.0).collect();
         let free: Vec<_> = free.into_iter().map(|(agent, cpus)| (agent.as_str(), *cpus)).collect();
         let offers = self.bench.offers_of(&free);
-        self.bench.scheduler.handle_offers(&offers, self.bench.now);
+        self.bench.scheduler.handle_offers(offers, self.bench.now);
         self.carry_out();
     }
 
@@ -109,7 +110,7 @@ impl Site {
         let mut killed = Vec::new();
         while let Some(action) = self.bench.scheduler.next_action() {
             match action {
-                Action::Store(state) => self.bench.stored = *state,
+                Action::Store(state) => self.bench.stored = Arc::unwrap_or_clone(state),
                 Action::Send(Call::Accept { launch, .. }) => {
                     for task in launch {
                         let id = task.name.expect("a name");
