@@ -46,9 +46,32 @@ pub struct GroupState {
     /// While tasks fail at their start, so that another worker does not launch all of them again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probing: Option<Probing>,
+    /// Tasks that were ever launched; not counted of TaskManagers.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub launched: u32,
+    /// A task of it has done what the group is for: it gets no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Ended>,
 }
 
-static NEW_GROUP: GroupState = GroupState { scale: None, demanded: None, failures: 0, probing: None };
+/// How a group has ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// Of the task whose end it was.
+    pub task: String,
+    /// With which that ended.
+    pub code: u8,
+    /// Seconds since 1970.
+    pub at: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks it so")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+static NEW_GROUP: GroupState =
+    GroupState { scale: None, demanded: None, failures: 0, probing: None, launched: 0, ended: None };
 
 impl State {
     /// The id of the task with this number.
@@ -147,7 +170,7 @@ impl Serialize for State {
 impl From<StoredState> for State {
     fn from(stored: StoredState) -> Self {
         let StoredState { scale, demanded, failures, probing, mut groups, .. } = stored;
-        let taskmanagers = GroupState { scale, demanded, failures, probing };
+        let taskmanagers = GroupState { scale, demanded, failures, probing, launched: 0, ended: None };
         if taskmanagers != NEW_GROUP {
             groups.insert(GroupName::TASKMANAGERS, taskmanagers);
         }
@@ -193,6 +216,9 @@ pub struct TaskRecord {
     pub hostname: String,
     #[serde(default, skip_serializing_if = "GroupName::is_taskmanagers")]
     pub group: GroupName,
+    /// Which of the group's launches it is, from 1; not counted of TaskManagers.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub attempt: u32,
     pub goal: Goal,
     /// It gives way because the JobManager does not hear it: heard again, it stays.
     #[serde(default)]
@@ -214,6 +240,7 @@ impl TaskRecord {
             agent_id,
             hostname,
             group: GroupName::TASKMANAGERS,
+            attempt: 0,
             goal: Goal::Run,
             unheard: false,
             leaves: false,

@@ -149,6 +149,8 @@ pub enum Note {
     StillWaiting { group: GroupName, tasks: usize, why: String },
     Probing { group: GroupName, failures: u32, cause: String, keys: Vec<String> },
     ProbeRegistered { group: GroupName, task: String, lacking: usize },
+    Resting { group: GroupName, rest_s: u64, cause: String },
+    GroupEnded { group: GroupName, task: String, code: u8 },
     StillStarting { task: String, hostname: String, state: Cow<'static, str>, since_s: u64, others: usize },
     Neighbours(News),
 }
@@ -182,6 +184,8 @@ impl Note {
             Self::StillWaiting { .. } => "still_waiting",
             Self::Probing { .. } => "probing",
             Self::ProbeRegistered { .. } => "probe_registered",
+            Self::Resting { .. } => "resting",
+            Self::GroupEnded { .. } => "group_ended",
             Self::StillStarting { .. } => "still_starting",
             Self::Neighbours(news) => news.kind(),
         }
@@ -206,6 +210,7 @@ impl Note {
             | Self::Retired { task, .. }
             | Self::Unknown { task, .. }
             | Self::ProbeRegistered { task, .. }
+            | Self::GroupEnded { task, .. }
             | Self::StillStarting { task, .. } => Some(task),
             Self::Subscribed { .. }
             | Self::Disconnected { .. }
@@ -215,6 +220,7 @@ impl Note {
             | Self::Scaled { .. }
             | Self::DoesNotFit { .. }
             | Self::Probing { .. }
+            | Self::Resting { .. }
             | Self::StillWaiting { .. }
             | Self::Neighbours(_) => None,
         }
@@ -232,6 +238,7 @@ impl Note {
             | Self::Unknown { .. }
             | Self::DoesNotFit { .. }
             | Self::Probing { .. }
+            | Self::Resting { .. }
             | Self::StillWaiting { .. } => Level::Warn,
             Self::Ended { expected, .. } => {
                 if *expected {
@@ -254,6 +261,7 @@ impl Note {
             | Self::NotMoving { .. }
             | Self::Retired { .. }
             | Self::ProbeRegistered { .. }
+            | Self::GroupEnded { .. }
             | Self::StillStarting { .. } => Level::Info,
         }
     }
@@ -321,6 +329,12 @@ impl fmt::Display for Note {
             Self::ProbeRegistered { group, task, lacking } => {
                 let tasks = named(group);
                 write!(out, "registered task={task}: {tasks} start again, launching the other {lacking}")
+            }
+            Self::Resting { group, rest_s, cause } => {
+                write!(out, "launching none of the {} for {rest_s} s: {cause}", named(group))
+            }
+            Self::GroupEnded { group, task, code } => {
+                write!(out, "group={group} has ended: task={task} ended with code {code}")
             }
             Self::Neighbours(news) => write!(out, "{news}"),
             Self::StillStarting { task, hostname, state, since_s, others } => {

@@ -199,5 +199,13 @@ pub fn fault(update: &StatusUpdate, state: TaskState) -> Option<&'static Fault> 
     FAULTS.iter().find(holds).map(|row| &row.fault).filter(|fault| !fault.keys.is_empty())
 }
 
+/// The code with which a task's command has ended, in the words of the command executor ("Command exited with status 3") and
+/// of the executor for Docker ("Container exited with status 3").
+pub fn exit_code(message: &str) -> Option<u8> {
+    let (_, rest) = message.split_once("exited with status ")?;
+    let digits = rest.find(|c: char| !c.is_ascii_digit()).map_or(rest, |end| &rest[..end]);
+    digits.parse().ok()
+}
+
 #[cfg(test)]
 mod tests;

@@ -74,6 +74,8 @@ impl Counters {
             | Note::StillWaiting { .. }
             | Note::Probing { .. }
             | Note::ProbeRegistered { .. }
+            | Note::Resting { .. }
+            | Note::GroupEnded { .. }
             | Note::StillStarting { .. }
             | Note::Neighbours(_) => return,
         };

@@ -86,8 +86,14 @@ enum Next {
 /// An answer that is given when what it says is stored.
 enum Due {
     Scaled(Reply<Result<(), NotScaled>>, Result<(), NotScaled>),
-    Replaced(Reply<bool>, bool),
-    Redeemed { task_id: String, reply: Reply<bool>, is_allowed: bool },
+    /// Of what there is or is not.
+    Done(Reply<bool>, bool),
+    Defined(Reply<()>),
+    Redeemed {
+        task_id: String,
+        reply: Reply<bool>,
+        is_allowed: bool,
+    },
 }
 
 impl<S: Store> Driver<S> {
@@ -303,8 +309,16 @@ impl<S: Store> Driver<S> {
             }
             Request::Scale(target, reply) => Some(Due::Scaled(reply, scheduler.handle_scaled(target, now))),
             Request::Replace(task_id, reply) => {
-                Some(Due::Replaced(reply, scheduler.handle_replacement_wanted(&task_id, now)))
+                Some(Due::Done(reply, scheduler.handle_replacement_wanted(&task_id, now)))
             }
+            Request::Define(name, spec, reply) => {
+                scheduler.handle_group_defined(&name, *spec, now);
+                Some(Due::Defined(reply))
+            }
+            Request::Remove(name, reply) => {
+                Some(Due::Done(reply, scheduler.handle_group_removed(&name, now)))
+            }
+            Request::Renew(name, reply) => Some(Due::Done(reply, scheduler.handle_group_renewed(&name, now))),
             // Its task comes again.
             Request::Redeem { reply, .. } if reply.is_closed() => None,
             Request::Redeem { task_id, token, reply } => {
@@ -318,7 +332,8 @@ impl<S: Store> Driver<S> {
         for due in answers {
             match due {
                 Due::Scaled(reply, scaled) => drop(reply.send(scaled)),
-                Due::Replaced(reply, is_there) => drop(reply.send(is_there)),
+                Due::Done(reply, is_there) => drop(reply.send(is_there)),
+                Due::Defined(reply) => drop(reply.send(())),
                 Due::Redeemed { task_id, reply, is_allowed } => {
                     if reply.send(is_allowed).is_err() && is_allowed {
                         self.scheduler.handle_not_fetched(&task_id);

@@ -8,7 +8,8 @@ use domain::group::GroupName;
 use mesos::event::StatusUpdate;
 use mesos::wire::status::Reason;
 
-use super::{Failure, Scheduler};
+use super::spec::TooMany;
+use super::{Failure, Note, Scheduler};
 
 /// Each cause has a backoff of its own: one that waits long keeps nobody waiting who failed of something else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,6 +40,17 @@ pub(super) struct Hold {
     pub until: Deadline,
     pub places: usize,
     pub cause: String,
+}
+
+impl Hold {
+    /// Of the whole group, after too many failures.
+    fn rest(now: Moment, span: Duration, cause: String) -> Self {
+        Self { since: now, until: Deadline::after(now, span), places: usize::MAX, cause }
+    }
+
+    pub fn is_rest(&self) -> bool {
+        self.places == usize::MAX
+    }
 }
 
 /// The rounds of failures of one cause. All that were launched before a round began and fail in it are of that round.
@@ -102,7 +114,7 @@ impl Scheduler {
         let until = Deadline::after(now, wait);
         match &mut group.hold {
             Some(hold) => {
-                hold.places += 1;
+                hold.places = hold.places.saturating_add(1);
                 if launched >= hold.since && hold.until < until {
                     hold.until = until;
                     text.clone_into(&mut hold.cause);
@@ -134,15 +146,28 @@ impl Scheduler {
         }
     }
 
-    pub(super) fn fail_after_failures(&mut self, name: &GroupName) {
-        let Some(group) = self.groups.get(name) else { return };
+    /// What becomes of the group when too many of its tasks have failed.
+    pub(super) fn weigh_failures(&mut self, name: &GroupName, now: Moment) {
+        let Some(group) = self.groups.get_mut(name) else { return };
         let within = group.spec.failures_within;
         let failures = match within {
             None => self.state.group(name).failures,
             Some(_) => u32::try_from(group.recent_failures.len()).unwrap_or(u32::MAX),
         };
-        if group.spec.max_failures.is_some_and(|most| failures > most) {
-            self.fail(Failure::TooManyFailures { failures, within });
+        if group.spec.max_failures.is_none_or(|most| failures <= most) {
+            return;
+        }
+        match group.spec.after_too_many {
+            TooMany::EndFramework => self.fail(Failure::TooManyFailures { failures, within }),
+            TooMany::Rest(rest) => {
+                group.recent_failures.clear();
+                group.relaunches.succeeded();
+                let last = group.hold.take().map(|hold| hold.cause).unwrap_or_default();
+                let cause = format!("{failures} tasks have failed, the last: {last}");
+                group.hold = Some(Hold::rest(now, rest, cause.clone()));
+                self.state.group_mut(name).failures = 0;
+                self.note(Note::Resting { group: name.clone(), rest_s: rest.as_secs(), cause });
+            }
         }
     }
 }

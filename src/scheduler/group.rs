@@ -172,6 +172,19 @@ impl Scheduler {
         Ok(())
     }
 
+    /// The group begins anew: what has ended it or what it failed of counts no more. False if there is none of this name.
+    pub fn handle_group_renewed(&mut self, name: &GroupName, now: Moment) -> bool {
+        let Some(group) = self.groups.get_mut(name) else { return false };
+        group.hold = None;
+        group.recent_failures.clear();
+        group.relaunches.succeeded();
+        let stored = self.state.group_mut(name);
+        (stored.ended, stored.failures, stored.probing) = (None, 0, None);
+        self.store();
+        self.plan(now);
+        true
+    }
+
     /// What tasks of the group are given of files is known.
     pub fn handle_group_files_read(&mut self, name: &GroupName, delivery: Delivery, now: Moment) {
         if let Some(group) = self.groups.get_mut(name) {
@@ -184,6 +197,9 @@ impl Scheduler {
     pub fn group_target(&self, name: &GroupName) -> u32 {
         let Some(group) = self.groups.get(name) else { return 0 };
         let stored = self.state.group(name);
+        if stored.ended.is_some() {
+            return 0;
+        }
         let said = if group.spec.follows_jobs { stored.demanded } else { stored.scale };
         said.unwrap_or(group.spec.target)
     }

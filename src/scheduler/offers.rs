@@ -245,8 +245,17 @@ impl Scheduler {
     fn name_task(&mut self, name: &GroupName, candidate: &Candidate<'_>, now: Moment) -> String {
         self.state.task_counter += 1;
         let id = self.state.task_id(name, self.state.task_counter);
+        let attempt = match name.is_taskmanagers() {
+            true => 0,
+            false => {
+                let stored = self.state.group_mut(name);
+                stored.launched = stored.launched.saturating_add(1);
+                stored.launched
+            }
+        };
         let mut record = TaskRecord {
             group: name.clone(),
+            attempt,
             ..TaskRecord::new(candidate.agent_id.to_owned(), candidate.traits.hostname.to_owned())
         };
         if let Some(group) = self.groups.get_mut(name) {
@@ -281,8 +290,9 @@ impl Scheduler {
         for (name, id, allotment) in tasks {
             let Some(group) = self.groups.get_mut(&name) else { continue };
             group.progress.begin(now);
+            let attempt = self.state.tasks.get(&id).map_or(0, |record| record.attempt);
             let assignment =
-                task::Assignment { agent_id: &agent_id, hostname: &hostname, allotment: &allotment };
+                task::Assignment { agent_id: &agent_id, hostname: &hostname, attempt, allotment: &allotment };
             let token = token::of(&self.state.token_secret, &id);
             infos.push(task::info(&group.spec.template, self.spec.kill_grace, &id, &assignment, token));
             self.note(Note::Launched { task: id, hostname: hostname.clone(), agent_id: agent_id.clone() });

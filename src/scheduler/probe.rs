@@ -13,6 +13,7 @@ use domain::group::GroupName;
 use mesos::wire::status::TaskState;
 
 use super::cause::{Fault, Symptom};
+use super::failures::Hold;
 use super::{Note, Scheduler, Seen, Sight};
 use domain::state::{Goal, Probing, State};
 
@@ -149,6 +150,9 @@ impl Scheduler {
     /// How many of those that are lacking may be launched now.
     pub(super) fn admitted(&self, name: &GroupName, lacking: usize, now: Moment) -> usize {
         let Some(group) = self.groups.get(name) else { return 0 };
+        if group.hold.as_ref().is_some_and(Hold::is_rest) {
+            return 0;
+        }
         match &self.state.group(name).probing {
             None => lacking.saturating_sub(group.hold.as_ref().map_or(0, |hold| hold.places)),
             Some(_) if group.try_at.is_some() => 0,

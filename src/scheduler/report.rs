@@ -24,6 +24,7 @@ use mesos::wire::status::TaskState;
 
 use super::counters::Counters;
 use super::explain::descriptions;
+use super::failures::Hold;
 use super::neighbours::Neighbours;
 use super::verdict::Verdict;
 use super::{Connection, JobManager, Phase, Scheduler, Seen, Sight};
@@ -341,12 +342,13 @@ impl Scheduler {
         if group.spec.template.delivery.is_none() {
             return Reason::FilesUnread;
         }
-        if let Some(probing) = self.probing_report(name, now)
+        let hold = group.hold.as_ref().filter(|hold| !hold.until.has_passed(now));
+        let rests = hold.is_some_and(Hold::is_rest);
+        if let Some(probing) = self.probing_report(name, now).filter(|_| !rests)
             && (probing.left_ms > 0 || !probing.tasks.is_empty())
         {
             return Reason::Probing(probing);
         }
-        let hold = group.hold.as_ref().filter(|hold| !hold.until.has_passed(now));
         if let Some(hold) = hold.filter(|hold| hold.places >= self.lacking(name)) {
             let left_ms = u64::try_from(hold.until.left(now).as_millis()).unwrap_or(u64::MAX);
             return Reason::Backoff { left_ms, cause: hold.cause.clone() };

@@ -50,10 +50,22 @@ pub struct GroupSpec {
     pub gang: Option<Duration>,
     /// Between the end of a task that failed and its replacement.
     pub relaunch: BackoffPolicy,
-    /// More failed tasks than this end the framework.
+    /// More failed tasks than this are too many.
     pub max_failures: Option<u32>,
     /// Only failures of so long ago count against it; `None` counts all.
     pub failures_within: Option<Duration>,
+    pub after_too_many: TooMany,
+    /// A task that ends with one of these codes has done what the group is for: the group has ended, and gets no other.
+    pub final_codes: Vec<u8>,
+}
+
+/// What becomes of a group of which too many tasks have failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TooMany {
+    /// The framework ends.
+    EndFramework,
+    /// None is launched for so long, and then the group begins anew.
+    Rest(Duration),
 }
 
 impl GroupSpec {
@@ -109,6 +121,8 @@ impl GroupSpec {
             relaunch: Self::RELAUNCH,
             max_failures: None,
             failures_within: None,
+            after_too_many: TooMany::EndFramework,
+            final_codes: Vec::new(),
         }
     }
 }
@@ -125,8 +139,8 @@ pub struct Template {
     pub environment: Vec<(String, String)>,
     /// The variable in which a task finds the token that gets it its configuration.
     pub token_variable: String,
-    /// Configuration keys that are set to a port of the agent each.
-    pub port_keys: Vec<String>,
+    /// What differs from task to task, in this order.
+    pub own: Vec<Own>,
     pub user: Option<String>,
     pub labels: Vec<Label>,
     pub container: Option<ContainerInfo>,
@@ -134,7 +148,51 @@ pub struct Template {
     pub shell: Option<Shell>,
     /// None until it is known: nothing is launched before.
     pub delivery: Option<Delivery>,
-    pub host: Host,
+}
+
+/// What a task is told about itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Own {
+    pub name: Name,
+    pub value: OwnValue,
+}
+
+/// By what it is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Name {
+    /// `-D key=value` among its arguments.
+    Property(String),
+    /// A variable of its environment.
+    Variable(String),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OwnValue {
+    TaskId,
+    /// How often one of the group was launched, this one included.
+    Attempt,
+    Host(Host),
+    /// One of those that it was given, by its place among them.
+    Port(usize),
+}
+
+impl Own {
+    pub fn property(key: &str, value: OwnValue) -> Self {
+        Self { name: Name::Property(key.to_owned()), value }
+    }
+
+    pub fn variable(name: &str, value: OwnValue) -> Self {
+        Self { name: Name::Variable(name.to_owned()), value }
+    }
+
+    /// What each TaskManager is told: one name serves Mesos, Flink and our status, so the task id is its resource id.
+    pub fn of_taskmanager(host: Option<Host>, port_keys: &[String]) -> Vec<Self> {
+        let id = Self::property("taskmanager.resource-id", OwnValue::TaskId);
+        let host = host.map(|host| Self::property("taskmanager.host", OwnValue::Host(host)));
+        let ports =
+            port_keys.iter().enumerate().map(|(place, key)| Self::property(key, OwnValue::Port(place)));
+        std::iter::once(id).chain(host).chain(ports).collect()
+    }
 }
 
 /// What a task is given of files, whose addresses are made of their content.
@@ -158,16 +216,14 @@ pub struct Shell {
 /// In which a command of the user's finds the one that it takes the place of, quoted for a shell.
 pub const COMMAND_VARIABLE: &str = "FLINK_ON_MESOS_TASKMANAGER";
 
-/// What becomes of `taskmanager.host`.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// By what name others reach a task.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Host {
     /// The agent's host name.
     #[default]
     Agent,
     /// `_TASK_` stands for the task id.
     Pattern(String),
-    /// What Flink finds out in the task.
-    Own,
 }
 
 /// Which of several agents that fit gets the next TaskManager.

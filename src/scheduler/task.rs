@@ -10,7 +10,7 @@ use mesos::wire::task::TaskInfo;
 use mesos::wire::time::DurationInfo;
 
 use super::resources::Allotment;
-use super::spec::{COMMAND_VARIABLE, Host, Shell, Template};
+use super::spec::{COMMAND_VARIABLE, Host, Name, OwnValue, Shell, Template};
 
 /// Stands for the task id in `mesos.resourcemanager.tasks.hostname`.
 const TASK_ID_MARK: &str = "_TASK_";
@@ -20,10 +20,10 @@ const TASK_ID_MARK: &str = "_TASK_";
 pub struct Assignment<'a> {
     pub agent_id: &'a str,
     pub hostname: &'a str,
+    pub attempt: u32,
     pub allotment: &'a Allotment,
 }
 
-/// One name serves Mesos, Flink and our status: the task id is the TaskManager's resource id.
 pub fn info(
     template: &Template,
     kill_grace: Duration,
@@ -31,24 +31,27 @@ pub fn info(
     assignment: &Assignment<'_>,
     token: String,
 ) -> TaskInfo {
-    let Assignment { agent_id, hostname, allotment } = *assignment;
-    let host = match &template.host {
-        Host::Agent => Some(hostname.to_owned()),
-        Host::Pattern(pattern) => Some(pattern.replace(TASK_ID_MARK, id)),
-        Host::Own => None,
-    };
-    let own = [("taskmanager.resource-id", Some(id.to_owned())), ("taskmanager.host", host)];
-    let own = own.into_iter().filter_map(|(key, value)| Some((key, value?)));
-    let ports =
-        template.port_keys.iter().zip(&allotment.ports).map(|(key, port)| (key.as_str(), port.to_string()));
+    let Assignment { agent_id, hostname, attempt, allotment } = *assignment;
     let delivery = template.delivery.clone().unwrap_or_default();
     let mut arguments = template.arguments.clone();
     arguments.extend(delivery.arguments);
-    for (key, value) in own.chain(ports) {
-        arguments.extend(["-D".to_owned(), format!("{key}={value}")]);
-    }
-
     let mut environment = template.environment.clone();
+    for own in &template.own {
+        let value = match &own.value {
+            OwnValue::TaskId => id.to_owned(),
+            OwnValue::Attempt => attempt.to_string(),
+            OwnValue::Host(Host::Agent) => hostname.to_owned(),
+            OwnValue::Host(Host::Pattern(pattern)) => pattern.replace(TASK_ID_MARK, id),
+            OwnValue::Port(place) => match allotment.ports.get(*place) {
+                Some(port) => port.to_string(),
+                None => continue,
+            },
+        };
+        match &own.name {
+            Name::Property(key) => arguments.extend(["-D".to_owned(), format!("{key}={value}")]),
+            Name::Variable(name) => environment.push((name.clone(), value)),
+        }
+    }
     environment.push((template.token_variable.clone(), token));
     let command = match &template.shell {
         None => {
@@ -154,7 +157,8 @@ mod tests {
     use super::*;
 
     fn of_template(template: &Template) -> CommandInfo {
-        let assignment = Assignment { agent_id: "a", hostname: "h", allotment: &Allotment::default() };
+        let assignment =
+            Assignment { agent_id: "a", hostname: "h", attempt: 1, allotment: &Allotment::default() };
         info(template, Duration::from_secs(30), "t", &assignment, String::new()).command.expect("a command")
     }
 

@@ -13,7 +13,8 @@ use super::failures::Cause;
 use super::probe::FalseStart;
 use super::spec::Patience;
 use super::{Note, Scheduler, Seen, Sight};
-use domain::state::Goal;
+use domain::group::GroupName;
+use domain::state::{Ended, Goal, TaskRecord};
 
 impl Scheduler {
     /// The state of a task as Mesos sees it. What follows from it is stored before the update is acknowledged.
@@ -124,7 +125,8 @@ impl Scheduler {
         let is_healthy = ran.is_some_and(|ran| ran >= self.spec.patience.healthy_after);
         let end =
             if record.goal == Goal::End { End::Expected } else { end(state, update.reason, ran.is_some()) };
-        let expected = end == End::Expected;
+        let final_code = self.ends_group(&record, state, update);
+        let expected = end == End::Expected || final_code.is_some();
         self.note(Note::Ended { task: id.to_owned(), state, detail: detail.clone(), expected });
         let symptom = Symptom::of(update, state, &[id, &record.hostname, &record.agent_id]);
         let (agent_id, launched) = (&*record.agent_id, seen.launched);
@@ -147,6 +149,10 @@ impl Scheduler {
             End::Refused => Some(Cause::Refused),
             End::Failure => Some(Cause::of_failure(update, ran.is_some())),
         };
+        if let Some(code) = final_code {
+            self.end_group(name, id, code, now);
+            return;
+        }
         if let Some(cause) = cause {
             // What somebody killed has not failed; what cannot be launched so has.
             if end == End::Failure || state == TaskState::Error || fault.is_some() {
@@ -160,7 +166,26 @@ impl Scheduler {
             }
         }
         self.store();
-        self.fail_after_failures(name);
+        self.weigh_failures(name, now);
+    }
+
+    /// Whether the end of this task is the end of its group.
+    fn ends_group(&self, record: &TaskRecord, state: TaskState, update: &StatusUpdate) -> Option<u8> {
+        let code = match state {
+            TaskState::Finished => 0,
+            TaskState::Failed => cause::exit_code(&update.message)?,
+            _ => return None,
+        };
+        let group = self.groups.get(&record.group)?;
+        (record.goal != Goal::End && group.spec.final_codes.contains(&code)).then_some(code)
+    }
+
+    /// The others of the group end too, and none is launched any more.
+    fn end_group(&mut self, name: &GroupName, task: &str, code: u8, now: Moment) {
+        let at = (self.spec.epoch + now.since(Moment::START)).as_secs();
+        self.state.group_mut(name).ended = Some(Ended { task: task.to_owned(), code, at });
+        self.note(Note::GroupEnded { group: name.clone(), task: task.to_owned(), code });
+        self.store();
     }
 
     /// Whoever is missing for long is asked about once more, and its agent may have come back unheard.

@@ -31,7 +31,7 @@ use mesos::wire::offer::Offer;
 use mesos::wire::resource::{AllocationInfo, Attribute, Range, Ranges, Resource, Scalar, Text, ValueType};
 use nix::time::{ClockId, clock_gettime};
 use prost::Message as _;
-use scheduler::spec::{Delivery, GroupSpec, Patience, Placement, Spec, Template};
+use scheduler::spec::{Delivery, GroupSpec, Host, Own, Patience, Placement, Spec, Template, TooMany};
 use scheduler::{Action, Scheduler};
 
 const AGENTS: [usize; 3] = [100, 1_000, 10_000];
@@ -156,7 +156,10 @@ fn scheduler(agents: usize) -> Scheduler {
             arguments: ["flink-on-mesos", "taskmanager", "--artifacts", "http://appmaster:40000"]
                 .map(str::to_owned)
                 .to_vec(),
-            port_keys: vec!["taskmanager.rpc.port".into(), "taskmanager.data.port".into()],
+            own: Own::of_taskmanager(
+                Some(Host::Agent),
+                &["taskmanager.rpc.port", "taskmanager.data.port"].map(str::to_owned),
+            ),
             delivery: Some(Delivery::default()),
             ..Template::default()
         },
@@ -169,6 +172,8 @@ fn scheduler(agents: usize) -> Scheduler {
         relaunch: GroupSpec::RELAUNCH,
         max_failures: None,
         failures_within: None,
+        after_too_many: TooMany::EndFramework,
+        final_codes: Vec::new(),
     };
     let spec = Spec {
         groups: BTreeMap::from([(GroupName::TASKMANAGERS, taskmanagers)]),

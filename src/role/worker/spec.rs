@@ -11,7 +11,7 @@ use domain::group::GroupName;
 use domain::need::{Milli, Need};
 use flink::memory;
 use mesos::wire::label::Label;
-use scheduler::spec::{GroupSpec, Host, Patience, Placement, Shell, Spec, Template};
+use scheduler::spec::{GroupSpec, Host, Own, Patience, Placement, Shell, Spec, Template, TooMany};
 
 use super::delivery::Server;
 use super::{Fatal, access, container};
@@ -71,6 +71,8 @@ pub fn of(
         relaunch: GroupSpec::RELAUNCH,
         max_failures: settings.failed_tasks_max,
         failures_within: settings.failed_tasks_interval,
+        after_too_many: TooMany::EndFramework,
+        final_codes: Vec::new(),
     };
     Ok(Spec {
         groups: BTreeMap::from([(GroupName::TASKMANAGERS, taskmanagers)]),
@@ -149,25 +151,25 @@ fn template(
     if let Some(identity) = &server.identity {
         arguments.extend(["--artifacts-certificate".to_owned(), identity.fingerprint().to_string()]);
     }
+    let host = match (&tasks.hostname, &tasks.container.network) {
+        (Some(pattern), _) => Some(Host::Pattern(pattern.clone())),
+        // The container has an address of its own, which only it knows.
+        (None, Network::Named(_)) => None,
+        (None, Network::Host | Network::Bridge) => Some(Host::Agent),
+    };
     Ok(Template {
         program,
         is_entrypoint,
         arguments,
         environment,
         token_variable: taskmanager::TOKEN_VARIABLE.to_owned(),
-        port_keys,
+        own: Own::of_taskmanager(host, &port_keys),
         // Masters keep the user with which a framework registered first.
         user: tasks.user.clone().or(settings.framework.user.clone()),
         labels: labels.collect(),
         container: container::info(&container),
         shell,
         delivery: None,
-        host: match (&tasks.hostname, &tasks.container.network) {
-            (Some(pattern), _) => Host::Pattern(pattern.clone()),
-            // The container has an address of its own, which only it knows.
-            (None, Network::Named(_)) => Host::Own,
-            (None, Network::Host | Network::Bridge) => Host::Agent,
-        },
     })
 }
 

@@ -5,10 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
+use domain::group::GroupName;
 use domain::leadership::{Leadership, NotLeading, NotScaled};
 
 use super::super::explain::{Explanation, Question};
 use super::super::report::{Reason, Report, Waiting};
+use super::super::spec::GroupSpec;
 use super::facts::Facts;
 
 /// Ten thousand TaskManagers ask for themselves a thousand times a second, and a write of the state may take seconds.
@@ -29,6 +31,13 @@ pub enum Request {
     Replace(String, Reply<bool>),
     /// How many TaskManagers to keep from now on; the answer comes when that is stored.
     Scale(u32, Reply<Result<(), NotScaled>>),
+    /// There is a group of this name from now on, or it is another one than it was.
+    Define(GroupName, Box<GroupSpec>, Reply<()>),
+    /// The group is no more: its tasks end. The answer is whether there was one, and comes when that is stored.
+    Remove(GroupName, Reply<bool>),
+    /// What has ended the group, or what it failed of, counts no more; the answer is whether there is such a group, and
+    /// comes when that is stored.
+    Renew(GroupName, Reply<bool>),
     /// A task asks for its configuration; the answer comes when its use is stored.
     Redeem {
         task_id: String,

@@ -1,7 +1,7 @@
 //! Several groups of tasks in one framework.
 
 use super::*;
-use crate::spec::GroupSpec;
+use crate::spec::{GroupSpec, TooMany};
 use domain::need::Milli;
 
 fn blue() -> GroupName {
@@ -139,4 +139,88 @@ fn of_taskmanagers_alone_no_group_is_told() {
     assert_eq!(told["tasks"][0]["group"], "blue");
     assert_eq!(told["groups"]["blue"]["waiting"], serde_json::Value::Null);
     assert_eq!(told["groups"]["taskmanager"]["waiting"]["taskmanagers"], 2);
+}
+
+fn ended(number: u64, state: TaskState, message: &str) -> StatusUpdate {
+    let task_id = TaskId::new(format!("blue-{number:05}"));
+    StatusUpdate { task_id, message: message.to_owned(), ..Bench::update_of(number, state, None, true) }
+}
+
+#[test]
+fn a_group_ends_with_the_task_that_did_what_it_is_for() {
+    let once = GroupSpec { final_codes: vec![0, 163], ..of_half_a_cpu(2) };
+    let mut bench = Bench::with_blue(0, once.clone());
+    assert_eq!(bench.offer(&[("a", 1.0)]), "store accept(o1:blue-00001,blue-00002) suppress");
+    assert_eq!(bench.stored.tasks["blue-00002"].attempt, 2);
+    for number in [1, 2] {
+        bench.update_blue(number, TaskState::Running);
+    }
+    // Any other code is a failure, after which another is launched.
+    let update = ended(1, TaskState::Failed, "Command exited with status 1");
+    bench.scheduler.handle_update(&update, bench.now);
+    assert_eq!(bench.orders(), "store ack(blue-00001)");
+    assert_eq!(bench.stored.group(&blue()).ended, None);
+    let update = ended(2, TaskState::Failed, "Command exited with status 163");
+    bench.scheduler.handle_update(&update, bench.now);
+    assert_eq!(bench.orders(), "store ack(blue-00002)");
+    let told = bench.stored.group(&blue()).ended.clone().expect("it has ended");
+    assert_eq!((told.task.as_str(), told.code), ("blue-00002", 163));
+    bench.pass(Duration::from_secs(3600));
+    assert_eq!(bench.offer(&[("a", 1.0)]), "decline(o2) suppress", "what has ended gets no other");
+    // Nor after a restart, until somebody wants it to begin anew.
+    let state = bench.stored.clone();
+    let mut spec = bench.scheduler.whole_spec();
+    spec.groups.insert(blue(), once);
+    bench.scheduler = Scheduler::new(spec, state, 1, bench.now);
+    assert_eq!(bench.scheduler.group_target(&blue()), 0);
+    assert!(bench.scheduler.handle_group_renewed(&blue(), bench.now));
+    assert_eq!(bench.scheduler.group_target(&blue()), 2);
+    bench.orders();
+    assert_eq!(bench.stored.group(&blue()).ended, None);
+    assert_eq!(bench.stored.group(&blue()).launched, 2, "attempts go on being counted");
+}
+
+#[test]
+fn the_last_of_a_group_that_ends_takes_the_others_along() {
+    let once = GroupSpec { final_codes: vec![0], ..of_half_a_cpu(2) };
+    let mut bench = Bench::with_blue(0, once);
+    bench.offer(&[("a", 1.0)]);
+    for number in [1, 2] {
+        bench.update_blue(number, TaskState::Running);
+    }
+    let update = ended(1, TaskState::Finished, "Command exited with status 0");
+    bench.scheduler.handle_update(&update, bench.now);
+    assert_eq!(bench.orders(), "store ack(blue-00001) kill(blue-00002)");
+}
+
+#[test]
+fn a_group_of_which_too_many_failed_rests_and_the_others_go_on() {
+    let rests = GroupSpec {
+        max_failures: Some(2),
+        failures_within: Some(Duration::from_secs(600)),
+        after_too_many: TooMany::Rest(Duration::from_secs(300)),
+        ..of_half_a_cpu(1)
+    };
+    let mut bench = Bench::with_blue(1, rests);
+    let mut offers = 0;
+    for number in 1..=3 {
+        bench.pass(Duration::from_secs(61));
+        offers += 1;
+        bench.offer(&[("a", 0.5)]);
+        bench.update_blue(number, TaskState::Running);
+        let update = ended(number, TaskState::Failed, "Command exited with status 1");
+        bench.scheduler.handle_update(&update, bench.now);
+        bench.orders();
+    }
+    assert!(
+        matches!(bench.reason(&blue()), Reason::Backoff { left_ms: 300_000, .. }),
+        "{:?}",
+        bench.reason(&blue())
+    );
+    bench.pass(Duration::from_secs(200));
+    offers += 1;
+    assert_eq!(bench.offer(&[("a", 0.5)]), format!("decline(o{offers})"), "it rests, whatever comes");
+    bench.pass(Duration::from_secs(101));
+    offers += 1;
+    assert_eq!(bench.offer(&[("a", 0.5)]), format!("store accept(o{offers}:blue-00004)"), "and begins anew");
 }

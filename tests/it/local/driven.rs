@@ -15,7 +15,7 @@ use scheduler::Scheduler;
 use scheduler::driver::Driver;
 use scheduler::driver::facts::Facts;
 use scheduler::driver::requests::{self, Requests};
-use scheduler::spec::{Delivery, GroupSpec, Patience, Placement, Spec, Template};
+use scheduler::spec::{Delivery, GroupSpec, Patience, Placement, Spec, Template, TooMany};
 use tokio::sync::mpsc;
 
 /// For `target` TaskManagers that fetch nothing.
@@ -32,6 +32,8 @@ pub fn spec(target: u32, need: Need, template: Template) -> Spec {
         relaunch: GroupSpec::RELAUNCH,
         max_failures: None,
         failures_within: None,
+        after_too_many: TooMany::EndFramework,
+        final_codes: Vec::new(),
     };
     Spec {
         groups: BTreeMap::from([(GroupName::TASKMANAGERS, taskmanagers)]),
