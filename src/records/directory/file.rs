@@ -9,7 +9,7 @@ use base::directory::{self, sync, unusable};
 use redb::{Builder, Database, Error, ReadableDatabase as _, ReadableTable as _, TableDefinition};
 
 use crate::change::{Change, Revision};
-use crate::envelope::{self, Root};
+use crate::envelope::{self, EnvelopeError, Root};
 use crate::error::{CommitError, FileError, LoadError, OpenError, PlaceError, PurgeError};
 use crate::key::Key;
 use crate::{Loaded, Record};
@@ -62,17 +62,9 @@ impl Store {
             None => open(&self.path)?,
         };
         let found = read(&database, below).map_err(failed("read", &self.path))?;
-        let place = || self.path.display().to_string();
-        let root = Root::decode(&found.root, &self.instance)
-            .map_err(|source| PlaceError { place: place(), source })?;
+        let loaded = decode(found, &self.path, &self.instance)?;
         self.database = Some(database);
-        let records = found.records.into_iter().map(|(key, bytes)| {
-            let at = |source| LoadError::Record { key: key.clone(), place: place(), source };
-            let name = Key::parse(&key).map_err(|_| at(envelope::EnvelopeError::Damaged))?;
-            let (revision, value) = envelope::unwrap(&bytes).map_err(at)?;
-            Ok(Record { key: name, revision, value: value.to_owned() })
-        });
-        Ok(Loaded { revision: root.revision(), records: records.collect::<Result<_, LoadError>>()? })
+        Ok(loaded)
     }
 
     pub fn commit(&mut self, changes: &[Change]) -> Result<Revision, CommitError> {
@@ -137,7 +129,7 @@ fn make(directory: &Path, instance: &str) -> Result<(), OpenError> {
 }
 
 /// What a new file holds.
-pub fn begin(database: &Database, instance: &str) -> Result<(), Error> {
+fn begin(database: &Database, instance: &str) -> Result<(), Error> {
     let mut transaction = database.begin_write()?;
     transaction.set_two_phase_commit(true);
     transaction.open_table(RECORDS)?;
@@ -175,6 +167,19 @@ fn read(database: &Database, below: Option<&Key>) -> Result<Found, Error> {
         records.push((key.value().to_owned(), bytes.value().to_owned()));
     }
     Ok(Found { root, records })
+}
+
+fn decode(found: Found, path: &Path, instance: &str) -> Result<Loaded, LoadError> {
+    let place = || path.display().to_string();
+    let root = Root::decode(&found.root, instance);
+    let root = root.map_err(|source| PlaceError { place: place(), source })?;
+    let records = found.records.into_iter().map(|(key, bytes)| {
+        let at = |source| LoadError::Record { key: key.clone(), place: place(), source };
+        let name = Key::parse(&key).map_err(|_| at(EnvelopeError::Damaged))?;
+        let (revision, value) = envelope::unwrap(&bytes).map_err(at)?;
+        Ok(Record { key: name, revision, value: value.to_owned() })
+    });
+    Ok(Loaded { revision: root.revision(), records: records.collect::<Result<_, LoadError>>()? })
 }
 
 enum WriteError {
@@ -246,3 +251,6 @@ fn failed(doing: &'static str, path: &Path) -> impl FnOnce(Error) -> FileError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,83 @@
+//! Commits whose answer does not come.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ha::contender;
+use records::suite::{create, put};
+use records::zookeeper::ZooKeeperRecords;
+use records::{CommitError, Records as _, Revision};
+
+use super::{INSTANCE, ROOT, SESSION};
+use crate::ha::election::{paths, until_leading};
+use crate::ha::ensemble::Ensemble;
+use crate::ha::proxy::{Passage, Proxy};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn whether_a_commit_without_an_answer_was_made_is_told_by_what_is_loaded_next() {
+    let ensemble = Ensemble::start_with(1).await;
+    let proxy = Proxy::to(ensemble.address(0)).await;
+    let mut config = ensemble.config(SESSION);
+    config.servers = proxy.address.to_string();
+    let leader = contender::start(config.clone(), paths(), Vec::new(), Arc::default());
+    let fence = paths().in_line(&until_leading(&leader).await);
+    let open = ZooKeeperRecords::open(config, leader.clients.clone(), ROOT, &fence, INSTANCE);
+    let mut records = open.await.expect("open");
+    records.load(None).await.expect("readable");
+    records.commit(&[create("a", b"0")]).await.expect("committed");
+
+    // It does not even leave this machine.
+    proxy.set(Passage::Silent);
+    let lost = async {
+        let told = records.commit(&[put("a", b"never")]).await;
+        assert!(matches!(told, Err(CommitError::Unknown { revision: Revision(2), .. })), "{told:?}");
+        let early = records.commit(&[put("a", b"early")]).await;
+        assert!(matches!(early, Err(CommitError::NotLoaded)), "{early:?}");
+    };
+    let cut = async {
+        tokio::task::yield_now().await;
+        proxy.set(Passage::Closed);
+    };
+    tokio::join!(lost, cut);
+    proxy.set(Passage::Open);
+    let found = tokio::time::timeout(PATIENCE, records.load(None)).await.expect("in time").expect("readable");
+    assert_eq!((found.revision, &found.records[0].value[..]), (Revision(1), &b"0"[..]));
+
+    let (mut made, mut not_made) = (0, 0);
+    let mut revision = Revision(1);
+    let mut lot = fastrand::Rng::with_seed(9);
+    for round in 0..400 {
+        if made > 0 && not_made > 0 && round > 40 {
+            break;
+        }
+        // A commit takes about so long, so that some are cut before and others after they were made.
+        let moment = Duration::from_micros(lot.u64(0..4_000));
+        let value = round.to_string();
+        let change = [put("a", value.as_bytes())];
+        let cut = async {
+            tokio::time::sleep(moment).await;
+            proxy.set(Passage::Closed);
+        };
+        let (told, ()) = tokio::join!(records.commit(&change), cut);
+        proxy.set(Passage::Open);
+        let next = Revision(revision.0 + 1);
+        let load = tokio::time::timeout(PATIENCE, records.load(None));
+        let found = load.await.expect("in time").expect("readable");
+        let is_made = found.revision == next;
+        assert!(is_made || found.revision == revision, "{round}: {}", found.revision);
+        assert_eq!(found.records[0].value == value.as_bytes(), is_made, "{round}");
+        match told {
+            Ok(told) => assert_eq!((told, is_made), (next, true), "{round}"),
+            Err(CommitError::Unknown { revision, .. }) => {
+                assert_eq!(revision, next, "{round}");
+                *(if is_made { &mut made } else { &mut not_made }) += 1;
+            }
+            Err(error) => panic!("{round}: {error:?}"),
+        }
+        revision = found.revision;
+    }
+    println!("without an answer: {made} made, {not_made} not made");
+    assert!(made > 0 && not_made > 0, "{made} made, {not_made} not made");
+}
