@@ -12,6 +12,7 @@
 mod file;
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use crate::change::{Change, Revision, check_size};
 use crate::error::{CommitError, FileError, LoadError, OpenError, PurgeError};
@@ -23,7 +24,8 @@ use file::Store;
 #[derive(Debug)]
 pub struct DirectoryRecords {
     directory: PathBuf,
-    store: Option<Store>,
+    store: Arc<Mutex<Store>>,
+    /// Not while a commit is under way, which goes on when nobody waits for it any more.
     is_loaded: bool,
 }
 
@@ -33,22 +35,18 @@ impl DirectoryRecords {
         let (path, instance) = (directory.to_owned(), instance.to_owned());
         let opened = tokio::task::spawn_blocking(move || Store::open(&path, &instance)).await;
         let store = opened.map_err(|_| abandoned(directory))??;
-        Ok(Self { directory: directory.to_owned(), store: Some(store), is_loaded: false })
+        let store = Arc::new(Mutex::new(store));
+        Ok(Self { directory: directory.to_owned(), store, is_loaded: false })
     }
 
     /// A disk may take long to answer, which nobody else shall wait for.
     async fn work<T: Send + 'static>(
-        &mut self,
+        &self,
         work: impl FnOnce(&mut Store) -> T + Send + 'static,
     ) -> Result<T, FileError> {
-        let mut store = self.store.take().ok_or_else(|| abandoned(&self.directory))?;
-        let done = tokio::task::spawn_blocking(move || {
-            let done = work(&mut store);
-            (store, done)
-        });
-        let (store, done) = done.await.map_err(|_| abandoned(&self.directory))?;
-        self.store = Some(store);
-        Ok(done)
+        let store = Arc::clone(&self.store);
+        let done = tokio::task::spawn_blocking(move || store.lock().ok().map(|mut store| work(&mut store)));
+        done.await.ok().flatten().ok_or_else(|| abandoned(&self.directory))
     }
 }
 
@@ -65,19 +63,15 @@ impl Records for DirectoryRecords {
         if !self.is_loaded {
             return Err(CommitError::NotLoaded);
         }
+        self.is_loaded = false;
         let changes = changes.to_vec();
-        let done =
-            self.work(move |store| store.commit(&changes)).await.unwrap_or_else(|error| Err(error.into()));
-        if let Err(CommitError::Unknown { .. } | CommitError::File(_)) = done {
-            self.is_loaded = false;
-        }
+        let done = self.work(move |store| store.commit(&changes)).await?;
+        self.is_loaded = matches!(done, Ok(_) | Err(CommitError::Conflict { .. }));
         done
     }
 
-    async fn purge(mut self) -> Result<(), PurgeError> {
-        let store = self.store.take().ok_or_else(|| abandoned(&self.directory))?;
-        let purged = tokio::task::spawn_blocking(move || store.purge()).await;
-        purged.map_err(|_| abandoned(&self.directory))?
+    async fn purge(self) -> Result<(), PurgeError> {
+        self.work(Store::purge).await?
     }
 }
 

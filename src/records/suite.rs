@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::time::Duration;
 
 use crate::{
     Change, CommitError, Conflict, Expected, Key, Loaded, MAX_CHANGES, MAX_COMMIT_BYTES, MAX_VALUE_BYTES,
@@ -23,6 +24,7 @@ pub async fn all(place: &mut impl Place) {
     a_change_that_does_not_find_what_it_expects_changes_nothing(place).await;
     what_is_too_large_is_refused_before_anything_is_written(place).await;
     records_are_found_below_a_name(place).await;
+    what_becomes_of_a_commit_that_nobody_waits_for_is_told_by_the_next_load(place).await;
     a_place_belongs_to_one_instance(place).await;
     a_history_of_many_changes_is_as_it_should_be(place, 120).await;
 }
@@ -170,6 +172,25 @@ async fn records_are_found_below_a_name(place: &mut impl Place) {
         assert_eq!(found, expected, "{below:?}");
         assert!(loaded.records.iter().all(|record| record.value == record.key.as_str().as_bytes()));
     }
+    records.purge().await.expect("purged");
+}
+
+async fn what_becomes_of_a_commit_that_nobody_waits_for_is_told_by_the_next_load(place: &mut impl Place) {
+    let (mut records, mut before) = opened(place).await;
+    for round in 0..20_u8 {
+        let change = [put("a", &[round]), put("b/c", &[round])];
+        let waited = tokio::time::timeout(Duration::ZERO, records.commit(&change)).await;
+        if waited.is_err() {
+            let early = records.commit(&change).await;
+            assert!(matches!(early, Err(CommitError::NotLoaded)), "{early:?}");
+        }
+        let found = records.load(None).await.expect("readable");
+        let made = vec![record("a", found.revision.0, &[round]), record("b/c", found.revision.0, &[round])];
+        let is_made = found.revision == before.revision.next() && found.records == made;
+        assert!(is_made || found == before, "{found:?}");
+        before = found;
+    }
+    records.commit(&[put("a", b"")]).await.expect("committed");
     records.purge().await.expect("purged");
 }
 

@@ -22,8 +22,8 @@ const FILE_MODE: u32 = 0o600;
 /// Records are read once, so there is little to remember of them.
 const CACHE_BYTES: usize = 1 << 20;
 
-const RECORDS: TableDefinition<&str, &[u8]> = TableDefinition::new("records");
-const ROOT: TableDefinition<(), &[u8]> = TableDefinition::new("root");
+pub const RECORDS: TableDefinition<&str, &[u8]> = TableDefinition::new("records");
+pub const ROOT: TableDefinition<(), &[u8]> = TableDefinition::new("root");
 
 #[derive(Debug)]
 pub struct Store {
@@ -87,7 +87,7 @@ impl Store {
     }
 
     /// The directory stays, as it may be a mount point.
-    pub fn purge(mut self) -> Result<(), PurgeError> {
+    pub fn purge(&mut self) -> Result<(), PurgeError> {
         drop(self.database.take());
         let removed = fs::remove_file(&self.path).and_then(|()| sync(&self.directory));
         Ok(removed.map_err(unusable("remove", &self.path))?)
@@ -108,9 +108,7 @@ fn open(path: &Path) -> Result<Database, FileError> {
 fn make(directory: &Path, instance: &str) -> Result<(), OpenError> {
     let (new, path) = (directory.join(NEW), directory.join(NAME));
     match fs::remove_file(&new) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            return Err(unusable("remove", &new)(error))?;
-        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unusable("remove", &new)(error))?,
         Ok(()) | Err(_) => {}
     }
     let mut options = fs::OpenOptions::new();
