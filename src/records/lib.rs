@@ -32,8 +32,8 @@ pub trait Records {
     /// The record of this name and all below it, or all there are. Once all have been loaded, commits are taken.
     fn load(&mut self, below: Option<&Key>) -> impl Future<Output = Result<Loaded, LoadError>>;
 
-    /// All of `changes` or none of them; durable when it returns. After [`CommitError::Unknown`] another [`Self::load`]
-    /// tells whether they were made: if they were, [`Loaded::revision`] has come to the one in the error.
+    /// All of `changes` or none of them; durable when it returns. After [`CommitError::Unknown`], or when it was not waited
+    /// for, another [`Self::load`] tells whether they were made: if they were, [`Loaded::revision`] is one more.
     fn commit(&mut self, changes: &[Change]) -> impl Future<Output = Result<Revision, CommitError>>;
 
     /// Removes everything of this instance, and nothing else. One that is interrupted is finished by whoever opens the place

@@ -124,7 +124,8 @@ impl Place {
 }
 
 impl ZooKeeperRecords {
-    /// Of the leader whose node in line is at `fence`. `root` and what is missing above it are created.
+    /// Of the leader whose node in line is at `fence`. `root`, which begins with a slash and does not end with one, and what is
+    /// missing above it are created.
     pub async fn open(
         ensemble: Ensemble,
         clients: watch::Receiver<Option<Client>>,

@@ -6,8 +6,8 @@ use zookeeper_client::{Client, Error, Stat};
 use ::zookeeper::NodeError;
 use ::zookeeper::clients::Clients;
 
-/// Questions that are under way at once. A server answers a thousand clients' as well.
-const IN_FLIGHT: usize = 256;
+/// Questions that are under way at once. A server lets others wait while it has more than a thousand.
+const IN_FLIGHT: usize = 512;
 
 pub struct Found {
     pub path: String,

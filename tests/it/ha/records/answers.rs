@@ -9,7 +9,7 @@ use records::zookeeper::ZooKeeperRecords;
 use records::{CommitError, Records as _, Revision};
 
 use super::{INSTANCE, ROOT, SESSION};
-use crate::ha::election::{paths, until_leading};
+use crate::ha::election::{contender, paths, until_leading};
 use crate::ha::ensemble::Ensemble;
 use crate::ha::proxy::{Passage, Proxy};
 
@@ -80,4 +80,32 @@ async fn whether_a_commit_without_an_answer_was_made_is_told_by_what_is_loaded_n
     }
     println!("{answered} answered; of those without an answer {made} made, {not_made} not made");
     assert!(made > 0, "{answered} answered, {not_made} not made");
+}
+
+#[tokio::test]
+async fn zookeeper_has_kept_what_it_acknowledged_when_it_was_away() {
+    let mut ensemble = Ensemble::start_with(1).await;
+    let leader = contender(&ensemble, "one");
+    let fence = paths().in_line(&until_leading(&leader).await);
+    let clients = leader.clients.clone();
+    let open = ZooKeeperRecords::open(ensemble.config(SESSION), clients, ROOT, &fence, INSTANCE);
+    let mut records = open.await.expect("open");
+    records.load(None).await.expect("readable");
+    let mut last = Revision(0);
+    for round in 0..5 {
+        last = records.commit(&[put("a", &[round])]).await.expect("committed");
+        ensemble.kill_server(0);
+        let told = tokio::time::timeout(Duration::from_millis(500), records.commit(&[put("a", b"?")])).await;
+        assert!(matches!(told, Err(_) | Ok(Err(CommitError::Unknown { .. }))), "{told:?}");
+        let early = records.commit(&[put("a", b"early")]).await;
+        assert!(matches!(early, Err(CommitError::NotLoaded)), "{early:?}");
+        ensemble.start_server(0);
+        let load = tokio::time::timeout(PATIENCE, records.load(None));
+        let found = load.await.expect("in time").expect("readable");
+        match found.revision {
+            made if made == Revision(last.0 + 1) => assert_eq!(found.records[0].value, b"?"),
+            made => assert_eq!((made, &found.records[0].value[..]), (last, &[round][..])),
+        }
+    }
+    assert!(last.0 >= 5);
 }
