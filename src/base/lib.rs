@@ -5,6 +5,7 @@
 pub mod addresses;
 pub mod descriptors;
 pub mod digest;
+pub mod directory;
 pub mod events;
 pub mod exit;
 pub mod lease;

@@ -10,22 +10,21 @@
 //! was sent to Mesos that depends on them.
 
 mod shards;
-mod transaction;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use tokio::sync::watch;
 use tracing::warn;
 use zookeeper_client::{Client, CreateMode, Error};
 
 use domain::state::State;
-use zookeeper::{Ensemble, NodeError, Outlook, outlook};
+use zookeeper::clients::{Clients, RETRY};
+use zookeeper::transaction::{self, Change, Outcome};
+use zookeeper::{Ensemble, Outlook, outlook};
 
 use super::paths::Paths;
 use domain::record;
 use domain::store::{Store, StoreError};
-use transaction::{Change, Outcome};
 
 pub use shards::SHARDS;
 
@@ -35,14 +34,10 @@ pub const TRANSACTION_BYTES: usize = 256 << 10;
 /// Of one node. 10,000 TaskManagers whose records have 1,000 bytes each stay below a quarter.
 pub const MAX_NODE_BYTES: usize = 512 << 10;
 
-/// Between two attempts when a server has dropped the connection, and its client looks for another.
-const RETRY: Duration = Duration::from_millis(20);
-
 /// What one leader reads and writes, as long as it leads.
 pub struct ZooKeeperStore {
-    ensemble: Ensemble,
+    clients: Clients,
     paths: Paths,
-    clients: watch::Receiver<Option<Client>>,
     /// The leader's node, whose end ends our right to write.
     fence: String,
     /// All nodes of the state as they are in ZooKeeper: path, version and content.
@@ -64,50 +59,14 @@ impl ZooKeeperStore {
         node: &str,
     ) -> Self {
         let fence = paths.in_line(node);
-        Self { ensemble, paths, clients, fence, stored: BTreeMap::new() }
-    }
-
-    /// Asks until there is an answer, with the client of the moment.
-    async fn ask<T>(
-        &mut self,
-        path: &str,
-        question: impl AsyncFn(&Client) -> Result<T, Error>,
-    ) -> Result<T, NodeError> {
-        loop {
-            let client = self.client(path).await?;
-            match question(&client).await {
-                Ok(answer) => return Ok(answer),
-                Err(error) => match outlook(&error) {
-                    Outlook::Retry => tokio::time::sleep(RETRY).await,
-                    Outlook::ClientEnded => self.another_client(&client, path).await?,
-                    Outlook::Hopeless => return Err(self.ensemble.failed(path, error)),
-                },
-            }
-        }
-    }
-
-    async fn client(&mut self, path: &str) -> Result<Client, NodeError> {
-        let found = self.clients.wait_for(Option::is_some).await.ok().and_then(|client| client.clone());
-        found.ok_or_else(|| self.ensemble.failed(path, Error::ClientClosed))
-    }
-
-    /// Waits for the successor of `old`, which has ended.
-    async fn another_client(&mut self, old: &Client, path: &str) -> Result<(), NodeError> {
-        let is_other = |client: &Option<Client>| {
-            client.as_ref().is_some_and(|client| {
-                !client.state().is_terminated() || client.session_id() != old.session_id()
-            })
-        };
-        match self.clients.wait_for(is_other).await {
-            Ok(_) => Ok(()),
-            Err(_) => Err(self.ensemble.failed(path, Error::ClientClosed)),
-        }
+        Self { clients: Clients::new(ensemble, clients), paths, fence, stored: BTreeMap::new() }
     }
 
     /// All nodes of the state; none if there never was one.
     async fn read(&mut self) -> Result<BTreeMap<String, Stored>, StoreError> {
         let paths = self.paths.clone();
         let names = self
+            .clients
             .ask(&paths.state, async |client| match client.list_children(&paths.state).await {
                 Ok(names) => Ok(Some(names)),
                 Err(Error::NoNode) => Ok(None),
@@ -118,6 +77,7 @@ impl ZooKeeperStore {
         let nodes = std::iter::once(paths.state.clone()).chain(names.iter().map(|name| paths.shard(name)));
         let nodes: Vec<_> = nodes.collect();
         let found = self
+            .clients
             .ask(&paths.state, async |client| {
                 // All questions are under way at once.
                 let asked = nodes.iter().map(|path| client.get_data(path));
@@ -130,10 +90,10 @@ impl ZooKeeperStore {
 
     async fn commit(&mut self, changes: &[Change]) -> Result<(), StoreError> {
         let mut is_repeated = false;
-        let options = self.ensemble.create(CreateMode::Persistent);
+        let options = self.clients.ensemble.create(CreateMode::Persistent);
         let first = changes.first().map(|change| change.path.clone()).unwrap_or_default();
         loop {
-            let client = self.client(&first).await?;
+            let client = self.clients.current(&first).await?;
             let outcome = transaction::commit(&client, &self.fence, changes, &options).await;
             match outcome {
                 Outcome::Done(versions) => {
@@ -146,8 +106,8 @@ impl ZooKeeperStore {
                 Outcome::Changed { path } => return Err(StoreError::Changed { path }),
                 Outcome::Failed { path, source } => match outlook(&source) {
                     Outlook::Retry => tokio::time::sleep(RETRY).await,
-                    Outlook::ClientEnded => self.another_client(&client, &path).await?,
-                    Outlook::Hopeless => return Err(self.ensemble.failed(path, source).into()),
+                    Outlook::ClientEnded => self.clients.successor(&client, &path).await?,
+                    Outlook::Hopeless => return Err(self.clients.ensemble.failed(path, source).into()),
                 },
             }
             is_repeated = true;

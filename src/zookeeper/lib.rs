@@ -1,10 +1,12 @@
-//! The one place where ZooKeeper clients are set up.
+//! The one place where ZooKeeper clients are set up, and where changes are made together.
 
 #![forbid(unsafe_code)]
 
+pub mod clients;
 pub mod jaas;
 pub mod security;
 pub mod tls;
+pub mod transaction;
 
 use std::fmt;
 use std::sync::Arc;

@@ -12,6 +12,7 @@ mod conformance;
 mod launch;
 mod plan;
 mod program;
+mod records;
 mod stand_in;
 
 init::begin_with!(run);
@@ -27,6 +28,7 @@ fn run(beginning: init::Beginning) -> u8 {
     let verb = verb.to_str().expect("a verb");
     match verb {
         "conformance" => conformance::run(&text(rest)),
+        "commit" => records::run(&text(rest)),
         "enter" | "init" => plan::run(verb, &text(rest), beginning),
         _ if launch::VERBS.contains(&verb) => launch::run(verb, rest),
         "bytes" => {

@@ -11,6 +11,7 @@ mod keys;
 mod masters;
 mod mishaps;
 mod proxy;
+mod records;
 mod refusals;
 mod removed;
 mod security;

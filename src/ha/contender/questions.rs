@@ -6,7 +6,7 @@ use zookeeper_client::{Client, CreateMode, Error};
 
 use crate::election;
 use crate::paths::Paths;
-use zookeeper::{Ensemble, NodeError};
+use zookeeper::{Ensemble, NodeError, transaction};
 
 /// Who leads.
 pub struct First {
@@ -100,18 +100,9 @@ impl Tools {
         Ok(())
     }
 
-    /// A transaction goes through the ensemble's majority, while a server that was cut off from it could answer a read
-    /// out of its memory.
     pub async fn is_there(&self, client: &Client, name: &str) -> Result<bool, NodeError> {
         let path = self.paths.in_line(name);
-        let failed = |error| self.ensemble.failed(path.clone(), error);
-        let mut transaction = client.new_multi_writer();
-        transaction.add_check_version(&path, 0).map_err(failed)?;
-        match transaction.commit().await.map_err(Error::from) {
-            Ok(_) => Ok(true),
-            Err(Error::NoNode | Error::BadVersion) => Ok(false),
-            Err(error) => Err(failed(error)),
-        }
+        transaction::is_there(client, &path).await.map_err(|error| self.ensemble.failed(path, error))
     }
 
     /// Waits until it is not as `known`. An order from before we joined was meant for an earlier cluster.

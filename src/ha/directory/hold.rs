@@ -1,29 +1,20 @@
 //! Takes a cluster's directory: creates it, locks it, and finds what is wrong with it before anything is started.
 
-use std::fs::{self, DirBuilder, File, TryLockError};
-use std::io::{self, Read as _, Seek as _, Write as _};
+use std::fs::{self, File};
+use std::io::{Read as _, Seek as _, Write as _};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use nix::libc;
-use nix::unistd::{AccessFlags, access, geteuid};
-
+use base::directory::{self, DIRECTORY_MODE, DirectoryError, create, exists, own, unusable, writable};
 use base::exit::Exit;
 use domain::state::State;
 
-use super::{FILE_MODE, LOCK, NEW, read, sync, write_through};
+use super::{FILE_MODE, LOCK, NEW, read, write_through};
 use domain::store::StoreError;
-
-const DIRECTORY_MODE: u32 = 0o700;
 
 /// The holder's text is one line.
 const MAX_HOLDER_BYTES: u64 = 512;
-
-/// An AppMaster that was killed is gone with all its processes after a moment.
-const LOCK_ATTEMPTS: u32 = 40;
-const LOCK_POLL: Duration = Duration::from_millis(50);
 
 /// A cluster's directory, locked against other AppMasters as long as the lock's descriptor is open.
 #[derive(Debug)]
@@ -35,25 +26,8 @@ pub struct Hold {
 /// Why an AppMaster cannot keep its state there.
 #[derive(Debug, thiserror::Error)]
 pub enum HoldError {
-    #[error("{} does not exist, and neither does {}: create the directory, or mount it", path.display(), parent.display())]
-    NoParent { path: PathBuf, parent: PathBuf },
-    #[error("{} is not a directory", path.display())]
-    NotADirectory { path: PathBuf },
-    #[error("{} belongs to user {owner}, and this AppMaster runs as user {own}", path.display())]
-    Foreign { path: PathBuf, owner: u32, own: u32 },
-    #[error("failed to {doing} {}", path.display())]
-    Unusable {
-        doing: &'static str,
-        path: PathBuf,
-        #[source]
-        source: io::Error,
-    },
-    #[error("the file system of {} does not support locks: choose a directory on a local disk", path.display())]
-    NoLocks {
-        path: PathBuf,
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
     #[error(
         "another AppMaster uses {}: {holder}; end it, or choose another directory, another mesos.resourcemanager.framework.name or high-availability.cluster-id",
         path.display()
@@ -67,13 +41,7 @@ impl HoldError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::State(StoreError::Node { .. }) => Exit::Data,
-            Self::State(_)
-            | Self::NoParent { .. }
-            | Self::NotADirectory { .. }
-            | Self::Foreign { .. }
-            | Self::Unusable { .. }
-            | Self::NoLocks { .. }
-            | Self::Held { .. } => Exit::CannotCreate,
+            Self::State(_) | Self::Directory(_) | Self::Held { .. } => Exit::CannotCreate,
         }
     }
 }
@@ -106,12 +74,12 @@ pub fn check(directory: &Path) -> Result<(), HoldError> {
     if !exists(base)? {
         let parent = base.parent().unwrap_or(base);
         if !exists(parent)? {
-            return Err(HoldError::NoParent { path: base.to_owned(), parent: parent.to_owned() });
+            return Err(DirectoryError::NoParent { path: base.to_owned(), parent: parent.to_owned() }.into());
         }
-        return writable(parent);
+        return Ok(writable(parent)?);
     }
     if !exists(directory)? {
-        return writable(base);
+        return Ok(writable(base)?);
     }
     own(directory)?;
     writable(directory)?;
@@ -119,74 +87,17 @@ pub fn check(directory: &Path) -> Result<(), HoldError> {
     Ok(())
 }
 
-/// Only the last name of the path: a misspelt mount point shall not become a directory that goes with the container.
-fn create(path: &Path) -> Result<(), HoldError> {
-    match DirBuilder::new().mode(DIRECTORY_MODE).create(path) {
-        Ok(()) => path.parent().map_or(Ok(()), sync).map_err(unusable("create", path)),
-        // Also where nothing could be created: what is there already is enough.
-        Err(_) if path.is_dir() => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            Err(HoldError::NotADirectory { path: path.to_owned() })
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(HoldError::NoParent {
-            path: path.to_owned(),
-            parent: path.parent().unwrap_or(path).to_owned(),
-        }),
-        Err(error) => Err(unusable("create", path)(error)),
-    }
-}
-
-fn own(directory: &Path) -> Result<(), HoldError> {
-    let owner = fs::metadata(directory).map_err(unusable("access", directory))?.uid();
-    let own = geteuid().as_raw();
-    if owner == own { Ok(()) } else { Err(HoldError::Foreign { path: directory.to_owned(), owner, own }) }
-}
-
-fn exists(path: &Path) -> Result<bool, HoldError> {
-    match fs::metadata(path) {
-        Ok(metadata) if metadata.is_dir() => Ok(true),
-        Ok(_) => Err(HoldError::NotADirectory { path: path.to_owned() }),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(unusable("access", path)(error)),
-    }
-}
-
-fn writable(directory: &Path) -> Result<(), HoldError> {
-    access(directory, AccessFlags::W_OK | AccessFlags::X_OK)
-        .map_err(|errno| unusable("write to", directory)(errno.into()))
-}
-
 fn lock(path: &Path, holder: &str) -> Result<File, HoldError> {
     let mut options = fs::OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).mode(FILE_MODE);
     let mut file = options.open(path).map_err(unusable("open", path))?;
-    let mut attempts = 0;
-    loop {
-        match file.try_lock() {
-            Ok(()) => break,
-            Err(TryLockError::WouldBlock) if attempts < LOCK_ATTEMPTS => {
-                attempts += 1;
-                std::thread::sleep(LOCK_POLL);
-            }
-            Err(TryLockError::WouldBlock) => {
-                let path = path.parent().unwrap_or(path).to_owned();
-                return Err(HoldError::Held { path, holder: told_holder(&mut file) });
-            }
-            Err(TryLockError::Error(source)) => return Err(not_locked(path, source)),
-        }
+    if !directory::lock(&file, path)? {
+        let path = path.parent().unwrap_or(path).to_owned();
+        return Err(HoldError::Held { path, holder: told_holder(&mut file) });
     }
     let written = file.set_len(0).and_then(|()| file.write_all(format!("{holder}\n").as_bytes()));
     written.and_then(|()| file.sync_all()).map_err(unusable("write", path))?;
     Ok(file)
-}
-
-fn not_locked(path: &Path, source: io::Error) -> HoldError {
-    match source.raw_os_error() {
-        Some(libc::ENOLCK | libc::EOPNOTSUPP | libc::ENOSYS | libc::EINVAL) => {
-            HoldError::NoLocks { path: path.to_owned(), source }
-        }
-        Some(_) | None => unusable("lock", path)(source),
-    }
 }
 
 fn told_holder(file: &mut File) -> String {
@@ -203,10 +114,5 @@ fn probe(directory: &Path) -> Result<(), HoldError> {
     let path = directory.join(NEW);
     let written = write_through(&path, &[0; 4096]);
     let removed = fs::remove_file(&path);
-    written.and(removed).map_err(unusable("write", &path))
-}
-
-fn unusable(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> HoldError {
-    let path = path.to_owned();
-    move |source| HoldError::Unusable { doing, path, source }
+    Ok(written.and(removed).map_err(unusable("write", &path))?)
 }

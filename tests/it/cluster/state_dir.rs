@@ -13,7 +13,11 @@ use super::harness::{Cluster, FLINK, Program, Start, binary};
 use super::masters::start_mesos;
 use super::processes::{self, Part, Process};
 use super::stop;
+use crate::mount::Mount;
 use crate::ports::{free_ports, free_range};
+
+/// Of the disk that can be filled.
+const STATES_KIB: usize = 64;
 
 /// A Mesos and a directory, and the ports that each AppMaster of the cluster has.
 struct Site {
@@ -215,7 +219,7 @@ async fn a_framework_that_mesos_no_longer_has_is_replaced() {
 async fn a_full_disk_holds_launches_back_and_nothing_else() {
     let site = Site::open(FLINK).await;
     fs::create_dir(site.base()).expect("a directory");
-    let mount = Mount::tmpfs(site.base());
+    let mount = Mount::tmpfs(&site.base(), STATES_KIB);
     let cluster = site.appmaster();
     let before = site.until_all(&cluster).await;
     let filler = mount.fill();
@@ -249,7 +253,7 @@ async fn a_full_disk_holds_launches_back_and_nothing_else() {
 async fn a_directory_that_cannot_be_used_is_refused_at_the_start() {
     let site = Site::open(FLINK).await;
     fs::create_dir(site.base()).expect("a directory");
-    let mount = Mount::tmpfs(site.base());
+    let mount = Mount::tmpfs(&site.base(), STATES_KIB);
     mount.fill();
     refused(site.appmaster(), 73, &["No space left on device"]).await;
     drop(mount);
@@ -283,34 +287,4 @@ async fn refused(mut cluster: Cluster, code: i32, told: &[&str]) {
     }
     cluster.program.assert_nothing_left(Duration::ZERO).await;
     assert_eq!(cluster.program.temporary_files(), Vec::<PathBuf>::new());
-}
-
-/// A small file system that is there as long as this is.
-struct Mount(PathBuf);
-
-impl Mount {
-    fn tmpfs(at: PathBuf) -> Self {
-        let status = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=64k,mode=700", "states"])
-            .arg(&at)
-            .status();
-        assert!(status.expect("mount starts").success(), "this test needs root");
-        Self(at)
-    }
-
-    /// Leaves no room; the file that takes it.
-    fn fill(&self) -> PathBuf {
-        let path = self.0.join("filler");
-        let mut length = 64 << 10;
-        while length > 0 && fs::write(&path, vec![1; length]).is_err() {
-            length -= 1 << 10;
-        }
-        path
-    }
-}
-
-impl Drop for Mount {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
-    }
 }

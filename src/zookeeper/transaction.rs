@@ -74,6 +74,18 @@ pub async fn commit(
     }
 }
 
+/// Whether the node at `fence` is there, which nobody has ever changed. A transaction goes through the ensemble's majority,
+/// while a server that was cut off from it could answer a read out of its memory.
+pub async fn is_there(client: &Client, fence: &str) -> Result<bool, Error> {
+    let mut transaction = client.new_multi_writer();
+    transaction.add_check_version(fence, 0)?;
+    match transaction.commit().await.map_err(Error::from) {
+        Ok(_) => Ok(true),
+        Err(Error::NoNode | Error::BadVersion) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 fn version_after(change: &Change, result: &MultiWriteResult) -> i32 {
     match result {
         MultiWriteResult::SetData { stat } => stat.version,
