@@ -80,7 +80,7 @@ impl Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run a session cluster: JobManager, Mesos framework and TaskManagers
-    Appmaster(ClusterOptions),
+    Appmaster(AppmasterOptions),
     /// Run a cluster for one job and end with it: exit code 0 if the job finished or was canceled, 163 if it
     /// failed
     AppmasterJob(JobOptions),
@@ -189,15 +189,31 @@ pub struct LocalOptions {
 pub struct TaskmanagerOptions {
     #[command(flatten)]
     pub cluster: ClusterOptions,
-    /// URL at which the AppMaster serves the configuration; without it the configuration directory is read
+    #[command(flatten)]
+    pub task: TaskOptions,
+}
+
+/// What a role inside a Mesos task is told by whoever launched the task.
+#[derive(Clone, Debug, Default, Args)]
+pub struct TaskOptions {
+    /// URL that serves the configuration once, for the token of the task; without it the configuration directory is
+    /// read
     #[arg(long, value_name = "URL")]
     pub artifacts: Option<String>,
-    /// SHA-256 of the certificate that the AppMaster has at that URL
+    /// SHA-256 of the certificate at that URL
     #[arg(long, value_name = "DIGEST")]
     pub artifacts_certificate: Option<Fingerprint>,
     /// A file that Mesos fetched into the working directory, with its SHA-256
     #[arg(long, value_name = "NAME=DIGEST")]
     pub delivered: Vec<Delivered>,
+}
+
+#[derive(Clone, Debug, Default, Args)]
+pub struct AppmasterOptions {
+    #[command(flatten)]
+    pub cluster: ClusterOptions,
+    #[command(flatten)]
+    pub task: TaskOptions,
 }
 
 #[derive(Clone, Debug, Args)]

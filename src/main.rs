@@ -10,7 +10,7 @@ use base::exit::Exit;
 use base::log;
 use conf::environment::Environment;
 use flink::command::Entrypoint;
-use flink_on_mesos::cli::{self, Cli, Command};
+use flink_on_mesos::cli::{self, AppmasterOptions, Cli, Command};
 use flink_on_mesos::role::appmaster::{self, Cluster};
 use flink_on_mesos::role::error::Fatal;
 use flink_on_mesos::role::{self, claim, config, exec, operator, taskmanager, worker};
@@ -42,7 +42,7 @@ fn run_command_line(beginning: Beginning) -> u8 {
 }
 
 fn run(cli: Cli, environment: Environment, inherited: Inherited, beginning: Beginning) -> Result<u8, Fatal> {
-    let command = cli.command.unwrap_or(Command::Appmaster(cli.cluster));
+    let command = cli.command.unwrap_or_else(|| Command::Appmaster(AppmasterOptions { cluster: cli.cluster, ..Default::default() }));
     match signals(&command) {
         Signals::Ordinary => init::unblock_signals(&inherited),
         Signals::EndTheStart => {
@@ -57,7 +57,7 @@ fn run(cli: Cli, environment: Environment, inherited: Inherited, beginning: Begi
     }
     match command {
         Command::Appmaster(options) => {
-            appmaster::run(&Cluster::Mesos, &Entrypoint::Session, &options, environment, inherited)
+            appmaster::run_session(&options, environment, inherited)
         }
         Command::AppmasterJob(options) => {
             let entrypoint = Entrypoint::Application(options.application());

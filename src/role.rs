@@ -16,6 +16,7 @@ mod plugins;
 pub mod rundir;
 pub mod setup;
 pub mod sockets;
+mod task;
 pub mod taskmanager;
 mod user;
 pub mod worker;

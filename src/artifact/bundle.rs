@@ -58,6 +58,11 @@ pub enum BundleError {
     TooMuch { root: PathBuf },
 }
 
+/// Below the address of whoever serves it.
+pub fn path(digest: &str, name: &str) -> String {
+    format!("/{digest}/{name}")
+}
+
 impl BundlePlan {
     /// One file as it is.
     pub fn file(name: &str, path: &Path) -> Result<Self, BundleError> {
@@ -130,7 +135,7 @@ impl Bundle {
 
     /// Below the server's address.
     pub fn path(&self) -> String {
-        format!("/{}/{}", self.digest, self.name())
+        path(&self.digest, self.name())
     }
 
     /// What a client may name the content by.

@@ -67,6 +67,9 @@ pub struct WorkerOptions {
     /// Where init writes how the JobManager has ended.
     #[arg(long)]
     pub jobmanager_end_fd: i32,
+    /// The memory file with the dispatcher's orders that were carried out.
+    #[arg(long)]
+    pub orders_fd: Option<i32>,
     #[arg(long)]
     pub artifacts_fd: i32,
     #[arg(long)]

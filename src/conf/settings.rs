@@ -1,7 +1,7 @@
 //! The configuration in types: everything wrong in it is found at once, before anything starts.
 
 pub(super) mod agent;
-mod artifacts;
+pub(crate) mod artifacts;
 pub(super) mod high_availability;
 pub(super) mod parse;
 mod ports;

@@ -1,6 +1,6 @@
-//! The state in a memory file, for clusters without ZooKeeper.
+//! The state in a memory file, for clusters without ZooKeeper; and such files for what else outlasts a worker.
 //!
-//! The file has two slots. A state is written to the one not in use, with its length and digest, and counts only when
+//! The file has two slots. A content is written to the one not in use, with its length and digest, and counts only when
 //! it is complete: a worker that is killed in the middle of a write leaves the older one in force.
 
 use std::ffi::CStr;
@@ -22,31 +22,39 @@ const NAME: &CStr = c"flink-on-mesos-state";
 const HEADER_BYTES: usize = 8 + 8 + 32;
 /// Far above what 10,000 TaskManagers need, about 150 bytes each; the file is sparse.
 const SLOT_BYTES: u64 = 64 << 20;
+const MOST_BYTES: usize = (64 << 20) - HEADER_BYTES;
 
 /// An empty memory file that `exec` does not close.
 pub fn create() -> io::Result<OwnedFd> {
     Ok(memfd_create(NAME, MFdFlags::empty())?)
 }
 
-/// One open memory file.
+/// One open memory file, for one content that is written as a whole.
 #[derive(Debug)]
-pub struct MemoryStore {
+pub struct MemoryFile {
     file: File,
-    /// Of the newest complete state; 0 when there is none.
+    /// Of the newest complete content; 0 when there is none.
     sequence: u64,
 }
 
-impl MemoryStore {
+#[derive(Debug, thiserror::Error)]
+#[error("{bytes} bytes are more than the {most} that have room")]
+struct TooLarge {
+    bytes: usize,
+    most: usize,
+}
+
+impl MemoryFile {
     pub fn new(file: OwnedFd) -> Self {
         Self { file: file.into(), sequence: 0 }
     }
 
-    fn read_newest(&mut self) -> Result<Option<State>, StoreError> {
+    pub fn read_newest(&mut self) -> io::Result<Option<Vec<u8>>> {
         let slots = [self.read_slot(0)?, self.read_slot(1)?];
         let newest = slots.into_iter().flatten().max_by_key(|(sequence, _)| *sequence);
         let Some((sequence, content)) = newest else { return Ok(None) };
         self.sequence = sequence;
-        Ok(Some(record::decode(&content)?))
+        Ok(Some(content))
     }
 
     /// A slot's sequence number and content, or none if it was never or not completely written.
@@ -70,10 +78,9 @@ impl MemoryStore {
         Ok((digest == digest_of(sequence, &content)).then_some((sequence, content)))
     }
 
-    fn write(&mut self, content: &[u8]) -> Result<(), StoreError> {
-        let most = usize::try_from(SLOT_BYTES).unwrap_or(usize::MAX) - HEADER_BYTES;
-        if content.len() > most {
-            return Err(StoreError::TooLarge { bytes: content.len(), most });
+    pub fn write(&mut self, content: &[u8]) -> io::Result<()> {
+        if content.len() > MOST_BYTES {
+            return Err(io::Error::other(TooLarge { bytes: content.len(), most: MOST_BYTES }));
         }
         let sequence = self.sequence + 1;
         let mut bytes = Vec::with_capacity(HEADER_BYTES + content.len());
@@ -84,6 +91,34 @@ impl MemoryStore {
         self.file.write_all_at(&bytes, (sequence % 2) * SLOT_BYTES)?;
         self.sequence = sequence;
         Ok(())
+    }
+
+    fn clear(&mut self) -> io::Result<()> {
+        self.file.set_len(0)?;
+        self.sequence = 0;
+        Ok(())
+    }
+}
+
+/// The state in one.
+#[derive(Debug)]
+pub struct MemoryStore(MemoryFile);
+
+impl MemoryStore {
+    pub fn new(file: OwnedFd) -> Self {
+        Self(MemoryFile::new(file))
+    }
+
+    fn read_newest(&mut self) -> Result<Option<State>, StoreError> {
+        let content = self.0.read_newest()?;
+        Ok(content.map(|content| record::decode(&content)).transpose()?)
+    }
+
+    fn write(&mut self, content: &[u8]) -> Result<(), StoreError> {
+        if content.len() > MOST_BYTES {
+            return Err(StoreError::TooLarge { bytes: content.len(), most: MOST_BYTES });
+        }
+        Ok(self.0.write(content)?)
     }
 }
 
@@ -97,9 +132,7 @@ impl Store for MemoryStore {
     }
 
     async fn clear(&mut self) -> Result<(), StoreError> {
-        self.file.set_len(0)?;
-        self.sequence = 0;
-        Ok(())
+        Ok(self.0.clear()?)
     }
 }
 
@@ -131,7 +164,7 @@ mod tests {
 
     /// Another worker on the same file.
     fn successor(store: &MemoryStore) -> MemoryStore {
-        MemoryStore::new(store.file.try_clone().expect("a second descriptor").into())
+        MemoryStore::new(store.0.file.try_clone().expect("a second descriptor").into())
     }
 
     #[test]
@@ -153,18 +186,18 @@ mod tests {
         }
         let content = record::encode(&numbered(4)).expect("encoded");
         let mut whole = MemoryStore::new(create().expect("a memory file"));
-        whole.sequence = 3;
+        whole.0.sequence = 3;
         whole.write(&content).expect("written");
         let mut bytes = vec![0; HEADER_BYTES + content.len()];
-        whole.file.read_exact_at(&mut bytes, 0).expect("the slot of an even number");
+        whole.0.file.read_exact_at(&mut bytes, 0).expect("the slot of an even number");
         for length in 0..bytes.len() {
-            store.file.write_all_at(&bytes[..length], 0).expect("written");
+            store.0.file.write_all_at(&bytes[..length], 0).expect("written");
             let read = successor(&store).read_newest().expect("readable");
             // The tails of the old and the new content may be equal: then a cut write is complete after all.
             let complete = read == Some(numbered(4)) && length > HEADER_BYTES;
             assert!(complete || read == Some(numbered(3)), "cut after {length} bytes: {read:?}");
         }
-        store.file.write_all_at(&bytes, 0).expect("written");
+        store.0.file.write_all_at(&bytes, 0).expect("written");
         assert_eq!(successor(&store).read_newest().expect("readable"), Some(numbered(4)));
     }
 

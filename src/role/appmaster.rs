@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use tracing::Level;
 
-use crate::cli::ClusterOptions;
+use crate::cli::{AppmasterOptions, ClusterOptions};
 use crate::cli::exec;
 use base::exit::Exit;
 use base::log;
@@ -33,6 +33,10 @@ use super::rundir::RunDir;
 use super::setup::{self, Dirs, Layers, Setup};
 use super::sockets::{self, BindError};
 use super::{user, worker};
+
+mod given;
+
+use given::Given;
 
 /// On stop the worker goes first and tears the framework down, then the JobManager; the embedded Mesos, which the
 /// first needs, goes last.
@@ -57,11 +61,33 @@ pub enum Cluster {
     Alone,
 }
 
+/// A session cluster on Mesos, which may be a Mesos task itself.
+pub fn run_session(
+    options: &AppmasterOptions,
+    mut environment: Environment,
+    inherited: Inherited,
+) -> Result<u8, Fatal> {
+    let mut cluster = options.cluster.clone();
+    let given = given::take(options, &mut cluster, &mut environment)?;
+    run_given(&Cluster::Mesos, &Entrypoint::Session, &cluster, environment, given, inherited)
+}
+
 pub fn run(
     cluster: &Cluster,
     entrypoint: &Entrypoint,
     options: &ClusterOptions,
     environment: Environment,
+    inherited: Inherited,
+) -> Result<u8, Fatal> {
+    run_given(cluster, entrypoint, options, environment, Given::default(), inherited)
+}
+
+fn run_given(
+    cluster: &Cluster,
+    entrypoint: &Entrypoint,
+    options: &ClusterOptions,
+    environment: Environment,
+    mut given: Given,
     inherited: Inherited,
 ) -> Result<u8, Fatal> {
     let mode = match cluster {
@@ -79,7 +105,7 @@ pub fn run(
         Cluster::Embedded { .. } => Beside::FrameworkOnEmbeddedMesos,
         Cluster::Alone => Beside::Nothing,
     };
-    let checked = check::check(&setup, beside, entrypoint);
+    let checked = check::check(&setup, beside, entrypoint, given.run.take());
     setup.tell("appmaster");
     let checked = checked?;
     for warning in &checked.warnings {
@@ -88,7 +114,7 @@ pub fn run(
     for line in decisions(cluster, &setup, &checked.settings) {
         log::line(Level::INFO, "appmaster", &line);
     }
-    let Err(fatal) = start(cluster, entrypoint, embedded, setup, checked, inherited);
+    let Err(fatal) = start(cluster, entrypoint, embedded, setup, checked, given, inherited);
     Err(fatal)
 }
 
@@ -158,9 +184,10 @@ fn start(
     embedded: Option<TcpListener>,
     setup: Setup,
     checked: Checked,
+    given: Given,
     inherited: Inherited,
 ) -> Result<Infallible, Fatal> {
-    let Checked { settings, run, dirs, warnings: told } = checked;
+    let Checked { settings, run, dirs, warnings: warned } = checked;
     let options = exec::Options::for_jvm(&setup.environment).map_err(fatal(Exit::Usage))?;
     let hold = match cluster {
         Cluster::Mesos => hold(&settings)?,
@@ -172,16 +199,17 @@ fn start(
         let resources = resources.clone().unwrap_or_else(|| enough_resources(&setup, &settings, *agents));
         children.push(mesos(&setup, *agents, resources, listener, &run)?);
     }
-    let (child, warnings) = jobmanager(entrypoint, &setup, &settings, &run, &dirs, &told)?;
+    let (child, warnings) = jobmanager(entrypoint, &setup, &settings, &run, &dirs, &warned)?;
     children.push(child);
     if !matches!(cluster, Cluster::Alone) {
         let end = children::hand_down(ha::memory::create().map_err(fatal(Exit::Os))?)?;
         let farewell = options.grace.0 * 2 / 3;
-        let given = Given { jobmanager_end: end, hold, farewell };
+        let told = Told { jobmanager_end: end, hold, farewell };
         let local = matches!(cluster, Cluster::Embedded { .. });
         let delivered = worker::delivered(&setup, &settings, &dirs.conf, local)?;
-        let handover = Handover { shown: setup.shown(), setup, settings, delivered, warnings };
-        let (child, socket) = worker_child(local, &handover, given)?;
+        let (files, home) = (given.files, given.home);
+        let handover = Handover { shown: setup.shown(), setup, settings, delivered, files, home, warnings };
+        let (child, socket) = worker_child(local, &handover, told)?;
         children.push(child);
         cleanup.extend(socket.map(PathBuf::into_os_string));
         jobmanager_end = Some(end);
@@ -191,6 +219,7 @@ fn start(
     plan.status_fd = jobmanager_end;
     plan.cleanup = cleanup;
     plan.cleanup.push(run.keep().into_os_string());
+    plan.cleanup.extend(given.unpacked.hand_on());
     children::enter(&plan)
 }
 
@@ -257,7 +286,7 @@ fn jobmanager(
 }
 
 /// What only the worker is told.
-struct Given {
+struct Told {
     jobmanager_end: RawFd,
     /// Of the state's directory, if it has one.
     hold: Option<Hold>,
@@ -266,14 +295,14 @@ struct Given {
 }
 
 /// With the path of its operators' socket, if it has one.
-fn worker_child(local: bool, handover: &Handover, given: Given) -> Result<(Child, Option<PathBuf>), Fatal> {
+fn worker_child(local: bool, handover: &Handover, told: Told) -> Result<(Child, Option<PathBuf>), Fatal> {
     let Handover { setup, settings, .. } = handover;
-    let before = given.hold.as_ref().and_then(|hold| hold.state.as_ref()?.artifact_port);
+    let before = told.hold.as_ref().and_then(|hold| hold.state.as_ref()?.artifact_port);
     let artifacts = bind_artifacts(settings, local, before)?;
     let status_host = settings.status.bind_address.to_string();
     let status =
         sockets::bind(keys::STATUS_PORT.name, &status_host, settings.status.port).map_err(cannot_bind)?;
-    let state = match given.hold {
+    let state = match told.hold {
         Some(hold) => hold.into_lock(),
         None => ha::memory::create().map_err(fatal(Exit::Os))?,
     };
@@ -281,10 +310,12 @@ fn worker_child(local: bool, handover: &Handover, given: Given) -> Result<(Child
     // The last, for it leaves a file behind.
     let (path, socket) = operators_socket(&setup.environment)?.unzip();
 
-    let fds: [(&str, Option<RawFd>); 6] = [
+    let orders = handover.home.as_ref().map(|_| worker::create_orders()).transpose()?;
+    let fds: [(&str, Option<RawFd>); 7] = [
+        ("--orders-fd", orders.map(children::hand_down).transpose()?),
         ("--settings-fd", Some(children::hand_down(handed)?)),
         ("--state-fd", Some(children::hand_down(state)?)),
-        ("--jobmanager-end-fd", Some(given.jobmanager_end)),
+        ("--jobmanager-end-fd", Some(told.jobmanager_end)),
         ("--artifacts-fd", Some(children::hand_down(artifacts)?)),
         ("--status-fd", Some(children::hand_down(status)?)),
         ("--socket-fd", socket.map(children::hand_down).transpose()?),
@@ -293,7 +324,7 @@ fn worker_child(local: bool, handover: &Handover, given: Given) -> Result<(Child
     if local {
         arguments.push("--local".into());
     }
-    arguments.extend(["--farewell-ms".into(), given.farewell.as_millis().to_string().into()]);
+    arguments.extend(["--farewell-ms".into(), told.farewell.as_millis().to_string().into()]);
     let mut keep_fds = Vec::new();
     for (option, fd) in fds {
         if let Some(fd) = fd {

@@ -42,7 +42,13 @@ struct StorageError {
     source: nix::Error,
 }
 
-pub fn check(setup: &Setup, beside: Beside, entrypoint: &Entrypoint) -> Result<Checked, Fatal> {
+/// `run` is the directory of the run, if there is one already.
+pub fn check(
+    setup: &Setup,
+    beside: Beside,
+    entrypoint: &Entrypoint,
+    run: Option<RunDir>,
+) -> Result<Checked, Fatal> {
     let mut findings = Findings::default();
     findings.take(exec::Options::for_jvm(&setup.environment).map_err(fatal(Exit::Usage)));
     let tasks = if beside == Beside::Nothing { Tasks::None } else { Tasks::Some };
@@ -53,7 +59,8 @@ pub fn check(setup: &Setup, beside: Beside, entrypoint: &Entrypoint) -> Result<C
     findings.warn(log_configuration(setup));
     findings.take(plugins::check(&setup.environment, &setup.distribution).map_err(fatal(Exit::NoInput)));
     findings.take(job::check(entrypoint, &setup.distribution).map_err(fatal(Exit::NoInput)));
-    let run = findings.take(RunDir::create(&setup.environment).map_err(fatal(Exit::CannotCreate)));
+    let run = run.map_or_else(|| RunDir::create(&setup.environment), Ok);
+    let run = findings.take(run.map_err(fatal(Exit::CannotCreate)));
     findings.warn(setup.untested());
     findings.warn(run.as_ref().and_then(|run| setup.noexec(run)));
     let written = run.as_ref().and_then(|run| findings.take(setup.write_conf(run)));

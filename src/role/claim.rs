@@ -12,7 +12,7 @@ use claim::{Next, Note, Watch};
 use conf::environment::Environment;
 
 use super::error::{Fatal, fatal};
-use super::taskmanager::TOKEN_VARIABLE;
+use super::task::TOKEN_VARIABLE;
 
 pub fn run(options: &ClaimOptions, environment: &Environment) -> Result<u8, Fatal> {
     log::never_wait(init::write_to_stderr);

@@ -21,7 +21,7 @@ pub fn run(options: &ConfigOptions, environment: &Environment) -> Result<u8, Fat
         print(&java_command(&setup, process).map_err(fatal(Exit::Config))?);
         return Ok(Exit::Ok.code());
     }
-    let checked = check::check(&setup, Beside::Framework, &Entrypoint::Session);
+    let checked = check::check(&setup, Beside::Framework, &Entrypoint::Session, None);
     setup.tell("config");
     let warnings = checked.as_ref().map_or(&[][..], |checked| &checked.warnings);
     warnings.iter().for_each(|warning| log::line(Level::WARN, "config", warning));

@@ -12,7 +12,9 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use serde::{Deserialize, Serialize};
 
 use artifact::Configuration;
+use artifact::delivered::Delivered;
 use conf::settings::Settings;
+use dial::Home;
 use status::Setting;
 
 use super::setup::Setup;
@@ -27,6 +29,10 @@ pub struct Handover {
     pub delivered: Configuration,
     /// The effective configuration without secrets, for whoever looks at the status.
     pub shown: Vec<Setting>,
+    /// What agents can fetch at the base URL, as this AppMaster was given it itself.
+    pub files: Vec<Delivered>,
+    /// Where its dispatcher is, if one has launched it.
+    pub home: Option<Home>,
     /// What was odd when the cluster started.
     pub warnings: Vec<String>,
 }
@@ -83,6 +89,7 @@ mod tests {
     use conf::environment::Environment;
     use conf::grammar::Grammar;
     use conf::table::{Origin, Table};
+    use dial::Told;
     use flink::command::{HadoopClassPath, Identity};
     use flink::distribution::Distribution;
     use flink::java::JavaHome;
@@ -153,7 +160,17 @@ mod tests {
             identity: Some(Identity { name: "flink".to_owned(), home: odd_home }),
         };
         let delivered = Configuration { files: [("config.yaml".to_owned(), b"a: b\n".to_vec())].into() };
-        Handover { shown: setup.shown(), setup, settings, delivered, warnings: vec!["odd".to_owned()] }
+        let files = vec![Delivered { name: "flink.tar".to_owned(), digest: "0a".repeat(32) }];
+        let told = Told {
+            dispatchers: "https://h1:1,https://h2:1",
+            certificates: Some(&"0b".repeat(32)),
+            task_id: "one.2-abc",
+            attempt: "2",
+            token: "hush",
+        };
+        let home = Some(Home::of(told).expect("good"));
+        let warnings = vec!["odd".to_owned()];
+        Handover { shown: setup.shown(), setup, settings, delivered, files, home, warnings }
     }
 
     #[test]
@@ -168,6 +185,7 @@ mod tests {
             assert_eq!(read.setup.java, handed.setup.java);
             assert_eq!(read.setup.identity, handed.setup.identity);
             assert_eq!((read.delivered, read.warnings), (handed.delivered.clone(), handed.warnings.clone()));
+            assert_eq!((&read.files, &read.home), (&handed.files, &handed.home));
             assert!(read.shown.iter().all(|setting| !setting.value.contains("hush")), "{:?}", read.shown);
         }
         let file = File::from(file);

@@ -21,6 +21,7 @@ use domain::store::{Store, StoreError};
 use domain::succession::Succession;
 use flink::pulse::Endpoint;
 use flink::rest::RestClient;
+use ha::contender::Left;
 use ha::memory::MemoryStore;
 use init::plan::Inherited;
 use mesos::client::{self, Config, Credentials, Masters, Trust};
@@ -46,6 +47,7 @@ mod ensemble;
 mod farewell;
 mod framework;
 mod ha_worker;
+mod home;
 mod jobmanager;
 mod keeper;
 mod neighbours;
@@ -68,6 +70,7 @@ use watches::{endpoints, spawn_scaling, watch_jobmanager, watch_taskmanagers};
 
 pub use access::{check, unusable_state_dir};
 pub use delivery::configuration as delivered;
+pub use home::create as create_orders;
 pub use spec::taskmanager_memory_mb;
 
 /// All signals are blocked: an order to stop that comes before anybody waits for it is kept.
@@ -155,7 +158,7 @@ async fn serve(
     let address = artifacts.local_addr().map_err(fatal(Exit::Os))?;
     let identity = identity(settings)?.map(Arc::new);
     let server = Server::new(settings, address.port(), identity.as_ref());
-    let sources = delivery::sources(setup, settings, options.local)?;
+    let sources = delivery::sources(setup, settings, &handover.files, options.local)?;
     let spec = spec::of(setup, settings, options.local, &server, &sources, epoch)?;
     let facts = Facts::default();
     let files = Files::new(sources, settings, &server.url, facts.delivery.clone());
@@ -184,31 +187,43 @@ async fn serve(
         bundles: files.bundles(),
         identity: server.identity,
     };
-    servers::start(options, artifacts, status)?;
+    let (caller, told) = home::open(options, handover)?;
+    servers::start(options, artifacts, status, caller)?;
     neighbours::spawn(&work, settings)?;
     spawn_scaling(&settings.scaling, clients.clone(), clock, &work.facts);
     tokio::spawn(watch_jobmanager(rpc, rest, work.facts.jobmanager_listens.clone(), Arc::clone(&journal)));
     let reading = files.read(Arc::clone(&journal));
+    let ending = async {
+        tokio::select! {
+            Err(unread) = reading => Ended::from(unread),
+            ended = home::superseded(told) => ended,
+        }
+    };
     if settings.succession() == Succession::Nobody {
         let within = Duration::from_millis(options.farewell_ms);
         let alone = Alone { work: &work, reception, term, within };
-        return alone.run(MemoryStore::new(state), reading).await;
+        return alone.run(MemoryStore::new(state), ending).await;
     }
     let jobmanager_end = JobManagerEnd::new(adopt(options.jobmanager_end_fd)?);
     let Some(ha) = &settings.high_availability else {
         let keeper = Keeper::open(settings, options, state, origin, reception, jobmanager_end);
         return tokio::select! {
             ended = keeper.work(&work, term) => ended,
-            Err(unread) = reading => Err(unread.into()),
+            ended = ending => Err(ended),
         };
     };
     let ensemble = ensemble::open(setup, ha)?;
     let rest = clients;
     let ha_worker =
         HaWorker::open(Parts { settings, ha, ensemble, reception, term, jobmanager_end, rest, journal });
+    let contender = ha_worker.contender();
     tokio::select! {
         ended = ha_worker.work(&work) => Ok(ended?),
-        Err(unread) = reading => Err(unread.into()),
+        ended = ending => {
+            // The next need not wait for the session's end.
+            contender.leave(Left::Cluster).await;
+            Err(ended)
+        }
     }
 }
 

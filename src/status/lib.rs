@@ -11,7 +11,7 @@ mod fresh;
 pub mod jobmanager;
 pub mod lookout;
 mod metrics;
-mod orders;
+pub mod orders;
 mod page;
 mod peers;
 mod stream;
@@ -92,6 +92,11 @@ impl Server {
         let Sources { requests, jobmanager, about, lookout } = sources;
         let board = Arc::new(Board::new(requests, about, jobmanager, lookout));
         Self(Shared { board, pages: Arc::default() })
+    }
+
+    /// For whoever else reports and orders.
+    pub fn board(&self) -> Arc<Board> {
+        Arc::clone(&self.0.board)
     }
 
     /// Serves reports to everybody, until the socket no longer listens.

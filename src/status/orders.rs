@@ -9,11 +9,13 @@ use utoipa::ToSchema;
 
 use base::log;
 use domain::demand;
+use domain::leadership::NotScaled;
 use flink::rest::Job;
-use scheduler::driver::requests::{NotEnding, Request};
+use scheduler::driver::requests::{NotEnding, Refusal, Request};
 
 use super::Shared;
 use super::api::{NOT_LEADING, STOPPING, conflict, refused};
+use super::board::Board;
 
 /// A refusal names so many jobs.
 const MAX_JOBS_NAMED: usize = 5;
@@ -51,17 +53,7 @@ pub struct Teardown {
     (status = 503, description = STOPPING, body = String, content_type = "text/plain; charset=utf-8"),
 ))]
 pub(super) async fn scale(State(Shared { board, .. }): State<Shared>, Json(scale): Json<Scale>) -> Response {
-    let target = match demand::checked_target(scale.taskmanagers) {
-        Ok(target) => target,
-        Err(error) => return (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
-    };
-    let scaled = board.requests.order(|reply| Request::Scale(target, reply)).await;
-    board.forget().await;
-    match scaled {
-        Ok(Ok(())) => StatusCode::ACCEPTED.into_response(),
-        Ok(Err(why)) => conflict(&why),
-        Err(refusal) => refused(&refusal),
-    }
+    answer(board.scale(scale.taskmanagers).await)
 }
 
 /// End the cluster and its framework, unless jobs run.
@@ -82,18 +74,7 @@ pub(super) async fn teardown(
         Ok(order) => order.map(|Json(order)| order).unwrap_or_default(),
         Err(rejection) => return rejection.into_response(),
     };
-    if !order.force
-        && let Some(why) = in_use(&board.jobmanager.unfinished_jobs().await)
-    {
-        return (StatusCode::CONFLICT, format!("{why}\n")).into_response();
-    }
-    match board.requests.end().await {
-        Ok(()) => StatusCode::ACCEPTED.into_response(),
-        Err(NotEnding::Refused(refusal)) => refused(&refusal),
-        Err(why @ NotEnding::Failed(_)) => {
-            (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response()
-        }
-    }
+    answer(board.end(order.force).await)
 }
 
 /// Why the cluster should not end.
@@ -124,15 +105,64 @@ pub(super) async fn restart(
     State(Shared { board, .. }): State<Shared>,
     Path(task_id): Path<String>,
 ) -> Response {
-    let replaced = board.requests.order(|reply| Request::Replace(task_id.clone(), reply)).await;
-    board.forget().await;
-    match replaced {
-        Ok(true) => StatusCode::ACCEPTED.into_response(),
-        Ok(false) => {
-            let text =
-                format!("there is no TaskManager {task_id}, or it is already ending or being replaced\n");
-            (StatusCode::NOT_FOUND, text).into_response()
+    answer(board.replace(task_id).await)
+}
+
+/// Why an order is not carried out. Nothing was done.
+#[derive(Debug, thiserror::Error)]
+pub enum NotOrdered {
+    #[error(transparent)]
+    TooMany(#[from] demand::TooMany),
+    #[error(transparent)]
+    NotScaled(#[from] NotScaled),
+    #[error("there is no TaskManager {task_id}, or it is already ending or being replaced")]
+    NotThere { task_id: String },
+    /// Jobs run, or may run.
+    #[error("{why}")]
+    InUse { why: String },
+    #[error(transparent)]
+    NotEnding(#[from] NotEnding),
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+}
+
+/// What operators and a dispatcher order alike.
+impl Board {
+    pub async fn scale(&self, taskmanagers: u32) -> Result<(), NotOrdered> {
+        let target = demand::checked_target(taskmanagers)?;
+        let scaled = self.requests.order(|reply| Request::Scale(target, reply)).await;
+        self.forget().await;
+        Ok(scaled??)
+    }
+
+    /// Unless it is forced, only where no job runs.
+    pub async fn end(&self, force: bool) -> Result<(), NotOrdered> {
+        if !force && let Some(why) = in_use(&self.jobmanager.unfinished_jobs().await) {
+            return Err(NotOrdered::InUse { why });
         }
-        Err(refusal) => refused(&refusal),
+        Ok(self.requests.end().await?)
+    }
+
+    pub async fn replace(&self, task_id: String) -> Result<(), NotOrdered> {
+        let replaced = self.requests.order(|reply| Request::Replace(task_id.clone(), reply)).await;
+        self.forget().await;
+        if replaced? { Ok(()) } else { Err(NotOrdered::NotThere { task_id }) }
+    }
+}
+
+fn answer(ordered: Result<(), NotOrdered>) -> Response {
+    match ordered {
+        Ok(()) => StatusCode::ACCEPTED.into_response(),
+        Err(why @ NotOrdered::TooMany(_)) => (StatusCode::BAD_REQUEST, format!("{why}\n")).into_response(),
+        Err(why @ NotOrdered::NotThere { .. }) => {
+            (StatusCode::NOT_FOUND, format!("{why}\n")).into_response()
+        }
+        Err(why @ (NotOrdered::NotScaled(_) | NotOrdered::InUse { .. })) => conflict(&why),
+        Err(NotOrdered::Refused(refusal) | NotOrdered::NotEnding(NotEnding::Refused(refusal))) => {
+            refused(&refusal)
+        }
+        Err(why @ NotOrdered::NotEnding(NotEnding::Failed(_))) => {
+            (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response()
+        }
     }
 }

@@ -98,6 +98,12 @@ pub const REGISTRATION_TIMEOUT: Key<Duration> = Key {
     ..Key::of(types::DURATION)
 };
 
+pub const ARTIFACT_BASE_URL: Key<String> = Key {
+    name: "mesos.resourcemanager.artifacts.base-url",
+    meaning: "The HTTP or HTTPS address below which agents fetch this program, Flink and java, at the paths that they have on the AppMaster (`/<SHA-256>/<name>`). If not set, they fetch them from the AppMaster, as they always do the configuration.",
+    ..Key::of(types::BASE_URL)
+};
+
 pub const ARTIFACT_PORT: Key<u16> = Key {
     name: "mesos.resourcemanager.artifactserver.port",
     meaning: "Port of the server from which agents fetch files; 0 for any free one. If not set, it is a port from 20000 to 29999 derived from high-availability.cluster-id and mesos.resourcemanager.framework.name, or one of the 15 above it, or any free one if all of these are taken. So it is the same after a restart, and agents use the files in their caches.",
@@ -348,6 +354,7 @@ pub const KEYS: [Definition; 50] = [
     FAILED_TASKS_INTERVAL.definition(),
     PLACEMENT.definition(),
     REGISTRATION_TIMEOUT.definition(),
+    ARTIFACT_BASE_URL.definition(),
     ARTIFACT_PORT.definition(),
     ARTIFACT_TLS.definition(),
     DECLINE_REFUSE.definition(),

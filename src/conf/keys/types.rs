@@ -14,7 +14,7 @@ use super::super::redact::Secrecy;
 use super::super::settings::agent::{self, Placement};
 use super::super::settings::parse::{self, Ports, Secret};
 use super::super::settings::task::{self, Delivery, Network, Volume};
-use super::super::settings::{high_availability, quorum, scaling};
+use super::super::settings::{artifacts, high_availability, quorum, scaling};
 use super::super::variables::MAX_COUNT;
 
 /// Of a key's value.
@@ -101,6 +101,8 @@ pub const MASTER: Type<MasterAddress> = Type::with(Secrecy::Addresses, "address"
 pub const QUORUM: Type<quorum::Quorum> = Type::with(Secrecy::Addresses, "addresses", quorum::quorum);
 pub const URI: Type<String> = Type::with(Secrecy::Addresses, "URI", parse::text);
 pub const URIS: Type<Vec<String>> = Type::with(Secrecy::Addresses, "list of URIs", task::uris);
+/// Paths are added to it.
+pub const BASE_URL: Type<String> = Type::with(Secrecy::Addresses, "URL", artifacts::base_url);
 pub const DOCKER_PARAMETERS: Type<Vec<(String, String)>> =
     Type::with(Secrecy::DockerParameters, "list of key=value", task::docker_parameters);
 

@@ -17,6 +17,8 @@ pub struct Artifacts {
     pub port: Port,
     /// HTTPS when Flink's REST endpoint speaks it too.
     pub tls: bool,
+    /// Where agents fetch what is not the cluster's own, instead of here; without a slash at its end.
+    pub base_url: Option<String>,
 }
 
 /// On which port it listens.
@@ -35,8 +37,22 @@ impl Artifacts {
         Self {
             port: given.map_or_else(|| Port::Own(own_port(&cluster_id, framework)), Port::Given),
             tls: reader.value(&keys::ARTIFACT_TLS),
+            base_url: reader.optional(&keys::ARTIFACT_BASE_URL),
         }
     }
+}
+
+/// Paths follow it, so it has neither query nor fragment; who logs in would be told to every task.
+pub fn base_url(text: &str) -> Result<String, String> {
+    let url = text.trim().trim_end_matches('/');
+    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+    let is_good = |rest: &&str| {
+        !rest.is_empty()
+            && !rest.starts_with('/')
+            && !rest.contains(|letter: char| letter.is_whitespace() || "?#@".contains(letter))
+    };
+    let expected = "http://HOST[:PORT][/PATH] or the same with https, without user, query and fragment";
+    rest.filter(is_good).map(|_| url.to_owned()).ok_or_else(|| expected.to_owned())
 }
 
 /// Of clusters on one host few have the same.
@@ -48,6 +64,21 @@ fn own_port(cluster_id: &str, framework: &str) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn paths_can_follow_a_base_url() {
+        for (text, expected) in
+            [("http://a:8081", "http://a:8081"), (" https://mirror/flink// ", "https://mirror/flink")]
+        {
+            assert_eq!(base_url(text).as_deref(), Ok(expected));
+        }
+        for wrong in
+            ["", "a:8081", "ftp://a", "http://", "http:///x", "http://u:p@a", "http://a?x", "http://a#x", "http://a b"]
+        {
+            let error = base_url(wrong).expect_err(wrong);
+            assert!(error.starts_with("http://HOST"), "{error}");
+        }
+    }
 
     #[test]
     fn a_cluster_has_a_port_of_its_own() {

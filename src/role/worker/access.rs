@@ -51,7 +51,7 @@ pub fn check(setup: &Setup, settings: &Settings) -> Vec<Fatal> {
         ensemble.and_then(Result::err),
         credentials(settings).err(),
         identity(settings).err(),
-        delivery::sources(setup, settings, false).err(),
+        delivery::sources(setup, settings, &[], false).err(),
         delivered_stores(setup, settings).err(),
         state_dir.and_then(Result::err),
     ];

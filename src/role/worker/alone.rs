@@ -3,7 +3,6 @@
 use std::future::Future;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use tokio::signal::unix::Signal;
 use tokio::time::{Instant, sleep_until};
 
@@ -11,7 +10,7 @@ use base::lease::Lease;
 use domain::store::Store;
 
 use super::farewell::{self, Ended};
-use super::{Fatal, Reception, Work};
+use super::{Reception, Work};
 
 pub struct Alone<'a> {
     pub work: &'a Work,
@@ -22,27 +21,26 @@ pub struct Alone<'a> {
 }
 
 impl Alone<'_> {
-    /// Until the framework is torn down, or cannot be. `reading` is of the files that agents fetch.
+    /// Until the framework is torn down, or cannot be. `ending` says what else it ends of.
     pub async fn run(
         self,
         mut store: impl Store,
-        reading: impl Future<Output = Result<(), Fatal>>,
+        ending: impl Future<Output = Ended>,
     ) -> Result<(), Ended> {
         let Self { work, reception, term, within } = self;
         let requests = reception.doorkeeper.admit();
-        let ending = reception.end_at_once();
+        let ordered = reception.end_at_once();
         let state = store.load().await.map_err(|error| Ended::from(super::RunError::from(error)))?;
         let scheduling = work.schedule(store, state, Lease::unlimited(), requests);
-        let reading = reading.fuse();
-        tokio::pin!(scheduling, reading);
+        tokio::pin!(scheduling, ending);
         let mut deadline = None;
         loop {
             tokio::select! {
                 ended = &mut scheduling => return ended.map_err(Ended::from),
-                Err(unread) = &mut reading => return Err(unread.into()),
+                ended = &mut ending => return Err(ended),
                 Some(()) = term.recv() => {
                     deadline.get_or_insert_with(|| Instant::now() + within);
-                    ending.send_replace(true);
+                    ordered.send_replace(true);
                 }
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                     return Err(farewell::without_master(within));

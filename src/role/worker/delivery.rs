@@ -9,8 +9,9 @@ use tokio::sync::watch;
 
 use crate::role::children;
 use crate::role::setup::Setup;
-use crate::role::taskmanager::{FLINK_ARCHIVE, JAVA_ARCHIVE, PROGRAM};
-use artifact::bundle::{Bundle, BundlePlan};
+use crate::role::task::{FLINK_ARCHIVE, JAVA_ARCHIVE, PROGRAM};
+use artifact::bundle::{self, Bundle, BundleError, BundlePlan};
+use artifact::delivered::Delivered;
 use artifact::{Bundles, Configuration, overlay};
 use base::events::Journal;
 use base::exit::Exit;
@@ -32,8 +33,9 @@ const JAVA_PARTS: [&str; 4] = ["bin", "conf", "lib", "legal"];
 /// What is to be read, and where it goes when it has been: nobody waits for it but the first launch, and by then the
 /// JobManager, whose start takes longer, is seldom there.
 pub struct Files {
-    sources: Vec<BundlePlan>,
-    artifacts_url: String,
+    sources: Vec<Source>,
+    /// Below which agents fetch.
+    base_url: String,
     /// What the user wants agents to fetch besides.
     more: Vec<Uri>,
     bundles: watch::Sender<Option<BTreeMap<String, Bundle>>>,
@@ -56,22 +58,54 @@ impl Server {
     }
 }
 
-/// Finds what agents shall fetch, in this order, and what cannot be read of it.
-pub fn sources(setup: &Setup, settings: &Settings, local: bool) -> Result<Vec<BundlePlan>, Fatal> {
+/// Something that agents fetch.
+pub enum Source {
+    /// Where this AppMaster was given it from, by its digest: it need not be read.
+    Elsewhere(Delivered),
+    Here(BundlePlan),
+}
+
+impl Source {
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Elsewhere(file) => &file.name,
+            Self::Here(plan) => plan.name(),
+        }
+    }
+}
+
+/// Finds what agents shall fetch, in this order, and what cannot be read of it. `given` is what this AppMaster was given, which
+/// is where agents fetch if that is not here.
+pub fn sources(
+    setup: &Setup,
+    settings: &Settings,
+    given: &[Delivered],
+    local: bool,
+) -> Result<Vec<Source>, Fatal> {
     use settings::Delivery;
     let delivery = if local { Delivery::Nothing } else { settings.tasks.delivery };
-    let program = || BundlePlan::file(PROGRAM, &children::own_path()?).map_err(fatal(Exit::NoInput));
-    let flink = || {
-        BundlePlan::directory(FLINK_ARCHIVE, &setup.distribution.home, &FLINK_PARTS)
-            .map_err(fatal(Exit::NoFlink))
+    let wanted: &[&str] = match delivery {
+        Delivery::Nothing => &[],
+        Delivery::Flink => &[PROGRAM, FLINK_ARCHIVE],
+        Delivery::Everything => &[PROGRAM, FLINK_ARCHIVE, JAVA_ARCHIVE],
     };
-    let java =
-        || BundlePlan::directory(JAVA_ARCHIVE, &setup.java.path, &JAVA_PARTS).map_err(fatal(Exit::NoFlink));
-    Ok(match delivery {
-        Delivery::Nothing => Vec::new(),
-        Delivery::Flink => vec![program()?, flink()?],
-        Delivery::Everything => vec![program()?, flink()?, java()?],
-    })
+    let given = if settings.artifacts.base_url.is_some() { given } else { &[] };
+    let source = |name: &&str| match given.iter().find(|file| file.name == *name) {
+        Some(file) => Ok(Source::Elsewhere(file.clone())),
+        None => plan(setup, name).map(Source::Here),
+    };
+    wanted.iter().map(source).collect()
+}
+
+fn plan(setup: &Setup, name: &str) -> Result<BundlePlan, Fatal> {
+    match name {
+        FLINK_ARCHIVE => BundlePlan::directory(name, &setup.distribution.home, &FLINK_PARTS)
+            .map_err(fatal(Exit::NoFlink)),
+        JAVA_ARCHIVE => {
+            BundlePlan::directory(name, &setup.java.path, &JAVA_PARTS).map_err(fatal(Exit::NoFlink))
+        }
+        _ => BundlePlan::file(name, &children::own_path()?).map_err(fatal(Exit::NoInput)),
+    }
 }
 
 /// What TaskManagers get: what is in `conf_dir`, and files that it names. What concerns the framework alone is not among it, its
@@ -111,7 +145,7 @@ pub fn deliver_stores(
 
 impl Files {
     pub fn new(
-        sources: Vec<BundlePlan>,
+        sources: Vec<Source>,
         settings: &Settings,
         artifacts_url: &str,
         delivery: Fact<Option<Delivery>>,
@@ -119,7 +153,7 @@ impl Files {
         let more = settings.tasks.uris.iter().map(|uri| Uri { value: Some(uri.clone()), ..Uri::default() });
         Self {
             sources,
-            artifacts_url: artifacts_url.to_owned(),
+            base_url: settings.artifacts.base_url.as_deref().unwrap_or(artifacts_url).to_owned(),
             more: more.collect(),
             bundles: watch::Sender::new(None),
             delivery,
@@ -130,39 +164,67 @@ impl Files {
         self.bundles.subscribe()
     }
 
-    /// Reads all of it, for the addresses are made of the content, and then tells the scheduler.
+    /// Reads all of it that is here, for the addresses are made of the content, and then tells the scheduler.
     pub async fn read(self, journal: Arc<Journal>) -> Result<(), Fatal> {
         let begin = Instant::now();
-        let sources = self.sources;
-        let reading = tokio::task::spawn_blocking(|| sources.into_iter().map(BundlePlan::read).collect());
-        let bundles: Result<Vec<Bundle>, _> = reading.await.map_err(fatal(Exit::Software))?;
-        let bundles = bundles.map_err(fatal(Exit::NoInput))?;
-        if !bundles.is_empty() {
-            let bytes: u64 = bundles.iter().map(Bundle::length).sum();
+        let Self { sources, base_url, more, bundles: served, delivery } = self;
+        let reading = tokio::task::spawn_blocking(|| sources.into_iter().map(Source::read).collect());
+        let files: Result<Vec<File>, _> = reading.await.map_err(fatal(Exit::Software))?;
+        let files = files.map_err(fatal(Exit::NoInput))?;
+        let here: Vec<_> = files.iter().filter_map(|file| file.bundle.as_ref()).collect();
+        if !here.is_empty() {
+            let bytes: u64 = here.iter().map(|bundle| bundle.length()).sum();
             let took = begin.elapsed().as_millis();
-            let text = format!(
-                "read the files in {took} ms that agents will fetch from {} bytes={bytes}",
-                self.artifacts_url
-            );
+            let text =
+                format!("read the files in {took} ms that agents will fetch from {base_url} bytes={bytes}");
             journal.tell("files_read", text);
+        } else if !files.is_empty() {
+            journal.tell("files_known", format!("agents will fetch from {base_url} what this AppMaster was given"));
         }
-        let own = bundles.iter().map(|bundle| uri(bundle, &self.artifacts_url));
-        let checks = bundles
+        let own = files.iter().map(|file| uri(&file.name, &format!("{base_url}{}", file.path())));
+        let checks = files
             .iter()
-            .flat_map(|bundle| ["--delivered".to_owned(), format!("{}={}", bundle.name(), bundle.digest())]);
-        let delivery = Delivery { arguments: checks.collect(), uris: own.chain(self.more).collect() };
-        let by_path = bundles.into_iter().map(|bundle| (bundle.path(), bundle)).collect();
-        self.bundles.send_replace(Some(by_path));
-        self.delivery.send_replace(Some(delivery));
+            .flat_map(|File { name, digest, .. }| ["--delivered".to_owned(), format!("{name}={digest}")]);
+        let told = Delivery { arguments: checks.collect(), uris: own.chain(more).collect() };
+        let by_path = files.into_iter().filter_map(|file| file.bundle);
+        served.send_replace(Some(by_path.map(|bundle| (bundle.path(), bundle)).collect()));
+        delivery.send_replace(Some(told));
         Ok(())
     }
 }
 
+/// What agents fetch, and check by its digest.
+struct File {
+    name: String,
+    digest: String,
+    /// None where somebody else serves it.
+    bundle: Option<Bundle>,
+}
+
+impl File {
+    fn path(&self) -> String {
+        bundle::path(&self.digest, &self.name)
+    }
+}
+
+impl Source {
+    fn read(self) -> Result<File, BundleError> {
+        match self {
+            Self::Elsewhere(Delivered { name, digest }) => Ok(File { name, digest, bundle: None }),
+            Self::Here(plan) => {
+                let bundle = plan.read()?;
+                let (name, digest) = (bundle.name().to_owned(), bundle.digest().to_owned());
+                Ok(File { name, digest, bundle: Some(bundle) })
+            }
+        }
+    }
+}
+
 /// Archives are unpacked by the task, which checks them first.
-fn uri(bundle: &Bundle, artifacts_url: &str) -> Uri {
+fn uri(name: &str, url: &str) -> Uri {
     Uri {
-        value: Some(format!("{artifacts_url}{}", bundle.path())),
-        executable: Some(bundle.name() == PROGRAM),
+        value: Some(url.to_owned()),
+        executable: Some(name == PROGRAM),
         extract: Some(false),
         cache: Some(true),
         output_file: None,

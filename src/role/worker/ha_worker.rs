@@ -112,6 +112,11 @@ impl<'a> HaWorker<'a> {
         }
     }
 
+    /// For who finds out that this AppMaster has to leave at once.
+    pub fn contender(&self) -> Contender {
+        self.contender.clone()
+    }
+
     /// Until the cluster has ended or this AppMaster leaves it.
     pub async fn work(mut self, work: &Work) -> Result<(), Fatal> {
         if let Next::Leave = self.await_session().await? {

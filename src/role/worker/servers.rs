@@ -18,6 +18,7 @@ use scheduler::driver::requests::Requests;
 use serve::{Listening, TlsListener};
 use tls::Identity;
 
+use super::home::Caller;
 use super::{Fatal, adopt, fatal};
 
 /// What agents fetch, and with whose certificate.
@@ -28,10 +29,16 @@ pub struct Artifacts {
     pub identity: Option<Arc<Identity>>,
 }
 
-pub fn start(options: &WorkerOptions, artifacts: Artifacts, sources: status::Sources) -> Result<(), Fatal> {
+/// `caller` asks the dispatcher, if there is one.
+pub fn start(
+    options: &WorkerOptions,
+    artifacts: Artifacts,
+    sources: status::Sources,
+    caller: Option<Caller>,
+) -> Result<(), Fatal> {
     let (requests, journal) = (sources.requests.clone(), Arc::clone(&sources.lookout.journal));
     start_artifacts(artifacts, requests, Arc::clone(&journal))?;
-    start_status(options, sources, journal)
+    start_status(options, sources, caller, journal)
 }
 
 fn start_artifacts(artifacts: Artifacts, requests: Requests, journal: Arc<Journal>) -> Result<(), Fatal> {
@@ -65,13 +72,15 @@ async fn serve_artifacts(
 fn start_status(
     options: &WorkerOptions,
     sources: status::Sources,
+    caller: Option<Caller>,
     journal: Arc<Journal>,
 ) -> Result<(), Fatal> {
     let adopted = |fd: Option<i32>| fd.map(adopt).transpose();
     let port = adopted(options.status_fd)?.map(StdTcpListener::from);
     let socket = adopted(options.socket_fd)?.map(StdUnixListener::from);
-    if let Some(address) = port.as_ref().and_then(|port| port.local_addr().ok()) {
-        info!("the status page listens on port {}", address.port());
+    let number = port.as_ref().and_then(|port| port.local_addr().ok()).map(|address| address.port());
+    if let Some(number) = number {
+        info!("the status page listens on port {number}");
     }
     let servers = async move || {
         let server = status::Server::new(sources);
@@ -85,7 +94,12 @@ fn start_status(
             let serve = async || server.serve_operator(serve::asynchronous_unix(&socket)?).await;
             match serve::keep("the server of the operators' socket", Arc::clone(&journal), serve).await {}
         };
-        tokio::join!(everybody, operator, server.tell_changes());
+        let dispatcher = async {
+            if let Some(caller) = caller {
+                caller.keep(server.board(), &journal, number).await;
+            }
+        };
+        tokio::join!(everybody, operator, dispatcher, server.tell_changes());
     };
     serve::on_own_thread("status", servers).map_err(fatal(Exit::Os))
 }

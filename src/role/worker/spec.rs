@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::cli::exec;
-use artifact::bundle::BundlePlan;
 use base::exit::Exit;
 use conf::settings::{self, Container, Network, Runtime, Scaling, Settings};
 use domain::group::GroupName;
@@ -13,10 +12,10 @@ use flink::memory;
 use mesos::wire::label::Label;
 use scheduler::spec::{GroupSpec, Host, Own, Patience, Placement, Shell, Spec, Template, TooMany};
 
-use super::delivery::Server;
+use super::delivery::{Server, Source};
 use super::{Fatal, access, container};
 use crate::role::setup::Setup;
-use crate::role::taskmanager::PROGRAM;
+use crate::role::task::{self, PROGRAM};
 use crate::role::{children, plugins, taskmanager};
 
 /// The ports that every TaskManager listens on and that others must reach.
@@ -32,7 +31,7 @@ pub fn of(
     settings: &Settings,
     local: bool,
     server: &Server,
-    sources: &[BundlePlan],
+    sources: &[Source],
     epoch: Duration,
 ) -> Result<Spec, Fatal> {
     let tasks = &settings.tasks;
@@ -109,7 +108,7 @@ fn template(
     local: bool,
     port_keys: Vec<String>,
     server: &Server,
-    sources: &[BundlePlan],
+    sources: &[Source],
 ) -> Result<Template, Fatal> {
     let tasks = &settings.tasks;
     let text = |path: &std::path::Path| {
@@ -162,7 +161,7 @@ fn template(
         is_entrypoint,
         arguments,
         environment,
-        token_variable: taskmanager::TOKEN_VARIABLE.to_owned(),
+        token_variable: task::TOKEN_VARIABLE.to_owned(),
         own: Own::of_taskmanager(host, &port_keys),
         // Masters keep the user with which a framework registered first.
         user: tasks.user.clone().or(settings.framework.user.clone()),

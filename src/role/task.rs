@@ -1,0 +1,278 @@
+//! What a role inside a Mesos task begins with: what Mesos has fetched into the sandbox, and the configuration that whoever
+//! launched the task serves once, for its token.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use reqwest::StatusCode;
+use tracing::Level;
+
+use artifact::delivered::{Delivered, DeliveryError};
+use artifact::{self, Configuration, NameError};
+use base::log;
+use base::time::{Backoff, BackoffPolicy};
+use conf::environment::Environment;
+use init::guard;
+use tls::Fingerprint;
+use tls::http;
+
+/// The variable with which a task gets its configuration from whoever launched it.
+pub const TOKEN_VARIABLE: &str = "FLINK_ON_MESOS_TOKEN";
+
+/// What is delivered to agents that have no image, by its name in the sandbox.
+pub const PROGRAM: &str = "flink-on-mesos";
+pub const FLINK_ARCHIVE: &str = "flink.tar";
+pub const JAVA_ARCHIVE: &str = "java.tar";
+
+/// Where the configuration is stored below the directory of the run.
+pub const FETCHED: &str = "fetched";
+
+/// For one answer, which is given from memory.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A worker that crashed is back within seconds: init starts it again. Its port stays open meanwhile, but a connection
+/// that it had accepted is lost.
+const FETCH_BACKOFF: BackoffPolicy =
+    BackoffPolicy { first: Duration::from_millis(100), most: Duration::from_secs(5), jitter: 0.5 };
+
+/// Somewhat above a quarter of a minute of waits. Then the task fails, which the scheduler sees.
+const MAX_FETCHES: u32 = 8;
+
+/// Who cannot answer now is asked again for so long: ZooKeeper may be away for a session's timeout.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Between two such questions, where the answer says nothing else, and at most.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+const MAX_ASK_AGAIN: Duration = Duration::from_secs(10);
+
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    #[error("cannot set up TLS")]
+    Tls(#[from] rustls::Error),
+    #[error("failed to fetch the configuration from {url}")]
+    Http {
+        url: String,
+        #[source]
+        source: reqwest::Error,
+    },
+    #[error("{url} refused the configuration: {status} {text}")]
+    Refused { url: String, status: u16, text: String },
+    #[error("{url} cannot answer now: {text}")]
+    NotNow { url: String, text: String, again: Duration },
+    #[error("what {url} answered is not a configuration")]
+    Malformed {
+        url: String,
+        #[source]
+        source: postcard::Error,
+    },
+    #[error("cannot store the configuration that {url} sent")]
+    Name {
+        url: String,
+        #[source]
+        source: NameError,
+    },
+}
+
+/// Where the configuration is fetched.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    pub base: &'a str,
+    /// Of whoever answers there, with HTTPS.
+    pub certificate: Option<Fingerprint>,
+}
+
+/// What was unpacked in the sandbox. It goes with the task, for Mesos keeps a sandbox for days: with whoever drops this,
+/// or with init.
+#[derive(Default)]
+pub struct Unpacked(Vec<PathBuf>);
+
+impl Unpacked {
+    /// For init, which removes it when what runs from it has ended.
+    pub fn hand_on(mut self) -> impl Iterator<Item = OsString> {
+        std::mem::take(&mut self.0).into_iter().map(PathBuf::into_os_string)
+    }
+}
+
+impl Drop for Unpacked {
+    fn drop(&mut self) {
+        for directory in &self.0 {
+            // Part of it may be there, or nothing.
+            let _ = std::fs::remove_dir_all(directory);
+        }
+    }
+}
+
+/// Checks what was fetched, and unpacks where the variables then lead to.
+pub fn receive(
+    delivered: &[Delivered],
+    environment: &mut Environment,
+    to_remove: &mut Unpacked,
+) -> Result<(), DeliveryError> {
+    let sandbox = super::rundir::sandbox(environment);
+    for file in delivered {
+        let unpacked = match file.name.as_str() {
+            FLINK_ARCHIVE => ("FLINK_HOME", sandbox.join("flink")),
+            JAVA_ARCHIVE => ("JAVA_HOME", sandbox.join("java")),
+            _ => {
+                file.check(&sandbox)?;
+                continue;
+            }
+        };
+        let (variable, directory) = unpacked;
+        if !directory.exists() {
+            guard::leave(&directory);
+            to_remove.0.push(directory.clone());
+        }
+        file.unpack(&sandbox, &directory)?;
+        environment.set(variable, &directory);
+    }
+    Ok(())
+}
+
+/// The configuration of the task `id`, which whoever gave it the token serves once.
+pub async fn fetch(
+    part: &str,
+    source: &Source<'_>,
+    id: &str,
+    token: &str,
+) -> Result<Configuration, FetchError> {
+    let Source { base, certificate } = *source;
+    let url = format!("{}{}", base.trim_end_matches('/'), artifact::configuration_path(id));
+    let (begin, mut backoff) = (Instant::now(), Backoff::new(FETCH_BACKOFF));
+    loop {
+        let fetched = fetch_once(&url, certificate, token).await;
+        let (why, wait, is_last) = match &fetched {
+            Err(FetchError::Http { source, .. }) => {
+                let wait = backoff.failed(fastrand::f64());
+                (log::chain(source), wait, backoff.attempts() >= MAX_FETCHES)
+            }
+            // All that were started together do not come again together.
+            Err(FetchError::NotNow { text, again, .. }) => {
+                (text.clone(), again.mul_f64(1.0 + fastrand::f64()), begin.elapsed() >= PATIENCE)
+            }
+            Ok(_)
+            | Err(
+                FetchError::Tls(_)
+                | FetchError::Refused { .. }
+                | FetchError::Malformed { .. }
+                | FetchError::Name { .. },
+            ) => return fetched,
+        };
+        if is_last {
+            return fetched;
+        }
+        let text = format!("cannot fetch the configuration from {url} yet, trying again: {why}");
+        log::line(Level::WARN, part, &text);
+        tokio::time::sleep(wait).await;
+    }
+}
+
+async fn fetch_once(
+    url: &str,
+    certificate: Option<Fingerprint>,
+    token: &str,
+) -> Result<Configuration, FetchError> {
+    let url = url.to_owned();
+    let failed = |source| FetchError::Http { url: url.clone(), source };
+    let builder = match certificate {
+        None => http::plain()?,
+        Some(certificate) => http::trusting(certificate.client()?),
+    };
+    let client = builder.timeout(FETCH_TIMEOUT).build().map_err(failed)?;
+    let answer = client.get(&url).bearer_auth(token).send().await.map_err(failed)?;
+    let status = answer.status();
+    let again = answer.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
+    let body = answer.bytes().await.map_err(failed)?;
+    if !status.is_success() {
+        let text = String::from_utf8_lossy(&body).trim().to_owned();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            let again = again.map_or(ASK_AGAIN, Duration::from_secs).min(MAX_ASK_AGAIN);
+            return Err(FetchError::NotNow { url, text, again });
+        }
+        return Err(FetchError::Refused { url, status: status.as_u16(), text });
+    }
+    let configuration = Configuration::decode(&body[..])
+        .map_err(|source| FetchError::Malformed { url: url.clone(), source })?;
+    configuration.check().map_err(|source| FetchError::Name { url, source })?;
+    Ok(configuration)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// Answers connections one after the other; an empty answer closes the connection, as a crash does.
+    fn serve(answers: Vec<Vec<u8>>) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let base = format!("http://{}", listener.local_addr().expect("an address"));
+        std::thread::spawn(move || {
+            for answer in answers {
+                let (mut stream, _) = listener.accept().expect("a connection");
+                let _ = stream.read(&mut [0; 4096]);
+                stream.write_all(&answer).expect("written");
+            }
+        });
+        base
+    }
+
+    async fn fetch_from(base: &str) -> Result<Configuration, FetchError> {
+        fetch("test", &Source { base, certificate: None }, "t-1", "token").await
+    }
+
+    #[tokio::test]
+    async fn a_lost_connection_is_tried_again() {
+        let files = [("a".to_owned(), b"b: c\n".to_vec())].into();
+        let body = Configuration { files }.encode();
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+        let whole = [head.as_bytes(), &body].concat();
+        let cut = whole[..whole.len() - 3].to_vec();
+        let base = serve(vec![Vec::new(), cut, whole]);
+        let fetched = fetch_from(&base).await.expect("the third answer");
+        assert_eq!(fetched.files["a"], b"b: c\n");
+    }
+
+    #[test]
+    fn what_was_unpacked_goes_when_the_task_cannot_start() {
+        let sandbox = tempfile::tempdir().expect("a directory");
+        let mut archive = tar::Builder::new(Vec::new());
+        archive.append_path_with_name(file!(), "lib/flink-dist.jar").expect("added");
+        std::fs::write(sandbox.path().join(FLINK_ARCHIVE), archive.into_inner().expect("whole"))
+            .expect("written");
+        let digest = artifact::bundle::digest_of(&sandbox.path().join(FLINK_ARCHIVE)).expect("read");
+        let delivered = [
+            Delivered { name: FLINK_ARCHIVE.to_owned(), digest },
+            Delivered { name: JAVA_ARCHIVE.to_owned(), digest: String::new() },
+        ];
+        let mut environment = Environment::default();
+        environment.set("MESOS_SANDBOX", sandbox.path());
+        let mut unpacked = Unpacked::default();
+        receive(&delivered, &mut environment, &mut unpacked).expect_err("there is no java.tar");
+        assert!(sandbox.path().join("flink/lib/flink-dist.jar").exists());
+        drop(unpacked);
+        assert_eq!(std::fs::read_dir(sandbox.path()).expect("there").count(), 0);
+    }
+
+    #[tokio::test]
+    async fn an_appmaster_that_cannot_answer_now_is_asked_again() {
+        let files = [("a".to_owned(), b"b: c\n".to_vec())].into();
+        let body = Configuration { files }.encode();
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+        let not_now = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 0\r\nContent-Length: 5\r\nConnection: close\r\n\r\nbusy\n";
+        let many = (0..MAX_FETCHES + 2).map(|_| not_now.to_vec());
+        let base = serve(many.chain([[head.as_bytes(), &body].concat()]).collect());
+        let fetched = fetch_from(&base).await.expect("the last answer");
+        assert_eq!(fetched.files["a"], b"b: c\n");
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_final() {
+        let answer = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 6\r\nConnection: close\r\n\r\nused\r\n";
+        let base = serve(vec![answer.to_vec()]);
+        let error = fetch_from(&base).await.expect_err("refused");
+        assert!(error.to_string().ends_with("refused the configuration: 403 used"), "{error}");
+    }
+}
