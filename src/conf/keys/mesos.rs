@@ -341,7 +341,7 @@ pub const STATE_DIR: Key<PathBuf> = Key {
 };
 
 /// All of them by name.
-pub const KEYS: [Definition; 50] = [
+pub const KEYS: [Definition; 51] = [
     CONSTRAINTS_HARD.definition(),
     CONSTRAINTS_SOFT.definition(),
     FAILOVER_TIMEOUT.definition(),
