@@ -42,7 +42,9 @@ fn run_command_line(beginning: Beginning) -> u8 {
 }
 
 fn run(cli: Cli, environment: Environment, inherited: Inherited, beginning: Beginning) -> Result<u8, Fatal> {
-    let command = cli.command.unwrap_or_else(|| Command::Appmaster(AppmasterOptions { cluster: cli.cluster, ..Default::default() }));
+    let command = cli.command.unwrap_or_else(|| {
+        Command::Appmaster(AppmasterOptions { cluster: cli.cluster, ..Default::default() })
+    });
     match signals(&command) {
         Signals::Ordinary => init::unblock_signals(&inherited),
         Signals::EndTheStart => {
@@ -56,9 +58,7 @@ fn run(cli: Cli, environment: Environment, inherited: Inherited, beginning: Begi
         Signals::ForOwnUse => {}
     }
     match command {
-        Command::Appmaster(options) => {
-            appmaster::run_session(&options, environment, inherited)
-        }
+        Command::Appmaster(options) => appmaster::run_session(&options, environment, inherited),
         Command::AppmasterJob(options) => {
             let entrypoint = Entrypoint::Application(options.application());
             appmaster::run(&Cluster::Mesos, &entrypoint, &options.cluster, environment, inherited)

@@ -112,7 +112,8 @@ impl Line {
 
     /// Only where the token may go; the path there is known already.
     fn leader(&self, url: Url, answer: &Response) -> Result<usize, AnswerError> {
-        let location = answer.headers().get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let location =
+            answer.headers().get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let leader = url.join(location).ok().map(|leader| leader.origin());
         let known = leader.and_then(|leader| self.urls.iter().position(|known| known.origin() == leader));
         known.ok_or_else(|| AnswerError::Elsewhere { url, location: location.to_owned() })

@@ -115,7 +115,8 @@ async fn carry_out(
             memory.save(&ledger)
         };
         if let Err(error) = stored {
-            journal.warn("order_not_stored", format!("cannot store what came of order {}: {error}", order.id));
+            journal
+                .warn("order_not_stored", format!("cannot store what came of order {}: {error}", order.id));
         }
         orders.concluded.notify_one();
     }
@@ -188,7 +189,8 @@ impl<C: Cluster> Asking<'_, C> {
         match was_heard {
             Some(false) => debug!("no dispatcher answers, {asked} was asked: {why}"),
             Some(true) | None => {
-                let text = format!("the dispatcher does not answer, and the cluster goes on without it: {why}");
+                let text =
+                    format!("the dispatcher does not answer, and the cluster goes on without it: {why}");
                 self.journal.warn("dispatcher_silent", text);
             }
         }

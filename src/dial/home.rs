@@ -61,7 +61,8 @@ impl Home {
             return Err(HomeError::Count { found: dispatchers.len() });
         }
         let certificates = listed(told.certificates.unwrap_or_default());
-        let certificates: Result<Vec<Fingerprint>, _> = certificates.iter().map(|text| text.parse()).collect();
+        let certificates: Result<Vec<Fingerprint>, _> =
+            certificates.iter().map(|text| text.parse()).collect();
         let certificates = certificates.map_err(HomeError::Certificate)?;
         for url in &dispatchers {
             let parsed = base(url).ok_or_else(|| HomeError::Url { url: url.clone() })?;
@@ -125,10 +126,7 @@ mod tests {
     fn each_dispatcher_has_the_task_below_its_address() {
         let home = Home::of(GOOD).expect("good");
         let urls: Vec<_> = home.urls().iter().map(ToString::to_string).collect();
-        assert_eq!(
-            urls,
-            ["http://a:1/v1/appmasters/c.1-x%20y", "http://b:2/flink/v1/appmasters/c.1-x%20y"]
-        );
+        assert_eq!(urls, ["http://a:1/v1/appmasters/c.1-x%20y", "http://b:2/flink/v1/appmasters/c.1-x%20y"]);
         assert_eq!(home.attempt, 3);
         assert!(!format!("{home:?}").contains("hush"));
     }

@@ -73,7 +73,10 @@ impl Dispatcher {
         headers: HeaderMap,
         Json(report): Json<Report>,
     ) -> Response {
-        assert_eq!((task_id.as_str(), headers[header::AUTHORIZATION].as_bytes()), (TASK, &b"Bearer hush"[..]));
+        assert_eq!(
+            (task_id.as_str(), headers[header::AUTHORIZATION].as_bytes()),
+            (TASK, &b"Bearer hush"[..])
+        );
         if *dispatcher.superseded.lock().expect("whole") {
             let answer = Json(envelope(Answer::Superseded { attempt: ATTEMPT + 1 }));
             return (StatusCode::GONE, answer).into_response();
@@ -233,7 +236,8 @@ async fn the_token_goes_nowhere_else() {
     }));
     let elsewhere = elsewhere.await;
     let port = elsewhere.rsplit(':').next().expect("a port").to_owned();
-    for location in [format!("{elsewhere}/v1/appmasters/{TASK}"), format!("//127.0.0.1:{port}/"), "x:".into()] {
+    for location in [format!("{elsewhere}/v1/appmasters/{TASK}"), format!("//127.0.0.1:{port}/"), "x:".into()]
+    {
         let named = location.clone();
         let liar = serve_answer(move || {
             (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, named.clone())]).into_response()
@@ -248,7 +252,8 @@ async fn the_token_goes_nowhere_else() {
 #[tokio::test]
 async fn what_is_no_answer_of_a_dispatcher_supersedes_nobody() {
     type Check = fn(&AnswerError) -> bool;
-    let superseded = |attempt| serde_json::to_string(&envelope(Answer::Superseded { attempt })).expect("text");
+    let superseded =
+        |attempt| serde_json::to_string(&envelope(Answer::Superseded { attempt })).expect("text");
     let of_other = superseded(3).replace(TASK, "one.3-xyz");
     let of_later = superseded(3).replace("\"protocol\":1", "\"protocol\":2");
     let refused: Check = |error| matches!(error, AnswerError::Refused { .. });

@@ -10,8 +10,8 @@ use std::time::{Duration, SystemTime};
 
 use tracing::Level;
 
-use crate::cli::{AppmasterOptions, ClusterOptions};
 use crate::cli::exec;
+use crate::cli::{AppmasterOptions, ClusterOptions};
 use base::exit::Exit;
 use base::log;
 use conf::environment::Environment;

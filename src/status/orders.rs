@@ -154,9 +154,7 @@ fn answer(ordered: Result<(), NotOrdered>) -> Response {
     match ordered {
         Ok(()) => StatusCode::ACCEPTED.into_response(),
         Err(why @ NotOrdered::TooMany(_)) => (StatusCode::BAD_REQUEST, format!("{why}\n")).into_response(),
-        Err(why @ NotOrdered::NotThere { .. }) => {
-            (StatusCode::NOT_FOUND, format!("{why}\n")).into_response()
-        }
+        Err(why @ NotOrdered::NotThere { .. }) => (StatusCode::NOT_FOUND, format!("{why}\n")).into_response(),
         Err(why @ (NotOrdered::NotScaled(_) | NotOrdered::InUse { .. })) => conflict(&why),
         Err(NotOrdered::Refused(refusal) | NotOrdered::NotEnding(NotEnding::Refused(refusal))) => {
             refused(&refusal)

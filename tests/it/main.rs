@@ -5,6 +5,7 @@ mod cluster;
 mod conf;
 mod conformance;
 mod delivery;
+mod dispatched;
 mod elf;
 mod flink;
 mod ha;

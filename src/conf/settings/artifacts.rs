@@ -72,9 +72,17 @@ mod tests {
         {
             assert_eq!(base_url(text).as_deref(), Ok(expected));
         }
-        for wrong in
-            ["", "a:8081", "ftp://a", "http://", "http:///x", "http://u:p@a", "http://a?x", "http://a#x", "http://a b"]
-        {
+        for wrong in [
+            "",
+            "a:8081",
+            "ftp://a",
+            "http://",
+            "http:///x",
+            "http://u:p@a",
+            "http://a?x",
+            "http://a#x",
+            "http://a b",
+        ] {
             let error = base_url(wrong).expect_err(wrong);
             assert!(error.starts_with("http://HOST"), "{error}");
         }

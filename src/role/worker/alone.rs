@@ -22,11 +22,7 @@ pub struct Alone<'a> {
 
 impl Alone<'_> {
     /// Until the framework is torn down, or cannot be. `ending` says what else it ends of.
-    pub async fn run(
-        self,
-        mut store: impl Store,
-        ending: impl Future<Output = Ended>,
-    ) -> Result<(), Ended> {
+    pub async fn run(self, mut store: impl Store, ending: impl Future<Output = Ended>) -> Result<(), Ended> {
         let Self { work, reception, term, within } = self;
         let requests = reception.doorkeeper.admit();
         let ordered = reception.end_at_once();

@@ -99,8 +99,9 @@ pub fn sources(
 
 fn plan(setup: &Setup, name: &str) -> Result<BundlePlan, Fatal> {
     match name {
-        FLINK_ARCHIVE => BundlePlan::directory(name, &setup.distribution.home, &FLINK_PARTS)
-            .map_err(fatal(Exit::NoFlink)),
+        FLINK_ARCHIVE => {
+            BundlePlan::directory(name, &setup.distribution.home, &FLINK_PARTS).map_err(fatal(Exit::NoFlink))
+        }
         JAVA_ARCHIVE => {
             BundlePlan::directory(name, &setup.java.path, &JAVA_PARTS).map_err(fatal(Exit::NoFlink))
         }
@@ -179,7 +180,10 @@ impl Files {
                 format!("read the files in {took} ms that agents will fetch from {base_url} bytes={bytes}");
             journal.tell("files_read", text);
         } else if !files.is_empty() {
-            journal.tell("files_known", format!("agents will fetch from {base_url} what this AppMaster was given"));
+            journal.tell(
+                "files_known",
+                format!("agents will fetch from {base_url} what this AppMaster was given"),
+            );
         }
         let own = files.iter().map(|file| uri(&file.name, &format!("{base_url}{}", file.path())));
         let checks = files
