@@ -14,7 +14,7 @@ pub enum Exit {
     Data = 65,
     /// A configuration file or directory cannot be read.
     NoInput = 66,
-    /// No Mesos master answered in time, or it refused the framework.
+    /// No Mesos master answered in time, it refused the framework, or another scheduler or AppMaster is in our place.
     Unavailable = 69,
     /// A failure inside this program.
     Software = 70,
