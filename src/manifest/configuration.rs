@@ -243,16 +243,25 @@ fn volume_text(volume: &Volume) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join(":")
 }
 
-/// Of a key of the configuration, as its reader reads it.
+/// Of a key of the configuration, as its reader reads it: bytes without a unit, MiB in the oldest ones.
 fn size(key: &str, value: &str) -> Option<MemorySize> {
-    match key == keys::TASK_MEM.name {
+    match key == keys::TASK_MEM.name || key.ends_with(".mb") {
         true => MemorySize::parse(&format!("{}m", value.trim())),
         false => MemorySize::parse(value),
     }
 }
 
-/// The sizes of whole processes that the configuration has itself, `None` for what Flink cannot read.
-pub fn process_sizes(specification: &Specification) -> Vec<(&'static str, Option<Memory>)> {
-    let keys = [JOB_MANAGER_MEMORY, flink::PROCESS_MEMORY.name].into_iter();
-    keys.filter_map(|key| Some((key, size(key, specification.own(key)?).map(Memory::of)))).collect()
+/// The sizes that the configuration has itself, of both generations; `None` for what Flink cannot read.
+pub fn sizes(specification: &Specification) -> Vec<(String, Option<Memory>)> {
+    let of_role = |role| {
+        let names = ["process.size", "flink.size", "heap.size", "task.heap.size", "managed.size"];
+        let names = names.map(|name| format!("{role}.memory.{name}"));
+        names.into_iter().chain(retired::heap_keys(role))
+    };
+    let keys = of_role(JOB_MANAGER).chain(of_role(TASK_MANAGER));
+    let sized = |key: String| {
+        let size = size(&key, specification.own(&key)?).map(Memory::of);
+        Some((key, size))
+    };
+    keys.filter_map(sized).collect()
 }

@@ -105,11 +105,13 @@ fn check_resources(spec: &Specification, reading: &mut Reading) {
             reading.refuse(&format!("{path}.replicas"), reason);
         }
     }
-    for (key, size) in configuration::process_sizes(spec) {
+    for (key, size) in configuration::sizes(spec) {
         let field = format!("{CONFIGURATION}.{key}");
         match size {
-            None => reading.refuse(&field, "expected a size such as `1728m`, `4g` or a number of bytes"),
-            Some(size) => check_memory(&field, size, reading),
+            None if key.ends_with(".mb") => reading.refuse(&field, "expected a number of MiB"),
+            None => reading.refuse(&field, "expected a size such as `1728m` or `4g`"),
+            Some(size) if key.ends_with(".process.size") => check_memory(&field, size, reading),
+            Some(_) => {}
         }
     }
     let memories = [
