@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::ffi::OsString;
 use std::net::TcpListener;
 use std::os::fd::RawFd;
-use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -16,7 +15,7 @@ use base::exit::Exit;
 use base::log;
 use conf::environment::Environment;
 use conf::keys;
-use conf::settings::{Port, Ports, Settings};
+use conf::settings::Settings;
 use conf::table::Origin;
 use conf::{Loaded, Mode, redact};
 use flink::archive;
@@ -31,12 +30,14 @@ use super::handover::Handover;
 use super::plugins;
 use super::rundir::RunDir;
 use super::setup::{self, Dirs, Layers, Setup};
-use super::sockets::{self, BindError};
+use super::sockets;
 use super::{user, worker};
 
 mod given;
+mod listening;
 
 use given::Given;
+use listening::{await_ports, bind_artifacts, cannot_bind, operators_socket};
 
 /// On stop the worker goes first and tears the framework down, then the JobManager; the embedded Mesos, which the
 /// first needs, goes last.
@@ -44,13 +45,7 @@ const WORKER_ORDER: u8 = 0;
 const JOBMANAGER_ORDER: u8 = 1;
 const MESOS_ORDER: u8 = 2;
 
-/// Two seconds in all.
-const PORT_ATTEMPTS: u32 = 40;
-const PORT_POLL: Duration = Duration::from_millis(50);
-
 const LOOPBACK: &str = "127.0.0.1";
-const ALL_ADDRESSES: &str = "0.0.0.0";
-
 /// What runs beside the JobManager.
 pub enum Cluster {
     /// A framework on the Mesos that the configuration names.
@@ -231,33 +226,6 @@ fn hold(settings: &Settings) -> Result<Option<Hold>, Fatal> {
     Hold::take(directory, &holder).map(Some).map_err(worker::unusable_state_dir)
 }
 
-/// With a kept state this may be the start right after a kill, whose JVM takes a moment longer to be gone than its init.
-fn await_ports(settings: &Settings, is_kept: bool) -> Result<(), Fatal> {
-    let mut attempts = if is_kept { PORT_ATTEMPTS } else { 1 };
-    loop {
-        attempts -= 1;
-        match check_ports(settings) {
-            Err(_) if attempts > 0 => std::thread::sleep(PORT_POLL),
-            checked => return checked,
-        }
-    }
-}
-
-/// The JobManager binds them itself, seconds later and with a stack trace in place of a message.
-fn check_ports(settings: &Settings) -> Result<(), Fatal> {
-    let ports = [
-        (keys::flink::REST_PORT.name, settings.job_manager.rest_ports.single()),
-        (keys::flink::RPC_PORT.name, settings.job_manager.rpc_ports.single()),
-        (keys::flink::BLOB_PORT.name, settings.job_manager.blob_ports.single()),
-    ];
-    for (key, port) in ports {
-        if let Some(port) = port {
-            sockets::check_free(key, ALL_ADDRESSES, port).map_err(fatal(Exit::CannotCreate))?;
-        }
-    }
-    Ok(())
-}
-
 /// With what is odd about it.
 fn jobmanager(
     entrypoint: &Entrypoint,
@@ -338,57 +306,6 @@ fn worker_child(local: bool, handover: &Handover, told: Told) -> Result<(Child, 
         *farewell = Some("--farewell".into());
     }
     Ok((child, path))
-}
-
-/// `before` is the port at which TaskManagers that may still run reach it.
-fn bind_artifacts(settings: &Settings, local: bool, before: Option<u16>) -> Result<TcpListener, Fatal> {
-    let key = keys::ARTIFACT_PORT.name;
-    let host = if local { LOOPBACK } else { ALL_ADDRESSES };
-    let is_free_to_choose = !matches!(settings.artifacts.port, Port::Given(port) if port != 0);
-    if let Some(listener) =
-        before.filter(|_| is_free_to_choose).and_then(|port| sockets::bind(key, host, port).ok())
-    {
-        return Ok(listener);
-    }
-    let own = match settings.artifacts.port {
-        Port::Given(port) => return sockets::bind(key, host, port).map_err(cannot_bind),
-        // Agents that have all there is keep nothing.
-        Port::Own(_) if local => return sockets::bind(key, host, 0).map_err(cannot_bind),
-        Port::Own(port) => port,
-    };
-    let ports = &settings.job_manager;
-    let wanted = [&ports.rpc_ports, &ports.rest_ports, &ports.blob_ports].map(Ports::single);
-    let wanted: Vec<_> = wanted.into_iter().flatten().collect();
-    let listener = sockets::bind_near(key, host, own, &wanted).map_err(cannot_bind)?;
-    let port = listener.local_addr().map_err(fatal(Exit::Os))?.port();
-    if port != own {
-        let text = format!(
-            "port {own} is taken, so agents fetch from port {port} and download again what they have cached; set `{key}` to a free port to keep their caches"
-        );
-        log::line(Level::WARN, "appmaster", &text);
-    }
-    Ok(listener)
-}
-
-/// Where no socket can be created the cluster runs without its commands.
-fn operators_socket(environment: &Environment) -> Result<Option<(PathBuf, UnixListener)>, Fatal> {
-    let path = sockets::socket_path(environment, None);
-    match sockets::bind_socket(&path) {
-        Ok(socket) => Ok(Some((path, socket))),
-        Err(error @ BindError::SocketInUse { .. }) => Err(cannot_bind(error)),
-        Err(error) => {
-            log::line(
-                Level::WARN,
-                "appmaster",
-                &format!("{}: operator commands are disabled", log::chain(&error)),
-            );
-            Ok(None)
-        }
-    }
-}
-
-fn cannot_bind(error: BindError) -> Fatal {
-    Fatal::new(Exit::CannotCreate, error)
 }
 
 fn mesos(

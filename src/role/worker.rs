@@ -21,7 +21,6 @@ use domain::store::{Store, StoreError};
 use domain::succession::Succession;
 use flink::pulse::Endpoint;
 use flink::rest::RestClient;
-use ha::contender::Left;
 use ha::memory::MemoryStore;
 use init::plan::Inherited;
 use mesos::client::{self, Config, Credentials, Masters, Trust};
@@ -193,12 +192,7 @@ async fn serve(
     spawn_scaling(&settings.scaling, clients.clone(), clock, &work.facts);
     tokio::spawn(watch_jobmanager(rpc, rest, work.facts.jobmanager_listens.clone(), Arc::clone(&journal)));
     let reading = files.read(Arc::clone(&journal));
-    let ending = async {
-        tokio::select! {
-            Err(unread) = reading => Ended::from(unread),
-            ended = home::superseded(told) => ended,
-        }
-    };
+    let ending = home::ending(reading, told);
     if settings.succession() == Succession::Nobody {
         let within = Duration::from_millis(options.farewell_ms);
         let alone = Alone { work: &work, reception, term, within };
@@ -216,15 +210,7 @@ async fn serve(
     let rest = clients;
     let ha_worker =
         HaWorker::open(Parts { settings, ha, ensemble, reception, term, jobmanager_end, rest, journal });
-    let contender = ha_worker.contender();
-    tokio::select! {
-        ended = ha_worker.work(&work) => Ok(ended?),
-        ended = ending => {
-            // The next need not wait for the session's end.
-            contender.leave(Left::Cluster).await;
-            Err(ended)
-        }
-    }
+    ha_worker.work_until(&work, ending).await
 }
 
 fn rest_clients(rest: Option<&Endpoint>) -> Result<Vec<RestClient>, Fatal> {

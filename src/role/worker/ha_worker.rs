@@ -12,7 +12,7 @@ use base::events::Journal;
 use base::exit::Exit;
 use base::log;
 use conf::settings::{HighAvailability, Settings};
-use ha::contender::{self, Candidacy, Contender};
+use ha::contender::{self, Candidacy, Contender, Left};
 use ha::flink::{self, JobManagers, Own};
 use ha::paths::Paths;
 use ha::zookeeper::ZooKeeperStore;
@@ -21,6 +21,7 @@ use scheduler::driver::requests::{Doorkeeper, EndOrder, NotEnding};
 use zookeeper::Ensemble;
 
 use super::cleanup::shut_flink_down;
+use super::farewell::Ended;
 use super::jobmanager::{JobManagerEnd, Stop};
 use super::{Fatal, Reception, Work, fatal};
 
@@ -112,13 +113,21 @@ impl<'a> HaWorker<'a> {
         }
     }
 
-    /// For who finds out that this AppMaster has to leave at once.
-    pub fn contender(&self) -> Contender {
-        self.contender.clone()
+    /// As [`HaWorker::work`], unless something else ends it.
+    pub async fn work_until(self, work: &Work, ending: impl Future<Output = Ended>) -> Result<(), Ended> {
+        let contender = self.contender.clone();
+        tokio::select! {
+            ended = self.work(work) => Ok(ended?),
+            ended = ending => {
+                // The next need not wait for the session's end.
+                contender.leave(Left::Cluster).await;
+                Err(ended)
+            }
+        }
     }
 
     /// Until the cluster has ended or this AppMaster leaves it.
-    pub async fn work(mut self, work: &Work) -> Result<(), Fatal> {
+    async fn work(mut self, work: &Work) -> Result<(), Fatal> {
         if let Next::Leave = self.await_session().await? {
             return Ok(());
         }

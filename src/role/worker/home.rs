@@ -60,8 +60,16 @@ pub fn create() -> Result<OwnedFd, Fatal> {
     ha::memory::create().map_err(fatal(Exit::Os))
 }
 
-/// Waits until another attempt is the current one; for ever where nobody could say so.
-pub async fn superseded(told: Told) -> Ended {
+/// Waits for what ends a worker besides its cluster: files for agents that cannot be read, another attempt.
+pub async fn ending(reading: impl Future<Output = Result<(), Fatal>>, told: Told) -> Ended {
+    tokio::select! {
+        Err(unread) = reading => Ended::from(unread),
+        ended = superseded(told) => ended,
+    }
+}
+
+/// For ever where nobody could say so.
+async fn superseded(told: Told) -> Ended {
     match told {
         Some(told) => match told.await {
             Ok(superseded) => {
