@@ -5,16 +5,18 @@ mod dispatcher;
 mod task;
 
 use std::fs;
+use std::sync::mpsc;
 
-use nix::sys::signal::Signal;
-
+use axum::Router;
 use dial::{Carried, Outcome, Standing, What};
 use flink::rest::RestClient;
+use nix::sys::signal::Signal;
 
 use crate::cluster::harness::Program;
 use crate::cluster::masters::start_mesos;
 use crate::cluster::processes::{self, Part};
 use crate::cluster::stop::AT_ONCE;
+use crate::delivery::stores::Stores;
 use crate::delivery::{fetched, files_below};
 use crate::ports::{free_ports, free_range};
 
@@ -25,8 +27,9 @@ use task::{ATTEMPT, TASK, TOKEN, Task};
 async fn it_starts_from_a_token_and_does_what_the_dispatcher_orders() {
     let [port] = free_ports();
     let mesos = start_mesos(port, &free_range(8)).await;
-    let dispatcher = Dispatcher::start(port).await;
-    let mut appmaster = Task::start(&dispatcher).await;
+    let dispatcher = Dispatcher::start(port, None).await;
+    let away = format!("http://127.0.0.1:{}", free_ports::<1>()[0]);
+    let mut appmaster = Task::start(&dispatcher, &away).await;
     let program = &appmaster.program;
     let status = dispatcher.until(program, "one TaskManager runs", |status| status.running == 1).await;
     assert_eq!((status.standing, status.target, status.subscribed), (Standing::Alone, 1, true));
@@ -72,11 +75,15 @@ async fn it_starts_from_a_token_and_does_what_the_dispatcher_orders() {
 }
 
 #[tokio::test]
-async fn a_superseded_one_leaves_at_once_and_tears_nothing_down() {
+async fn one_that_is_superseded_leaves_at_once_and_tears_nothing_down() {
     let [port] = free_ports();
     let mesos = start_mesos(port, &free_range(8)).await;
-    let dispatcher = Dispatcher::start(port).await;
-    let mut appmaster = Task::start(&dispatcher).await;
+    let [stores, others] = [Stores::make(), Stores::make()];
+    let dispatcher = Dispatcher::start(port, Some(&stores.identity())).await;
+    let (asked, asks) = mpsc::channel();
+    let routes = Router::new().fallback(async move || asked.send(()).unwrap_or_default());
+    let impostor = dispatcher::serve(routes, Some(&others.identity())).await;
+    let mut appmaster = Task::start(&dispatcher, &impostor).await;
     dispatcher.until(&appmaster.program, "a TaskManager runs", |status| status.running == 1).await;
     // A status alone says nothing.
     dispatcher.refuse(true);
@@ -90,6 +97,7 @@ async fn a_superseded_one_leaves_at_once_and_tears_nothing_down() {
     let log = appmaster.program.log();
     assert!(log.contains(&format!("attempt {} of this cluster's AppMaster is the current one", ATTEMPT + 1)));
     assert!(!log.contains("torn down"), "{log}");
+    assert!(asks.try_recv().is_err(), "another certificate was trusted");
     assert_eq!(task_of(&mesos).await, taskmanager);
 }
 

@@ -16,7 +16,8 @@ use base::events::Journal;
 use dial::{Answer, Envelope, Order, Outcome, PROTOCOL, Report, Status, What};
 use scheduler::driver::facts::Facts;
 use scheduler::driver::requests::{self, Request, Requests};
-use serve::Listening;
+use serve::{Listening, TlsListener};
+use tls::{Fingerprint, Identity};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -36,6 +37,8 @@ struct Known {
 pub struct Dispatcher {
     pub artifacts_url: String,
     pub url: String,
+    /// Of its certificate, with HTTPS.
+    pub fingerprint: Option<Fingerprint>,
     /// By name.
     pub files: BTreeMap<String, Bundle>,
     known: Arc<watch::Sender<Known>>,
@@ -43,8 +46,8 @@ pub struct Dispatcher {
 }
 
 impl Dispatcher {
-    /// `mesos` is the master's port.
-    pub async fn start(mesos: u16) -> Self {
+    /// `mesos` is the master's port; with a certificate orders come over HTTPS.
+    pub async fn start(mesos: u16, identity: Option<&Identity>) -> Self {
         let flink = BundlePlan::directory("flink.tar", &home::flink_home(FLINK), &["lib", "plugins", "opt"]);
         let program = BundlePlan::file("flink-on-mesos", Path::new(binary()));
         let plans = [flink.expect("Flink is there"), program.expect("the program is there")];
@@ -61,11 +64,10 @@ impl Dispatcher {
             artifact::serve(listening, &configuration, served, redeeming(), told).await
         });
         let known = Arc::new(watch::Sender::new(Known::default()));
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let url = format!("http://{}", listener.local_addr().expect("an address"));
         let routes = Router::new().route(&dial::path(TASK), post(answer)).with_state(Arc::clone(&known));
-        tokio::spawn(async move { axum::serve(listener, routes).await });
-        Self { artifacts_url, url, files, known, journal }
+        let url = serve(routes, identity).await;
+        let fingerprint = identity.map(Identity::fingerprint);
+        Self { artifacts_url, url, fingerprint, files, known, journal }
     }
 
     /// Where a file is.
@@ -113,6 +115,24 @@ impl Dispatcher {
 
     fn report(&self) -> Option<Report> {
         self.known.borrow().report.clone()
+    }
+}
+
+/// The address that it then has.
+pub async fn serve(routes: Router, identity: Option<&Identity>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let listening = Listening::new(listener, "dispatcher");
+    match identity.map(|identity| Arc::new(identity.server().expect("TLS"))) {
+        None => {
+            tokio::spawn(async move { serve::serve(listening, routes).await });
+            format!("http://{address}")
+        }
+        Some(config) => {
+            let listening = TlsListener::new(listening, config);
+            tokio::spawn(async move { serve::serve(listening, routes).await });
+            format!("https://{address}")
+        }
     }
 }
 

@@ -20,7 +20,8 @@ pub struct Task {
 }
 
 impl Task {
-    pub async fn start(dispatcher: &Dispatcher) -> Self {
+    /// `first` is an address before the dispatcher's.
+    pub async fn start(dispatcher: &Dispatcher, first: &str) -> Self {
         let scratch = scratch();
         let sandbox = sandbox(scratch.path());
         fs::create_dir(&sandbox).expect("a directory");
@@ -50,8 +51,10 @@ impl Task {
             .env("FLINK_ON_MESOS_TASK", TASK)
             .env("FLINK_ON_MESOS_ATTEMPT", ATTEMPT.to_string())
             .env("FLINK_ON_MESOS_TOKEN", TOKEN)
-            // The first is away.
-            .env("FLINK_ON_MESOS_DISPATCHERS", format!("http://127.0.0.1:1,{}", dispatcher.url));
+            .env("FLINK_ON_MESOS_DISPATCHERS", format!("{first},{}", dispatcher.url));
+        if let Some(fingerprint) = dispatcher.fingerprint {
+            command.env("FLINK_ON_MESOS_DISPATCHERS_CERTIFICATE", fingerprint.to_string());
+        }
         let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
         Self { program: Program::start_with(scratch, command, &[], &arguments), rest_port: rest }
     }
