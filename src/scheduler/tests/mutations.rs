@@ -84,9 +84,8 @@ impl Run {
             Mutation::AcknowledgeBeforeStore => actions.sort_by_key(|action| !is_acknowledgement(action)),
             Mutation::NeverAcknowledge => actions.retain(|action| !is_acknowledgement(action)),
             Mutation::AcknowledgeTwice => {
-                let twice: Vec<_> =
-                    actions.iter().filter(|action| is_acknowledgement(action)).cloned().collect();
-                actions.extend(twice);
+                let twice = actions.iter().filter(|action| is_acknowledgement(action)).cloned();
+                actions.extend(twice.collect::<Vec<_>>());
             }
             Mutation::KeepSurplus => actions.retain(|action| !is_strangers_kill(action)),
             Mutation::EndWhatIsReplaced => {
@@ -110,8 +109,8 @@ impl Run {
             Mutation::MixGroups => {
                 for action in actions {
                     let Action::Store(state) = action else { continue };
-                    let first = Arc::make_mut(state).tasks.values_mut().next();
-                    first.into_iter().for_each(|record| record.group = GroupName::TASKMANAGERS);
+                    let record = Arc::make_mut(state).tasks.values_mut().next();
+                    record.into_iter().for_each(|record| record.group = GroupName::TASKMANAGERS);
                 }
             }
             Mutation::KeepRemovedGroup => actions.retain(|action| match action {
