@@ -1,11 +1,12 @@
 //! Programs that break one truth each, so that the check of it is known to catch them.
 
+use std::sync::Arc;
+
 use super::simulation::Run;
 use crate::{Action, token};
 use domain::group::GroupName;
 use domain::state::Goal;
 use mesos::call::Call;
-use std::sync::Arc;
 
 /// What a broken scheduler or driver would do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
