@@ -29,8 +29,7 @@ impl fmt::Display for Problem {
         match found {
             Found::Nothing => write!(out, "`{subject}` is not set, expected {expected}"),
             Found::Value { value, origin } => {
-                let shown = redact::shown(subject, value);
-                let expected = redact::expected_without(expected, value, &shown);
+                let (shown, expected) = redact::mismatch(subject, value, expected);
                 write!(out, "`{subject}` is `{shown}` ({origin}), expected {expected}")
             }
         }

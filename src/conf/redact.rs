@@ -135,8 +135,15 @@ pub fn java_argument(argument: &str) -> String {
     if argument.starts_with('-') { java_options::word(argument) } else { text(argument) }
 }
 
+/// A wrong `value` of `key` and what was `expected` in place of it, as both may be shown.
+pub fn mismatch<'v>(key: &str, value: &'v str, expected: &str) -> (Cow<'v, str>, String) {
+    let shown = shown(key, value);
+    let expected = expected_without(expected, value, &shown);
+    (shown, expected)
+}
+
 /// What was `expected` in place of `value`, which may quote a piece of it: without those that are not `shown`.
-pub fn expected_without(expected: &str, value: &str, shown: &str) -> String {
+fn expected_without(expected: &str, value: &str, shown: &str) -> String {
     if shown == value {
         return expected.to_owned();
     }

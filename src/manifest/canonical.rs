@@ -14,19 +14,15 @@ pub enum CanonicalError {
     TooLarge { bytes: usize },
 }
 
-/// JSON without blanks: fields in the order of their definition, maps in the order of their keys.
-pub fn of(manifest: &Manifest) -> Result<String, CanonicalError> {
-    let text = serde_json::to_string(manifest).expect("all keys are texts");
-    if text.len() > MAX_CANONICAL {
-        return Err(CanonicalError::TooLarge { bytes: text.len() });
-    }
-    Ok(text)
-}
-
 impl Manifest {
-    /// What is kept; [`super::read`] and serde read it.
+    /// What is kept; [`super::read`] and serde read it. JSON without blanks: fields in the order of their definition, maps in
+    /// the order of their keys.
     pub fn canonical(&self) -> Result<String, CanonicalError> {
-        of(self)
+        let text = serde_json::to_string(self).expect("all keys are texts");
+        if text.len() > MAX_CANONICAL {
+            return Err(CanonicalError::TooLarge { bytes: text.len() });
+        }
+        Ok(text)
     }
 }
 

@@ -189,8 +189,7 @@ impl<'r> Fields<'r> {
         match key.read(&text) {
             Ok(value) => Some(value),
             Err(expected) => {
-                let shown = redact::shown(key.name, &text);
-                let expected = redact::expected_without(&expected, &text, &shown);
+                let (shown, expected) = redact::mismatch(key.name, &text, &expected);
                 self.wrong(name, &format!("expected {expected}, found `{shown}`"))
             }
         }

@@ -10,7 +10,7 @@ use conf::settings::{self, Settings};
 use conf::table::{Origin, Table};
 use domain::demand::MAX_TASKMANAGERS;
 
-use super::canonical::{self, CanonicalError};
+use super::canonical::CanonicalError;
 use super::configuration::{self, CONFIGURATION, Composed};
 use super::draft::Circumstances;
 use super::fields::Reading;
@@ -47,7 +47,7 @@ pub fn validate(manifest: &Manifest, lines: &Lines, circumstances: &Circumstance
     check_container(spec, &mut reading);
     check_identity(spec, &mut reading);
     job::check(spec, circumstances, &mut reading);
-    match canonical::of(manifest) {
+    match manifest.canonical() {
         Ok(_) => check_configuration(manifest, circumstances, &mut reading),
         Err(error @ CanonicalError::TooLarge { .. }) => reading.refuse("spec", error.to_string()),
     }
@@ -250,12 +250,11 @@ fn complete(table: &mut Table, circumstances: &Circumstances<'_>) {
     table.set_default(keys::MASTER.name, format!("{ANY_SERVER}:5050"));
     table.set_default(flink::CLUSTER_ID.name, "/cluster");
     if circumstances.has_zookeeper {
-        if keys::lookup(table, flink::HA_TYPE.name).is_none() {
-            table.set_default(flink::HA_TYPE.name, "zookeeper");
-        }
-        for (key, value) in
-            [(flink::HA_QUORUM.name, "localhost:2181"), (flink::HA_STORAGE_DIR.name, "file:///ha")]
-        {
+        for (key, value) in [
+            (flink::HA_TYPE.name, "zookeeper"),
+            (flink::HA_QUORUM.name, "localhost:2181"),
+            (flink::HA_STORAGE_DIR.name, "file:///ha"),
+        ] {
             if keys::lookup(table, key).is_none() {
                 table.set_default(key, value);
             }
@@ -272,8 +271,7 @@ fn told(problem: &Problem, composed: &Composed) -> (String, String) {
     let reason = match found {
         Found::Nothing => format!("is not set, expected {expected}"),
         Found::Value { value, .. } => {
-            let shown = redact::shown(subject, value);
-            let expected = redact::expected_without(&expected, value, &shown);
+            let (shown, expected) = redact::mismatch(subject, value, &expected);
             format!("expected {expected}, found `{shown}`")
         }
     };

@@ -27,7 +27,8 @@ impl fmt::Display for Revision {
 }
 
 impl Revision {
-    pub(crate) fn next(self) -> Self {
+    /// Of the next commit.
+    pub fn next(self) -> Self {
         Self(self.0 + 1)
     }
 }

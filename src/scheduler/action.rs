@@ -226,19 +226,6 @@ impl Note {
         }
     }
 
-    /// What became of a group as a whole.
-    fn of_group(&self) -> String {
-        match self {
-            Self::Resting { group, rest_s, cause } => {
-                format!("launching none of the {} for {rest_s} s: {cause}", named(group))
-            }
-            Self::GroupEnded { group, task, code } => {
-                format!("group={group} has ended: task={task} ended with code {code}")
-            }
-            _ => String::new(),
-        }
-    }
-
     pub fn level(&self) -> Level {
         match self {
             Self::Disconnected { .. }
@@ -340,10 +327,10 @@ impl fmt::Display for Note {
                 out.write_str(&probing(&named(group), *failures, cause, keys))
             }
             Self::ProbeRegistered { group, task, lacking } => {
-                let tasks = named(group);
-                write!(out, "registered task={task}: {tasks} start again, launching the other {lacking}")
+                out.write_str(&probe_registered(group, task, *lacking))
             }
-            Self::Resting { .. } | Self::GroupEnded { .. } => out.write_str(&self.of_group()),
+            Self::Resting { group, rest_s, cause } => out.write_str(&resting(group, *rest_s, cause)),
+            Self::GroupEnded { group, task, code } => out.write_str(&group_ended(group, task, *code)),
             Self::Neighbours(news) => write!(out, "{news}"),
             Self::StillStarting { task, hostname, state, since_s, others } => {
                 let more = if *others == 0 { String::new() } else { format!(", and {others} more") };
@@ -379,6 +366,18 @@ fn counted(group: &GroupName) -> String {
 /// Its tasks.
 fn named(group: &GroupName) -> String {
     if group.is_taskmanagers() { "TaskManagers".to_owned() } else { format!("tasks of {group}") }
+}
+
+fn probe_registered(group: &GroupName, task: &str, lacking: usize) -> String {
+    format!("registered task={task}: {} start again, launching the other {lacking}", named(group))
+}
+
+fn resting(group: &GroupName, rest_s: u64, cause: &str) -> String {
+    format!("launching none of the {} for {rest_s} s: {cause}", named(group))
+}
+
+fn group_ended(group: &GroupName, task: &str, code: u8) -> String {
+    format!("group={group} has ended: task={task} ended with code {code}")
 }
 
 fn probing(tasks: &str, failures: u32, cause: &str, keys: &[String]) -> String {

@@ -1,6 +1,6 @@
 //! Answering offers: every offer is used or declined at once, none is hoarded.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use base::time::Moment;
@@ -30,8 +30,7 @@ type Picks = BTreeMap<usize, BTreeMap<GroupName, usize>>;
 
 /// Offers put together that one ACCEPT may name, in order of agent and role.
 struct Lots<'a> {
-    /// Each with its place in the event.
-    offers: Vec<(usize, &'a Offer)>,
+    offers: Vec<&'a Offer>,
     /// Which of the offers are of which candidate.
     ranges: Vec<Range<usize>>,
 }
@@ -46,10 +45,10 @@ struct Launch {
 
 impl Scheduler {
     /// The master offers resources.
-    pub fn handle_offers(&mut self, offers: Vec<Offer>, now: Moment) {
+    pub fn handle_offers(&mut self, offers: &[Offer], now: Moment) {
         self.count_offers(offers.len());
         // Whoever need not move any more needs no other in its place.
-        self.learn_departures(&offers, now);
+        self.learn_departures(offers, now);
         self.let_go(now);
         let wanted = self.wanted_by_group(now);
         self.hear_offers(now);
@@ -57,7 +56,7 @@ impl Scheduler {
             // On their way when it was said, or SUPPRESS got lost: say it again.
             self.demand = None;
         }
-        let (lots, candidates) = in_lots(&offers);
+        let (lots, candidates) = in_lots(offers);
         self.offered.begin();
         for candidate in &candidates {
             self.offered.remember(candidate, now);
@@ -70,10 +69,7 @@ impl Scheduler {
         for launch in launches {
             self.accept(launch, now);
         }
-        let used = lots.used(&picks);
-        drop((lots, candidates));
-        let unused = offers.into_iter().enumerate().filter(|(index, _)| !used.contains(index));
-        let unused: Vec<_> = unused.filter_map(|(_, offer)| offer.id).collect();
+        let unused = lots.unused(&picks);
         if !unused.is_empty() {
             self.send(Call::Decline { offer_ids: unused, refuse: self.spec.refuse });
         }
@@ -218,7 +214,7 @@ impl Scheduler {
             let candidate = &candidates[*index];
             let offers = &lots.offers[lots.ranges[*index].clone()];
             let mut pool = Pool::default();
-            for (_, offer) in offers {
+            for offer in offers {
                 pool.add(&offer.resources, candidate.role);
             }
             let mut tasks = Vec::new();
@@ -234,7 +230,7 @@ impl Scheduler {
             launches.push(Launch {
                 agent_id: candidate.agent_id.to_owned(),
                 hostname: candidate.traits.hostname.to_owned(),
-                offer_ids: offers.iter().filter_map(|(_, offer)| offer.id.clone()).collect(),
+                offer_ids: offers.iter().filter_map(|offer| offer.id.clone()).collect(),
                 tasks,
             });
         }
@@ -303,28 +299,24 @@ impl Scheduler {
 }
 
 impl Lots<'_> {
-    /// Which offers are accepted, by their place in the event.
-    fn used(&self, picks: &Picks) -> BTreeSet<usize> {
-        picks
-            .keys()
-            .flat_map(|index| &self.offers[self.ranges[*index].clone()])
-            .map(|(place, _)| *place)
-            .collect()
+    fn unused(&self, picks: &Picks) -> Vec<OfferId> {
+        let unused = self.ranges.iter().enumerate().filter(|(index, _)| !picks.contains_key(index));
+        let offers = unused.flat_map(|(_, range)| &self.offers[range.clone()]);
+        offers.filter_map(|offer| offer.id.clone()).collect()
     }
 }
 
 /// Lots, and each of them as a candidate.
 fn in_lots(offers: &[Offer]) -> (Lots<'_>, Vec<Candidate<'_>>) {
-    let mut keyed: Vec<_> =
-        offers.iter().enumerate().map(|(place, offer)| (key(offer), (place, offer))).collect();
+    let mut keyed: Vec<_> = offers.iter().map(|offer| (key(offer), offer)).collect();
     keyed.sort_by_key(|(key, _)| *key);
     let mut ranges = Vec::with_capacity(keyed.len());
     let mut candidates = Vec::with_capacity(keyed.len());
     let mut start = 0;
     for chunk in keyed.chunk_by(|(one, _), (other, _)| one == other) {
-        let ((agent_id, role), (_, first)) = chunk[0];
+        let ((agent_id, role), first) = chunk[0];
         let mut holding = Holding::default();
-        for (_, (_, offer)) in chunk {
+        for (_, offer) in chunk {
             holding.add(&offer.resources, role);
         }
         candidates.push(Candidate { agent_id, role, traits: Traits::of(first), holding });

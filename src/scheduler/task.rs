@@ -31,20 +31,13 @@ pub fn info(
     assignment: &Assignment<'_>,
     token: String,
 ) -> TaskInfo {
-    let Assignment { agent_id, hostname, attempt, allotment } = *assignment;
+    let Assignment { agent_id, allotment, .. } = *assignment;
     let delivery = template.delivery.clone().unwrap_or_default();
     let mut arguments = template.arguments.clone();
     arguments.extend(delivery.arguments);
     let mut environment = template.environment.clone();
     for own in &template.own {
-        let value = match &own.value {
-            OwnValue::TaskId => id.to_owned(),
-            OwnValue::Attempt => attempt.to_string(),
-            OwnValue::Host(Host::Agent) => hostname.to_owned(),
-            OwnValue::Host(Host::Pattern(pattern)) => pattern.replace(TASK_ID_MARK, id),
-            OwnValue::Port(place) if *place >= allotment.ports.len() => continue,
-            OwnValue::Port(place) => allotment.ports[*place].to_string(),
-        };
+        let Some(value) = told(&own.value, id, assignment) else { continue };
         match &own.name {
             Name::Property(key) => arguments.extend(["-D".to_owned(), format!("{key}={value}")]),
             Name::Variable(name) => environment.push((name.clone(), value)),
@@ -92,6 +85,17 @@ pub fn info(
         labels,
         ..TaskInfo::default()
     }
+}
+
+/// None for a port that the task was not given.
+fn told(value: &OwnValue, id: &str, assignment: &Assignment<'_>) -> Option<String> {
+    Some(match value {
+        OwnValue::TaskId => id.to_owned(),
+        OwnValue::Attempt => assignment.attempt.to_string(),
+        OwnValue::Host(Host::Agent) => assignment.hostname.to_owned(),
+        OwnValue::Host(Host::Pattern(pattern)) => pattern.replace(TASK_ID_MARK, id),
+        OwnValue::Port(place) => assignment.allotment.ports.get(*place)?.to_string(),
+    })
 }
 
 fn is_docker(container: Option<&ContainerInfo>) -> bool {

@@ -142,6 +142,10 @@ impl Scheduler {
         if let Some(group) = self.groups.get_mut(name).filter(|_| is_healthy) {
             group.relaunches.succeeded();
         }
+        if let Some(code) = final_code {
+            self.end_group(name, id, code, now);
+            return;
+        }
         let text = format!("{id} on {}: {} {detail}", record.hostname, state.name());
         let fault = cause::fault(update, state);
         let cause = match end {
@@ -149,10 +153,6 @@ impl Scheduler {
             End::Refused => Some(Cause::Refused),
             End::Failure => Some(Cause::of_failure(update, ran.is_some())),
         };
-        if let Some(code) = final_code {
-            self.end_group(name, id, code, now);
-            return;
-        }
         if let Some(cause) = cause {
             // What somebody killed has not failed; what cannot be launched so has.
             if end == End::Failure || state == TaskState::Error || fault.is_some() {
@@ -182,7 +182,7 @@ impl Scheduler {
 
     /// The others of the group end too, and none is launched any more.
     fn end_group(&mut self, name: &GroupName, task: &str, code: u8, now: Moment) {
-        let at = (self.spec.epoch + now.since(Moment::START)).as_secs();
+        let at = self.since_1970(now);
         self.state.group_mut(name).ended = Some(Ended { task: task.to_owned(), code, at });
         self.note(Note::GroupEnded { group: name.clone(), task: task.to_owned(), code });
         self.store();

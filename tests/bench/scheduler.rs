@@ -100,7 +100,7 @@ fn round(agents: usize, bytes: &Bytes) -> Spans {
     let decode = cpu_time() - begin;
 
     let begin = cpu_time();
-    scheduler.handle_offers(offers, now);
+    scheduler.handle_offers(&offers, now);
     let actions: Vec<_> = std::iter::from_fn(|| scheduler.next_action()).collect();
     let decide = cpu_time() - begin;
 

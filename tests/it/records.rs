@@ -118,7 +118,7 @@ async fn a_full_disk_is_an_error_and_takes_more_when_there_is_room() {
     assert!(matches!(error, CommitError::NotLoaded), "{error:?}");
     fs::remove_file(filler).expect("removed");
     let found = records.load(None).await.expect("readable");
-    let expected = acknowledged..=Revision(acknowledged.0 + 1);
+    let expected = acknowledged..=acknowledged.next();
     assert!(expected.contains(&found.revision), "{} of {expected:?}", found.revision);
     assert_eq!(
         found.records.iter().find(|record| record.key.as_str() == "a").expect("it is there").value,
@@ -127,5 +127,5 @@ async fn a_full_disk_is_an_error_and_takes_more_when_there_is_room() {
     records.commit(&[put("a", b"2"), delete("large/1")]).await.expect("there is room");
     drop(records);
     let mut records = DirectoryRecords::open(&directory, INSTANCE).await.expect("open");
-    assert_eq!(records.load(None).await.expect("readable").revision, Revision(found.revision.0 + 1));
+    assert_eq!(records.load(None).await.expect("readable").revision, found.revision.next());
 }

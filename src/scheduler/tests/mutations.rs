@@ -1,11 +1,12 @@
 //! Programs that break one truth each, so that the check of it is known to catch them.
 
+use std::sync::Arc;
+
 use super::simulation::Run;
 use crate::{Action, token};
 use domain::group::GroupName;
 use domain::state::Goal;
 use mesos::call::Call;
-use std::sync::Arc;
 
 /// What a broken scheduler or driver would do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,9 +85,8 @@ impl Run {
             Mutation::AcknowledgeBeforeStore => actions.sort_by_key(|action| !is_acknowledgement(action)),
             Mutation::NeverAcknowledge => actions.retain(|action| !is_acknowledgement(action)),
             Mutation::AcknowledgeTwice => {
-                let twice: Vec<_> =
-                    actions.iter().filter(|action| is_acknowledgement(action)).cloned().collect();
-                actions.extend(twice);
+                let twice = actions.iter().filter(|action| is_acknowledgement(action)).cloned();
+                actions.extend(twice.collect::<Vec<_>>());
             }
             Mutation::KeepSurplus => actions.retain(|action| !is_strangers_kill(action)),
             Mutation::EndWhatIsReplaced => {
@@ -110,8 +110,8 @@ impl Run {
             Mutation::MixGroups => {
                 for action in actions {
                     let Action::Store(state) = action else { continue };
-                    let first = Arc::make_mut(state).tasks.values_mut().next();
-                    first.into_iter().for_each(|record| record.group = GroupName::TASKMANAGERS);
+                    let record = Arc::make_mut(state).tasks.values_mut().next();
+                    record.into_iter().for_each(|record| record.group = GroupName::TASKMANAGERS);
                 }
             }
             Mutation::KeepRemovedGroup => actions.retain(|action| match action {

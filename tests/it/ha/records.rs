@@ -12,6 +12,7 @@ use records::suite::{self, Place};
 use records::zookeeper::{Reader, ZooKeeperRecords};
 use records::{OpenError, Records as _};
 use tokio::sync::watch;
+use zookeeper::Ensemble as Config;
 use zookeeper_client::Client;
 
 use super::election::{contender, paths, until_leading};
@@ -53,6 +54,13 @@ impl Leader {
     }
 }
 
+/// Of a contender that hears what becomes of its session, once it leads.
+async fn records_of(leader: &Contender, config: Config) -> ZooKeeperRecords {
+    let fence = paths().in_line(&until_leading(leader).await);
+    let open = ZooKeeperRecords::open(config, leader.clients.clone(), ROOT, &fence, INSTANCE);
+    open.await.expect("open")
+}
+
 async fn client(ensemble: &Ensemble) -> Client {
     Client::connect(&ensemble.quorum()).await.expect("a session")
 }
@@ -90,11 +98,7 @@ async fn zookeeper_passes_the_suite_of_records() {
 async fn an_ensemble_of_three_loses_nothing_with_a_server() {
     let mut ensemble = Ensemble::start().await;
     let contender = contender(&ensemble, "one");
-    let node = until_leading(&contender).await;
-    let fence = paths().in_line(&node);
-    let clients = contender.clients.clone();
-    let open = ZooKeeperRecords::open(ensemble.config(SESSION), clients, ROOT, &fence, INSTANCE);
-    let mut records = open.await.expect("open");
+    let mut records = records_of(&contender, ensemble.config(SESSION)).await;
     let mut revision = records.load(None).await.expect("readable").revision;
     for index in 0..ensemble.len() {
         ensemble.kill_server(index);
@@ -109,7 +113,7 @@ async fn an_ensemble_of_three_loses_nothing_with_a_server() {
 
 /// One commit more, made again if it turns out not to have been made.
 async fn committed(records: &mut ZooKeeperRecords, before: records::Revision) -> records::Revision {
-    let next = records::Revision(before.0 + 1);
+    let next = before.next();
     loop {
         match records.commit(&[suite::put("a/b", next.to_string().as_bytes())]).await {
             Ok(revision) => {

@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use ha::contender;
 use records::suite::{create, put};
-use records::zookeeper::ZooKeeperRecords;
 use records::{CommitError, Records as _, Revision};
 
-use super::{INSTANCE, ROOT, SESSION};
-use crate::ha::election::{contender, paths, until_leading};
+use super::{SESSION, records_of};
+use crate::ha::election::{contender, paths};
 use crate::ha::ensemble::Ensemble;
 use crate::ha::proxy::{Passage, Proxy};
 
@@ -22,9 +21,7 @@ async fn whether_a_commit_without_an_answer_was_made_is_told_by_what_is_loaded_n
     let mut config = ensemble.config(SESSION);
     config.servers = proxy.address.to_string();
     let leader = contender::start(config.clone(), paths(), Vec::new(), Arc::default());
-    let fence = paths().in_line(&until_leading(&leader).await);
-    let open = ZooKeeperRecords::open(config, leader.clients.clone(), ROOT, &fence, INSTANCE);
-    let mut records = open.await.expect("open");
+    let mut records = records_of(&leader, config).await;
     records.load(None).await.expect("readable");
     records.commit(&[create("a", b"0")]).await.expect("committed");
 
@@ -59,7 +56,7 @@ async fn whether_a_commit_without_an_answer_was_made_is_told_by_what_is_loaded_n
         };
         let (told, ()) = tokio::join!(records.commit(&change), cut);
         proxy.set(Passage::Open);
-        let next = Revision(revision.0 + 1);
+        let next = revision.next();
         let load = tokio::time::timeout(PATIENCE, records.load(None));
         let found = load.await.expect("in time").expect("readable");
         let is_made = found.revision == next;
@@ -86,10 +83,7 @@ async fn whether_a_commit_without_an_answer_was_made_is_told_by_what_is_loaded_n
 async fn zookeeper_has_kept_what_it_acknowledged_when_it_was_away() {
     let mut ensemble = Ensemble::start_with(1).await;
     let leader = contender(&ensemble, "one");
-    let fence = paths().in_line(&until_leading(&leader).await);
-    let clients = leader.clients.clone();
-    let open = ZooKeeperRecords::open(ensemble.config(SESSION), clients, ROOT, &fence, INSTANCE);
-    let mut records = open.await.expect("open");
+    let mut records = records_of(&leader, ensemble.config(SESSION)).await;
     records.load(None).await.expect("readable");
     let mut last = Revision(0);
     for round in 0..5 {
@@ -103,7 +97,7 @@ async fn zookeeper_has_kept_what_it_acknowledged_when_it_was_away() {
         let load = tokio::time::timeout(PATIENCE, records.load(None));
         let found = load.await.expect("in time").expect("readable");
         match found.revision {
-            made if made == Revision(last.0 + 1) => assert_eq!(found.records[0].value, b"?"),
+            made if made == last.next() => assert_eq!(found.records[0].value, b"?"),
             made => assert_eq!((made, &found.records[0].value[..]), (last, &[round][..])),
         }
     }

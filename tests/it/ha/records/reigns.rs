@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use ha::contender;
 use records::suite::{Model, Script, create, put};
-use records::zookeeper::ZooKeeperRecords;
 use records::{CommitError, LoadError, OpenError, PurgeError, Records as _, Revision};
 use zookeeper::Access;
 use zookeeper_client::Error;
 
-use super::{INSTANCE, Leader, ROOT, SESSION, client};
-use crate::ha::election::{paths, until_leading};
+use super::{INSTANCE, Leader, ROOT, SESSION, client, records_of};
+use crate::ha::election::paths;
 use crate::ha::ensemble::Ensemble;
 
 /// After each commit of a history, and within the next one of the successor.
@@ -98,9 +97,7 @@ async fn records_of_the_creator_are_closed_to_others() {
     config.authorization = vec![("digest".to_owned(), "flink:right".to_owned())];
     config.access = Access::Creator;
     let leader = contender::start(config.clone(), paths(), Vec::new(), Arc::default());
-    let fence = paths().in_line(&until_leading(&leader).await);
-    let open = ZooKeeperRecords::open(config, leader.clients.clone(), ROOT, &fence, INSTANCE);
-    let mut records = open.await.expect("open");
+    let mut records = records_of(&leader, config).await;
     records.load(None).await.expect("readable");
     records.commit(&[create("a/b", b"1")]).await.expect("committed");
     records.commit(&[put("a/b", b"2")]).await.expect("committed");
