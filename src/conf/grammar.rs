@@ -35,7 +35,7 @@ impl Grammar {
     }
 
     /// Why `key: value` cannot be written so that Flink reads the same back.
-    pub(super) fn inexpressible(self, key: &str, value: &str) -> Option<&'static str> {
+    pub fn inexpressible(self, key: &str, value: &str) -> Option<&'static str> {
         match self {
             Self::Legacy => legacy::inexpressible(key, value),
             Self::Yaml => yaml::inexpressible(key),

@@ -84,7 +84,8 @@ impl<T> Key<T> {
         }
     }
 
-    pub(super) fn read(&self, text: &str) -> Result<T, String> {
+    /// Answers a wrong text with what was expected.
+    pub fn read(&self, text: &str) -> Result<T, String> {
         (self.of.read)(text)
     }
 }

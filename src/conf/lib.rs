@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod document;
 mod encoding;
 mod entry;
 pub mod environment;
@@ -13,6 +14,7 @@ pub mod grammar;
 pub mod java;
 pub mod keys;
 mod legacy;
+pub mod nearest;
 pub mod problem;
 mod properties;
 mod quotes;
@@ -20,6 +22,7 @@ pub mod redact;
 pub mod retired;
 pub mod rewrite;
 pub mod settings;
+pub mod size;
 pub mod table;
 pub mod variables;
 pub mod write;
@@ -42,6 +45,14 @@ use table::{Origin, Table};
 pub fn list_items(text: &str) -> Option<Vec<String>> {
     let items = yaml::items(text)?;
     Some(items.into_iter().map(yaml::Item::into_text).collect())
+}
+
+/// A list as [`list_items`] and readers of lists with commas take it.
+pub fn list_text(items: Vec<String>) -> String {
+    match items.iter().any(|item| item.contains(',')) {
+        true => yaml::Item::Texts(items).into_text(),
+        false => items.join(","),
+    }
 }
 
 /// Where the layers come from.
@@ -114,12 +125,9 @@ pub fn load(request: &Request<'_>) -> Result<Loaded, ConfError> {
     }
     problems.extend(variables::apply(environment, &mut table));
     apply_arguments(arguments, &mut table);
-    warnings.extend(quotes::undo(&mut table));
-    report.extend(spell(&mut table));
-    warnings.extend(retired::warnings(&table, environment, version));
-    let (changes, given_up) = rewrite::settle_memory(&mut table, environment, version);
+    let (changes, remarks) = settle(&mut table, environment, version);
     report.extend(changes);
-    warnings.extend(given_up);
+    warnings.extend(remarks);
     let consumed = retired::consumed_heaps(&table, version).into_iter().chain(["FLINK_PROPERTIES"]).collect();
     let asked = environment.text("JOB_MANAGER_RPC_ADDRESS").map(str::trim);
     let reach = match mode {
@@ -139,6 +147,17 @@ pub fn load(request: &Request<'_>) -> Result<Loaded, ConfError> {
     }
     warnings.extend(Settings::warnings(&table));
     Ok(Loaded { table, report, warnings, problems, consumed, grammar })
+}
+
+/// Spells what all layers together say in the way of today. Answers what it changed, and what is odd.
+pub fn settle(table: &mut Table, environment: &Environment, version: Version) -> (Vec<Change>, Vec<String>) {
+    let mut warnings = quotes::undo(table);
+    let mut report = spell(table);
+    warnings.extend(retired::warnings(table, environment, version));
+    let (changes, given_up) = rewrite::settle_memory(table, environment, version);
+    report.extend(changes);
+    warnings.extend(given_up);
+    (report, warnings)
 }
 
 /// What an AppMaster has made of all layers for a task, with what is given to that task alone on top.

@@ -93,7 +93,7 @@ const HARMLESS_DOCKER_OPTIONS: [&str; 29] = [
 ];
 
 /// Whether a name is that of a secret.
-fn is_secret_name(name: &str) -> bool {
+pub fn is_secret_name(name: &str) -> bool {
     let name = name.to_lowercase();
     SECRET_WORDS.iter().any(|word| name.contains(word))
 }

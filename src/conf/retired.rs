@@ -149,7 +149,7 @@ pub fn consumed_heaps(table: &Table, version: Version) -> Vec<&'static str> {
 }
 
 /// In the order in which Flink looks.
-pub(super) fn heap_keys(role: &str) -> [String; 2] {
+pub fn heap_keys(role: &str) -> [String; 2] {
     [format!("{role}.heap.size"), format!("{role}.heap.mb")]
 }
 

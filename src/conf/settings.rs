@@ -27,7 +27,7 @@ use super::table::Table;
 pub use agent::{Constraints, Placement};
 pub use artifacts::{Artifacts, Port};
 use domain::succession::Succession;
-pub use high_availability::HighAvailability;
+pub use high_availability::{HighAvailability, is_on as is_highly_available};
 use mesos::address::MasterAddress;
 pub use parse::{Ports, Secret};
 pub use ports::conflicts as port_conflicts;

@@ -24,6 +24,11 @@ pub enum Origin {
     },
     /// `-D key=value`
     Argument,
+    /// A field of a specification, such as `spec.flinkConfiguration`.
+    Specification {
+        field: String,
+        line: Option<usize>,
+    },
     /// Changed by this program, and why.
     Rewritten {
         why: String,
@@ -38,6 +43,8 @@ impl fmt::Display for Origin {
             Self::Properties { line } => write!(out, "FLINK_PROPERTIES:{line}"),
             Self::Environment { variable } => write!(out, "${variable}"),
             Self::Argument => write!(out, "-D"),
+            Self::Specification { field, line: Some(line) } => write!(out, "{field}, line {line}"),
+            Self::Specification { field, line: None } => write!(out, "{field}"),
             Self::Rewritten { why } => write!(out, "rewritten: {why}"),
         }
     }

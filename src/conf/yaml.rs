@@ -16,7 +16,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::entry::{Entry, Remark};
-use compose::Node;
+pub use compose::{Node, documents};
 use scalar::render_text;
 
 /// What Flink's writer takes for a simple key.
@@ -119,7 +119,7 @@ pub fn write_entry(out: &mut String, key: &str, value: &str) {
 
 /// A value by the core schema, already normalised: `010` is `Int("10")`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Value {
+pub enum Value {
     Null,
     Bool(bool),
     Int(String),
@@ -132,8 +132,19 @@ enum Value {
 }
 
 impl Value {
+    /// Of all texts in it.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Null | Self::Bool(_) => 0,
+            Self::Int(text) | Self::Float(text) | Self::Text(text) => text.len(),
+            Self::Binary(bytes) => bytes.len(),
+            Self::List(nodes) | Self::Set(nodes) => nodes.iter().map(|node| node.value.bytes()).sum(),
+            Self::Map(pairs) => pairs.iter().map(|(key, node)| key.value.bytes() + node.value.bytes()).sum(),
+        }
+    }
+
     /// What Flink hands to an option.
-    fn into_text(self) -> String {
+    pub fn into_text(self) -> String {
         match self {
             Self::Text(text) => text,
             Self::Binary(bytes) if !bytes.is_empty() => format!("!!binary |-\n  {}", STANDARD.encode(bytes)),
@@ -149,7 +160,8 @@ impl Value {
     }
 }
 
-fn flatten(pairs: &[(Node, Node)], prefix: &str, entries: &mut Vec<Entry>) -> Result<(), Remark> {
+/// The entries of a map, whose keys begin with `prefix`.
+pub fn flatten(pairs: &[(Node, Node)], prefix: &str, entries: &mut Vec<Entry>) -> Result<(), Remark> {
     for (key, node) in pairs {
         let name = match &key.value {
             Value::Text(name) => name,

@@ -193,6 +193,9 @@ pub fn as_pairs(separator: char) -> impl Fn(&Item) -> Option<Vec<String>> {
             [(name, key), (other, value)] if name == "key" && other == "value" => {
                 Some(vec![format!("{key}{separator}{value}")])
             }
+            [(name, value), (other, key)] if name == "value" && other == "key" => {
+                Some(vec![format!("{key}{separator}{value}")])
+            }
             pairs => Some(pairs.iter().map(|(key, value)| format!("{key}{separator}{value}")).collect()),
         },
         Item::Text(_) | Item::Texts(_) | Item::Nested(_) => None,
@@ -258,7 +261,9 @@ mod tests {
         let pairs = list_with(as_pairs('='), pair('=', "k=v"));
         let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
         assert_eq!(pairs("[{a: b, c: 1}, d=e]").unwrap(), [pair("a", "b"), pair("c", "1"), pair("d", "e")]);
-        assert_eq!(pairs("[{key: privileged, value: true}]").unwrap(), [pair("privileged", "true")]);
+        for text in ["[{key: privileged, value: true}]", "[{value: true, key: privileged}]"] {
+            assert_eq!(pairs(text).unwrap(), [pair("privileged", "true")]);
+        }
         assert!(pairs("[{a: [b]}]").is_err());
     }
 

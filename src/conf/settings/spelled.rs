@@ -1,8 +1,8 @@
 //! Lists of our own keys whose items are maps or lists themselves, as YAML and Mesos' JSON have them, written as texts.
 
-use super::super::keys;
 use super::super::table::Table;
 use super::super::yaml::{self, Item};
+use super::super::{keys, list_text};
 use super::{agent, parse, task};
 
 /// How an item is written as texts, if it is none.
@@ -36,16 +36,9 @@ pub fn spelled(table: &Table) -> Vec<(&'static str, String)> {
                     (None, Item::Pairs(_) | Item::Texts(_) | Item::Nested(_)) => return None,
                 }
             }
-            is_other.then(|| (*key, written(texts)))
+            is_other.then(|| (*key, list_text(texts)))
         })
         .collect()
-}
-
-fn written(texts: Vec<String>) -> String {
-    match texts.iter().any(|text| text.contains(',')) {
-        true => Item::Texts(texts).into_text(),
-        false => texts.join(","),
-    }
 }
 
 #[cfg(test)]

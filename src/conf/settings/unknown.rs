@@ -1,13 +1,11 @@
 //! Keys under `mesos.` that nobody reads, which are mostly misspelled ones.
 
 use super::super::keys;
+use super::super::nearest;
 use super::super::retired;
 use super::super::table::Table;
 
 const OURS: &str = "mesos.";
-
-/// A key of which more than a third is different is not what was meant.
-const MAX_CHANGED: f64 = 1.0 / 3.0;
 
 /// One line for each, with the nearest key that is known.
 pub fn warnings(table: &Table) -> Vec<String> {
@@ -17,16 +15,9 @@ pub fn warnings(table: &Table) -> Vec<String> {
     unknown
         .map(|(name, setting)| {
             let hint = retired::renamed(name)
-                .or_else(|| nearest(name))
+                .or_else(|| nearest::of(name, keys::KEYS.iter().map(|key| key.name)))
                 .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
             format!("`{name}` ({}) is not a known key{hint}", setting.origin)
         })
         .collect()
-}
-
-fn nearest(name: &str) -> Option<&'static str> {
-    let similarities =
-        keys::KEYS.iter().map(|key| (strsim::normalized_damerau_levenshtein(name, key.name), key.name));
-    let best = similarities.max_by(|(a, _), (b, _)| a.total_cmp(b));
-    best.filter(|(similarity, _)| *similarity >= 1.0 - MAX_CHANGED).map(|(_, near)| near)
 }

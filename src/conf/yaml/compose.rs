@@ -8,7 +8,7 @@ use std::iter::Peekable;
 use std::vec::IntoIter;
 
 use super::super::entry::Remark;
-use super::scan::{self, Directive, Kind, Token};
+use super::scan::{self, Directive, Kind, Tabs, Token};
 use super::tag::{self, Collection, Tag};
 use super::{Value, check_duplicates};
 
@@ -17,6 +17,9 @@ const MAX_DEPTH: usize = 64;
 
 /// Aliases of aliases multiply; a configuration has some hundred values.
 const MAX_NODES: usize = 100_000;
+
+/// As [`MAX_NODES`], for long texts.
+const MAX_ALIASED_BYTES: usize = 4 << 20;
 
 /// A value and the line it starts in. Two nodes with equal values are equal wherever they stand.
 #[derive(Clone, Debug)]
@@ -27,11 +30,12 @@ pub struct Node {
 
 /// The only document of `text`; an empty text is [`Value::Null`].
 pub fn compose(text: &str) -> Result<Node, Remark> {
-    check_characters(text)?;
-    let tokens = scan::tokens(text).into_iter().peekable();
-    let mut composer =
-        Composer { tokens, handles: BTreeMap::new(), anchors: BTreeMap::new(), nodes: 0, line: 1 };
-    composer.stream()
+    Composer::new(text, Tabs::Refused)?.stream()
+}
+
+/// All documents of `text`, also the empty ones.
+pub fn documents(text: &str) -> Result<Vec<Node>, Remark> {
+    Composer::new(text, Tabs::Separate)?.documents()
 }
 
 impl Node {
@@ -67,6 +71,8 @@ struct Composer {
     /// What an alias stands for, with its number of nodes; `None` while that is being read.
     anchors: BTreeMap<String, Option<(Node, usize)>>,
     nodes: usize,
+    /// Of the texts that aliases stand for.
+    aliased_bytes: usize,
     /// Of the last token.
     line: usize,
 }
@@ -81,6 +87,41 @@ enum Place {
 }
 
 impl Composer {
+    fn new(text: &str, tabs: Tabs) -> Result<Self, Remark> {
+        check_characters(text)?;
+        let tokens = scan::tokens(text, tabs).into_iter().peekable();
+        Ok(Self {
+            tokens,
+            handles: BTreeMap::new(),
+            anchors: BTreeMap::new(),
+            nodes: 0,
+            aliased_bytes: 0,
+            line: 1,
+        })
+    }
+
+    fn documents(&mut self) -> Result<Vec<Node>, Remark> {
+        let mut roots = Vec::new();
+        let mut is_ended = true;
+        loop {
+            while self.takes(&Kind::DocumentEnd) {
+                is_ended = true;
+            }
+            // Neither reaches into the next document.
+            self.handles.clear();
+            self.anchors.clear();
+            let root = match self.peek() {
+                Kind::StreamEnd => return Ok(roots),
+                Kind::DocumentStart => self.explicit_document()?,
+                Kind::Directive(_) if is_ended => self.explicit_document()?,
+                _ if is_ended => self.node(Place::Block, 0)?,
+                _ => return Err(self.unexpected("`key: value`, or `---` in front of another document")),
+            };
+            roots.push(root);
+            is_ended = false;
+        }
+    }
+
     fn stream(&mut self) -> Result<Node, Remark> {
         let root = match self.peek() {
             Kind::StreamEnd => return Ok(Node { value: Value::Null, line: 1 }),
@@ -240,6 +281,10 @@ impl Composer {
                 self.nodes += nodes;
                 if self.nodes > MAX_NODES {
                     return Err(self.remark(format!("aliases expand to more than {MAX_NODES} values")));
+                }
+                self.aliased_bytes += node.value.bytes();
+                if self.aliased_bytes > MAX_ALIASED_BYTES {
+                    return Err(self.remark(format!("aliases expand to more than {MAX_ALIASED_BYTES} bytes")));
                 }
                 Ok(node.clone())
             }

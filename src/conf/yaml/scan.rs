@@ -17,9 +17,18 @@ pub use token::{Directive, Kind, Token};
 /// A key without `?` in front is not longer than this, by YAML's rule.
 const MAX_SIMPLE_KEY: usize = 1024;
 
+/// Where a tab may stand for a space, besides in comments and scalars.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tabs {
+    /// Nowhere: Flink's reader refuses them.
+    Refused,
+    /// Where YAML has it so: in brackets, and between what stands in one line.
+    Separate,
+}
+
 /// All tokens of `text`; the last is the stream's end or an error.
-pub fn tokens(text: &str) -> Vec<Token> {
-    let mut scanner = Scanner::new(text);
+pub fn tokens(text: &str, tabs: Tabs) -> Vec<Token> {
+    let mut scanner = Scanner::new(text, tabs);
     loop {
         match scanner.fetch() {
             Ok(true) => {}
@@ -34,6 +43,7 @@ pub fn tokens(text: &str) -> Vec<Token> {
 
 struct Scanner {
     cursor: Cursor,
+    tabs: Tabs,
     tokens: Vec<Token>,
     /// Of the block that is open; -1 for none.
     indent: isize,
@@ -54,9 +64,10 @@ struct SimpleKey {
 }
 
 impl Scanner {
-    fn new(text: &str) -> Self {
+    fn new(text: &str, tabs: Tabs) -> Self {
         Self {
             cursor: Cursor::new(text),
+            tabs,
             tokens: Vec::new(),
             indent: -1,
             indents: Vec::new(),
@@ -143,7 +154,7 @@ impl Scanner {
             self.cursor.forward(1);
         }
         loop {
-            self.cursor.skip_spaces();
+            self.skip_blanks();
             if self.cursor.peek() == '#' {
                 self.cursor.take_while(|c| !is_break_or_end(c));
             }
@@ -154,6 +165,11 @@ impl Scanner {
                 self.simple_key_allowed = true;
             }
         }
+    }
+
+    fn skip_blanks(&mut self) {
+        let has_tabs = self.tabs == Tabs::Separate && (self.in_flow() || !self.simple_key_allowed);
+        self.cursor.take_while(|c| c == ' ' || (has_tabs && c == '\t'));
     }
 
     fn drop_stale_keys(&mut self) -> Result<(), Remark> {

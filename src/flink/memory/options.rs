@@ -1,6 +1,6 @@
 //! Typed reading of options: the key first, then its deprecated spelling.
 
-use super::{Amount, MemoryError, MemorySize, number};
+use super::{Amount, MemoryError, MemorySize, number, size};
 use conf::table::{Setting, Table};
 
 /// An option's key and the spelling it had before.
@@ -165,8 +165,7 @@ impl Range {
     }
 
     fn capped(&self, base: MemorySize, factor: f64) -> Result<MemorySize, MemoryError> {
-        let share = base
-            .times(factor)
+        let share = size::times(base, factor)
             .ok_or_else(|| MemoryError::Overflow { what: format!("{base} times {factor}") })?;
         Ok(share.clamp(self.min.size, self.max.size))
     }

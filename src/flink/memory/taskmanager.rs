@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::options::{Key, Options, Range, RangeDefaults, RangeKeys};
 use super::process::{Jvm, ProcessKeys, Start};
-use super::{Amount, MemoryError, MemorySize, Sum, number, resources};
+use super::{Amount, MemoryError, MemorySize, Sum, number, resources, size};
 use crate::version::Version;
 use conf::table::Table;
 
@@ -198,9 +198,7 @@ fn known_parts(options: Options<'_>, managed: Amount) -> Result<FlinkMemory, Mem
 
 fn managed_share(options: Options<'_>, total: &Amount) -> Result<MemorySize, MemoryError> {
     let fraction = options.fraction(MANAGED_FRACTION, DEFAULT_MANAGED_FRACTION)?;
-    total
-        .size
-        .times(fraction)
+    size::times(total.size, fraction)
         .ok_or_else(|| MemoryError::Overflow { what: format!("{total} times {fraction}") })
 }
 

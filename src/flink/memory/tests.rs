@@ -118,13 +118,13 @@ fn reads_sizes_as_flink_does() {
 
 #[test]
 fn multiplies_in_decimal_and_truncates() {
-    let size = MemorySize::from_mib(1280);
-    assert_eq!(size.times(f64::from(0.4f32)).unwrap().bytes(), 536_870_920);
-    assert_eq!(MemorySize::MAX.times(1e-300), Some(MemorySize::ZERO));
-    assert_eq!(MemorySize::ZERO.times(1e300), Some(MemorySize::ZERO));
-    assert_eq!(MemorySize::MAX.times(1.5), None);
-    assert_eq!(size.times(-0.0), Some(MemorySize::ZERO));
-    assert_eq!(size.times(f64::NAN), None);
+    let base = MemorySize::from_mib(1280);
+    assert_eq!(size::times(base, f64::from(0.4f32)).unwrap().bytes(), 536_870_920);
+    assert_eq!(size::times(MemorySize::MAX, 1e-300), Some(MemorySize::ZERO));
+    assert_eq!(size::times(MemorySize::ZERO, 1e300), Some(MemorySize::ZERO));
+    assert_eq!(size::times(MemorySize::MAX, 1.5), None);
+    assert_eq!(size::times(base, -0.0), Some(MemorySize::ZERO));
+    assert_eq!(size::times(base, f64::NAN), None);
 }
 
 #[test]

@@ -1,0 +1,172 @@
+//! Manifests as people write them: each is applied, with the configuration that its AppMaster gets, or refused with fields and reasons.
+
+use std::fmt::Write as _;
+
+use super::super::*;
+use super::{DISPATCHER, accepted, only, session};
+
+macro_rules! manifests {
+    ($($name:literal),*) => {
+        [$((
+            $name,
+            include_str!(concat!("../../../tests/data/manifests/", $name)),
+            include_str!(concat!("../../../tests/data/manifests/", $name, ".txt")),
+        )),*]
+    };
+}
+
+const MANIFESTS: [(&str, &str, &str); 15] = manifests![
+    "01-session-smallest.yaml",
+    "02-session-full.yaml",
+    "03-session-nested.yaml",
+    "04-session-old-memory.yaml",
+    "05-application.yaml",
+    "06-application-suspended.json",
+    "07-odd-yaml.yaml",
+    "08-wrong-fields.yaml",
+    "09-other-kinds.yaml",
+    "10-forbidden-keys.yaml",
+    "11-wrong-resources.yaml",
+    "12-wrong-job.yaml",
+    "13-wrong-container.yaml",
+    "14-twice.yaml",
+    "15-secrets.yaml"
+];
+
+#[test]
+fn each_manifest_is_applied_or_refused() {
+    let mut wrong = String::new();
+    for (name, text, expected) in MANIFESTS {
+        let told = told(text, &DISPATCHER);
+        if told != expected {
+            let _ = write!(wrong, "\n<<< {name}\n{told}>>>");
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+fn told(text: &str, circumstances: &Circumstances<'_>) -> String {
+    let drafts = match read(text) {
+        Ok(drafts) => drafts,
+        Err(error) => return format!("unreadable: {error}\n"),
+    };
+    let mut out = String::new();
+    for draft in drafts {
+        let (findings, warnings) = match draft.validate(circumstances) {
+            Ok(Accepted { manifest, warnings }) => {
+                let name = &manifest.metadata.name;
+                let _ = writeln!(out, "applied {name}");
+                for (key, value) in manifest.spec.configuration(name) {
+                    let _ = writeln!(out, "  {key} = {}", conf::redact::shown(&key, &value));
+                }
+                (Vec::new(), warnings)
+            }
+            Err(Refused { name, findings, warnings }) => {
+                let _ = writeln!(out, "refused {}", name.as_deref().unwrap_or("without a name"));
+                (findings, warnings)
+            }
+        };
+        findings.iter().for_each(|finding| _ = writeln!(out, "  error: {finding}"));
+        warnings.iter().for_each(|warning| _ = writeln!(out, "  warning: {warning}"));
+    }
+    out
+}
+
+/// What is refused without its being odd in itself.
+#[test]
+fn what_the_dispatcher_has_decides() {
+    let sizes = "jobManager: {replicas: 2, resource: {memory: 1g}}\ntaskManager: {resource: {memory: 1g}}\n";
+    let job = "job: {parallelism: 1, jarURI: 'http://h/a.jar'}\n";
+    let alone = Circumstances::default();
+    let with_http = Circumstances { allows_http: true, ..DISPATCHER };
+    let kubernetes = "flinkConfiguration: {high-availability: org.apache.flink.kubernetes.highavailability.KubernetesHaServicesFactory}\n";
+    let own = "flinkConfiguration: {high-availability.type: zookeeper, high-availability.zookeeper.quorum: 'z:2181', high-availability.storageDir: 's3://b/p'}\n";
+    for (more, circumstances, fields) in [
+        (sizes.to_owned(), DISPATCHER, &[][..]),
+        (sizes.to_owned(), alone, &["spec.jobManager.replicas"]),
+        (format!("{own}{sizes}"), alone, &[]),
+        (
+            format!("flinkConfiguration: {{high-availability.type: NONE}}\n{sizes}"),
+            DISPATCHER,
+            &["spec.jobManager.replicas"],
+        ),
+        (format!("{kubernetes}{sizes}"), DISPATCHER, &[]),
+        (
+            format!("{kubernetes}{sizes}"),
+            alone,
+            &["spec.flinkConfiguration.high-availability", "spec.jobManager.replicas"],
+        ),
+        (format!("{job}{sizes}"), with_http, &[]),
+        (format!("{job}{sizes}"), DISPATCHER, &["spec.job.jarURI"]),
+    ] {
+        let found = match only(&session(&more)).validate(&circumstances) {
+            Ok(_) => Vec::new(),
+            Err(refused) => refused.findings.into_iter().map(|finding| finding.field).collect(),
+        };
+        assert_eq!(found, fields, "{more}");
+    }
+}
+
+#[test]
+fn nothing_passes_for_another_key_role_or_user() {
+    let sizes = "jobManager: {resource: {memory: 1g}}\ntaskManager: {resource: {memory: 1g}}\n";
+    for (more, field) in [
+        ("mesos: {role: 'a,root'}", "spec.mesos.role"),
+        ("mesos: {role: ' root'}", "spec.mesos.role"),
+        ("mesos: {role: '[root]'}", "spec.mesos.role"),
+        ("mesos: {role: '\"root\"'}", "spec.mesos.role"),
+        ("mesos: {user: 'root '}", "spec.mesos.user"),
+        ("mesos: {user: '\"root\"'}", "spec.mesos.user"),
+        ("flinkConfiguration: {'mesos.master ': m}", "spec.flinkConfiguration.mesos.master "),
+        ("flinkConfiguration: {'': m}", "spec.flinkConfiguration."),
+        ("flinkConfiguration: {' a': m}", "spec.flinkConfiguration. a"),
+        ("mesos: {labels: {'a\tb': m}}", "spec.mesos.labels.a\tb"),
+    ] {
+        let refused = only(&session(&format!("{sizes}{more}\n"))).validate(&DISPATCHER).expect_err(more);
+        let fields: Vec<_> = refused.findings.iter().map(|finding| finding.field.as_str()).collect();
+        assert_eq!(fields, [field], "{more}");
+    }
+    let two_lines = session(&format!("{sizes}flinkConfiguration: {{a: \"b\\nc: d\"}}\n"));
+    assert!(only(&two_lines).validate(&DISPATCHER).is_ok());
+    let refused = only(&two_lines.replace("v1_20", "v1_18")).validate(&DISPATCHER).expect_err("two lines");
+    assert!(refused.findings[0].reason.starts_with("cannot be written for v1_18: "), "{refused}");
+}
+
+#[test]
+fn what_stands_in_a_map_counts_more_than_what_is_merged() {
+    let text = session(
+        "flinkConfiguration:
+  a: &one {x: 1, y: 1}
+  b: &two {y: 2, z: 2}
+  c: {<<: [*one, *two], x: 3}
+  d: {<<: {<<: *two, y: 4}}
+jobManager: {resource: {memory: 1g}}
+taskManager: {resource: {memory: 1g}}
+",
+    );
+    let configuration = accepted(&text).spec.flink_configuration;
+    let told: Vec<_> = configuration.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    assert_eq!(told, ["a.x=1", "a.y=1", "b.y=2", "b.z=2", "c.x=3", "c.y=1", "c.z=2", "d.y=4", "d.z=2"]);
+}
+
+#[test]
+fn not_more_is_told_than_anybody_reads() {
+    let fields: String = (0..1000).map(|number| format!("field{number}: 1\n")).collect();
+    let refused = only(&session(&fields)).validate(&DISPATCHER).expect_err("unknown fields");
+    assert_eq!(refused.findings.len(), 100);
+}
+
+#[test]
+fn what_is_no_yaml_is_told_with_its_line() {
+    for (text, expected) in [
+        ("", "unreadable: there is no manifest in it\n"),
+        ("---\n# nothing\n---\n", "unreadable: there is no manifest in it\n"),
+        ("a: [1\nb: 2\n", "unreadable: line 2: not YAML: expected `,` or `]` here, not `:`\n"),
+        ("a: 1\na: 2\n", "unreadable: line 2: the key `a` is twice in one map\n"),
+        ("a:\n  <<: 1\n", "unreadable: line 2: `<<` takes a map or a list of maps\n"),
+    ] {
+        assert_eq!(told(text, &DISPATCHER), expected, "{text:?}");
+    }
+    let long = "a".repeat(2 << 20);
+    assert_eq!(read(&long).err(), Some(ReadError::TooLarge { bytes: 2 << 20 }));
+}
