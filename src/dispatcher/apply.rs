@@ -8,13 +8,13 @@ use records::MAX_VALUE_BYTES;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::Dispatcher;
 use super::cluster::{Cluster, Revision, Status, Wanted};
 use super::condition::{Condition, State};
 use super::journal::Verb;
 use super::order::{Order, Timestamp};
 use super::refusal::Refusal;
 use super::stored::{self, Write};
-use super::Dispatcher;
 
 /// What an order changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

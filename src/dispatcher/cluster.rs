@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use manifest::Manifest;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
 
 use super::condition::{Condition, State};
@@ -37,7 +37,16 @@ pub struct Revision {
     pub from: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    #[serde(serialize_with = "write_shared", deserialize_with = "read_shared")]
     pub manifest: Arc<Manifest>,
+}
+
+fn write_shared<S: Serializer>(manifest: &Arc<Manifest>, serializer: S) -> Result<S::Ok, S::Error> {
+    manifest.serialize(serializer)
+}
+
+fn read_shared<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<Manifest>, D::Error> {
+    Manifest::deserialize(deserializer).map(Arc::new)
 }
 
 /// What is wanted of a cluster and where it stands; stored in a record of its own.

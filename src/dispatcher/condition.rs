@@ -91,9 +91,7 @@ impl Condition {
                 let why = "this is how it was last seen; the scheduler has not reported since";
                 Self::new(status.state, Some(why.to_owned()))
             }
-            None => {
-                Self::new(State::Waiting, Some("the scheduler has not reported on it yet".to_owned()))
-            }
+            None => Self::new(State::Waiting, Some("the scheduler has not reported on it yet".to_owned())),
         }
     }
 

@@ -127,7 +127,15 @@ impl Verb {
 
 impl Cluster {
     /// Takes note of an event, which is stored with the next write of them.
-    pub fn note(&mut self, id: u64, kind: &str, level: Level, text: &str, at: Timestamp, most: usize) -> Event {
+    pub fn note(
+        &mut self,
+        id: u64,
+        kind: &str,
+        level: Level,
+        text: &str,
+        at: Timestamp,
+        most: usize,
+    ) -> Event {
         let text = limits::cut(text, MAX_TEXT);
         let event = Event { id, at, cluster: self.name.clone(), kind: kind.to_owned(), level, text };
         self.events.push_back(event.clone());
@@ -145,7 +153,13 @@ impl Dispatcher {
     }
 
     /// An event about an order, to be told when the order is stored.
-    pub(crate) fn event_of(&mut self, name: &str, verb: Verb, order: Option<&Order>, now: Timestamp) -> Option<Action> {
+    pub(crate) fn event_of(
+        &mut self,
+        name: &str,
+        verb: Verb,
+        order: Option<&Order>,
+        now: Timestamp,
+    ) -> Option<Action> {
         let id = self.next_number();
         let most = self.limits.events;
         let cluster = self.clusters.get_mut(name)?;

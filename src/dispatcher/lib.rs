@@ -81,8 +81,7 @@ impl Dispatcher {
             match self.queue.pop_front()? {
                 Step::Act(action) => return Some(action),
                 Step::Commit(writes) => {
-                    let changes: Vec<_> =
-                        writes.into_iter().filter_map(|write| self.change(write)).collect();
+                    let changes: Vec<_> = writes.into_iter().filter_map(|write| self.change(write)).collect();
                     if changes.is_empty() {
                         continue;
                     }
@@ -110,9 +109,7 @@ impl Dispatcher {
         let version = self.versions.get(&key).copied();
         match (value, version) {
             (Some(value), None) => Some(Change::Create { key, value }),
-            (Some(value), Some(version)) => {
-                Some(Change::Put { key, value, expected: Expected::At(version) })
-            }
+            (Some(value), Some(version)) => Some(Change::Put { key, value, expected: Expected::At(version) }),
             (None, Some(version)) => Some(Change::Delete { key, expected: Expected::At(version) }),
             (None, None) => None,
         }

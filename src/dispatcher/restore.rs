@@ -113,9 +113,10 @@ impl Found {
                 return Err(format!("its revision {number} is missing"));
             }
         }
-        if let Some((number, _)) = revisions.iter().find(|(number, revision)| {
-            revision.number != **number || revision.manifest.metadata.name != name
-        }) {
+        if let Some((number, _)) = revisions
+            .iter()
+            .find(|(number, revision)| revision.number != **number || revision.manifest.metadata.name != name)
+        {
             return Err(format!("its revision {number} is another's"));
         }
         let mut cluster = Cluster {
