@@ -1,6 +1,6 @@
 //! Specifications are applied: a cluster is created, changed, or left as it is.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use manifest::{Change, Effect, Manifest};
@@ -103,7 +103,7 @@ impl Dispatcher {
             changes: manifest::diff(&last.manifest.spec, &manifest.spec),
             effect,
             begins_anew: cluster.begins_anew(effect),
-            waits: cluster.status.frozen.then(|| "the cluster is frozen".to_owned()),
+            waits: cluster.waits().map(str::to_owned),
         };
         within(plan, manifest, order)
     }
@@ -158,7 +158,6 @@ impl Dispatcher {
             events: VecDeque::new(),
             order: 0,
             view: None,
-            replaced: BTreeSet::new(),
             condition: Condition::new(State::Waiting, None),
         };
         cluster.condition = Condition::of(&cluster);
@@ -193,6 +192,14 @@ impl Cluster {
     fn begins_anew(&self, effect: Effect) -> bool {
         // What TaskManagers are like stands in the configuration that an AppMaster reads once.
         effect >= Effect::TaskManagers || self.status.ended.is_some()
+    }
+
+    /// Why a revision does not count at once.
+    fn waits(&self) -> Option<&'static str> {
+        if self.status.frozen {
+            return Some("the cluster is frozen");
+        }
+        (self.status.wanted == Wanted::Suspended).then_some("the cluster is suspended")
     }
 
     /// The last revision counts from now on.

@@ -1,6 +1,6 @@
 //! One cluster: its revisions, what is wanted of it, and where it stands.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use manifest::Manifest;
@@ -23,8 +23,6 @@ pub struct Cluster {
     pub order: u64,
     /// The last one that counted.
     pub view: Option<View>,
-    /// Those that the scheduler was told to replace.
-    pub replaced: BTreeSet<String>,
     pub condition: Condition,
 }
 

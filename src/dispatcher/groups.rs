@@ -16,6 +16,9 @@ use super::{Action, Dispatcher};
 /// Of what Mesos and agents call themselves.
 const MAX_WORD: usize = 200;
 
+/// Of a cluster that has many more AppMasters than it may have, not all are kept in mind.
+const MAX_TASKS: usize = 100;
+
 /// Far from what a commit takes, as each record has a head too.
 const MAX_BATCH_BYTES: usize = MAX_COMMIT_BYTES / 2;
 
@@ -61,15 +64,14 @@ impl Dispatcher {
         self.flush(&mut batch);
     }
 
+    /// What follows from a view of the cluster is stored, and then done.
     fn carry_on(&mut self, name: &str, findings: Findings, batch: &mut Batch, now: Timestamp) {
-        let mut numbers = Vec::new();
-        for _ in &findings.notes {
-            numbers.push(self.next_number());
-        }
-        let most = self.limits.events;
-        let Some(cluster) = self.clusters.get_mut(name) else { return };
-        for (id, (kind, level, text)) in numbers.into_iter().zip(&findings.notes) {
-            batch.then.push(Action::Event(cluster.note(id, kind, *level, text, now, most)));
+        let Self { clusters, limits, sequence, orders, .. } = self;
+        let Some(cluster) = clusters.get_mut(name) else { return };
+        for (kind, level, text) in &findings.notes {
+            *sequence += 1;
+            let event = cluster.note(*sequence, kind, *level, text, now, limits.events);
+            batch.then.push(Action::Event(event));
         }
         if findings.is_changed {
             batch.writes.push(Write::status(name, &cluster.status));
@@ -78,18 +80,14 @@ impl Dispatcher {
             batch.writes.push(Write::events(name, &cluster.events));
         }
         if findings.renews {
-            let order = self.next_order();
-            batch.then.push(Action::Renew { order, cluster: name.to_owned() });
+            *orders += 1;
+            cluster.order = *orders;
+            batch.then.push(Action::Renew { order: *orders, cluster: name.to_owned() });
         }
         for task_id in findings.replaces {
-            let order = self.next_order();
-            batch.then.push(Action::Replace { order, cluster: name.to_owned(), task_id });
-        }
-        let last = batch.then.iter().rev().find_map(Action::order);
-        if let (Some(last), Some(cluster)) = (last, self.clusters.get_mut(name))
-            && batch.then.iter().rev().any(|action| concerns(action, name))
-        {
-            cluster.order = cluster.order.max(last);
+            *orders += 1;
+            cluster.order = *orders;
+            batch.then.push(Action::Replace { order: *orders, cluster: name.to_owned(), task_id });
         }
     }
 
@@ -112,18 +110,6 @@ impl Dispatcher {
     }
 }
 
-/// Whether it is an order about this cluster.
-fn concerns(action: &Action, name: &str) -> bool {
-    match action {
-        Action::Renew { cluster, .. } | Action::Replace { cluster, .. } => cluster == name,
-        Action::Commit(_)
-        | Action::Define(_)
-        | Action::Keep { .. }
-        | Action::Remove { .. }
-        | Action::Event(_) => false,
-    }
-}
-
 impl Batch {
     /// Whether one more cluster may be too much.
     fn is_full(&self) -> bool {
@@ -140,7 +126,7 @@ impl Cluster {
         self.replace_outdated(view, &mut findings);
         if self.status.settled < self.status.generation && !self.status.frozen {
             // What it rests of is older than what a person has ordered since.
-            findings.renews |= view.rests;
+            findings.renews |= view.rests && !self.is_deleted();
             self.status.settled = self.status.generation;
             findings.is_changed = true;
         }
@@ -176,23 +162,20 @@ impl Cluster {
         }
     }
 
-    fn replace_outdated(&mut self, view: &View, findings: &mut Findings) {
-        let generation = self.status.generation;
-        self.replaced.retain(|id| view.tasks.iter().any(|task| task.id == *id));
+    /// Where an order was not carried out, the next view shows it, and it is given again.
+    fn replace_outdated(&self, view: &View, findings: &mut Findings) {
         if self.status.frozen || self.target() == 0 {
             return;
         }
-        for task in &view.tasks {
-            let is_outdated = task.generation < generation && !task.ending && !task.giving_way;
-            if is_outdated && self.replaced.insert(task.id.clone()) {
-                findings.replaces.push(task.id.clone());
-            }
-        }
+        let is_outdated =
+            |task: &&TaskView| task.generation < self.status.generation && !task.ending && !task.giving_way;
+        let outdated = view.tasks.iter().filter(is_outdated);
+        findings.replaces.extend(outdated.map(|task| task.id.clone()));
     }
 
     fn note_attempts(&mut self, view: &View, now: Timestamp, most: usize, findings: &mut Findings) {
         let attempts = &mut self.status.attempts;
-        for task in &view.tasks {
+        for task in view.tasks.iter().take(MAX_TASKS) {
             let known = attempts.iter_mut().find(|attempt| attempt.task_id == task.id);
             let state = limits::cut(&task.state, MAX_WORD);
             match known {

@@ -6,7 +6,7 @@ use super::apply::Outcome;
 use super::cluster::{Cluster, Wanted};
 use super::condition::Condition;
 use super::journal::Verb;
-use super::order::{Match, Order, Timestamp};
+use super::order::{Order, Timestamp};
 use super::refusal::Refusal;
 use super::stored::Write;
 use super::{Action, Definition, Dispatcher};
@@ -89,9 +89,7 @@ impl Dispatcher {
         }
         let cluster = self.clusters.get_mut(name);
         let cluster = cluster.ok_or_else(|| Refusal::NoSuchCluster { name: name.to_owned() })?;
-        if order.matching != Match::Nothing {
-            order.check_match(name, Some(cluster.status.revision))?;
-        }
+        order.check_match(name, Some(cluster.status.revision))?;
         if cluster.is_deleted() && verb != Verb::Delete {
             return Err(Refusal::BeingDeleted { name: name.to_owned() });
         }
@@ -138,9 +136,10 @@ impl Dispatcher {
         let order = self.next_order();
         let Some(cluster) = self.clusters.get_mut(name) else { return };
         cluster.order = order;
-        let action = match cluster.is_deleted() {
-            true => Action::Remove { order, cluster: name.to_owned() },
-            false => Action::Define(cluster.definition()),
+        let action = if cluster.is_deleted() {
+            Action::Remove { order, cluster: name.to_owned() }
+        } else {
+            Action::Define(cluster.definition())
         };
         self.act(action);
     }

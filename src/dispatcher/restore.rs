@@ -126,7 +126,6 @@ impl Found {
             events,
             order: 0,
             view: None,
-            replaced: BTreeSet::new(),
             condition: Condition::new(State::Waiting, None),
         };
         cluster.condition = Condition::of(&cluster);
