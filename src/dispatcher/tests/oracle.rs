@@ -130,7 +130,7 @@ impl Oracle {
             self.compare(name, applied.as_ref(), before, store)?;
         }
         self.bounded(store)?;
-        self.nothing_secret(changes)
+        Self::nothing_secret(changes)
     }
 
     fn audited(&mut self, changes: &[Change]) -> Result<Vec<(String, Verb)>, String> {
@@ -237,7 +237,7 @@ impl Oracle {
         Ok(())
     }
 
-    fn nothing_secret(&self, changes: &[Change]) -> Judgement {
+    fn nothing_secret(changes: &[Change]) -> Judgement {
         for change in changes {
             let is_specification = matches!(stored::cluster_of(change.key()), Some((_, Place::Revision(_))));
             let text = String::from_utf8_lossy(change.value().unwrap_or_default());
@@ -335,13 +335,13 @@ impl Oracle {
             return Err(format!("the specification of {name} is lost"));
         }
         for report in reports.iter().filter(|report| !self.unreadable.contains(&report.name)) {
-            self.stands(report, store, world)?;
+            Self::stands(report, store, world)?;
         }
         let stranger = world.groups.keys().find(|name| !known.contains(name));
         stranger.map_or(Ok(()), |name| Err(format!("{name} has a group, and is no cluster")))
     }
 
-    fn stands(&self, report: &ClusterReport, store: &Store, world: &World) -> Judgement {
+    fn stands(report: &ClusterReport, store: &Store, world: &World) -> Judgement {
         let name = &report.name;
         let status: Status = store.get(&format!("clusters/{name}/status")).expect("a status");
         let group = world.groups.get(name).cloned().unwrap_or_default();
