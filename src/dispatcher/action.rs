@@ -18,8 +18,9 @@ pub enum Action {
     Define(Definition),
     /// The cluster's record cannot be read: what runs of it goes on as it is, nothing is launched, and nothing ended.
     Keep { order: u64, cluster: String },
-    /// What has ended the cluster's group, or what it failed of, counts no more.
-    Renew { order: u64, cluster: String },
+    /// What the cluster's group failed of counts no more, nor does its end, unless that is one of this generation: it may have
+    /// ended since it was looked at.
+    Renew { order: u64, cluster: String, generation: u64 },
     /// Another AppMaster in the place of this one, which is of an older generation.
     Replace { order: u64, cluster: String, task_id: String },
     /// The cluster's group is no more: its tasks end.

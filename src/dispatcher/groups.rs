@@ -82,7 +82,11 @@ impl Dispatcher {
         if findings.renews {
             *orders += 1;
             cluster.order = *orders;
-            batch.then.push(Action::Renew { order: *orders, cluster: name.to_owned() });
+            batch.then.push(Action::Renew {
+                order: *orders,
+                cluster: name.to_owned(),
+                generation: cluster.status.generation,
+            });
         }
         for task_id in findings.replaces {
             *orders += 1;
@@ -126,7 +130,7 @@ impl Cluster {
         self.replace_outdated(view, &mut findings);
         if self.status.settled < self.status.generation && !self.status.frozen {
             // What it rests of is older than what a person has ordered since.
-            findings.renews |= view.rests && !self.is_deleted();
+            findings.renews |= view.rests && self.target() > 0;
             self.status.settled = self.status.generation;
             findings.is_changed = true;
         }

@@ -17,7 +17,7 @@ use crate::journal::Verb;
 use crate::limits::Limits;
 use crate::order::{Match, Order, Timestamp};
 use crate::refusal::Refusal;
-use crate::view::{TaskView, View};
+use crate::view::{End, TaskView, View};
 
 fn process() -> Process {
     Process::new(Limits::default(), Mutation::None)
@@ -282,6 +282,18 @@ fn a_restart_ends_a_rest_that_is_older() {
     assert_eq!(orders(&mut process.core), ["renew a"]);
     process.hear(u64::MAX, &resting);
     assert_eq!(orders(&mut process.core), [""; 0], "it has failed too often since");
+}
+
+#[test]
+fn an_end_is_not_forgotten_with_a_rest() {
+    let mut process = process();
+    process.apply(&session("a"), &by("ann")).expect("taken");
+    carried_out(&mut process);
+    let ended = End { task_id: "a-1".to_owned(), generation: 1, code: 0, at: Timestamp(1) };
+    let view = View { rests: true, ended: Some(ended), ..View::default() };
+    process.hear(process.carried, &BTreeMap::from([("a".to_owned(), view)]));
+    assert_eq!(orders(&mut process.core), [""; 0]);
+    assert_eq!(standing(&process, "a"), "finished: AppMaster a-1 ended with code 0");
 }
 
 #[test]

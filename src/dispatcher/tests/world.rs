@@ -49,9 +49,10 @@ impl World {
                 let group = self.groups.entry(cluster.clone()).or_default();
                 (group.is_defined, group.is_kept) = (true, true);
             }
-            Action::Renew { cluster, .. } => {
+            Action::Renew { cluster, generation, .. } => {
                 if let Some(group) = self.groups.get_mut(cluster) {
-                    (group.ended, group.rests) = (None, false);
+                    group.ended.take_if(|end| end.generation < *generation);
+                    group.rests = false;
                 }
             }
             Action::Replace { cluster, task_id, .. } => {
