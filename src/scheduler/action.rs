@@ -226,6 +226,19 @@ impl Note {
         }
     }
 
+    /// What became of a group as a whole.
+    fn of_group(&self) -> String {
+        match self {
+            Self::Resting { group, rest_s, cause } => {
+                format!("launching none of the {} for {rest_s} s: {cause}", named(group))
+            }
+            Self::GroupEnded { group, task, code } => {
+                format!("group={group} has ended: task={task} ended with code {code}")
+            }
+            _ => String::new(),
+        }
+    }
+
     pub fn level(&self) -> Level {
         match self {
             Self::Disconnected { .. }
@@ -330,12 +343,7 @@ impl fmt::Display for Note {
                 let tasks = named(group);
                 write!(out, "registered task={task}: {tasks} start again, launching the other {lacking}")
             }
-            Self::Resting { group, rest_s, cause } => {
-                write!(out, "launching none of the {} for {rest_s} s: {cause}", named(group))
-            }
-            Self::GroupEnded { group, task, code } => {
-                write!(out, "group={group} has ended: task={task} ended with code {code}")
-            }
+            Self::Resting { .. } | Self::GroupEnded { .. } => out.write_str(&self.of_group()),
             Self::Neighbours(news) => write!(out, "{news}"),
             Self::StillStarting { task, hostname, state, since_s, others } => {
                 let more = if *others == 0 { String::new() } else { format!(", and {others} more") };

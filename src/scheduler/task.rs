@@ -42,10 +42,8 @@ pub fn info(
             OwnValue::Attempt => attempt.to_string(),
             OwnValue::Host(Host::Agent) => hostname.to_owned(),
             OwnValue::Host(Host::Pattern(pattern)) => pattern.replace(TASK_ID_MARK, id),
-            OwnValue::Port(place) => match allotment.ports.get(*place) {
-                Some(port) => port.to_string(),
-                None => continue,
-            },
+            OwnValue::Port(place) if *place >= allotment.ports.len() => continue,
+            OwnValue::Port(place) => allotment.ports[*place].to_string(),
         };
         match &own.name {
             Name::Property(key) => arguments.extend(["-D".to_owned(), format!("{key}={value}")]),

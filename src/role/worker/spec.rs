@@ -55,7 +55,7 @@ pub fn of(
             scalars: scalars.map(|(name, amount)| (name.to_owned(), amount)).collect(),
             ports: port_keys.len(),
         },
-        template: template(setup, settings, local, port_keys, server, sources)?,
+        template: template(setup, settings, local, &port_keys, server, sources)?,
         placement: match settings.placement {
             settings::Placement::Spread => Placement::Spread,
             settings::Placement::Pack => Placement::Pack,
@@ -107,7 +107,7 @@ fn template(
     setup: &Setup,
     settings: &Settings,
     local: bool,
-    port_keys: Vec<String>,
+    port_keys: &[String],
     server: &Server,
     sources: &[BundlePlan],
 ) -> Result<Template, Fatal> {
@@ -163,7 +163,7 @@ fn template(
         arguments,
         environment,
         token_variable: taskmanager::TOKEN_VARIABLE.to_owned(),
-        own: Own::of_taskmanager(host, &port_keys),
+        own: Own::of_taskmanager(host, port_keys),
         // Masters keep the user with which a framework registered first.
         user: tasks.user.clone().or(settings.framework.user.clone()),
         labels: labels.collect(),

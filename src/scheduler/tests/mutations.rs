@@ -92,8 +92,8 @@ impl Run {
             Mutation::EndWhatIsReplaced => {
                 for action in actions {
                     let Action::Store(state) = action else { continue };
-                    let state = Arc::make_mut(state);
-                    let replaced = state.tasks.values_mut().filter(|record| record.goal == Goal::Replace);
+                    let replaced =
+                        Arc::make_mut(state).tasks.values_mut().filter(|record| record.goal == Goal::Replace);
                     replaced.for_each(|record| record.goal = Goal::End);
                 }
             }
@@ -110,8 +110,7 @@ impl Run {
             Mutation::MixGroups => {
                 for action in actions {
                     let Action::Store(state) = action else { continue };
-                    let state = Arc::make_mut(state);
-                    let first = state.tasks.values_mut().next();
+                    let first = Arc::make_mut(state).tasks.values_mut().next();
                     first.into_iter().for_each(|record| record.group = GroupName::TASKMANAGERS);
                 }
             }
