@@ -82,6 +82,7 @@ const PURE: &[&str] = &[
     "src/init/plan.rs",
     "src/init/signals.rs",
     "src/init/status.rs",
+    "src/dispatcher/**",
     "src/domain/**",
     "src/conf/document.rs",
     "src/conf/encoding.rs",

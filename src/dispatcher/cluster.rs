@@ -1,0 +1,152 @@
+//! One cluster: its revisions, what is wanted of it, and where it stands.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use manifest::Manifest;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use utoipa::ToSchema;
+
+use super::condition::{Condition, State};
+use super::journal::Event;
+use super::order::Timestamp;
+use super::view::View;
+
+pub struct Cluster {
+    pub name: String,
+    /// By number. The last one and the one that runs are among them.
+    pub revisions: BTreeMap<u64, Revision>,
+    pub status: Status,
+    /// The last ones.
+    pub events: VecDeque<Event>,
+    /// Of the last order to the scheduler about it: what was seen before that does not count.
+    pub order: u64,
+    /// The last one that counted.
+    pub view: Option<View>,
+    pub condition: Condition,
+}
+
+/// A specification that was applied; stored in a record of its own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Revision {
+    pub number: u64,
+    pub at: Timestamp,
+    pub user: String,
+    pub from: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    #[serde(serialize_with = "write_shared", deserialize_with = "read_shared")]
+    pub manifest: Arc<Manifest>,
+}
+
+fn write_shared<S: Serializer>(manifest: &Arc<Manifest>, serializer: S) -> Result<S::Ok, S::Error> {
+    manifest.serialize(serializer)
+}
+
+fn read_shared<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<Manifest>, D::Error> {
+    Manifest::deserialize(deserializer).map(Arc::new)
+}
+
+/// What is wanted of a cluster and where it stands; stored in a record of its own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    pub created: Timestamp,
+    pub wanted: Wanted,
+    /// What runs is not changed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub frozen: bool,
+    /// The last one that was applied.
+    pub revision: u64,
+    /// The one that its AppMasters are launched with.
+    pub running: u64,
+    /// Grows whenever AppMasters have to begin anew: those of an older one are replaced, and their end is not the cluster's.
+    pub generation: u64,
+    /// The last generation of which the scheduler was seen; what it failed of before does not hold that back.
+    pub settled: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Ended>,
+    /// The last one that was told.
+    pub state: State,
+    /// Since when it is so.
+    pub since: Timestamp,
+    /// The last ones, in the order in which they were seen.
+    #[serde(default)]
+    pub attempts: Vec<Attempt>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Wanted {
+    Running,
+    /// By an order; the specification can say so too.
+    Suspended,
+    Deleted,
+}
+
+/// How a cluster has ended. Only a restart or another specification begins it anew.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Ended {
+    /// Of the AppMaster whose end it was.
+    pub task_id: String,
+    /// With which that ended.
+    pub code: u8,
+    pub at: Timestamp,
+}
+
+/// An AppMaster that was launched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Attempt {
+    pub task_id: String,
+    /// From 1, for each cluster.
+    pub number: u32,
+    pub generation: u64,
+    pub agent_id: String,
+    pub hostname: String,
+    /// In Mesos' words, or `LAUNCHED`.
+    pub state: String,
+    pub since: Timestamp,
+    /// When it was seen that it is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Timestamp>,
+}
+
+impl Cluster {
+    pub fn last(&self) -> &Revision {
+        self.revision(self.status.revision)
+    }
+
+    pub fn running(&self) -> &Revision {
+        self.revision(self.status.running)
+    }
+
+    fn revision(&self, number: u64) -> &Revision {
+        self.revisions.get(&number).expect("the last one and the one that runs are kept")
+    }
+
+    pub fn is_deleted(&self) -> bool {
+        self.status.wanted == Wanted::Deleted
+    }
+
+    pub fn is_suspended(&self) -> bool {
+        self.status.wanted == Wanted::Suspended || self.running().manifest.spec.is_suspended()
+    }
+
+    /// How many AppMasters there are while it runs.
+    pub fn replicas(&self) -> u32 {
+        self.running().manifest.spec.job_manager.replicas.max(1)
+    }
+
+    pub fn target(&self) -> u32 {
+        if self.is_deleted() || self.is_suspended() || self.status.ended.is_some() {
+            0
+        } else {
+            self.replicas()
+        }
+    }
+
+    /// Its AppMasters begin anew.
+    pub fn begin(&mut self) {
+        self.status.generation += 1;
+        self.status.ended = None;
+    }
+}

@@ -1,0 +1,39 @@
+//! Why an order is refused. Nothing was changed.
+
+use records::MAX_VALUE_BYTES;
+
+use super::limits::MAX_MESSAGE;
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("there is no cluster {name}")]
+    NoSuchCluster { name: String },
+    #[error("cluster {name} has no revision {number}")]
+    NoSuchRevision { name: String, number: u64 },
+    #[error("cluster {name} exists already")]
+    Exists { name: String },
+    #[error("cluster {name} is at revision {found}, and {wanted} was expected")]
+    Conflict { name: String, found: u64, wanted: u64 },
+    #[error("cluster {name} is being deleted: wait until its last AppMaster has ended")]
+    BeingDeleted { name: String },
+    #[error("cluster {name} is left as it is, because what is stored of it cannot be read: {why}")]
+    Unreadable { name: String, why: String },
+    #[error("cluster {name} is frozen: thaw it first")]
+    Frozen { name: String },
+    #[error("cluster {name} is suspended: resume it first")]
+    Suspended { name: String },
+    #[error("cluster {name} is suspended by its specification: apply one with spec.job.state `running`")]
+    SuspendedBySpecification { name: String },
+    #[error("cluster {name} has ended: restart it, or apply another specification")]
+    Ended { name: String },
+    #[error("there are {most} clusters, and no more can be kept")]
+    TooManyClusters { most: usize },
+    #[error("spec.jobManager.replicas: cluster {name} would have {found} AppMasters, at most {most}")]
+    TooManyAppMasters { name: String, found: u32, most: u32 },
+    #[error("{name:?} cannot name a cluster")]
+    Name { name: String },
+    #[error("the specification of {name} takes {bytes} bytes, at most {MAX_VALUE_BYTES}")]
+    TooLarge { name: String, bytes: usize },
+    #[error("the message has {bytes} bytes, at most {MAX_MESSAGE}")]
+    LongMessage { bytes: usize },
+}

@@ -1,0 +1,249 @@
+//! Seeded runs with everything that can go wrong.
+//!
+//! `SIMULATION_RUNS` sets how many, `SIMULATION_SEED` the first seed; one that fails is printed and fails again.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde_json::json;
+
+use super::mutations::{Mutation, key};
+use super::process::Process;
+use super::{by, manifest, session};
+use crate::condition::State;
+use crate::journal::Verb;
+use crate::limits::Limits;
+use crate::order::Timestamp;
+use crate::refusal::Refusal;
+use crate::view::View;
+
+const RUNS: u64 = 500;
+
+const STEPS: usize = 150;
+
+const NAMES: [&str; 4] = ["blue", "green", "red", "white"];
+
+/// Runs beside them, and nobody wants anything of it.
+const BYSTANDER: &str = "orders";
+
+#[test]
+fn whatever_happens_the_truths_hold_and_what_is_wanted_comes() {
+    let number = |name: &str, default: u64| {
+        std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
+    };
+    let (first, runs) = (number("SIMULATION_SEED", 1), number("SIMULATION_RUNS", RUNS));
+    for seed in first..first + runs {
+        let mut run = Run::new(seed, Mutation::None);
+        if let Err(violation) = run.run() {
+            panic!("{}\nSIMULATION_SEED={seed}: {violation}", run.log.join("\n"));
+        }
+    }
+    println!("{runs} runs from seed {first} without a violation");
+}
+
+/// Each invariant broken on purpose, so that its check is known to catch it.
+#[test]
+fn every_broken_invariant_is_caught() {
+    for (mutation, complaint) in [
+        (Mutation::OrderBeforeStore, "is not stored"),
+        (Mutation::LoseSpecifications, "is lost"),
+        (Mutation::NumberAgain, "has revision number 1 after"),
+        (Mutation::TakeUnknownForNone, "tasks are left of it"),
+        (Mutation::BelieveLateViews, "tasks are left of it"),
+        (Mutation::BeginAgainAfterTheEnd, "begins again after its end"),
+        (Mutation::MixGroups, "records of orders were touched"),
+        (Mutation::AuditTwice, "is in the audit twice"),
+        (Mutation::AuditNothing, "is not in the audit"),
+        (Mutation::KeepAllAudit, "entries in the audit, at most"),
+        (Mutation::ForgetUnreadable, "was touched"),
+        (Mutation::ThawByItself, "is frozen, and defined by"),
+        (Mutation::ShowSecrets, "a secret is in an event"),
+        (Mutation::CountBoth, "that are wanted"),
+        (Mutation::LoseReplacements, "of its generation"),
+    ] {
+        let mut others = Vec::new();
+        let is_caught =
+            (1..200).filter_map(|seed| Run::new(seed, mutation).run().err()).take(20).any(|violation| {
+                let is_meant = violation.contains(complaint);
+                others.push(violation);
+                is_meant
+            });
+        assert!(is_caught, "{mutation:?}: {others:#?}");
+    }
+}
+
+struct Run {
+    random: fastrand::Rng,
+    process: Process,
+    /// Views on their way, the oldest first.
+    late: VecDeque<(u64, BTreeMap<String, View>)>,
+    nonce: i64,
+    log: Vec<String>,
+}
+
+impl Run {
+    fn new(seed: u64, mutation: Mutation) -> Self {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let limits = Limits {
+            revisions: random.usize(3..5),
+            attempts: random.usize(2..6),
+            events: random.usize(1..6),
+            audit: random.usize(3..40),
+            ..Limits::default()
+        };
+        let process = Process::new(limits, mutation);
+        Self { random, process, late: VecDeque::new(), nonce: 0, log: Vec::new() }
+    }
+
+    fn run(&mut self) -> Result<(), String> {
+        self.process.apply(&session(BYSTANDER), &by("ann")).expect("it is taken");
+        self.process.come_to_rest()?;
+        self.process.oracle.bystander = Some(BYSTANDER.to_owned());
+        for _ in 0..STEPS {
+            self.process.now.0 += self.random.u64(1..60_000);
+            self.step()?;
+            let reports = self.process.list();
+            self.process.oracle.reported(&reports)?;
+            self.judge_bystander()?;
+        }
+        self.late.clear();
+        self.thaw_all()?;
+        self.process.come_to_rest()
+    }
+
+    fn judge_bystander(&self) -> Result<(), String> {
+        let reports = self.process.core.list();
+        let report = reports.iter().find(|report| report.name == BYSTANDER);
+        match report.map(|report| report.state) {
+            Some(State::Running) => Ok(()),
+            state => Err(format!("{BYSTANDER} is {state:?}")),
+        }
+    }
+
+    fn step(&mut self) -> Result<(), String> {
+        let name = NAMES[self.random.usize(..NAMES.len())];
+        match self.random.u8(..100) {
+            0..12 => self.apply(name),
+            12..26 => self.order(name),
+            26..60 => self.happen(name)?,
+            60..78 => self.late.push_back(self.process.look()),
+            78..96 => {
+                if let Some((seen, views)) = self.late.pop_front() {
+                    self.log.push(format!("a view of after order {seen} arrives"));
+                    self.process.hear(seen, &views);
+                }
+            }
+            96..98 => self.damage(name)?,
+            _ => return self.crash(),
+        }
+        if self.random.u8(..20) == 0 {
+            let most = self.random.usize(..4);
+            self.process.carry_out(most)?;
+            return self.crash();
+        }
+        self.process.carry_out(usize::MAX)?;
+        Ok(())
+    }
+
+    /// The next one may crash too, in the middle of its beginning.
+    fn crash(&mut self) -> Result<(), String> {
+        self.log.push("crash".to_owned());
+        self.late.clear();
+        self.process.crash();
+        while self.random.u8(..4) == 0 {
+            let most = self.random.usize(..6);
+            self.process.carry_out(most)?;
+            self.process.crash();
+        }
+        self.process.carry_out(usize::MAX)?;
+        Ok(())
+    }
+
+    fn apply(&mut self, name: &str) {
+        self.nonce += 1;
+        let spec = match self.random.u8(..6) {
+            0 => json!({"job": {"jarURI": "local:///a.jar", "state": "suspended"}}),
+            1 => json!({"mesos": {"priority": self.nonce}}),
+            2 => json!({"jobManager": {"replicas": 2, "resource": {}}}),
+            3 => json!({}),
+            _ => json!({"restartNonce": self.nonce}),
+        };
+        let plan = self.process.apply(&manifest(name, spec), &by("bob"));
+        self.log.push(format!("apply {name}: {plan:?}"));
+    }
+
+    fn order(&mut self, name: &str) {
+        let verbs =
+            [Verb::Suspend, Verb::Resume, Verb::Restart, Verb::Freeze, Verb::Thaw, Verb::Delete, Verb::Thaw];
+        let verb = verbs[self.random.usize(..verbs.len())];
+        let outcome = self.process.order_to(verb, name);
+        self.log.push(format!("{verb:?} {name}: {outcome:?}"));
+    }
+
+    fn thaw_all(&mut self) -> Result<(), String> {
+        for name in NAMES {
+            match self.process.order_to(Verb::Thaw, name) {
+                Ok(_)
+                | Err(
+                    Refusal::NoSuchCluster { .. } | Refusal::BeingDeleted { .. } | Refusal::Unreadable { .. },
+                ) => {}
+                Err(refusal) => return Err(format!("{name} cannot be thawed: {refusal}")),
+            }
+            self.process.carry_out(usize::MAX)?;
+        }
+        Ok(())
+    }
+
+    /// Tasks go on, fail, or have done their work.
+    fn happen(&mut self, name: &str) -> Result<(), String> {
+        let dice = self.random.u8(..20);
+        if dice < 9 {
+            if let Some(generation) = self.process.world.launch(name) {
+                self.log.push(format!("{name} gets a task of generation {generation}"));
+                self.process.oracle.launched(name, generation)?;
+            }
+            return Ok(());
+        }
+        let Some(group) = self.process.world.groups.get_mut(name) else { return Ok(()) };
+        let running: Vec<_> = group
+            .tasks
+            .iter()
+            .filter(|(_, task)| task.runs && !task.ending)
+            .map(|(id, _)| id.clone())
+            .collect();
+        match (dice, running.first()) {
+            (9..14, _) => group.run_all(),
+            (14..16, _) => group.tasks.retain(|_, task| !task.ending),
+            (16, Some(id)) => {
+                group.tasks.remove(id);
+            }
+            (17, _) => group.rests = !group.is_kept && !group.rests,
+            (18, Some(id)) if !group.is_kept && !group.is_removed => {
+                let generation = group.tasks.get(id).map_or(0, |task| task.generation);
+                let code = if self.random.bool() { 0 } else { 163 };
+                group.end(id, code, Timestamp(1));
+                self.process.oracle.ended(name, generation);
+                self.log.push(format!("{id} ends with {code}"));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// A record is damaged while nobody runs.
+    fn damage(&mut self, name: &str) -> Result<(), String> {
+        if self.random.u8(..4) != 0 {
+            return Ok(());
+        }
+        self.process.carry_out(usize::MAX)?;
+        let path = ["status", "events"][self.random.usize(..2)];
+        let value = if self.random.bool() { r#"{"format":2,"all":"new"}"# } else { r#"{"format"# };
+        let record = self.process.store.records.get_mut(&key(&format!("clusters/{name}/{path}")));
+        if let Some(record) = record {
+            self.log.push(format!("{path} of {name} is damaged"));
+            record.1 = value.as_bytes().to_vec();
+            self.process.oracle.unreadable.insert(name.to_owned());
+            self.crash()?;
+        }
+        Ok(())
+    }
+}
