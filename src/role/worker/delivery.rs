@@ -60,18 +60,25 @@ impl Server {
 pub fn sources(setup: &Setup, settings: &Settings, local: bool) -> Result<Vec<BundlePlan>, Fatal> {
     use settings::Delivery;
     let delivery = if local { Delivery::Nothing } else { settings.tasks.delivery };
-    let program = || BundlePlan::file(PROGRAM, &children::own_path()?).map_err(fatal(Exit::NoInput));
-    let flink = || {
-        BundlePlan::directory(FLINK_ARCHIVE, &setup.distribution.home, &FLINK_PARTS)
-            .map_err(fatal(Exit::NoFlink))
-    };
-    let java =
-        || BundlePlan::directory(JAVA_ARCHIVE, &setup.java.path, &JAVA_PARTS).map_err(fatal(Exit::NoFlink));
+    let (flink, java) = (&setup.distribution.home, &setup.java.path);
     Ok(match delivery {
         Delivery::Nothing => Vec::new(),
-        Delivery::Flink => vec![program()?, flink()?],
-        Delivery::Everything => vec![program()?, flink()?, java()?],
+        Delivery::Flink => vec![program_plan()?, flink_plan(flink)?],
+        Delivery::Everything => vec![program_plan()?, flink_plan(flink)?, java_plan(java)?],
     })
+}
+
+/// This program.
+pub fn program_plan() -> Result<BundlePlan, Fatal> {
+    BundlePlan::file(PROGRAM, &children::own_path()?).map_err(fatal(Exit::NoInput))
+}
+
+pub fn flink_plan(home: &Path) -> Result<BundlePlan, Fatal> {
+    BundlePlan::directory(FLINK_ARCHIVE, home, &FLINK_PARTS).map_err(fatal(Exit::NoFlink))
+}
+
+pub fn java_plan(home: &Path) -> Result<BundlePlan, Fatal> {
+    BundlePlan::directory(JAVA_ARCHIVE, home, &JAVA_PARTS).map_err(fatal(Exit::NoFlink))
 }
 
 /// What TaskManagers get: what is in `conf_dir`, and files that it names. What concerns the framework alone is not among it, its
@@ -146,16 +153,25 @@ impl Files {
             );
             journal.tell("files_read", text);
         }
-        let own = bundles.iter().map(|bundle| uri(bundle, &self.artifacts_url));
-        let checks = bundles
-            .iter()
-            .flat_map(|bundle| ["--delivered".to_owned(), format!("{}={}", bundle.name(), bundle.digest())]);
-        let delivery = Delivery { arguments: checks.collect(), uris: own.chain(self.more).collect() };
+        let mut delivery = delivery_of(&bundles, &self.artifacts_url);
+        delivery.uris.extend(self.more);
         let by_path = bundles.into_iter().map(|bundle| (bundle.path(), bundle)).collect();
         self.bundles.send_replace(Some(by_path));
         self.delivery.send_replace(Some(delivery));
         Ok(())
     }
+}
+
+/// What a task is given that gets these from the server at this URL.
+pub fn delivery_of<'b>(bundles: impl IntoIterator<Item = &'b Bundle>, artifacts_url: &str) -> Delivery {
+    let mut delivery = Delivery::default();
+    for bundle in bundles {
+        delivery.uris.push(uri(bundle, artifacts_url));
+        delivery
+            .arguments
+            .extend(["--delivered".to_owned(), format!("{}={}", bundle.name(), bundle.digest())]);
+    }
+    delivery
 }
 
 /// Archives are unpacked by the task, which checks them first.
