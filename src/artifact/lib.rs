@@ -122,8 +122,11 @@ impl Configuration {
 /// What is served by path; none while it is being read.
 pub type Bundles = watch::Receiver<Option<BTreeMap<String, Bundle>>>;
 
+/// The encoded configuration of a task, by its id; none where nobody knows any.
+pub type Configurations = Arc<dyn Fn(&str) -> Option<Bytes> + Send + Sync>;
+
 struct Shared {
-    encoded: Bytes,
+    configurations: Configurations,
     bundles: Bundles,
     requests: Requests,
     journal: Arc<Journal>,
@@ -133,7 +136,7 @@ struct Shared {
 /// Serves until the port takes no more connections. The scheduler is asked about every token first.
 pub async fn serve(
     port: impl Port,
-    configuration: &Configuration,
+    configurations: Configurations,
     bundles: Bundles,
     requests: Requests,
     journal: Arc<Journal>,
@@ -143,7 +146,7 @@ pub async fn serve(
         .route("/tasks/{task_id}/claim", get(claim_of))
         .route("/{digest}/{name}", get(bundle_of))
         .with_state(Arc::new(Shared {
-            encoded: configuration.encode(),
+            configurations,
             bundles,
             requests,
             journal,
@@ -170,9 +173,10 @@ async fn configuration_of(
 ) -> Response {
     let (id, token) = (task_id.clone(), token(&headers));
     match shared.requests.ask(|reply| Request::Redeem { task_id: id, token, reply }).await {
-        Ok(true) => {
-            ([(header::CONTENT_TYPE, "application/octet-stream")], shared.encoded.clone()).into_response()
-        }
+        Ok(true) => match (shared.configurations)(&task_id) {
+            Some(encoded) => ([(header::CONTENT_TYPE, "application/octet-stream")], encoded).into_response(),
+            None => (StatusCode::NOT_FOUND, "there is no configuration for this task\n").into_response(),
+        },
         Ok(false) => {
             shared.refusals.tell(Refused::Configuration, &task_id, peer.ip(), &shared.journal);
             (StatusCode::FORBIDDEN, "wrong or used token\n").into_response()
@@ -300,7 +304,9 @@ mod tests {
         tokio::spawn(async move {
             let _file = file;
             let listener = Listening::new(listener, "test");
-            serve(listener, &Configuration { files }, bundles, requests, Arc::default()).await
+            let encoded = Configuration { files }.encode();
+            let configurations: Configurations = Arc::new(move |_: &str| Some(encoded.clone()));
+            serve(listener, configurations, bundles, requests, Arc::default()).await
         });
         // Whoever asks before waits.
         tokio::spawn(async move {

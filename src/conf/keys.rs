@@ -1,5 +1,6 @@
 //! One definition for each key that this program defines or reads: how it is named, read, shown and tried.
 
+pub mod dispatcher;
 pub mod flink;
 mod mesos;
 pub mod types;
@@ -92,7 +93,7 @@ impl<T> Key<T> {
 
 /// All that have a definition, ours first.
 pub fn all() -> impl Iterator<Item = &'static Definition> {
-    KEYS.iter().chain(&flink::KEYS)
+    KEYS.iter().chain(&dispatcher::KEYS).chain(&flink::KEYS)
 }
 
 /// What Flink would find for `key`: the exact key first, then its older names; with the name found.
@@ -127,7 +128,7 @@ mod tests {
 
     #[test]
     fn keys_are_sorted_and_unique() {
-        for keys in [&KEYS[..], &flink::KEYS] {
+        for keys in [&KEYS[..], &dispatcher::KEYS, &flink::KEYS] {
             for pair in keys.windows(2) {
                 assert!(pair[0].name < pair[1].name, "{} before {}", pair[0].name, pair[1].name);
             }

@@ -2,6 +2,7 @@
 
 pub(super) mod agent;
 pub(crate) mod artifacts;
+mod dispatcher;
 pub(super) mod high_availability;
 pub(super) mod parse;
 mod ports;
@@ -26,6 +27,7 @@ use super::problem::Problem;
 use super::table::Table;
 pub use agent::{Constraints, Placement};
 pub use artifacts::{Artifacts, Port};
+pub use dispatcher::{DispatcherSettings, FlinkSource};
 use domain::succession::Succession;
 pub use high_availability::{HighAvailability, is_on as is_highly_available};
 use mesos::address::MasterAddress;

@@ -9,6 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use crate::cli::WorkerOptions;
+use artifact::{Configuration, Configurations};
 use base::descriptors;
 use base::exit::Exit;
 use base::lease::Lease;
@@ -52,11 +53,11 @@ mod keeper;
 mod neighbours;
 mod pulse;
 mod reception;
-mod servers;
+pub mod servers;
 mod spec;
 mod watches;
 
-use access::{credentials, identity, masters, trust};
+use access::identity;
 use alone::Alone;
 use delivery::{Files, Server};
 use farewell::{Ended, Leaves};
@@ -68,9 +69,12 @@ use servers::Artifacts;
 use watches::{endpoints, spawn_scaling, watch_jobmanager, watch_taskmanagers};
 
 pub use access::{check, unusable_state_dir};
+pub use access::{credentials, identity_told, masters, trust};
 pub use delivery::configuration as delivered;
+pub use delivery::{delivery_of, flink_plan, java_plan, program_plan};
+pub use framework::info as framework_info;
 pub use home::create as create_orders;
-pub use spec::taskmanager_memory_mb;
+pub use spec::{patience, taskmanager_memory_mb};
 
 /// All signals are blocked: an order to stop that comes before anybody waits for it is kept.
 pub fn run(options: &WorkerOptions, environment: &Environment, inherited: &Inherited) -> Result<u8, Fatal> {
@@ -182,7 +186,7 @@ async fn serve(
         Origin { digest: keeper::digest(setup, &work.spec, configuration), artifact_port: address.port() };
     let artifacts = Artifacts {
         listener: artifacts,
-        configuration: configuration.clone(),
+        configurations: the_same(configuration),
         bundles: files.bundles(),
         identity: server.identity,
     };
@@ -213,29 +217,35 @@ async fn serve(
     ha_worker.work_until(&work, ending).await
 }
 
+/// Each TaskManager gets the same.
+fn the_same(configuration: &Configuration) -> Configurations {
+    let encoded = configuration.encode();
+    Arc::new(move |_: &str| Some(encoded.clone()))
+}
+
 fn rest_clients(rest: Option<&Endpoint>) -> Result<Vec<RestClient>, Fatal> {
     let clients = rest.map(Endpoint::clients).transpose().map_err(fatal(Exit::Software))?;
     Ok(clients.unwrap_or_default())
 }
 
 /// What a scheduler needs besides the state, whoever keeps that.
-struct Work {
-    spec: Spec,
-    facts: Facts,
+pub struct Work {
+    pub spec: Spec,
+    pub facts: Facts,
     /// Without id.
-    framework: FrameworkInfo,
-    masters: Masters,
-    trust: Trust,
-    credentials: Option<Credentials>,
+    pub framework: FrameworkInfo,
+    pub masters: Masters,
+    pub trust: Trust,
+    pub credentials: Option<Credentials>,
     /// Whom to ask which TaskManagers the JobManager hears.
-    jobmanager: mpsc::Sender<()>,
-    lookout: Arc<Lookout>,
-    clock: Clock,
+    pub jobmanager: mpsc::Sender<()>,
+    pub lookout: Arc<Lookout>,
+    pub clock: Clock,
 }
 
 impl Work {
     /// Until the framework is torn down.
-    async fn schedule<S: Store>(
+    pub async fn schedule<S: Store>(
         &self,
         store: S,
         state: Option<State>,
@@ -273,7 +283,7 @@ impl Work {
     }
 }
 
-fn stopped(error: RunError) -> Fatal {
+pub fn stopped(error: RunError) -> Fatal {
     let exit = match &error {
         RunError::Failed(Failure::NoMaster { .. } | Failure::Refused { .. } | Failure::Superseded) => {
             Exit::Unavailable
@@ -286,7 +296,7 @@ fn stopped(error: RunError) -> Fatal {
     Fatal::new(exit, error)
 }
 
-fn fresh_state() -> State {
+pub fn fresh_state() -> State {
     State { token_secret: random::bytes(), ..State::default() }
 }
 

@@ -167,7 +167,7 @@ impl Scheduler {
     /// Goes on from `state`, which the store gave or [`State::default`] with a fresh secret.
     pub fn new(spec: Spec, state: State, seed: u64, now: Moment) -> Self {
         let seen = state.tasks.keys().map(|id| (id.clone(), Seen::new(now))).collect();
-        let Spec { groups, .. } = spec;
+        let Spec { groups, has_jobmanager, .. } = spec;
         let spec = Spec { groups: BTreeMap::new(), ..spec };
         let mut scheduler = Self {
             groups: groups.into_iter().map(|(name, spec)| (name, Group::new(spec, now))).collect(),
@@ -182,7 +182,7 @@ impl Scheduler {
             seen,
             phase: Phase::Working,
             connection: Connection::Disconnected { since: now, why: None },
-            jobmanager: JobManager::Starting,
+            jobmanager: if has_jobmanager { JobManager::Starting } else { JobManager::Listening },
             demand: Some(Demand::Suppressed),
             offered: Offered::default(),
             counters: Counters::default(),

@@ -19,6 +19,8 @@ use domain::need::Need;
 pub struct Spec {
     /// Tasks of one group are alike; groups come and go while the scheduler works.
     pub groups: BTreeMap<GroupName, GroupSpec>,
+    /// Tasks wait for a JobManager and register with it.
+    pub has_jobmanager: bool,
     /// The roles that offers come for.
     pub roles: Vec<String>,
     /// As whom the framework registers, and the keys that say so.
@@ -96,6 +98,7 @@ impl Spec {
     pub fn of_one_cpu(target: u32) -> Self {
         Self {
             groups: BTreeMap::from([(GroupName::TASKMANAGERS, GroupSpec::of_cpus(target, Milli::whole(1)))]),
+            has_jobmanager: true,
             roles: vec!["*".into()],
             identity: "role *".into(),
             refuse: Duration::from_secs(5),

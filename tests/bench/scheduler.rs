@@ -177,6 +177,7 @@ fn scheduler(agents: usize) -> Scheduler {
     };
     let spec = Spec {
         groups: BTreeMap::from([(GroupName::TASKMANAGERS, taskmanagers)]),
+        has_jobmanager: true,
         roles: vec!["*".into()],
         identity: String::new(),
         refuse: Duration::from_secs(5),

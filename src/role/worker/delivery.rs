@@ -99,14 +99,23 @@ pub fn sources(
 
 fn plan(setup: &Setup, name: &str) -> Result<BundlePlan, Fatal> {
     match name {
-        FLINK_ARCHIVE => {
-            BundlePlan::directory(name, &setup.distribution.home, &FLINK_PARTS).map_err(fatal(Exit::NoFlink))
-        }
-        JAVA_ARCHIVE => {
-            BundlePlan::directory(name, &setup.java.path, &JAVA_PARTS).map_err(fatal(Exit::NoFlink))
-        }
-        _ => BundlePlan::file(name, &children::own_path()?).map_err(fatal(Exit::NoInput)),
+        FLINK_ARCHIVE => flink_plan(&setup.distribution.home),
+        JAVA_ARCHIVE => java_plan(&setup.java.path),
+        _ => program_plan(),
     }
+}
+
+/// This program.
+pub fn program_plan() -> Result<BundlePlan, Fatal> {
+    BundlePlan::file(PROGRAM, &children::own_path()?).map_err(fatal(Exit::NoInput))
+}
+
+pub fn flink_plan(home: &Path) -> Result<BundlePlan, Fatal> {
+    BundlePlan::directory(FLINK_ARCHIVE, home, &FLINK_PARTS).map_err(fatal(Exit::NoFlink))
+}
+
+pub fn java_plan(home: &Path) -> Result<BundlePlan, Fatal> {
+    BundlePlan::directory(JAVA_ARCHIVE, home, &JAVA_PARTS).map_err(fatal(Exit::NoFlink))
 }
 
 /// What TaskManagers get: what is in `conf_dir`, and files that it names. What concerns the framework alone is not among it, its
@@ -185,11 +194,8 @@ impl Files {
                 format!("agents will fetch from {base_url} what this AppMaster was given"),
             );
         }
-        let own = files.iter().map(|file| uri(&file.name, &format!("{base_url}{}", file.path())));
-        let checks = files
-            .iter()
-            .flat_map(|File { name, digest, .. }| ["--delivered".to_owned(), format!("{name}={digest}")]);
-        let told = Delivery { arguments: checks.collect(), uris: own.chain(more).collect() };
+        let mut told = delivery_of(files.iter().map(|file| (&*file.name, &*file.digest)), &base_url);
+        told.uris.extend(more);
         let by_path = files.into_iter().filter_map(|file| file.bundle);
         served.send_replace(Some(by_path.map(|bundle| (bundle.path(), bundle)).collect()));
         delivery.send_replace(Some(told));
@@ -205,12 +211,6 @@ struct File {
     bundle: Option<Bundle>,
 }
 
-impl File {
-    fn path(&self) -> String {
-        bundle::path(&self.digest, &self.name)
-    }
-}
-
 impl Source {
     fn read(self) -> Result<File, BundleError> {
         match self {
@@ -222,6 +222,16 @@ impl Source {
             }
         }
     }
+}
+
+/// What a task is told that fetches these, each a name and a digest, from the server at `base_url`.
+pub fn delivery_of<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>, base_url: &str) -> Delivery {
+    let mut delivery = Delivery::default();
+    for (name, digest) in files {
+        delivery.uris.push(uri(name, &format!("{base_url}{}", bundle::path(digest, name))));
+        delivery.arguments.extend(["--delivered".to_owned(), format!("{name}={digest}")]);
+    }
+    delivery
 }
 
 /// Archives are unpacked by the task, which checks them first.

@@ -11,7 +11,7 @@ use rustls::ServerConfig;
 use tracing::info;
 
 use crate::cli::WorkerOptions;
-use artifact::{Bundles, Configuration};
+use artifact::{Bundles, Configurations};
 use base::events::Journal;
 use base::exit::Exit;
 use scheduler::driver::requests::Requests;
@@ -24,7 +24,7 @@ use super::{Fatal, adopt, fatal};
 /// What agents fetch, and with whose certificate.
 pub struct Artifacts {
     pub listener: StdTcpListener,
-    pub configuration: Configuration,
+    pub configurations: Configurations,
     pub bundles: Bundles,
     pub identity: Option<Arc<Identity>>,
 }
@@ -41,7 +41,7 @@ pub fn start(
     start_status(options, sources, caller, journal)
 }
 
-fn start_artifacts(artifacts: Artifacts, requests: Requests, journal: Arc<Journal>) -> Result<(), Fatal> {
+pub fn start_artifacts(artifacts: Artifacts, requests: Requests, journal: Arc<Journal>) -> Result<(), Fatal> {
     let tls = artifacts.identity.as_ref().map(|identity| identity.server()).transpose();
     let tls = tls.map_err(fatal(Exit::Config))?.map(Arc::new);
     let server = async move || {
@@ -57,14 +57,15 @@ async fn serve_artifacts(
     requests: Requests,
     journal: &Arc<Journal>,
 ) -> io::Result<Infallible> {
-    let Artifacts { listener, configuration, bundles, .. } = artifacts;
-    let (bundles, journal) = (bundles.clone(), Arc::clone(journal));
+    let Artifacts { listener, configurations, bundles, .. } = artifacts;
+    let (configurations, bundles) = (Arc::clone(configurations), bundles.clone());
+    let journal = Arc::clone(journal);
     let listening = Listening::new(serve::asynchronous(listener)?, "artifact server");
     match tls {
-        None => artifact::serve(listening, configuration, bundles, requests, journal).await,
+        None => artifact::serve(listening, configurations, bundles, requests, journal).await,
         Some(tls) => {
             let listening = TlsListener::new(listening, tls);
-            artifact::serve(listening, configuration, bundles, requests, journal).await
+            artifact::serve(listening, configurations, bundles, requests, journal).await
         }
     }
 }

@@ -75,6 +75,7 @@ pub fn of(
     };
     Ok(Spec {
         groups: BTreeMap::from([(GroupName::TASKMANAGERS, taskmanagers)]),
+        has_jobmanager: true,
         roles: settings.framework.roles.clone(),
         identity: access::identity_told(settings),
         refuse: settings.offers.refuse,
@@ -84,7 +85,7 @@ pub fn of(
     })
 }
 
-fn patience(settings: &Settings, local: bool) -> Patience {
+pub fn patience(settings: &Settings, local: bool) -> Patience {
     let common = Patience {
         registration: settings.registration_timeout,
         unreachable: settings.tasks.unreachable_wait,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use artifact::bundle::{Bundle, BundlePlan};
-use artifact::{Configuration, bundle};
+use artifact::{Configuration, Configurations, bundle};
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -56,12 +56,13 @@ impl Dispatcher {
         let journal = Arc::new(Journal::default());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let artifacts_url = format!("http://{}", listener.local_addr().expect("an address"));
-        let configuration = configuration(mesos, &artifacts_url);
+        let configuration = configuration(mesos, &artifacts_url).encode();
+        let configurations: Configurations = Arc::new(move |_: &str| Some(configuration.clone()));
         let by_path = bundles.into_iter().map(|bundle| (bundle.path(), bundle)).collect();
         let (told, served) = (Arc::clone(&journal), watch::Sender::new(Some(by_path)).subscribe());
         tokio::spawn(async move {
             let listening = Listening::new(listener, "dispatcher");
-            artifact::serve(listening, &configuration, served, redeeming(), told).await
+            artifact::serve(listening, configurations, served, redeeming(), told).await
         });
         let known = Arc::new(watch::Sender::new(Known::default()));
         let routes = Router::new().route(&dial::path(TASK), post(answer)).with_state(Arc::clone(&known));

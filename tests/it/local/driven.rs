@@ -37,6 +37,7 @@ pub fn spec(target: u32, need: Need, template: Template) -> Spec {
     };
     Spec {
         groups: BTreeMap::from([(GroupName::TASKMANAGERS, taskmanagers)]),
+        has_jobmanager: true,
         roles: Vec::new(),
         identity: String::new(),
         refuse: Duration::from_secs(5),

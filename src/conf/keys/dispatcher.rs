@@ -1,0 +1,42 @@
+//! Definitions of the keys of the dispatcher, which AppMasters do not read.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use super::{Definition, Key, Tried, types};
+
+/// Each is followed by a version, as `1.20`, and names where that Flink is.
+pub const FLINK: &str = "dispatcher.flink.";
+
+pub const BIND_ADDRESS: Key<IpAddr> = Key {
+    name: "dispatcher.bind-address",
+    default: Some("127.0.0.1"),
+    meaning: "Address on which the dispatcher's API listens. On one that others reach, it asks for tokens.",
+    ..Key::of(types::IP_ADDRESS)
+};
+
+pub const JAVA_HOME: Key<PathBuf> = Key {
+    name: "dispatcher.java-home",
+    meaning: "The Java that agents without an image are given. If not set, JAVA_HOME counts.",
+    ..Key::of(types::DIRECTORY)
+};
+
+pub const PORT: Key<u16> = Key {
+    name: "dispatcher.port",
+    default: Some("8090"),
+    meaning: "Port of the dispatcher's API; 0 for any free one.",
+    tried: Tried::Port,
+    ..Key::of(types::PORT)
+};
+
+pub const STATE_DIR: Key<PathBuf> = Key {
+    name: "dispatcher.state-dir",
+    default: Some("/var/lib/flink-on-mesos"),
+    meaning: "Directory in which a single dispatcher keeps what it was told.",
+    tried: Tried::Directory,
+    ..Key::of(types::DIRECTORY)
+};
+
+/// In order of their names.
+pub const KEYS: [Definition; 4] =
+    [BIND_ADDRESS.definition(), JAVA_HOME.definition(), PORT.definition(), STATE_DIR.definition()];
