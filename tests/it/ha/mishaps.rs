@@ -139,8 +139,10 @@ impl Case {
         let all_is_well = async || {
             for appmaster in appmasters.iter_mut() {
                 if let Some(status) = appmaster.program.ended() {
+                    let log = appmaster.program.log_end();
                     println!("{what}: one AppMaster ended with {status} after {:.1?}", start.elapsed());
-                    assert!(DEPOSED.contains(&status.code()), "{}", appmaster.program.log_end());
+                    assert!(DEPOSED.contains(&status.code()), "{log}");
+                    println!("{log}");
                     *appmaster = self.site.appmaster();
                 }
             }
