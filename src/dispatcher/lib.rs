@@ -18,6 +18,7 @@ mod action;
 mod apply;
 mod cluster;
 mod condition;
+pub mod driver;
 mod groups;
 mod journal;
 mod limits;
