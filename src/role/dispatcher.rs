@@ -1,0 +1,226 @@
+//! `dispatcher`: a framework whose tasks are the AppMasters of other clusters. Under init it is one process, which knows from its
+//! records what is wanted, has the scheduler keep one group of tasks for each cluster, and serves the API.
+
+mod configuration;
+mod files;
+mod groups;
+mod home;
+mod opened;
+mod serving;
+mod template;
+
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+
+use crate::cli::{ClusterOptions, exec};
+use base::exit::Exit;
+use base::lease::Lease;
+use base::log;
+use base::time::Clock;
+use conf::environment::Environment;
+use dispatcher::driver::Driver;
+use dispatcher::{Action, Dispatcher, Limits, Timestamp};
+use domain::group::GroupName;
+use domain::state::State;
+use domain::store::Store as _;
+use ha::directory::{DirectoryStore, Hold};
+use init::plan::{Inherited, Kind};
+use records::Records as _;
+use records::directory::DirectoryRecords;
+use scheduler::driver::facts::Facts;
+use scheduler::driver::requests;
+use scheduler::spec::{GroupSpec, Spec};
+use status::lookout::Lookout;
+
+use super::children::{self, Own};
+use super::error::{Fatal, fatal};
+use super::worker::{self, Work};
+use configuration::Configured;
+use groups::{Groups, Watched};
+use opened::Opened;
+use template::Makings;
+
+/// The instance of records: one dispatcher has one directory.
+const INSTANCE: &str = "dispatcher";
+
+/// Whom it runs as in the log.
+const PART: &str = "dispatcher";
+
+/// Everything is checked here, then init takes over.
+pub fn run(
+    options: &ClusterOptions,
+    environment: &Environment,
+    inherited: Inherited,
+) -> Result<u8, Fatal> {
+    let opened = Opened::read(options, environment)?;
+    opened.tell();
+    let init = exec::Options::for_jvm(environment).map_err(fatal(Exit::Usage))?;
+    let mut arguments = vec!["dispatch".into()];
+    if let Some(directory) = &options.conf_dir {
+        arguments.extend(["--configDir".into(), directory.clone().into_os_string()]);
+    }
+    for (key, value) in &options.properties {
+        arguments.extend(["-D".into(), format!("{key}={value}").into()]);
+    }
+    let own = Own { name: PART, arguments, keep_fds: Vec::new(), stop_order: 0 };
+    let mut child = children::own(own, environment)?;
+    child.kind = Kind::Main;
+    let Err(fatal) = children::enter(&init.plan(vec![child], inherited));
+    Err(fatal)
+}
+
+/// The child of init.
+pub fn dispatch(
+    options: &ClusterOptions,
+    environment: &Environment,
+    inherited: &Inherited,
+) -> Result<u8, Fatal> {
+    log::start(log::level(environment.text(log::LEVEL_VARIABLE)), PART, init::write_to_stderr);
+    super::descriptors::raise();
+    let runtime = super::runtime()?;
+    runtime.spawn(log::catch_up(PART));
+    let ended = runtime.block_on(work(options, environment, inherited));
+    runtime.shutdown_background();
+    ended.map(|()| Exit::Ok.code())
+}
+
+async fn work(
+    options: &ClusterOptions,
+    environment: &Environment,
+    inherited: &Inherited,
+) -> Result<(), Fatal> {
+    let mut term = signal(SignalKind::terminate()).map_err(fatal(Exit::Os))?;
+    init::unblock_signals(inherited);
+    let opened = Opened::read(options, environment)?;
+    let kept = Kept::open(&opened).await?;
+    serve(&opened, kept, environment, &mut term).await
+}
+
+/// What an earlier dispatcher has left.
+struct Kept {
+    state: Option<State>,
+    store: DirectoryStore,
+    records: DirectoryRecords,
+    core: Dispatcher,
+}
+
+impl Kept {
+    async fn open(opened: &Opened) -> Result<Self, Fatal> {
+        let directory = &opened.dispatcher.state_dir;
+        opened::create(directory)?;
+        let since = humantime::format_rfc3339_seconds(SystemTime::now());
+        let holder = format!("process {}, since {since}", std::process::id());
+        let scheduler = directory.join("scheduler");
+        let hold = Hold::take(&scheduler, &holder).map_err(|error| {
+            let exit = error.exit();
+            Fatal::new(exit, opened::StateDirError { source: Box::new(error) })
+        })?;
+        let lock: OwnedFd = hold.into_lock();
+        let mut store = DirectoryStore::new(scheduler, lock);
+        let state = store.load().await.map_err(fatal(Exit::Data))?;
+        let opening = DirectoryRecords::open(&directory.join("clusters"), INSTANCE).await;
+        let mut records = opening.map_err(fatal(Exit::Data))?;
+        let loaded = records.load(None).await.map_err(fatal(Exit::Data))?;
+        let core = Dispatcher::restore(&loaded, Limits::default());
+        Ok(Self { state, store, records, core })
+    }
+}
+
+async fn serve(
+    opened: &Opened,
+    kept: Kept,
+    environment: &Environment,
+    term: &mut Signal,
+) -> Result<(), Fatal> {
+    let Kept { state, store, records, mut core } = kept;
+    let lookout = Arc::new(Lookout::default());
+    let journal = Arc::clone(&lookout.journal);
+    let ports = serving::bind(opened, environment)?;
+    let files = files::read(opened).await?;
+    let configured = Configured::default();
+    let makings = Makings::new(opened, &files, &ports, configured.clone())?;
+    let (defined, carried_out) = begin(&mut core, &makings);
+    let (facts, clock) = (Facts::default(), Clock::start());
+    let (requests, doorkeeper, _no_ends) = requests::open(&facts, None);
+    let reports = home::Reports::default();
+    let watched = Watched::new(Arc::clone(&lookout));
+    let groups = Groups::new(requests.clone(), makings, watched.changes());
+    let (driver, handle) = Driver::new(
+        core,
+        carried_out,
+        Limits::default(),
+        (records, groups),
+        Arc::clone(&journal),
+        now,
+    );
+    ports.serve(opened, handle, serving::Served { requests, files, configured, reports, journal })?;
+    let work = Work {
+        spec: spec(opened, defined),
+        facts,
+        framework: worker::framework_info(&opened.settings, &opened.settings.framework.roles),
+        masters: worker::masters(&opened.settings)?,
+        credentials: worker::credentials(&opened.settings)?,
+        trust: worker::trust(&opened.settings),
+        jobmanager: mpsc::channel(1).0,
+        observer: Arc::new(watched),
+        lookout,
+        clock,
+    };
+    tokio::select! {
+        // What runs goes on, and the next dispatcher finds it.
+        _ = term.recv() => {
+            log::line(tracing::Level::INFO, PART, "this dispatcher leaves its clusters to the next one");
+            Ok(())
+        }
+        ended = work.schedule(store, state, Lease::unlimited(), doorkeeper.admit()) => {
+            ended.map_err(worker::stopped)
+        }
+        ended = driver.run() => ended.map_err(fatal(Exit::Software)),
+    }
+}
+
+/// Takes what the core has to order first: the scheduler begins with that. The number of the last order too.
+fn begin(core: &mut Dispatcher, makings: &Makings) -> (BTreeMap<GroupName, GroupSpec>, u64) {
+    let (mut groups, mut carried_out) = (BTreeMap::new(), 0);
+    while let Some(action) = core.next_action() {
+        carried_out = action.order().unwrap_or(carried_out);
+        match action {
+            Action::Define(definition) => {
+                groups.insert(template::group(&definition.cluster), makings.define(&definition));
+            }
+            Action::Keep { cluster, .. } => {
+                groups.insert(template::group(&cluster), makings.kept());
+            }
+            Action::Commit(_)
+            | Action::Renew { .. }
+            | Action::Replace { .. }
+            | Action::Remove { .. }
+            | Action::Event(_) => {}
+        }
+    }
+    (groups, carried_out)
+}
+
+fn spec(opened: &Opened, groups: BTreeMap<GroupName, GroupSpec>) -> Spec {
+    let settings = &opened.settings;
+    Spec {
+        groups,
+        has_jobmanager: false,
+        roles: settings.framework.roles.clone(),
+        identity: worker::identity_told(settings),
+        refuse: settings.offers.refuse,
+        kill_grace: settings.tasks.kill_grace,
+        patience: worker::patience(settings, false),
+        epoch: SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default(),
+    }
+}
+
+fn now() -> Timestamp {
+    let since: Duration = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,148 @@
+//! The scheduler as the dispatcher's core sees it: a group for each cluster.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dispatcher::driver;
+use dispatcher::{Action, End, TaskView, Timestamp, View};
+use scheduler::Note;
+use scheduler::driver::Observer;
+use scheduler::driver::requests::{Refusal, Request, Requests};
+use scheduler::report::{GroupReport, Report, TaskReport};
+use status::lookout::Lookout;
+use tokio::sync::watch;
+
+use super::template::{self, Makings};
+
+pub struct Groups {
+    requests: Requests,
+    makings: Makings,
+    changes: watch::Receiver<()>,
+}
+
+/// Watches the scheduler, and tells that something has changed.
+pub struct Watched {
+    lookout: Arc<Lookout>,
+    changed: watch::Sender<()>,
+}
+
+impl Watched {
+    pub fn new(lookout: Arc<Lookout>) -> Self {
+        Self { lookout, changed: watch::Sender::new(()) }
+    }
+
+    pub fn changes(&self) -> watch::Receiver<()> {
+        let mut changes = self.changed.subscribe();
+        // Nobody has looked yet.
+        changes.mark_changed();
+        changes
+    }
+}
+
+impl Observer for Watched {
+    fn noted(&self, note: &Note) {
+        self.lookout.noted(note);
+    }
+
+    fn rounded(&self, took: Duration) {
+        self.lookout.rounded(took);
+        self.changed.send_replace(());
+    }
+
+    fn stored(&self, took: Duration) {
+        self.lookout.stored(took);
+    }
+}
+
+impl Groups {
+    pub fn new(requests: Requests, makings: Makings, changes: watch::Receiver<()>) -> Self {
+        Self { requests, makings, changes }
+    }
+}
+
+impl driver::Groups for Groups {
+    type Error = Refusal;
+
+    async fn carry_out(&mut self, action: Action) -> Result<(), Refusal> {
+        match action {
+            Action::Define(definition) => {
+                let spec = Box::new(self.makings.define(&definition));
+                let name = template::group(&definition.cluster);
+                self.requests.order(|reply| Request::Define(name, spec, reply)).await
+            }
+            Action::Keep { cluster, .. } => {
+                let (name, spec) = (template::group(&cluster), Box::new(template::kept()));
+                self.requests.order(|reply| Request::Define(name, spec, reply)).await
+            }
+            Action::Renew { cluster, generation, .. } => {
+                let name = template::group(&cluster);
+                self.requests.order(|reply| Request::Renew(name, generation, reply)).await.map(drop)
+            }
+            Action::Replace { task_id, .. } => {
+                // Whether it was there the next look tells.
+                self.requests.order(|reply| Request::Replace(task_id, reply)).await.map(drop)
+            }
+            Action::Remove { cluster, .. } => {
+                let name = template::group(&cluster);
+                self.requests.order(|reply| Request::Remove(name, reply)).await.map(drop)
+            }
+            Action::Commit(_) | Action::Event(_) => Ok(()),
+        }
+    }
+
+    async fn look(&mut self) -> Result<BTreeMap<String, View>, Refusal> {
+        Ok(views(&self.requests.order(Request::Report).await?))
+    }
+
+    async fn changed(&mut self) {
+        if self.changes.changed().await.is_err() {
+            std::future::pending().await
+        }
+    }
+}
+
+/// By cluster. A group that is gone is there as long as tasks of it are.
+fn views(report: &Report) -> BTreeMap<String, View> {
+    let mut views: BTreeMap<_, _> =
+        report.groups.iter().map(|(name, group)| (name.clone(), view(group))).collect();
+    for task in &report.tasks {
+        let view: &mut View = views.entry(task.group.text().to_owned()).or_default();
+        view.tasks.push(task_view(task));
+    }
+    views
+}
+
+fn view(group: &GroupReport) -> View {
+    View {
+        target: group.target,
+        tasks: Vec::new(),
+        waiting: group.waiting.as_ref().map(|waiting| waiting.why.clone()),
+        rests: group.rests,
+        ended: group.ended.as_ref().map(|ended| End {
+            task_id: ended.task.clone(),
+            generation: ended.generation,
+            code: ended.code,
+            at: seconds(ended.at),
+        }),
+    }
+}
+
+fn task_view(task: &TaskReport) -> TaskView {
+    TaskView {
+        id: task.task_id.clone(),
+        attempt: task.attempt,
+        generation: task.generation,
+        agent_id: task.agent_id.clone(),
+        hostname: task.hostname.clone(),
+        state: task.state.clone().into_owned(),
+        since: seconds(task.since),
+        runs: task.runs(),
+        ending: task.ending,
+        giving_way: task.giving_way,
+    }
+}
+
+fn seconds(since: u64) -> Timestamp {
+    Timestamp(since.saturating_mul(1000))
+}

@@ -1,0 +1,75 @@
+//! Where AppMasters dial home: each tells how its cluster is, and is answered when there is something to order or the time is up.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Json, Response};
+use axum::routing::post;
+use dial::{Answer, Envelope, HOLD, PROTOCOL, Report, Status};
+use scheduler::driver::requests::{Request, Requests};
+
+/// What AppMasters have told last, by task id.
+#[derive(Clone, Default)]
+pub struct Reports(Arc<Mutex<BTreeMap<String, Status>>>);
+
+impl Reports {
+    fn keep(&self, task_id: &str, status: Status) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(task_id.to_owned(), status);
+    }
+
+    fn forget(&self, task_id: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(task_id);
+    }
+
+    /// Of the tasks of one cluster.
+    pub fn of(&self, is_of_it: impl Fn(&str) -> bool) -> BTreeMap<String, Status> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = known.iter().filter(|(task_id, _)| is_of_it(task_id));
+        own.map(|(task_id, status)| (task_id.clone(), status.clone())).collect()
+    }
+}
+
+#[derive(Clone)]
+struct Shared {
+    requests: Requests,
+    reports: Reports,
+}
+
+pub fn routes(requests: Requests, reports: Reports) -> Router {
+    Router::new().route(&dial::path("{task_id}"), post(answer)).with_state(Shared { requests, reports })
+}
+
+async fn answer(
+    State(shared): State<Shared>,
+    Path(task_id): Path<String>,
+    headers: HeaderMap,
+    Json(report): Json<Report>,
+) -> Response {
+    let token = artifact::token(&headers);
+    let asked = |task_id: String| {
+        let token = token.clone();
+        shared.requests.ask(|reply| Request::Claim { task_id, token, reply })
+    };
+    match asked(task_id.clone()).await {
+        Ok(claim::Answer::Held) if report.task_id == task_id => {}
+        // Its agent is told that it ends, or nobody knows it.
+        Ok(claim::Answer::Gone | claim::Answer::Held | claim::Answer::Elsewhere) => {
+            shared.reports.forget(&task_id);
+            return (StatusCode::FORBIDDEN, "this task is none of the dispatcher's\n").into_response();
+        }
+        Ok(claim::Answer::Unknown) | Err(_) => {
+            return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")]).into_response();
+        }
+    }
+    if let Some(status) = report.status {
+        shared.reports.keep(&task_id, status);
+    }
+    tokio::time::sleep(Duration::from_millis(report.hold_ms).min(HOLD)).await;
+    let answer = Answer::Orders { orders: Vec::new(), stored: 0 };
+    Json(Envelope { protocol: PROTOCOL, task_id, answer }).into_response()
+}

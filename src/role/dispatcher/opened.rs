@@ -1,0 +1,151 @@
+//! The dispatcher's configuration.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fs::DirBuilder;
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+use tracing::Level;
+
+use crate::cli::ClusterOptions;
+use base::exit::Exit;
+use base::log;
+use conf::environment::Environment;
+use conf::keys;
+use conf::settings::{DispatcherSettings, FlinkSource, Settings};
+use conf::table::Table;
+use conf::{Loaded, Mode, Request};
+
+use super::PART;
+use crate::role::error::{Fatal, fatal};
+use crate::role::findings::Findings;
+use crate::role::setup;
+
+/// Where packages put it.
+const CONF_DIR: &str = "/etc/flink-on-mesos";
+
+/// Its file is written as Flink writes its own since 2.0.
+const GRAMMAR_OF: conf::grammar::Version = (2, 0);
+
+#[derive(Debug, thiserror::Error)]
+#[error("cannot keep what the dispatcher is told in the directory that `{}` names", keys::dispatcher::STATE_DIR.name)]
+pub struct StateDirError {
+    #[source]
+    pub source: Box<dyn Error + Send + Sync>,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("cannot create {}", path.display())]
+struct CreateError {
+    path: PathBuf,
+    #[source]
+    source: io::Error,
+}
+
+pub struct Opened {
+    pub settings: Settings,
+    pub dispatcher: DispatcherSettings,
+    pub loaded: Loaded,
+    conf_dir: PathBuf,
+}
+
+impl Opened {
+    /// All that is wrong at once.
+    pub fn read(options: &ClusterOptions, environment: &Environment) -> Result<Self, Fatal> {
+        let conf_dir = options.conf_dir.clone().unwrap_or_else(|| CONF_DIR.into());
+        let request = Request {
+            conf_dir: &conf_dir,
+            version: GRAMMAR_OF,
+            environment,
+            arguments: &options.properties,
+            host_name: &setup::host_name(),
+            mode: Mode::Cluster,
+        };
+        let loaded = conf::load(&request).map_err(|error| Fatal::new(error.exit(), error))?;
+        let mut findings = Findings::default();
+        for problem in &loaded.problems {
+            findings.add(Fatal::new(Exit::Config, problem.to_string()));
+        }
+        let (settings, dispatcher) =
+            (Settings::from_table(&loaded.table), DispatcherSettings::from_table(&loaded.table));
+        for problem in settings.as_ref().err().into_iter().chain(dispatcher.as_ref().err()).flatten() {
+            findings.add(Fatal::new(Exit::Config, problem.to_string()));
+        }
+        if let Ok(dispatcher) = &dispatcher {
+            for finding in check(dispatcher) {
+                findings.add(finding);
+            }
+        }
+        let (found, _warnings) = findings.finish(settings.ok().zip(dispatcher.ok()))?;
+        let (settings, dispatcher) = found;
+        Ok(Self { settings, dispatcher, loaded, conf_dir })
+    }
+
+    pub fn table(&self) -> &Table {
+        &self.loaded.table
+    }
+
+    pub fn tell(&self) {
+        for warning in &self.loaded.warnings {
+            log::line(Level::WARN, PART, warning);
+        }
+        let flinks: Vec<_> = self.dispatcher.flinks.keys().map(String::as_str).collect();
+        let text = format!(
+            "configuration in {}, state in {}, Flink {}",
+            self.conf_dir.display(),
+            self.dispatcher.state_dir.display(),
+            if flinks.is_empty() { "of images only".to_owned() } else { flinks.join(", ") }
+        );
+        log::line(Level::INFO, PART, &text);
+    }
+
+    /// The directories of Flink by version.
+    pub fn flink_directories(&self) -> BTreeMap<String, PathBuf> {
+        let flinks = self.dispatcher.flinks.iter();
+        let directories = flinks.filter_map(|(version, source)| match source {
+            FlinkSource::Directory(path) => Some((version.clone(), path.clone())),
+            FlinkSource::Image(_) => None,
+        });
+        directories.collect()
+    }
+}
+
+fn check(dispatcher: &DispatcherSettings) -> Vec<Fatal> {
+    let mut found = Vec::new();
+    if !dispatcher.bind_address.is_loopback() {
+        let text = format!(
+            "`{}` is {}: the dispatcher's API has no tokens yet, so it listens on loopback addresses only",
+            keys::dispatcher::BIND_ADDRESS.name,
+            dispatcher.bind_address
+        );
+        found.push(Fatal::new(Exit::Config, text));
+    }
+    for (version, source) in &dispatcher.flinks {
+        let key = format!("{}{version}", keys::dispatcher::FLINK);
+        if manifest::FlinkVersion::parse(&format!("v{}", version.replace('.', "_")))
+            .is_none_or(|version| !version.is_supported())
+        {
+            found.push(Fatal::new(Exit::Config, format!("`{key}` names no version of Flink, such as 1.20")));
+        }
+        let FlinkSource::Directory(path) = source else { continue };
+        if let Err(error) = flink::distribution::Distribution::open(path) {
+            let text = format!("`{key}` is {}: {}", path.display(), log::chain(&error));
+            found.push(Fatal::new(Exit::NoFlink, text));
+        }
+    }
+    found
+}
+
+/// With no more than its last part, for its owner alone.
+pub fn create(directory: &Path) -> Result<(), Fatal> {
+    if directory.is_dir() {
+        return Ok(());
+    }
+    let created = DirBuilder::new().mode(0o700).create(directory);
+    created
+        .map_err(|source| CreateError { path: directory.to_owned(), source })
+        .map_err(|source| StateDirError { source: Box::new(source) })
+        .map_err(fatal(Exit::CannotCreate))
+}

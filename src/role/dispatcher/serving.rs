@@ -1,0 +1,102 @@
+//! The dispatcher's ports: what agents and AppMasters reach, the API on a port, and the operators' socket.
+
+use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use base::events::Journal;
+use base::exit::Exit;
+use conf::environment::Environment;
+use conf::keys;
+use conf::settings::{Port, Settings};
+use dispatcher::driver::Handle;
+use scheduler::driver::requests::Requests;
+use serve::Listening;
+
+use super::configuration::Configured;
+use super::files::Files;
+use super::home::{self, Reports};
+use super::opened::Opened;
+use crate::role::error::{Fatal, fatal};
+use crate::role::sockets::{self, BindError};
+
+const ALL_ADDRESSES: &str = "0.0.0.0";
+
+/// Bound before anything is launched.
+pub struct Ports {
+    artifacts: TcpListener,
+    api: TcpListener,
+    socket: UnixListener,
+    pub socket_path: PathBuf,
+}
+
+/// What is served.
+pub struct Served {
+    pub requests: Requests,
+    pub files: Files,
+    pub configured: Configured,
+    pub reports: Reports,
+    pub journal: Arc<Journal>,
+}
+
+pub fn bind(opened: &Opened, environment: &Environment) -> Result<Ports, Fatal> {
+    let (settings, dispatcher) = (&opened.settings, &opened.dispatcher);
+    let Port::Given(port) | Port::Own(port) = settings.artifacts.port;
+    let artifacts = sockets::bind(keys::ARTIFACT_PORT.name, ALL_ADDRESSES, port).map_err(cannot_bind)?;
+    let host = dispatcher.bind_address.to_string();
+    let api = sockets::bind(keys::dispatcher::PORT.name, &host, dispatcher.port).map_err(cannot_bind)?;
+    let socket_path = api::socket_path(environment);
+    let socket = sockets::bind_socket(&socket_path).map_err(cannot_bind)?;
+    Ok(Ports { artifacts, api, socket, socket_path })
+}
+
+fn cannot_bind(error: BindError) -> Fatal {
+    Fatal::new(Exit::CannotCreate, error)
+}
+
+impl Ports {
+    pub fn artifacts_url(&self, settings: &Settings) -> String {
+        let port = self.artifacts.local_addr().map_or(0, |address| address.port());
+        format!("http://{}:{port}", settings.job_manager.address)
+    }
+
+    /// On threads of their own.
+    pub fn serve(self, handle: Handle, served: Served) -> Result<(), Fatal> {
+        let Self { artifacts, api: port, socket, socket_path } = self;
+        let Served { requests, files, configured, reports, journal } = served;
+        let told = Arc::clone(&journal);
+        let server = async move || {
+            let serve = async || {
+                let listening = Listening::new(serve::asynchronous(&artifacts)?, "artifact server");
+                let configured = configured.clone();
+                let configurations: artifact::Configurations =
+                    Arc::new(move |task_id: &str| configured.of_task(task_id));
+                let routes =
+                    artifact::routes(configurations, files.bundles(), requests.clone(), Arc::clone(&told));
+                serve::serve(listening, routes.merge(home::routes(requests.clone(), reports.clone()))).await
+            };
+            match serve::keep("the artifact server", Arc::clone(&told), serve).await {}
+        };
+        serve::on_own_thread("artifacts", server).map_err(fatal(Exit::Os))?;
+        let servers = async move || {
+            let everybody = async {
+                let serve = async || {
+                    let listening = Listening::new(serve::asynchronous(&port)?, "API port");
+                    serve::serve(listening, api::for_everybody(&handle)).await
+                };
+                match serve::keep("the API's port", Arc::clone(&journal), serve).await {}
+            };
+            let operator = async {
+                let serve = async || {
+                    let listening = api::operators(serve::asynchronous_unix(&socket)?);
+                    serve::serve(listening, api::for_operator(&handle)).await
+                };
+                match serve::keep("the operators' socket", Arc::clone(&journal), serve).await {}
+            };
+            let () = tokio::join!(everybody, operator).0;
+            drop(socket_path);
+        };
+        serve::on_own_thread("api", servers).map_err(fatal(Exit::Os))
+    }
+}

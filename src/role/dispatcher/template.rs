@@ -1,0 +1,256 @@
+//! What a cluster's manifest makes of its AppMasters' tasks.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::events::Journal;
+use base::log;
+use conf::environment::Environment;
+use conf::keys;
+use conf::settings::{FlinkSource, Image, Settings};
+use conf::table::Table;
+use dispatcher::Definition;
+use domain::group::GroupName;
+use domain::need::{Milli, Need};
+use flink::memory;
+use flink::version::Version;
+use manifest::{Manifest, Specification};
+use mesos::wire::label::Label;
+use scheduler::spec::{
+    Delivery, GroupSpec, Host, Own, OwnValue, Placement, Template, TooMany,
+};
+
+use super::configuration::{self, Configured, Source};
+use super::files::Files;
+use super::opened::Opened;
+use super::serving::Ports;
+use crate::cli::exec;
+use crate::role::appmaster::given;
+use crate::role::error::{Fatal, fatal};
+use crate::role::task;
+use crate::role::worker;
+
+/// In this order an AppMaster is told its ports.
+const PORTS: [&str; 5] = ["PORT_RPC", "PORT_REST", "PORT_BLOB", "PORT_ARTIFACT", "PORT_STATUS"];
+
+/// What init and the worker take beside the JVM, in MiB.
+const OWN_MEMORY_MIB: u64 = 64;
+
+/// A task that fails more often than this within [`FAILURES_WITHIN`] rests.
+const MAX_FAILURES: u32 = 10;
+const FAILURES_WITHIN: Duration = Duration::from_secs(10 * 60);
+const REST: Duration = Duration::from_secs(5 * 60);
+
+/// A session ends when somebody tears it down, an application also with its job: 163 is a job that failed.
+const SESSION_ENDS: [u8; 1] = [0];
+const APPLICATION_ENDS: [u8; 2] = [0, 163];
+
+/// Where our image has the program.
+const PROGRAM_IN_IMAGE: &str = "/flink-on-mesos";
+
+/// What all clusters have in common.
+pub struct Makings {
+    files: Files,
+    own: Table,
+    settings: Settings,
+    images: Vec<(String, String)>,
+    artifacts_url: String,
+    /// To whom AppMasters report.
+    home_url: String,
+    configured: Configured,
+    journal: Arc<Journal>,
+}
+
+/// Why a cluster cannot be launched here.
+#[derive(Debug, thiserror::Error)]
+pub enum Unlaunchable {
+    #[error(
+        "this dispatcher has no Flink {version}: name one in `{}{version}`, or an image in spec.image",
+        keys::dispatcher::FLINK
+    )]
+    NoFlink { version: String },
+    #[error("the memory of its JobManager cannot be worked out")]
+    Memory(#[from] memory::MemoryError),
+    #[error("its configuration cannot be written")]
+    Write(#[from] conf::write::WriteError),
+    #[error("its configuration is wrong: {0}")]
+    Settings(String),
+}
+
+/// Where a task's program comes from, and what that makes of it.
+struct Origin {
+    delivery: Delivery,
+    /// In the words of `mesos.resourcemanager.tasks.delivery`, for the AppMaster's own tasks.
+    word: &'static str,
+    program: String,
+    image: Option<String>,
+}
+
+impl Makings {
+    pub fn new(
+        opened: &Opened,
+        files: &Files,
+        ports: &Ports,
+        configured: Configured,
+        journal: Arc<Journal>,
+    ) -> Self {
+        let images = opened.dispatcher.flinks.iter().filter_map(|(version, source)| match source {
+            FlinkSource::Image(image) => Some((version.clone(), image.clone())),
+            FlinkSource::Directory(_) => None,
+        });
+        Self {
+            files: files.clone(),
+            own: opened.table().clone(),
+            settings: opened.settings.clone(),
+            images: images.collect(),
+            artifacts_url: ports.artifacts_url(&opened.settings),
+            home_url: ports.artifacts_url(&opened.settings),
+            configured,
+            journal,
+        }
+    }
+
+    /// The cluster's group. Where it cannot be launched the log says why, and nothing is.
+    pub fn define(&self, definition: &Definition) -> GroupSpec {
+        match self.try_define(definition) {
+            Ok(spec) => spec,
+            Err(error) => {
+                let name = &definition.cluster;
+                let text = format!("cluster {name} cannot be launched: {}", log::chain(&error));
+                self.journal.warn("not_launchable", text);
+                GroupSpec { target: 0, generation: definition.generation, ..kept() }
+            }
+        }
+    }
+
+    fn try_define(&self, definition: &Definition) -> Result<GroupSpec, Unlaunchable> {
+        let manifest = &*definition.manifest;
+        let origin = self.origin(&manifest.spec)?;
+        let source = Source { base_url: &self.artifacts_url, delivery: origin.word };
+        let table = configuration::table(manifest, &self.own, &source);
+        let settings = Settings::from_table(&table).map_err(|problems| {
+            let texts: Vec<_> = problems.iter().map(ToString::to_string).collect();
+            Unlaunchable::Settings(texts.join("; "))
+        })?;
+        let need = need(&manifest.spec, &table)?;
+        self.configured.set(&definition.cluster, &configuration::files(manifest, &table)?);
+        let ends = if manifest.spec.job.is_some() { &APPLICATION_ENDS[..] } else { &SESSION_ENDS };
+        Ok(GroupSpec {
+            need,
+            template: self.template(manifest, &settings, origin),
+            placement: Placement::Spread,
+            hard: manifest.spec.mesos.constraints.hard.clone(),
+            soft: manifest.spec.mesos.constraints.soft.clone(),
+            target: definition.target,
+            generation: definition.generation,
+            role: manifest.spec.mesos.role.clone().filter(|role| self.settings.framework.roles.contains(role)),
+            follows_jobs: false,
+            held: false,
+            gang: None,
+            relaunch: GroupSpec::RELAUNCH,
+            max_failures: Some(MAX_FAILURES),
+            failures_within: Some(FAILURES_WITHIN),
+            after_too_many: TooMany::Rest(REST),
+            final_codes: ends.to_vec(),
+        })
+    }
+
+    fn origin(&self, spec: &Specification) -> Result<Origin, Unlaunchable> {
+        let (major, minor) = spec.flink_version.number();
+        let version = format!("{major}.{minor}");
+        let named = self.images.iter().find(|(of, _)| *of == version).map(|(_, image)| image.clone());
+        if let Some(image) = spec.image.clone().or(named) {
+            return Ok(Origin {
+                delivery: Delivery::default(),
+                word: "nothing",
+                program: PROGRAM_IN_IMAGE.to_owned(),
+                image: Some(image),
+            });
+        }
+        let delivery = self.files.delivery(&version, &self.artifacts_url);
+        let delivery = delivery.ok_or(Unlaunchable::NoFlink { version })?;
+        let word = if self.files.has_java() { "everything" } else { "flink" };
+        Ok(Origin { delivery, word, program: format!("./{}", task::PROGRAM), image: None })
+    }
+
+    fn template(&self, manifest: &Manifest, settings: &Settings, origin: Origin) -> Template {
+        let mut container = settings.tasks.container.clone();
+        if let Some(image) = origin.image {
+            container.set_image(Image { name: image, force_pull: false });
+        }
+        let arguments = ["flink-on-mesos", "appmaster", "--artifacts", &self.artifacts_url];
+        let labels = &manifest.spec.mesos.labels;
+        let label = |(key, value): (&String, &String)| Label {
+            key: Some(key.clone()),
+            value: Some(value.clone()),
+        };
+        let own = [
+            (given::TASK_VARIABLE, OwnValue::TaskId),
+            (given::ATTEMPT_VARIABLE, OwnValue::Attempt),
+            ("HOST", OwnValue::Host(Host::Agent)),
+        ];
+        let ports = PORTS.into_iter().enumerate().map(|(place, name)| (name, OwnValue::Port(place)));
+        let grace = exec::Grace::within(self.settings.tasks.kill_grace).to_string();
+        Template {
+            program: origin.program,
+            is_entrypoint: false,
+            arguments: arguments.map(ToOwned::to_owned).to_vec(),
+            environment: vec![
+                (exec::GRACE.to_owned(), grace),
+                (given::DISPATCHERS_VARIABLE.to_owned(), self.home_url.clone()),
+            ],
+            token_variable: task::TOKEN_VARIABLE.to_owned(),
+            own: own.into_iter().chain(ports).map(|(name, value)| Own::variable(name, value)).collect(),
+            user: manifest.spec.mesos.user.clone().or(self.settings.framework.user.clone()),
+            labels: labels.iter().map(label).collect(),
+            container: worker::container_info(&container),
+            shell: None,
+            delivery: Some(origin.delivery),
+        }
+    }
+}
+
+/// What runs goes on, and nothing is launched.
+pub fn kept() -> GroupSpec {
+    GroupSpec {
+        need: Need::default(),
+        template: Template::default(),
+        placement: Placement::Spread,
+        hard: Vec::new(),
+        soft: Vec::new(),
+        target: 0,
+        generation: 0,
+        role: None,
+        follows_jobs: false,
+        held: true,
+        gang: None,
+        relaunch: GroupSpec::RELAUNCH,
+        max_failures: None,
+        failures_within: None,
+        after_too_many: TooMany::Rest(REST),
+        final_codes: Vec::new(),
+    }
+}
+
+pub fn group(cluster: &str) -> GroupName {
+    GroupName::new(cluster)
+}
+
+fn need(spec: &Specification, table: &Table) -> Result<Need, Unlaunchable> {
+    let (major, minor) = spec.flink_version.number();
+    let number = |number: u32| u16::try_from(number).unwrap_or(u16::MAX);
+    let version = Version::new(number(major), number(minor), 0);
+    let memory = memory::jobmanager(table, &Environment::default(), version)?;
+    let memory = memory.process.bytes().div_ceil(1 << 20) + OWN_MEMORY_MIB;
+    let disk = spec.job_manager.resource.ephemeral_storage.map_or(0, |storage| storage.mebibytes());
+    let scalars = [
+        ("cpus", Milli::of(spec.job_manager_cpus().as_f64())),
+        ("mem", Milli::whole(memory)),
+        ("disk", Milli::whole(disk)),
+    ];
+    let scalars = scalars.into_iter().filter(|(_, amount)| amount.0 > 0);
+    Ok(Need {
+        scalars: scalars.map(|(name, amount)| (name.to_owned(), amount)).collect(),
+        ports: PORTS.len(),
+    })
+}
