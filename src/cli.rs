@@ -94,6 +94,8 @@ pub enum Command {
     Taskmanager(TaskmanagerOptions),
     /// Run the embedded Mesos alone, or one agent of it
     Mesos(Box<mesos::Options>),
+    /// Run clusters: launch their AppMasters as Mesos tasks, and replace them
+    Dispatcher(ClusterOptions),
     /// Run any program under init
     Exec(Box<ExecOptions>),
     /// Print the effective configuration and where each value came from
@@ -110,6 +112,8 @@ pub enum Command {
     RestartTaskmanager(RestartOptions),
     /// Print the last events
     Events(EventsOptions),
+    #[command(hide = true)]
+    Dispatch(ClusterOptions),
     #[command(hide = true)]
     Init(InitOptions),
     #[command(hide = true)]

@@ -13,7 +13,7 @@ use flink::command::Entrypoint;
 use flink_on_mesos::cli::{self, AppmasterOptions, Cli, Command};
 use flink_on_mesos::role::appmaster::{self, Cluster};
 use flink_on_mesos::role::error::Fatal;
-use flink_on_mesos::role::{self, claim, config, exec, operator, taskmanager, worker};
+use flink_on_mesos::role::{self, claim, config, dispatcher, exec, operator, taskmanager, worker};
 use init::Beginning;
 use init::plan::Inherited;
 
@@ -74,6 +74,8 @@ fn run(cli: Cli, environment: Environment, inherited: Inherited, beginning: Begi
             let embedded = Cluster::Embedded { agents: options.agents, resources: options.resources };
             appmaster::run(&embedded, &Entrypoint::Session, &options.cluster, environment, inherited)
         }
+        Command::Dispatcher(options) => dispatcher::run(&options, &environment, inherited),
+        Command::Dispatch(options) => dispatcher::dispatch(&options, &environment, &inherited),
         Command::Taskmanager(options) => taskmanager::run(&options, environment, inherited),
         Command::Mesos(options) => Ok(role::mesos::run(&options, &environment)),
         Command::Exec(options) => exec::run_command(*options, environment, inherited, beginning),
@@ -107,9 +109,12 @@ fn signals(command: &Command) -> Signals {
         | Command::Jobmanager(_)
         | Command::StandaloneJob(_)
         | Command::Local(_)
+        | Command::Dispatcher(_)
         | Command::Taskmanager(_)
         | Command::Config(_) => Signals::EndTheStart,
-        Command::Exec(_) | Command::Init(_) | Command::Other(_) | Command::Worker(_) => Signals::ForOwnUse,
+        Command::Exec(_) | Command::Init(_) | Command::Other(_) | Command::Worker(_) | Command::Dispatch(_) => {
+            Signals::ForOwnUse
+        },
         Command::Mesos(_)
         | Command::Status(_)
         | Command::Explain(_)

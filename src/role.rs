@@ -5,6 +5,7 @@ mod check;
 pub mod children;
 pub mod claim;
 pub mod config;
+pub mod dispatcher;
 pub mod error;
 pub mod exec;
 mod findings;

@@ -141,7 +141,17 @@ pub async fn serve(
     requests: Requests,
     journal: Arc<Journal>,
 ) -> io::Result<Infallible> {
-    let routes = Router::new()
+    serve::serve(port, routes(configurations, bundles, requests, journal)).await
+}
+
+/// What [`serve`] serves, for a port that serves more.
+pub fn routes(
+    configurations: Configurations,
+    bundles: Bundles,
+    requests: Requests,
+    journal: Arc<Journal>,
+) -> Router {
+    Router::new()
         .route("/tasks/{task_id}/configuration", get(configuration_of))
         .route("/tasks/{task_id}/claim", get(claim_of))
         .route("/{digest}/{name}", get(bundle_of))
@@ -151,8 +161,7 @@ pub async fn serve(
             requests,
             journal,
             refusals: Refusals::default(),
-        }));
-    serve::serve(port, routes).await
+        }))
 }
 
 /// Where a task finds its configuration below the server's address.
@@ -210,7 +219,8 @@ async fn claim_of(
     (status, [(HeaderName::from_static(claim::HEADER), answer.name())]).into_response()
 }
 
-fn token(headers: &HeaderMap) -> String {
+/// Of a task, as it sends it; empty where it sends none.
+pub fn token(headers: &HeaderMap) -> String {
     let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     bearer.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default().to_owned()
 }

@@ -33,7 +33,7 @@ use super::setup::{self, Dirs, Layers, Setup};
 use super::sockets;
 use super::{user, worker};
 
-mod given;
+pub(super) mod given;
 mod listening;
 
 use given::Given;

@@ -18,6 +18,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use crate::cli::{ClusterOptions, exec};
+use base::descriptors;
 use base::exit::Exit;
 use base::lease::Lease;
 use base::log;
@@ -81,7 +82,7 @@ pub fn dispatch(
     inherited: &Inherited,
 ) -> Result<u8, Fatal> {
     log::start(log::level(environment.text(log::LEVEL_VARIABLE)), PART, init::write_to_stderr);
-    super::descriptors::raise();
+    descriptors::raise();
     let runtime = super::runtime()?;
     runtime.spawn(log::catch_up(PART));
     let ended = runtime.block_on(work(options, environment, inherited));
@@ -143,7 +144,7 @@ async fn serve(
     let ports = serving::bind(opened, environment)?;
     let files = files::read(opened).await?;
     let configured = Configured::default();
-    let makings = Makings::new(opened, &files, &ports, configured.clone())?;
+    let makings = Makings::new(opened, &files, &ports, configured.clone(), Arc::clone(&journal));
     let (defined, carried_out) = begin(&mut core, &makings);
     let (facts, clock) = (Facts::default(), Clock::start());
     let (requests, doorkeeper, _no_ends) = requests::open(&facts, None);
@@ -194,7 +195,7 @@ fn begin(core: &mut Dispatcher, makings: &Makings) -> (BTreeMap<GroupName, Group
                 groups.insert(template::group(&definition.cluster), makings.define(&definition));
             }
             Action::Keep { cluster, .. } => {
-                groups.insert(template::group(&cluster), makings.kept());
+                groups.insert(template::group(&cluster), template::kept());
             }
             Action::Commit(_)
             | Action::Renew { .. }

@@ -70,6 +70,7 @@ use watches::{endpoints, spawn_scaling, watch_jobmanager, watch_taskmanagers};
 
 pub use access::{check, unusable_state_dir};
 pub use access::{credentials, identity_told, masters, trust};
+pub use container::info as container_info;
 pub use delivery::configuration as delivered;
 pub use delivery::{delivery_of, flink_plan, java_plan, program_plan};
 pub use framework::info as framework_info;
@@ -181,7 +182,9 @@ async fn serve(
         lookout: Arc::clone(&lookout),
     };
     let trust = trust(settings);
-    let work = Work { spec, facts, framework, masters, credentials, trust, jobmanager, lookout, clock };
+    let observer = Arc::clone(&lookout) as Arc<dyn Observer>;
+    let work =
+        Work { spec, facts, framework, masters, credentials, trust, jobmanager, observer, lookout, clock };
     let origin =
         Origin { digest: keeper::digest(setup, &work.spec, configuration), artifact_port: address.port() };
     let artifacts = Artifacts {
@@ -239,6 +242,8 @@ pub struct Work {
     pub credentials: Option<Credentials>,
     /// Whom to ask which TaskManagers the JobManager hears.
     pub jobmanager: mpsc::Sender<()>,
+    /// Who watches the scheduler.
+    pub observer: Arc<dyn Observer>,
     pub lookout: Arc<Lookout>,
     pub clock: Clock,
 }
@@ -265,7 +270,7 @@ impl Work {
         })?;
         let scheduler = Scheduler::new(self.spec.clone(), state, fastrand::u64(..), self.clock.now());
         let (clock, framework, jobmanager) = (self.clock, self.framework.clone(), self.jobmanager.clone());
-        let observer = Arc::clone(&self.lookout) as Arc<dyn Observer>;
+        let observer = Arc::clone(&self.observer);
         let facts = self.facts.clone();
         let driver = Driver {
             scheduler,

@@ -69,7 +69,7 @@ pub fn table(manifest: &Manifest, own: &Table, source: &Source<'_>) -> Table {
     if own.get("high-availability.type").or(own.get("high-availability")).is_some() {
         table.set(CLUSTER_ID, format!("/{name}"), origin());
     }
-    table.set(keys::ARTIFACTS_BASE_URL.name, source.base_url, origin());
+    table.set(keys::ARTIFACT_BASE_URL.name, source.base_url, origin());
     table.set(keys::TASK_DELIVERY.name, source.delivery, origin());
     for (key, value) in manifest.spec.configuration(name) {
         table.set(&key, value, origin());
