@@ -58,6 +58,11 @@ impl Draft {
         self.manifest.as_ref().map(|manifest| manifest.metadata.name.as_str()).filter(|name| !name.is_empty())
     }
 
+    /// It could not be kept, whatever is in it.
+    pub fn is_too_large(&self) -> bool {
+        self.manifest.as_ref().is_some_and(|manifest| manifest.canonical().is_err())
+    }
+
     /// All findings at once, in the order of their lines, or the manifest.
     pub fn validate(self, circumstances: &Circumstances<'_>) -> Result<Accepted, Refused> {
         let name = self.name().map(str::to_owned);

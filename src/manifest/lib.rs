@@ -33,7 +33,7 @@ pub use diff::{Change, Effect, diff, effect_of};
 pub use draft::{Accepted, Circumstances, Draft, Refused};
 pub use finding::Finding;
 pub use quantity::{Cpus, Memory};
-pub use read::{ReadError, read};
+pub use read::{MAX_BYTES, ReadError, read};
 pub use specification::{
     ApiVersion, Constraints, Container, Containerizer, Job, JobManager, JobState, Kind, Manifest, Mesos,
     Metadata, Mode, Parameter, PullPolicy, Resource, Specification, TaskManager, UpgradeMode, Volume,

@@ -40,8 +40,8 @@ const FOREIGN_METADATA: [&str; 11] = [
 /// A whole manifest once more, as `kubectl apply` leaves it there.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
-/// More than any manifest has; what aliases stand for is counted where they are read.
-const MAX_BYTES: usize = 1 << 20;
+/// Of all manifests that are handed in together; what aliases stand for is counted where they are read.
+pub const MAX_BYTES: usize = 4 << 20;
 
 /// Why there is not a single draft.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

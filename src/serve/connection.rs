@@ -53,6 +53,10 @@ impl<S: Transport> Connection<S> {
         Self { stream, open, outbox: Outbox::default(), since_turn: 0, written: 0, pace, waiting: None }
     }
 
+    pub fn stream(&self) -> &S {
+        &self.stream
+    }
+
     /// Where bodies put files that this connection sends.
     pub fn outbox(&self) -> Option<Outbox> {
         S::SENDS_FILES.then(|| self.outbox.clone())

@@ -8,6 +8,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::extract::connect_info::Connected;
+use axum::http::header::{CACHE_CONTROL, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use axum::response::Response;
 use axum::serve::IncomingStream;
 use hyper::Request;
 use hyper::body::Incoming;
@@ -39,6 +41,8 @@ pub trait Port {
 pub struct Client {
     /// None of a unix socket.
     pub peer: Option<Peer>,
+    /// Of a unix socket alone, where the kernel knows.
+    pub credentials: Option<Credentials>,
     /// Where files can be sent as they are.
     pub outbox: Option<Outbox>,
 }
@@ -47,14 +51,20 @@ pub struct Client {
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub SocketAddr);
 
+/// Which user of this machine is at the other end, for handlers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Credentials {
+    pub uid: u32,
+}
+
 impl Connected<IncomingStream<'_, Listening<TcpListener>>> for Peer {
     fn connect_info(stream: IncomingStream<'_, Listening<TcpListener>>) -> Self {
         Self(*stream.remote_addr())
     }
 }
 
-/// Serves `routes` until the port can take no more connections. Handlers find the [`Peer`] as `ConnectInfo` and an
-/// [`Outbox`] as an extension, each where there is one.
+/// Serves `routes` until the port can take no more connections. Handlers find the [`Peer`] as `ConnectInfo`,
+/// [`Credentials`] and an [`Outbox`] as extensions, each where there is one.
 pub async fn serve<P: Port>(mut port: P, routes: Router) -> io::Result<Infallible> {
     // Once, so that connections share the routes: each would have a copy otherwise.
     let routes = routes.with_state(());
@@ -80,13 +90,16 @@ fn service(
     client: Client,
 ) -> impl hyper::service::Service<
     Request<Incoming>,
-    Response = axum::response::Response,
+    Response = Response,
     Error = Infallible,
     Future: Send,
 > {
     service_fn(move |mut request: Request<Incoming>| {
         if let Some(peer) = client.peer {
             request.extensions_mut().insert(ConnectInfo(peer));
+        }
+        if let Some(credentials) = client.credentials {
+            request.extensions_mut().insert(credentials);
         }
         if let Some(outbox) = client.outbox.clone() {
             request.extensions_mut().insert(outbox);
@@ -114,12 +127,22 @@ where
 
 impl From<(&Connection<TcpStream>, SocketAddr)> for Client {
     fn from((connection, peer): (&Connection<TcpStream>, SocketAddr)) -> Self {
-        Self { peer: Some(Peer(peer)), outbox: connection.outbox() }
+        Self { peer: Some(Peer(peer)), credentials: None, outbox: connection.outbox() }
     }
 }
 
 impl<P> From<(&Connection<UnixStream>, std::sync::Arc<P>)> for Client {
-    fn from(_: (&Connection<UnixStream>, std::sync::Arc<P>)) -> Self {
-        Self { peer: None, outbox: None }
+    fn from((connection, _): (&Connection<UnixStream>, std::sync::Arc<P>)) -> Self {
+        let peer = connection.stream().peer_cred();
+        Self { peer: None, credentials: peer.ok().map(|peer| Credentials { uid: peer.uid() }), outbox: None }
     }
+}
+
+/// For answers that are not to be kept, or taken for what they are not.
+pub fn guarded(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
 }

@@ -76,7 +76,7 @@ impl Port for TlsListener {
             Some(accepted) => accepted?,
             None => return Err(io::ErrorKind::BrokenPipe.into()),
         };
-        Ok((stream, Client { peer: Some(Peer(address)), outbox: None }))
+        Ok((stream, Client { peer: Some(Peer(address)), credentials: None, outbox: None }))
     }
 
     fn limits(&self) -> Limits {

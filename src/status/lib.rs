@@ -20,8 +20,6 @@ use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 
-use axum::http::header::{CACHE_CONTROL, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
-use axum::response::Response;
 use axum::routing::get;
 use axum::{Router, middleware};
 use serde::{Deserialize, Serialize};
@@ -149,16 +147,7 @@ fn described(routes: OpenApiRouter<Shared>) -> Router<Shared> {
     let document = board::json(&document);
     routes
         .route("/v1/openapi.json", get(async || api::json(document)))
-        .layer(middleware::map_response(async |response| guarded(response)))
-}
-
-/// Nothing here is to be kept, or taken for what it is not.
-fn guarded(mut response: Response) -> Response {
-    let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(HeaderName::from_static("referrer-policy"), HeaderValue::from_static("no-referrer"));
-    response
+        .layer(middleware::map_response(async |response| serve::guarded(response)))
 }
 
 #[cfg(test)]

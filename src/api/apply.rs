@@ -1,0 +1,237 @@
+//! Specifications that are handed in.
+
+use std::collections::BTreeMap;
+
+use axum::Extension;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::ETAG;
+use axum::response::{Json, Response};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use dispatcher::{Dispatcher, Order, Outcome, Plan, Timestamp};
+use manifest::{Accepted, Circumstances, Draft, Finding, ReadError, Refused as NotAccepted};
+
+use super::answer::{Problem, Refused, Unavailable, WrongBody, answer};
+use super::ask::ask;
+use super::caller::Caller;
+use super::condition::{Condition, etag};
+use super::extract::{Path, Query, Text};
+use super::orders::OrderQuery;
+use super::{Shared, Sources};
+
+const NAME: &str = "metadata.name";
+
+/// What came of what was handed in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Applied {
+    /// Where not all documents were taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// One for each document, in their order.
+    pub results: Vec<Document>,
+}
+
+/// What came of one document. Each is for itself: what is wrong in one does not concern the others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Document {
+    /// Its cluster, where that could be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Which it would have had alone.
+    pub status: u16,
+    /// What is changed, unless it was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Plan>,
+    /// What is ignored or odd.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Finding>,
+    /// Why it was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// What is wrong in which field.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<Finding>,
+    /// In seconds.
+    #[serde(skip)]
+    retry_after: Option<u64>,
+}
+
+/// Create clusters, or change those that there are. The body has one or more manifests of the kind `FlinkDeployment`, in YAML or
+/// JSON. The status is the highest that one of them has.
+#[utoipa::path(post, path = "/v1/clusters",
+    params(OrderQuery, ("If-Match" = Option<String>, Header, description = "With one document: `*`, or a revision in quotes"),
+        ("If-None-Match" = Option<String>, Header, description = "With one document: `*`, there must be no such cluster")),
+    request_body(content((String = "application/yaml"), (manifest::Manifest = "application/json"))),
+    responses(
+        (status = 200, body = Applied, description = "All were taken, or would be"),
+        (status = 201, body = Applied, description = "All were taken, and a cluster was created"),
+        Unavailable, Refused, WrongBody,
+    ),
+)]
+pub async fn apply(
+    State(Shared { sources, .. }): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    Query(query): Query<OrderQuery>,
+    condition: Condition,
+    Text(text): Text,
+) -> Result<Response, Problem> {
+    let drafts = read(&text)?;
+    if drafts.len() > 1 && !condition.is_any() {
+        let text = "If-Match and If-None-Match are for one document; the body has more";
+        return Err(Problem::bad_request(text));
+    }
+    let order = query.order(caller, condition);
+    let shared_names = names_of_several(&drafts);
+    let mut results = Vec::new();
+    for draft in drafts {
+        let name = draft.name().map(str::to_owned);
+        let problem = name.as_ref().and_then(|name| shared_names.get(name)).cloned();
+        results.push(match problem {
+            Some(problem) => Document::refused(name, problem),
+            None => apply_one(&sources, draft, order.clone(), condition).await,
+        });
+    }
+    Ok(answer_all(results))
+}
+
+/// Create a cluster, or change it.
+#[utoipa::path(put, path = "/v1/clusters/{name}",
+    params(("name" = String, Path), OrderQuery,
+        ("If-Match" = Option<String>, Header, description = "`*`, or a revision in quotes"),
+        ("If-None-Match" = Option<String>, Header, description = "`*`: there must be no such cluster")),
+    request_body(content((String = "application/yaml"), (manifest::Manifest = "application/json"))),
+    responses(
+        (status = 200, body = Document, description = "It was taken, or would be", headers(("ETag" = String, description = "The last revision, in quotes"))),
+        (status = 201, body = Document, description = "The cluster was created", headers(("ETag" = String, description = "The last revision, in quotes"))),
+        Unavailable, Refused, WrongBody,
+    ),
+)]
+pub async fn put(
+    State(Shared { sources, .. }): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+    Query(query): Query<OrderQuery>,
+    condition: Condition,
+    Text(text): Text,
+) -> Result<Response, Problem> {
+    let mut drafts = read(&text)?;
+    let (Some(draft), true) = (drafts.pop(), drafts.is_empty()) else {
+        return Err(Problem::bad_request("the body has several manifests, and one is expected here"));
+    };
+    if let Some(other) = draft.name().filter(|other| *other != name) {
+        let text = format!("the manifest is of cluster {other}, and the path names {name}");
+        return Err(Problem::field(StatusCode::UNPROCESSABLE_ENTITY, NAME, text));
+    }
+    let is_dry = query.dry_run;
+    let document = apply_one(&sources, draft, query.order(caller, condition), condition).await;
+    let revision = document.plan.as_ref().filter(|_| !is_dry).map(|plan| plan.revision);
+    let tag = revision.map(|revision| [(ETAG, etag(revision))]);
+    Ok(answer(document.status, document.retry_after, (tag, Json(document))))
+}
+
+fn read(text: &str) -> Result<Vec<Draft>, Problem> {
+    manifest::read(text).map_err(|error| {
+        let text = error.to_string();
+        match error {
+            ReadError::TooLarge { .. } => Problem::new(StatusCode::PAYLOAD_TOO_LARGE, text),
+            ReadError::Yaml { .. } | ReadError::Empty => Problem::bad_request(text),
+        }
+    })
+}
+
+/// Names that more than one document has: nobody can say which of them is meant.
+fn names_of_several(drafts: &[Draft]) -> BTreeMap<String, Problem> {
+    let mut numbers: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (index, draft) in drafts.iter().enumerate() {
+        if let Some(name) = draft.name() {
+            numbers.entry(name).or_default().push(index + 1);
+        }
+    }
+    numbers.retain(|_, numbers| numbers.len() > 1);
+    let problem = |(name, numbers): (&str, Vec<usize>)| {
+        let numbers: Vec<_> = numbers.iter().map(ToString::to_string).collect();
+        let text = format!("documents {} name the same cluster, {name}", numbers.join(" and "));
+        (name.to_owned(), Problem::field(StatusCode::UNPROCESSABLE_ENTITY, NAME, text))
+    };
+    numbers.into_iter().map(problem).collect()
+}
+
+async fn apply_one(sources: &Sources, draft: Draft, order: Order, condition: Condition) -> Document {
+    let circumstances = sources.circumstances;
+    let name = draft.name().map(str::to_owned);
+    let question = move |core: &mut Dispatcher, now| taken(core, draft, &order, condition, circumstances, now);
+    match ask(&sources.handle, question).await {
+        Ok(document) => document,
+        Err(why) => Document::refused(name, why.into()),
+    }
+}
+
+/// Looked at and taken at once, so that it is compared with the specification that it follows.
+fn taken(
+    core: &mut Dispatcher,
+    draft: Draft,
+    order: &Order,
+    condition: Condition,
+    circumstances: Circumstances<'static>,
+    now: Timestamp,
+) -> Document {
+    let name = draft.name().map(str::to_owned);
+    let previous = name.as_ref().and_then(|name| core.last_manifest(name)).map(|manifest| &manifest.spec);
+    let status =
+        if draft.is_too_large() { StatusCode::PAYLOAD_TOO_LARGE } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let Accepted { manifest, warnings } = match draft.validate(&Circumstances { previous, ..circumstances }) {
+        Ok(accepted) => accepted,
+        Err(refused) => {
+            let error = refused.to_string();
+            let NotAccepted { name, findings: fields, warnings } = refused;
+            let problem = Problem { fields, ..Problem::new(status, error) };
+            return Document { warnings, ..Document::refused(name, problem) };
+        }
+    };
+    let checked = condition.check(core, &manifest.metadata.name);
+    let plan = checked.and_then(|()| {
+        let plans = core.apply(std::slice::from_ref(&manifest), order, now).pop();
+        Ok(plans.expect("one for each manifest")?)
+    });
+    match plan {
+        Ok(plan) => Document::planned(plan, warnings, order.dry_run),
+        Err(problem) => Document { warnings, ..Document::refused(name, problem) },
+    }
+}
+
+impl Document {
+    fn planned(plan: Plan, warnings: Vec<Finding>, is_dry: bool) -> Self {
+        let status = match plan.outcome {
+            Outcome::Created if !is_dry => StatusCode::CREATED,
+            Outcome::Created | Outcome::Changed | Outcome::Unchanged => StatusCode::OK,
+        };
+        Self {
+            name: Some(plan.name.clone()),
+            status: status.as_u16(),
+            plan: Some(plan),
+            warnings,
+            error: None,
+            fields: Vec::new(),
+            retry_after: None,
+        }
+    }
+
+    fn refused(name: Option<String>, problem: Problem) -> Self {
+        let Problem { status, retry_after, error, fields } = problem;
+        Self { name, status, plan: None, warnings: Vec::new(), error: Some(error), fields, retry_after }
+    }
+}
+
+fn answer_all(results: Vec<Document>) -> Response {
+    let refused: Vec<_> = results.iter().filter_map(|document| document.error.as_ref()).collect();
+    let error = match (&refused[..], results.len()) {
+        ([], _) => None,
+        ([only], 1) => Some((*only).clone()),
+        (refused, all) => Some(format!("{} of {all} documents are refused", refused.len())),
+    };
+    let highest = results.iter().map(|document| document.status).max().unwrap_or_default();
+    let retry_after = results.iter().filter_map(|document| document.retry_after).max();
+    answer(highest, retry_after, Json(Applied { error, results }))
+}

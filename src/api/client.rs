@@ -1,0 +1,322 @@
+//! The dispatcher, as commands ask it: over HTTP, HTTPS or a unix socket.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use reqwest::header::{ACCEPT, HeaderValue, IF_MATCH};
+use reqwest::{Client, Method, RequestBuilder, Response, Url};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use dispatcher::{AuditEntry, ClusterReport, Description, Event};
+use tls::http;
+
+use super::answer::Problem;
+use super::apply::Applied;
+use super::audit::AuditQuery;
+use super::events::EventsQuery;
+use super::orders::{OrderQuery, Ordered, Patch};
+
+/// Longer than the dispatcher itself waits for its store.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(40);
+
+/// A stream says at least that there is nothing to say.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// A line of the stream that is longer is none of ours.
+const MAX_LINE_BYTES: usize = 1 << 20;
+
+/// The socket leads to it, whatever the name is.
+const ON_SOCKET: &str = "http://dispatcher";
+
+/// Where a dispatcher is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    Socket(PathBuf),
+    Url(Url),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is no address of a dispatcher: expected `http://HOST:PORT`, `https://HOST:PORT` or `unix:PATH`")]
+pub struct AddressError {
+    text: String,
+}
+
+impl std::str::FromStr for Address {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        let wrong = || AddressError { text: text.to_owned() };
+        if let Some(path) = text.strip_prefix("unix:") {
+            return if path.is_empty() { Err(wrong()) } else { Ok(Self::Socket(PathBuf::from(path))) };
+        }
+        let url = Url::parse(text).map_err(|_| wrong())?;
+        let is_good = matches!(url.scheme(), "http" | "https")
+            && url.has_host()
+            && matches!(url.path(), "" | "/")
+            && url.query().is_none()
+            && url.username().is_empty()
+            && url.password().is_none();
+        if is_good { Ok(Self::Url(url)) } else { Err(wrong()) }
+    }
+}
+
+impl std::fmt::Display for Address {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Socket(path) => write!(out, "unix:{}", path.display()),
+            Self::Url(url) => out.write_str(url.as_str().trim_end_matches('/')),
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    #[error("cannot set up TLS")]
+    Tls(#[from] rustls::Error),
+    #[error("no dispatcher answers at {address}")]
+    NoAnswer {
+        address: Address,
+        #[source]
+        source: reqwest::Error,
+    },
+    /// With the status and what it says.
+    #[error("the dispatcher at {address} refused: {}", problem.error)]
+    Refused { address: Address, problem: Problem },
+    #[error("the answer of {address} is none of a dispatcher (HTTP status {status})")]
+    Strange {
+        address: Address,
+        status: u16,
+        #[source]
+        source: serde_json::Error,
+    },
+    #[error("the dispatcher at {address} no longer answers")]
+    Ended { address: Address },
+}
+
+/// One dispatcher.
+pub struct Dispatcher {
+    address: Address,
+    base: Url,
+    client: Client,
+}
+
+impl Dispatcher {
+    pub fn at(address: &Address) -> Result<Self, AskError> {
+        let (builder, base) = match address {
+            Address::Socket(path) => (http::plain()?.unix_socket(path.as_path()), on_socket()),
+            Address::Url(url) if url.scheme() == "https" => (http::secure(), url.clone()),
+            Address::Url(url) => (http::plain()?, url.clone()),
+        };
+        let client = builder.build();
+        let client = client.map_err(|source| AskError::NoAnswer { address: address.clone(), source })?;
+        Ok(Self { address: address.clone(), base, client })
+    }
+
+    pub async fn clusters(&self) -> Result<Vec<ClusterReport>, AskError> {
+        self.answer(self.get(&["clusters"])).await
+    }
+
+    pub async fn cluster(&self, name: &str) -> Result<Description, AskError> {
+        self.answer(self.get(&["clusters", name])).await
+    }
+
+    pub async fn audit(&self, query: &AuditQuery) -> Result<Vec<AuditEntry>, AskError> {
+        self.answer(self.get(&["audit"]).query(query)).await
+    }
+
+    pub async fn events(&self, query: &EventsQuery) -> Result<Vec<Event>, AskError> {
+        self.answer(self.get(&["events"]).query(query)).await
+    }
+
+    /// What comes of the documents of `text`, also of those that are refused.
+    pub async fn apply(
+        &self,
+        text: String,
+        query: &OrderQuery,
+        if_revision: Option<u64>,
+    ) -> Result<Applied, AskError> {
+        let request = self.request(Method::POST, &["clusters"]).query(query).body(text);
+        let (status, bytes) = self.bytes(matching(request, if_revision)).await?;
+        match serde_json::from_slice(&bytes) {
+            Ok(applied) => Ok(applied),
+            Err(source) => Err(self.refused_or_strange(status, &bytes, source)),
+        }
+    }
+
+    pub async fn patch(
+        &self,
+        name: &str,
+        patch: Patch,
+        query: &OrderQuery,
+        if_revision: Option<u64>,
+    ) -> Result<Ordered, AskError> {
+        let request = self.request(Method::PATCH, &["clusters", name]).json(&patch);
+        self.order(request, query, if_revision).await
+    }
+
+    pub async fn restart(
+        &self,
+        name: &str,
+        query: &OrderQuery,
+        if_revision: Option<u64>,
+    ) -> Result<Ordered, AskError> {
+        self.order(self.request(Method::POST, &["clusters", name, "restart"]), query, if_revision).await
+    }
+
+    pub async fn delete(
+        &self,
+        name: &str,
+        query: &OrderQuery,
+        if_revision: Option<u64>,
+    ) -> Result<Ordered, AskError> {
+        self.order(self.request(Method::DELETE, &["clusters", name]), query, if_revision).await
+    }
+
+    /// Those that are stored and all that come, until the dispatcher ends, which is an error.
+    pub async fn follow(&self, query: &EventsQuery, mut tell: impl FnMut(Event)) -> Result<(), AskError> {
+        let request = self.get(&["events"]).query(query).header(ACCEPT, "text/event-stream");
+        let response = self.send(request.timeout(Duration::MAX)).await?;
+        let status = response.status().as_u16();
+        if !response.status().is_success() {
+            let bytes = response.bytes().await.map_err(|source| self.no_answer(source))?;
+            return Err(self.parsed::<Vec<Event>>(status, &bytes).err().unwrap_or_else(|| self.ended()));
+        }
+        let mut chunks = response.bytes_stream();
+        let mut line = Vec::new();
+        while let Ok(Some(Ok(chunk))) = tokio::time::timeout(SILENCE, chunks.next()).await {
+            for byte in chunk {
+                if byte != b'\n' {
+                    line.push(byte);
+                } else if let Some(json) = line.strip_prefix(b"data: ") {
+                    tell(self.parsed(status, json)?);
+                    line.clear();
+                } else {
+                    line.clear();
+                }
+            }
+            if line.len() > MAX_LINE_BYTES {
+                break;
+            }
+        }
+        Err(self.ended())
+    }
+
+    fn get(&self, path: &[&str]) -> RequestBuilder {
+        self.request(Method::GET, path)
+    }
+
+    fn request(&self, method: Method, path: &[&str]) -> RequestBuilder {
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().push("v1").extend(path);
+        }
+        self.client.request(method, url).timeout(ANSWER_TIMEOUT)
+    }
+
+    async fn order<T: DeserializeOwned>(
+        &self,
+        request: RequestBuilder,
+        query: &impl Serialize,
+        if_revision: Option<u64>,
+    ) -> Result<T, AskError> {
+        self.answer(matching(request.query(query), if_revision)).await
+    }
+
+    async fn answer<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, AskError> {
+        let (status, bytes) = self.bytes(request).await?;
+        self.parsed(status, &bytes)
+    }
+
+    async fn bytes(&self, request: RequestBuilder) -> Result<(u16, Vec<u8>), AskError> {
+        let response = self.send(request).await?;
+        let status = response.status().as_u16();
+        let bytes = response.bytes().await.map_err(|source| self.no_answer(source))?;
+        Ok((status, bytes.into()))
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Response, AskError> {
+        request.send().await.map_err(|source| self.no_answer(source))
+    }
+
+    fn parsed<T: DeserializeOwned>(&self, status: u16, bytes: &[u8]) -> Result<T, AskError> {
+        if (200..300).contains(&status) {
+            return serde_json::from_slice(bytes).map_err(|source| self.strange(status, source));
+        }
+        match serde_json::from_slice::<Problem>(bytes) {
+            Ok(problem) => Err(self.refused(status, problem)),
+            Err(source) => Err(self.strange(status, source)),
+        }
+    }
+
+    fn refused_or_strange(&self, status: u16, bytes: &[u8], source: serde_json::Error) -> AskError {
+        match serde_json::from_slice::<Problem>(bytes) {
+            Ok(problem) => self.refused(status, problem),
+            Err(_) => self.strange(status, source),
+        }
+    }
+
+    fn refused(&self, status: u16, problem: Problem) -> AskError {
+        AskError::Refused { address: self.address.clone(), problem: Problem { status, ..problem } }
+    }
+
+    fn strange(&self, status: u16, source: serde_json::Error) -> AskError {
+        AskError::Strange { address: self.address.clone(), status, source }
+    }
+
+    fn no_answer(&self, source: reqwest::Error) -> AskError {
+        AskError::NoAnswer { address: self.address.clone(), source }
+    }
+
+    fn ended(&self) -> AskError {
+        AskError::Ended { address: self.address.clone() }
+    }
+}
+
+/// The socket of this machine's dispatcher.
+impl Default for Address {
+    fn default() -> Self {
+        Self::Socket(Path::new(super::SOCKET).to_owned())
+    }
+}
+
+fn on_socket() -> Url {
+    Url::parse(ON_SOCKET).expect("a constant")
+}
+
+fn matching(request: RequestBuilder, if_revision: Option<u64>) -> RequestBuilder {
+    match if_revision {
+        None => request,
+        Some(revision) => {
+            let tag: HeaderValue = super::condition::etag(revision);
+            request.header(IF_MATCH, tag)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_urls_or_sockets() {
+        for (text, expected) in [
+            ("unix:/run/x.sock", Some("unix:/run/x.sock")),
+            ("http://h:1", Some("http://h:1")),
+            ("http://h:1/", Some("http://h:1")),
+            ("https://[::1]:2", Some("https://[::1]:2")),
+            ("unix:", None),
+            ("h:1", None),
+            ("ftp://h", None),
+            ("http://h/path", None),
+            ("http://u:p@h", None),
+            ("http://h?x", None),
+            ("", None),
+        ] {
+            let address = text.parse::<Address>().ok().map(|address| address.to_string());
+            assert_eq!(address.as_deref(), expected, "{text}");
+        }
+        assert_eq!(Address::default().to_string(), "unix:/run/flink-on-mesos/dispatcher.sock");
+    }
+}

@@ -1,0 +1,102 @@
+//! The HTTP interface of the dispatcher: specifications come in, and what is known of clusters goes out, without secrets. Who asks
+//! is told by whoever serves it ([`Caller`]).
+
+#![forbid(unsafe_code)]
+
+mod answer;
+mod apply;
+mod ask;
+mod audit;
+pub mod caller;
+pub mod client;
+mod clusters;
+mod condition;
+mod events;
+mod extract;
+mod health;
+mod orders;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::routing::get;
+use axum::{Router, middleware};
+use bytes::Bytes;
+use tokio::sync::Semaphore;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use dispatcher::driver::Handle;
+use manifest::{Circumstances, MAX_BYTES};
+
+pub use answer::Problem;
+pub use apply::{Applied, Document};
+pub use audit::AuditQuery;
+pub use caller::Caller;
+pub use clusters::Explanation;
+pub use events::EventsQuery;
+pub use orders::{OrderQuery, Ordered, Patch};
+
+/// Where an operator finds the dispatcher of this machine, unless it is told otherwise.
+pub const SOCKET: &str = "/run/flink-on-mesos/dispatcher.sock";
+
+/// Followers of events. A few hundred cost little, and nobody needs more.
+const MAX_STREAMS: usize = 500;
+
+/// Where what is known is asked for and orders go.
+#[derive(Clone)]
+pub struct Sources {
+    pub handle: Handle,
+    /// Under which specifications are accepted. The previous one is looked up for each.
+    pub circumstances: Circumstances<'static>,
+}
+
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "flink-on-mesos dispatcher",
+    description = "Clusters of a dispatcher. Fields may be added to version 1, none is renamed or removed.",
+))]
+struct Description;
+
+#[derive(Clone)]
+struct Shared {
+    sources: Sources,
+    streams: Arc<Semaphore>,
+}
+
+/// All of it. Whoever serves it says who asks: see [`caller`].
+pub fn router(sources: Sources) -> Router {
+    let (routes, document) = described().split_for_parts();
+    let document = Bytes::from(serde_json::to_vec(&document).expect("all keys are texts"));
+    let shared = Shared { sources, streams: Arc::new(Semaphore::new(MAX_STREAMS)) };
+    routes
+        .route("/openapi.json", get(async || ([(CONTENT_TYPE, "application/json")], document)))
+        .fallback(async || Problem::new(StatusCode::NOT_FOUND, "there is nothing at this path"))
+        .method_not_allowed_fallback(async || {
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method")
+        })
+        .layer(DefaultBodyLimit::max(MAX_BYTES))
+        .layer(middleware::map_response(async |response| serve::guarded(response)))
+        .with_state(shared)
+}
+
+fn described() -> OpenApiRouter<Shared> {
+    let for_callers = OpenApiRouter::new()
+        .routes(routes!(clusters::list, apply::apply))
+        .routes(routes!(clusters::describe, apply::put, orders::patch, orders::delete))
+        .routes(routes!(clusters::revision))
+        .routes(routes!(clusters::explain))
+        .routes(routes!(orders::restart))
+        .routes(routes!(audit::audit))
+        .routes(routes!(events::events))
+        .route_layer(middleware::from_fn(caller::required));
+    OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(health::health))
+        .routes(routes!(health::ready))
+        .merge(for_callers)
+}
