@@ -108,6 +108,10 @@ impl From<Memory> for String {
 pub struct Cpus(Milli);
 
 impl Cpus {
+    pub fn milli(self) -> Milli {
+        self.0
+    }
+
     pub const ONE: Self = Self(Milli(1000));
 
     /// A number, or one with Kubernetes' `m` for thousandths. Only the range is left to be looked at.

@@ -31,6 +31,7 @@ use domain::state::State;
 use domain::store::Store as _;
 use ha::directory::{DirectoryStore, Hold};
 use init::plan::{Inherited, Kind};
+use manifest::Circumstances;
 use records::Records as _;
 use records::directory::DirectoryRecords;
 use scheduler::driver::facts::Facts;
@@ -159,7 +160,13 @@ async fn serve(
         Arc::clone(&journal),
         now,
     );
-    ports.serve(opened, handle, serving::Served { requests, files, configured, reports, journal })?;
+    let circumstances = Circumstances {
+        has_zookeeper: opened.settings.high_availability.is_some(),
+        allows_http: false,
+        previous: None,
+    };
+    let sources = api::Sources { handle, circumstances };
+    ports.serve(sources, serving::Served { requests, files, configured, reports, journal })?;
     let work = Work {
         spec: spec(opened, defined),
         facts,
@@ -192,10 +199,11 @@ fn begin(core: &mut Dispatcher, makings: &Makings) -> (BTreeMap<GroupName, Group
         carried_out = action.order().unwrap_or(carried_out);
         match action {
             Action::Define(definition) => {
-                groups.insert(template::group(&definition.cluster), makings.define(&definition));
+                let name = template::group(&definition.cluster);
+                groups.extend(name.map(|name| (name, makings.define(&definition))));
             }
             Action::Keep { cluster, .. } => {
-                groups.insert(template::group(&cluster), template::kept());
+                groups.extend(template::group(&cluster).map(|name| (name, template::kept())));
             }
             Action::Commit(_)
             | Action::Renew { .. }

@@ -68,15 +68,16 @@ impl driver::Groups for Groups {
         match action {
             Action::Define(definition) => {
                 let spec = Box::new(self.makings.define(&definition));
-                let name = template::group(&definition.cluster);
+                let Some(name) = template::group(&definition.cluster) else { return Ok(()) };
                 self.requests.order(|reply| Request::Define(name, spec, reply)).await
             }
             Action::Keep { cluster, .. } => {
-                let (name, spec) = (template::group(&cluster), Box::new(template::kept()));
+                let Some(name) = template::group(&cluster) else { return Ok(()) };
+                let spec = Box::new(template::kept());
                 self.requests.order(|reply| Request::Define(name, spec, reply)).await
             }
             Action::Renew { cluster, generation, .. } => {
-                let name = template::group(&cluster);
+                let Some(name) = template::group(&cluster) else { return Ok(()) };
                 self.requests.order(|reply| Request::Renew(name, generation, reply)).await.map(drop)
             }
             Action::Replace { task_id, .. } => {
@@ -84,7 +85,7 @@ impl driver::Groups for Groups {
                 self.requests.order(|reply| Request::Replace(task_id, reply)).await.map(drop)
             }
             Action::Remove { cluster, .. } => {
-                let name = template::group(&cluster);
+                let Some(name) = template::group(&cluster) else { return Ok(()) };
                 self.requests.order(|reply| Request::Remove(name, reply)).await.map(drop)
             }
             Action::Commit(_) | Action::Event(_) => Ok(()),

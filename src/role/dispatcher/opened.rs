@@ -21,7 +21,7 @@ use conf::{Loaded, Mode, Request};
 use super::PART;
 use crate::role::error::{Fatal, fatal};
 use crate::role::findings::Findings;
-use crate::role::setup;
+use crate::role::{setup, user};
 
 /// Where packages put it.
 const CONF_DIR: &str = "/etc/flink-on-mesos";
@@ -63,7 +63,8 @@ impl Opened {
             host_name: &setup::host_name(),
             mode: Mode::Cluster,
         };
-        let loaded = conf::load(&request).map_err(|error| Fatal::new(error.exit(), error))?;
+        let mut loaded = conf::load(&request).map_err(|error| Fatal::new(error.exit(), error))?;
+        user::decide(&mut loaded.table, environment).map_err(fatal(Exit::Os))?;
         let mut findings = Findings::default();
         for problem in &loaded.problems {
             findings.add(Fatal::new(Exit::Config, problem.to_string()));

@@ -5,12 +5,12 @@ use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use api::{Sources, caller};
 use base::events::Journal;
 use base::exit::Exit;
 use conf::environment::Environment;
 use conf::keys;
 use conf::settings::{Port, Settings};
-use dispatcher::driver::Handle;
 use scheduler::driver::requests::Requests;
 use serve::Listening;
 
@@ -20,6 +20,9 @@ use super::home::{self, Reports};
 use super::opened::Opened;
 use crate::role::error::{Fatal, fatal};
 use crate::role::sockets::{self, BindError};
+
+/// In which commands find the dispatcher too.
+const SOCKET_VARIABLE: &str = "FLINK_ON_MESOS_DISPATCHER";
 
 const ALL_ADDRESSES: &str = "0.0.0.0";
 
@@ -42,13 +45,19 @@ pub struct Served {
 
 pub fn bind(opened: &Opened, environment: &Environment) -> Result<Ports, Fatal> {
     let (settings, dispatcher) = (&opened.settings, &opened.dispatcher);
-    let Port::Given(port) | Port::Own(port) = settings.artifacts.port;
+    let (Port::Given(port) | Port::Own(port)) = settings.artifacts.port;
     let artifacts = sockets::bind(keys::ARTIFACT_PORT.name, ALL_ADDRESSES, port).map_err(cannot_bind)?;
     let host = dispatcher.bind_address.to_string();
     let api = sockets::bind(keys::dispatcher::PORT.name, &host, dispatcher.port).map_err(cannot_bind)?;
-    let socket_path = api::socket_path(environment);
+    let socket_path = socket_path(environment);
     let socket = sockets::bind_socket(&socket_path).map_err(cannot_bind)?;
     Ok(Ports { artifacts, api, socket, socket_path })
+}
+
+/// Where operators find it, unless the environment says otherwise.
+fn socket_path(environment: &Environment) -> PathBuf {
+    let named = environment.text(SOCKET_VARIABLE).and_then(|text| text.strip_prefix("unix:"));
+    named.map_or_else(|| api::SOCKET.into(), PathBuf::from)
 }
 
 fn cannot_bind(error: BindError) -> Fatal {
@@ -62,7 +71,7 @@ impl Ports {
     }
 
     /// On threads of their own.
-    pub fn serve(self, handle: Handle, served: Served) -> Result<(), Fatal> {
+    pub fn serve(self, sources: Sources, served: Served) -> Result<(), Fatal> {
         let Self { artifacts, api: port, socket, socket_path } = self;
         let Served { requests, files, configured, reports, journal } = served;
         let told = Arc::clone(&journal);
@@ -83,14 +92,14 @@ impl Ports {
             let everybody = async {
                 let serve = async || {
                     let listening = Listening::new(serve::asynchronous(&port)?, "API port");
-                    serve::serve(listening, api::for_everybody(&handle)).await
+                    serve::serve(listening, caller::by_loopback(api::router(sources.clone()))).await
                 };
                 match serve::keep("the API's port", Arc::clone(&journal), serve).await {}
             };
             let operator = async {
                 let serve = async || {
-                    let listening = api::operators(serve::asynchronous_unix(&socket)?);
-                    serve::serve(listening, api::for_operator(&handle)).await
+                    let listening = Listening::new(serve::asynchronous_unix(&socket)?, "operators' socket");
+                    serve::serve(listening, caller::by_user(api::router(sources.clone()))).await
                 };
                 match serve::keep("the operators' socket", Arc::clone(&journal), serve).await {}
             };

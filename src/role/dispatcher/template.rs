@@ -7,7 +7,7 @@ use base::events::Journal;
 use base::log;
 use conf::environment::Environment;
 use conf::keys;
-use conf::settings::{FlinkSource, Image, Settings};
+use conf::settings::{Container, FlinkSource, Image, Runtime, Settings};
 use conf::table::Table;
 use dispatcher::Definition;
 use domain::group::GroupName;
@@ -26,7 +26,6 @@ use super::opened::Opened;
 use super::serving::Ports;
 use crate::cli::exec;
 use crate::role::appmaster::given;
-use crate::role::error::{Fatal, fatal};
 use crate::role::task;
 use crate::role::worker;
 
@@ -145,7 +144,7 @@ impl Makings {
             generation: definition.generation,
             role: manifest.spec.mesos.role.clone().filter(|role| self.settings.framework.roles.contains(role)),
             follows_jobs: false,
-            held: false,
+            is_paused: false,
             gang: None,
             relaunch: GroupSpec::RELAUNCH,
             max_failures: Some(MAX_FAILURES),
@@ -174,10 +173,7 @@ impl Makings {
     }
 
     fn template(&self, manifest: &Manifest, settings: &Settings, origin: Origin) -> Template {
-        let mut container = settings.tasks.container.clone();
-        if let Some(image) = origin.image {
-            container.set_image(Image { name: image, force_pull: false });
-        }
+        let container = in_image(settings.tasks.container.clone(), origin.image);
         let arguments = ["flink-on-mesos", "appmaster", "--artifacts", &self.artifacts_url];
         let labels = &manifest.spec.mesos.labels;
         let label = |(key, value): (&String, &String)| Label {
@@ -222,7 +218,7 @@ pub fn kept() -> GroupSpec {
         generation: 0,
         role: None,
         follows_jobs: false,
-        held: true,
+        is_paused: true,
         gang: None,
         relaunch: GroupSpec::RELAUNCH,
         max_failures: None,
@@ -232,8 +228,17 @@ pub fn kept() -> GroupSpec {
     }
 }
 
-pub fn group(cluster: &str) -> GroupName {
-    GroupName::new(cluster)
+/// None of a name that no cluster can have.
+pub fn group(cluster: &str) -> Option<GroupName> {
+    GroupName::parse(cluster).ok().filter(|name| !name.is_taskmanagers())
+}
+
+/// Of a version that is in an image; one that the manifest names is in the container already.
+fn in_image(mut container: Container, name: Option<String>) -> Container {
+    if let (Runtime::Mesos { image: image @ None }, Some(name)) = (&mut container.runtime, name) {
+        *image = Some(Image { name, force_pull: false });
+    }
+    container
 }
 
 fn need(spec: &Specification, table: &Table) -> Result<Need, Unlaunchable> {
@@ -244,7 +249,7 @@ fn need(spec: &Specification, table: &Table) -> Result<Need, Unlaunchable> {
     let memory = memory.process.bytes().div_ceil(1 << 20) + OWN_MEMORY_MIB;
     let disk = spec.job_manager.resource.ephemeral_storage.map_or(0, |storage| storage.mebibytes());
     let scalars = [
-        ("cpus", Milli::of(spec.job_manager_cpus().as_f64())),
+        ("cpus", spec.job_manager_cpus().milli()),
         ("mem", Milli::whole(memory)),
         ("disk", Milli::whole(disk)),
     ];
