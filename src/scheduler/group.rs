@@ -282,6 +282,15 @@ impl Scheduler {
         }
     }
 
+    /// As one would that takes every task for one of the definition that there is.
+    pub(super) fn take_all_for_current(&mut self) {
+        let generations = self.groups.iter().map(|(name, group)| (name, group.spec.generation));
+        let generations: BTreeMap<_, _> = generations.collect();
+        for record in self.state.tasks.values_mut() {
+            record.generation = generations.get(&record.group).copied().unwrap_or_default();
+        }
+    }
+
     /// As one would that gives the first group all it wants before it looks at the next.
     pub(super) fn serve_by_name(&mut self) {
         self.serves_by_name = true;
