@@ -86,7 +86,7 @@ fn check_version(bytes: &[u8]) -> Result<(), RecordError> {
 mod tests {
     use super::*;
     use crate::group::GroupName;
-    use crate::state::{Goal, GroupState, Probing};
+    use crate::state::{Ended, Goal, GroupState, Probing};
 
     #[test]
     fn what_is_written_is_read() {
@@ -137,10 +137,16 @@ mod tests {
         let blue = GroupName::parse("blue").expect("a name");
         let probing = Some(Probing { failures: 2, ..Probing::default() });
         let mut state = State { framework_id: Some("f-1".into()), ..State::default() };
+        let ended = Some(Ended { task: "blue-00001".into(), generation: 3, code: 0, at: 17 });
         *state.group_mut(&blue) =
-            GroupState { scale: Some(5), failures: 1, probing, ..GroupState::default() };
+            GroupState { scale: Some(5), failures: 1, probing, ended, ..GroupState::default() };
         state.group_mut(&GroupName::TASKMANAGERS).scale = Some(2);
-        let record = TaskRecord { group: blue.clone(), ..TaskRecord::new("S0".into(), "a".into()) };
+        let record = TaskRecord {
+            group: blue.clone(),
+            attempt: 2,
+            generation: 4,
+            ..TaskRecord::new("S0".into(), "a".into())
+        };
         state.tasks.insert(state.task_id(&blue, 1), record.clone());
         let written = encode(&state).expect("written");
         assert_eq!(decode(&written).expect("read"), state);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize, Serializer};
+use utoipa::ToSchema;
 
 use crate::group::GroupName;
 
@@ -55,19 +56,21 @@ pub struct GroupState {
 }
 
 /// How a group has ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Ended {
     /// Of the task whose end it was.
     pub task: String,
+    /// The one that the task was launched with.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub generation: u64,
     /// With which that ended.
     pub code: u8,
     /// Seconds since 1970.
     pub at: u64,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks it so")]
-fn is_zero(number: &u32) -> bool {
-    *number == 0
+fn is_zero<T: Default + PartialEq>(number: &T) -> bool {
+    *number == T::default()
 }
 
 static NEW_GROUP: GroupState =
@@ -219,6 +222,9 @@ pub struct TaskRecord {
     /// Which of the group's launches it is, from 1; not counted of TaskManagers.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub attempt: u32,
+    /// Of the group's specification that it was launched with; not counted of TaskManagers.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub generation: u64,
     pub goal: Goal,
     /// It gives way because the JobManager does not hear it: heard again, it stays.
     #[serde(default)]
@@ -241,6 +247,7 @@ impl TaskRecord {
             hostname,
             group: GroupName::TASKMANAGERS,
             attempt: 0,
+            generation: 0,
             goal: Goal::Run,
             unheard: false,
             leaves: false,

@@ -307,7 +307,7 @@ impl fmt::Display for Note {
                 write!(out, "keeping task={task}: the JobManager receives its heartbeats again")
             }
             Self::Replacing { task, why } => {
-                write!(out, "replacing task={task} as soon as another TaskManager runs: {why}")
+                write!(out, "replacing task={task} as soon as another one runs: {why}")
             }
             Self::GivenUp { task } => write!(out, "given up task={task}: it did not come back"),
             Self::NotMoving { task } => {
@@ -355,7 +355,7 @@ fn silence(since_s: u64, has_registered: bool) -> String {
 }
 
 fn retired(unheard: bool) -> &'static str {
-    if unheard { "the JobManager receives no heartbeats from it" } else { "more TaskManagers than wanted" }
+    if unheard { "the JobManager receives no heartbeats from it" } else { "more than wanted" }
 }
 
 /// The key of a number of its tasks.

@@ -318,7 +318,9 @@ impl<S: Store> Driver<S> {
             Request::Remove(name, reply) => {
                 Some(Due::Done(reply, scheduler.handle_group_removed(&name, now)))
             }
-            Request::Renew(name, reply) => Some(Due::Done(reply, scheduler.handle_group_renewed(&name, now))),
+            Request::Renew(name, generation, reply) => {
+                Some(Due::Done(reply, scheduler.handle_group_renewed(&name, generation, now)))
+            }
             // Its task comes again.
             Request::Redeem { reply, .. } if reply.is_closed() => None,
             Request::Redeem { task_id, token, reply } => {

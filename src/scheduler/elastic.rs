@@ -13,7 +13,11 @@ impl Scheduler {
     pub fn handle_group_demanded(&mut self, name: &GroupName, wish: Wish, now: Moment) {
         let target = self.group_target(name);
         let most = wish.most.max(wish.least);
-        let next = if target < wish.least { wish.least } else { self.lowered(name, most, &wish) };
+        let next = match target {
+            _ if self.is_paused(name) => target,
+            _ if target < wish.least => wish.least,
+            _ => self.lowered(name, most, &wish),
+        };
         if next != target {
             self.state.group_mut(name).demanded = Some(next);
             self.store();

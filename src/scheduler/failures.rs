@@ -8,6 +8,7 @@ use domain::group::GroupName;
 use mesos::event::StatusUpdate;
 use mesos::wire::status::Reason;
 
+use super::group::Group;
 use super::spec::TooMany;
 use super::{Failure, Note, Scheduler};
 
@@ -91,6 +92,13 @@ impl Relaunches {
     /// One ran well.
     pub fn succeeded(&mut self) {
         self.rounds.clear();
+    }
+}
+
+impl Group {
+    /// Whether none is launched after too many failures.
+    pub fn rests(&self, now: Moment) -> bool {
+        self.hold.as_ref().is_some_and(|hold| hold.is_rest() && !hold.until.has_passed(now))
     }
 }
 

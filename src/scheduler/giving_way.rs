@@ -1,4 +1,4 @@
-//! TaskManagers that give way to another: first the other one, then their end.
+//! Tasks that give way to another: first the other one, then their end.
 //!
 //! Those that the JobManager does not hear give way too. That it hears none of them is rather its own or the network's
 //! fault: then only the youngest gives way, to try whether another is heard, and the next one follows when it is not.
@@ -22,7 +22,7 @@ const MAX_REGISTRATION: Duration = Duration::from_secs(60);
 const ROOM_WAIT: Duration = Duration::from_secs(30);
 
 impl Scheduler {
-    /// Somebody wants another TaskManager in the place of this one. False if it is not there to be replaced.
+    /// Somebody wants another task in the place of this one, of whatever group. False if it is not there to be replaced.
     pub fn handle_replacement_wanted(&mut self, task_id: &str, now: Moment) -> bool {
         let is_kept = self.goal(task_id) == Some(Goal::Run);
         if is_kept {
@@ -59,7 +59,8 @@ impl Scheduler {
             0 => self.youngest().filter(|id| self.is_next_to_try(id, now)).into_iter().collect(),
             _ => self.kept().cloned().collect::<Vec<_>>(),
         };
-        silent.retain(|id| self.is_silent_for_good(id, now));
+        let is_paused = |id: &String| self.group_of(id).is_some_and(|name| self.is_paused(name));
+        silent.retain(|id| self.is_silent_for_good(id, now) && !is_paused(id));
         for id in silent.into_iter().take(heard.max(1).saturating_sub(giving_way)) {
             let silent = self.seen.get(&id).and_then(|seen| seen.silent_for(now)).unwrap_or_default();
             self.replace(
@@ -116,7 +117,7 @@ impl Scheduler {
 
     /// Ends those that others have taken the place of, and silent ones whose room another needs.
     pub(super) fn end_replaced(&mut self, now: Moment) {
-        let names = self.groups.keys().filter(|name| self.replaced_count(name) > 0);
+        let names = self.groups.keys().filter(|name| self.replaced_count(name) > 0 && !self.is_paused(name));
         let names: Vec<_> = names.cloned().collect();
         let mut ending = Vec::new();
         let mut silent = Vec::new();
@@ -256,10 +257,11 @@ impl Scheduler {
         self.registered(&settled, now);
     }
 
-    /// Whether it can take over what another one did.
+    /// Whether it can take over what another one did. Without a JobManager Mesos' word is enough.
     fn is_ready(&self, id: &str) -> bool {
+        let has_registered = |seen: &Seen| seen.is_settled || !self.spec.has_jobmanager;
         let runs = |seen: &Seen| {
-            seen.what == Sight::Alive(TaskState::Running) && seen.is_settled && !seen.hearing.is_unheard
+            seen.what == Sight::Alive(TaskState::Running) && has_registered(seen) && !seen.hearing.is_unheard
         };
         self.seen.get(id).is_some_and(runs)
     }

@@ -172,14 +172,16 @@ impl Scheduler {
         Ok(())
     }
 
-    /// The group begins anew: what has ended it or what it failed of counts no more. False if there is none of this name.
-    pub fn handle_group_renewed(&mut self, name: &GroupName, now: Moment) -> bool {
+    /// The group begins anew: what it failed of counts no more, nor does its end, unless that is one of this generation or
+    /// of a later one. False if there is none of this name.
+    pub fn handle_group_renewed(&mut self, name: &GroupName, generation: u64, now: Moment) -> bool {
         let Some(group) = self.groups.get_mut(name) else { return false };
         group.hold = None;
         group.recent_failures.clear();
         group.relaunches.succeeded();
         let stored = self.state.group_mut(name);
-        (stored.ended, stored.failures, stored.probing) = (None, 0, None);
+        stored.ended.take_if(|ended| ended.generation < generation);
+        (stored.failures, stored.probing) = (0, None);
         self.store();
         self.plan(now);
         true
@@ -193,15 +195,28 @@ impl Scheduler {
         self.plan(now);
     }
 
-    /// How many tasks of the group there shall be; none where there is no such group.
+    /// How many tasks of the group there shall be: as many as there are while it is paused, none where there is no such
+    /// group.
     pub fn group_target(&self, name: &GroupName) -> u32 {
         let Some(group) = self.groups.get(name) else { return 0 };
+        if group.spec.is_paused {
+            return u32::try_from(self.kept_count(name)).unwrap_or(u32::MAX);
+        }
         let stored = self.state.group(name);
         if stored.ended.is_some() {
             return 0;
         }
         let said = if group.spec.follows_jobs { stored.demanded } else { stored.scale };
         said.unwrap_or(group.spec.target)
+    }
+
+    pub(super) fn is_paused(&self, name: &GroupName) -> bool {
+        self.groups.get(name).is_some_and(|group| group.spec.is_paused)
+    }
+
+    /// Of the tasks that are launched now.
+    pub(super) fn generation(&self, name: &GroupName) -> u64 {
+        self.groups.get(name).map_or(0, |group| group.spec.generation)
     }
 
     pub(super) fn group_names(&self) -> Vec<GroupName> {
@@ -264,6 +279,15 @@ impl Scheduler {
         let Some(hold) = self.groups.values().find_map(|group| group.hold.clone()) else { return };
         for group in self.groups.values_mut() {
             group.hold.get_or_insert_with(|| Hold { places: 1000, ..hold.clone() });
+        }
+    }
+
+    /// As one would that takes every task for one of the definition that there is.
+    pub(super) fn take_all_for_current(&mut self) {
+        let generations = self.groups.iter().map(|(name, group)| (name, group.spec.generation));
+        let generations: BTreeMap<_, _> = generations.collect();
+        for record in self.state.tasks.values_mut() {
+            record.generation = generations.get(&record.group).copied().unwrap_or_default();
         }
     }
 

@@ -178,6 +178,7 @@ impl Scheduler {
             group: name,
             wanted,
             need: spec.map_or(&NO_NEED, |spec| &spec.need),
+            role: spec.and_then(|spec| spec.role.as_deref()),
             placement: spec.map_or(Placement::Spread, |spec| spec.placement),
             hard: spec.map_or(&[], |spec| &spec.hard),
             soft: spec.map_or(&[], |spec| &spec.soft),
@@ -252,6 +253,7 @@ impl Scheduler {
         let mut record = TaskRecord {
             group: name.clone(),
             attempt,
+            generation: self.generation(name),
             ..TaskRecord::new(candidate.agent_id.to_owned(), candidate.traits.hostname.to_owned())
         };
         if let Some(group) = self.groups.get_mut(name) {

@@ -20,6 +20,8 @@ pub struct Request<'a> {
     pub group: &'a GroupName,
     pub wanted: usize,
     pub need: &'a Need,
+    /// The one role whose offers it takes.
+    pub role: Option<&'a str>,
     pub placement: Placement,
     /// All must hold.
     pub hard: &'a [Constraint],
@@ -124,8 +126,10 @@ impl<'w> Placing<'w> {
             agent_id: candidate.agent_id.to_owned(),
             hostname: candidate.traits.hostname.to_owned(),
             role: candidate.role.to_owned(),
-            obstacles: standing
+            obstacles: self
+                .other_role(candidate)
                 .into_iter()
+                .chain(standing)
                 .chain(self.far_region(candidate))
                 .chain(broken)
                 .chain(misses)
@@ -143,6 +147,10 @@ impl<'w> Placing<'w> {
     /// How far a candidate's verdict is from none, without putting it into words.
     pub fn distance(&self, ground: &Ground<'_>, index: usize) -> Distance {
         let candidate = &ground.candidates[index];
+        if self.is_of_other_role(candidate) {
+            // Whatever is offered to its own role tells more.
+            return (usize::MAX, size::ROLE);
+        }
         let broken = self.request.hard.iter().filter(|constraint| self.is_broken(ground, constraint, index));
         let sizes = ground.standings[index].is_out().then_some(size::STANDING).into_iter();
         let sizes = sizes.chain(self.is_far(candidate).then_some(size::REGION));
@@ -177,7 +185,8 @@ impl<'w> Placing<'w> {
     /// Whether it may ever get one, resources aside.
     fn is_suitable(&self, ground: &Ground<'_>, index: usize) -> bool {
         let candidate = &ground.candidates[index];
-        !ground.standings[index].is_out()
+        !self.is_of_other_role(candidate)
+            && !ground.standings[index].is_out()
             && !self.is_far(candidate)
             && self.request.hard.iter().all(|constraint| constraint.suits(&candidate.traits))
     }
@@ -185,6 +194,15 @@ impl<'w> Placing<'w> {
     fn is_broken(&self, ground: &Ground<'_>, constraint: &Constraint, index: usize) -> bool {
         !constraint.suits(&ground.candidates[index].traits)
             || !self.is_admitted(constraint, &self.classes[self.class_of[index]])
+    }
+
+    fn is_of_other_role(&self, candidate: &Candidate<'_>) -> bool {
+        self.request.role.is_some_and(|role| role != candidate.role)
+    }
+
+    fn other_role(&self, candidate: &Candidate<'_>) -> Option<Obstacle> {
+        let wanted = self.request.role.filter(|_| self.is_of_other_role(candidate))?;
+        Some(Obstacle::Role { theirs: candidate.role.to_owned(), wanted: wanted.to_owned() })
     }
 
     /// TaskManagers stay where the master is unless a constraint speaks of regions.

@@ -24,7 +24,6 @@ use mesos::wire::status::TaskState;
 
 use super::counters::Counters;
 use super::explain::descriptions;
-use super::failures::Hold;
 use super::neighbours::Neighbours;
 use super::verdict::Verdict;
 use super::{Connection, JobManager, Phase, Scheduler, Seen, Sight};
@@ -88,6 +87,12 @@ pub struct TaskReport {
     #[serde(default, skip_serializing_if = "GroupName::is_taskmanagers")]
     #[schema(value_type = String)]
     pub group: GroupName,
+    /// Which of the group's launches it is, from 1; not counted of TaskManagers.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub attempt: u32,
+    /// Of the group's specification that it was launched with; not counted of TaskManagers.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub generation: u64,
     pub agent_id: String,
     pub hostname: String,
     /// Mesos' name of the state, or `LAUNCHED` before the first update.
@@ -104,6 +109,10 @@ pub struct TaskReport {
     pub ending: bool,
     /// It is being replaced: it goes on until another TaskManager runs.
     pub giving_way: bool,
+}
+
+fn is_zero<T: Default + PartialEq>(number: &T) -> bool {
+    *number == T::default()
 }
 
 /// What the JobManager says of a TaskManager.
@@ -267,7 +276,7 @@ impl Scheduler {
     pub fn report(&self, now: Moment) -> Report {
         let tasks: Vec<_> = self.state.tasks.keys().filter_map(|id| self.task_report(id, now)).collect();
         let mut groups = self.group_reports(&tasks, now);
-        let GroupReport { target, running, unheard, asked, waiting, probing } =
+        let GroupReport { target, running, unheard, asked, waiting, probing, .. } =
             groups.get(GroupName::TASKMANAGERS.text()).cloned().unwrap_or_default();
         if groups.len() == 1 && self.groups.contains_key(&GroupName::TASKMANAGERS) {
             groups.clear();
@@ -299,6 +308,8 @@ impl Scheduler {
         Some(TaskReport {
             task_id: id.to_owned(),
             group: record.group.clone(),
+            attempt: record.attempt,
+            generation: record.generation,
             agent_id: record.agent_id.clone(),
             hostname: record.hostname.clone(),
             state: match &seen.what {
@@ -343,8 +354,7 @@ impl Scheduler {
             return Reason::FilesUnread;
         }
         let hold = group.hold.as_ref().filter(|hold| !hold.until.has_passed(now));
-        let rests = hold.is_some_and(Hold::is_rest);
-        if let Some(probing) = self.probing_report(name, now).filter(|_| !rests)
+        if let Some(probing) = self.probing_report(name, now).filter(|_| !group.rests(now))
             && (probing.left_ms > 0 || !probing.tasks.is_empty())
         {
             return Reason::Probing(probing);

@@ -37,8 +37,15 @@ pub struct Spec {
 /// What the tasks of one group have in common.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GroupSpec {
+    /// Grows whenever the tasks have to begin anew: the end of a task of an older one is not the group's. Always 0 of
+    /// TaskManagers.
+    pub generation: u64,
+    /// What runs of it goes on, and nothing is launched or ended.
+    pub is_paused: bool,
     pub need: Need,
     pub template: Template,
+    /// The one role whose offers it takes; any of the framework's without.
+    pub role: Option<String>,
     pub placement: Placement,
     /// Agents for which one of these does not hold get none.
     pub hard: Vec<Constraint>,
@@ -74,6 +81,28 @@ impl GroupSpec {
     /// How long a task that failed waits for its replacement, where nobody says otherwise.
     pub const RELAUNCH: BackoffPolicy =
         BackoffPolicy { first: Duration::from_millis(500), most: Duration::from_secs(60), jitter: 0.2 };
+
+    /// Of a group of which nothing is known but that what runs of it shall go on.
+    pub fn paused() -> Self {
+        Self {
+            generation: 0,
+            is_paused: true,
+            need: Need { scalars: Vec::new(), ports: 0 },
+            template: Template::default(),
+            role: None,
+            placement: Placement::Spread,
+            hard: Vec::new(),
+            soft: Vec::new(),
+            target: 0,
+            follows_jobs: false,
+            gang: None,
+            relaunch: Self::RELAUNCH,
+            max_failures: None,
+            failures_within: None,
+            after_too_many: TooMany::EndFramework,
+            final_codes: Vec::new(),
+        }
+    }
 }
 
 impl Spec {
@@ -113,19 +142,11 @@ impl Spec {
 impl GroupSpec {
     pub fn of_cpus(target: u32, cpus: Milli) -> Self {
         Self {
+            is_paused: false,
             need: Need { scalars: vec![("cpus".into(), cpus)], ports: 0 },
             template: Template { delivery: Some(Delivery::default()), ..Template::default() },
-            placement: Placement::Spread,
-            hard: Vec::new(),
-            soft: Vec::new(),
             target,
-            follows_jobs: false,
-            gang: None,
-            relaunch: Self::RELAUNCH,
-            max_failures: None,
-            failures_within: None,
-            after_too_many: TooMany::EndFramework,
-            final_codes: Vec::new(),
+            ..Self::paused()
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The whole core against the embedded Mesos' models, under every fault.
 
 mod cluster;
+mod definitions;
 mod faults;
 mod groups;
 mod hearing;

@@ -125,7 +125,7 @@ impl Scheduler {
         let is_healthy = ran.is_some_and(|ran| ran >= self.spec.patience.healthy_after);
         let end =
             if record.goal == Goal::End { End::Expected } else { end(state, update.reason, ran.is_some()) };
-        let final_code = self.ends_group(&record, state, update);
+        let final_code = self.final_code(&record, state, update);
         let expected = end == End::Expected || final_code.is_some();
         self.note(Note::Ended { task: id.to_owned(), state, detail: detail.clone(), expected });
         let symptom = Symptom::of(update, state, &[id, &record.hostname, &record.agent_id]);
@@ -142,8 +142,16 @@ impl Scheduler {
         if let Some(group) = self.groups.get_mut(name).filter(|_| is_healthy) {
             group.relaunches.succeeded();
         }
-        if let Some(code) = final_code {
-            self.end_group(name, id, code, now);
+        // Whoever defined the group anew wants another in its place, and what runs of a paused one is not replaced.
+        let is_outdated = record.generation < self.generation(name);
+        if let Some(code) = final_code.filter(|_| !is_outdated) {
+            let ended =
+                Ended { task: id.to_owned(), generation: record.generation, code, at: self.since_1970(now) };
+            self.end_group(name, ended);
+            return;
+        }
+        if is_outdated || self.is_paused(name) {
+            self.store();
             return;
         }
         let text = format!("{id} on {}: {} {detail}", record.hostname, state.name());
@@ -169,8 +177,8 @@ impl Scheduler {
         self.weigh_failures(name, now);
     }
 
-    /// Whether the end of this task is the end of its group.
-    fn ends_group(&self, record: &TaskRecord, state: TaskState, update: &StatusUpdate) -> Option<u8> {
+    /// The code with which a task has done what its group is for.
+    fn final_code(&self, record: &TaskRecord, state: TaskState, update: &StatusUpdate) -> Option<u8> {
         let code = match state {
             TaskState::Finished => 0,
             TaskState::Failed => cause::exit_code(&update.message)?,
@@ -181,10 +189,9 @@ impl Scheduler {
     }
 
     /// The others of the group end too, and none is launched any more.
-    fn end_group(&mut self, name: &GroupName, task: &str, code: u8, now: Moment) {
-        let at = self.since_1970(now);
-        self.state.group_mut(name).ended = Some(Ended { task: task.to_owned(), code, at });
-        self.note(Note::GroupEnded { group: name.clone(), task: task.to_owned(), code });
+    fn end_group(&mut self, name: &GroupName, ended: Ended) {
+        self.note(Note::GroupEnded { group: name.clone(), task: ended.task.clone(), code: ended.code });
+        self.state.group_mut(name).ended = Some(ended);
         self.store();
     }
 
@@ -216,7 +223,7 @@ impl Scheduler {
 
     /// Another takes its place. Should it come back it is unknown then, and killed.
     fn give_up(&mut self, id: &str, now: Moment) {
-        if self.is_kept_by_jobmanager(id, now) {
+        if self.is_kept_by_jobmanager(id, now) || self.is_kept_by_pause(id, now) {
             return;
         }
         self.state.tasks.remove(id);
@@ -224,6 +231,15 @@ impl Scheduler {
         self.reconciliation.forget(id);
         self.note(Note::GivenUp { task: id.to_owned() });
         self.store();
+    }
+
+    /// Nobody takes the place of one whose group is paused, so that it may come back at any time; it is waited for anew.
+    fn is_kept_by_pause(&mut self, id: &str, now: Moment) -> bool {
+        let is_paused = self.group_of(id).is_some_and(|name| self.is_paused(name));
+        if let Some(seen) = self.seen.get_mut(id).filter(|_| is_paused) {
+            seen.wait_anew(now);
+        }
+        is_paused
     }
 
     /// An update without an uuid comes from the master and must not be acknowledged.

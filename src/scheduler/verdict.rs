@@ -17,6 +17,11 @@ pub struct Verdict {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Obstacle {
     Resource(Miss),
+    /// It is offered to another role of the framework than the one whose offers are taken.
+    Role {
+        theirs: String,
+        wanted: String,
+    },
     /// The constraint as written, and what the agent has instead.
     Constraint {
         text: String,
@@ -49,6 +54,7 @@ pub mod size {
     pub const STANDING: i64 = 1001;
     pub const CONSTRAINT: i64 = 1002;
     pub const REGION: i64 = 1003;
+    pub const ROLE: i64 = 1004;
 }
 
 fn last(why: &str) -> String {
@@ -67,6 +73,7 @@ impl Obstacle {
     pub fn describe(&self, now: Moment) -> String {
         match self {
             Self::Resource(miss) => miss.to_string(),
+            Self::Role { theirs, wanted } => format!("role {theirs}: only offers to {wanted} are taken"),
             Self::Constraint { text, found } if found.is_empty() => {
                 format!("constraint {text}: no such attribute")
             }
@@ -92,6 +99,7 @@ impl Obstacle {
     pub fn subject(&self) -> Subject<'_> {
         match self {
             Self::Resource(miss) => Subject::Resource(&miss.resource),
+            Self::Role { .. } => Subject::Role,
             Self::Constraint { text, .. } => Subject::Constraint(text),
             Self::Region { .. } => Subject::Region,
             Self::Quarantine { .. } => Subject::Quarantine,
@@ -104,6 +112,7 @@ impl Obstacle {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Subject<'a> {
     Resource(&'a str),
+    Role,
     Constraint(&'a str),
     Region,
     Quarantine,
@@ -115,6 +124,7 @@ impl fmt::Display for Subject<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Resource(name) => write!(out, "{name}"),
+            Self::Role => write!(out, "role"),
             Self::Constraint(text) => write!(out, "constraint {text}"),
             Self::Region => write!(out, "region"),
             Self::Quarantine => write!(out, "quarantine"),

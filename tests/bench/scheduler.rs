@@ -147,6 +147,9 @@ fn scheduler(agents: usize) -> Scheduler {
     };
     let scalars = [("cpus", 2_000), ("mem", 4_096_000)];
     let taskmanagers = GroupSpec {
+        generation: 0,
+        is_paused: false,
+        role: None,
         need: Need {
             scalars: scalars.iter().map(|(name, amount)| ((*name).to_owned(), Milli(*amount))).collect(),
             ports: 2,

@@ -50,6 +50,9 @@ pub fn of(
     ];
     let scalars = scalars.into_iter().filter(|(_, amount)| amount.0 > 0);
     let taskmanagers = GroupSpec {
+        generation: 0,
+        is_paused: false,
+        role: None,
         need: Need {
             scalars: scalars.map(|(name, amount)| (name.to_owned(), amount)).collect(),
             ports: port_keys.len(),

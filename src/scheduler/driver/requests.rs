@@ -27,7 +27,7 @@ pub type Reply<T> = oneshot::Sender<T>;
 pub enum Request {
     Report(Reply<Report>),
     Explain(Option<Question>, Reply<Box<Explanation>>),
-    /// Another TaskManager in the place of this one; the answer is whether it is there to be replaced.
+    /// Another task in the place of this one, of whatever group; the answer is whether it is there to be replaced.
     Replace(String, Reply<bool>),
     /// How many TaskManagers to keep from now on; the answer comes when that is stored.
     Scale(u32, Reply<Result<(), NotScaled>>),
@@ -35,9 +35,9 @@ pub enum Request {
     Define(GroupName, Box<GroupSpec>, Reply<()>),
     /// The group is no more: its tasks end. The answer is whether there was one, and comes when that is stored.
     Remove(GroupName, Reply<bool>),
-    /// What has ended the group, or what it failed of, counts no more; the answer is whether there is such a group, and
-    /// comes when that is stored.
-    Renew(GroupName, Reply<bool>),
+    /// What the group failed of counts no more, nor does its end, unless that is one of this generation or of a later one;
+    /// the answer is whether there is such a group, and comes when that is stored.
+    Renew(GroupName, u64, Reply<bool>),
     /// A task asks for its configuration; the answer comes when its use is stored.
     Redeem {
         task_id: String,

@@ -76,6 +76,7 @@ impl World {
             group: &GroupName::TASKMANAGERS,
             wanted,
             need: &self.need,
+            role: None,
             placement: self.placement,
             hard: &self.hard,
             soft: &self.soft,

@@ -9,6 +9,7 @@ use super::{ProbingReport, TaskReport, Waiting};
 use crate::Scheduler;
 use base::time::Moment;
 use domain::demand::Asked;
+use domain::state::Ended;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct GroupReport {
@@ -25,6 +26,12 @@ pub struct GroupReport {
     /// While tasks fail at their start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probing: Option<ProbingReport>,
+    /// A task of it has done what the group is for: it gets no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Ended>,
+    /// Too many of its tasks have failed, and none is launched for a while.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rests: bool,
 }
 
 impl Scheduler {
@@ -42,6 +49,8 @@ impl Scheduler {
                 asked: group.asked.clone(),
                 waiting,
                 probing: self.probing_report(name, now),
+                ended: self.state().group(name).ended.clone(),
+                rests: group.rests(now),
             };
             reports.insert(name.text().to_owned(), report);
         }

@@ -19,7 +19,7 @@ impl Run {
         if self.now >= self.calm_from {
             return;
         }
-        match self.random.u8(..20) {
+        match self.random.u8(..23) {
             0 => self.crash("by a fault"),
             1 => self.cut_stream(),
             2 => self.master_dies(),
@@ -36,6 +36,9 @@ impl Run {
             16 if self.random.bool() => self.fail_jobmanager_over(),
             17 | 18 => self.begin_spell(),
             19 => self.regroup(),
+            20 => self.renew(),
+            21 => self.replace(),
+            22 => self.outdate(),
             _ => {}
         }
         self.carry();
@@ -51,6 +54,7 @@ impl Run {
         }
         self.log(|| "calm".to_owned());
         self.end_spell();
+        self.unpause_all();
         self.cluster.jobmanager.set_mood(Mood::Well);
         for host in 0..self.cluster.hosts.len() {
             let agent_id = self.cluster.agent_id(host);
@@ -124,11 +128,11 @@ impl Run {
         }
     }
 
-    fn end_process(&mut self) {
+    pub(super) fn end_process(&mut self) {
         let running = self.cluster.running();
         if let Some((host, container)) = self.random.choice(running) {
             self.log(|| format!("a process on h{host} ends"));
-            let event = ProcessEvent::Ended(End::Exited(1));
+            let event = ProcessEvent::Ended(End::Exited(i32::from(self.random.bool())));
             self.cluster.process(host, &container, event, self.now);
         }
     }

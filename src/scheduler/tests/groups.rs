@@ -47,11 +47,17 @@ pub fn at_random(random: &mut fastrand::Rng, mutation: Mutation) -> BTreeMap<Gro
     groups
 }
 
-fn spec_at_random((_, cpus, most): &(&str, i64, u32), random: &mut fastrand::Rng) -> GroupSpec {
+fn spec_at_random((text, cpus, most): &(&str, i64, u32), random: &mut fastrand::Rng) -> GroupSpec {
     let target = random.u32(1..=*most);
     let mut spec = GroupSpec::of_cpus(target, Milli(*cpus));
     spec.placement = if random.bool() { Placement::Spread } else { Placement::Pack };
     spec.gang = (random.u8(..5) == 0).then_some(Duration::from_secs(30));
+    // Every framework has it, some have another one too.
+    spec.role = (random.u8(..4) == 0).then(|| "*".to_owned());
+    if *text != GroupName::TASKMANAGERS.text() {
+        spec.generation = random.u64(1..=2);
+        spec.final_codes = if random.bool() { vec![0] } else { Vec::new() };
+    }
     spec
 }
 
@@ -66,7 +72,7 @@ impl Run {
         self.targets.get(group).copied().unwrap_or_default()
     }
 
-    fn any_group(&mut self) -> GroupName {
+    pub(super) fn any_group(&mut self) -> GroupName {
         let names: Vec<_> = self.targets.keys().cloned().collect();
         self.random.choice(names).expect("there is always one")
     }
@@ -94,6 +100,7 @@ impl Run {
         if let Some(spec) = self.spec.groups.get_mut(group) {
             spec.target = target + surplus;
         }
+        self.count_targets(&self.stored.clone());
     }
 
     /// A group comes, goes or becomes another.
@@ -111,17 +118,21 @@ impl Run {
             });
             return;
         }
-        let known = self.targets.get(&group).copied();
+        let known = self.spec.groups.get(&group).map(|spec| (spec.target, spec.generation));
         let mut spec = spec_at_random(&kind, &mut self.random);
         let memory = Milli::whole(self.random.u64(1..64));
         spec.need.scalars.push(("mem".to_owned(), memory));
         // How many it has stays what somebody said last.
-        let target = known.unwrap_or(spec.target);
-        spec.target = target + self.surplus();
-        self.log(|| format!("{group} is defined for {target}"));
-        self.targets.insert(group.clone(), target);
-        self.spec.groups.insert(group.clone(), spec.clone());
-        self.with_scheduler(|scheduler| scheduler.handle_group_defined(&group, spec, now));
+        spec.target = known.map_or(spec.target + self.surplus(), |(target, _)| target);
+        if let Some((_, generation)) = known.filter(|_| !group.is_taskmanagers()) {
+            spec.generation = generation + self.random.u64(..2);
+        }
+        spec.is_paused = self.random.u8(..4) == 0;
+        self.log(|| {
+            let GroupSpec { target, generation, is_paused, .. } = spec;
+            format!("{group} is defined for {target}, generation {generation}, paused: {is_paused}")
+        });
+        self.define(&group, spec);
     }
 
     /// Offers were handed out: nobody got more than is fair, and nobody waits for another's failures.
@@ -147,6 +158,10 @@ impl Run {
         for winner in self.targets.keys().filter(|group| launched(group) > 0) {
             let had = count(after, winner).min(count(before, winner) + launched(winner)).saturating_sub(1);
             for loser in self.targets.keys().filter(|group| *group != winner) {
+                // What it gets of offers to several roles says nothing of one that takes those to a single one.
+                if self.spec.groups.get(loser).is_some_and(|spec| spec.role.is_some()) {
+                    continue;
+                }
                 let is_short = waiting(report, loser)
                     .is_some_and(|waiting| matches!(waiting.reason, Reason::DoesNotFit { age_s: 0, .. }));
                 let fits = needs(loser).zip(needs(winner)).is_some_and(|(loser, winner)| {

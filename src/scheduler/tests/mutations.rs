@@ -62,12 +62,37 @@ pub enum Mutation {
     KeepRemovedGroup,
     /// What fails in one group holds all of them back.
     ShareBackoff,
+    /// Invariant 12: a paused group is handled as any other.
+    IgnorePause,
+    /// It does not store which generation a task is of.
+    ForgetGeneration,
+    /// The end of any task with a final code is the end of its group.
+    EndByOutdated,
+    NeverEnd,
+    /// A group begins anew whatever it has ended with.
+    RenewWhatever,
+    /// Whatever is offered to any role is taken.
+    TakeAnyRole,
 }
 
 impl Mutation {
     /// Whether it shows only where there are several groups.
     pub fn concerns_groups(self) -> bool {
-        matches!(self, Self::MixGroups | Self::ServeByName | Self::KeepRemovedGroup | Self::ShareBackoff)
+        let mixes = [Self::MixGroups, Self::ServeByName, Self::KeepRemovedGroup, Self::ShareBackoff];
+        mixes.contains(&self) || self.concerns_definitions()
+    }
+
+    /// Whether it shows only where groups are other than TaskManagers.
+    pub fn concerns_definitions(self) -> bool {
+        matches!(
+            self,
+            Self::IgnorePause
+                | Self::ForgetGeneration
+                | Self::EndByOutdated
+                | Self::NeverEnd
+                | Self::RenewWhatever
+                | Self::TakeAnyRole
+        )
     }
 }
 
@@ -121,12 +146,23 @@ impl Run {
                 }
                 _ => true,
             }),
+            Mutation::NeverEnd => {
+                for action in actions {
+                    let Action::Store(state) = action else { continue };
+                    Arc::make_mut(state).groups.values_mut().for_each(|group| group.ended = None);
+                }
+            }
             Mutation::ReplaceAll | Mutation::ReplaceTheHeard | Mutation::EndBlindly => {
                 self.mutate_giving_way(actions);
             }
             Mutation::None
             | Mutation::ServeByName
             | Mutation::ShareBackoff
+            | Mutation::IgnorePause
+            | Mutation::ForgetGeneration
+            | Mutation::EndByOutdated
+            | Mutation::RenewWhatever
+            | Mutation::TakeAnyRole
             | Mutation::NameAgain
             | Mutation::LaunchAllAgain
             | Mutation::BelieveMesos

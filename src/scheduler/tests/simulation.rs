@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::cluster::{self, Cluster, Out};
+use super::definitions::Definitions;
 use super::groups::{self, Targets};
 use super::jobmanager::Mood;
 use super::mutations::Mutation;
@@ -113,6 +114,21 @@ fn groups_that_are_not_kept_apart_are_caught() {
     }
 }
 
+/// The same for what groups are defined as.
+#[test]
+fn definitions_that_are_not_heeded_are_caught() {
+    for (mutation, complaint) in [
+        (Mutation::IgnorePause, "is paused"),
+        (Mutation::ForgetGeneration, "is launched as one of generation"),
+        (Mutation::EndByOutdated, "has ended with"),
+        (Mutation::NeverEnd, "has done what it is for"),
+        (Mutation::RenewWhatever, "renewed for"),
+        (Mutation::TakeAnyRole, "takes what was offered to"),
+    ] {
+        assert_caught(mutation, complaint);
+    }
+}
+
 fn assert_caught(mutation: Mutation, complaint: &str) {
     let mut others = Vec::new();
     let is_caught =
@@ -138,6 +154,7 @@ pub struct Run {
     pub(super) spec: Spec,
     pub(super) failover_timeout: f64,
     pub(super) oracle: Oracle,
+    pub(super) definitions: Definitions,
     pub(super) spell: Option<Spell>,
     pub(super) violation: Option<String>,
     pub(super) calm_from: Moment,
@@ -268,6 +285,7 @@ impl Run {
             spec,
             failover_timeout: if random.u8(..4) == 0 { 60.0 } else { 604_800.0 },
             oracle: Oracle::default(),
+            definitions: Definitions::default(),
             spell: None,
             violation: None,
             calm_from,

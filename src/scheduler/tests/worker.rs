@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::mutations::Mutation;
 use super::parting::Parting;
 use super::simulation::{Fate, Item, Run};
+use crate::spec::Spec;
 use crate::witness::Registered;
 use crate::{Action, Effect, Note, Scheduler};
 use base::time::Moment;
@@ -52,10 +53,12 @@ impl Run {
             stored.scale = stored.scale.and(said);
         }
         let state = self.stored.clone();
+        let told = self.spec.groups.iter().map(|(name, spec)| (name.clone(), self.told(spec)));
+        let spec = Spec { groups: told.collect(), ..self.spec.clone() };
         self.worker = Some(Worker {
             number,
             framework_id: state.framework_id.clone(),
-            scheduler: Scheduler::new(self.spec.clone(), state, self.random.u64(..), self.now),
+            scheduler: Scheduler::new(spec, state, self.random.u64(..), self.now),
             is_suppressed: true,
             stream: None,
             is_subscribed: false,
@@ -75,6 +78,7 @@ impl Run {
         match self.mutation {
             Mutation::ShareBackoff => worker.scheduler.share_holds(),
             Mutation::ServeByName => worker.scheduler.serve_by_name(),
+            Mutation::EndByOutdated => worker.scheduler.take_all_for_current(),
             _ => {}
         }
     }
@@ -133,6 +137,7 @@ impl Run {
     fn carry_out(&mut self, action: Action) {
         match action {
             Action::Store(state) => {
+                self.judge_stored(&state);
                 // What ends with the cluster is none of the oracle's business.
                 if self.parting != Some(Parting::TearDown) {
                     let judgement = self.oracle.stored(&self.stored, &state, &self.targets, &self.cluster);
@@ -169,6 +174,7 @@ impl Run {
     fn send(&mut self, call: Call) {
         let judgement = self.oracle.sent(&call, &self.stored, &self.targets, &self.cluster);
         self.judge(judgement);
+        self.judge_launch(&call);
         self.log(|| format!("  -> {call:.120?}"));
         let worker = self.worker.as_mut().expect("it has sent");
         let number = worker.number;
@@ -343,7 +349,9 @@ impl Run {
                 });
                 self.oracle.handed_in(&update);
                 self.count_in_spell(&update);
+                let ending = self.ends_with(&update);
                 self.with_scheduler(|scheduler| scheduler.handle_update(&update, now));
+                self.judge_end(ending);
             }
             _ => {}
         }

@@ -1,5 +1,7 @@
 //! Several groups of tasks in one framework.
 
+mod dispatched;
+
 use super::*;
 use crate::spec::{GroupSpec, TooMany};
 use domain::need::Milli;
@@ -173,7 +175,7 @@ fn a_group_ends_with_the_task_that_did_what_it_is_for() {
     spec.groups.insert(blue(), once);
     bench.scheduler = Scheduler::new(spec, state, 1, bench.now);
     assert_eq!(bench.scheduler.group_target(&blue()), 0);
-    assert!(bench.scheduler.handle_group_renewed(&blue(), bench.now));
+    assert!(bench.scheduler.handle_group_renewed(&blue(), 1, bench.now));
     assert_eq!(bench.scheduler.group_target(&blue()), 2);
     bench.orders();
     assert_eq!(bench.stored.group(&blue()).ended, None);

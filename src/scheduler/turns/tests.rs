@@ -52,6 +52,7 @@ fn handed_out(offers: &[i64], wants: &[Want]) -> Vec<Outcome> {
             group: &names[index],
             wanted: want.target.saturating_sub(want.have),
             need: &needs[index],
+            role: None,
             placement: Placement::Spread,
             hard: &[],
             soft: &[],

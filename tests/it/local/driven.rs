@@ -21,6 +21,9 @@ use tokio::sync::mpsc;
 /// For `target` TaskManagers that fetch nothing.
 pub fn spec(target: u32, need: Need, template: Template) -> Spec {
     let taskmanagers = GroupSpec {
+        generation: 0,
+        is_paused: false,
+        role: None,
         need,
         template: Template { delivery: Some(Delivery::default()), ..template },
         placement: Placement::Spread,
