@@ -10,6 +10,7 @@ use flink::command::{Application, UnrestoredState};
 use scheduler::explain::{Question, QuestionError};
 use tls::Fingerprint;
 
+pub mod clusters;
 pub mod exec;
 mod inner;
 pub mod mesos;
@@ -108,8 +109,10 @@ pub enum Command {
     Teardown(TeardownOptions),
     /// Replace a TaskManager: start a new one, stop the old one once it has registered
     RestartTaskmanager(RestartOptions),
-    /// Print the last events
+    /// Print the last events of the running AppMaster, or of a dispatcher's clusters
     Events(EventsOptions),
+    #[command(flatten)]
+    Clusters(clusters::Command),
     #[command(hide = true)]
     Init(InitOptions),
     #[command(hide = true)]
@@ -284,6 +287,12 @@ pub struct RestartOptions {
 
 #[derive(Clone, Debug, Args)]
 pub struct EventsOptions {
+    /// A cluster of the dispatcher [default: the running AppMaster]
+    #[arg(conflicts_with = "socket")]
+    pub name: Option<String>,
+    /// All clusters of the dispatcher
+    #[arg(long, conflicts_with_all = ["name", "socket"])]
+    pub all: bool,
     /// Then go on with new events as they come
     #[arg(long, short)]
     pub follow: bool,
@@ -292,6 +301,15 @@ pub struct EventsOptions {
     pub json: bool,
     #[command(flatten)]
     pub socket: SocketOptions,
+    #[command(flatten)]
+    pub dispatcher: clusters::DispatcherOptions,
+}
+
+impl EventsOptions {
+    /// Whose events are meant.
+    pub fn is_of_dispatcher(&self) -> bool {
+        self.all || self.name.is_some() || self.dispatcher.dispatcher.is_some()
+    }
 }
 
 #[derive(Clone, Debug, Args)]
