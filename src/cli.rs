@@ -10,6 +10,7 @@ use flink::command::{Application, UnrestoredState};
 use scheduler::explain::{Question, QuestionError};
 use tls::Fingerprint;
 
+pub mod clusters;
 pub mod exec;
 mod inner;
 pub mod mesos;
@@ -110,8 +111,10 @@ pub enum Command {
     Teardown(TeardownOptions),
     /// Replace a TaskManager: start a new one, stop the old one once it has registered
     RestartTaskmanager(RestartOptions),
-    /// Print the last events
+    /// Print the last events of the running AppMaster, or of a dispatcher's clusters
     Events(EventsOptions),
+    #[command(flatten)]
+    Clusters(clusters::Command),
     #[command(hide = true)]
     Dispatch(ClusterOptions),
     #[command(hide = true)]
@@ -288,6 +291,12 @@ pub struct RestartOptions {
 
 #[derive(Clone, Debug, Args)]
 pub struct EventsOptions {
+    /// A cluster of the dispatcher [default: the running AppMaster]
+    #[arg(conflicts_with = "socket")]
+    pub name: Option<String>,
+    /// All clusters of the dispatcher
+    #[arg(long, conflicts_with_all = ["name", "socket"])]
+    pub all: bool,
     /// Then go on with new events as they come
     #[arg(long, short)]
     pub follow: bool,
@@ -296,6 +305,15 @@ pub struct EventsOptions {
     pub json: bool,
     #[command(flatten)]
     pub socket: SocketOptions,
+    #[command(flatten)]
+    pub dispatcher: clusters::DispatcherOptions,
+}
+
+impl EventsOptions {
+    /// Whose events are meant.
+    pub fn is_of_dispatcher(&self) -> bool {
+        self.all || self.name.is_some() || self.dispatcher.dispatcher.is_some()
+    }
 }
 
 #[derive(Clone, Debug, Args)]

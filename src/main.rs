@@ -13,7 +13,9 @@ use flink::command::Entrypoint;
 use flink_on_mesos::cli::{self, AppmasterOptions, Cli, Command};
 use flink_on_mesos::role::appmaster::{self, Cluster};
 use flink_on_mesos::role::error::Fatal;
-use flink_on_mesos::role::{self, claim, config, dispatcher, exec, operator, taskmanager, worker};
+use flink_on_mesos::role::{
+    self, claim, clusters, config, dispatcher, exec, operator, taskmanager, worker,
+};
 use init::Beginning;
 use init::plan::Inherited;
 
@@ -85,7 +87,9 @@ fn run(cli: Cli, environment: Environment, inherited: Inherited, beginning: Begi
         Command::Scale(options) => operator::scale(&options, &environment),
         Command::Teardown(options) => operator::teardown(&options, &environment),
         Command::RestartTaskmanager(options) => operator::restart_taskmanager(&options, &environment),
+        Command::Events(options) if options.is_of_dispatcher() => clusters::events(&options, &environment),
         Command::Events(options) => operator::events(&options, &environment),
+        Command::Clusters(command) => clusters::run(&command, &environment),
         Command::Init(options) => Ok(init::run(options.plan_fd, beginning)),
         Command::Worker(options) => worker::run(&options, &environment, &inherited),
         Command::Claim(options) => claim::run(&options, &environment),
@@ -122,6 +126,7 @@ fn signals(command: &Command) -> Signals {
         | Command::Teardown(_)
         | Command::RestartTaskmanager(_)
         | Command::Events(_)
+        | Command::Clusters(_)
         | Command::Claim(_) => Signals::Ordinary,
     }
 }

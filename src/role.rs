@@ -4,6 +4,7 @@ pub mod appmaster;
 mod check;
 pub mod children;
 pub mod claim;
+pub mod clusters;
 pub mod config;
 pub mod dispatcher;
 pub mod error;

@@ -98,7 +98,10 @@ impl From<Unanswered> for Problem {
 pub enum Unavailable {
     #[response(status = 400, description = "A name or a parameter of the query is wrong")]
     Wrong(Problem),
-    #[response(status = 403, description = "It is not known who asks, or the request comes from another site")]
+    #[response(
+        status = 403,
+        description = "It is not known who asks, or the request comes from another site"
+    )]
     Forbidden(Problem),
     #[response(status = 429, description = "Too many requests are waiting")]
     Busy(Problem),

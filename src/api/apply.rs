@@ -161,7 +161,8 @@ fn names_of_several(drafts: &[Draft]) -> BTreeMap<String, Problem> {
 async fn apply_one(sources: &Sources, draft: Draft, order: Order, condition: Condition) -> Document {
     let circumstances = sources.circumstances;
     let name = draft.name().map(str::to_owned);
-    let question = move |core: &mut Dispatcher, now| taken(core, draft, &order, condition, circumstances, now);
+    let question =
+        move |core: &mut Dispatcher, now| taken(core, draft, &order, condition, circumstances, now);
     match ask(&sources.handle, question).await {
         Ok(document) => document,
         Err(why) => Document::refused(name, why.into()),

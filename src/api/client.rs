@@ -38,7 +38,9 @@ pub enum Address {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no address of a dispatcher: expected `http://HOST:PORT`, `https://HOST:PORT` or `unix:PATH`")]
+#[error(
+    "`{text}` is no address of a dispatcher: expected `http://HOST:PORT`, `https://HOST:PORT` or `unix:PATH`"
+)]
 pub struct AddressError {
     text: String,
 }

@@ -58,9 +58,7 @@ fn condition(headers: &HeaderMap) -> Result<Condition, Problem> {
             Ok(Condition { matching: Match::Revision(revision), must_exist: false })
         }
         (None, Some("*")) => Ok(Condition { matching: Match::Nothing, must_exist: false }),
-        (None, Some(tag)) => {
-            Err(Problem::bad_request(format!("If-None-Match: expected `*`, found `{tag}`")))
-        }
+        (None, Some(tag)) => Err(Problem::bad_request(format!("If-None-Match: expected `*`, found `{tag}`"))),
         (Some(_), Some(_)) => {
             Err(Problem::bad_request("If-Match and If-None-Match are not expected together"))
         }
@@ -95,10 +93,7 @@ mod tests {
         assert_eq!(read(&[]), matching(Match::Any));
         assert_eq!(read(&[("if-match", "\"3\"")]), matching(Match::Revision(3)));
         assert_eq!(read(&[("if-none-match", "*")]), matching(Match::Nothing));
-        assert_eq!(
-            read(&[("if-match", " * ")]),
-            Ok(Condition { matching: Match::Any, must_exist: true })
-        );
+        assert_eq!(read(&[("if-match", " * ")]), Ok(Condition { matching: Match::Any, must_exist: true }));
         for pairs in [
             &[("if-match", "3")][..],
             &[("if-match", "W/\"3\"")],

@@ -1,0 +1,108 @@
+//! The routes in this process, with a driver, a directory for records, and groups whose tasks run at once.
+
+mod applying;
+mod callers;
+mod events;
+mod ordering;
+mod over_sockets;
+mod reading;
+mod unavailable;
+mod world;
+
+use std::collections::BTreeMap;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, StatusCode};
+use axum::response::Response;
+use axum::{Extension, Router};
+use serde_json::Value;
+use tower_service::Service as _;
+
+use super::{Caller, Sources, router};
+use dispatcher::driver::Handle;
+use manifest::Circumstances;
+
+/// In every specification; nothing that is told may have it.
+pub const SECRET: &str = "hunter2";
+
+pub fn session(name: &str) -> String {
+    with_nonce(name, 1)
+}
+
+pub fn with_nonce(name: &str, nonce: i64) -> String {
+    format!(
+        "apiVersion: flink.apache.org/v1beta1
+kind: FlinkDeployment
+metadata: {{name: {name}, annotations: {{password: {SECRET}}}}}
+spec:
+  flinkVersion: v1_20
+  restartNonce: {nonce}
+  flinkConfiguration: {{security.ssl.rest.key-password: {SECRET}-{nonce}}}
+  jobManager: {{resource: {{memory: 1g}}}}
+  taskManager: {{resource: {{memory: 1g}}}}
+"
+    )
+}
+
+/// For a known caller.
+pub fn routes(handle: &Handle) -> Router {
+    let circumstances = Circumstances { has_zookeeper: true, allows_http: false, previous: None };
+    let caller = Caller { user: "ann".to_owned(), from: "here".to_owned() };
+    router(Sources { handle: handle.clone(), circumstances }).layer(Extension(caller))
+}
+
+/// One answer.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub text: String,
+}
+
+impl Answer {
+    pub async fn of(response: Response) -> Self {
+        let (head, body) = response.into_parts();
+        let bytes = axum::body::to_bytes(body, usize::MAX).await.expect("a body");
+        let text = String::from_utf8(bytes.into()).expect("text");
+        assert!(!text.contains(SECRET), "a secret is told: {text}");
+        Self { status: head.status, headers: head.headers, text }
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(self.text.as_bytes()).unwrap_or_else(|_| panic!("no JSON: {}", self.text))
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    pub fn error(&self) -> String {
+        self.json()["error"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// The reasons by field, of the only document or of the whole.
+    pub fn fields(&self) -> BTreeMap<String, String> {
+        let json = self.json();
+        let fields = if json["results"].is_array() { &json["results"][0]["fields"] } else { &json["fields"] };
+        let texts = |field: &Value| {
+            let text = |name: &str| field[name].as_str().unwrap_or_default().to_owned();
+            (text("field"), text("reason"))
+        };
+        fields.as_array().into_iter().flatten().map(texts).collect()
+    }
+}
+
+pub async fn call(routes: &Router, request: Request<Body>) -> Response {
+    let Ok(response) = routes.clone().call(request).await;
+    response
+}
+
+/// `headers`: pairs of names and values.
+pub async fn ask(routes: &Router, line: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
+    let (method, path) = line.split_once(' ').expect("method and path");
+    let mut request = Request::builder().method(method).uri(path);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    Answer::of(call(routes, request.body(body.into()).expect("a request")).await).await
+}

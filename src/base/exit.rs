@@ -8,6 +8,8 @@
 #[repr(u8)]
 pub enum Exit {
     Ok = 0,
+    /// Of `diff` alone: something is another.
+    Differs = 1,
     /// The command line cannot be understood.
     Usage = 64,
     /// A configuration file or the stored state cannot be parsed.

@@ -3,7 +3,7 @@
 mod events;
 mod explain;
 mod status;
-mod table;
+pub mod table;
 
 use std::future::Future;
 

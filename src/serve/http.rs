@@ -88,12 +88,7 @@ pub async fn serve<P: Port>(mut port: P, routes: Router) -> io::Result<Infallibl
 fn service(
     routes: Router,
     client: Client,
-) -> impl hyper::service::Service<
-    Request<Incoming>,
-    Response = Response,
-    Error = Infallible,
-    Future: Send,
-> {
+) -> impl hyper::service::Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send> {
     service_fn(move |mut request: Request<Incoming>| {
         if let Some(peer) = client.peer {
             request.extensions_mut().insert(ConnectInfo(peer));

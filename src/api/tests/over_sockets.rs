@@ -1,0 +1,106 @@
+//! The client, and the routes behind real sockets.
+
+use std::path::Path;
+
+use tokio::net::{TcpListener, UnixListener};
+
+use super::world::World;
+use super::{session, with_nonce};
+use crate::client::{Address, AskError, Dispatcher};
+use crate::{AuditQuery, EventsQuery, OrderQuery, Patch, Sources, caller, router};
+use dispatcher::{Outcome, State};
+use manifest::Circumstances;
+use serve::Listening;
+
+fn sources(world: &World) -> Sources {
+    Sources { handle: world.handle.clone(), circumstances: Circumstances::default() }
+}
+
+fn at_socket(world: &World, path: &Path) -> Dispatcher {
+    let listener = UnixListener::bind(path).expect("a socket");
+    let routes = caller::by_user(router(sources(world)));
+    tokio::spawn(serve::serve(Listening::new(listener, "test"), routes));
+    Dispatcher::at(&Address::Socket(path.to_owned())).expect("a client")
+}
+
+fn refusal(error: AskError) -> (u16, String) {
+    match error {
+        AskError::Refused { problem, .. } => (problem.status, problem.error),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn commands_reach_a_dispatcher_at_its_socket() {
+    let (world, directory) = (World::new().await, tempfile::tempdir().expect("a directory"));
+    let client = at_socket(&world, &directory.path().join("socket"));
+    let query = OrderQuery { dry_run: false, message: Some("a & b".to_owned()) };
+    let applied = client.apply(session("a"), &query, None).await.expect("an answer");
+    assert_eq!((applied.error, applied.results[0].status), (None, 201));
+    world.until("a", "running").await;
+    let applied = client.apply(with_nonce("a", 2), &query, Some(7)).await.expect("an answer");
+    assert_eq!(applied.results[0].status, 412);
+    let clusters = client.clusters().await.expect("an answer");
+    assert_eq!((clusters[0].name.as_str(), clusters[0].state), ("a", State::Running));
+    let description = client.cluster("a").await.expect("an answer");
+    assert_eq!(description.cluster.revision, Some(1));
+
+    let patch = Patch { frozen: Some(true), suspended: None };
+    let ordered = client.patch("a", patch, &query, Some(1)).await.expect("an answer");
+    assert_eq!(ordered.outcome, Outcome::Changed);
+    let error = client.restart("a", &query, None).await.expect_err("refused");
+    assert_eq!(refusal(error), (409, "cluster a is frozen: thaw it first".to_owned()));
+    // A name is one part of the path, whatever is in it.
+    let error = client.delete("../audit?x", &query, None).await.expect_err("refused");
+    assert_eq!(refusal(error).0, 404);
+    let error = client.apply("[".to_owned(), &query, None).await.expect_err("refused");
+    assert_eq!(refusal(error).0, 400);
+
+    let audit = client.audit(&AuditQuery::default()).await.expect("an answer");
+    assert_eq!(audit[0].from.as_deref(), Some("unix socket"));
+    assert_eq!(audit[0].message.as_deref(), Some("a & b"));
+    let events = client.events(&EventsQuery::default()).await.expect("an answer");
+    let mut told = Vec::new();
+    let (query, count) = (EventsQuery::default(), events.len());
+    let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
+    let following = client.follow(&query, |event| sender.send(event).expect("a reader"));
+    let reading = async {
+        while told.len() < count {
+            told.push(receiver.recv().await.expect("an event"));
+        }
+    };
+    tokio::select! {
+        error = following => panic!("{error:?}"),
+        () = reading => {}
+    }
+    assert_eq!(told, events);
+}
+
+#[tokio::test]
+async fn commands_reach_a_dispatcher_at_a_port_of_loopback() {
+    let world = World::new().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = format!("http://{}", listener.local_addr().expect("an address"));
+    let routes = caller::by_loopback(router(sources(&world)));
+    tokio::spawn(serve::serve(Listening::new(listener, "test"), routes));
+    let client = Dispatcher::at(&address.parse().expect("an address")).expect("a client");
+    client.apply(session("a"), &OrderQuery::default(), None).await.expect("an answer");
+    let audit = client.audit(&AuditQuery::default()).await.expect("an answer");
+    assert_eq!(audit[0].user.as_deref(), Some("loopback"));
+    assert!(audit[0].from.as_ref().is_some_and(|from| from.starts_with("127.0.0.1:")));
+}
+
+#[tokio::test]
+async fn a_client_says_whom_it_did_not_find() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("socket");
+    let nobody = Dispatcher::at(&Address::Socket(path.clone())).expect("a client");
+    let error = nobody.clusters().await.expect_err("nobody is there");
+    assert_eq!(error.to_string(), format!("no dispatcher answers at unix:{}", path.display()));
+    // Somebody else is there.
+    let listener = UnixListener::bind(&path).expect("a socket");
+    let routes = axum::Router::new().fallback(async || "hello");
+    tokio::spawn(serve::serve(Listening::new(listener, "test"), routes));
+    let error = nobody.clusters().await.expect_err("a stranger");
+    assert!(error.to_string().ends_with("is none of a dispatcher (HTTP status 200)"), "{error}");
+}

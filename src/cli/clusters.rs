@@ -1,0 +1,131 @@
+//! The commands that talk to a dispatcher.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use api::client::Address;
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Create clusters on the dispatcher, or change those that there are, by manifests
+    Apply(ApplyOptions),
+    /// Print what `apply` would do, and what has to begin anew for it
+    Plan(ApplyOptions),
+    /// Print the fields of manifests that are others than those that were applied last; exit code 1 if there are
+    /// any
+    Diff(ApplyOptions),
+    /// Print the dispatcher's clusters, or one of them
+    Get(GetOptions),
+    /// Print all that is known of a cluster
+    Describe(DescribeOptions),
+    /// End clusters and forget them
+    Delete(DeleteOptions),
+    /// End the AppMasters of clusters, and keep what is known of them
+    Suspend(NamesOptions),
+    /// Start clusters again that were suspended
+    Resume(NamesOptions),
+    /// Replace the AppMasters of clusters; those that have ended begin anew
+    Restart(NamesOptions),
+    /// Leave clusters as they are: manifests that are applied wait
+    Freeze(NamesOptions),
+    /// Take the manifests that were applied to frozen clusters
+    Thaw(NamesOptions),
+    /// Print who has changed what
+    Audit(AuditOptions),
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people
+    #[default]
+    Table,
+    Json,
+    Yaml,
+}
+
+#[derive(Clone, Debug, Default, Args)]
+pub struct DispatcherOptions {
+    /// The dispatcher, as `http://HOST:PORT`, `https://HOST:PORT` or `unix:PATH` [default: $FLINK_ON_MESOS_DISPATCHER,
+    /// else the first line of ~/.config/flink-on-mesos/dispatcher, else the socket of this machine]
+    #[arg(long, value_name = "ADDRESS")]
+    pub dispatcher: Option<Address>,
+}
+
+#[derive(Clone, Debug, Default, Args)]
+pub struct AnswerOptions {
+    /// How the answer is printed
+    #[arg(long, short, value_enum, value_name = "FORMAT", default_value_t)]
+    pub output: Output,
+    #[command(flatten)]
+    pub dispatcher: DispatcherOptions,
+}
+
+#[derive(Clone, Debug, Default, Args)]
+pub struct OrderOptions {
+    /// Why, for the audit
+    #[arg(long, short, value_name = "TEXT")]
+    pub message: Option<String>,
+    /// Only if this is the last revision of the cluster
+    #[arg(long, value_name = "N")]
+    pub if_revision: Option<u64>,
+    #[command(flatten)]
+    pub answer: AnswerOptions,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct ApplyOptions {
+    /// A file with manifests in YAML or JSON; `-` is stdin
+    #[arg(long = "file", short, value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub order: OrderOptions,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct GetOptions {
+    /// The cluster [default: all]
+    pub name: Option<String>,
+    #[command(flatten)]
+    pub answer: AnswerOptions,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct DescribeOptions {
+    /// The cluster
+    pub name: String,
+    #[command(flatten)]
+    pub answer: AnswerOptions,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct NamesOptions {
+    /// The clusters
+    #[arg(required = true, value_name = "NAME")]
+    pub names: Vec<String>,
+    #[command(flatten)]
+    pub order: OrderOptions,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct DeleteOptions {
+    /// The clusters
+    #[arg(value_name = "NAME", required_unless_present = "files", conflicts_with = "files")]
+    pub names: Vec<String>,
+    /// A file with manifests of the clusters; `-` is stdin
+    #[arg(long = "file", short, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub order: OrderOptions,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct AuditOptions {
+    /// Only changes of this cluster
+    pub name: Option<String>,
+    /// So many of the last changes
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub last: usize,
+    #[command(flatten)]
+    pub answer: AnswerOptions,
+}

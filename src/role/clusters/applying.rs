@@ -1,0 +1,193 @@
+//! Manifests that are handed to the dispatcher, or compared there with what it has.
+
+use tracing::Level;
+
+use crate::cli::clusters::{ApplyOptions, Output};
+use api::Document;
+use api::client::AskError;
+use base::exit::Exit;
+use base::log;
+use conf::environment::Environment;
+use dispatcher::{Outcome, Plan};
+use manifest::{Change, Effect, Finding};
+
+use super::ordering::query;
+use super::text::plain;
+use super::{files, print, refused, unanswered};
+use crate::role::error::Fatal;
+use crate::role::operator::table::line;
+
+pub fn apply(options: &ApplyOptions, environment: &Environment) -> Result<u8, Fatal> {
+    let documents = hand_in(options, environment, false)?;
+    Ok(tell(options, &documents, applied))
+}
+
+pub fn plan(options: &ApplyOptions, environment: &Environment) -> Result<u8, Fatal> {
+    let documents = hand_in(options, environment, true)?;
+    Ok(tell(options, &documents, planned))
+}
+
+/// As `diff`, it ends with 1 where anything is another.
+pub fn diff(options: &ApplyOptions, environment: &Environment) -> Result<u8, Fatal> {
+    let documents = hand_in(options, environment, true)?;
+    let code = tell(options, &documents, compared);
+    let is_same =
+        |from: &From| from.document.plan.as_ref().is_none_or(|plan| plan.outcome == Outcome::Unchanged);
+    let is_good = code == Exit::Ok.code();
+    Ok(if is_good && !documents.iter().all(is_same) { Exit::Differs.code() } else { code })
+}
+
+/// A document, and what messages call its file.
+#[derive(Debug)]
+pub struct From {
+    pub file: String,
+    pub document: Document,
+}
+
+/// All files are read before the first is handed in.
+fn hand_in(options: &ApplyOptions, environment: &Environment, dry_run: bool) -> Result<Vec<From>, Fatal> {
+    let read = |path: &std::path::PathBuf| Ok((files::shown(path), files::text(path)?));
+    let texts = options.files.iter().map(read).collect::<Result<Vec<_>, Fatal>>()?;
+    let order = &options.order;
+    if texts.len() > 1 && order.if_revision.is_some() {
+        return Err(Fatal::new(
+            Exit::Usage,
+            "--if-revision is for one manifest, and several files are named",
+        ));
+    }
+    let dispatcher = super::connect(&order.answer.dispatcher, environment)?;
+    let query = query(order, dry_run);
+    let mut documents = Vec::new();
+    let asked = super::runtime()?.block_on(async {
+        for (file, text) in texts {
+            let applied = dispatcher.apply(text, &query, order.if_revision).await;
+            let applied = applied.map_err(|error| in_file(&file, error))?;
+            let of_file = |document| From { file: file.clone(), document };
+            documents.extend(applied.results.into_iter().map(of_file));
+        }
+        Ok(())
+    });
+    match asked {
+        Ok(()) => Ok(documents),
+        Err(fatal) => {
+            // What was done before is told too.
+            tell(options, &documents, applied);
+            Err(fatal)
+        }
+    }
+}
+
+/// What is wrong with the whole file.
+fn in_file(file: &str, error: AskError) -> Fatal {
+    match error {
+        AskError::Refused { problem, .. } => {
+            Fatal::new(refused(problem.status), format!("{file}: {}", problem.error))
+        }
+        error => unanswered(error),
+    }
+}
+
+/// The answers on stdout, what is odd or wrong on stderr.
+fn tell(options: &ApplyOptions, documents: &[From], text: fn(&Plan) -> String) -> u8 {
+    for from in documents {
+        for (level, message) in messages(from) {
+            log::line(level, "flink-on-mesos", &message);
+        }
+    }
+    match options.order.answer.output {
+        Output::Table => {
+            let texts = documents.iter().filter_map(|from| from.document.plan.as_ref()).map(text);
+            let text: String = texts.collect();
+            if !text.is_empty() {
+                super::say(text.trim_end_matches('\n'));
+            }
+        }
+        output @ (Output::Json | Output::Yaml) => {
+            let all: Vec<_> = documents.iter().map(|from| &from.document).collect();
+            print(output, &all, |_| String::new());
+        }
+    }
+    let codes: Vec<_> = documents
+        .iter()
+        .filter(|from| from.document.error.is_some())
+        .map(|from| refused(from.document.status))
+        .collect();
+    let worst =
+        if codes.contains(&Exit::Unavailable) { Some(Exit::Unavailable) } else { codes.first().copied() };
+    worst.unwrap_or(Exit::Ok).code()
+}
+
+/// Warnings and errors, each with file, line and field as far as they are known.
+pub fn messages(From { file, document }: &From) -> Vec<(Level, String)> {
+    let warnings = document.warnings.iter().map(|finding| (Level::WARN, placed(file, finding)));
+    let mut messages: Vec<_> = warnings.collect();
+    let Some(error) = &document.error else { return messages };
+    if document.fields.is_empty() {
+        messages.push((Level::ERROR, format!("{file}: {error}")));
+    }
+    messages.extend(document.fields.iter().map(|finding| (Level::ERROR, placed(file, finding))));
+    messages
+}
+
+fn placed(file: &str, Finding { field, line, reason }: &Finding) -> String {
+    let line = line.map(|line| format!(":{line}")).unwrap_or_default();
+    let field = if field.is_empty() { String::new() } else { format!("{field}: ") };
+    format!("{file}{line}: {field}{reason}")
+}
+
+pub fn applied(plan: &Plan) -> String {
+    let Plan { name, outcome, revision, waits, .. } = plan;
+    let waits = waits.as_ref().map(|why| format!("; it counts later: {why}")).unwrap_or_default();
+    match outcome {
+        Outcome::Created => format!("{name} created, revision {revision}\n"),
+        Outcome::Changed => format!("{name} changed, revision {revision}{waits}\n"),
+        Outcome::Unchanged => format!("{name} unchanged, revision {revision}\n"),
+    }
+}
+
+pub fn planned(plan: &Plan) -> String {
+    let Plan { name, outcome, revision, changes, effect, begins_anew, waits } = plan;
+    let mut text = String::new();
+    let effect = match (begins_anew, effect) {
+        (true, Effect::Nothing | Effect::TaskManagerCount) => "the cluster begins anew",
+        (_, Effect::Nothing) => "what runs goes on as it is",
+        (_, Effect::TaskManagerCount) => "TaskManagers are added or stopped",
+        (_, Effect::TaskManagers) => "AppMasters and TaskManagers begin anew",
+        (_, Effect::AppMasters) => "AppMasters begin anew",
+        (_, Effect::Everything) => "all begins anew",
+    };
+    match outcome {
+        Outcome::Created => line(&mut text, &format!("{name} would be created")),
+        Outcome::Changed => {
+            line(&mut text, &format!("{name} would be changed, as revision {revision}: {effect}"));
+        }
+        Outcome::Unchanged => line(&mut text, &format!("{name} would be unchanged")),
+    }
+    for Change { field, old, new, .. } in changes {
+        let value = |value: &Option<String>| value.as_deref().map_or("not set".to_owned(), plain);
+        line(&mut text, &format!("  {field}: {} → {}", value(old), value(new)));
+    }
+    if let Some(why) = waits {
+        line(&mut text, &format!("  it would count later: {why}"));
+    }
+    text
+}
+
+pub fn compared(plan: &Plan) -> String {
+    let mut text = String::new();
+    match plan.outcome {
+        Outcome::Created => line(&mut text, &format!("{}: there is no such cluster", plan.name)),
+        Outcome::Unchanged => {}
+        Outcome::Changed => {
+            line(&mut text, &format!("{}: revision {} and what is handed in", plan.name, plan.revision - 1));
+            for Change { field, old, new, .. } in &plan.changes {
+                for (mark, value) in [('-', old), ('+', new)] {
+                    if let Some(value) = value {
+                        line(&mut text, &format!("{mark} {field}: {}", plain(value)));
+                    }
+                }
+            }
+        }
+    }
+    text
+}

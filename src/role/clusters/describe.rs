@@ -1,0 +1,81 @@
+//! A cluster in plain words.
+
+use dispatcher::{Attempt, Description, RevisionReport};
+
+use super::list::revision;
+use super::text::{or_dash, plain, time};
+use super::{events, yaml};
+use crate::role::operator::table::{line, table};
+
+pub fn text(description: &Description) -> String {
+    let Description { cluster, manifest, ended, revisions, attempts, events } = description;
+    let mut text = String::new();
+    line(&mut text, &format!("cluster     {}", plain(&cluster.name)));
+    let why = cluster.why.as_deref().map(|why| format!(": {}", plain(why))).unwrap_or_default();
+    line(&mut text, &format!("state       {}{why}", cluster.state.word()));
+    if cluster.frozen {
+        line(&mut text, "frozen      manifests that are applied wait until it is thawed");
+    }
+    line(&mut text, &format!("AppMasters  {} of {} run", cluster.running, cluster.target));
+    line(&mut text, &format!("revision    {}", revision(cluster)));
+    line(&mut text, &format!("Flink       {}", or_dash(cluster.flink_version.as_deref())));
+    line(&mut text, &format!("created     {}", or_dash(cluster.created.map(time))));
+    if let Some(ended) = ended {
+        let task_id = plain(&ended.task_id);
+        line(&mut text, &format!("ended       {} with code {}: {task_id}", time(ended.at), ended.code));
+    }
+    section(&mut text, "revisions", ["NUMBER", "AT", "BY", "MESSAGE"], revisions.iter().map(revision_row));
+    section(
+        &mut text,
+        "attempts",
+        ["NUMBER", "HOST", "STATE", "SINCE", "TASK"],
+        attempts.iter().map(attempt_row),
+    );
+    if !events.is_empty() {
+        line(&mut text, "\nevents, the newest first");
+        events.iter().for_each(|event| line(&mut text, &format!("  {}", events::line(event, false))));
+    }
+    if let Some(manifest) = manifest {
+        line(&mut text, "\nmanifest, without its secrets");
+        let value = serde_json::to_value(manifest).expect("all keys are texts");
+        yaml::text(&value).lines().for_each(|yaml| line(&mut text, &format!("  {yaml}")));
+    }
+    text
+}
+
+fn section<const COLUMNS: usize>(
+    text: &mut String,
+    name: &str,
+    head: [&str; COLUMNS],
+    rows: impl Iterator<Item = [String; COLUMNS]>,
+) {
+    let rows: Vec<_> = std::iter::once(head.map(str::to_owned)).chain(rows).collect();
+    if rows.len() > 1 {
+        line(text, &format!("\n{name}, the newest first"));
+        table(text, &rows);
+    }
+}
+
+fn revision_row(revision: &RevisionReport) -> [String; 4] {
+    let runs = if revision.is_running { " (runs)" } else { "" };
+    [
+        format!("{}{runs}", revision.number),
+        time(revision.at),
+        format!("{}, {}", plain(&revision.user), plain(&revision.from)),
+        revision.message.as_deref().map(plain).unwrap_or_default(),
+    ]
+}
+
+fn attempt_row(attempt: &Attempt) -> [String; 5] {
+    let state = match attempt.ended {
+        Some(at) => format!("ended {}", time(at)),
+        None => plain(&attempt.state),
+    };
+    [
+        attempt.number.to_string(),
+        plain(&attempt.hostname),
+        state,
+        time(attempt.since),
+        plain(&attempt.task_id),
+    ]
+}
