@@ -13,9 +13,7 @@ use flink::command::Entrypoint;
 use flink_on_mesos::cli::{self, AppmasterOptions, Cli, Command};
 use flink_on_mesos::role::appmaster::{self, Cluster};
 use flink_on_mesos::role::error::Fatal;
-use flink_on_mesos::role::{
-    self, claim, clusters, config, dispatcher, exec, operator, taskmanager, worker,
-};
+use flink_on_mesos::role::{self, claim, clusters, config, dispatcher, exec, operator, taskmanager, worker};
 use init::Beginning;
 use init::plan::Inherited;
 
@@ -116,9 +114,11 @@ fn signals(command: &Command) -> Signals {
         | Command::Dispatcher(_)
         | Command::Taskmanager(_)
         | Command::Config(_) => Signals::EndTheStart,
-        Command::Exec(_) | Command::Init(_) | Command::Other(_) | Command::Worker(_) | Command::Dispatch(_) => {
-            Signals::ForOwnUse
-        },
+        Command::Exec(_)
+        | Command::Init(_)
+        | Command::Other(_)
+        | Command::Worker(_)
+        | Command::Dispatch(_) => Signals::ForOwnUse,
         Command::Mesos(_)
         | Command::Status(_)
         | Command::Explain(_)

@@ -34,7 +34,7 @@ use super::sockets;
 use super::{user, worker};
 
 pub(super) mod given;
-mod listening;
+pub(super) mod listening;
 
 use given::Given;
 use listening::{await_ports, bind_artifacts, cannot_bind, operators_socket};
@@ -266,7 +266,7 @@ struct Told {
 fn worker_child(local: bool, handover: &Handover, told: Told) -> Result<(Child, Option<PathBuf>), Fatal> {
     let Handover { setup, settings, .. } = handover;
     let before = told.hold.as_ref().and_then(|hold| hold.state.as_ref()?.artifact_port);
-    let artifacts = bind_artifacts(settings, local, before)?;
+    let artifacts = bind_artifacts("appmaster", settings, local, before)?;
     let status_host = settings.status.bind_address.to_string();
     let status =
         sockets::bind(keys::STATUS_PORT.name, &status_host, settings.status.port).map_err(cannot_bind)?;

@@ -54,11 +54,7 @@ const INSTANCE: &str = "dispatcher";
 const PART: &str = "dispatcher";
 
 /// Everything is checked here, then init takes over.
-pub fn run(
-    options: &ClusterOptions,
-    environment: &Environment,
-    inherited: Inherited,
-) -> Result<u8, Fatal> {
+pub fn run(options: &ClusterOptions, environment: &Environment, inherited: Inherited) -> Result<u8, Fatal> {
     let opened = Opened::read(options, environment)?;
     opened.tell();
     let init = exec::Options::for_jvm(environment).map_err(fatal(Exit::Usage))?;
@@ -142,7 +138,8 @@ async fn serve(
     let Kept { state, store, records, mut core } = kept;
     let lookout = Arc::new(Lookout::default());
     let journal = Arc::clone(&lookout.journal);
-    let ports = serving::bind(opened, environment)?;
+    let ports = serving::bind(opened, environment, state.as_ref().and_then(|state| state.artifact_port))?;
+    let state = State { artifact_port: ports.artifact_port(), ..state.unwrap_or_else(worker::fresh_state) };
     let files = files::read(opened).await?;
     let configured = Configured::default();
     let makings = Makings::new(opened, &files, &ports, configured.clone(), Arc::clone(&journal));
@@ -152,14 +149,8 @@ async fn serve(
     let reports = home::Reports::default();
     let watched = Watched::new(Arc::clone(&lookout));
     let groups = Groups::new(requests.clone(), makings, watched.changes());
-    let (driver, handle) = Driver::new(
-        core,
-        carried_out,
-        Limits::default(),
-        (records, groups),
-        Arc::clone(&journal),
-        now,
-    );
+    let (driver, handle) =
+        Driver::new(core, carried_out, Limits::default(), (records, groups), Arc::clone(&journal), now);
     let circumstances = Circumstances {
         has_zookeeper: opened.settings.high_availability.is_some(),
         allows_http: false,
@@ -185,7 +176,7 @@ async fn serve(
             log::line(tracing::Level::INFO, PART, "this dispatcher leaves its clusters to the next one");
             Ok(())
         }
-        ended = work.schedule(store, state, Lease::unlimited(), doorkeeper.admit()) => {
+        ended = work.schedule(store, Some(state), Lease::unlimited(), doorkeeper.admit()) => {
             ended.map_err(worker::stopped)
         }
         ended = driver.run() => ended.map_err(fatal(Exit::Software)),

@@ -5,7 +5,7 @@ mod chaos;
 mod crowd;
 mod cuts;
 mod election;
-mod ensemble;
+pub mod ensemble;
 mod jobmanagers;
 mod keys;
 mod masters;

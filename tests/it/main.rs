@@ -6,6 +6,7 @@ mod conf;
 mod conformance;
 mod delivery;
 mod dispatched;
+mod dispatcher;
 mod elf;
 mod flink;
 mod ha;

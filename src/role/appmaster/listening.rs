@@ -51,7 +51,12 @@ fn check_ports(settings: &Settings) -> Result<(), Fatal> {
 }
 
 /// `before` is the port at which TaskManagers that may still run reach it.
-pub fn bind_artifacts(settings: &Settings, local: bool, before: Option<u16>) -> Result<TcpListener, Fatal> {
+pub fn bind_artifacts(
+    part: &str,
+    settings: &Settings,
+    local: bool,
+    before: Option<u16>,
+) -> Result<TcpListener, Fatal> {
     let key = keys::ARTIFACT_PORT.name;
     let host = if local { LOOPBACK } else { ALL_ADDRESSES };
     let is_free_to_choose = !matches!(settings.artifacts.port, Port::Given(port) if port != 0);
@@ -75,7 +80,7 @@ pub fn bind_artifacts(settings: &Settings, local: bool, before: Option<u16>) -> 
         let text = format!(
             "port {own} is taken, so agents fetch from port {port} and download again what they have cached; set `{key}` to a free port to keep their caches"
         );
-        log::line(Level::WARN, "appmaster", &text);
+        log::line(Level::WARN, part, &text);
     }
     Ok(listener)
 }

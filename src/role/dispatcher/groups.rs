@@ -86,6 +86,7 @@ impl driver::Groups for Groups {
             }
             Action::Remove { cluster, .. } => {
                 let Some(name) = template::group(&cluster) else { return Ok(()) };
+                self.makings.forget(&cluster);
                 self.requests.order(|reply| Request::Remove(name, reply)).await.map(drop)
             }
             Action::Commit(_) | Action::Event(_) => Ok(()),

@@ -64,6 +64,8 @@ impl Opened {
             mode: Mode::Cluster,
         };
         let mut loaded = conf::load(&request).map_err(|error| Fatal::new(error.exit(), error))?;
+        // Each cluster gets one of its own.
+        loaded.warnings.retain(|warning| !warning.contains(keys::flink::CLUSTER_ID.name));
         user::decide(&mut loaded.table, environment).map_err(fatal(Exit::Os))?;
         let mut findings = Findings::default();
         for problem in &loaded.problems {

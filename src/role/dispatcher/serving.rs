@@ -10,21 +10,21 @@ use base::events::Journal;
 use base::exit::Exit;
 use conf::environment::Environment;
 use conf::keys;
-use conf::settings::{Port, Settings};
+use conf::settings::Settings;
 use scheduler::driver::requests::Requests;
 use serve::Listening;
 
+use super::PART;
 use super::configuration::Configured;
 use super::files::Files;
 use super::home::{self, Reports};
 use super::opened::Opened;
+use crate::role::appmaster::listening::{self, cannot_bind};
 use crate::role::error::{Fatal, fatal};
-use crate::role::sockets::{self, BindError};
+use crate::role::sockets;
 
 /// In which commands find the dispatcher too.
 const SOCKET_VARIABLE: &str = "FLINK_ON_MESOS_DISPATCHER";
-
-const ALL_ADDRESSES: &str = "0.0.0.0";
 
 /// Bound before anything is launched.
 pub struct Ports {
@@ -43,10 +43,10 @@ pub struct Served {
     pub journal: Arc<Journal>,
 }
 
-pub fn bind(opened: &Opened, environment: &Environment) -> Result<Ports, Fatal> {
+/// `before`: where agents reached the dispatcher before this one.
+pub fn bind(opened: &Opened, environment: &Environment, before: Option<u16>) -> Result<Ports, Fatal> {
     let (settings, dispatcher) = (&opened.settings, &opened.dispatcher);
-    let (Port::Given(port) | Port::Own(port)) = settings.artifacts.port;
-    let artifacts = sockets::bind(keys::ARTIFACT_PORT.name, ALL_ADDRESSES, port).map_err(cannot_bind)?;
+    let artifacts = listening::bind_artifacts(PART, settings, false, before)?;
     let host = dispatcher.bind_address.to_string();
     let api = sockets::bind(keys::dispatcher::PORT.name, &host, dispatcher.port).map_err(cannot_bind)?;
     let socket_path = socket_path(environment);
@@ -60,13 +60,13 @@ fn socket_path(environment: &Environment) -> PathBuf {
     named.map_or_else(|| api::SOCKET.into(), PathBuf::from)
 }
 
-fn cannot_bind(error: BindError) -> Fatal {
-    Fatal::new(Exit::CannotCreate, error)
-}
-
 impl Ports {
+    pub fn artifact_port(&self) -> Option<u16> {
+        self.artifacts.local_addr().ok().map(|address| address.port())
+    }
+
     pub fn artifacts_url(&self, settings: &Settings) -> String {
-        let port = self.artifacts.local_addr().map_or(0, |address| address.port());
+        let port = self.artifact_port().unwrap_or_default();
         format!("http://{}:{port}", settings.job_manager.address)
     }
 

@@ -16,9 +16,7 @@ use flink::memory;
 use flink::version::Version;
 use manifest::{Manifest, Specification};
 use mesos::wire::label::Label;
-use scheduler::spec::{
-    Delivery, GroupSpec, Host, Own, OwnValue, Placement, Template, TooMany,
-};
+use scheduler::spec::{Delivery, GroupSpec, Host, Own, OwnValue, Placement, Template, TooMany};
 
 use super::configuration::{self, Configured, Source};
 use super::files::Files;
@@ -122,6 +120,11 @@ impl Makings {
         }
     }
 
+    /// Nothing is launched of it any more.
+    pub fn forget(&self, cluster: &str) {
+        self.configured.remove(cluster);
+    }
+
     fn try_define(&self, definition: &Definition) -> Result<GroupSpec, Unlaunchable> {
         let manifest = &*definition.manifest;
         let origin = self.origin(&manifest.spec)?;
@@ -142,7 +145,12 @@ impl Makings {
             soft: manifest.spec.mesos.constraints.soft.clone(),
             target: definition.target,
             generation: definition.generation,
-            role: manifest.spec.mesos.role.clone().filter(|role| self.settings.framework.roles.contains(role)),
+            role: manifest
+                .spec
+                .mesos
+                .role
+                .clone()
+                .filter(|role| self.settings.framework.roles.contains(role)),
             follows_jobs: false,
             is_paused: false,
             gang: None,
@@ -176,10 +184,8 @@ impl Makings {
         let container = in_image(settings.tasks.container.clone(), origin.image);
         let arguments = ["flink-on-mesos", "appmaster", "--artifacts", &self.artifacts_url];
         let labels = &manifest.spec.mesos.labels;
-        let label = |(key, value): (&String, &String)| Label {
-            key: Some(key.clone()),
-            value: Some(value.clone()),
-        };
+        let label =
+            |(key, value): (&String, &String)| Label { key: Some(key.clone()), value: Some(value.clone()) };
         let own = [
             (given::TASK_VARIABLE, OwnValue::TaskId),
             (given::ATTEMPT_VARIABLE, OwnValue::Attempt),

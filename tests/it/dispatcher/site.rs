@@ -1,0 +1,242 @@
+//! A dispatcher beside a Mesos of four agents, and the commands that people give it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use flink::rest::RestClient;
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+use crate::cluster::harness::{Program, binary, scratch};
+use crate::cluster::processes::{self, Part, Process};
+use crate::flink::home;
+use crate::ports::{free_ports, free_range};
+
+const AGENTS: &str = "4";
+
+/// Each AppMaster takes five ports, each TaskManager two.
+const PORTS: u16 = 64;
+
+pub struct Site {
+    pub mesos: Program,
+    pub mesos_port: u16,
+    pub program: Program,
+    files: tempfile::TempDir,
+    port: u16,
+}
+
+impl Site {
+    /// With more lines of the dispatcher's configuration.
+    pub async fn start(more: &[String]) -> Self {
+        let [mesos_port, port] = free_ports();
+        let range = free_range(PORTS);
+        let resources = format!("cpus:8;mem:16384;disk:20000;ports:[{}-{}]", range.start(), range.end());
+        let scratch = scratch();
+        let work = scratch.path().join("work").display().to_string();
+        let number = mesos_port.to_string();
+        let mesos = Program::start_with(
+            scratch,
+            Command::new(binary()),
+            &[],
+            &[
+                "mesos",
+                "--port",
+                &number,
+                "--agents",
+                AGENTS,
+                "--resources",
+                &resources,
+                "--work-dir",
+                &work,
+                "--no-switch_user",
+                "--hostname",
+                "localhost",
+            ],
+        );
+        let files = tempfile::tempdir().expect("a directory");
+        fs::create_dir(files.path().join("conf")).expect("a directory");
+        let lines = [
+            format!("mesos.master: 127.0.0.1:{mesos_port}"),
+            "mesos.resourcemanager.framework.name: dispatcher".to_owned(),
+            format!("dispatcher.state-dir: {}", files.path().join("state").display()),
+            format!("dispatcher.port: {port}"),
+            format!("dispatcher.flink.1.20: {}", home::flink_home("1.20.5").display()),
+            format!("dispatcher.flink.2.3: {}", home::flink_home("2.3.0").display()),
+        ];
+        let text: String = lines.iter().chain(more).map(|line| format!("{line}\n")).collect();
+        fs::write(files.path().join("conf/config.yaml"), text).expect("written");
+        let program = start_dispatcher(&files);
+        let site = Self { mesos, mesos_port, program, files, port };
+        site.until_ready().await;
+        site
+    }
+
+    pub async fn start_again(&mut self) {
+        self.program = start_dispatcher(&self.files);
+        self.until_ready().await;
+    }
+
+    async fn until_ready(&self) {
+        let url = format!("http://127.0.0.1:{}/readyz", self.port);
+        let is_ready = async || get(&url).await.map(drop);
+        self.program.until("the dispatcher is ready", is_ready).await;
+    }
+
+    /// Without a word to anybody.
+    pub async fn kill_dispatcher(&mut self) {
+        for process in self.program.everything() {
+            processes::signal(process, Signal::SIGKILL);
+        }
+        self.program.end().await;
+    }
+
+    /// What a command prints; it must succeed.
+    pub fn command(&self, words: &[&str]) -> String {
+        let (code, out, err) = self.try_command(words);
+        assert_eq!(code, Some(0), "{words:?}: {out}{err}\n{}", self.program.log_end());
+        out
+    }
+
+    pub fn try_command(&self, words: &[&str]) -> (Option<i32>, String, String) {
+        let output = Command::new(binary())
+            .args(words)
+            .env("FLINK_ON_MESOS_DISPATCHER", self.socket())
+            .output()
+            .expect("it starts");
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    }
+
+    pub fn apply(&self, manifests: &[&str]) {
+        let file = self.files.path().join("manifests.yaml");
+        fs::write(&file, manifests.join("---\n")).expect("written");
+        self.command(&["apply", "-f", file.to_str().expect("UTF-8")]);
+    }
+
+    /// All that is known of a cluster, if there is one.
+    pub fn describe(&self, name: &str) -> Option<Value> {
+        let (code, out, _) = self.try_command(&["describe", name, "-o", "json"]);
+        (code == Some(0)).then(|| serde_json::from_str(&out).expect("JSON"))
+    }
+
+    pub async fn until_state(&self, name: &str, state: &str) {
+        let is_so = async || (self.describe(name)?["cluster"]["state"] == state).then_some(());
+        self.program.until(&format!("{name} is {state}"), is_so).await;
+    }
+
+    pub async fn until_gone(&self, name: &str) {
+        let is_gone = async || self.describe(name).is_none().then_some(());
+        self.program.until(&format!("{name} is gone"), is_gone).await;
+    }
+
+    /// The numbers of its attempts, the newest first.
+    pub fn attempts(&self, name: &str) -> Vec<u64> {
+        let described = self.describe(name).unwrap_or_default();
+        let attempts = described["attempts"].as_array().cloned().unwrap_or_default();
+        attempts.iter().filter_map(|attempt| attempt["number"].as_u64()).collect()
+    }
+
+    /// Of AppMasters that have not ended, by cluster.
+    pub fn tasks(&self) -> BTreeMap<String, Vec<String>> {
+        let text = self.command(&["get", "-o", "json"]);
+        let clusters: Value = serde_json::from_str(&text).expect("JSON");
+        let names = clusters.as_array().expect("a list").iter().filter_map(|one| one["name"].as_str());
+        let of = |name: &str| {
+            let described = self.describe(name).unwrap_or_default();
+            let attempts = described["attempts"].as_array().cloned().unwrap_or_default();
+            let alive = attempts.into_iter().filter(|attempt| attempt["ended"].is_null());
+            alive.filter_map(|attempt| attempt["task_id"].as_str().map(str::to_owned)).collect()
+        };
+        names.map(|name| (name.to_owned(), of(name))).collect()
+    }
+
+    /// The framework of this name as the master tells of it.
+    pub async fn framework(&self, name: &str) -> Option<Value> {
+        let url = format!("http://127.0.0.1:{}/state", self.mesos_port);
+        let state: Value = get(&url).await?.json().await.ok()?;
+        let active = |framework: &&Value| framework["name"] == name && framework["active"] == true;
+        state["frameworks"].as_array()?.iter().find(active).cloned()
+    }
+
+    pub async fn flink(&self, name: &str) -> Option<RestClient> {
+        let framework = self.framework(name).await?;
+        RestClient::new(framework["webui_url"].as_str()?).ok()
+    }
+
+    pub async fn until_slots(&self, name: &str, slots: u32) {
+        let have_come = async || {
+            let overview = self.flink(name).await?.overview().await.ok()?;
+            (overview.slots_total == slots).then_some(())
+        };
+        self.program.until(&format!("{name} has {slots} slots"), have_come).await;
+    }
+
+    /// The JVM of the cluster's AppMaster, of which there is one.
+    pub fn jobmanager(&self, name: &str) -> Process {
+        let all = self.mesos.parts(Part::JobManager).into_iter();
+        let own: Vec<_> = all.filter(|process| self.is_of(*process, name)).collect();
+        let [only] = own[..] else { panic!("one JobManager of {name} expected: {own:?}") };
+        only
+    }
+
+    fn is_of(&self, process: Process, name: &str) -> bool {
+        let sandbox = format!("/{name}-");
+        let environment = processes::environment(process);
+        environment.iter().any(|variable| variable.starts_with("MESOS_") && variable.contains(&sandbox))
+    }
+
+    /// The nearest one above it.
+    pub fn init_of(&self, process: Process) -> Process {
+        let is_init = |above: &Process| processes::argv(*above).get(1).is_some_and(|word| word == "init");
+        let below = |above: &Process| processes::below(above.pid.as_raw().cast_unsigned());
+        let inits = self.mesos.everything().into_iter().filter(is_init);
+        let above = inits.filter(|init| below(init).contains(&process));
+        above.min_by_key(|init| below(init).len()).expect("it has one")
+    }
+
+    fn socket(&self) -> String {
+        socket(&self.files)
+    }
+}
+
+/// The answer, if it is a good one.
+pub async fn get(url: &str) -> Option<reqwest::Response> {
+    let client = tls::http::plain().expect("TLS").build().expect("a client");
+    client.get(url).send().await.ok()?.error_for_status().ok()
+}
+
+fn socket(files: &tempfile::TempDir) -> String {
+    format!("unix:{}", files.path().join("dispatcher.sock").display())
+}
+
+fn start_dispatcher(files: &tempfile::TempDir) -> Program {
+    let conf: PathBuf = files.path().join("conf");
+    Program::start_with(
+        scratch(),
+        Command::new(binary()),
+        &[("FLINK_ON_MESOS_DISPATCHER", &socket(files))],
+        &["dispatcher", "--configDir", conf.to_str().expect("UTF-8")],
+    )
+}
+
+/// The manifest of a session of one TaskManager with one slot.
+pub fn session(name: &str, version: &str, memory: u32) -> String {
+    format!(
+        "apiVersion: flink.apache.org/v1beta1
+kind: FlinkDeployment
+metadata:
+  name: {name}
+spec:
+  flinkVersion: {version}
+  flinkConfiguration:
+    taskmanager.numberOfTaskSlots: \"1\"
+  jobManager:
+    resource: {{memory: {memory}m, cpu: 0.5}}
+  taskManager:
+    replicas: 1
+    resource: {{memory: {memory}m, cpu: 0.5}}
+"
+    )
+}
