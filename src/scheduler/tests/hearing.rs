@@ -66,7 +66,7 @@ impl Hearing {
     }
 
     /// A state is being stored in place of another: who gives way, or ends, because it is not heard?
-    /// Those of a group that is gone have to go in any case.
+    /// Those of a group that is gone or has ended have to go in any case.
     pub fn stored(&mut self, old: &State, new: &State, targets: &Targets, now: Moment) -> Judgement {
         let was = |id: &String| old.tasks.get(id);
         let gives_way = |record: &TaskRecord| record.goal == Goal::Replace && record.unheard;
@@ -84,7 +84,7 @@ impl Hearing {
             return Err(format!("{giving_way} give way at once, and {is_heard} are heard"));
         }
         let ends = |(id, record): &(&String, &TaskRecord)| {
-            let is_wanted = targets.contains_key(&record.group);
+            let is_wanted = targets.get(&record.group).is_some_and(|target| *target > 0);
             let ends = record.goal == Goal::End && was(id).is_some_and(|old| old.goal != Goal::End);
             ends && record.unheard && is_wanted
         };
