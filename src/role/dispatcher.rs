@@ -142,7 +142,7 @@ async fn serve(
     let state = State { artifact_port: ports.artifact_port(), ..state.unwrap_or_else(worker::fresh_state) };
     let files = files::read(opened).await?;
     let configured = Configured::default();
-    let makings = Makings::new(opened, &files, &ports, configured.clone(), Arc::clone(&journal));
+    let makings = Makings::new(opened, &files, &ports, configured.clone());
     let (defined, carried_out) = begin(&mut core, &makings);
     let (facts, clock) = (Facts::default(), Clock::start());
     let (requests, doorkeeper, _no_ends) = requests::open(&facts, None);
@@ -194,7 +194,7 @@ fn begin(core: &mut Dispatcher, makings: &Makings) -> (BTreeMap<GroupName, Group
                 groups.extend(name.map(|name| (name, makings.define(&definition))));
             }
             Action::Keep { cluster, .. } => {
-                groups.extend(template::group(&cluster).map(|name| (name, template::kept())));
+                groups.extend(template::group(&cluster).map(|name| (name, GroupSpec::paused())));
             }
             Action::Commit(_)
             | Action::Renew { .. }

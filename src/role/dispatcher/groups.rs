@@ -10,6 +10,7 @@ use scheduler::Note;
 use scheduler::driver::Observer;
 use scheduler::driver::requests::{Refusal, Request, Requests};
 use scheduler::report::{GroupReport, Report, TaskReport};
+use scheduler::spec::GroupSpec;
 use status::lookout::Lookout;
 use tokio::sync::watch;
 
@@ -73,7 +74,7 @@ impl driver::Groups for Groups {
             }
             Action::Keep { cluster, .. } => {
                 let Some(name) = template::group(&cluster) else { return Ok(()) };
-                let spec = Box::new(template::kept());
+                let spec = Box::new(GroupSpec::paused());
                 self.requests.order(|reply| Request::Define(name, spec, reply)).await
             }
             Action::Renew { cluster, generation, .. } => {
@@ -94,7 +95,13 @@ impl driver::Groups for Groups {
     }
 
     async fn look(&mut self) -> Result<BTreeMap<String, View>, Refusal> {
-        Ok(views(&self.requests.order(Request::Report).await?))
+        let mut views = views(&self.requests.order(Request::Report).await?);
+        for (cluster, (target, why)) in self.makings.unlaunchable().iter() {
+            if let Some(view) = views.get_mut(cluster) {
+                (view.target, view.waiting) = (*target, Some(why.clone()));
+            }
+        }
+        Ok(views)
     }
 
     async fn changed(&mut self) {

@@ -1,9 +1,9 @@
 //! What a cluster's manifest makes of its AppMasters' tasks.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use base::events::Journal;
 use base::log;
 use conf::environment::Environment;
 use conf::keys;
@@ -55,7 +55,8 @@ pub struct Makings {
     /// To whom AppMasters report.
     home_url: String,
     configured: Configured,
-    journal: Arc<Journal>,
+    /// Those that cannot be launched here: how many there should be, and why there are none.
+    unlaunchable: Mutex<BTreeMap<String, (u32, String)>>,
 }
 
 /// Why a cluster cannot be launched here.
@@ -84,13 +85,7 @@ struct Origin {
 }
 
 impl Makings {
-    pub fn new(
-        opened: &Opened,
-        files: &Files,
-        ports: &Ports,
-        configured: Configured,
-        journal: Arc<Journal>,
-    ) -> Self {
+    pub fn new(opened: &Opened, files: &Files, ports: &Ports, configured: Configured) -> Self {
         let images = opened.dispatcher.flinks.iter().filter_map(|(version, source)| match source {
             FlinkSource::Image(image) => Some((version.clone(), image.clone())),
             FlinkSource::Directory(_) => None,
@@ -103,26 +98,36 @@ impl Makings {
             artifacts_url: ports.artifacts_url(&opened.settings),
             home_url: ports.artifacts_url(&opened.settings),
             configured,
-            journal,
+            unlaunchable: Mutex::default(),
         }
     }
 
-    /// The cluster's group. Where it cannot be launched the log says why, and nothing is.
+    /// The cluster's group. Of one that cannot be launched what runs goes on.
     pub fn define(&self, definition: &Definition) -> GroupSpec {
-        match self.try_define(definition) {
-            Ok(spec) => spec,
+        let made = self.try_define(definition);
+        let mut unlaunchable = self.unlaunchable();
+        match made {
+            Ok(spec) => {
+                unlaunchable.remove(&definition.cluster);
+                spec
+            }
             Err(error) => {
-                let name = &definition.cluster;
-                let text = format!("cluster {name} cannot be launched: {}", log::chain(&error));
-                self.journal.warn("not_launchable", text);
-                GroupSpec { target: 0, generation: definition.generation, ..kept() }
+                let why = (definition.target, log::chain(&error));
+                unlaunchable.insert(definition.cluster.clone(), why);
+                GroupSpec { generation: definition.generation, ..GroupSpec::paused() }
             }
         }
+    }
+
+    /// By cluster: how many AppMasters there should be, and why none is launched.
+    pub fn unlaunchable(&self) -> MutexGuard<'_, BTreeMap<String, (u32, String)>> {
+        self.unlaunchable.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Nothing is launched of it any more.
     pub fn forget(&self, cluster: &str) {
         self.configured.remove(cluster);
+        self.unlaunchable().remove(cluster);
     }
 
     fn try_define(&self, definition: &Definition) -> Result<GroupSpec, Unlaunchable> {
@@ -209,28 +214,6 @@ impl Makings {
             shell: None,
             delivery: Some(origin.delivery),
         }
-    }
-}
-
-/// What runs goes on, and nothing is launched.
-pub fn kept() -> GroupSpec {
-    GroupSpec {
-        need: Need::default(),
-        template: Template::default(),
-        placement: Placement::Spread,
-        hard: Vec::new(),
-        soft: Vec::new(),
-        target: 0,
-        generation: 0,
-        role: None,
-        follows_jobs: false,
-        is_paused: true,
-        gang: None,
-        relaunch: GroupSpec::RELAUNCH,
-        max_failures: None,
-        failures_within: None,
-        after_too_many: TooMany::Rest(REST),
-        final_codes: Vec::new(),
     }
 }
 
