@@ -21,6 +21,9 @@ use super::orders::{OrderQuery, Ordered, Patch};
 /// Longer than the dispatcher itself waits for its store.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(40);
 
+/// Each of many documents is stored for itself.
+const APPLY_TIMEOUT: Duration = Duration::from_secs(300);
+
 /// A stream says at least that there is nothing to say.
 const SILENCE: Duration = Duration::from_secs(60);
 
@@ -139,7 +142,8 @@ impl Dispatcher {
         query: &OrderQuery,
         if_revision: Option<u64>,
     ) -> Result<Applied, AskError> {
-        let request = self.request(Method::POST, &["clusters"]).query(query).body(text);
+        let request =
+            self.request(Method::POST, &["clusters"]).query(query).body(text).timeout(APPLY_TIMEOUT);
         let (status, bytes) = self.bytes(matching(request, if_revision)).await?;
         match serde_json::from_slice(&bytes) {
             Ok(applied) => Ok(applied),
