@@ -88,7 +88,7 @@ pub enum AskError {
     },
     /// With the status and what it says.
     #[error("the dispatcher at {address} refused: {}", problem.error)]
-    Refused { address: Address, problem: Problem },
+    Refused { address: Address, problem: Box<Problem> },
     #[error("the answer of {address} is none of a dispatcher (HTTP status {status})")]
     Strange {
         address: Address,
@@ -264,7 +264,8 @@ impl Dispatcher {
     }
 
     fn refused(&self, status: u16, problem: Problem) -> AskError {
-        AskError::Refused { address: self.address.clone(), problem: Problem { status, ..problem } }
+        let problem = Box::new(Problem { status, ..problem });
+        AskError::Refused { address: self.address.clone(), problem }
     }
 
     fn strange(&self, status: u16, source: serde_json::Error) -> AskError {

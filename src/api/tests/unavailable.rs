@@ -30,7 +30,7 @@ impl Groups for Nobody {
     }
 
     async fn changed(&mut self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -94,7 +94,7 @@ fn events_are_lines() {
     assert!(events::line(&event, true).starts_with(r#"{"id":1,"#));
 }
 
-fn plan(outcome: &str, changes: Value) -> Plan {
+fn plan(outcome: &str, changes: &Value) -> Plan {
     read(json!({
         "name": "a", "outcome": outcome, "revision": 2, "changes": changes, "effect": "everything", "begins_anew": true,
     }))
@@ -106,7 +106,7 @@ fn a_plan_says_what_changes_and_what_follows() {
         {"field": "spec.image", "old": "x:1", "new": "x:2", "effect": "everything"},
         {"field": "spec.restartNonce", "new": "1", "effect": "everything"},
     ]);
-    let changed = plan("changed", changes);
+    let changed = plan("changed", &changes);
     assert_eq!(applied(&changed), "a changed, revision 2\n");
     assert_eq!(
         planned(&changed),
@@ -119,10 +119,10 @@ fn a_plan_says_what_changes_and_what_follows() {
     let waits = Plan { waits: Some("the cluster is frozen".to_owned()), ..changed };
     assert_eq!(applied(&waits), "a changed, revision 2; it counts later: the cluster is frozen\n");
     assert!(planned(&waits).ends_with("  it would count later: the cluster is frozen\n"));
-    let created = plan("created", json!([]));
+    let created = plan("created", &json!([]));
     assert_eq!([applied(&created), planned(&created)], ["a created, revision 2\n", "a would be created\n"]);
     assert_eq!(compared(&created), "a: there is no such cluster\n");
-    let same = plan("unchanged", json!([]));
+    let same = plan("unchanged", &json!([]));
     assert_eq!([applied(&same), compared(&same)], ["a unchanged, revision 2\n", ""]);
 }
 

@@ -35,7 +35,7 @@ impl Groups for NoOffers {
     }
 
     async fn changed(&mut self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
