@@ -54,6 +54,11 @@ fn commands_of_a_dispatcher_are_no_programs() {
         ("freeze a b", true),
         ("thaw a", true),
         ("audit a --last 3", true),
+        ("session create a --flink-version v1_20 -D a=b --taskmanagers 2 --cpu 0.5 -m why", true),
+        ("session create a", false),
+        ("session list -o yaml", true),
+        ("session stop a", true),
+        ("session stop", false),
     ] {
         match parse(line) {
             Ok(Cli { command: Some(cli::Command::Clusters(_)), .. }) => assert!(is_good, "{line}"),
@@ -154,4 +159,22 @@ fn each_failure_has_its_code_and_names_the_thing() {
     let (code, text) = run(&format!("get --dispatcher unix:{nowhere}"), environment);
     assert_eq!(code, 69);
     assert!(text.starts_with(&format!("no dispatcher answers at unix:{nowhere}: ")), "{text}");
+}
+
+#[test]
+fn a_session_needs_no_manifest() {
+    let served = Served::start();
+    let environment = &served.environment;
+    let create =
+        "session create a --flink-version v1_20 --memory 1g -D rest.port=1 --taskmanagers 2 --cpu 1.5";
+    assert_eq!(run(create, environment), (0, String::new()));
+    assert_eq!(served.standing("a").as_deref(), Some("waiting, revision 1"));
+    // It exists.
+    assert_eq!(run("session create a --flink-version v1_20", environment), (69, String::new()));
+    assert_eq!(served.standing("a").as_deref(), Some("waiting, revision 1"));
+    assert_eq!(run("session create b --flink-version v9", environment), (65, String::new()));
+    assert_eq!(run("session create c --flink-version v1_20 --memory much", environment), (65, String::new()));
+    assert_eq!(run("session list", environment), (0, String::new()));
+    assert_eq!(run("session stop a", environment), (0, String::new()));
+    assert_eq!(served.standing("a").as_deref(), Some("deleting, revision 1"));
 }
