@@ -84,10 +84,11 @@ pub async fn apply(
     }
     let order = query.order(caller, condition);
     let shared_names = names_of_several(&drafts);
-    let mut results = Vec::new();
+    let mut results = Vec::<Document>::new();
     for draft in drafts {
         let name = draft.name().map(str::to_owned);
         let problem = name.as_ref().and_then(|name| shared_names.get(name)).cloned();
+        let problem = problem.or_else(|| results.iter().find_map(Document::not_tried_after));
         results.push(match problem {
             Some(problem) => Document::refused(name, problem),
             None => apply_one(&sources, draft, order.clone(), condition).await,
@@ -222,6 +223,14 @@ impl Document {
     fn refused(name: Option<String>, problem: Problem) -> Self {
         let Problem { status, retry_after, error, fields } = problem;
         Self { name, status, plan: None, warnings: Vec::new(), error: Some(error), fields, retry_after }
+    }
+
+    /// Where the dispatcher had no answer to this one, it is not asked about the next.
+    fn not_tried_after(&self) -> Option<Problem> {
+        let retry_after = self.retry_after?;
+        let status = StatusCode::from_u16(self.status).ok()?;
+        let text = "not tried, because the dispatcher had no answer to a document before";
+        Some(Problem { retry_after: Some(retry_after), ..Problem::new(status, text) })
     }
 }
 

@@ -38,8 +38,30 @@ pub async fn ask<T: Send + 'static>(
     handle: &Handle,
     question: impl FnOnce(&mut Dispatcher, Timestamp) -> T + Send + 'static,
 ) -> Result<T, Unanswered> {
-    match timeout(MAX_WAIT, handle.ask(question)).await {
+    within(MAX_WAIT, handle.ask(question)).await
+}
+
+async fn within<T>(
+    most: Duration,
+    answer: impl Future<Output = Result<T, NotAnswered>>,
+) -> Result<T, Unanswered> {
+    match timeout(most, answer).await {
         Ok(answer) => Ok(answer?),
-        Err(_elapsed) => Err(Unanswered::Slow { most: MAX_WAIT }),
+        Err(_elapsed) => Err(Unanswered::Slow { most }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Problem;
+
+    #[tokio::test]
+    async fn nobody_waits_for_ever() {
+        let why =
+            within::<()>(Duration::from_millis(1), std::future::pending()).await.expect_err("no answer");
+        let Problem { status, retry_after, error, .. } = why.into();
+        assert_eq!((status, retry_after), (503, Some(5)));
+        assert_eq!(error, "no answer within 0 s; what was ordered may still be carried out");
     }
 }

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use reqwest::header::{ACCEPT, HeaderValue, IF_MATCH};
+use reqwest::header::{ACCEPT, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 use reqwest::{Client, Method, RequestBuilder, Response, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use dispatcher::{AuditEntry, ClusterReport, Description, Event};
+use dispatcher::{AuditEntry, ClusterReport, Description, Event, Match};
 use tls::http;
 
 use super::answer::Problem;
@@ -20,6 +20,9 @@ use super::orders::{OrderQuery, Ordered, Patch};
 
 /// Longer than the dispatcher itself waits for its store.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(40);
+
+/// Each of many documents is stored for itself.
+const APPLY_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// A stream says at least that there is nothing to say.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -85,7 +88,7 @@ pub enum AskError {
     },
     /// With the status and what it says.
     #[error("the dispatcher at {address} refused: {}", problem.error)]
-    Refused { address: Address, problem: Problem },
+    Refused { address: Address, problem: Box<Problem> },
     #[error("the answer of {address} is none of a dispatcher (HTTP status {status})")]
     Strange {
         address: Address,
@@ -137,10 +140,11 @@ impl Dispatcher {
         &self,
         text: String,
         query: &OrderQuery,
-        if_revision: Option<u64>,
+        expected: Match,
     ) -> Result<Applied, AskError> {
-        let request = self.request(Method::POST, &["clusters"]).query(query).body(text);
-        let (status, bytes) = self.bytes(matching(request, if_revision)).await?;
+        let request =
+            self.request(Method::POST, &["clusters"]).query(query).body(text).timeout(APPLY_TIMEOUT);
+        let (status, bytes) = self.bytes(matching(request, expected)).await?;
         match serde_json::from_slice(&bytes) {
             Ok(applied) => Ok(applied),
             Err(source) => Err(self.refused_or_strange(status, &bytes, source)),
@@ -223,7 +227,7 @@ impl Dispatcher {
         query: &impl Serialize,
         if_revision: Option<u64>,
     ) -> Result<T, AskError> {
-        self.answer(matching(request.query(query), if_revision)).await
+        self.answer(matching(request.query(query), expected(if_revision))).await
     }
 
     async fn answer<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, AskError> {
@@ -260,7 +264,8 @@ impl Dispatcher {
     }
 
     fn refused(&self, status: u16, problem: Problem) -> AskError {
-        AskError::Refused { address: self.address.clone(), problem: Problem { status, ..problem } }
+        let problem = Box::new(Problem { status, ..problem });
+        AskError::Refused { address: self.address.clone(), problem }
     }
 
     fn strange(&self, status: u16, source: serde_json::Error) -> AskError {
@@ -287,10 +292,16 @@ fn on_socket() -> Url {
     Url::parse(ON_SOCKET).expect("a constant")
 }
 
-fn matching(request: RequestBuilder, if_revision: Option<u64>) -> RequestBuilder {
-    match if_revision {
-        None => request,
-        Some(revision) => {
+/// With a revision, only a cluster that is at it.
+pub fn expected(if_revision: Option<u64>) -> Match {
+    if_revision.map_or(Match::Any, Match::Revision)
+}
+
+fn matching(request: RequestBuilder, expected: Match) -> RequestBuilder {
+    match expected {
+        Match::Any => request,
+        Match::Nothing => request.header(IF_NONE_MATCH, "*"),
+        Match::Revision(revision) => {
             let tag: HeaderValue = super::condition::etag(revision);
             request.header(IF_MATCH, tag)
         }

@@ -33,6 +33,52 @@ pub enum Command {
     Thaw(NamesOptions),
     /// Print who has changed what
     Audit(AuditOptions),
+    /// Create, list and end session clusters without a manifest
+    #[command(subcommand)]
+    Session(Session),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Session {
+    /// Create a session cluster; it must not exist
+    Create(CreateOptions),
+    /// Print the dispatcher's session clusters
+    List(AnswerOptions),
+    /// End session clusters and forget them
+    Stop(NamesOptions),
+}
+
+/// What a manifest would say.
+#[derive(Clone, Debug, Args)]
+pub struct CreateOptions {
+    /// The cluster
+    pub name: String,
+    /// Flink's version as manifests have it, such as `v1_20`
+    #[arg(long, value_name = "VERSION")]
+    pub flink_version: String,
+    /// The image of all processes [default: none; agents download Flink and java]
+    #[arg(long, value_name = "IMAGE")]
+    pub image: Option<String>,
+    /// How many TaskManagers to start with
+    #[arg(long, value_name = "N")]
+    pub taskmanagers: Option<u32>,
+    /// CPUs of a TaskManager
+    #[arg(long, value_name = "CPUS")]
+    pub cpu: Option<f64>,
+    /// Memory of a TaskManager
+    #[arg(long, value_name = "SIZE", default_value = "2g")]
+    pub memory: String,
+    /// Memory of the JobManager
+    #[arg(long, value_name = "SIZE", default_value = "2g")]
+    pub jobmanager_memory: String,
+    /// A value of Flink's configuration
+    #[arg(short = 'D', value_name = "KEY=VALUE", value_parser = super::key_value)]
+    pub properties: Vec<(String, String)>,
+    /// Why, for the audit
+    #[arg(long, short, value_name = "TEXT")]
+    pub message: Option<String>,
+    #[command(flatten)]
+    pub answer: AnswerOptions,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

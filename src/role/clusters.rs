@@ -8,6 +8,7 @@ mod events;
 mod files;
 mod list;
 mod ordering;
+mod session;
 mod text;
 mod yaml;
 
@@ -17,7 +18,7 @@ use serde::Serialize;
 
 use crate::cli::EventsOptions;
 use crate::cli::clusters::{
-    AuditOptions, Command, DeleteOptions, DescribeOptions, DispatcherOptions, GetOptions, Output,
+    AuditOptions, Command, DeleteOptions, DescribeOptions, DispatcherOptions, GetOptions, Output, Session,
 };
 use api::client::{AskError, Dispatcher};
 use api::{AuditQuery, EventsQuery};
@@ -47,6 +48,11 @@ pub fn run(command: &Command, environment: &Environment) -> Result<u8, Fatal> {
         Command::Freeze(options) => ordering::run(Verb::Freeze, &options.names, &options.order, environment),
         Command::Thaw(options) => ordering::run(Verb::Thaw, &options.names, &options.order, environment),
         Command::Audit(options) => audit(options, environment),
+        Command::Session(Session::Create(options)) => session::create(options, environment),
+        Command::Session(Session::List(options)) => session::list(options, environment),
+        Command::Session(Session::Stop(options)) => {
+            ordering::run(Verb::Delete, &options.names, &options.order, environment)
+        }
     }
 }
 

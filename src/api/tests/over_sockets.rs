@@ -8,7 +8,7 @@ use super::world::World;
 use super::{session, with_nonce};
 use crate::client::{Address, AskError, Dispatcher};
 use crate::{AuditQuery, EventsQuery, OrderQuery, Patch, Sources, caller, router};
-use dispatcher::{Outcome, State};
+use dispatcher::{Match, Outcome, State};
 use manifest::Circumstances;
 use serve::Listening;
 
@@ -35,11 +35,13 @@ async fn commands_reach_a_dispatcher_at_its_socket() {
     let (world, directory) = (World::new().await, tempfile::tempdir().expect("a directory"));
     let client = at_socket(&world, &directory.path().join("socket"));
     let query = OrderQuery { dry_run: false, message: Some("a & b".to_owned()) };
-    let applied = client.apply(session("a"), &query, None).await.expect("an answer");
+    let applied = client.apply(session("a"), &query, Match::Any).await.expect("an answer");
     assert_eq!((applied.error, applied.results[0].status), (None, 201));
     world.until("a", "running").await;
-    let applied = client.apply(with_nonce("a", 2), &query, Some(7)).await.expect("an answer");
+    let applied = client.apply(with_nonce("a", 2), &query, Match::Revision(7)).await.expect("an answer");
     assert_eq!(applied.results[0].status, 412);
+    let applied = client.apply(with_nonce("a", 2), &query, Match::Nothing).await.expect("an answer");
+    assert_eq!(applied.results[0].status, 409);
     let clusters = client.clusters().await.expect("an answer");
     assert_eq!((clusters[0].name.as_str(), clusters[0].state), ("a", State::Running));
     let description = client.cluster("a").await.expect("an answer");
@@ -53,7 +55,7 @@ async fn commands_reach_a_dispatcher_at_its_socket() {
     // A name is one part of the path, whatever is in it.
     let error = client.delete("../audit?x", &query, None).await.expect_err("refused");
     assert_eq!(refusal(error).0, 404);
-    let error = client.apply("[".to_owned(), &query, None).await.expect_err("refused");
+    let error = client.apply("[".to_owned(), &query, Match::Any).await.expect_err("refused");
     assert_eq!(refusal(error).0, 400);
 
     let audit = client.audit(&AuditQuery::default()).await.expect("an answer");
@@ -84,7 +86,7 @@ async fn commands_reach_a_dispatcher_at_a_port_of_loopback() {
     let routes = caller::by_loopback(router(sources(&world)));
     tokio::spawn(serve::serve(Listening::new(listener, "test"), routes));
     let client = Dispatcher::at(&address.parse().expect("an address")).expect("a client");
-    client.apply(session("a"), &OrderQuery::default(), None).await.expect("an answer");
+    client.apply(session("a"), &OrderQuery::default(), Match::Any).await.expect("an answer");
     let audit = client.audit(&AuditQuery::default()).await.expect("an answer");
     assert_eq!(audit[0].user.as_deref(), Some("loopback"));
     assert!(audit[0].from.as_ref().is_some_and(|from| from.starts_with("127.0.0.1:")));

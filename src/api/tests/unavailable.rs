@@ -30,7 +30,7 @@ impl Groups for Nobody {
     }
 
     async fn changed(&mut self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
@@ -99,6 +99,11 @@ async fn what_cannot_be_stored_is_no_order() {
     let answer = world.ask("POST /v1/clusters", session("a")).await;
     assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (503, "5"));
     assert_eq!(answer.error(), "cannot store what was ordered: another process leads");
+    let two = format!("{}---\n{}", session("a"), session("b"));
+    let answer = world.ask("POST /v1/clusters", two).await;
+    assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (503, "5"));
+    let second = answer.json()["results"][1]["error"].clone();
+    assert_eq!(second, "not tried, because the dispatcher had no answer to a document before");
     assert_eq!(world.ask("GET /v1/clusters", "").await.text, "[]");
     world.is_full.store(false, Ordering::Relaxed);
     assert_eq!(world.ask("POST /v1/clusters", session("a")).await.status, 201);

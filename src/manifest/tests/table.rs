@@ -167,6 +167,6 @@ fn what_is_no_yaml_is_told_with_its_line() {
     ] {
         assert_eq!(told(text, &DISPATCHER), expected, "{text:?}");
     }
-    let long = "a".repeat(2 << 20);
-    assert_eq!(read(&long).err(), Some(ReadError::TooLarge { bytes: 2 << 20 }));
+    let long = "a".repeat(MAX_BYTES + 1);
+    assert_eq!(read(&long).err(), Some(ReadError::TooLarge { bytes: MAX_BYTES + 1 }));
 }

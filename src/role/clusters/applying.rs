@@ -4,7 +4,7 @@ use tracing::Level;
 
 use crate::cli::clusters::{ApplyOptions, Output};
 use api::Document;
-use api::client::AskError;
+use api::client::{AskError, expected};
 use base::exit::Exit;
 use base::log;
 use conf::environment::Environment;
@@ -19,18 +19,18 @@ use crate::role::operator::table::line;
 
 pub fn apply(options: &ApplyOptions, environment: &Environment) -> Result<u8, Fatal> {
     let documents = hand_in(options, environment, false)?;
-    Ok(tell(options, &documents, applied))
+    Ok(tell(options.order.answer.output, &documents, applied))
 }
 
 pub fn plan(options: &ApplyOptions, environment: &Environment) -> Result<u8, Fatal> {
     let documents = hand_in(options, environment, true)?;
-    Ok(tell(options, &documents, planned))
+    Ok(tell(options.order.answer.output, &documents, planned))
 }
 
 /// As `diff`, it ends with 1 where anything is another.
 pub fn diff(options: &ApplyOptions, environment: &Environment) -> Result<u8, Fatal> {
     let documents = hand_in(options, environment, true)?;
-    let code = tell(options, &documents, compared);
+    let code = tell(options.order.answer.output, &documents, compared);
     let is_same =
         |from: &From| from.document.plan.as_ref().is_none_or(|plan| plan.outcome == Outcome::Unchanged);
     let is_good = code == Exit::Ok.code();
@@ -48,7 +48,7 @@ pub struct From {
 fn hand_in(options: &ApplyOptions, environment: &Environment, dry_run: bool) -> Result<Vec<From>, Fatal> {
     let read = |path: &std::path::PathBuf| Ok((files::shown(path), files::text(path)?));
     let texts = options.files.iter().map(read).collect::<Result<Vec<_>, Fatal>>()?;
-    let order = &options.order;
+    let (order, output) = (&options.order, options.order.answer.output);
     if texts.len() > 1 && order.if_revision.is_some() {
         return Err(Fatal::new(
             Exit::Usage,
@@ -57,10 +57,11 @@ fn hand_in(options: &ApplyOptions, environment: &Environment, dry_run: bool) -> 
     }
     let dispatcher = super::connect(&order.answer.dispatcher, environment)?;
     let query = query(order, dry_run);
+    let expected = expected(order.if_revision);
     let mut documents = Vec::new();
     let asked = super::runtime()?.block_on(async {
         for (file, text) in texts {
-            let applied = dispatcher.apply(text, &query, order.if_revision).await;
+            let applied = dispatcher.apply(text, &query, expected).await;
             let applied = applied.map_err(|error| in_file(&file, error))?;
             let of_file = |document| From { file: file.clone(), document };
             documents.extend(applied.results.into_iter().map(of_file));
@@ -71,7 +72,7 @@ fn hand_in(options: &ApplyOptions, environment: &Environment, dry_run: bool) -> 
         Ok(()) => Ok(documents),
         Err(fatal) => {
             // What was done before is told too.
-            tell(options, &documents, applied);
+            tell(output, &documents, applied);
             Err(fatal)
         }
     }
@@ -88,13 +89,13 @@ fn in_file(file: &str, error: AskError) -> Fatal {
 }
 
 /// The answers on stdout, what is odd or wrong on stderr.
-fn tell(options: &ApplyOptions, documents: &[From], text: fn(&Plan) -> String) -> u8 {
+pub fn tell(output: Output, documents: &[From], text: fn(&Plan) -> String) -> u8 {
     for from in documents {
         for (level, message) in messages(from) {
             log::line(level, "flink-on-mesos", &message);
         }
     }
-    match options.order.answer.output {
+    match output {
         Output::Table => {
             let texts = documents.iter().filter_map(|from| from.document.plan.as_ref()).map(text);
             let text: String = texts.collect();

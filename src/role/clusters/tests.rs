@@ -1,1 +1,180 @@
+//! The commands against a dispatcher behind a real socket, and what they print.
 
+mod printed;
+mod served;
+
+use clap::Parser as _;
+
+use super::events;
+use crate::cli::clusters::Command;
+use crate::cli::{self, Cli};
+use crate::role::error::Fatal;
+use base::exit::Exit;
+use base::log;
+use conf::environment::Environment;
+use served::Served;
+
+fn parse(line: &str) -> Result<Cli, String> {
+    let words = std::iter::once("flink-on-mesos").chain(line.split_whitespace());
+    Cli::try_parse_from(words).map_err(|error| error.to_string())
+}
+
+/// The exit code, and what is wrong.
+fn run(line: &str, environment: &Environment) -> (u8, String) {
+    let done = match parse(line).expect("understood").command {
+        Some(cli::Command::Clusters(command)) => super::run(&command, environment),
+        Some(cli::Command::Events(options)) if options.is_of_dispatcher() => events(&options, environment),
+        other => panic!("another command: {other:?}"),
+    };
+    match done {
+        Ok(code) => (code, String::new()),
+        Err(Fatal { exit, error }) => (exit.code(), log::chain(error.as_ref())),
+    }
+}
+
+#[test]
+fn commands_of_a_dispatcher_are_no_programs() {
+    for (line, is_good) in [
+        ("apply -f a.yaml -f - -m why --if-revision 3 -o yaml", true),
+        ("apply", false),
+        ("apply -f a --if-revision x", false),
+        ("plan --file a --dispatcher unix:/x", true),
+        ("diff -f a --dispatcher h:1", false),
+        ("get", true),
+        ("get a -o json", true),
+        ("get a -o xml", false),
+        ("describe", false),
+        ("delete a b", true),
+        ("delete -f a", true),
+        ("delete", false),
+        ("delete a -f b", false),
+        ("suspend", false),
+        ("resume a", true),
+        ("restart a --message why", true),
+        ("freeze a b", true),
+        ("thaw a", true),
+        ("audit a --last 3", true),
+        ("session create a --flink-version v1_20 -D a=b --taskmanagers 2 --cpu 0.5 -m why", true),
+        ("session create a", false),
+        ("session list -o yaml", true),
+        ("session stop a", true),
+        ("session stop", false),
+    ] {
+        match parse(line) {
+            Ok(Cli { command: Some(cli::Command::Clusters(_)), .. }) => assert!(is_good, "{line}"),
+            Ok(other) => panic!("{line}: {other:?}"),
+            Err(error) => assert!(!is_good && error.starts_with("error: "), "{line}: {error}"),
+        }
+    }
+    let Some(cli::Command::Clusters(Command::Apply(options))) =
+        parse("apply -f a -f - -m why").expect("good").command
+    else {
+        panic!("another command");
+    };
+    assert_eq!(options.files, [std::path::Path::new("a"), std::path::Path::new("-")]);
+    assert_eq!(options.order.message.as_deref(), Some("why"));
+}
+
+#[test]
+fn events_are_of_the_appmaster_unless_a_dispatcher_is_meant() {
+    for (line, expected) in [
+        ("events", Some(false)),
+        ("events --follow --json --socket /x", Some(false)),
+        ("events a", Some(true)),
+        ("events --all --follow", Some(true)),
+        ("events --dispatcher unix:/x", Some(true)),
+        ("events a --all", None),
+        ("events a --socket /x", None),
+    ] {
+        let found = match parse(line).ok().and_then(|cli| cli.command) {
+            Some(cli::Command::Events(options)) => Some(options.is_of_dispatcher()),
+            _ => None,
+        };
+        assert_eq!(found, expected, "{line}");
+    }
+}
+
+#[test]
+fn a_cluster_is_taken_through_its_life_by_commands() {
+    let served = Served::start();
+    let (environment, file) = (&served.environment, served.file("a.yaml", 1));
+    let good = |line: &str| assert_eq!(run(line, environment), (0, String::new()), "{line}");
+    good(&format!("plan -f {file}"));
+    good("get");
+    assert_eq!(served.standing("a"), None);
+    assert_eq!(run(&format!("diff -f {file}"), environment), (Exit::Differs.code(), String::new()));
+    good(&format!("apply -f {file} -m first"));
+    assert_eq!(served.standing("a").as_deref(), Some("waiting, revision 1"));
+    good(&format!("diff -f {file} -o yaml"));
+    let second = served.file("b.yaml", 2);
+    assert_eq!(run(&format!("diff -f {second}"), environment), (Exit::Differs.code(), String::new()));
+    let (code, text) = run(&format!("apply -f {second} -f {file} --if-revision 1"), environment);
+    assert_eq!((code, text.contains("--if-revision")), (Exit::Usage.code(), true));
+    assert_eq!(run(&format!("apply -f {second} --if-revision 9"), environment), (69, String::new()));
+    assert_eq!(served.standing("a").as_deref(), Some("waiting, revision 1"));
+    good(&format!("apply -f {second} --if-revision 1 -o json"));
+    assert_eq!(served.standing("a").as_deref(), Some("waiting, revision 2"));
+    for (line, expected) in [
+        ("freeze a", "waiting, revision 2, frozen"),
+        ("thaw a", "waiting, revision 2"),
+        ("suspend a --message night", "suspended, revision 2"),
+        ("resume a", "waiting, revision 2"),
+        ("restart a", "waiting, revision 2"),
+        ("describe a", "waiting, revision 2"),
+        ("get a -o yaml", "waiting, revision 2"),
+        ("audit", "waiting, revision 2"),
+        ("events a", "waiting, revision 2"),
+        ("events --all --json", "waiting, revision 2"),
+        (&format!("delete -f {file}"), "deleting, revision 2"),
+    ] {
+        good(line);
+        assert_eq!(served.standing("a").as_deref(), Some(expected), "{line}");
+    }
+}
+
+#[test]
+fn each_failure_has_its_code_and_names_the_thing() {
+    let served = Served::start();
+    let environment = &served.environment;
+    let missing = served.path("missing.yaml");
+    assert_eq!(
+        run(&format!("apply -f {missing}"), environment),
+        (66, format!("cannot read {missing}: No such file or directory (os error 2)"))
+    );
+    let broken = served.write("broken.yaml", "a: 1\nb: [");
+    let (code, text) = run(&format!("apply -f {broken}"), environment);
+    assert_eq!((code, text.starts_with(&format!("{broken}: line 2: "))), (65, true), "{text}");
+    let wrong = served.write("wrong.yaml", "kind: FlinkDeployment\n");
+    assert_eq!(run(&format!("apply -f {wrong}"), environment), (65, String::new()));
+    assert_eq!(run(&format!("diff -f {wrong}"), environment), (65, String::new()));
+    let (code, text) = run("restart nobody", environment);
+    assert_eq!(code, 69);
+    assert!(
+        text.starts_with("the dispatcher at unix:/") && text.ends_with("refused: there is no cluster nobody"),
+        "{text}"
+    );
+    let (code, text) = run("freeze a b --if-revision 1", environment);
+    assert_eq!((code, text.contains("--if-revision")), (64, true));
+    let nowhere = served.path("nowhere");
+    let (code, text) = run(&format!("get --dispatcher unix:{nowhere}"), environment);
+    assert_eq!(code, 69);
+    assert!(text.starts_with(&format!("no dispatcher answers at unix:{nowhere}: ")), "{text}");
+}
+
+#[test]
+fn a_session_needs_no_manifest() {
+    let served = Served::start();
+    let environment = &served.environment;
+    let create =
+        "session create a --flink-version v1_20 --memory 1g -D rest.port=1 --taskmanagers 2 --cpu 1.5";
+    assert_eq!(run(create, environment), (0, String::new()));
+    assert_eq!(served.standing("a").as_deref(), Some("waiting, revision 1"));
+    // It exists.
+    assert_eq!(run("session create a --flink-version v1_20", environment), (69, String::new()));
+    assert_eq!(served.standing("a").as_deref(), Some("waiting, revision 1"));
+    assert_eq!(run("session create b --flink-version v9", environment), (65, String::new()));
+    assert_eq!(run("session create c --flink-version v1_20 --memory much", environment), (65, String::new()));
+    assert_eq!(run("session list", environment), (0, String::new()));
+    assert_eq!(run("session stop a", environment), (0, String::new()));
+    assert_eq!(served.standing("a").as_deref(), Some("deleting, revision 1"));
+}

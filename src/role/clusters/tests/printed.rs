@@ -1,0 +1,153 @@
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use tracing::Level;
+
+use super::super::applying::{From, applied, compared, messages, planned};
+use super::super::ordering::{Verb, told};
+use super::super::{audit, describe, events, list};
+use dispatcher::Plan;
+
+fn read<T: DeserializeOwned>(value: Value) -> T {
+    serde_json::from_value(value).expect("its shape")
+}
+
+fn cluster(name: &str) -> Value {
+    json!({
+        "name": name, "state": "running", "wanted": "running", "frozen": false, "revision": 2,
+        "running_revision": 2, "flink_version": "v1_20", "is_application": false, "target": 1, "running": 1,
+        "created": 0, "since": 60_000,
+    })
+}
+
+#[test]
+fn clusters_are_lines_of_a_table() {
+    let mut waits = cluster("b");
+    waits["state"] = json!("waiting");
+    waits["why"] = json!("no agent\u{1b}[31m has offered\nanything");
+    waits["frozen"] = json!(true);
+    (waits["running_revision"], waits["running"]) = (json!(1), json!(0));
+    let unreadable = json!({"name": "c", "state": "unreadable", "frozen": false, "is_application": false, "target": 0, "running": 0});
+    let clusters: Vec<_> = [cluster("a"), waits, unreadable].map(read).into();
+    assert_eq!(
+        list::text(&clusters),
+        "  NAME  STATE            APPMASTERS  REVISION    FLINK  SINCE                 WHY\n  \
+           a     running          1/1         2           v1_20  1970-01-01T00:01:00Z\n  \
+           b     waiting, frozen  0/1         2 (1 runs)  v1_20  1970-01-01T00:01:00Z  no agent [31m has offered anything\n  \
+           c     unreadable       0/0         -           -      -\n"
+    );
+    assert_eq!(list::text(&[]), "no clusters\n");
+}
+
+#[test]
+fn a_description_has_all_that_is_known() {
+    let description = read(json!({
+        "cluster": cluster("a"),
+        "manifest": {
+            "apiVersion": "flink.apache.org/v1beta1", "kind": "FlinkDeployment", "metadata": {"name": "a"},
+            "spec": {"flinkVersion": "v1_20", "mode": "native"},
+        },
+        "ended": {"task_id": "a-1", "code": 163, "at": 0},
+        "revisions": [{"number": 2, "at": 0, "user": "ann", "from": "here", "message": "why", "digest": "d", "is_running": true}],
+        "attempts": [{"task_id": "a-1", "number": 1, "generation": 1, "agent_id": "S", "hostname": "h", "state": "TASK_RUNNING", "since": 0}],
+        "events": [{"id": 1, "at": 0, "cluster": "a", "kind": "create", "level": "warn", "text": "created"}],
+    }));
+    let text = describe::text(&description);
+    for line in [
+        "state       running",
+        "AppMasters  1 of 1 run",
+        "ended       1970-01-01T00:00:00Z with code 163: a-1",
+        "  2 (runs)  1970-01-01T00:00:00Z  ann, here  why",
+        "  1       h     TASK_RUNNING  1970-01-01T00:00:00Z  a-1",
+        "  1970-01-01T00:00:00Z ! a: created",
+        "  apiVersion: flink.apache.org/v1beta1",
+        "    flinkVersion: v1_20",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}: {text}");
+    }
+}
+
+#[test]
+fn changes_say_who_made_them() {
+    let field = |name: &str| json!({"field": name, "effect": "nothing"});
+    let entries: Vec<_> = [
+        json!({"id": 1, "at": 0, "user": "ann", "from": "here", "cluster": "a", "verb": "change", "revision": 2,
+            "fields": [field("spec.x"), field("spec.y")], "more_fields": 3, "message": "why"}),
+        json!({"id": 2, "at": 0, "cluster": "a", "verb": "forget", "revision": 2}),
+    ]
+    .map(read)
+    .into();
+    assert_eq!(
+        audit::text(&entries),
+        "  AT                    CLUSTER  CHANGE  REVISION  BY              FIELDS             MESSAGE\n  \
+           1970-01-01T00:00:00Z  a        change  2         ann, here       spec.x and 4 more  why\n  \
+           1970-01-01T00:00:00Z  a        forget  2         the dispatcher  -\n"
+    );
+    assert_eq!(audit::text(&[]), "no changes\n");
+}
+
+#[test]
+fn events_are_lines() {
+    let event = read(
+        json!({"id": 1, "at": 1000, "cluster": "a", "kind": "state", "level": "info", "text": "running\r"}),
+    );
+    assert_eq!(events::line(&event, false), "1970-01-01T00:00:01Z   a: running ");
+    assert!(events::line(&event, true).starts_with(r#"{"id":1,"#));
+}
+
+fn plan(outcome: &str, changes: &Value) -> Plan {
+    read(json!({
+        "name": "a", "outcome": outcome, "revision": 2, "changes": changes, "effect": "everything", "begins_anew": true,
+    }))
+}
+
+#[test]
+fn a_plan_says_what_changes_and_what_follows() {
+    let changes = json!([
+        {"field": "spec.image", "old": "x:1", "new": "x:2", "effect": "everything"},
+        {"field": "spec.restartNonce", "new": "1", "effect": "everything"},
+    ]);
+    let changed = plan("changed", &changes);
+    assert_eq!(applied(&changed), "a changed, revision 2\n");
+    assert_eq!(
+        planned(&changed),
+        "a would be changed, as revision 2: all begins anew\n  spec.image: x:1 → x:2\n  spec.restartNonce: not set → 1\n"
+    );
+    assert_eq!(
+        compared(&changed),
+        "a: revision 1 and what is handed in\n- spec.image: x:1\n+ spec.image: x:2\n+ spec.restartNonce: 1\n"
+    );
+    let waits = Plan { waits: Some("the cluster is frozen".to_owned()), ..changed };
+    assert_eq!(applied(&waits), "a changed, revision 2; it counts later: the cluster is frozen\n");
+    assert!(planned(&waits).ends_with("  it would count later: the cluster is frozen\n"));
+    let created = plan("created", &json!([]));
+    assert_eq!([applied(&created), planned(&created)], ["a created, revision 2\n", "a would be created\n"]);
+    assert_eq!(compared(&created), "a: there is no such cluster\n");
+    let same = plan("unchanged", &json!([]));
+    assert_eq!([applied(&same), compared(&same)], ["a unchanged, revision 2\n", ""]);
+}
+
+#[test]
+fn findings_are_told_with_file_line_and_field() {
+    let from = |document: Value| From { file: "f.yaml".to_owned(), document: read(document) };
+    let refused = from(json!({
+        "name": "a", "status": 422, "error": "all of it",
+        "warnings": [{"field": "spec.ingress", "line": 3, "reason": "is ignored"}],
+        "fields": [{"field": "spec.image", "line": 7, "reason": "is wrong"}, {"field": "", "reason": "is odd"}],
+    }));
+    let expected = [
+        (Level::WARN, "f.yaml:3: spec.ingress: is ignored"),
+        (Level::ERROR, "f.yaml:7: spec.image: is wrong"),
+        (Level::ERROR, "f.yaml: is odd"),
+    ];
+    assert_eq!(messages(&refused), expected.map(|(level, text)| (level, text.to_owned())));
+    let busy = from(json!({"name": "a", "status": 409, "error": "cluster a is frozen: thaw it first"}));
+    assert_eq!(messages(&busy), [(Level::ERROR, "f.yaml: cluster a is frozen: thaw it first".to_owned())]);
+}
+
+#[test]
+fn orders_are_told_by_what_follows() {
+    let told = |verb, outcome: &str| told(verb, &read(json!({"name": "a", "outcome": outcome})));
+    assert_eq!(told(Verb::Suspend, "changed"), "a is being suspended");
+    assert_eq!(told(Verb::Suspend, "unchanged"), "a is suspended already");
+    assert_eq!(told(Verb::Delete, "changed"), "a is being deleted");
+}

@@ -1,0 +1,108 @@
+//! A dispatcher behind a unix socket, on a thread of its own.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+
+use tempfile::TempDir;
+use tokio::net::UnixListener;
+
+use api::client::{Address, AskError, Dispatcher as Client};
+use api::{Sources, caller, router};
+use base::events::Journal;
+use conf::environment::Environment;
+use dispatcher::driver::{Driver, Groups};
+use dispatcher::{Action, Dispatcher, Limits, Timestamp, View};
+use manifest::Circumstances;
+use records::Records as _;
+use records::directory::DirectoryRecords;
+use serve::Listening;
+
+/// A scheduler that has no offers.
+struct NoOffers;
+
+impl Groups for NoOffers {
+    type Error = Infallible;
+
+    async fn carry_out(&mut self, _: Action) -> Result<(), Infallible> {
+        Ok(())
+    }
+
+    async fn look(&mut self) -> Result<BTreeMap<String, View>, Infallible> {
+        Ok(BTreeMap::new())
+    }
+
+    async fn changed(&mut self) {
+        std::future::pending::<()>().await;
+    }
+}
+
+pub struct Served {
+    pub environment: Environment,
+    directory: TempDir,
+}
+
+impl Served {
+    pub fn start() -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (socket, state) = (directory.path().join("socket"), directory.path().join("state"));
+        let address = format!("unix:{}", socket.display());
+        let environment = [("FLINK_ON_MESOS_DISPATCHER", address)].into_iter().collect();
+        let (sender, ready) = channel();
+        std::thread::spawn(move || {
+            let runtime = crate::role::runtime().expect("a runtime");
+            runtime.block_on(serve(socket, state, sender));
+        });
+        ready.recv().expect("it listens");
+        Self { environment, directory }
+    }
+
+    pub fn path(&self, name: &str) -> String {
+        self.directory.path().join(name).display().to_string()
+    }
+
+    pub fn write(&self, name: &str, text: &str) -> String {
+        std::fs::write(self.directory.path().join(name), text).expect("written");
+        self.path(name)
+    }
+
+    /// A manifest of cluster `a`.
+    pub fn file(&self, name: &str, nonce: u32) -> String {
+        let head = "apiVersion: flink.apache.org/v1beta1\nkind: FlinkDeployment\nmetadata: {name: a}\n";
+        let sizes = "jobManager: {resource: {memory: 1g}}, taskManager: {resource: {memory: 1g}}";
+        self.write(name, &format!("{head}spec: {{flinkVersion: v1_20, restartNonce: {nonce}, {sizes}}}\n"))
+    }
+
+    /// None of a cluster that there is not.
+    pub fn standing(&self, name: &str) -> Option<String> {
+        let address = Address::Socket(self.directory.path().join("socket"));
+        let client = Client::at(&address).expect("a client");
+        let runtime = crate::role::runtime().expect("a runtime");
+        match runtime.block_on(client.cluster(name)) {
+            Ok(found) => {
+                let cluster = found.cluster;
+                let frozen = if cluster.frozen { ", frozen" } else { "" };
+                Some(format!("{}, revision {}{frozen}", cluster.state.word(), cluster.revision?))
+            }
+            Err(AskError::Refused { problem, .. }) if problem.status == 404 => None,
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+}
+
+async fn serve(socket: PathBuf, state: PathBuf, ready: Sender<()>) {
+    let mut records = DirectoryRecords::open(&state, "test").await.expect("it opens");
+    let limits = Limits::default();
+    let core = Dispatcher::restore(&records.load(None).await.expect("nothing"), limits);
+    let clock = || Timestamp(1_700_000_000_000);
+    let parts = (records, NoOffers);
+    let (driver, handle) = Driver::new(core, 0, limits, parts, Arc::<Journal>::default(), clock);
+    tokio::spawn(driver.run());
+    let routes = caller::by_user(router(Sources { handle, circumstances: Circumstances::default() }));
+    let listener = UnixListener::bind(socket).expect("a socket");
+    ready.send(()).expect("somebody waits");
+    let Err(error) = serve::serve(Listening::new(listener, "test"), routes).await;
+    panic!("{error}");
+}
