@@ -43,7 +43,7 @@ use super::children::{self, Own};
 use super::error::{Fatal, fatal};
 use super::worker::{self, Work};
 use configuration::Configured;
-use groups::{Groups, Watched};
+use groups::Groups;
 use opened::Opened;
 use template::Makings;
 
@@ -147,8 +147,7 @@ async fn serve(
     let (facts, clock) = (Facts::default(), Clock::start());
     let (requests, doorkeeper, _no_ends) = requests::open(&facts, None);
     let reports = home::Reports::default();
-    let watched = Watched::new(Arc::clone(&lookout));
-    let groups = Groups::new(requests.clone(), makings, watched.changes());
+    let groups = Groups::new(requests.clone(), makings, Arc::clone(&lookout));
     let (driver, handle) =
         Driver::new(core, carried_out, Limits::default(), (records, groups), Arc::clone(&journal), now);
     let circumstances = Circumstances {
@@ -166,7 +165,6 @@ async fn serve(
         credentials: worker::credentials(&opened.settings)?,
         trust: worker::trust(&opened.settings),
         jobmanager: mpsc::channel(1).0,
-        observer: Arc::new(watched),
         lookout,
         clock,
     };

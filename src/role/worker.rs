@@ -182,9 +182,7 @@ async fn serve(
         lookout: Arc::clone(&lookout),
     };
     let trust = trust(settings);
-    let observer = Arc::clone(&lookout) as Arc<dyn Observer>;
-    let work =
-        Work { spec, facts, framework, masters, credentials, trust, jobmanager, observer, lookout, clock };
+    let work = Work { spec, facts, framework, masters, credentials, trust, jobmanager, lookout, clock };
     let origin =
         Origin { digest: keeper::digest(setup, &work.spec, configuration), artifact_port: address.port() };
     let artifacts = Artifacts {
@@ -242,8 +240,6 @@ pub struct Work {
     pub credentials: Option<Credentials>,
     /// Whom to ask which TaskManagers the JobManager hears.
     pub jobmanager: mpsc::Sender<()>,
-    /// Who watches the scheduler.
-    pub observer: Arc<dyn Observer>,
     pub lookout: Arc<Lookout>,
     pub clock: Clock,
 }
@@ -270,7 +266,7 @@ impl Work {
         })?;
         let scheduler = Scheduler::new(self.spec.clone(), state, fastrand::u64(..), self.clock.now());
         let (clock, framework, jobmanager) = (self.clock, self.framework.clone(), self.jobmanager.clone());
-        let observer = Arc::clone(&self.observer);
+        let observer = Arc::clone(&self.lookout) as Arc<dyn Observer>;
         let facts = self.facts.clone();
         let driver = Driver {
             scheduler,

@@ -38,6 +38,13 @@ impl Default for Lookout {
     }
 }
 
+impl Lookout {
+    /// Waits until the scheduler has handled something since the last time. There is one who waits.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
+    }
+}
+
 impl Observer for Lookout {
     fn noted(&self, note: &Note) {
         self.journal.add(note.kind(), note.task(), note.level(), note.to_string());

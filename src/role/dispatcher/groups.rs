@@ -2,63 +2,26 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use dispatcher::driver;
 use dispatcher::{Action, End, TaskView, Timestamp, View};
-use scheduler::Note;
-use scheduler::driver::Observer;
 use scheduler::driver::requests::{Refusal, Request, Requests};
 use scheduler::report::{GroupReport, Report, TaskReport};
 use scheduler::spec::GroupSpec;
 use status::lookout::Lookout;
-use tokio::sync::watch;
 
 use super::template::{self, Makings};
 
 pub struct Groups {
     requests: Requests,
     makings: Makings,
-    changes: watch::Receiver<()>,
-}
-
-/// Watches the scheduler, and tells that something has changed.
-pub struct Watched {
     lookout: Arc<Lookout>,
-    changed: watch::Sender<()>,
-}
-
-impl Watched {
-    pub fn new(lookout: Arc<Lookout>) -> Self {
-        Self { lookout, changed: watch::Sender::new(()) }
-    }
-
-    pub fn changes(&self) -> watch::Receiver<()> {
-        let mut changes = self.changed.subscribe();
-        // Nobody has looked yet.
-        changes.mark_changed();
-        changes
-    }
-}
-
-impl Observer for Watched {
-    fn noted(&self, note: &Note) {
-        self.lookout.noted(note);
-    }
-
-    fn rounded(&self, took: Duration) {
-        self.lookout.rounded(took);
-        self.changed.send_replace(());
-    }
-
-    fn stored(&self, took: Duration) {
-        self.lookout.stored(took);
-    }
+    has_looked: bool,
 }
 
 impl Groups {
-    pub fn new(requests: Requests, makings: Makings, changes: watch::Receiver<()>) -> Self {
-        Self { requests, makings, changes }
+    pub fn new(requests: Requests, makings: Makings, lookout: Arc<Lookout>) -> Self {
+        Self { requests, makings, lookout, has_looked: false }
     }
 }
 
@@ -105,8 +68,8 @@ impl driver::Groups for Groups {
     }
 
     async fn changed(&mut self) {
-        if self.changes.changed().await.is_err() {
-            std::future::pending().await
+        if std::mem::replace(&mut self.has_looked, true) {
+            self.lookout.changed().await;
         }
     }
 }

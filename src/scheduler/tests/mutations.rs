@@ -114,14 +114,6 @@ impl Run {
                 actions.extend(twice.collect::<Vec<_>>());
             }
             Mutation::KeepSurplus => actions.retain(|action| !is_strangers_kill(action)),
-            Mutation::EndWhatIsReplaced => {
-                for action in actions {
-                    let Action::Store(state) = action else { continue };
-                    let replaced =
-                        Arc::make_mut(state).tasks.values_mut().filter(|record| record.goal == Goal::Replace);
-                    replaced.for_each(|record| record.goal = Goal::End);
-                }
-            }
             Mutation::ShowToken => {
                 for action in actions {
                     let Action::Send(Call::Accept { launch, .. }) = action else { continue };
@@ -132,13 +124,6 @@ impl Run {
                     }
                 }
             }
-            Mutation::MixGroups => {
-                for action in actions {
-                    let Action::Store(state) = action else { continue };
-                    let record = Arc::make_mut(state).tasks.values_mut().next();
-                    record.into_iter().for_each(|record| record.group = GroupName::TASKMANAGERS);
-                }
-            }
             Mutation::KeepRemovedGroup => actions.retain(|action| match action {
                 Action::Send(Call::Kill { task_id, .. }) => {
                     let group = self.stored.tasks.get(task_id.text()).map(|record| &record.group);
@@ -146,11 +131,8 @@ impl Run {
                 }
                 _ => true,
             }),
-            Mutation::NeverEnd => {
-                for action in actions {
-                    let Action::Store(state) = action else { continue };
-                    Arc::make_mut(state).groups.values_mut().for_each(|group| group.ended = None);
-                }
+            Mutation::EndWhatIsReplaced | Mutation::MixGroups | Mutation::NeverEnd => {
+                self.mutate_states(actions);
             }
             Mutation::ReplaceAll | Mutation::ReplaceTheHeard | Mutation::EndBlindly => {
                 self.mutate_giving_way(actions);
@@ -177,6 +159,25 @@ impl Run {
             | Mutation::OneMore
             | Mutation::StayRemoved
             | Mutation::SleepThroughDeadlines => {}
+        }
+    }
+
+    /// What it would store otherwise.
+    fn mutate_states(&self, actions: &mut [Action]) {
+        for action in actions {
+            let Action::Store(state) = action else { continue };
+            let state = Arc::make_mut(state);
+            match self.mutation {
+                Mutation::EndWhatIsReplaced => {
+                    let replaced = state.tasks.values_mut().filter(|record| record.goal == Goal::Replace);
+                    replaced.for_each(|record| record.goal = Goal::End);
+                }
+                Mutation::MixGroups => {
+                    let record = state.tasks.values_mut().next();
+                    record.into_iter().for_each(|record| record.group = GroupName::TASKMANAGERS);
+                }
+                _ => state.groups.values_mut().for_each(|group| group.ended = None),
+            }
         }
     }
 
