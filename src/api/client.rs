@@ -9,7 +9,8 @@ use reqwest::{Client, Method, RequestBuilder, Response, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use dispatcher::{AuditEntry, ClusterReport, Description, Event, Match};
+use super::Described;
+use dispatcher::{AuditEntry, ClusterReport, Event, Match};
 use tls::http;
 
 use super::answer::Problem;
@@ -123,7 +124,7 @@ impl Dispatcher {
         self.answer(self.get(&["clusters"])).await
     }
 
-    pub async fn cluster(&self, name: &str) -> Result<Description, AskError> {
+    pub async fn cluster(&self, name: &str) -> Result<Described, AskError> {
         self.answer(self.get(&["clusters", name])).await
     }
 

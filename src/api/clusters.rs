@@ -11,6 +11,7 @@ use manifest::Manifest;
 
 use super::Shared;
 use super::answer::{NotFound, Problem, Unavailable};
+use super::appmasters::Described;
 use super::ask::ask;
 use super::condition::etag;
 use super::extract::Path;
@@ -34,7 +35,7 @@ pub async fn list(State(Shared { sources, .. }): State<Shared>) -> Result<Respon
 
 /// All that is known of a cluster; secrets of its specification are masked.
 #[utoipa::path(get, path = "/v1/clusters/{name}", params(("name" = String, Path)), responses(
-    (status = 200, body = dispatcher::Description, headers(("ETag" = String, description = "The last revision, in quotes"))),
+    (status = 200, body = Described, headers(("ETag" = String, description = "The last revision, in quotes"))),
     Unavailable,
     NotFound,
 ))]
@@ -43,7 +44,8 @@ pub async fn describe(
     Path(name): Path<String>,
 ) -> Result<Response, Problem> {
     let description = ask(&sources.handle, move |core, _| core.describe(&name)).await??;
-    let tag = description.cluster.revision.map(|revision| [(ETAG, etag(revision))]);
+    let description = Described::new(description, &sources.appmasters);
+    let tag = description.known.cluster.revision.map(|revision| [(ETAG, etag(revision))]);
     Ok((tag, Json(description)).into_response())
 }
 

@@ -5,6 +5,7 @@
 
 mod answer;
 mod apply;
+mod appmasters;
 mod ask;
 mod audit;
 pub mod caller;
@@ -36,6 +37,7 @@ use manifest::{Circumstances, MAX_BYTES};
 
 pub use answer::Problem;
 pub use apply::{Applied, Document};
+pub use appmasters::{AppMaster, AppMasters, Described};
 pub use audit::AuditQuery;
 pub use caller::Caller;
 pub use clusters::Explanation;
@@ -54,6 +56,7 @@ pub struct Sources {
     pub handle: Handle,
     /// Under which specifications are accepted. The previous one is looked up for each.
     pub circumstances: Circumstances<'static>,
+    pub appmasters: AppMasters,
 }
 
 #[derive(OpenApi)]

@@ -10,6 +10,7 @@ mod unavailable;
 mod world;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
@@ -18,7 +19,7 @@ use axum::{Extension, Router};
 use serde_json::Value;
 use tower_service::Service as _;
 
-use super::{Caller, Sources, router};
+use super::{AppMaster, AppMasters, Caller, Sources, router};
 use dispatcher::driver::Handle;
 use manifest::Circumstances;
 
@@ -48,7 +49,24 @@ spec:
 pub fn routes(handle: &Handle) -> Router {
     let circumstances = Circumstances { has_zookeeper: true, allows_http: false, previous: None };
     let caller = Caller { user: "ann".to_owned(), from: "here".to_owned() };
-    router(Sources { handle: handle.clone(), circumstances }).layer(Extension(caller))
+    let appmasters: AppMasters = Arc::new(told);
+    router(Sources { handle: handle.clone(), circumstances, appmasters }).layer(Extension(caller))
+}
+
+/// By an AppMaster of any task.
+fn told(task_id: &str) -> Option<AppMaster> {
+    Some(AppMaster {
+        task_id: task_id.to_owned(),
+        standing: "alone".to_owned(),
+        framework_id: None,
+        subscribed: true,
+        flink_url: Some("http://a-1:31001".to_owned()),
+        status_url: None,
+        target: 2,
+        running: 1,
+        jobs_running: Some(1),
+        waiting: Some("no offers".to_owned()),
+    })
 }
 
 /// One answer.

@@ -90,6 +90,20 @@ pub enum Standing {
     Unknown,
 }
 
+impl Standing {
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Alone => "alone",
+            Self::Leader => "leader",
+            Self::Suspended => "suspended",
+            Self::Standby => "standby",
+            Self::Away => "away",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// What a dispatcher answers, with any HTTP status. A status alone means nothing but that there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Envelope {

@@ -65,7 +65,9 @@ fn get(options: &GetOptions, environment: &Environment) -> Result<u8, Fatal> {
     };
     let answer = async |dispatcher: Dispatcher| dispatcher.cluster(name).await;
     let description = ask(&options.answer.dispatcher, environment, answer)?;
-    print(options.answer.output, &description.cluster, |cluster| list::text(std::slice::from_ref(cluster)));
+    print(options.answer.output, &description.known.cluster, |cluster| {
+        list::text(std::slice::from_ref(cluster))
+    });
     Ok(Exit::Ok.code())
 }
 

@@ -147,7 +147,7 @@ async fn serve(
     let (facts, clock) = (Facts::default(), Clock::start());
     let (requests, doorkeeper, _no_ends) = requests::open(&facts, None);
     let reports = home::Reports::default();
-    let groups = Groups::new(requests.clone(), makings, Arc::clone(&lookout));
+    let groups = Groups::new(requests.clone(), makings, reports.clone(), Arc::clone(&lookout));
     let (driver, handle) =
         Driver::new(core, carried_out, Limits::default(), (records, groups), Arc::clone(&journal), now);
     let circumstances = Circumstances {
@@ -155,7 +155,9 @@ async fn serve(
         allows_http: false,
         previous: None,
     };
-    let sources = api::Sources { handle, circumstances };
+    let told = reports.clone();
+    let appmasters: api::AppMasters = Arc::new(move |task_id: &str| told.of(task_id));
+    let sources = api::Sources { handle, circumstances, appmasters };
     ports.serve(sources, serving::Served { requests, files, configured, reports, journal })?;
     let work = Work {
         spec: spec(opened, defined),

@@ -28,6 +28,13 @@ async fn sessions_of_two_versions_are_launched_replaced_and_deleted() {
         assert!(found.starts_with(version), "{name} runs Flink {found}");
     }
     assert_eq!(site.attempts("new"), [1]);
+    site.program
+        .until("its AppMaster has told what runs", async || {
+            let told = site.describe("new")?["appmasters"][0].clone();
+            let flink = site.framework("new").await?["webui_url"].clone();
+            (told["running"] == 1 && told["flink_url"] == flink).then_some(())
+        })
+        .await;
 
     // Its cluster notices nothing of the dispatcher's end.
     let before = site.tasks();

@@ -1,6 +1,7 @@
 //! Who is answered.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
@@ -8,13 +9,17 @@ use axum::extract::ConnectInfo;
 use axum::http::Request;
 
 use super::world::World;
-use super::{Answer, ask, call, session};
+use super::{Answer, ask, call, session, told};
 use crate::{Sources, caller, router};
 use manifest::Circumstances;
 use serve::{Credentials, Peer};
 
 fn bare(world: &World) -> Router {
-    router(Sources { handle: world.handle.clone(), circumstances: Circumstances::default() })
+    router(Sources {
+        handle: world.handle.clone(),
+        circumstances: Circumstances::default(),
+        appmasters: Arc::new(told),
+    })
 }
 
 #[tokio::test]

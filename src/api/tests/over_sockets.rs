@@ -1,11 +1,12 @@
 //! The client, and the routes behind real sockets.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use tokio::net::{TcpListener, UnixListener};
 
 use super::world::World;
-use super::{session, with_nonce};
+use super::{session, told, with_nonce};
 use crate::client::{Address, AskError, Dispatcher};
 use crate::{AuditQuery, EventsQuery, OrderQuery, Patch, Sources, caller, router};
 use dispatcher::{Match, Outcome, State};
@@ -13,7 +14,11 @@ use manifest::Circumstances;
 use serve::Listening;
 
 fn sources(world: &World) -> Sources {
-    Sources { handle: world.handle.clone(), circumstances: Circumstances::default() }
+    Sources {
+        handle: world.handle.clone(),
+        circumstances: Circumstances::default(),
+        appmasters: Arc::new(told),
+    }
 }
 
 fn at_socket(world: &World, path: &Path) -> Dispatcher {
@@ -45,7 +50,7 @@ async fn commands_reach_a_dispatcher_at_its_socket() {
     let clusters = client.clusters().await.expect("an answer");
     assert_eq!((clusters[0].name.as_str(), clusters[0].state), ("a", State::Running));
     let description = client.cluster("a").await.expect("an answer");
-    assert_eq!(description.cluster.revision, Some(1));
+    assert_eq!(description.known.cluster.revision, Some(1));
 
     let patch = Patch { frozen: Some(true), suspended: None };
     let ordered = client.patch("a", patch, &query, Some(1)).await.expect("an answer");

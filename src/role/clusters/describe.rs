@@ -1,5 +1,6 @@
 //! A cluster in plain words.
 
+use api::{AppMaster, Described};
 use dispatcher::{Attempt, Description, RevisionReport};
 
 use super::list::revision;
@@ -7,8 +8,9 @@ use super::text::{or_dash, plain, time};
 use super::{events, yaml};
 use crate::role::operator::table::{line, table};
 
-pub fn text(description: &Description) -> String {
-    let Description { cluster, manifest, ended, revisions, attempts, events } = description;
+pub fn text(described: &Described) -> String {
+    let Described { known, appmasters } = described;
+    let Description { cluster, manifest, ended, revisions, attempts, events } = known;
     let mut text = String::new();
     line(&mut text, &format!("cluster     {}", plain(&cluster.name)));
     let why = cluster.why.as_deref().map(|why| format!(": {}", plain(why))).unwrap_or_default();
@@ -20,6 +22,9 @@ pub fn text(description: &Description) -> String {
     line(&mut text, &format!("revision    {}", revision(cluster)));
     line(&mut text, &format!("Flink       {}", or_dash(cluster.flink_version.as_deref())));
     line(&mut text, &format!("created     {}", or_dash(cluster.created.map(time))));
+    for appmaster in appmasters {
+        tell(&mut text, appmaster);
+    }
     if let Some(ended) = ended {
         let task_id = plain(&ended.task_id);
         line(&mut text, &format!("ended       {} with code {}: {task_id}", time(ended.at), ended.code));
@@ -41,6 +46,17 @@ pub fn text(description: &Description) -> String {
         yaml::text(&value).lines().for_each(|yaml| line(&mut text, &format!("  {yaml}")));
     }
     text
+}
+
+/// What it has told last.
+fn tell(text: &mut String, appmaster: &AppMaster) {
+    let AppMaster { flink_url, status_url, target, running, jobs_running, waiting, .. } = appmaster;
+    let why = waiting.as_deref().map(|why| format!(": {}", plain(why))).unwrap_or_default();
+    line(text, &format!("\nattempt {} says, as {}", plain(&appmaster.task_id), plain(&appmaster.standing)));
+    line(text, &format!("  TaskManagers  {running} of {target} run{why}"));
+    line(text, &format!("  jobs          {}", or_dash(*jobs_running)));
+    line(text, &format!("  Flink         {}", or_dash(flink_url.as_deref().map(plain))));
+    line(text, &format!("  status page   {}", or_dash(status_url.as_deref().map(plain))));
 }
 
 fn section<const COLUMNS: usize>(

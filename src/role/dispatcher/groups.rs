@@ -1,6 +1,6 @@
 //! The scheduler as the dispatcher's core sees it: a group for each cluster.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use dispatcher::driver;
@@ -10,18 +10,21 @@ use scheduler::report::{GroupReport, Report, TaskReport};
 use scheduler::spec::GroupSpec;
 use status::lookout::Lookout;
 
+use super::home::Reports;
 use super::template::{self, Makings};
 
 pub struct Groups {
     requests: Requests,
     makings: Makings,
+    /// Of AppMasters.
+    told: Reports,
     lookout: Arc<Lookout>,
     has_looked: bool,
 }
 
 impl Groups {
-    pub fn new(requests: Requests, makings: Makings, lookout: Arc<Lookout>) -> Self {
-        Self { requests, makings, lookout, has_looked: false }
+    pub fn new(requests: Requests, makings: Makings, told: Reports, lookout: Arc<Lookout>) -> Self {
+        Self { requests, makings, told, lookout, has_looked: false }
     }
 }
 
@@ -58,7 +61,10 @@ impl driver::Groups for Groups {
     }
 
     async fn look(&mut self) -> Result<BTreeMap<String, View>, Refusal> {
-        let mut views = views(&self.requests.order(Request::Report).await?);
+        let report = self.requests.order(Request::Report).await?;
+        let tasks: BTreeSet<_> = report.tasks.iter().map(|task| &*task.task_id).collect();
+        self.told.retain(|task_id| tasks.contains(task_id));
+        let mut views = views(&report);
         for (cluster, (target, why)) in self.makings.unlaunchable().iter() {
             if let Some(view) = views.get_mut(cluster) {
                 (view.target, view.waiting) = (*target, Some(why.clone()));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use api::AppMaster;
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -26,11 +27,30 @@ impl Reports {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(task_id);
     }
 
-    /// Of the tasks of one cluster.
-    pub fn of(&self, is_of_it: impl Fn(&str) -> bool) -> BTreeMap<String, Status> {
+    /// Those of other tasks are gone.
+    pub fn retain(&self, is_there: impl Fn(&str) -> bool) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|task_id, _| is_there(task_id));
+    }
+
+    /// Of one task.
+    pub fn of(&self, task_id: &str) -> Option<AppMaster> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = known.iter().filter(|(task_id, _)| is_of_it(task_id));
-        own.map(|(task_id, status)| (task_id.clone(), status.clone())).collect()
+        known.get(task_id).map(|status| appmaster(task_id, status))
+    }
+}
+
+fn appmaster(task_id: &str, status: &Status) -> AppMaster {
+    AppMaster {
+        task_id: task_id.to_owned(),
+        standing: status.standing.name().to_owned(),
+        framework_id: status.framework_id.clone(),
+        subscribed: status.subscribed,
+        flink_url: status.flink_url.clone(),
+        status_url: status.status_url.clone(),
+        target: status.target,
+        running: status.running,
+        jobs_running: status.jobs_running,
+        waiting: status.waiting.clone(),
     }
 }
 

@@ -50,11 +50,18 @@ fn a_description_has_all_that_is_known() {
         "revisions": [{"number": 2, "at": 0, "user": "ann", "from": "here", "message": "why", "digest": "d", "is_running": true}],
         "attempts": [{"task_id": "a-1", "number": 1, "generation": 1, "agent_id": "S", "hostname": "h", "state": "TASK_RUNNING", "since": 0}],
         "events": [{"id": 1, "at": 0, "cluster": "a", "kind": "create", "level": "warn", "text": "created"}],
+        "appmasters": [{"task_id": "a-1", "standing": "leader", "framework_id": "F", "subscribed": true,
+            "flink_url": "http://h:31001", "status_url": null, "target": 2, "running": 1, "jobs_running": 3,
+            "waiting": "no offers"}],
     }));
     let text = describe::text(&description);
     for line in [
         "state       running",
         "AppMasters  1 of 1 run",
+        "attempt a-1 says, as leader",
+        "  TaskManagers  1 of 2 run: no offers",
+        "  jobs          3",
+        "  Flink         http://h:31001",
         "ended       1970-01-01T00:00:00Z with code 163: a-1",
         "  2 (runs)  1970-01-01T00:00:00Z  ann, here  why",
         "  1       h     TASK_RUNNING  1970-01-01T00:00:00Z  a-1",

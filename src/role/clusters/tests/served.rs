@@ -82,7 +82,7 @@ impl Served {
         let runtime = crate::role::runtime().expect("a runtime");
         match runtime.block_on(client.cluster(name)) {
             Ok(found) => {
-                let cluster = found.cluster;
+                let cluster = found.known.cluster;
                 let frozen = if cluster.frozen { ", frozen" } else { "" };
                 Some(format!("{}, revision {}{frozen}", cluster.state.word(), cluster.revision?))
             }
@@ -100,7 +100,8 @@ async fn serve(socket: PathBuf, state: PathBuf, ready: Sender<()>) {
     let parts = (records, NoOffers);
     let (driver, handle) = Driver::new(core, 0, limits, parts, Arc::<Journal>::default(), clock);
     tokio::spawn(driver.run());
-    let routes = caller::by_user(router(Sources { handle, circumstances: Circumstances::default() }));
+    let sources = Sources { handle, circumstances: Circumstances::default(), appmasters: Arc::new(|_| None) };
+    let routes = caller::by_user(router(sources));
     let listener = UnixListener::bind(socket).expect("a socket");
     ready.send(()).expect("somebody waits");
     let Err(error) = serve::serve(Listening::new(listener, "test"), routes).await;
