@@ -149,6 +149,5 @@ pub fn create(directory: &Path) -> Result<(), Fatal> {
     let created = DirBuilder::new().mode(0o700).create(directory);
     created
         .map_err(|source| CreateError { path: directory.to_owned(), source })
-        .map_err(|source| StateDirError { source: Box::new(source) })
         .map_err(fatal(Exit::CannotCreate))
 }

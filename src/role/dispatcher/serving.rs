@@ -18,7 +18,7 @@ use super::PART;
 use super::configuration::Configured;
 use super::files::Files;
 use super::home::{self, Reports};
-use super::opened::Opened;
+use super::opened::{self, Opened};
 use crate::role::appmaster::listening::{self, cannot_bind};
 use crate::role::error::{Fatal, fatal};
 use crate::role::sockets;
@@ -50,6 +50,9 @@ pub fn bind(opened: &Opened, environment: &Environment, before: Option<u16>) -> 
     let host = dispatcher.bind_address.to_string();
     let api = sockets::bind(keys::dispatcher::PORT.name, &host, dispatcher.port).map_err(cannot_bind)?;
     let socket_path = socket_path(environment);
+    if let Some(directory) = socket_path.parent() {
+        opened::create(directory)?;
+    }
     let socket = sockets::bind_socket(&socket_path).map_err(cannot_bind)?;
     Ok(Ports { artifacts, api, socket, socket_path })
 }

@@ -14,7 +14,7 @@ use domain::group::GroupName;
 use domain::need::{Milli, Need};
 use flink::memory;
 use flink::version::Version;
-use manifest::{Manifest, Specification};
+use manifest::{Manifest, Memory, Specification};
 use mesos::wire::label::Label;
 use scheduler::spec::{Delivery, GroupSpec, Host, Own, OwnValue, Placement, Template, TooMany};
 
@@ -38,9 +38,8 @@ const MAX_FAILURES: u32 = 10;
 const FAILURES_WITHIN: Duration = Duration::from_secs(10 * 60);
 const REST: Duration = Duration::from_secs(5 * 60);
 
-/// A session ends when somebody tears it down, an application also with its job: 163 is a job that failed.
+/// A session ends when somebody tears it down.
 const SESSION_ENDS: [u8; 1] = [0];
-const APPLICATION_ENDS: [u8; 2] = [0, 163];
 
 /// Where our image has the program.
 const PROGRAM_IN_IMAGE: &str = "/flink-on-mesos";
@@ -67,6 +66,8 @@ pub enum Unlaunchable {
         keys::dispatcher::FLINK
     )]
     NoFlink { version: String },
+    #[error("this dispatcher launches sessions only: spec.job makes it an application")]
+    Application,
     #[error("the memory of its JobManager cannot be worked out")]
     Memory(#[from] memory::MemoryError),
     #[error("its configuration cannot be written")]
@@ -132,6 +133,9 @@ impl Makings {
 
     fn try_define(&self, definition: &Definition) -> Result<GroupSpec, Unlaunchable> {
         let manifest = &*definition.manifest;
+        if manifest.spec.job.is_some() {
+            return Err(Unlaunchable::Application);
+        }
         let origin = self.origin(&manifest.spec)?;
         let source = Source { base_url: &self.artifacts_url, delivery: origin.word };
         let table = configuration::table(manifest, &self.own, &source);
@@ -141,7 +145,6 @@ impl Makings {
         })?;
         let need = need(&manifest.spec, &table)?;
         self.configured.set(&definition.cluster, &configuration::files(manifest, &table)?);
-        let ends = if manifest.spec.job.is_some() { &APPLICATION_ENDS[..] } else { &SESSION_ENDS };
         Ok(GroupSpec {
             need,
             template: self.template(manifest, &settings, origin),
@@ -163,7 +166,7 @@ impl Makings {
             max_failures: Some(MAX_FAILURES),
             failures_within: Some(FAILURES_WITHIN),
             after_too_many: TooMany::Rest(REST),
-            final_codes: ends.to_vec(),
+            final_codes: SESSION_ENDS.to_vec(),
         })
     }
 
@@ -236,7 +239,7 @@ fn need(spec: &Specification, table: &Table) -> Result<Need, Unlaunchable> {
     let version = Version::new(number(major), number(minor), 0);
     let memory = memory::jobmanager(table, &Environment::default(), version)?;
     let memory = memory.process.bytes().div_ceil(1 << 20) + OWN_MEMORY_MIB;
-    let disk = spec.job_manager.resource.ephemeral_storage.map_or(0, |storage| storage.mebibytes());
+    let disk = spec.job_manager.resource.ephemeral_storage.map_or(0, Memory::mebibytes);
     let scalars = [
         ("cpus", spec.job_manager_cpus().milli()),
         ("mem", Milli::whole(memory)),

@@ -176,15 +176,9 @@ impl Site {
     /// The JVM of the cluster's AppMaster, of which there is one.
     pub fn jobmanager(&self, name: &str) -> Process {
         let all = self.mesos.parts(Part::JobManager).into_iter();
-        let own: Vec<_> = all.filter(|process| self.is_of(*process, name)).collect();
+        let own: Vec<_> = all.filter(|process| is_of(*process, name)).collect();
         let [only] = own[..] else { panic!("one JobManager of {name} expected: {own:?}") };
         only
-    }
-
-    fn is_of(&self, process: Process, name: &str) -> bool {
-        let sandbox = format!("/{name}-");
-        let environment = processes::environment(process);
-        environment.iter().any(|variable| variable.starts_with("MESOS_") && variable.contains(&sandbox))
     }
 
     /// The nearest one above it.
@@ -199,6 +193,13 @@ impl Site {
     fn socket(&self) -> String {
         socket(&self.files)
     }
+}
+
+/// By its sandbox.
+fn is_of(process: Process, name: &str) -> bool {
+    let sandbox = format!("/{name}-");
+    let environment = processes::environment(process);
+    environment.iter().any(|variable| variable.starts_with("MESOS_") && variable.contains(&sandbox))
 }
 
 /// The answer, if it is a good one.
