@@ -14,6 +14,7 @@ mod handover;
 mod job;
 pub mod mesos;
 pub mod operator;
+mod patient;
 mod plugins;
 pub mod rundir;
 pub mod setup;

@@ -41,6 +41,7 @@ use status::lookout::Lookout;
 
 use super::children::{self, Own};
 use super::error::{Fatal, fatal};
+use super::patient::Patient;
 use super::worker::{self, Work};
 use configuration::Configured;
 use groups::Groups;
@@ -49,6 +50,9 @@ use template::Makings;
 
 /// The instance of records: one dispatcher has one directory.
 const INSTANCE: &str = "dispatcher";
+
+/// While the scheduler's state cannot be stored.
+const MEANWHILE: &str = "this dispatcher launches and ends no AppMaster";
 
 /// Whom it runs as in the log.
 const PART: &str = "dispatcher";
@@ -157,6 +161,8 @@ async fn serve(
     };
     let told = reports.clone();
     let appmasters: api::AppMasters = Arc::new(move |task_id: &str| told.of(task_id));
+    let (trouble, told_of_store) = (facts.not_stored.clone(), Arc::clone(&journal));
+    let store = Patient { store, trouble, journal: told_of_store, meanwhile: MEANWHILE };
     let sources = api::Sources { handle, circumstances, appmasters };
     ports.serve(sources, serving::Served { requests, files, configured, reports, journal })?;
     let work = Work {

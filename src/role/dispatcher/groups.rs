@@ -61,7 +61,7 @@ impl driver::Groups for Groups {
     }
 
     async fn look(&mut self) -> Result<BTreeMap<String, View>, Refusal> {
-        let report = self.requests.order(Request::Report).await?;
+        let report = self.requests.report().await?;
         let tasks: BTreeSet<_> = report.tasks.iter().map(|task| &*task.task_id).collect();
         self.told.retain(|task_id| tasks.contains(task_id));
         let mut views = views(&report);

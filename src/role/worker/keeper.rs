@@ -15,24 +15,21 @@ use base::digest::{Sha256, hexadecimal};
 use base::events::Journal;
 use base::exit::Exit;
 use base::lease::Lease;
-use base::log;
-use base::time::{Backoff, BackoffPolicy};
 use conf::settings::Settings;
 use domain::state::{Goal, State};
-use domain::store::{Store, StoreError};
+use domain::store::Store as _;
 use ha::directory::DirectoryStore;
 use scheduler::driver::RunError;
-use scheduler::driver::facts::Fact;
 use scheduler::spec::Spec;
 
+use super::super::patient::Patient;
 use super::super::setup::Setup;
 use super::farewell::{self, Ended, Leaves};
 use super::jobmanager::{JobManagerEnd, Stop};
 use super::{Fatal, Opened, Reception, Work};
 
-/// Between two attempts to write a state to a disk that would not have it.
-const WRITE_AGAIN: BackoffPolicy =
-    BackoffPolicy { first: Duration::from_millis(100), most: Duration::from_secs(5), jitter: 0.2 };
+/// While the state cannot be stored.
+const MEANWHILE: &str = "this AppMaster launches and ends no TaskManager";
 
 pub struct Keeper {
     store: DirectoryStore,
@@ -83,7 +80,8 @@ impl Keeper {
         let state = store.load().await.map_err(|error| Ended::from(RunError::from(error)))?;
         let state = take_over(state, &origin, &directory, &journal);
         let trouble = reception.facts.not_stored.clone();
-        let store = Patient { store, trouble, journal: Arc::clone(&journal) };
+        let journal_of_store = Arc::clone(&journal);
+        let store = Patient { store, trouble, journal: journal_of_store, meanwhile: MEANWHILE };
         let ending = reception.end_at_once();
         let scheduling = work.schedule(store, Some(state), Lease::unlimited(), requests);
         tokio::pin!(scheduling);
@@ -198,54 +196,4 @@ pub fn digest(setup: &Setup, spec: &Spec, configuration: &Configuration) -> Stri
         hash.update(content);
     }
     hexadecimal(&hash.finish())
-}
-
-/// Writes again until the disk takes it: meanwhile nothing is sent to Mesos that depends on it, and jobs go on.
-struct Patient {
-    store: DirectoryStore,
-    trouble: Fact<Option<String>>,
-    journal: Arc<Journal>,
-}
-
-impl Store for Patient {
-    async fn load(&mut self) -> Result<Option<State>, StoreError> {
-        self.store.load().await
-    }
-
-    async fn save(&mut self, state: &State) -> Result<(), StoreError> {
-        let mut backoff = Backoff::new(WRITE_AGAIN);
-        loop {
-            match self.store.save(state).await {
-                Err(error @ StoreError::File { .. }) => {
-                    let why = log::chain(&error);
-                    if self.trouble.borrow().as_ref() != Some(&why) {
-                        let text = format!(
-                            "{why}; this AppMaster launches and ends no TaskManager until it can store its state"
-                        );
-                        self.journal.warn("state_not_stored", text);
-                        self.trouble.send_replace(Some(why));
-                    }
-                    tokio::time::sleep(backoff.failed(fastrand::f64())).await;
-                }
-                Ok(()) => {
-                    if self.trouble.send_replace(None).is_some() {
-                        self.journal.tell("state_stored", "the state can be stored again");
-                    }
-                    return Ok(());
-                }
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    /// What stays is the state of a framework that Mesos no longer has, which the next AppMaster notices.
-    async fn clear(&mut self) -> Result<(), StoreError> {
-        match self.store.clear().await {
-            Err(error @ StoreError::File { .. }) => {
-                self.journal.warn("state_not_removed", log::chain(&error));
-                Ok(())
-            }
-            other => other,
-        }
-    }
 }
