@@ -52,7 +52,7 @@ use template::Makings;
 const INSTANCE: &str = "dispatcher";
 
 /// While the scheduler's state cannot be stored.
-const MEANWHILE: &str = "this dispatcher launches and ends no AppMaster";
+const MEANWHILE: &str = "; this dispatcher launches and ends no AppMaster until it can store its state";
 
 /// Whom it runs as in the log.
 const PART: &str = "dispatcher";

@@ -21,7 +21,7 @@ pub struct Patient {
     /// Why it cannot write, as long as that is so.
     pub trouble: Fact<Option<String>>,
     pub journal: Arc<Journal>,
-    /// What is not done then, for the log.
+    /// What is not done then, for the end of the line in the log.
     pub meanwhile: &'static str,
 }
 
@@ -37,7 +37,7 @@ impl Store for Patient {
                 Err(error @ StoreError::File { .. }) => {
                     let why = log::chain(&error);
                     if self.trouble.borrow().as_ref() != Some(&why) {
-                        let text = format!("{why}; {} until it can store its state", self.meanwhile);
+                        let text = format!("{why}{}", self.meanwhile);
                         self.journal.warn("state_not_stored", text);
                         self.trouble.send_replace(Some(why));
                     }

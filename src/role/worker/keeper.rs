@@ -29,7 +29,7 @@ use super::jobmanager::{JobManagerEnd, Stop};
 use super::{Fatal, Opened, Reception, Work};
 
 /// While the state cannot be stored.
-const MEANWHILE: &str = "this AppMaster launches and ends no TaskManager";
+const MEANWHILE: &str = "; this AppMaster launches and ends no TaskManager until it can store its state";
 
 pub struct Keeper {
     store: DirectoryStore,
