@@ -146,7 +146,7 @@ async fn serve(
     let state = State { artifact_port: ports.artifact_port(), ..state.unwrap_or_else(worker::fresh_state) };
     let files = files::read(opened).await?;
     let configured = Configured::default();
-    let makings = Makings::new(opened, &files, &ports, configured.clone());
+    let makings = Makings::new(opened, &files, &ports, configured.clone())?;
     let (defined, carried_out) = begin(&mut core, &makings);
     let (facts, clock) = (Facts::default(), Clock::start());
     let (requests, doorkeeper, _no_ends) = requests::open(&facts, None);

@@ -17,14 +17,14 @@ const TAKEN_OVER: [&str; 4] =
     ["mesos.master", "high-availability", "zookeeper.", "mesos.resourcemanager.framework."];
 
 /// Of the framework's keys those that are the dispatcher's own.
-const OWN: [&str; 4] = [
+const OWN: [&str; 6] = [
+    keys::FRAMEWORK_SECRET.name,
+    keys::FRAMEWORK_SECRET_FILE.name,
     keys::FRAMEWORK_NAME.name,
     keys::FRAMEWORK_ROLE.name,
     keys::FRAMEWORK_USER.name,
-    "high-availability.cluster-id",
+    keys::flink::CLUSTER_ID.name,
 ];
-
-const CLUSTER_ID: &str = "high-availability.cluster-id";
 
 /// By cluster, in the form that goes over the wire.
 #[derive(Clone, Default)]
@@ -48,15 +48,17 @@ impl Configured {
     }
 }
 
-/// Where agents fetch from, and what there is for TaskManagers.
-pub struct Source<'a> {
+/// What only the dispatcher knows.
+pub struct Given<'a> {
     pub base_url: &'a str,
     /// In the words of `mesos.resourcemanager.tasks.delivery`.
     pub delivery: &'static str,
+    /// Of the framework's principal: where it stands in a file, AppMasters do not have that.
+    pub secret: Option<&'a str>,
 }
 
 /// All keys; `own` is the dispatcher's configuration.
-pub fn table(manifest: &Manifest, own: &Table, source: &Source<'_>) -> Table {
+pub fn table(manifest: &Manifest, own: &Table, given: &Given<'_>) -> Table {
     let name = &manifest.metadata.name;
     let mut table = Table::default();
     let origin = || Origin::Argument;
@@ -67,10 +69,13 @@ pub fn table(manifest: &Manifest, own: &Table, source: &Source<'_>) -> Table {
         }
     }
     if own.get("high-availability.type").or(own.get("high-availability")).is_some() {
-        table.set(CLUSTER_ID, format!("/{name}"), origin());
+        table.set(keys::flink::CLUSTER_ID.name, format!("/{name}"), origin());
     }
-    table.set(keys::ARTIFACT_BASE_URL.name, source.base_url, origin());
-    table.set(keys::TASK_DELIVERY.name, source.delivery, origin());
+    if let Some(secret) = given.secret {
+        table.set(keys::FRAMEWORK_SECRET.name, secret, origin());
+    }
+    table.set(keys::ARTIFACT_BASE_URL.name, given.base_url, origin());
+    table.set(keys::TASK_DELIVERY.name, given.delivery, origin());
     for (key, value) in manifest.spec.configuration(name) {
         table.set(&key, value, origin());
     }

@@ -32,7 +32,7 @@ pub async fn read(opened: &Opened) -> Result<Files, Fatal> {
     reading.await.map_err(fatal(Exit::Software))?.map_err(fatal(Exit::NoInput))
 }
 
-fn read_all(
+pub(super) fn read_all(
     program: BundlePlan,
     java: Option<BundlePlan>,
     flinks: Vec<(String, BundlePlan)>,

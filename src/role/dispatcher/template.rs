@@ -18,12 +18,13 @@ use manifest::{Manifest, Memory, Specification};
 use mesos::wire::label::Label;
 use scheduler::spec::{Delivery, GroupSpec, Host, Own, OwnValue, Placement, Template, TooMany};
 
-use super::configuration::{self, Configured, Source};
+use super::configuration::{self, Configured, Given};
 use super::files::Files;
 use super::opened::Opened;
 use super::serving::Ports;
 use crate::cli::exec;
 use crate::role::appmaster::given;
+use crate::role::error::Fatal;
 use crate::role::task;
 use crate::role::worker;
 
@@ -47,12 +48,15 @@ const PROGRAM_IN_IMAGE: &str = "/flink-on-mesos";
 /// What all clusters have in common.
 pub struct Makings {
     files: Files,
+    /// The dispatcher's configuration.
     own: Table,
     settings: Settings,
-    images: Vec<(String, String)>,
+    /// Of the framework's principal.
+    secret: Option<String>,
+    /// By version of Flink.
+    images: BTreeMap<String, String>,
+    /// Where agents fetch, and to whom AppMasters report.
     artifacts_url: String,
-    /// To whom AppMasters report.
-    home_url: String,
     configured: Configured,
     /// Those that cannot be launched here: how many there should be, and why there are none.
     unlaunchable: Mutex<BTreeMap<String, (u32, String)>>,
@@ -86,21 +90,22 @@ struct Origin {
 }
 
 impl Makings {
-    pub fn new(opened: &Opened, files: &Files, ports: &Ports, configured: Configured) -> Self {
+    pub fn new(opened: &Opened, files: &Files, ports: &Ports, configured: Configured) -> Result<Self, Fatal> {
         let images = opened.dispatcher.flinks.iter().filter_map(|(version, source)| match source {
             FlinkSource::Image(image) => Some((version.clone(), image.clone())),
             FlinkSource::Directory(_) => None,
         });
-        Self {
+        let secret = worker::credentials(&opened.settings)?.map(|credentials| credentials.secret);
+        Ok(Self {
             files: files.clone(),
             own: opened.table().clone(),
             settings: opened.settings.clone(),
+            secret,
             images: images.collect(),
             artifacts_url: ports.artifacts_url(&opened.settings),
-            home_url: ports.artifacts_url(&opened.settings),
             configured,
             unlaunchable: Mutex::default(),
-        }
+        })
     }
 
     /// The cluster's group. Of one that cannot be launched what runs goes on.
@@ -137,8 +142,9 @@ impl Makings {
             return Err(Unlaunchable::Application);
         }
         let origin = self.origin(&manifest.spec)?;
-        let source = Source { base_url: &self.artifacts_url, delivery: origin.word };
-        let table = configuration::table(manifest, &self.own, &source);
+        let given =
+            Given { base_url: &self.artifacts_url, delivery: origin.word, secret: self.secret.as_deref() };
+        let table = configuration::table(manifest, &self.own, &given);
         let settings = Settings::from_table(&table).map_err(|problems| {
             let texts: Vec<_> = problems.iter().map(ToString::to_string).collect();
             Unlaunchable::Settings(texts.join("; "))
@@ -173,18 +179,17 @@ impl Makings {
     fn origin(&self, spec: &Specification) -> Result<Origin, Unlaunchable> {
         let (major, minor) = spec.flink_version.number();
         let version = format!("{major}.{minor}");
-        let named = self.images.iter().find(|(of, _)| *of == version).map(|(_, image)| image.clone());
-        if let Some(image) = spec.image.clone().or(named) {
+        if let Some(image) = spec.image.as_ref().or(self.images.get(&version)).cloned() {
             return Ok(Origin {
                 delivery: Delivery::default(),
-                word: "nothing",
+                word: "none",
                 program: PROGRAM_IN_IMAGE.to_owned(),
                 image: Some(image),
             });
         }
         let delivery = self.files.delivery(&version, &self.artifacts_url);
         let delivery = delivery.ok_or(Unlaunchable::NoFlink { version })?;
-        let word = if self.files.has_java() { "everything" } else { "flink" };
+        let word = if self.files.has_java() { "all" } else { "flink" };
         Ok(Origin { delivery, word, program: format!("./{}", task::PROGRAM), image: None })
     }
 
@@ -207,7 +212,7 @@ impl Makings {
             arguments: arguments.map(ToOwned::to_owned).to_vec(),
             environment: vec![
                 (exec::GRACE.to_owned(), grace),
-                (given::DISPATCHERS_VARIABLE.to_owned(), self.home_url.clone()),
+                (given::DISPATCHERS_VARIABLE.to_owned(), self.artifacts_url.clone()),
             ],
             token_variable: task::TOKEN_VARIABLE.to_owned(),
             own: own.into_iter().chain(ports).map(|(name, value)| Own::variable(name, value)).collect(),
@@ -251,3 +256,6 @@ fn need(spec: &Specification, table: &Table) -> Result<Need, Unlaunchable> {
         ports: PORTS.len(),
     })
 }
+
+#[cfg(test)]
+mod tests;

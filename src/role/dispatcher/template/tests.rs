@@ -1,0 +1,177 @@
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use artifact::Configuration;
+use artifact::bundle::BundlePlan;
+use conf::table::Origin as From;
+use manifest::Circumstances;
+
+use super::super::files;
+use super::*;
+
+const URL: &str = "http://dispatcher:26000";
+
+struct World {
+    makings: Makings,
+    _files: tempfile::TempDir,
+}
+
+impl World {
+    /// With more of the dispatcher's configuration.
+    fn new(more: &[(&str, &str)]) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let plan = |name: &str| {
+            let path = directory.path().join(name);
+            fs::write(&path, name).expect("written");
+            BundlePlan::file(name, &path).expect("it is there")
+        };
+        let java = plan("java.tar");
+        let read =
+            files::read_all(plan("flink-on-mesos"), Some(java), vec![("1.20".to_owned(), plan("flink.tar"))]);
+        let mut own = Table::default();
+        own.set("mesos.master", "m:5050", From::Argument);
+        for (key, value) in more {
+            own.set(*key, *value, From::Argument);
+        }
+        let makings = Makings {
+            files: read.expect("they can be read"),
+            settings: Settings::from_table(&own).expect("good"),
+            own,
+            secret: Some("hidden-of-the-principal".to_owned()),
+            images: BTreeMap::from([("2.3".to_owned(), "registry/flink:2.3".to_owned())]),
+            artifacts_url: URL.to_owned(),
+            configured: Configured::default(),
+            unlaunchable: Mutex::default(),
+        };
+        Self { makings, _files: directory }
+    }
+
+    fn define(&self, manifest: Manifest) -> GroupSpec {
+        self.makings.define(&Definition {
+            order: 1,
+            cluster: manifest.metadata.name.clone(),
+            revision: 1,
+            generation: 3,
+            target: manifest.spec.job_manager.replicas,
+            manifest: Arc::new(manifest),
+        })
+    }
+
+    /// As the AppMaster of the cluster fetches it.
+    fn configuration(&self, cluster: &str) -> String {
+        let encoded =
+            self.makings.configured.of_task(&format!("{cluster}-x7k2pb-00001")).expect("it is known");
+        let Configuration { files } = Configuration::decode(&encoded).expect("whole");
+        let file = files.get("config.yaml").expect("it is there").clone();
+        String::from_utf8(file).expect("UTF-8")
+    }
+
+    fn why(&self, cluster: &str) -> Option<String> {
+        self.makings.unlaunchable().get(cluster).map(|(_, why)| why.clone())
+    }
+}
+
+fn read(text: &str) -> Vec<Manifest> {
+    let drafts = manifest::read(text).expect("it can be read");
+    let accepted = drafts.into_iter().map(|draft| draft.validate(&Circumstances::default()));
+    accepted.filter_map(Result::ok).map(|accepted| accepted.manifest).collect()
+}
+
+fn session(version: &str, more: &str) -> Manifest {
+    let text = format!(
+        "apiVersion: flink.apache.org/v1beta1
+kind: FlinkDeployment
+metadata: {{name: one}}
+spec:
+  flinkVersion: {version}
+  jobManager: {{resource: {{memory: 1024m, cpu: 0.5}}}}
+  taskManager: {{resource: {{memory: 1024m}}}}
+{more}"
+    );
+    read(&text).pop().expect("it is accepted")
+}
+
+#[test]
+fn a_flink_from_a_directory_is_delivered_with_java() {
+    let world = World::new(&[]);
+    let spec = world.define(session("v1_20", ""));
+    assert_eq!((spec.target, spec.generation, spec.is_paused), (1, 3, false));
+    assert_eq!(spec.need.ports, 5);
+    let scalars: BTreeMap<_, _> = spec.need.scalars.into_iter().collect();
+    assert_eq!(scalars["cpus"], Milli(500));
+    assert_eq!(scalars["mem"], Milli::whole(1024 + OWN_MEMORY_MIB));
+    let Template { program, arguments, delivery, container, .. } = spec.template;
+    assert_eq!(program, "./flink-on-mesos");
+    assert_eq!(arguments, ["flink-on-mesos", "appmaster", "--artifacts", URL]);
+    assert!(container.is_none());
+    let delivery = delivery.expect("it is known");
+    let names = ["flink-on-mesos=", "flink.tar=", "java.tar="];
+    for name in names {
+        assert!(delivery.arguments.iter().any(|word| word.starts_with(name)), "{name}: {delivery:?}");
+    }
+    assert_eq!(delivery.uris.len(), names.len());
+    let configuration = world.configuration("one");
+    for part in ["m:5050", URL, "hidden-of-the-principal"] {
+        assert!(configuration.contains(part), "{part}: {configuration}");
+    }
+    assert!(world.why("one").is_none());
+}
+
+#[test]
+fn an_image_holds_all_and_nothing_is_delivered() {
+    let world = World::new(&[]);
+    for (version, more, image) in [("v2_3", "", "registry/flink:2.3"), ("v1_20", "  image: own:1\n", "own:1")]
+    {
+        let template = world.define(session(version, more)).template;
+        assert_eq!(template.program, "/flink-on-mesos");
+        assert_eq!(template.delivery, Some(Delivery::default()));
+        let container = format!("{:?}", template.container);
+        assert!(container.contains(image), "{container}");
+    }
+}
+
+#[test]
+fn what_cannot_be_launched_is_told_and_what_runs_of_it_goes_on() {
+    let world = World::new(&[]);
+    let spec = world.define(session("v1_19", ""));
+    assert!(spec.is_paused);
+    assert_eq!(spec.generation, 3);
+    let why = world.why("one").expect("it is told");
+    assert!(why.contains("no Flink 1.19") && why.contains("dispatcher.flink.1.19"), "{why}");
+    let application = "  job: {jarURI: \"local:///opt/flink/usrlib/a.jar\", parallelism: 1}\n";
+    assert!(world.define(session("v1_20", application)).is_paused);
+    assert!(world.why("one").expect("it is told").contains("spec.job"));
+    assert!(!world.define(session("v1_20", "")).is_paused);
+    assert_eq!(world.why("one"), None);
+}
+
+#[test]
+fn each_cluster_has_an_id_of_its_own_in_the_zookeeper_of_the_dispatcher() {
+    let world = World::new(&[
+        ("high-availability.type", "zookeeper"),
+        ("high-availability.zookeeper.quorum", "zk:2181"),
+        ("high-availability.storageDir", "file:///ha"),
+        ("high-availability.cluster-id", "/of-the-dispatcher"),
+    ]);
+    world.define(session("v1_20", ""));
+    let configuration = world.configuration("one");
+    assert!(configuration.contains("zk:2181") && configuration.contains("/one"), "{configuration}");
+    assert!(!configuration.contains("of-the-dispatcher"), "{configuration}");
+}
+
+#[test]
+fn no_secret_is_in_what_mesos_shows() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/manifests/15-secrets.yaml");
+    let mut manifests = read(&fs::read_to_string(path).expect("it is there"));
+    let mut manifest = manifests.pop().expect("it is accepted");
+    manifest.spec.job = None;
+    let world = World::new(&[]);
+    let template = world.define(manifest).template;
+    assert!(world.why("secrets").is_none(), "{:?}", world.why("secrets"));
+    let Template { arguments, environment, labels, .. } = template;
+    let shown = format!("{arguments:?}{environment:?}");
+    assert!(!shown.contains("hidden"), "{shown}");
+    // What somebody writes into a label is for all to read.
+    assert_eq!(labels.len(), 1);
+}
