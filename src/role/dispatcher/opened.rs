@@ -15,7 +15,7 @@ use base::log;
 use conf::environment::Environment;
 use conf::keys;
 use conf::settings::{DispatcherSettings, FlinkSource, Settings};
-use conf::table::Table;
+use conf::table::{Origin, Table};
 use conf::{Loaded, Mode, Request};
 
 use super::PART;
@@ -28,6 +28,9 @@ const CONF_DIR: &str = "/etc/flink-on-mesos";
 
 /// Its file is written as Flink writes its own since 2.0.
 const GRAMMAR_OF: conf::grammar::Version = (2, 0);
+
+/// A week: how long Mesos keeps AppMasters while there is no dispatcher.
+const FAILOVER_TIMEOUT_S: &str = "604800";
 
 #[derive(Debug, thiserror::Error)]
 #[error("cannot keep what the dispatcher is told in the directory that `{}` names", keys::dispatcher::STATE_DIR.name)]
@@ -67,6 +70,7 @@ impl Opened {
         // Each cluster gets one of its own.
         loaded.warnings.retain(|warning| !warning.contains(keys::flink::CLUSTER_ID.name));
         user::decide(&mut loaded.table, environment).map_err(fatal(Exit::Os))?;
+        wait_for_the_next(&mut loaded.table);
         let mut findings = Findings::default();
         for problem in &loaded.problems {
             findings.add(Fatal::new(Exit::Config, problem.to_string()));
@@ -115,6 +119,15 @@ impl Opened {
     }
 }
 
+/// Where nobody says otherwise an AppMaster waits for minutes only.
+fn wait_for_the_next(table: &mut Table) {
+    let key = keys::FAILOVER_TIMEOUT.name;
+    if table.get(key).is_none() {
+        let why = "the next dispatcher finds AppMasters alive".to_owned();
+        table.set(key, FAILOVER_TIMEOUT_S, Origin::Rewritten { why });
+    }
+}
+
 fn check(dispatcher: &DispatcherSettings) -> Vec<Fatal> {
     let mut found = Vec::new();
     if !dispatcher.bind_address.is_loopback() {
@@ -150,4 +163,47 @@ pub fn create(directory: &Path) -> Result<(), Fatal> {
     created
         .map_err(|source| CreateError { path: directory.to_owned(), source })
         .map_err(fatal(Exit::CannotCreate))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn read(text: &str) -> Result<Opened, String> {
+        let directory = tempfile::tempdir().expect("a directory");
+        std::fs::write(directory.path().join("config.yaml"), text).expect("written");
+        let options = ClusterOptions { conf_dir: Some(directory.path().to_owned()), ..Default::default() };
+        Opened::read(&options, &Environment::default()).map_err(|fatal| log::chain(fatal.error.as_ref()))
+    }
+
+    #[test]
+    fn mesos_keeps_appmasters_for_a_week_unless_somebody_says_otherwise() {
+        let timeout = |text: &str| read(text).expect("good").settings.framework.failover_timeout;
+        assert_eq!(timeout("mesos.master: m:5050\n"), Duration::from_secs(7 * 24 * 3600));
+        assert_eq!(timeout("mesos.master: m:5050\nmesos.failover-timeout: 60\n"), Duration::from_secs(60));
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told_at_once() {
+        let text = "mesos.failover-timeout: soon
+dispatcher.bind-address: 0.0.0.0
+dispatcher.flink.1.20: /nowhere
+dispatcher.flink.newest: flink:latest
+dispatcher.port: http
+";
+        let error = read(text).err().expect("refused");
+        let parts = ["mesos.master", "mesos.failover-timeout", "dispatcher.port"];
+        for part in parts {
+            assert!(error.contains(part), "{part}: {error}");
+        }
+        let text = text.replace("dispatcher.port: http\n", "");
+        let error = read(&text).err().expect("refused");
+        for part in
+            ["dispatcher.bind-address", "dispatcher.flink.1.20", "/nowhere", "dispatcher.flink.newest"]
+        {
+            assert!(error.contains(part), "{part}: {error}");
+        }
+    }
 }

@@ -7,7 +7,6 @@ use std::time::Instant;
 
 use tokio::sync::watch;
 
-use crate::role::children;
 use crate::role::setup::Setup;
 use crate::role::task::{FLINK_ARCHIVE, JAVA_ARCHIVE, PROGRAM};
 use artifact::bundle::{self, Bundle, BundleError, BundlePlan};
@@ -105,9 +104,9 @@ fn plan(setup: &Setup, name: &str) -> Result<BundlePlan, Fatal> {
     }
 }
 
-/// This program.
+/// This program as it runs, also after another one has been put in its place.
 pub fn program_plan() -> Result<BundlePlan, Fatal> {
-    BundlePlan::file(PROGRAM, &children::own_path()?).map_err(fatal(Exit::NoInput))
+    BundlePlan::file(PROGRAM, Path::new("/proc/self/exe")).map_err(fatal(Exit::NoInput))
 }
 
 pub fn flink_plan(home: &Path) -> Result<BundlePlan, Fatal> {

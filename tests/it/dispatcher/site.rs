@@ -82,6 +82,9 @@ impl Site {
         let url = format!("http://127.0.0.1:{}/readyz", self.port);
         let is_ready = async || get(&url).await.map(drop);
         self.program.until("the dispatcher is ready", is_ready).await;
+        // As by an upgrade.
+        fs::remove_file(copy(&self.files)).expect("it is there");
+        fs::write(copy(&self.files), "a newer program").expect("written");
     }
 
     /// Without a word to anybody.
@@ -212,11 +215,18 @@ fn socket(files: &tempfile::TempDir) -> String {
     format!("unix:{}", files.path().join("dispatcher.sock").display())
 }
 
+/// Of this program, from which the dispatcher is started.
+fn copy(files: &tempfile::TempDir) -> PathBuf {
+    files.path().join("flink-on-mesos")
+}
+
 fn start_dispatcher(files: &tempfile::TempDir) -> Program {
     let conf: PathBuf = files.path().join("conf");
+    let _none_before = fs::remove_file(copy(files));
+    fs::copy(binary(), copy(files)).expect("a copy");
     Program::start_with(
         scratch(),
-        Command::new(binary()),
+        Command::new(copy(files)),
         &[("FLINK_ON_MESOS_DISPATCHER", &socket(files))],
         &["dispatcher", "--configDir", conf.to_str().expect("UTF-8")],
     )
