@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use api::AppMaster;
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::post;
 use dial::{Answer, Envelope, HOLD, PROTOCOL, Report, Status};
 use scheduler::driver::requests::{Request, Requests};
+
+/// A report is a few hundred bytes, and what came of orders.
+const MAX_REPORT_BYTES: usize = 64 << 10;
 
 /// What AppMasters have told last, by task id.
 #[derive(Clone, Default)]
@@ -61,7 +64,10 @@ struct Shared {
 }
 
 pub fn routes(requests: Requests, reports: Reports) -> Router {
-    Router::new().route(&dial::path("{task_id}"), post(answer)).with_state(Shared { requests, reports })
+    Router::new()
+        .route(&dial::path("{task_id}"), post(answer))
+        .layer(DefaultBodyLimit::max(MAX_REPORT_BYTES))
+        .with_state(Shared { requests, reports })
 }
 
 async fn answer(
