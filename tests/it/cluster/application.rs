@@ -71,8 +71,12 @@ pub async fn completed_frameworks(port: u16) -> usize {
 }
 
 pub fn jar(class: &str, directory: &Path) -> String {
+    jar_for(FLINK, class, directory)
+}
+
+pub fn jar_for(flink: &str, class: &str, directory: &Path) -> String {
     let jar = directory.join(format!("{class}.jar"));
-    let lib = home::flink_home(FLINK).join("lib/*");
+    let lib = home::flink_home(flink).join("lib/*");
     home::job_jar(&format!("tests/java/{class}.java"), lib.to_str().expect("UTF-8"), &jar);
     jar.to_str().expect("UTF-8").to_owned()
 }

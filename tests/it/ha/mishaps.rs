@@ -10,11 +10,15 @@ use zookeeper_client::Client;
 
 use super::proxy::{Passage, Proxy};
 use super::site::{
-    Kept, Progress, SESSION, Site, TASKMANAGERS, goes_on, goes_on_now, progress, role, start_job,
+    Kept, Progress, SESSION, Site, TASKMANAGERS, goes_on, goes_on_now, progress, role, start_job_for,
     until_standby,
 };
 use crate::cluster::harness::Cluster;
 use crate::cluster::stop;
+
+/// Up to 1.20 a JobManager takes the node of an old session for its own (CURATOR-696). With sessions of three seconds it can lead
+/// beside another one before its worker sees that, and checkpoints that both write are lost for good.
+const FLINK: &str = "2.3.0";
 
 /// How an AppMaster ends whose JobManager leads no more without knowing: its worker finds out, unless Flink is faster and
 /// stumbles over what the other one did.
@@ -22,13 +26,13 @@ const DEPOSED: [Option<i32>; 2] = [Some(76), Some(239)];
 
 #[tokio::test]
 async fn a_job_goes_on_whatever_happens() {
-    let site = Site::open().await;
+    let site = Site::open_with(FLINK).await;
     let first = site.appmaster();
     first.until_slots(TASKMANAGERS, TASKMANAGERS).await;
     let net = Net::around(&site).await;
     let second = site.appmaster_by(&net.quorum(), &net.mesos.address.to_string());
     until_standby(&second).await;
-    let job = start_job(&first).await;
+    let job = start_job_for(FLINK, &first).await;
     let before = site.kept(&first);
     assert_eq!(before.taskmanagers.len(), 2);
     let mut case = Case { site, job, before };

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::ensemble::Ensemble;
 use super::masters::Candidate;
 use crate::cluster::application;
-use crate::cluster::harness::{Cluster, Program, Start};
+use crate::cluster::harness::{Cluster, FLINK, Program, Start};
 use crate::cluster::masters::start_mesos;
 use crate::cluster::processes::{Part, Process};
 use crate::delivery::files_below;
@@ -25,6 +25,7 @@ pub struct Site {
     pub ensemble: Ensemble,
     pub mesos: Program,
     pub mesos_port: u16,
+    pub flink: &'static str,
     /// Keeps the master's node.
     _master: Candidate,
     storage: tempfile::TempDir,
@@ -49,12 +50,16 @@ pub struct Progress {
 
 impl Site {
     pub async fn open() -> Self {
+        Self::open_with(FLINK).await
+    }
+
+    pub async fn open_with(flink: &'static str) -> Self {
         let [mesos_port] = free_ports();
         let mesos = start_mesos(mesos_port, &free_range(8)).await;
         let storage = tempfile::tempdir().expect("a directory");
         let ensemble = Ensemble::start().await;
         let master = Candidate::stand(&ensemble, "/mesos", "json.info", mesos_port).await;
-        Self { ensemble, mesos, mesos_port, _master: master, storage }
+        Self { ensemble, mesos, mesos_port, flink, _master: master, storage }
     }
 
     pub fn appmaster(&self) -> Cluster {
@@ -86,6 +91,7 @@ impl Site {
             ("state.checkpoints.dir", &checkpoints),
         ];
         Cluster::start(&Start {
+            flink: self.flink,
             command: &["appmaster"],
             variables: &[("_CLIENT_TM_COUNT", "2"), ("_SLOTS", "1"), ("_CLIENT_TM_MEMORY", "1024")],
             properties: &[&own[..], more].concat(),
@@ -98,7 +104,7 @@ impl Site {
         first.until_slots(TASKMANAGERS, TASKMANAGERS).await;
         let second = self.appmaster();
         until_standby(&second).await;
-        start_job(&first).await;
+        start_job_for(self.flink, &first).await;
         (first, second)
     }
 
@@ -157,7 +163,11 @@ pub fn role(cluster: &Cluster) -> Option<String> {
 
 /// A job that has checkpoints; its id.
 pub async fn start_job(cluster: &Cluster) -> String {
-    let jar = application::jar("Endless", cluster.program.path());
+    start_job_for(FLINK, cluster).await
+}
+
+pub async fn start_job_for(flink: &str, cluster: &Cluster) -> String {
+    let jar = application::jar_for(flink, "Endless", cluster.program.path());
     let jar_id = cluster.flink.upload_jar(jar.as_ref()).await.expect("an upload");
     let run = JarRun { parallelism: Some(TASKMANAGERS), ..JarRun::default() };
     let job = cluster.flink.run_jar(&jar_id, &run).await.expect("a start");
