@@ -208,7 +208,7 @@ async fn stock_flink_and_the_worker_share_certificates_and_login() {
     });
     cluster.until_slots(1, 1).await;
     let owner = config(&ensemble, ensemble.quorum(), &login(&keys, "right"));
-    let owner = owner.connect(None).await.expect("a session");
+    let owner = cluster.program.until("there is a session", async || owner.connect(None).await.ok()).await;
     for path in ["/flink/secured/leader/latch", "/flink/mesos-workers/secured/state"] {
         let (acl, _) = owner.get_acl(path).await.expect("an ACL");
         // Whoever shows a certificate and logs in is both.
