@@ -10,7 +10,6 @@ mod range;
 mod refusals;
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -29,7 +28,7 @@ use tokio::sync::watch;
 use base::events::Journal;
 use claim::{self, Answer};
 use scheduler::driver::requests::{Request, Requests};
-use serve::{Outbox, Peer, Port};
+use serve::{Outbox, Peer};
 
 use bundle::Bundle;
 use range::{Wanted, wanted};
@@ -133,18 +132,7 @@ struct Shared {
     refusals: Refusals,
 }
 
-/// Serves until the port takes no more connections. The scheduler is asked about every token first.
-pub async fn serve(
-    port: impl Port,
-    configurations: Configurations,
-    bundles: Bundles,
-    requests: Requests,
-    journal: Arc<Journal>,
-) -> io::Result<Infallible> {
-    serve::serve(port, routes(configurations, bundles, requests, journal)).await
-}
-
-/// What [`serve`] serves, for a port that serves more.
+/// The scheduler is asked about every token first.
 pub fn routes(
     configurations: Configurations,
     bundles: Bundles,
@@ -316,7 +304,7 @@ mod tests {
             let listener = Listening::new(listener, "test");
             let encoded = Configuration { files }.encode();
             let configurations: Configurations = Arc::new(move |_: &str| Some(encoded.clone()));
-            serve(listener, configurations, bundles, requests, Arc::default()).await
+            serve::serve(listener, routes(configurations, bundles, requests, Arc::default())).await
         });
         // Whoever asks before waits.
         tokio::spawn(async move {

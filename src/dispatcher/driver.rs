@@ -15,7 +15,7 @@ use records::{LoadError, Records};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::order::Timestamp;
-use super::{Action, Dispatcher, Event, Level, Limits, View};
+use super::{Action, Dispatcher, Event, Limits, View};
 
 /// Of those who wait for an answer.
 const MAX_ASKS_WAITING: usize = 256;
@@ -195,10 +195,7 @@ impl<R: Records, G: Groups> Driver<R, G> {
 
     fn tell(&self, event: Event) {
         let text = format!("cluster {}: {}", event.cluster, event.text);
-        match event.level {
-            Level::Warn => self.journal.warn("cluster", text),
-            Level::Info => self.journal.tell("cluster", text),
-        }
+        self.journal.add("cluster", None, event.level, text);
         // Nobody may follow.
         let _ = self.events.send(event);
     }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use base::events::Level;
 use records::{MAX_CHANGES, MAX_COMMIT_BYTES};
 
 use super::cluster::{Attempt, Cluster, Ended};
 use super::condition::State;
-use super::journal::{Level, Verb};
+use super::journal::Verb;
 use super::limits;
 use super::order::Timestamp;
 use super::stored::Write;

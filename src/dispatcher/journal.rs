@@ -1,5 +1,6 @@
 //! What happened: events of each cluster, and the audit of all orders.
 
+use base::events::Level;
 use manifest::Change;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -9,15 +10,6 @@ use super::limits::{self, MAX_FIELDS, MAX_TEXT};
 use super::order::{Order, Timestamp};
 use super::stored::Write;
 use super::{Action, Dispatcher};
-
-/// How an event weighs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    Info,
-    /// A person may want to look at it.
-    Warn,
-}
 
 /// Something that has happened to a cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

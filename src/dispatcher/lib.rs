@@ -38,9 +38,10 @@ use records::{Change, Expected, Key, Revision};
 
 pub use action::{Action, Definition};
 pub use apply::{Outcome, Plan};
+pub use base::events::Level;
 pub use cluster::{Attempt, Ended, Wanted};
 pub use condition::{Condition, State};
-pub use journal::{AuditEntry, Event, Level, Verb};
+pub use journal::{AuditEntry, Event, Verb};
 pub use limits::Limits;
 pub use order::{Match, Order, Timestamp};
 pub use refusal::Refusal;

@@ -12,13 +12,14 @@ mod template;
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use crate::cli::{ClusterOptions, exec};
 use base::descriptors;
+use base::events::since_1970_ms;
 use base::exit::Exit;
 use base::lease::Lease;
 use base::log;
@@ -227,6 +228,5 @@ fn spec(opened: &Opened, groups: BTreeMap<GroupName, GroupSpec>) -> Spec {
 }
 
 fn now() -> Timestamp {
-    let since: Duration = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
-    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    Timestamp(since_1970_ms())
 }

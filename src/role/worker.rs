@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 
 use crate::cli::WorkerOptions;
 use artifact::{Configuration, Configurations};
+use axum::Router;
 use base::descriptors;
 use base::exit::Exit;
 use base::lease::Lease;
@@ -65,7 +66,6 @@ use ha_worker::{HaWorker, Parts};
 use jobmanager::JobManagerEnd;
 use keeper::{Keeper, Origin};
 use reception::Reception;
-use servers::Artifacts;
 use watches::{endpoints, spawn_scaling, watch_jobmanager, watch_taskmanagers};
 
 pub use access::{check, unusable_state_dir};
@@ -75,6 +75,7 @@ pub use delivery::configuration as delivered;
 pub use delivery::{delivery_of, flink_plan, java_plan, program_plan};
 pub use framework::info as framework_info;
 pub use home::create as create_orders;
+pub use servers::{Artifacts, start_artifacts};
 pub use spec::{patience, taskmanager_memory_mb};
 
 /// All signals are blocked: an order to stop that comes before anybody waits for it is kept.
@@ -190,6 +191,7 @@ async fn serve(
         configurations: the_same(configuration),
         bundles: files.bundles(),
         identity: server.identity,
+        more: Router::new(),
     };
     let (caller, told) = home::open(options, handover)?;
     servers::start(options, artifacts, status, caller)?;

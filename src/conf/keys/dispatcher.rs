@@ -11,13 +11,13 @@ pub const FLINK: &str = "dispatcher.flink.";
 pub const BIND_ADDRESS: Key<IpAddr> = Key {
     name: "dispatcher.bind-address",
     default: Some("127.0.0.1"),
-    meaning: "Address on which the dispatcher's API listens. On one that others reach, it asks for tokens.",
+    meaning: "Loopback address on which the dispatcher's API listens.",
     ..Key::of(types::IP_ADDRESS)
 };
 
 pub const JAVA_HOME: Key<PathBuf> = Key {
     name: "dispatcher.java-home",
-    meaning: "The Java that agents without an image are given. If not set, JAVA_HOME counts.",
+    meaning: "The Java that agents are given with a Flink from a directory. If not set, they must have one.",
     ..Key::of(types::DIRECTORY)
 };
 

@@ -22,6 +22,7 @@ use super::opened::{self, Opened};
 use crate::role::appmaster::listening::{self, cannot_bind};
 use crate::role::error::{Fatal, fatal};
 use crate::role::sockets;
+use crate::role::worker::{self, Artifacts};
 
 /// In which commands find the dispatcher too.
 const SOCKET_VARIABLE: &str = "FLINK_ON_MESOS_DISPATCHER";
@@ -77,20 +78,14 @@ impl Ports {
     pub fn serve(self, sources: Sources, served: Served) -> Result<(), Fatal> {
         let Self { artifacts, api: port, socket, socket_path } = self;
         let Served { requests, files, configured, reports, journal } = served;
-        let told = Arc::clone(&journal);
-        let server = async move || {
-            let serve = async || {
-                let listening = Listening::new(serve::asynchronous(&artifacts)?, "artifact server");
-                let configured = configured.clone();
-                let configurations: artifact::Configurations =
-                    Arc::new(move |task_id: &str| configured.of_task(task_id));
-                let routes =
-                    artifact::routes(configurations, files.bundles(), requests.clone(), Arc::clone(&told));
-                serve::serve(listening, routes.merge(home::routes(requests.clone(), reports.clone()))).await
-            };
-            match serve::keep("the artifact server", Arc::clone(&told), serve).await {}
+        let artifacts = Artifacts {
+            listener: artifacts,
+            configurations: Arc::new(move |task_id: &str| configured.of_task(task_id)),
+            bundles: files.bundles(),
+            identity: None,
+            more: home::routes(requests.clone(), reports),
         };
-        serve::on_own_thread("artifacts", server).map_err(fatal(Exit::Os))?;
+        worker::start_artifacts(artifacts, requests, Arc::clone(&journal))?;
         let servers = async move || {
             let everybody = async {
                 let serve = async || {

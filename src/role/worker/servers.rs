@@ -7,6 +7,7 @@ use std::net::TcpListener as StdTcpListener;
 use std::os::unix::net::UnixListener as StdUnixListener;
 use std::sync::Arc;
 
+use axum::Router;
 use rustls::ServerConfig;
 use tracing::info;
 
@@ -27,6 +28,8 @@ pub struct Artifacts {
     pub configurations: Configurations,
     pub bundles: Bundles,
     pub identity: Option<Arc<Identity>>,
+    /// What else is served on that port.
+    pub more: Router,
 }
 
 /// `caller` asks the dispatcher, if there is one.
@@ -57,16 +60,13 @@ async fn serve_artifacts(
     requests: Requests,
     journal: &Arc<Journal>,
 ) -> io::Result<Infallible> {
-    let Artifacts { listener, configurations, bundles, .. } = artifacts;
+    let Artifacts { listener, configurations, bundles, more, .. } = artifacts;
     let (configurations, bundles) = (Arc::clone(configurations), bundles.clone());
-    let journal = Arc::clone(journal);
+    let routes = artifact::routes(configurations, bundles, requests, Arc::clone(journal)).merge(more.clone());
     let listening = Listening::new(serve::asynchronous(listener)?, "artifact server");
     match tls {
-        None => artifact::serve(listening, configurations, bundles, requests, journal).await,
-        Some(tls) => {
-            let listening = TlsListener::new(listening, tls);
-            artifact::serve(listening, configurations, bundles, requests, journal).await
-        }
+        None => serve::serve(listening, routes).await,
+        Some(tls) => serve::serve(TlsListener::new(listening, tls), routes).await,
     }
 }
 

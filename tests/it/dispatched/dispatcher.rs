@@ -62,7 +62,7 @@ impl Dispatcher {
         let (told, served) = (Arc::clone(&journal), watch::Sender::new(Some(by_path)).subscribe());
         tokio::spawn(async move {
             let listening = Listening::new(listener, "dispatcher");
-            artifact::serve(listening, configurations, served, redeeming(), told).await
+            serve::serve(listening, artifact::routes(configurations, served, redeeming(), told)).await
         });
         let known = Arc::new(watch::Sender::new(Known::default()));
         let routes = Router::new().route(&dial::path(TASK), post(answer)).with_state(Arc::clone(&known));
