@@ -16,14 +16,16 @@ const STRANGER: &str = "stranger";
 
 #[tokio::test]
 async fn frameworks_and_taskmanagers_that_are_not_ours_are_told() {
-    let [mesos_port, rest, rpc] = free_ports();
+    let [mesos_port, rest, rpc, first_port, second_port] = free_ports();
     let mesos = start_mesos(mesos_port, &free_range(8)).await;
-    let start = || {
+    let start = |artifact_port: u16| {
         Cluster::start(&Start {
             command: &["appmaster"],
             variables: &[("_CLIENT_TM_COUNT", "1"), ("_SLOTS", "1"), ("_CLIENT_TM_MEMORY", "1024")],
             properties: &[
                 ("mesos.master", &format!("127.0.0.1:{mesos_port}")),
+                // At its own AppMaster's address another would tell the TaskManager that it is nobody's, and it would end.
+                ("mesos.resourcemanager.artifactserver.port", &artifact_port.to_string()),
                 ("heartbeat.interval", "1000"),
                 ("heartbeat.timeout", "6000"),
                 // As long as the test may take.
@@ -33,13 +35,13 @@ async fn frameworks_and_taskmanagers_that_are_not_ours_are_told() {
             ..Start::default()
         })
     };
-    let mut first = start();
+    let mut first = start(first_port);
     first.until_slots(1, 1).await;
     let old = first.framework_id();
     first.program.signal(Signal::SIGKILL);
     first.program.end().await;
 
-    let second = start();
+    let second = start(second_port);
     let namesake = second
         .program
         .until("the dead one's framework is told", async || {
