@@ -37,6 +37,8 @@ pub struct Definition {
     pub revision: u64,
     /// Tasks that are launched from now on are of it. It grows whenever AppMasters have to begin anew.
     pub generation: u64,
+    /// What Flink stores of it goes there, and is found there by the next AppMaster.
+    pub place: String,
     /// With its secrets.
     pub manifest: Arc<Manifest>,
     /// How many AppMasters there shall be; none of a cluster that is suspended or has ended.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use manifest::{Change, Effect, Manifest};
+use manifest::{Change, Effect, Manifest, UpgradeMode};
 use records::MAX_VALUE_BYTES;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -43,6 +43,9 @@ pub struct Plan {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waits: Option<String>,
 }
+
+/// Fields that leave the job as it is.
+const STARTS_AND_STOPS: [&str; 2] = ["spec.job.state", "spec.restartNonce"];
 
 impl Dispatcher {
     /// Each for itself, in this order: what is refused of one does not concern the others.
@@ -95,7 +98,9 @@ impl Dispatcher {
             let (name, effect) = (name.clone(), Effect::Nothing);
             return Ok(Plan { name, outcome, revision, changes, effect, begins_anew: false, waits: None });
         }
-        let effect = manifest::effect_of(&manifest::diff(&cluster.running().manifest.spec, &manifest.spec));
+        let differs = manifest::diff(&cluster.running().manifest.spec, &manifest.spec);
+        refuse_upgrade(manifest, &differs)?;
+        let effect = manifest::effect_of(&differs);
         let plan = Plan {
             name: name.clone(),
             outcome: Outcome::Changed,
@@ -145,6 +150,8 @@ impl Dispatcher {
             revision: number,
             running: number,
             generation: 1,
+            origin: 1,
+            makes_way: false,
             settled: 0,
             ended: None,
             state: State::Waiting,
@@ -223,6 +230,19 @@ impl Cluster {
             writes.push(Write::forget_revision(&self.name, oldest));
         }
         writes
+    }
+}
+
+/// What the job has stored is for the job as it was.
+fn refuse_upgrade(manifest: &Manifest, differs: &[Change]) -> Result<(), Refusal> {
+    let mode = manifest.spec.job.as_ref().map_or(UpgradeMode::Stateless, |job| job.upgrade_mode);
+    let is_upgrade =
+        |change: &&Change| change.effect >= Effect::TaskManagers && !STARTS_AND_STOPS.contains(&&*change.field);
+    match differs.iter().find(is_upgrade) {
+        Some(change) if mode != UpgradeMode::Stateless => {
+            Err(Refusal::Upgrade { name: manifest.metadata.name.clone(), field: change.field.clone() })
+        }
+        Some(_) | None => Ok(()),
     }
 }
 

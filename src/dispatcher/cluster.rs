@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use manifest::Manifest;
+use domain::remains::Remains;
+use manifest::{Manifest, UpgradeMode};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
 
@@ -61,6 +62,12 @@ pub struct Status {
     pub running: u64,
     /// Grows whenever AppMasters have to begin anew: those of an older one are replaced, and their end is not the cluster's.
     pub generation: u64,
+    /// The generation that began without what Flink had stored for an earlier one.
+    #[serde(default = "first")]
+    pub origin: u64,
+    /// AppMasters of earlier generations have to be gone before the next is launched: an application runs once.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub makes_way: bool,
     /// The last generation of which the scheduler was seen; what it failed of before does not hold that back.
     pub settled: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -72,6 +79,10 @@ pub struct Status {
     /// The last ones, in the order in which they were seen.
     #[serde(default)]
     pub attempts: Vec<Attempt>,
+}
+
+fn first() -> u64 {
+    1
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -137,16 +148,44 @@ impl Cluster {
     }
 
     pub fn target(&self) -> u32 {
-        if self.is_deleted() || self.is_suspended() || self.status.ended.is_some() {
+        let is_over = self.is_deleted() || self.is_suspended() || self.status.ended.is_some();
+        if is_over || self.status.makes_way {
             0
         } else {
             self.replicas()
         }
     }
 
-    /// Its AppMasters begin anew.
+    /// Its AppMasters begin anew, with the last revision.
     pub fn begin(&mut self) {
         self.status.generation += 1;
         self.status.ended = None;
+        let job = self.last().manifest.spec.job.as_ref();
+        let starts_empty = job.is_some_and(|job| job.upgrade_mode == UpgradeMode::Stateless);
+        self.status.makes_way = job.is_some();
+        if starts_empty {
+            self.status.origin = self.status.generation;
+        }
+    }
+
+    /// What of it shall remain when its AppMaster of this generation is stopped.
+    pub fn remains(&self, generation: u64) -> Remains {
+        let job = self.running().manifest.spec.job.as_ref();
+        let starts_empty = job.is_some_and(|job| job.upgrade_mode == UpgradeMode::Stateless);
+        if self.is_deleted() || generation < self.status.origin {
+            Remains::Nothing
+        } else if self.status.ended.is_some() || !self.is_suspended() {
+            Remains::Cluster
+        } else if starts_empty {
+            Remains::Nothing
+        } else {
+            Remains::Data
+        }
+    }
+
+    /// Its place in ZooKeeper and in Flink's storage: another one where it starts without what is stored there, and never that
+    /// of an earlier cluster of the same name.
+    pub fn place(&self) -> String {
+        format!("{}-{:x}-{}", self.name, self.status.created.0, self.status.origin)
     }
 }

@@ -36,6 +36,8 @@ struct Findings {
     is_changed: bool,
     notes: Vec<(&'static str, Level, String)>,
     renews: bool,
+    /// Those that had to go first are gone.
+    defines: bool,
     replaces: Vec<String>,
 }
 
@@ -89,6 +91,11 @@ impl Dispatcher {
                 generation: cluster.status.generation,
             });
         }
+        if findings.defines {
+            *orders += 1;
+            cluster.order = *orders;
+            batch.then.push(Action::Define(cluster.definition()));
+        }
         for task_id in findings.replaces {
             *orders += 1;
             cluster.order = *orders;
@@ -128,6 +135,7 @@ impl Cluster {
         let mut findings = Findings::default();
         self.note_attempts(view, now, most, &mut findings);
         self.note_end(view, &mut findings);
+        self.follow_those_before(view, &mut findings);
         self.replace_outdated(view, &mut findings);
         if self.status.settled < self.status.generation && !self.status.frozen {
             // What it rests of is older than what a person has ordered since.
@@ -164,6 +172,16 @@ impl Cluster {
             let ended = Ended { task_id: end.task_id.clone(), code: end.code, at: end.at };
             self.status.ended = Some(ended);
             findings.is_changed = true;
+        }
+    }
+
+    /// An application begins anew when nothing of it is left.
+    fn follow_those_before(&mut self, view: &View, findings: &mut Findings) {
+        let is_before = |task: &TaskView| task.generation < self.status.generation;
+        if self.status.makes_way && !view.tasks.iter().any(is_before) {
+            self.status.makes_way = false;
+            findings.is_changed = true;
+            findings.defines = !self.is_deleted();
         }
     }
 

@@ -152,6 +152,7 @@ impl Cluster {
             cluster: self.name.clone(),
             revision: self.status.running,
             generation: self.status.generation,
+            place: self.place(),
             manifest: self.running().manifest.clone(),
             target: self.target(),
         }

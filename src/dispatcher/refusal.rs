@@ -26,6 +26,10 @@ pub enum Refusal {
     SuspendedBySpecification { name: String },
     #[error("cluster {name} has ended: restart it, or apply another specification")]
     Ended { name: String },
+    #[error(
+        "{field} of application {name} cannot be changed while spec.job.upgradeMode keeps its state: use `stateless`, or delete the application first"
+    )]
+    Upgrade { name: String, field: String },
     #[error("there are {most} clusters, and no more can be kept")]
     TooManyClusters { most: usize },
     #[error("spec.jobManager.replicas: cluster {name} would have {found} AppMasters, at most {most}")]

@@ -1,5 +1,6 @@
 //! What is told of clusters, for an API and those who use it. Without secrets.
 
+use domain::remains::Remains;
 use manifest::Manifest;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -122,6 +123,15 @@ impl Dispatcher {
     /// The last specification that was applied, secrets included: what another one is compared with.
     pub fn last_manifest(&self, name: &str) -> Option<&Manifest> {
         self.clusters.get(name).map(|cluster| &*cluster.last().manifest)
+    }
+
+    /// What shall remain of a cluster when this AppMaster of it is stopped; everything, where nothing is known of it.
+    pub fn remains(&self, task_id: &str) -> Remains {
+        let found = self.clusters.values().find_map(|cluster| {
+            let attempt = cluster.status.attempts.iter().find(|attempt| attempt.task_id == task_id)?;
+            Some(cluster.remains(attempt.generation))
+        });
+        found.unwrap_or_default()
     }
 
     /// The oldest first, without those that cannot be read.

@@ -1,5 +1,6 @@
 //! The whole core against a model of the scheduler and of the store, with crashes at every action.
 
+mod applications;
 mod mutations;
 mod oracle;
 mod process;

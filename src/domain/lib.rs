@@ -9,6 +9,7 @@ pub mod group;
 pub mod leadership;
 pub mod need;
 pub mod record;
+pub mod remains;
 pub mod state;
 pub mod store;
 pub mod succession;

@@ -37,6 +37,8 @@ pub enum Mutation {
     /// One that gives way counts beside its successor.
     CountBoth,
     LoseReplacements,
+    /// An application's next AppMaster is launched beside the one before.
+    RunTwice,
 }
 
 impl Mutation {
@@ -44,6 +46,9 @@ impl Mutation {
     pub fn spoil(self, action: &mut Action) {
         match (self, action) {
             (Self::BeginAgainAfterTheEnd, Action::Define(definition)) => definition.target = 1,
+            (Self::RunTwice, Action::Define(definition)) if definition.manifest.spec.job.is_some() => {
+                definition.target = definition.target.max(1);
+            }
             (Self::ShowSecrets, Action::Event(event)) => event.text.push_str(SECRET),
             (Self::ForgetUnreadable, action) => {
                 if let Action::Keep { order, cluster } = action {
@@ -113,6 +118,7 @@ impl Mutation {
                 cluster: name.to_owned(),
                 revision: status.revision,
                 generation: status.generation,
+                place: String::new(),
                 manifest,
                 target: 1,
             }))

@@ -1,12 +1,12 @@
 //! One dispatcher after the other, each with what the one before has stored.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::by;
 use super::mutations::Mutation;
 use super::oracle::Oracle;
 use super::store::Store;
-use super::world::World;
+use super::world::{Group, World};
 use crate::action::Action;
 use crate::apply::{Outcome, Plan};
 use crate::journal::Verb;
@@ -149,12 +149,25 @@ impl Process {
         reports
     }
 
+    /// An application that was begun anew does not run beside itself.
+    pub fn judge_copies(&self, name: &str) -> Result<(), String> {
+        let is_application =
+            self.core.definition(name).is_some_and(|definition| definition.manifest.spec.job.is_some());
+        let generations: BTreeSet<_> =
+            self.world.groups.get(name).into_iter().flat_map(Group::generations).collect();
+        if is_application && generations.len() > 1 {
+            return Err(format!("{name} runs twice, in generations {generations:?}"));
+        }
+        Ok(())
+    }
+
     /// Nothing happens any more but what was ordered.
     pub fn come_to_rest(&mut self) -> Result<(), String> {
         for _ in 0..12 {
             self.carry_out(usize::MAX)?;
             for (name, generation) in self.world.settle() {
                 self.oracle.launched(&name, generation)?;
+                self.judge_copies(&name)?;
             }
             let (seen, views) = self.look();
             self.hear(seen, &views);

@@ -59,6 +59,7 @@ fn every_broken_invariant_is_caught() {
         (Mutation::ShowSecrets, "a secret is in an event"),
         (Mutation::CountBoth, "that are wanted"),
         (Mutation::LoseReplacements, "of its generation"),
+        (Mutation::RunTwice, "runs twice"),
     ] {
         let mut others = Vec::new();
         let is_caught =
@@ -160,7 +161,9 @@ impl Run {
 
     fn apply(&mut self, name: &str) {
         self.nonce += 1;
-        let spec = match self.random.u8(..6) {
+        let spec = match self.random.u8(..9) {
+            6 | 7 => json!({"job": {"jarURI": "local:///a.jar"}, "restartNonce": self.nonce}),
+            8 => json!({"job": {"jarURI": "local:///a.jar", "upgradeMode": "last-state"}}),
             0 => json!({"job": {"jarURI": "local:///a.jar", "state": "suspended"}}),
             1 => json!({"mesos": {"priority": self.nonce}}),
             2 => json!({"jobManager": {"replicas": 2, "resource": {}}}),
@@ -200,6 +203,7 @@ impl Run {
             if let Some(generation) = self.process.world.launch(name) {
                 self.log.push(format!("{name} gets a task of generation {generation}"));
                 self.process.oracle.launched(name, generation)?;
+                self.process.judge_copies(name)?;
             }
             return Ok(());
         }

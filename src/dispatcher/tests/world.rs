@@ -123,6 +123,11 @@ impl World {
 }
 
 impl Group {
+    /// Of all its tasks.
+    pub fn generations(&self) -> impl Iterator<Item = u64> {
+        self.tasks.values().map(|task| task.generation)
+    }
+
     pub fn target(&self) -> usize {
         if self.ended.is_some() { 0 } else { self.target as usize }
     }
