@@ -84,7 +84,7 @@ pub enum Command {
     Appmaster(AppmasterOptions),
     /// Run a cluster for one job and end with it: exit code 0 if the job finished or was canceled, 163 if it
     /// failed
-    AppmasterJob(JobOptions),
+    AppmasterJob(AppmasterJobOptions),
     /// Run a JobManager alone, for TaskManagers that are started in another way
     Jobmanager(ClusterOptions),
     /// Run the JobManager of one job alone
@@ -160,6 +160,14 @@ pub struct JobOptions {
     /// The job's own arguments
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARG")]
     arguments: Vec<OsString>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct AppmasterJobOptions {
+    #[command(flatten)]
+    pub task: TaskOptions,
+    #[command(flatten)]
+    pub job: JobOptions,
 }
 
 impl JobOptions {
@@ -394,6 +402,7 @@ mod tests {
         let Some(Command::AppmasterJob(options)) = parse(line).expect("understood").command else {
             panic!("another command");
         };
+        let options = options.job;
         let application = options.application();
         assert_eq!(application.jars, ["a.jar", "b.jar"]);
         assert_eq!(application.job_classname.as_deref(), Some("Main"));

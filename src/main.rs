@@ -59,10 +59,7 @@ fn run(cli: Cli, environment: Environment, inherited: Inherited, beginning: Begi
     }
     match command {
         Command::Appmaster(options) => appmaster::run_session(&options, environment, inherited),
-        Command::AppmasterJob(options) => {
-            let entrypoint = Entrypoint::Application(options.application());
-            appmaster::run(&Cluster::Mesos, &entrypoint, &options.cluster, environment, inherited)
-        }
+        Command::AppmasterJob(options) => appmaster::run_job(&options, environment, inherited),
         Command::Jobmanager(options) => {
             appmaster::run(&Cluster::Alone, &Entrypoint::Session, &options, environment, inherited)
         }

@@ -1,5 +1,6 @@
 //! How each role of the binary is put together from the rooms.
 
+mod application;
 pub mod appmaster;
 mod check;
 pub mod children;

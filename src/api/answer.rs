@@ -69,6 +69,7 @@ impl From<Refusal> for Problem {
             | Refusal::Suspended { .. }
             | Refusal::SuspendedBySpecification { .. }
             | Refusal::Ended { .. }
+            | Refusal::Upgrade { .. }
             | Refusal::TooManyClusters { .. } => Self::new(StatusCode::CONFLICT, error),
             Refusal::TooManyAppMasters { .. } => {
                 Self::field(StatusCode::UNPROCESSABLE_ENTITY, "spec.jobManager.replicas", error)

@@ -18,7 +18,7 @@ use super::client::{AnswerError, Line, StartError};
 use super::{Answer, Carried, HOLD, Home, Ledger, PROTOCOL, Report, Status, What};
 
 /// A dispatcher that was restarted is back within seconds, and then many come at once.
-const ASK_AGAIN: BackoffPolicy =
+pub(crate) const ASK_AGAIN: BackoffPolicy =
     BackoffPolicy { first: Duration::from_millis(250), most: Duration::from_secs(15), jitter: 0.5 };
 
 /// From one question to the next at least, whatever the dispatcher answers.
@@ -150,7 +150,7 @@ impl<C: Cluster> Asking<'_, C> {
             };
             match answer {
                 Ok(Answer::Superseded { attempt }) => return Superseded { attempt },
-                Ok(Answer::Orders { orders, stored }) => {
+                Ok(Answer::Orders { orders, stored, .. }) => {
                     if is_heard.replace(true) != Some(true) {
                         let text = format!("the dispatcher at {} answers", self.line.url());
                         self.journal.tell("dispatcher_answers", text);
@@ -180,6 +180,7 @@ impl<C: Cluster> Asking<'_, C> {
             hold_ms: hold.as_millis().try_into().unwrap_or(u64::MAX),
             status,
             outcomes,
+            leaves: false,
         }
     }
 

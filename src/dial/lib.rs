@@ -10,15 +10,18 @@ mod client;
 mod driver;
 mod home;
 mod ledger;
+mod parting;
 
 use std::fmt;
 use std::time::Duration;
 
+use domain::remains::Remains;
 use serde::{Deserialize, Serialize};
 
 pub use driver::{Cluster, Memory, Superseded, keep};
 pub use home::{Home, HomeError, Told};
 pub use ledger::Ledger;
+pub use parting::remains;
 
 /// Fields and orders may be added to a version; an older side passes over what it does not know.
 pub const PROTOCOL: u32 = 1;
@@ -50,6 +53,9 @@ pub struct Report {
     pub status: Option<Status>,
     /// What came of orders, until the dispatcher says that it has stored that.
     pub outcomes: Vec<Outcome>,
+    /// It is being stopped, and asks what shall remain of its cluster.
+    #[serde(default)]
+    pub leaves: bool,
 }
 
 /// The status of a cluster in short.
@@ -123,6 +129,9 @@ pub enum Answer {
         /// The outcomes of orders up to this id are stored.
         #[serde(default)]
         stored: u64,
+        /// Of the cluster, if this AppMaster is being stopped.
+        #[serde(default)]
+        remains: Remains,
     },
     /// Another attempt is the current one: this AppMaster leaves at once, and tears nothing down.
     Superseded { attempt: u32 },

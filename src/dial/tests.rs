@@ -29,7 +29,8 @@ fn home(dispatchers: &str) -> Home {
 
 fn report() -> Report {
     let (protocol, task_id) = (PROTOCOL, TASK.to_owned());
-    Report { protocol, task_id, attempt: ATTEMPT, hold_ms: 0, status: None, outcomes: Vec::new() }
+    let outcomes = Vec::new();
+    Report { protocol, task_id, attempt: ATTEMPT, hold_ms: 0, status: None, outcomes, leaves: false }
 }
 
 fn envelope(answer: Answer) -> Envelope {
@@ -87,7 +88,7 @@ impl Dispatcher {
             orders.retain(|order| !told.contains(&order.id));
         }
         let stored = if dispatcher.stores { told.last().copied().unwrap_or_default() } else { 0 };
-        let answer = envelope(Answer::Orders { orders: orders.clone(), stored });
+        let answer = envelope(Answer::Orders { orders: orders.clone(), stored, remains: Remains::Cluster });
         // The test may be over.
         let _ = dispatcher.reports.send(report);
         Json(answer).into_response()
@@ -307,6 +308,30 @@ async fn two_that_send_to_each_other_know_no_leader() {
     assert!(matches!(error, AnswerError::NoLeader { .. }), "{error}");
 }
 
+#[tokio::test]
+async fn who_is_being_stopped_is_told_what_shall_remain_and_believes_nobody_else() {
+    let within = Duration::from_secs(30);
+    let says = async |remains| {
+        let answer =
+            move || Json(envelope(Answer::Orders { orders: Vec::new(), stored: 0, remains })).into_response();
+        serve_answer(answer).await
+    };
+    for remains in [Remains::Cluster, Remains::Data, Remains::Nothing] {
+        assert_eq!(super::remains(&home(&says(remains).await), within).await, remains);
+    }
+    // The first does not answer, and the second knows.
+    let refuses = serve_answer(|| StatusCode::SERVICE_UNAVAILABLE.into_response()).await;
+    let both = format!("{refuses},{}", says(Remains::Nothing).await);
+    assert_eq!(super::remains(&home(&both), within).await, Remains::Nothing);
+    let knows_nobody = serve_answer(|| StatusCode::FORBIDDEN.into_response()).await;
+    assert_eq!(super::remains(&home(&knows_nobody), within).await, Remains::Cluster);
+    let superseded =
+        serve_answer(|| Json(envelope(Answer::Superseded { attempt: ATTEMPT + 1 })).into_response()).await;
+    assert_eq!(super::remains(&home(&superseded), within).await, Remains::Cluster);
+    let never = super::remains(&home(&refuses), Duration::from_millis(10)).await;
+    assert_eq!(never, Remains::Cluster);
+}
+
 #[test]
 fn the_words_of_the_protocol() {
     let order: Order = serde_json::from_str(r#"{"id":7,"order":"scale","taskmanagers":3}"#).expect("read");
@@ -318,9 +343,19 @@ fn the_words_of_the_protocol() {
     let outcome = Outcome { id: 7, result: Carried::NotNow { why: "x".to_owned() } };
     let text = serde_json::to_string(&outcome).expect("written");
     assert_eq!(text, r#"{"id":7,"result":"not_now","why":"x"}"#);
-    let answer = envelope(Answer::Orders { orders: vec![order], stored: 6 });
+    let answer = envelope(Answer::Orders { orders: vec![order], stored: 6, remains: Remains::Data });
     let text = serde_json::to_string(&answer).expect("written");
-    let expected = r#"{"protocol":1,"task_id":"one.2-abc","answer":"orders","orders":[{"id":7,"order":"scale","taskmanagers":3}],"stored":6}"#;
+    let expected = r#"{"protocol":1,"task_id":"one.2-abc","answer":"orders","orders":[{"id":7,"order":"scale","taskmanagers":3}],"stored":6,"remains":"data"}"#;
     assert_eq!(text, expected);
     assert_eq!(serde_json::from_str::<Envelope>(&text).expect("read"), answer);
+    for (word, expected) in [("nothing", Remains::Nothing), ("all_but_jobs", Remains::Unknown)] {
+        let text =
+            format!(r#"{{"protocol":1,"task_id":"x","answer":"orders","orders":[],"remains":"{word}"}}"#);
+        let Envelope { answer: Answer::Orders { remains, .. }, .. } =
+            serde_json::from_str(&text).expect("read")
+        else {
+            panic!("{text}")
+        };
+        assert_eq!(remains, expected);
+    }
 }

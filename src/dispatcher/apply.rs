@@ -236,8 +236,9 @@ impl Cluster {
 /// What the job has stored is for the job as it was.
 fn refuse_upgrade(manifest: &Manifest, differs: &[Change]) -> Result<(), Refusal> {
     let mode = manifest.spec.job.as_ref().map_or(UpgradeMode::Stateless, |job| job.upgrade_mode);
-    let is_upgrade =
-        |change: &&Change| change.effect >= Effect::TaskManagers && !STARTS_AND_STOPS.contains(&&*change.field);
+    let is_upgrade = |change: &&Change| {
+        change.effect >= Effect::TaskManagers && !STARTS_AND_STOPS.contains(&&*change.field)
+    };
     match differs.iter().find(is_upgrade) {
         Some(change) if mode != UpgradeMode::Stateless => {
             Err(Refusal::Upgrade { name: manifest.metadata.name.clone(), field: change.field.clone() })

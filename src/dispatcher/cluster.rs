@@ -149,11 +149,7 @@ impl Cluster {
 
     pub fn target(&self) -> u32 {
         let is_over = self.is_deleted() || self.is_suspended() || self.status.ended.is_some();
-        if is_over || self.status.makes_way {
-            0
-        } else {
-            self.replicas()
-        }
+        if is_over || self.status.makes_way { 0 } else { self.replicas() }
     }
 
     /// Its AppMasters begin anew, with the last revision.

@@ -17,3 +17,13 @@ pub enum Remains {
     #[serde(other)]
     Unknown,
 }
+
+impl Remains {
+    /// Whether the framework ends.
+    pub fn ends(self) -> bool {
+        match self {
+            Self::Cluster | Self::Unknown => false,
+            Self::Data | Self::Nothing => true,
+        }
+    }
+}

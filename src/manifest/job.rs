@@ -6,6 +6,7 @@ use super::configuration::CONFIGURATION;
 use super::draft::Circumstances;
 use super::fields::Reading;
 use super::specification::{Job, Specification, UpgradeMode};
+use super::version::FlinkVersion;
 
 /// Names of one option of Flink, any of which may be set; the first is known to all versions.
 type Names = &'static [&'static str];
@@ -13,6 +14,10 @@ const CHECKPOINTS: Names =
     &["state.checkpoints.dir", "execution.checkpointing.dir", "state.backend.fs.checkpointdir"];
 const SAVEPOINTS: Names =
     &["state.savepoints.dir", "execution.checkpointing.savepoint-dir", "savepoints.state.backend.fs.dir"];
+
+/// The first that takes jars from anywhere.
+const JARS_OPTION: FlinkVersion = FlinkVersion::new(1, 19);
+const USRLIB: &str = "local:///opt/flink/usrlib";
 
 pub fn check(spec: &Specification, circumstances: &Circumstances<'_>, reading: &mut Reading) {
     if let Some(previous) = circumstances.previous {
@@ -27,11 +32,19 @@ pub fn check(spec: &Specification, circumstances: &Circumstances<'_>, reading: &
         }
         Some(_) | None => {}
     }
-    if let Some(uri) = &job.jar_uri
-        && let Err(expected) = check_jar(uri, circumstances.allows_http)
-    {
-        let reason = format!("expected {expected}, found `{}`", addresses::shown(uri));
-        reading.refuse("spec.job.jarURI", reason);
+    if let Some(uri) = &job.jar_uri {
+        match check_jar(uri, circumstances.allows_http) {
+            Err(expected) => {
+                let reason = format!("expected {expected}, found `{}`", addresses::shown(uri));
+                reading.refuse("spec.job.jarURI", reason);
+            }
+            Ok(()) if spec.flink_version < JARS_OPTION && !is_in_usrlib(uri) => {
+                let reason =
+                    format!("is not in {USRLIB}, and Flink {} runs no other jars", spec.flink_version);
+                reading.refuse("spec.job.jarURI", reason);
+            }
+            Ok(()) => {}
+        }
     }
     if job.savepoint_redeploy_nonce.is_some() && job.initial_savepoint_path.is_none() {
         let reason = "needs spec.job.initialSavepointPath, the savepoint from which the job starts again";
@@ -53,6 +66,10 @@ fn check_directories(spec: &Specification, job: &Job, reading: &mut Reading) {
             reading.refuse("spec.job.upgradeMode", reason);
         }
     }
+}
+
+fn is_in_usrlib(uri: &str) -> bool {
+    uri.rsplit_once('/').is_some_and(|(directory, _)| directory == USRLIB)
 }
 
 /// Answers a wrong one with what was expected.

@@ -18,7 +18,7 @@ use super::finding::{Finding, Lines};
 use super::job;
 use super::owned;
 use super::quantity::Memory;
-use super::specification::{Containerizer, Manifest, Resource, Specification};
+use super::specification::{Containerizer, Manifest, Resource, Specification, UpgradeMode};
 use super::version::FlinkVersion;
 
 const MAX_NAME: usize = 45;
@@ -224,7 +224,18 @@ fn check_configuration(manifest: &Manifest, circumstances: &Circumstances<'_>, r
             }
         }
     }
-    if spec.job_manager.replicas > 1 && !settings::is_highly_available(&table) {
+    let is_highly_available = settings::is_highly_available(&table);
+    if let Some(job) = &spec.job
+        && job.upgrade_mode != UpgradeMode::Stateless
+        && !is_highly_available
+    {
+        let reason = format!(
+            "is kept with high availability only: a dispatcher with ZooKeeper, or `{}: zookeeper` in {CONFIGURATION}",
+            flink::HA_TYPE.name
+        );
+        reading.refuse("spec.job.upgradeMode", reason);
+    }
+    if spec.job_manager.replicas > 1 && !is_highly_available {
         let reason = format!(
             "more than one needs high availability: a dispatcher with ZooKeeper, or `{}: zookeeper` in {CONFIGURATION}",
             flink::HA_TYPE.name

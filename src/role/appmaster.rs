@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use tracing::Level;
 
 use crate::cli::exec;
-use crate::cli::{AppmasterOptions, ClusterOptions};
+use crate::cli::{AppmasterJobOptions, AppmasterOptions, ClusterOptions};
 use base::exit::Exit;
 use base::log;
 use conf::environment::Environment;
@@ -63,8 +63,21 @@ pub fn run_session(
     inherited: Inherited,
 ) -> Result<u8, Fatal> {
     let mut cluster = options.cluster.clone();
-    let given = given::take(options, &mut cluster, &mut environment)?;
+    let given = given::take(&options.task, &mut cluster, &mut environment)?;
     run_given(&Cluster::Mesos, &Entrypoint::Session, &cluster, environment, given, inherited)
+}
+
+/// A cluster on Mesos for one job; it may be a Mesos task itself, whose launcher says what the job is.
+pub fn run_job(
+    options: &AppmasterJobOptions,
+    mut environment: Environment,
+    inherited: Inherited,
+) -> Result<u8, Fatal> {
+    let mut cluster = options.job.cluster.clone();
+    let mut given = given::take(&options.task, &mut cluster, &mut environment)?;
+    let application = given.job.take().unwrap_or_else(|| options.job.application());
+    let entrypoint = Entrypoint::Application(application);
+    run_given(&Cluster::Mesos, &entrypoint, &cluster, environment, given, inherited)
 }
 
 pub fn run(

@@ -207,16 +207,25 @@ async fn serve(
     }
     let jobmanager_end = JobManagerEnd::new(adopt(options.jobmanager_end_fd)?);
     let Some(ha) = &settings.high_availability else {
-        let keeper = Keeper::open(settings, options, state, origin, reception, jobmanager_end);
+        let keeper = Keeper::open(handover, options, state, origin, reception, jobmanager_end);
         return tokio::select! {
             ended = keeper.work(&work, term) => ended,
             ended = ending => Err(ended),
         };
     };
     let ensemble = ensemble::open(setup, ha)?;
-    let rest = clients;
-    let ha_worker =
-        HaWorker::open(Parts { settings, ha, ensemble, reception, term, jobmanager_end, rest, journal });
+    let (rest, home) = (clients, handover.home.clone());
+    let ha_worker = HaWorker::open(Parts {
+        settings,
+        ha,
+        ensemble,
+        reception,
+        term,
+        jobmanager_end,
+        rest,
+        home,
+        journal,
+    });
     ha_worker.work_until(&work, ending).await
 }
 

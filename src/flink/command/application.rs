@@ -38,9 +38,13 @@ impl Application {
     pub(super) fn options(&self, distribution: &Distribution) -> Result<Vec<OsString>, CommandError> {
         let version = distribution.version;
         let mut args: Vec<OsString> = vec![];
-        if !self.jars.is_empty() {
+        // What is in usrlib is on the class path, with or without being named.
+        let usrlib = distribution.usrlib();
+        let is_there = |jar: &String| local_path(jar).is_some_and(|path| path.parent() == Some(&usrlib));
+        let is_named = !self.jars.is_empty() && (version.at_least(1, 19) || !self.jars.iter().all(is_there));
+        if is_named {
             if !version.at_least(1, 19) {
-                return Err(CommandError::NoJarsOption { version, usrlib: distribution.usrlib() });
+                return Err(CommandError::NoJarsOption { version, usrlib });
             }
             args.extend(["--jars".into(), self.jars.join(",").into()]);
         }

@@ -77,6 +77,8 @@ fn told(text: &str, circumstances: &Circumstances<'_>) -> String {
 fn what_the_dispatcher_has_decides() {
     let sizes = "jobManager: {replicas: 2, resource: {memory: 1g}}\ntaskManager: {resource: {memory: 1g}}\n";
     let job = "job: {parallelism: 1, jarURI: 'http://h/a.jar'}\n";
+    let one = sizes.replace("replicas: 2, ", "");
+    let last_state = "job: {parallelism: 1, jarURI: 'local:///a.jar', upgradeMode: last-state}\nflinkConfiguration: {state.checkpoints.dir: 's3://b/c'}\n";
     let alone = Circumstances::default();
     let with_http = Circumstances { allows_http: true, ..DISPATCHER };
     let kubernetes = "flinkConfiguration: {high-availability: org.apache.flink.kubernetes.highavailability.KubernetesHaServicesFactory}\n";
@@ -96,6 +98,8 @@ fn what_the_dispatcher_has_decides() {
             alone,
             &["spec.flinkConfiguration.high-availability", "spec.jobManager.replicas"],
         ),
+        (format!("{last_state}{one}"), DISPATCHER, &[]),
+        (format!("{last_state}{one}"), alone, &["spec.job.upgradeMode"]),
         (format!("{job}{sizes}"), with_http, &[]),
         (format!("{job}{sizes}"), DISPATCHER, &["spec.job.jarURI"]),
     ] {
@@ -104,6 +108,26 @@ fn what_the_dispatcher_has_decides() {
             Err(refused) => refused.findings.into_iter().map(|finding| finding.field).collect(),
         };
         assert_eq!(found, fields, "{more}");
+    }
+}
+
+#[test]
+fn before_1_19_only_jars_in_usrlib_can_be_named() {
+    let accepts = |version: &str, jar: &str| {
+        let more = format!(
+            "job: {{parallelism: 1, jarURI: 'local://{jar}'}}\njobManager: {{resource: {{memory: 1g}}}}\ntaskManager: {{resource: {{memory: 1g}}}}\n"
+        );
+        let text = session(&more).replace("v1_20", version);
+        only(&text).validate(&DISPATCHER).map_err(|refused| refused.findings[0].to_string())
+    };
+    let usrlib = "/opt/flink/usrlib/a.jar";
+    assert!(accepts("v1_18", usrlib).is_ok() && accepts("v1_19", "/opt/a.jar").is_ok());
+    for jar in ["/opt/a.jar", "/opt/flink/usrlib/more/a.jar"] {
+        let error = accepts("v1_18", jar).expect_err("refused");
+        assert!(
+            error.contains("is not in local:///opt/flink/usrlib, and Flink v1_18 runs no other"),
+            "{error}"
+        );
     }
 }
 

@@ -1,12 +1,16 @@
 //! What an AppMaster that is a Mesos task itself is given by whoever launched it: the files that Mesos has fetched, and a
 //! configuration in the place of Flink's own.
 
-use crate::cli::{AppmasterOptions, ClusterOptions};
+use std::path::Path;
+
+use crate::cli::{ClusterOptions, TaskOptions};
 use artifact::delivered::Delivered;
 use base::exit::Exit;
 use conf::environment::Environment;
 use dial::{Home, Told};
+use flink::command::Application;
 
+use super::super::application::{self, HandedJob};
 use super::super::error::{Fatal, fatal};
 use super::super::rundir::RunDir;
 use super::super::task::{self, Source, TOKEN_VARIABLE, Unpacked};
@@ -28,6 +32,8 @@ pub struct Given {
     pub run: Option<RunDir>,
     pub unpacked: Unpacked,
     pub home: Option<Home>,
+    /// Of an application.
+    pub job: Option<Application>,
     /// What was checked, by the digests that agents can fetch it by too.
     pub files: Vec<Delivered>,
 }
@@ -38,11 +44,10 @@ struct NoTask;
 
 /// Takes it, and takes what only concerns the start out of the environment; `cluster` is led to the configuration.
 pub fn take(
-    options: &AppmasterOptions,
+    options: &TaskOptions,
     cluster: &mut ClusterOptions,
     environment: &mut Environment,
 ) -> Result<Given, Fatal> {
-    let AppmasterOptions { task: options, .. } = options;
     let mut given = Given { files: options.delivered.clone(), ..Given::default() };
     task::receive(&options.delivered, environment, &mut given.unpacked).map_err(fatal(Exit::NoInput))?;
     let Some(base) = &options.artifacts else { return Ok(given) };
@@ -60,9 +65,13 @@ pub fn take(
         environment.remove(variable);
     }
     let source = Source { base, certificate: options.artifacts_certificate };
-    let configuration = super::super::runtime()?
+    let mut configuration = super::super::runtime()?
         .block_on(task::fetch("appmaster", &source, &id, &token))
         .map_err(fatal(Exit::NoInput))?;
+    if let Some(handed) = configuration.files.remove(application::FILE) {
+        let job = HandedJob::decode(&handed).map_err(fatal(Exit::Software))?;
+        given.job = Some(job.application(environment.get("FLINK_HOME").map(Path::new)));
+    }
     let run = RunDir::create(environment).map_err(fatal(Exit::CannotCreate))?;
     let fetched = run.path().join(task::FETCHED);
     configuration.store(&fetched).map_err(fatal(Exit::CannotCreate))?;

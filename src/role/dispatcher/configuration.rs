@@ -9,7 +9,10 @@ use conf::grammar::Grammar;
 use conf::keys;
 use conf::table::{Origin, Table};
 use conf::write::{self, WriteError};
+use dispatcher::Definition;
 use manifest::Manifest;
+
+use crate::role::application::{self, HandedJob};
 
 /// What AppMasters take over from the dispatcher unless their manifest says otherwise: how to reach the master, and the ZooKeeper
 /// that they elect their leaders with.
@@ -58,7 +61,8 @@ pub struct Given<'a> {
 }
 
 /// All keys; `own` is the dispatcher's configuration.
-pub fn table(manifest: &Manifest, own: &Table, given: &Given<'_>) -> Table {
+pub fn table(definition: &Definition, own: &Table, given: &Given<'_>) -> Table {
+    let manifest = &*definition.manifest;
     let name = &manifest.metadata.name;
     let mut table = Table::default();
     let origin = || Origin::Argument;
@@ -69,7 +73,7 @@ pub fn table(manifest: &Manifest, own: &Table, given: &Given<'_>) -> Table {
         }
     }
     if own.get("high-availability.type").or(own.get("high-availability")).is_some() {
-        table.set(keys::flink::CLUSTER_ID.name, format!("/{name}"), origin());
+        table.set(keys::flink::CLUSTER_ID.name, format!("/{}", definition.place), origin());
     }
     if let Some(secret) = given.secret {
         table.set(keys::FRAMEWORK_SECRET.name, secret, origin());
@@ -93,6 +97,9 @@ pub fn files(manifest: &Manifest, table: &Table) -> Result<Configuration, WriteE
         .map(|(name, text)| (name.clone(), text.clone().into_bytes()))
         .collect();
     files.insert(grammar.file_name().to_owned(), write::render(table, grammar)?.into_bytes());
+    if let Some(job) = &manifest.spec.job {
+        files.insert(application::FILE.to_owned(), HandedJob::of(job).encode());
+    }
     Ok(Configuration { files })
 }
 

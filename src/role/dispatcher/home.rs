@@ -11,6 +11,8 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::post;
 use dial::{Answer, Envelope, HOLD, PROTOCOL, Report, Status};
+use dispatcher::driver::Handle;
+use domain::remains::Remains;
 use scheduler::driver::requests::{Request, Requests};
 
 /// A report is a few hundred bytes, and what came of orders.
@@ -60,14 +62,15 @@ fn appmaster(task_id: &str, status: &Status) -> AppMaster {
 #[derive(Clone)]
 struct Shared {
     requests: Requests,
+    handle: Handle,
     reports: Reports,
 }
 
-pub fn routes(requests: Requests, reports: Reports) -> Router {
+pub fn routes(requests: Requests, handle: Handle, reports: Reports) -> Router {
     Router::new()
         .route(&dial::path("{task_id}"), post(answer))
         .layer(DefaultBodyLimit::max(MAX_REPORT_BYTES))
-        .with_state(Shared { requests, reports })
+        .with_state(Shared { requests, handle, reports })
 }
 
 async fn answer(
@@ -95,7 +98,17 @@ async fn answer(
     if let Some(status) = report.status {
         shared.reports.keep(&task_id, status);
     }
-    tokio::time::sleep(Duration::from_millis(report.hold_ms).min(HOLD)).await;
-    let answer = Answer::Orders { orders: Vec::new(), stored: 0 };
+    let asked = task_id.clone();
+    let remains = if report.leaves {
+        let remains = shared.handle.ask(move |core, _| core.remains(&asked)).await;
+        let Ok(remains) = remains else {
+            return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")]).into_response();
+        };
+        remains
+    } else {
+        tokio::time::sleep(Duration::from_millis(report.hold_ms).min(HOLD)).await;
+        Remains::Cluster
+    };
+    let answer = Answer::Orders { orders: Vec::new(), stored: 0, remains };
     Json(Envelope { protocol: PROTOCOL, task_id, answer }).into_response()
 }

@@ -83,7 +83,7 @@ impl Ports {
             configurations: Arc::new(move |task_id: &str| configured.of_task(task_id)),
             bundles: files.bundles(),
             identity: None,
-            more: home::routes(requests.clone(), reports),
+            more: home::routes(requests.clone(), sources.handle.clone(), reports),
         };
         worker::start_artifacts(artifacts, requests, Arc::clone(&journal))?;
         let servers = async move || {

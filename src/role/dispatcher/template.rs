@@ -42,6 +42,9 @@ const REST: Duration = Duration::from_secs(5 * 60);
 /// A session ends when somebody tears it down.
 const SESSION_ENDS: [u8; 1] = [0];
 
+/// Finished or canceled, and failed.
+const JOB_ENDS: [u8; 2] = [0, 163];
+
 /// Where our image has the program.
 const PROGRAM_IN_IMAGE: &str = "/flink-on-mesos";
 
@@ -70,8 +73,6 @@ pub enum Unlaunchable {
         keys::dispatcher::FLINK
     )]
     NoFlink { version: String },
-    #[error("this dispatcher launches sessions only: spec.job makes it an application")]
-    Application,
     #[error("the memory of its JobManager cannot be worked out")]
     Memory(#[from] memory::MemoryError),
     #[error("its configuration cannot be written")]
@@ -138,13 +139,10 @@ impl Makings {
 
     fn try_define(&self, definition: &Definition) -> Result<GroupSpec, Unlaunchable> {
         let manifest = &*definition.manifest;
-        if manifest.spec.job.is_some() {
-            return Err(Unlaunchable::Application);
-        }
         let origin = self.origin(&manifest.spec)?;
         let given =
             Given { base_url: &self.artifacts_url, delivery: origin.word, secret: self.secret.as_deref() };
-        let table = configuration::table(manifest, &self.own, &given);
+        let table = configuration::table(definition, &self.own, &given);
         let settings = Settings::from_table(&table).map_err(|problems| {
             let texts: Vec<_> = problems.iter().map(ToString::to_string).collect();
             Unlaunchable::Settings(texts.join("; "))
@@ -172,7 +170,7 @@ impl Makings {
             max_failures: Some(MAX_FAILURES),
             failures_within: Some(FAILURES_WITHIN),
             after_too_many: TooMany::Rest(REST),
-            final_codes: SESSION_ENDS.to_vec(),
+            final_codes: if manifest.spec.job.is_some() { &JOB_ENDS[..] } else { &SESSION_ENDS }.to_vec(),
         })
     }
 
@@ -195,7 +193,8 @@ impl Makings {
 
     fn template(&self, manifest: &Manifest, settings: &Settings, origin: Origin) -> Template {
         let container = in_image(settings.tasks.container.clone(), origin.image);
-        let arguments = ["flink-on-mesos", "appmaster", "--artifacts", &self.artifacts_url];
+        let role = if manifest.spec.job.is_some() { "appmaster-job" } else { "appmaster" };
+        let arguments = ["flink-on-mesos", role, "--artifacts", &self.artifacts_url];
         let labels = &manifest.spec.mesos.labels;
         let label =
             |(key, value): (&String, &String)| Label { key: Some(key.clone()), value: Some(value.clone()) };

@@ -12,6 +12,7 @@ use base::events::Journal;
 use base::exit::Exit;
 use base::log;
 use conf::settings::{HighAvailability, Settings};
+use dial::Home;
 use ha::contender::{self, Candidacy, Contender, Left};
 use ha::flink::{self, JobManagers, Own};
 use ha::paths::Paths;
@@ -23,7 +24,7 @@ use zookeeper::Ensemble;
 use super::cleanup::shut_flink_down;
 use super::farewell::Ended;
 use super::jobmanager::{JobManagerEnd, Stop};
-use super::{Fatal, Reception, Work, fatal};
+use super::{Fatal, Reception, Work, fatal, home};
 
 mod error;
 mod leaving;
@@ -42,6 +43,9 @@ pub struct HaWorker<'a> {
     jobmanager_end: JobManagerEnd,
     /// As the JobManager tells other parts of Flink where its REST endpoint is.
     rest_url: Option<String>,
+    rest: Vec<RestClient>,
+    /// Whom to ask what shall remain.
+    home: Option<Home>,
     /// Below Flink's own node of the cluster.
     flink_node: String,
     /// Flink's own election.
@@ -63,6 +67,8 @@ pub struct Parts<'a> {
     pub jobmanager_end: JobManagerEnd,
     /// Of our JobManager; none if nobody can tell where it is.
     pub rest: Vec<RestClient>,
+    /// None where no dispatcher has launched it.
+    pub home: Option<Home>,
     pub journal: Arc<Journal>,
 }
 
@@ -74,7 +80,7 @@ enum Next {
 
 impl<'a> HaWorker<'a> {
     pub fn open(parts: Parts<'a>) -> Self {
-        let Parts { settings, ha, ensemble, reception, term, jobmanager_end, rest, journal } = parts;
+        let Parts { settings, ha, ensemble, reception, term, jobmanager_end, rest, home, journal } = parts;
         let paths = Paths::new(&ha.root, &ha.workers, &ha.cluster_id);
         let jobmanager = &settings.job_manager;
         let rest_url = jobmanager.rest_ports.single().map(|port| format!("://{}:{port}", jobmanager.address));
@@ -95,7 +101,7 @@ impl<'a> HaWorker<'a> {
         let Reception { doorkeeper, end_orders, facts } = reception;
         tokio::spawn(tell_candidacy(contender.candidacy.clone(), doorkeeper.clone()));
         tokio::spawn(tell_jobmanagers(jobmanagers.clone(), facts.clone()));
-        tokio::spawn(order_ends(end_orders, contender.clone(), rest, Arc::clone(&journal)));
+        tokio::spawn(order_ends(end_orders, contender.clone(), rest.clone(), Arc::clone(&journal)));
         Self {
             ensemble,
             paths,
@@ -105,6 +111,8 @@ impl<'a> HaWorker<'a> {
             term,
             jobmanager_end,
             rest_url,
+            rest,
+            home,
             flink_node,
             jobmanagers,
             owes_end: false,
@@ -170,7 +178,14 @@ impl<'a> HaWorker<'a> {
                 // An end of the cluster is to be written down, and there is no session yet.
                 _ = self.term.recv() => match self.jobmanager_end.stop() {
                     Stop::ClusterEnded => self.owes_end = true,
-                    Stop::Container | Stop::JobManagerDied => return Ok(Next::Leave),
+                    Stop::JobManagerDied => return Ok(Next::Leave),
+                    Stop::Container => {
+                        let remains = home::remains(self.home.as_ref(), &self.journal).await;
+                        if !remains.ends() {
+                            return Ok(Next::Leave);
+                        }
+                        self.owes_end = true;
+                    }
                 },
             }
         }

@@ -4,6 +4,7 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tracing::error;
@@ -14,6 +15,7 @@ use base::exit::Exit;
 use base::log;
 use dial::{Carried, Home, Ledger, Standing, Status, Superseded, What};
 use domain::leadership::Leadership;
+use domain::remains::Remains;
 use ha::memory::MemoryFile;
 use scheduler::driver::requests::{NotEnding, Refusal};
 use status::board::{self, Board};
@@ -21,6 +23,9 @@ use status::orders::NotOrdered;
 
 use super::farewell::{Ended, Leaves};
 use super::{Fatal, Handover, adopt, fatal};
+
+/// Init's grace is longer, and a dispatcher that has just ended an AppMaster is there.
+const PARTING_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Who asks the dispatcher for orders.
 pub struct Caller {
@@ -53,6 +58,16 @@ impl Caller {
             Err(why) => error!("the dispatcher cannot be asked for orders: {}", log::chain(&why)),
         }
     }
+}
+
+/// What shall remain of the cluster now that the container is to stop: everything, unless a dispatcher says otherwise.
+pub async fn remains(home: Option<&Home>, journal: &Journal) -> Remains {
+    let Some(home) = home else { return Remains::Cluster };
+    let remains = dial::remains(home, PARTING_TIMEOUT).await;
+    if remains.ends() {
+        journal.tell("cluster_ends", "the dispatcher has the cluster end with this AppMaster");
+    }
+    remains
 }
 
 /// The file with what the dispatcher's orders came to.

@@ -15,7 +15,7 @@ use base::digest::{Sha256, hexadecimal};
 use base::events::Journal;
 use base::exit::Exit;
 use base::lease::Lease;
-use conf::settings::Settings;
+use dial::Home;
 use domain::state::{Goal, State};
 use domain::store::Store as _;
 use ha::directory::DirectoryStore;
@@ -26,7 +26,7 @@ use super::super::patient::Patient;
 use super::super::setup::Setup;
 use super::farewell::{self, Ended, Leaves};
 use super::jobmanager::{JobManagerEnd, Stop};
-use super::{Fatal, Opened, Reception, Work};
+use super::{Fatal, Handover, Opened, Reception, Work, home};
 
 /// While the state cannot be stored.
 const MEANWHILE: &str = "; this AppMaster launches and ends no TaskManager until it can store its state";
@@ -39,6 +39,8 @@ pub struct Keeper {
     origin: Origin,
     reception: Reception,
     end: JobManagerEnd,
+    /// Whom to ask what shall remain.
+    home: Option<Home>,
     /// For TEARDOWN, from the cluster's end.
     within: Duration,
 }
@@ -53,15 +55,17 @@ pub struct Origin {
 impl Keeper {
     /// `lock` is of the directory that the settings name.
     pub fn open(
-        settings: &Settings,
+        handover: &Handover,
         options: &WorkerOptions,
         lock: OwnedFd,
         origin: Origin,
         reception: Reception,
         end: JobManagerEnd,
     ) -> Self {
+        let settings = &handover.settings;
         let directory = settings.state_dir.clone().unwrap_or_default();
         Self {
+            home: handover.home.clone(),
             store: DirectoryStore::new(directory.clone(), lock),
             directory,
             failover_timeout: settings.framework.failover_timeout,
@@ -74,7 +78,7 @@ impl Keeper {
 
     /// Until the cluster has ended or this AppMaster leaves it.
     pub async fn work(self, work: &Work, term: &mut Signal) -> Result<(), Ended> {
-        let Self { mut store, directory, failover_timeout, origin, reception, end, within } = self;
+        let Self { mut store, directory, failover_timeout, origin, reception, end, home, within } = self;
         let requests = reception.doorkeeper.admit();
         let journal = Arc::clone(&work.lookout.journal);
         let state = store.load().await.map_err(|error| Ended::from(RunError::from(error)))?;
@@ -89,23 +93,32 @@ impl Keeper {
         loop {
             tokio::select! {
                 biased;
-                _ = term.recv() => match end.stop() {
-                    Stop::ClusterEnded => {
-                        deadline.get_or_insert_with(|| Instant::now() + within);
-                        journal.tell("cluster_ended", "the JobManager has ended the cluster");
-                        ending.send_replace(true);
-                    }
-                    Stop::Container | Stop::JobManagerDied => {
+                _ = term.recv() => {
+                    if !ends(end.stop(), home.as_ref(), &journal).await {
                         journal.tell("leaves", leaving(&directory, failover_timeout));
                         return Ok(());
                     }
-                },
+                    deadline.get_or_insert_with(|| Instant::now() + within);
+                    ending.send_replace(true);
+                }
                 ended = &mut scheduling => return ended.map_err(Ended::from),
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                     return Err(farewell::without_master(within));
                 }
             }
         }
+    }
+}
+
+/// Whether the cluster ends with this AppMaster.
+async fn ends(stop: Stop, home: Option<&Home>, journal: &Journal) -> bool {
+    match stop {
+        Stop::ClusterEnded => {
+            journal.tell("cluster_ended", "the JobManager has ended the cluster");
+            true
+        }
+        Stop::JobManagerDied => false,
+        Stop::Container => home::remains(home, journal).await.ends(),
     }
 }
 

@@ -165,7 +165,7 @@ async fn answer(
     }
     let answer = match known.superseded {
         Some(attempt) => Answer::Superseded { attempt },
-        None => Answer::Orders { orders: known.orders, stored: 0 },
+        None => Answer::Orders { orders: known.orders, stored: 0, remains: known.remains },
     };
     Json(Envelope { protocol: PROTOCOL, task_id: TASK.to_owned(), answer }).into_response()
 }

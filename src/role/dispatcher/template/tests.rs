@@ -9,6 +9,7 @@ use manifest::Circumstances;
 
 use super::super::files;
 use super::*;
+use crate::role::application::{self, HandedJob};
 
 const URL: &str = "http://dispatcher:26000";
 
@@ -53,17 +54,21 @@ impl World {
             cluster: manifest.metadata.name.clone(),
             revision: 1,
             generation: 3,
+            place: format!("{}-18c-2", manifest.metadata.name),
             target: manifest.spec.job_manager.replicas,
             manifest: Arc::new(manifest),
         })
     }
 
-    /// As the AppMaster of the cluster fetches it.
-    fn configuration(&self, cluster: &str) -> String {
+    /// As the AppMaster of the cluster fetches them.
+    fn files(&self, cluster: &str) -> BTreeMap<String, Vec<u8>> {
         let encoded =
             self.makings.configured.of_task(&format!("{cluster}-x7k2pb-00001")).expect("it is known");
-        let Configuration { files } = Configuration::decode(&encoded).expect("whole");
-        let file = files.get("config.yaml").expect("it is there").clone();
+        Configuration::decode(&encoded).expect("whole").files
+    }
+
+    fn configuration(&self, cluster: &str) -> String {
+        let file = self.files(cluster).remove("config.yaml").expect("it is there");
         String::from_utf8(file).expect("UTF-8")
     }
 
@@ -139,11 +144,24 @@ fn what_cannot_be_launched_is_told_and_what_runs_of_it_goes_on() {
     assert_eq!(spec.generation, 3);
     let why = world.why("one").expect("it is told");
     assert!(why.contains("no Flink 1.19") && why.contains("dispatcher.flink.1.19"), "{why}");
-    let application = "  job: {jarURI: \"local:///opt/flink/usrlib/a.jar\", parallelism: 1}\n";
-    assert!(world.define(session("v1_20", application)).is_paused);
-    assert!(world.why("one").expect("it is told").contains("spec.job"));
     assert!(!world.define(session("v1_20", "")).is_paused);
     assert_eq!(world.why("one"), None);
+}
+
+#[test]
+fn an_application_ends_with_its_job_which_only_its_appmaster_is_told() {
+    let world = World::new(&[]);
+    let job = "  job: {jarURI: 'local:///opt/flink/a.jar', entryClass: a.B, args: [--key, hidden], parallelism: 1}\n";
+    let spec = world.define(session("v1_20", job));
+    assert_eq!(spec.final_codes, [0, 163]);
+    assert_eq!(spec.template.arguments, ["flink-on-mesos", "appmaster-job", "--artifacts", URL]);
+    let handed = world.files("one").remove(application::FILE).expect("it is there");
+    let application = HandedJob::decode(&handed).expect("whole").application(None);
+    assert_eq!(application.jars, ["local:///opt/flink/a.jar"]);
+    assert_eq!(application.job_classname.as_deref(), Some("a.B"));
+    assert_eq!(application.arguments, ["--key", "hidden"]);
+    world.define(session("v1_20", ""));
+    assert!(!world.files("one").contains_key(application::FILE), "a session has none");
 }
 
 #[test]
@@ -156,7 +174,7 @@ fn each_cluster_has_an_id_of_its_own_in_the_zookeeper_of_the_dispatcher() {
     ]);
     world.define(session("v1_20", ""));
     let configuration = world.configuration("one");
-    assert!(configuration.contains("zk:2181") && configuration.contains("/one"), "{configuration}");
+    assert!(configuration.contains("zk:2181") && configuration.contains("/one-18c-2"), "{configuration}");
     assert!(!configuration.contains("of-the-dispatcher"), "{configuration}");
 }
 
@@ -164,8 +182,7 @@ fn each_cluster_has_an_id_of_its_own_in_the_zookeeper_of_the_dispatcher() {
 fn no_secret_is_in_what_mesos_shows() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/manifests/15-secrets.yaml");
     let mut manifests = read(&fs::read_to_string(path).expect("it is there"));
-    let mut manifest = manifests.pop().expect("it is accepted");
-    manifest.spec.job = None;
+    let manifest = manifests.pop().expect("it is accepted");
     let world = World::new(&[]);
     let template = world.define(manifest).template;
     assert!(world.why("secrets").is_none(), "{:?}", world.why("secrets"));

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use base::exit::Exit;
+use domain::remains::Remains;
 use domain::state::State;
 use domain::store::{Store, StoreError};
 use ha::contender::{Candidacy, Left};
 use scheduler::Failure;
 use scheduler::driver::RunError;
 
-use super::super::cleanup::release_jobmanager;
+use super::super::cleanup::{release_jobmanager, shut_flink_down};
+use super::super::home;
 use super::super::jobmanager::Stop;
 use super::super::{Fatal, fatal, stopped};
 use super::error::Deposed;
@@ -67,9 +69,7 @@ impl HaWorker<'_> {
         match self.jobmanager_end.stop() {
             Stop::ClusterEnded => {
                 self.journal.tell("cluster_ended", "the JobManager has ended the cluster");
-                self.until_in_line().await?;
-                self.contender.order_end().await.map_err(fatal(Exit::Unavailable))?;
-                return Ok(Next::StandBy);
+                return self.order_end().await;
             }
             Stop::JobManagerDied => {
                 self.journal.warn("jobmanager_died", "the JobManager has died");
@@ -78,15 +78,30 @@ impl HaWorker<'_> {
                     release_jobmanager(&client, &self.flink_node, rest_url, &self.journal).await;
                 }
             }
-            Stop::Container => {}
+            Stop::Container => match home::remains(self.home.as_ref(), &self.journal).await {
+                Remains::Cluster | Remains::Unknown => {}
+                Remains::Data => return self.order_end().await,
+                Remains::Nothing => {
+                    let next = self.order_end().await?;
+                    shut_flink_down(self.rest.clone()).await;
+                    return Ok(next);
+                }
+            },
         }
         self.journal.tell("leaves", "this AppMaster leaves framework and TaskManagers to the next AppMaster");
         self.contender.leave(Left::Cluster).await;
         Ok(Next::Leave)
     }
 
+    /// Whoever leads tears the framework down.
+    async fn order_end(&self) -> Result<Next, Fatal> {
+        self.until_in_line().await?;
+        self.contender.order_end().await.map_err(fatal(Exit::Unavailable))?;
+        Ok(Next::StandBy)
+    }
+
     /// An order to end is for those that are in line when it is given.
-    async fn until_in_line(&mut self) -> Result<(), Fatal> {
+    async fn until_in_line(&self) -> Result<(), Fatal> {
         let mut candidacy = self.contender.candidacy.clone();
         let in_line = candidacy.wait_for(|candidacy| !matches!(candidacy, Candidacy::Away { .. })).await;
         in_line.map(drop).map_err(fatal(Exit::Software))

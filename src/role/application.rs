@@ -1,0 +1,97 @@
+//! The job of an application, as a dispatcher hands it to the AppMaster that it launches: with the configuration and not with
+//! the task's arguments, which everybody may read who may look at Mesos.
+
+use std::path::Path;
+
+use manifest::Job;
+use serde::{Deserialize, Serialize};
+
+use flink::command::{Application, UnrestoredState};
+
+/// Among the files of the configuration.
+pub const FILE: &str = "flink-on-mesos-job.json";
+
+/// Where Flink's own images have it.
+const HOME_IN_IMAGES: &str = "/opt/flink/";
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HandedJob {
+    jar: Option<String>,
+    class: Option<String>,
+    arguments: Vec<String>,
+    from_savepoint: Option<String>,
+    allow_non_restored_state: bool,
+}
+
+impl HandedJob {
+    pub fn of(job: &Job) -> Self {
+        Self {
+            jar: job.jar_uri.clone(),
+            class: job.entry_class.clone(),
+            arguments: job.args.clone(),
+            from_savepoint: job.initial_savepoint_path.clone(),
+            allow_non_restored_state: job.allow_non_restored_state,
+        }
+    }
+
+    pub fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("all keys are texts")
+    }
+
+    pub fn decode(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(bytes)
+    }
+
+    /// Manifests name jars where images have them; with a Flink from elsewhere they are below its `home`.
+    pub fn application(self, home: Option<&Path>) -> Application {
+        let led_home = |jar: String| {
+            let rest = jar.strip_prefix("local://").and_then(|path| path.strip_prefix(HOME_IN_IMAGES));
+            let there = home.zip(rest).map(|(home, rest)| home.join(rest)).filter(|path| path.exists());
+            there.map_or(jar, |path| format!("local://{}", path.display()))
+        };
+        Application {
+            jars: self.jar.map(led_home).into_iter().collect(),
+            job_classname: self.class,
+            job_id: None,
+            from_savepoint: self.from_savepoint,
+            unrestored_state: if self.allow_non_restored_state {
+                UnrestoredState::Allow
+            } else {
+                UnrestoredState::Refuse
+            },
+            arguments: self.arguments.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn handed(jar: &str) -> HandedJob {
+        let (jar, arguments) = (Some(jar.to_owned()), vec!["--input".to_owned()]);
+        HandedJob { jar, class: None, arguments, from_savepoint: None, allow_non_restored_state: true }
+    }
+
+    #[test]
+    fn a_jar_of_an_image_is_found_in_a_flink_from_elsewhere() {
+        let home = tempfile::tempdir().expect("a directory");
+        std::fs::create_dir(home.path().join("examples")).expect("created");
+        std::fs::write(home.path().join("examples/a.jar"), "").expect("written");
+        let jars = |jar: &str| handed(jar).application(Some(home.path())).jars;
+        let found = format!("local://{}/examples/a.jar", home.path().display());
+        assert_eq!(jars("local:///opt/flink/examples/a.jar"), [found]);
+        for elsewhere in ["local:///opt/flink/b.jar", "local:///opt/a.jar", "https://host/opt/flink/a.jar"] {
+            assert_eq!(jars(elsewhere), [elsewhere]);
+        }
+    }
+
+    #[test]
+    fn what_is_handed_over_is_the_whole_job() {
+        let job = handed("local:///a.jar");
+        assert_eq!(HandedJob::decode(&job.encode()).expect("read"), job);
+        let application = job.application(None);
+        assert_eq!(application.arguments, ["--input"]);
+        assert_eq!(application.unrestored_state, UnrestoredState::Allow);
+    }
+}
