@@ -1,5 +1,6 @@
 //! The dispatcher with stock Flink on the embedded Mesos: clusters from manifests, and what becomes of them when parts die.
 
+mod applications;
 mod available;
 mod site;
 
@@ -56,12 +57,7 @@ async fn sessions_of_two_versions_are_launched_replaced_and_deleted() {
         site.command(&["delete", name]);
         site.until_gone(name).await;
     }
-    site.mesos
-        .until("nothing of them is left", async || {
-            let parts = [Part::JobManager, Part::TaskManager, Part::Worker];
-            parts.iter().all(|part| site.mesos.parts(*part).is_empty()).then_some(())
-        })
-        .await;
+    site.until_nothing_runs().await;
     site.program.signal(Signal::SIGTERM);
     assert_eq!(site.program.end().await.code(), Some(0), "{}", site.program.log_end());
     site.program.assert_nothing_left(SOON).await;

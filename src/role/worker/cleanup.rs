@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 use zookeeper_client::Client;
 
@@ -12,11 +13,15 @@ use ha::flink;
 /// A JobManager that hangs shall not keep the cluster from ending.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// For it to close its REST endpoint, which comes first.
+const SHUT_DOWN_TIMEOUT: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
 /// Has Flink end the cluster too: only it knows all its nodes and files. Its JobManager ends then, and from there on all
 /// is as after `DELETE /cluster`.
 pub async fn shut_flink_down(clients: Vec<RestClient>) {
     let shut_down = async |client: RestClient| {
-        tokio::time::timeout(ANSWER_TIMEOUT, client.shut_down()).await.map_err(drop)?.map_err(drop)
+        timeout(ANSWER_TIMEOUT, client.shut_down()).await.map_err(drop)?.map_err(drop)
     };
     match first_answer(&clients, shut_down).await {
         Some(Ok(())) => info!(
@@ -25,6 +30,21 @@ pub async fn shut_flink_down(clients: Vec<RestClient>) {
         Some(Err(())) | None => warn!(
             "no JobManager answers: Flink's data of the cluster in ZooKeeper and in the storage directory is not deleted"
         ),
+    }
+}
+
+/// As [`shut_flink_down`], and waits until the JobManager has begun with it: init ends it when this worker has ended, and
+/// then nothing is deleted any more.
+pub async fn shut_flink_down_first(clients: Vec<RestClient>) {
+    shut_flink_down(clients.clone()).await;
+    let is_up = async |client: RestClient| client.overview().await.map(drop);
+    let goes_down = async {
+        while let Some(Ok(())) = first_answer(&clients, is_up).await {
+            sleep(LOOK_EVERY).await;
+        }
+    };
+    if timeout(SHUT_DOWN_TIMEOUT, goes_down).await.is_err() {
+        warn!("the JobManager does not shut down");
     }
 }
 

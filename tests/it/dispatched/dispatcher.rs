@@ -13,6 +13,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::post;
 use base::events::Journal;
+use domain::remains::Remains;
 use dial::{Answer, Envelope, Order, Outcome, PROTOCOL, Report, Status, What};
 use scheduler::driver::facts::Facts;
 use scheduler::driver::requests::{self, Request, Requests};
@@ -165,7 +166,7 @@ async fn answer(
     }
     let answer = match known.superseded {
         Some(attempt) => Answer::Superseded { attempt },
-        None => Answer::Orders { orders: known.orders, stored: 0, remains: known.remains },
+        None => Answer::Orders { orders: known.orders, stored: 0, remains: Remains::Cluster },
     };
     Json(Envelope { protocol: PROTOCOL, task_id: TASK.to_owned(), answer }).into_response()
 }

@@ -49,6 +49,29 @@ async fn a_cluster_keeps_framework_taskmanagers_and_job_when_its_appmaster_dies(
     assert_eq!(site.mesos.parts(Part::TaskManager), taskmanagers);
     let (log, state) = (site.program.log(), site.describe("kept").expect("it is there"));
     assert_eq!(state["cluster"]["state"], "running", "{log}");
+
+    site.command(&["suspend", "kept"]);
+    site.until_state("kept", "suspended").await;
+    site.until_nothing_runs().await;
+    site.command(&["resume", "kept"]);
+    site.program
+        .until("the job goes on from its last checkpoint", async || {
+            let restored = ask(&site, &format!("/jobs/{job}/checkpoints")).await?;
+            let about = ask(&site, &format!("/jobs/{job}")).await?;
+            let is_other = site.framework("kept").await?["id"] != framework;
+            (is_other && restored["latest"]["restored"]["id"].is_u64() && about["state"] == "RUNNING")
+                .then_some(())
+        })
+        .await;
+
+    site.command(&["delete", "kept"]);
+    site.until_gone("kept").await;
+    site.until_nothing_runs().await;
+    let client = zookeeper_client::Client::connect(&ensemble.quorum()).await.expect("a session");
+    for path in ["/flink", "/flink/mesos-workers"] {
+        let left = client.list_children(path).await.expect("a list");
+        assert!(!left.iter().any(|name| name.starts_with("kept")), "{path}: {left:?}");
+    }
 }
 
 /// One that has checkpoints; its id.

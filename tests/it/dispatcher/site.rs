@@ -155,6 +155,20 @@ impl Site {
         names.map(|name| (name.to_owned(), of(name))).collect()
     }
 
+    /// No cluster has anything on any agent.
+    pub async fn until_nothing_runs(&self) {
+        let parts = [Part::JobManager, Part::TaskManager, Part::Worker];
+        let is_empty =
+            async || parts.iter().all(|part| self.mesos.parts(*part).is_empty()).then_some(());
+        self.mesos.until("nothing runs any more", is_empty).await;
+    }
+
+    /// What the master tells to everybody.
+    pub async fn state(&self) -> String {
+        let url = format!("http://127.0.0.1:{}/state", self.mesos_port);
+        get(&url).await.expect("it answers").text().await.expect("a text")
+    }
+
     /// The framework of this name as the master tells of it.
     pub async fn framework(&self, name: &str) -> Option<Value> {
         let url = format!("http://127.0.0.1:{}/state", self.mesos_port);

@@ -10,7 +10,7 @@ use ha::contender::{Candidacy, Left};
 use scheduler::Failure;
 use scheduler::driver::RunError;
 
-use super::super::cleanup::{release_jobmanager, shut_flink_down};
+use super::super::cleanup::{release_jobmanager, shut_flink_down_first};
 use super::super::home;
 use super::super::jobmanager::Stop;
 use super::super::{Fatal, fatal, stopped};
@@ -83,7 +83,7 @@ impl HaWorker<'_> {
                 Remains::Data => return self.order_end().await,
                 Remains::Nothing => {
                     let next = self.order_end().await?;
-                    shut_flink_down(self.rest.clone()).await;
+                    shut_flink_down_first(self.rest.clone()).await;
                     return Ok(next);
                 }
             },
