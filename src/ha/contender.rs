@@ -19,9 +19,11 @@ use super::paths::Paths;
 use questions::{First, Tools};
 
 mod candidacy;
+mod members;
 mod questions;
 
 pub use candidacy::Candidacy;
+pub use members::Members;
 
 /// What the others see of one that takes part.
 #[derive(Clone)]
@@ -32,6 +34,7 @@ pub struct Contender {
     /// Whether somebody has said that the cluster shall end, once that is known.
     pub ending: watch::Receiver<Option<bool>>,
     pub lease: Lease,
+    pub members: Members,
     orders: mpsc::Sender<Order>,
 }
 
@@ -57,8 +60,19 @@ pub enum Left {
     Nothing,
 }
 
-/// `about` is shown to the others while this one leads.
+/// An AppMaster; `about` is shown to the others while this one leads.
 pub fn start(ensemble: Ensemble, paths: Paths, about: Vec<u8>, journal: Arc<Journal>) -> Contender {
+    start_as("AppMaster", ensemble, paths, about, journal)
+}
+
+/// `noun` says in texts what takes part.
+pub fn start_as(
+    noun: &'static str,
+    ensemble: Ensemble,
+    paths: Paths,
+    about: Vec<u8>,
+    journal: Arc<Journal>,
+) -> Contender {
     let clock = Clock::start();
     let grantor = Grantor::new(clock);
     let lease = grantor.lease();
@@ -67,9 +81,12 @@ pub fn start(ensemble: Ensemble, paths: Paths, about: Vec<u8>, journal: Arc<Jour
     let (endings, ending) = watch::channel(None);
     let (orders, orders_receiver) = mpsc::channel(1);
     let me = hexadecimal(&random::bytes::<16>());
+    let tools = Tools { me: me.clone(), ensemble: Arc::new(ensemble), paths: Arc::new(paths), about };
+    let line = Members::new(tools.clone(), clients.clone());
     let driver = Driver {
+        noun,
         election: Election::new(&*me, clock.now()),
-        tools: Tools { me, ensemble: Arc::new(ensemble), paths: Arc::new(paths), about },
+        tools,
         clock,
         grantor,
         candidacy: candidacies,
@@ -84,7 +101,7 @@ pub fn start(ensemble: Ensemble, paths: Paths, about: Vec<u8>, journal: Arc<Jour
         journal,
     };
     tokio::spawn(driver.run(orders_receiver));
-    Contender { candidacy, clients, ending, lease, orders }
+    Contender { candidacy, clients, ending, lease, members: line, orders }
 }
 
 impl Contender {
@@ -107,6 +124,7 @@ impl Contender {
 }
 
 struct Driver {
+    noun: &'static str,
     election: Election,
     tools: Tools,
     clock: Clock,
@@ -188,27 +206,31 @@ impl Driver {
                 });
             }
             Action::Lead(node) => {
-                self.journal.tell("leads", format!("this AppMaster leads, with the election node {node}"));
+                let noun = self.noun;
+                self.journal.tell("leads", format!("this {noun} leads, with the election node {node}"));
                 self.candidacy.send_replace(Candidacy::Leading { node });
             }
             Action::Extend(until) => {
                 self.grantor.extend(until);
                 if self.candidacy.send_if_modified(Candidacy::resume) {
-                    self.journal.tell("leads_on", "ZooKeeper answers again: this AppMaster goes on");
+                    let text = format!("ZooKeeper answers again: this {} goes on", self.noun);
+                    self.journal.tell("leads_on", text);
                 }
             }
             Action::Suspend => {
                 self.grantor.revoke();
                 if self.candidacy.send_if_modified(Candidacy::suspend) {
-                    let text =
-                        "ZooKeeper does not answer: this AppMaster leads, but does nothing until it does";
+                    let text = format!(
+                        "ZooKeeper does not answer: this {} leads, but does nothing until it does",
+                        self.noun
+                    );
                     self.journal.warn("suspended", text);
                 }
             }
             Action::StepDown => {
                 self.grantor.revoke();
                 let why = "its session with ZooKeeper has ended";
-                self.journal.warn("leads_no_longer", format!("this AppMaster no longer leads: {why}"));
+                self.journal.warn("leads_no_longer", format!("this {} no longer leads: {why}", self.noun));
                 self.candidacy.send_replace(Candidacy::Away { why: Some(why.to_owned()) });
             }
         }
@@ -316,7 +338,7 @@ impl Driver {
     fn stand_by(&mut self, leader: Vec<u8>) {
         let candidacy = Candidacy::Standby { leader: Some(leader) };
         if self.candidacy.send_if_modified(|known| known.become_other(candidacy)) {
-            self.journal.tell("stands_by", self.candidacy.borrow().leadership().to_string());
+            self.journal.tell("stands_by", self.candidacy.borrow().leadership().told(self.noun));
         }
     }
 
