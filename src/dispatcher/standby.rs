@@ -135,7 +135,8 @@ impl<S: Source> Standby<S> {
     fn answer(&mut self, ask: Ask) {
         let now = (self.clock)();
         let Some(Known { core, .. }) = &mut self.known else {
-            let mut nothing = restore(&Loaded { revision: Revision::default(), records: Vec::new() }, self.limits);
+            let mut nothing =
+                restore(&Loaded { revision: Revision::default(), records: Vec::new() }, self.limits);
             let why = self.trouble.clone().unwrap_or_else(|| "nothing has been read yet".to_owned());
             ask(&mut nothing, now)(Err(NotAnswered::NotRead(why)));
             return;

@@ -162,11 +162,9 @@ mod tests {
 
     #[test]
     fn a_dispatcher_is_reached_at_host_and_port_or_a_url() {
-        for (text, expected) in [
-            (" d-1:8090 ", "d-1:8090"),
-            ("[::1]:1", "[::1]:1"),
-            ("https://d.example/", "https://d.example"),
-        ] {
+        for (text, expected) in
+            [(" d-1:8090 ", "d-1:8090"), ("[::1]:1", "[::1]:1"), ("https://d.example/", "https://d.example")]
+        {
             assert_eq!(api_address(text).as_deref(), Ok(expected));
         }
         for wrong in ["", "d-1", "d-1:0", "ftp://d-1:1", "http://u:p@d-1:1", "d-1:1/path"] {

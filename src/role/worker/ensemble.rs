@@ -6,8 +6,8 @@ use tracing::warn;
 
 use ::flink::command;
 use base::exit::Exit;
-use conf::keys::flink;
 use conf::environment::Environment;
+use conf::keys::flink;
 use conf::settings::HighAvailability;
 use conf::table::Table;
 use zookeeper::security::{Login, Properties, Security};
@@ -66,9 +66,7 @@ pub fn open(setup: &Setup, ha: &HighAvailability) -> Result<Ensemble, Fatal> {
 /// The same, with what is known of how to log in.
 pub fn with(security: Security, ha: &HighAvailability) -> Result<Ensemble, Fatal> {
     if security.login == Login::Kerberos {
-        warn!(
-            "Flink logs in to ZooKeeper by Kerberos; this program cannot, and connects without a login"
-        );
+        warn!("Flink logs in to ZooKeeper by Kerberos; this program cannot, and connects without a login");
     }
     let servers = ha.quorum.to_string();
     let tunnel = security.tls.map(|config| Tunnel::open(&servers, &config)).transpose();
