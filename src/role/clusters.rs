@@ -132,9 +132,7 @@ fn unanswered(error: AskError) -> Fatal {
         | AskError::NoAnswer { .. }
         | AskError::NoLeader { .. }
         | AskError::Strange { .. }
-        | AskError::Ended { .. } => {
-            Exit::Unavailable
-        }
+        | AskError::Ended { .. } => Exit::Unavailable,
     };
     Fatal::new(exit, error)
 }

@@ -1,6 +1,7 @@
 //! The dispatcher with stock Flink on the embedded Mesos: clusters from manifests, and what becomes of them when parts die.
 
 mod available;
+mod several;
 mod site;
 
 use nix::sys::signal::Signal;

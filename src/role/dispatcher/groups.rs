@@ -19,12 +19,13 @@ pub struct Groups {
     /// Of AppMasters.
     told: Reports,
     lookout: Arc<Lookout>,
-    has_looked: bool,
+    /// Something has changed since the last look.
+    is_due: bool,
 }
 
 impl Groups {
     pub fn new(requests: Requests, makings: Makings, told: Reports, lookout: Arc<Lookout>) -> Self {
-        Self { requests, makings, told, lookout, has_looked: false }
+        Self { requests, makings, told, lookout, is_due: true }
     }
 }
 
@@ -73,6 +74,7 @@ impl driver::Groups for Groups {
     }
 
     async fn look(&mut self) -> Result<BTreeMap<String, View>, Refusal> {
+        self.is_due = false;
         let report = self.requests.scheduler_report().await?;
         let tasks: BTreeSet<_> = report.tasks.iter().map(|task| &*task.task_id).collect();
         self.told.retain(|task_id| tasks.contains(task_id));
@@ -86,9 +88,12 @@ impl driver::Groups for Groups {
     }
 
     async fn changed(&mut self) {
-        if std::mem::replace(&mut self.has_looked, true) {
+        if !self.is_due {
             self.lookout.changed().await;
+            self.is_due = true;
         }
+        // Whoever asks meanwhile is answered.
+        self.requests.until_led().await;
     }
 }
 
