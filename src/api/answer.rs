@@ -85,9 +85,11 @@ impl From<Unanswered> for Problem {
     fn from(why: Unanswered) -> Self {
         let (status, retry_after) = match why {
             Unanswered::Busy => (StatusCode::TOO_MANY_REQUESTS, 1),
-            Unanswered::NotStored(_) | Unanswered::Stopping | Unanswered::Slow { .. } => {
-                (StatusCode::SERVICE_UNAVAILABLE, 5)
-            }
+            Unanswered::NotLeading => (StatusCode::SERVICE_UNAVAILABLE, 1),
+            Unanswered::NotStored(_)
+            | Unanswered::NotRead(_)
+            | Unanswered::Stopping
+            | Unanswered::Slow { .. } => (StatusCode::SERVICE_UNAVAILABLE, 5),
         };
         Self { retry_after: Some(retry_after), ..Self::new(status, why.to_string()) }
     }
@@ -106,7 +108,10 @@ pub enum Unavailable {
     Forbidden(Problem),
     #[response(status = 429, description = "Too many requests are waiting")]
     Busy(Problem),
-    #[response(status = 503, description = "The dispatcher stops, or cannot store anything")]
+    #[response(
+        status = 503,
+        description = "The dispatcher stops, cannot store anything, or no dispatcher leads"
+    )]
     Stopping(Problem),
 }
 
@@ -124,6 +129,8 @@ pub enum NotFound {
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "it only describes")]
 pub enum Refused {
+    #[response(status = 307, description = "Another dispatcher leads: it takes the order at `Location`")]
+    Elsewhere(Problem),
     #[response(status = 404, description = "There is no such cluster")]
     NotFound(Problem),
     #[response(

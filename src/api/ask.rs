@@ -18,6 +18,10 @@ pub enum Unanswered {
     Busy,
     #[error("cannot store what was ordered: {0}")]
     NotStored(String),
+    #[error("cannot read what is stored of clusters: {0}")]
+    NotRead(String),
+    #[error("another dispatcher leads")]
+    NotLeading,
     #[error("the dispatcher is stopping")]
     Stopping,
     #[error("no answer within {} s; what was ordered may still be carried out", most.as_secs())]
@@ -29,6 +33,8 @@ impl From<NotAnswered> for Unanswered {
         match why {
             NotAnswered::Busy => Self::Busy,
             NotAnswered::NotStored(why) => Self::NotStored(why),
+            NotAnswered::NotRead(why) => Self::NotRead(why),
+            NotAnswered::NotLeading => Self::NotLeading,
             NotAnswered::Stopping => Self::Stopping,
         }
     }

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use reqwest::header::{ACCEPT, HeaderValue, IF_MATCH, IF_NONE_MATCH};
-use reqwest::{Client, Method, RequestBuilder, Response, Url};
+use reqwest::header::{ACCEPT, HeaderValue, IF_MATCH, IF_NONE_MATCH, LOCATION};
+use reqwest::{Client, ClientBuilder, Method, RequestBuilder, Response, StatusCode, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -30,6 +30,9 @@ const SILENCE: Duration = Duration::from_secs(60);
 
 /// A line of the stream that is longer is none of ours.
 const MAX_LINE_BYTES: usize = 1 << 20;
+
+/// From one dispatcher to the next; two that send to each other know no leader.
+const MAX_HOPS: usize = 3;
 
 /// The socket leads to it, whatever the name is.
 const ON_SOCKET: &str = "http://dispatcher";
@@ -97,6 +100,8 @@ pub enum AskError {
         #[source]
         source: serde_json::Error,
     },
+    #[error("dispatchers send to each other, {address} first: none of them leads yet")]
+    NoLeader { address: Address },
     #[error("the dispatcher at {address} no longer answers")]
     Ended { address: Address },
 }
@@ -112,8 +117,7 @@ impl Dispatcher {
     pub fn at(address: &Address) -> Result<Self, AskError> {
         let (builder, base) = match address {
             Address::Socket(path) => (http::plain()?.unix_socket(path.as_path()), on_socket()),
-            Address::Url(url) if url.scheme() == "https" => (http::secure(), url.clone()),
-            Address::Url(url) => (http::plain()?, url.clone()),
+            Address::Url(url) => (builder(url)?, url.clone()),
         };
         let client = builder.build();
         let client = client.map_err(|source| AskError::NoAnswer { address: address.clone(), source })?;
@@ -243,8 +247,20 @@ impl Dispatcher {
         Ok((status, bytes.into()))
     }
 
+    /// A dispatcher that does not lead sends to the one that does, which is asked the same.
     async fn send(&self, request: RequestBuilder) -> Result<Response, AskError> {
-        request.send().await.map_err(|source| self.no_answer(source))
+        let no_answer = |source| self.no_answer(source);
+        let (mut client, request) = request.build_split();
+        let mut request = request.map_err(no_answer)?;
+        for _ in 0..=MAX_HOPS {
+            let again = request.try_clone();
+            let response = client.execute(request).await.map_err(no_answer)?;
+            let Some((leader, mut again)) = leader(&response).zip(again) else { return Ok(response) };
+            client = builder(&leader)?.build().map_err(no_answer)?;
+            *again.url_mut() = leader;
+            request = again;
+        }
+        Err(AskError::NoLeader { address: self.address.clone() })
     }
 
     fn parsed<T: DeserializeOwned>(&self, status: u16, bytes: &[u8]) -> Result<T, AskError> {
@@ -291,6 +307,17 @@ impl Default for Address {
 
 fn on_socket() -> Url {
     Url::parse(ON_SOCKET).expect("a constant")
+}
+
+fn builder(url: &Url) -> Result<ClientBuilder, rustls::Error> {
+    if url.scheme() == "https" { Ok(http::secure()) } else { http::plain() }
+}
+
+/// Whom this answer sends to, if it does.
+fn leader(response: &Response) -> Option<Url> {
+    let location =
+        response.headers().get(LOCATION).filter(|_| response.status() == StatusCode::TEMPORARY_REDIRECT);
+    Url::parse(location?.to_str().ok()?).ok()
 }
 
 /// With a revision, only a cluster that is at it.

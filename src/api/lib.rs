@@ -16,6 +16,7 @@ mod events;
 mod extract;
 mod health;
 mod orders;
+pub mod standing;
 #[cfg(test)]
 mod tests;
 
@@ -25,7 +26,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
-use axum::{Router, middleware};
+use axum::{Extension, Router, middleware};
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 use utoipa::OpenApi;
@@ -42,6 +43,8 @@ pub use audit::AuditQuery;
 pub use caller::Caller;
 pub use clusters::Explanation;
 pub use events::EventsQuery;
+use standing::Standings;
+
 pub use orders::{OrderQuery, Ordered, Patch};
 
 /// Where an operator finds the dispatcher of this machine, unless it is told otherwise.
@@ -54,6 +57,8 @@ const MAX_STREAMS: usize = 500;
 #[derive(Clone)]
 pub struct Sources {
     pub handle: Handle,
+    /// Whether this dispatcher leads.
+    pub standings: Standings,
     /// Under which specifications are accepted. The previous one is looked up for each.
     pub circumstances: Circumstances<'static>,
     pub appmasters: AppMasters,
@@ -76,6 +81,7 @@ struct Shared {
 pub fn router(sources: Sources) -> Router {
     let (routes, document) = described().split_for_parts();
     let document = Bytes::from(serde_json::to_vec(&document).expect("all keys are texts"));
+    let standings = sources.standings.clone();
     let shared = Shared { sources, streams: Arc::new(Semaphore::new(MAX_STREAMS)) };
     routes
         .route("/openapi.json", get(async || ([(CONTENT_TYPE, "application/json")], document)))
@@ -83,6 +89,7 @@ pub fn router(sources: Sources) -> Router {
         .method_not_allowed_fallback(async || {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method")
         })
+        .layer(Extension(standings))
         .layer(DefaultBodyLimit::max(MAX_BYTES))
         .layer(middleware::map_response(async |response| serve::guarded(response)))
         .with_state(shared)
@@ -97,6 +104,7 @@ fn described() -> OpenApiRouter<Shared> {
         .routes(routes!(orders::restart))
         .routes(routes!(audit::audit))
         .routes(routes!(events::events))
+        .route_layer(middleware::from_fn(standing::led))
         .route_layer(middleware::from_fn(caller::required));
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(health::health))

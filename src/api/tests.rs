@@ -6,6 +6,7 @@ mod events;
 mod ordering;
 mod over_sockets;
 mod reading;
+mod standing;
 mod unavailable;
 mod world;
 
@@ -19,6 +20,7 @@ use axum::{Extension, Router};
 use serde_json::Value;
 use tower_service::Service as _;
 
+use super::standing::{self as standings, Standings};
 use super::{AppMaster, AppMasters, Caller, Sources, router};
 use dispatcher::driver::Handle;
 use manifest::Circumstances;
@@ -47,10 +49,14 @@ spec:
 
 /// For a known caller.
 pub fn routes(handle: &Handle) -> Router {
+    routes_of(handle, standings::alone())
+}
+
+pub fn routes_of(handle: &Handle, standings: Standings) -> Router {
     let circumstances = Circumstances { has_zookeeper: true, allows_http: false, previous: None };
     let caller = Caller { user: "ann".to_owned(), from: "here".to_owned() };
     let appmasters: AppMasters = Arc::new(told);
-    router(Sources { handle: handle.clone(), circumstances, appmasters }).layer(Extension(caller))
+    router(Sources { handle: handle.clone(), standings, circumstances, appmasters }).layer(Extension(caller))
 }
 
 /// By an AppMaster of any task.

@@ -7,7 +7,7 @@ use reqwest::{Client, Response, StatusCode, Url};
 
 use tls::http;
 
-use super::{Answer, Envelope, Home, MAX_ANSWER_BYTES, PROTOCOL, Report};
+use super::{Answer, Envelope, Home, MAX_ANSWER_BYTES, PROTOCOL, Report, home};
 
 /// On top of what the dispatcher may wait.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 10 });
@@ -86,6 +86,11 @@ impl Line {
         &self.urls[self.current % self.urls.len()]
     }
 
+    #[cfg(test)]
+    pub fn count(&self) -> usize {
+        self.urls.len()
+    }
+
     /// After a failure the next dispatcher of the list is the one to ask.
     pub async fn ask(&mut self, report: &Report) -> Result<Answer, AnswerError> {
         let answer = self.ask_leader(report).await;
@@ -105,43 +110,62 @@ impl Line {
             if answer.status() != StatusCode::TEMPORARY_REDIRECT {
                 return self.read(url, answer).await;
             }
-            self.current = self.leader(url, &answer)?;
+            let location = answer.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+            let location = location.unwrap_or_default().to_owned();
+            // The one that leads may have come after this AppMaster.
+            if let Ok(envelope) = self.envelope(&url, answer).await {
+                self.learn(&url, &envelope.dispatchers);
+            }
+            self.current = self.leader(url, location)?;
         }
         Err(AnswerError::NoLeader { url: self.url().clone() })
     }
 
     /// Only where the token may go; the path there is known already.
-    fn leader(&self, url: Url, answer: &Response) -> Result<usize, AnswerError> {
-        let location =
-            answer.headers().get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let leader = url.join(location).ok().map(|leader| leader.origin());
+    fn leader(&self, url: Url, location: String) -> Result<usize, AnswerError> {
+        let leader = url.join(&location).ok().map(|leader| leader.origin());
         let known = leader.and_then(|leader| self.urls.iter().position(|known| known.origin() == leader));
-        known.ok_or_else(|| AnswerError::Elsewhere { url, location: location.to_owned() })
+        known.ok_or_else(|| AnswerError::Elsewhere { url, location })
     }
 
-    async fn read(&self, url: Url, answer: Response) -> Result<Answer, AnswerError> {
-        let status = answer.status();
-        let body = body(&url, answer).await?;
-        let envelope = match serde_json::from_slice::<Envelope>(&body) {
-            Ok(envelope) => envelope,
-            Err(source) if status.is_success() => return Err(AnswerError::Malformed { url, source }),
-            Err(_) => {
-                let text = String::from_utf8_lossy(&body);
-                let text = text.trim().chars().take(MAX_TEXT_SHOWN).collect();
-                return Err(AnswerError::Refused { url, status: status.as_u16(), text });
-            }
-        };
-        if envelope.protocol != PROTOCOL {
-            return Err(AnswerError::Protocol { url, found: envelope.protocol });
-        }
-        if envelope.task_id != self.task_id {
-            return Err(AnswerError::NotOurs { url, found: envelope.task_id });
-        }
+    async fn read(&mut self, url: Url, answer: Response) -> Result<Answer, AnswerError> {
+        let envelope = self.envelope(&url, answer).await?;
+        self.learn(&url, &envelope.dispatchers);
         match envelope.answer {
             Answer::Superseded { attempt } if attempt <= self.attempt => {
                 Err(AnswerError::NotLater { url, found: attempt })
             }
             answer @ (Answer::Superseded { .. } | Answer::Orders { .. }) => Ok(answer),
+        }
+    }
+
+    async fn envelope(&self, url: &Url, answer: Response) -> Result<Envelope, AnswerError> {
+        let status = answer.status();
+        let body = body(url, answer).await?;
+        let url = || url.clone();
+        let envelope = match serde_json::from_slice::<Envelope>(&body) {
+            Ok(envelope) => envelope,
+            Err(source) if status.is_success() => return Err(AnswerError::Malformed { url: url(), source }),
+            Err(_) => {
+                let text = String::from_utf8_lossy(&body);
+                let text = text.trim().chars().take(MAX_TEXT_SHOWN).collect();
+                return Err(AnswerError::Refused { url: url(), status: status.as_u16(), text });
+            }
+        };
+        if envelope.protocol != PROTOCOL {
+            return Err(AnswerError::Protocol { url: url(), found: envelope.protocol });
+        }
+        if envelope.task_id != self.task_id {
+            return Err(AnswerError::NotOurs { url: url(), found: envelope.task_id });
+        }
+        Ok(envelope)
+    }
+
+    /// Whoever answered goes on being asked.
+    fn learn(&mut self, answered: &Url, dispatchers: &[String]) {
+        self.urls = home::more(&self.urls, dispatchers, &self.task_id);
+        if let Some(place) = self.urls.iter().position(|url| url == answered) {
+            self.current = place;
         }
     }
 }

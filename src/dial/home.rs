@@ -81,14 +81,30 @@ impl Home {
 
     /// Where reports go, at each dispatcher.
     pub(crate) fn urls(&self) -> Vec<Url> {
-        let at = |url: &String| {
-            let mut url = base(url)?;
-            let task_id = &*self.task_id;
-            url.path_segments_mut().ok()?.pop_if_empty().extend(["v1", "appmasters", task_id]);
-            Some(url)
-        };
-        self.dispatchers.iter().filter_map(at).collect()
+        urls(&self.dispatchers, &self.task_id).collect()
     }
+}
+
+fn urls(dispatchers: &[String], task_id: &str) -> impl Iterator<Item = Url> {
+    let at = |url: &String| {
+        let mut url = base(url)?;
+        url.path_segments_mut().ok()?.pop_if_empty().extend(["v1", "appmasters", task_id]);
+        Some(url)
+    };
+    dispatchers.iter().filter_map(at)
+}
+
+/// Whom to ask from now on, when one of those that were `known` has told of `dispatchers`: them, and those that were known and may
+/// come back. None of them is reached with less protection than before.
+pub(crate) fn more(known: &[Url], dispatchers: &[String], task_id: &str) -> Vec<Url> {
+    let is_as_safe = |url: &Url| known.iter().all(|known| known.scheme() == url.scheme());
+    let mut all: Vec<_> = urls(dispatchers, task_id).filter(is_as_safe).take(MAX_DISPATCHERS).collect();
+    for url in known {
+        if all.len() < MAX_DISPATCHERS && !all.contains(url) {
+            all.push(url.clone());
+        }
+    }
+    all
 }
 
 impl fmt::Debug for Home {
@@ -129,6 +145,21 @@ mod tests {
         assert_eq!(urls, ["http://a:1/v1/appmasters/c.1-x%20y", "http://b:2/flink/v1/appmasters/c.1-x%20y"]);
         assert_eq!(home.attempt, 3);
         assert!(!format!("{home:?}").contains("hush"));
+    }
+
+    #[test]
+    fn dispatchers_that_came_later_are_asked_before_those_that_were_known() {
+        let known = Home::of(GOOD).expect("good").urls();
+        let told = |all: &[&str]| {
+            let all: Vec<_> = all.iter().map(ToString::to_string).collect();
+            more(&known, &all, "t").iter().map(|url| url.origin().ascii_serialization()).collect::<Vec<_>>()
+        };
+        assert_eq!(told(&["http://c:3"]), ["http://c:3", "http://a:1", "http://b:2"]);
+        assert_eq!(told(&["https://c:3", "nobody", "http://u:p@d"]), ["http://a:1", "http://b:2"]);
+        let known = Home::of(Told { task_id: "t", ..GOOD }).expect("good").urls();
+        assert_eq!(more(&known, &["http://a:1".to_owned()], "t"), known, "none is there twice");
+        let many: Vec<_> = (0..99).map(|number| format!("http://d:{number}")).collect();
+        assert_eq!(more(&known, &many, "t").len(), MAX_DISPATCHERS);
     }
 
     #[test]

@@ -116,6 +116,9 @@ pub struct Envelope {
     pub protocol: u32,
     /// Whom it is for.
     pub task_id: String,
+    /// Where all dispatchers are, as far as the one that answers knows: reports may go to any of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dispatchers: Vec<String>,
     #[serde(flatten)]
     pub answer: Answer,
 }

@@ -34,7 +34,7 @@ fn report() -> Report {
 }
 
 fn envelope(answer: Answer) -> Envelope {
-    Envelope { protocol: PROTOCOL, task_id: TASK.to_owned(), answer }
+    Envelope { protocol: PROTOCOL, task_id: TASK.to_owned(), dispatchers: Vec::new(), answer }
 }
 
 async fn serve(routes: Router) -> String {
@@ -227,6 +227,26 @@ async fn a_dispatcher_that_is_gone_hangs_or_follows_is_passed_over() {
     let _worker = Worker::start(&list, &cluster, &Kept::default());
     with_outcomes(&mut told, 3).await;
     assert_eq!(cluster.done().len(), 3);
+}
+
+#[tokio::test]
+async fn a_dispatcher_that_came_later_is_heard_of_from_those_that_were_there() {
+    let (_dispatcher, later, _told) = Dispatcher::start(Vec::new(), true).await;
+    let knowing = Envelope {
+        dispatchers: vec![later.clone()],
+        ..envelope(Answer::Orders { orders: Vec::new(), stored: 0 })
+    };
+    let location = [(header::LOCATION, format!("{later}/v1/appmasters/{TASK}"))];
+    for status in [StatusCode::OK, StatusCode::TEMPORARY_REDIRECT] {
+        let (answer, location) = (knowing.clone(), location.clone());
+        let known =
+            serve_answer(move || (status, location.clone(), Json(answer.clone())).into_response()).await;
+        let mut line = Line::new(&home(&known)).expect("a client");
+        line.ask(&report()).await.expect("an answer");
+        let asked = if status == StatusCode::OK { known } else { later.clone() };
+        assert!(line.url().as_str().starts_with(&asked), "{} was asked", line.url());
+        assert_eq!(line.count(), 2);
+    }
 }
 
 #[tokio::test]

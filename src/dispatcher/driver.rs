@@ -12,7 +12,7 @@ use base::events::Journal;
 use base::log;
 use base::time::{Backoff, BackoffPolicy};
 use records::{LoadError, Records};
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use super::order::Timestamp;
 use super::{Action, Dispatcher, Event, Limits, View};
@@ -60,18 +60,62 @@ pub enum NotAnswered {
     /// Whether it was written shows when one looks again.
     #[error("cannot store what was ordered: {0}")]
     NotStored(String),
+    /// Of a dispatcher that does not lead.
+    #[error("cannot read what is stored of clusters: {0}")]
+    NotRead(String),
+    /// Nothing was done.
+    #[error("another dispatcher leads")]
+    NotLeading,
     #[error("the dispatcher is stopping")]
     Stopping,
 }
 
-type Answer = Box<dyn FnOnce(Result<(), NotAnswered>) + Send>;
-type Ask = Box<dyn FnOnce(&mut Dispatcher, Timestamp) -> Answer + Send>;
+pub(crate) type Answer = Box<dyn FnOnce(Result<(), NotAnswered>) + Send>;
+pub(crate) type Ask = Box<dyn FnOnce(&mut Dispatcher, Timestamp) -> Answer + Send>;
 
 /// For whoever asks or orders.
 #[derive(Clone)]
 pub struct Handle {
+    line: watch::Receiver<Line>,
+}
+
+/// To one who answers.
+#[derive(Clone)]
+struct Line {
     asks: mpsc::Sender<Ask>,
     events: broadcast::Sender<Event>,
+}
+
+/// Where one who answers follows the other, which those who ask need not know.
+pub struct Seat(watch::Sender<Line>);
+
+/// What one who answers has: the questions, and where events go.
+pub(crate) struct Desk {
+    pub asks: mpsc::Receiver<Ask>,
+    pub events: broadcast::Sender<Event>,
+}
+
+impl Seat {
+    /// Nobody answers yet.
+    pub fn open() -> (Self, Handle) {
+        let (_desk, Handle { line }) = Desk::new();
+        let (seat, line) = watch::channel(line.borrow().clone());
+        (Self(seat), Handle { line })
+    }
+
+    /// Whoever answers at `handle` does so for all handles of this seat from now on.
+    pub fn take(&self, handle: &Handle) {
+        self.0.send_replace(handle.line.borrow().clone());
+    }
+}
+
+impl Desk {
+    pub fn new() -> (Self, Handle) {
+        let (sender, asks) = mpsc::channel(MAX_ASKS_WAITING);
+        let (events, _) = broadcast::channel(MAX_EVENTS_UNREAD);
+        let line = watch::channel(Line { asks: sender, events: events.clone() }).1;
+        (Self { asks, events }, Handle { line })
+    }
 }
 
 impl Handle {
@@ -86,16 +130,17 @@ impl Handle {
             // Whoever asked may have gone meanwhile.
             Box::new(move |done| drop(reply.send(done.map(|()| found))))
         };
-        self.asks.try_send(Box::new(ask)).map_err(|error| match error {
+        let sent = self.line.borrow().asks.try_send(Box::new(ask));
+        sent.map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => NotAnswered::Busy,
             mpsc::error::TrySendError::Closed(_) => NotAnswered::Stopping,
         })?;
         answer.await.unwrap_or(Err(NotAnswered::Stopping))
     }
 
-    /// All events from now on.
+    /// All events from now on, of whoever answers now.
     pub fn follow(&self) -> broadcast::Receiver<Event> {
-        self.events.subscribe()
+        self.line.borrow().events.subscribe()
     }
 }
 
@@ -105,8 +150,7 @@ pub struct Driver<R, G> {
     records: R,
     groups: G,
     limits: Limits,
-    asks: mpsc::Receiver<Ask>,
-    events: broadcast::Sender<Event>,
+    desk: Desk,
     journal: Arc<Journal>,
     /// The last order that was carried out.
     carried_out: u64,
@@ -124,17 +168,15 @@ impl<R: Records, G: Groups> Driver<R, G> {
         journal: Arc<Journal>,
         clock: fn() -> Timestamp,
     ) -> (Self, Handle) {
-        let (asks, queue) = mpsc::channel(MAX_ASKS_WAITING);
-        let (events, _) = broadcast::channel(MAX_EVENTS_UNREAD);
-        let handle = Handle { asks, events: events.clone() };
-        (Self { core, records, groups, limits, asks: queue, events, journal, carried_out, clock }, handle)
+        let (desk, handle) = Desk::new();
+        (Self { core, records, groups, limits, desk, journal, carried_out, clock }, handle)
     }
 
     /// Until nobody can ask any more, or nothing can be done.
     pub async fn run(mut self) -> Result<(), RunError<G::Error>> {
         loop {
             tokio::select! {
-                ask = self.asks.recv() => {
+                ask = self.desk.asks.recv() => {
                     let Some(ask) = ask else { return Ok(()) };
                     let answer = ask(&mut self.core, (self.clock)());
                     answer(self.carry_out_all().await?);
@@ -197,6 +239,6 @@ impl<R: Records, G: Groups> Driver<R, G> {
         let text = format!("cluster {}: {}", event.cluster, event.text);
         self.journal.add("cluster", None, event.level, text);
         // Nobody may follow.
-        let _ = self.events.send(event);
+        let _ = self.desk.events.send(event);
     }
 }

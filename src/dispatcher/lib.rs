@@ -27,6 +27,7 @@ mod orders;
 mod refusal;
 mod report;
 mod restore;
+pub mod standby;
 mod stored;
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ mod oracle;
 mod process;
 mod simulation;
 mod steps;
-mod store;
+pub mod store;
 mod transcript;
 mod world;
 

@@ -40,23 +40,26 @@ pub enum NotScaled {
     NoSuchGroup(GroupName),
 }
 
-impl fmt::Display for Leadership {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Leadership {
+    /// In a sentence; `noun` says what they are that elect one of them.
+    pub fn told(&self, noun: &str) -> String {
         match self {
-            Self::Leader => write!(out, "this AppMaster leads"),
-            Self::Suspended => write!(out, "this AppMaster leads, but does nothing until ZooKeeper answers"),
+            Self::Leader => format!("this {noun} leads"),
+            Self::Suspended => format!("this {noun} leads, but does nothing until ZooKeeper answers"),
             Self::Standby { leader } => {
                 let host = leader.as_ref().and_then(|about| about["host"].as_str());
-                write!(
-                    out,
-                    "this AppMaster is a standby: the AppMaster on {} leads",
-                    host.unwrap_or("another host")
-                )
+                format!("this {noun} is a standby: the {noun} on {} leads", host.unwrap_or("another host"))
             }
             Self::Away { why } => {
                 let why = why.as_deref().unwrap_or("there is no session with ZooKeeper yet");
-                write!(out, "this AppMaster takes no part in the election: {why}")
+                format!("this {noun} takes no part in the election: {why}")
             }
         }
+    }
+}
+
+impl fmt::Display for Leadership {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.told("AppMaster"))
     }
 }

@@ -163,6 +163,16 @@ pub fn jobmanager_properties(launch: &Launch<'_>) -> Result<BTreeMap<String, Str
     Ok(user.properties())
 }
 
+/// The same where there is no JobManager, nor a Flink whose paths could be meant.
+pub fn properties_without_flink(
+    table: &Table,
+    environment: &Environment,
+) -> Result<BTreeMap<String, String>, CommandError> {
+    let variable = |name: &str| environment.text(name).map(str::to_owned);
+    let user = options::UserOptions::of(table, environment, &variable, JOB_MANAGER, JOB_MANAGER_OPTIONS)?;
+    Ok(user.properties())
+}
+
 /// The command line of a TaskManager.
 pub fn taskmanager(launch: &Launch<'_>) -> Result<Command, CommandError> {
     let memory = memory::taskmanager(launch.table, launch.environment, launch.distribution.version)

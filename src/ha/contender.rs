@@ -19,9 +19,14 @@ use super::paths::Paths;
 use questions::{First, Tools};
 
 mod candidacy;
+mod members;
+mod orders;
 mod questions;
 
 pub use candidacy::Candidacy;
+pub use members::Members;
+use orders::Order;
+pub use orders::{Left, OrderError};
 
 /// What the others see of one that takes part.
 #[derive(Clone)]
@@ -32,33 +37,23 @@ pub struct Contender {
     /// Whether somebody has said that the cluster shall end, once that is known.
     pub ending: watch::Receiver<Option<bool>>,
     pub lease: Lease,
+    pub members: Members,
     orders: mpsc::Sender<Order>,
 }
 
-#[derive(Debug, thiserror::Error)]
-pub enum OrderError {
-    #[error("there is no session with ZooKeeper")]
-    NoClient,
-    #[error("ZooKeeper refused")]
-    Node(#[source] NodeError),
-}
-
-enum Order {
-    Leave(Left, oneshot::Sender<()>),
-    End(oneshot::Sender<Result<(), NodeError>>),
-}
-
-/// What remains of a cluster that an AppMaster leaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Left {
-    /// Everything: others go on with it.
-    Cluster,
-    /// Nothing: the last in line removes the line too.
-    Nothing,
-}
-
-/// `about` is shown to the others while this one leads.
+/// An AppMaster; `about` is shown to the others while this one leads.
 pub fn start(ensemble: Ensemble, paths: Paths, about: Vec<u8>, journal: Arc<Journal>) -> Contender {
+    start_as("AppMaster", ensemble, paths, about, journal)
+}
+
+/// `noun` says in texts what takes part.
+pub fn start_as(
+    noun: &'static str,
+    ensemble: Ensemble,
+    paths: Paths,
+    about: Vec<u8>,
+    journal: Arc<Journal>,
+) -> Contender {
     let clock = Clock::start();
     let grantor = Grantor::new(clock);
     let lease = grantor.lease();
@@ -67,9 +62,12 @@ pub fn start(ensemble: Ensemble, paths: Paths, about: Vec<u8>, journal: Arc<Jour
     let (endings, ending) = watch::channel(None);
     let (orders, orders_receiver) = mpsc::channel(1);
     let me = hexadecimal(&random::bytes::<16>());
+    let tools = Tools { me: me.clone(), ensemble: Arc::new(ensemble), paths: Arc::new(paths), about };
+    let line = Members::new(tools.clone(), clients.clone());
     let driver = Driver {
+        noun,
         election: Election::new(&*me, clock.now()),
-        tools: Tools { me, ensemble: Arc::new(ensemble), paths: Arc::new(paths), about },
+        tools,
         clock,
         grantor,
         candidacy: candidacies,
@@ -84,29 +82,11 @@ pub fn start(ensemble: Ensemble, paths: Paths, about: Vec<u8>, journal: Arc<Jour
         journal,
     };
     tokio::spawn(driver.run(orders_receiver));
-    Contender { candidacy, clients, ending, lease, orders }
-}
-
-impl Contender {
-    /// Leaves the line at once, so that the next need not wait for the session's end.
-    pub async fn leave(&self, left: Left) {
-        let (done, is_done) = oneshot::channel();
-        if self.orders.send(Order::Leave(left, done)).await.is_ok() {
-            let _ = is_done.await;
-        }
-    }
-
-    /// Tells all that are in line that the cluster shall end: the first tears it down, and then they leave.
-    pub async fn order_end(&self) -> Result<(), OrderError> {
-        let (done, is_done) = oneshot::channel();
-        match self.orders.send(Order::End(done)).await {
-            Ok(()) => is_done.await.map_err(|_| OrderError::NoClient)?.map_err(OrderError::Node),
-            Err(_) => Err(OrderError::NoClient),
-        }
-    }
+    Contender { candidacy, clients, ending, lease, members: line, orders }
 }
 
 struct Driver {
+    noun: &'static str,
     election: Election,
     tools: Tools,
     clock: Clock,
@@ -188,27 +168,31 @@ impl Driver {
                 });
             }
             Action::Lead(node) => {
-                self.journal.tell("leads", format!("this AppMaster leads, with the election node {node}"));
+                let noun = self.noun;
+                self.journal.tell("leads", format!("this {noun} leads, with the election node {node}"));
                 self.candidacy.send_replace(Candidacy::Leading { node });
             }
             Action::Extend(until) => {
                 self.grantor.extend(until);
                 if self.candidacy.send_if_modified(Candidacy::resume) {
-                    self.journal.tell("leads_on", "ZooKeeper answers again: this AppMaster goes on");
+                    let text = format!("ZooKeeper answers again: this {} goes on", self.noun);
+                    self.journal.tell("leads_on", text);
                 }
             }
             Action::Suspend => {
                 self.grantor.revoke();
                 if self.candidacy.send_if_modified(Candidacy::suspend) {
-                    let text =
-                        "ZooKeeper does not answer: this AppMaster leads, but does nothing until it does";
+                    let text = format!(
+                        "ZooKeeper does not answer: this {} leads, but does nothing until it does",
+                        self.noun
+                    );
                     self.journal.warn("suspended", text);
                 }
             }
             Action::StepDown => {
                 self.grantor.revoke();
                 let why = "its session with ZooKeeper has ended";
-                self.journal.warn("leads_no_longer", format!("this AppMaster no longer leads: {why}"));
+                self.journal.warn("leads_no_longer", format!("this {} no longer leads: {why}", self.noun));
                 self.candidacy.send_replace(Candidacy::Away { why: Some(why.to_owned()) });
             }
         }
@@ -316,7 +300,7 @@ impl Driver {
     fn stand_by(&mut self, leader: Vec<u8>) {
         let candidacy = Candidacy::Standby { leader: Some(leader) };
         if self.candidacy.send_if_modified(|known| known.become_other(candidacy)) {
-            self.journal.tell("stands_by", self.candidacy.borrow().leadership().to_string());
+            self.journal.tell("stands_by", self.candidacy.borrow().leadership().told(self.noun));
         }
     }
 

@@ -200,7 +200,7 @@ impl Store for ZooKeeperStore {
         match self.write(state).await {
             Err(StoreError::Changed { .. }) if self.was_removed().await? => {
                 warn!(
-                    "somebody has removed {} from ZooKeeper: writing it again, as this AppMaster leads",
+                    "somebody has removed {} from ZooKeeper: writing it again, as this process leads",
                     self.paths.state
                 );
                 self.stored.clear();

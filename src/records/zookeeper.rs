@@ -71,16 +71,26 @@ impl Reader {
     /// The record of this name and all below it, or all there are. While somebody writes, a record may be of a later commit
     /// than another; each is whole. Where nobody has written yet there is nothing.
     pub async fn load(&mut self, below: Option<&Key>) -> Result<Loaded, LoadError> {
-        let root = self.place.root.clone();
-        // What the leader had written before this was asked is there.
-        self.place.clients.ask(&root, async |client| client.sync(&root).await).await?;
-        match self.place.root().await? {
-            Some((root, _)) if !root.purged => {
+        match self.root().await? {
+            Some(root) => {
                 let found = self.place.find(below).await?;
                 self.place.loaded(&root, &found)
             }
-            Some(_) | None => Ok(Loaded { revision: Revision::default(), records: Vec::new() }),
+            None => Ok(Loaded { revision: Revision::default(), records: Vec::new() }),
         }
+    }
+
+    /// Of the last commit.
+    pub async fn revision(&mut self) -> Result<Revision, LoadError> {
+        Ok(self.root().await?.map(|root| root.revision()).unwrap_or_default())
+    }
+
+    async fn root(&mut self) -> Result<Option<Root>, LoadError> {
+        let root = self.place.root.clone();
+        // What the leader had written before this was asked is there.
+        self.place.clients.ask(&root, async |client| client.sync(&root).await).await?;
+        let found = self.place.root().await?;
+        Ok(found.map(|(root, _)| root).filter(|root| !root.purged))
     }
 }
 

@@ -128,9 +128,11 @@ fn connect(options: &DispatcherOptions, environment: &Environment) -> Result<Dis
 fn unanswered(error: AskError) -> Fatal {
     let exit = match &error {
         AskError::Refused { problem, .. } => refused(problem.status),
-        AskError::Tls(_) | AskError::NoAnswer { .. } | AskError::Strange { .. } | AskError::Ended { .. } => {
-            Exit::Unavailable
-        }
+        AskError::Tls(_)
+        | AskError::NoAnswer { .. }
+        | AskError::NoLeader { .. }
+        | AskError::Strange { .. }
+        | AskError::Ended { .. } => Exit::Unavailable,
     };
     Fatal::new(exit, error)
 }

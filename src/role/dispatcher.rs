@@ -2,9 +2,11 @@
 //! records what is wanted, has the scheduler keep one group of tasks for each cluster, and serves the API.
 
 mod configuration;
+mod elected;
 mod files;
 mod groups;
 mod home;
+mod house;
 mod opened;
 mod serving;
 mod template;
@@ -15,7 +17,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::watch;
 
 use crate::cli::{ClusterOptions, exec};
 use base::descriptors;
@@ -23,29 +25,22 @@ use base::events::since_1970_ms;
 use base::exit::Exit;
 use base::lease::Lease;
 use base::log;
-use base::time::Clock;
 use conf::environment::Environment;
-use dispatcher::driver::Driver;
 use dispatcher::{Action, Dispatcher, Limits, Timestamp};
 use domain::group::GroupName;
-use domain::state::State;
 use domain::store::Store as _;
 use ha::directory::{DirectoryStore, Hold};
 use init::plan::{Inherited, Kind};
-use manifest::Circumstances;
 use records::Records as _;
 use records::directory::DirectoryRecords;
-use scheduler::driver::facts::Facts;
-use scheduler::driver::requests;
 use scheduler::spec::{GroupSpec, Spec};
-use status::lookout::Lookout;
 
 use super::children::{self, Own};
 use super::error::{Fatal, fatal};
 use super::patient::Patient;
-use super::worker::{self, Work};
-use configuration::Configured;
-use groups::Groups;
+use super::worker;
+use home::Others;
+use house::{Ended, House, Kept};
 use opened::Opened;
 use template::Makings;
 
@@ -54,6 +49,8 @@ const INSTANCE: &str = "dispatcher";
 
 /// While the scheduler's state cannot be stored.
 const MEANWHILE: &str = "; this dispatcher launches and ends no AppMaster until it can store its state";
+
+const LEAVES: &str = "this dispatcher leaves its clusters to the next one";
 
 /// Whom it runs as in the log.
 const PART: &str = "dispatcher";
@@ -100,94 +97,51 @@ async fn work(
     let mut term = signal(SignalKind::terminate()).map_err(fatal(Exit::Os))?;
     init::unblock_signals(inherited);
     let opened = Opened::read(options, environment)?;
-    let kept = Kept::open(&opened).await?;
-    serve(&opened, kept, environment, &mut term).await
-}
-
-/// What an earlier dispatcher has left.
-struct Kept {
-    state: Option<State>,
-    store: DirectoryStore,
-    records: DirectoryRecords,
-    core: Dispatcher,
-}
-
-impl Kept {
-    async fn open(opened: &Opened) -> Result<Self, Fatal> {
-        let directory = &opened.dispatcher.state_dir;
-        opened::create(directory)?;
-        let since = humantime::format_rfc3339_seconds(SystemTime::now());
-        let holder = format!("process {}, since {since}", std::process::id());
-        let scheduler = directory.join("scheduler");
-        let hold = Hold::take(&scheduler, &holder).map_err(|error| {
-            let exit = error.exit();
-            Fatal::new(exit, opened::StateDirError { source: Box::new(error) })
-        })?;
-        let lock: OwnedFd = hold.into_lock();
-        let mut store = DirectoryStore::new(scheduler, lock);
-        let state = store.load().await.map_err(fatal(Exit::Data))?;
-        let opening = DirectoryRecords::open(&directory.join("clusters"), INSTANCE).await;
-        let mut records = opening.map_err(fatal(Exit::Data))?;
-        let loaded = records.load(None).await.map_err(fatal(Exit::Data))?;
-        let core = Dispatcher::restore(&loaded, Limits::default());
-        Ok(Self { state, store, records, core })
+    match &opened.dispatcher.zookeeper {
+        None => alone(&opened, environment, &mut term).await,
+        Some(ha) => elected::work(&opened, ha, environment, &mut term).await,
     }
 }
 
-async fn serve(
-    opened: &Opened,
-    kept: Kept,
-    environment: &Environment,
-    term: &mut Signal,
-) -> Result<(), Fatal> {
-    let Kept { state, store, records, mut core } = kept;
-    let lookout = Arc::new(Lookout::default());
-    let journal = Arc::clone(&lookout.journal);
-    let ports = serving::bind(opened, environment, state.as_ref().and_then(|state| state.artifact_port))?;
-    let state = State { artifact_port: ports.artifact_port(), ..state.unwrap_or_else(worker::fresh_state) };
-    let files = files::read(opened).await?;
-    let configured = Configured::default();
-    let makings = Makings::new(opened, &files, &ports, configured.clone())?;
-    let (defined, carried_out) = begin(&mut core, &makings);
-    let (facts, clock) = (Facts::default(), Clock::start());
-    let (requests, doorkeeper, _no_ends) = requests::open(&facts, None);
-    let reports = home::Reports::default();
-    let groups = Groups::new(requests.clone(), makings, reports.clone(), Arc::clone(&lookout));
-    let (driver, handle) =
-        Driver::new(core, carried_out, Limits::default(), (records, groups), Arc::clone(&journal), now);
-    let circumstances = Circumstances {
-        has_zookeeper: opened.settings.high_availability.is_some(),
-        allows_http: false,
-        previous: None,
-    };
-    let told = reports.clone();
-    let appmasters: api::AppMasters = Arc::new(move |task_id: &str| told.of(task_id));
-    let (trouble, told_of_store) = (facts.not_stored.clone(), Arc::clone(&journal));
-    let store = Patient { store, trouble, journal: told_of_store, meanwhile: MEANWHILE };
-    let sources = api::Sources { handle, circumstances, appmasters };
-    ports.serve(sources, serving::Served { requests, files, configured, reports, journal })?;
-    let work = Work {
-        spec: spec(opened, defined),
-        facts,
-        framework: worker::framework_info(&opened.settings, &opened.settings.framework.roles),
-        masters: worker::masters(&opened.settings)?,
-        credentials: worker::credentials(&opened.settings)?,
-        trust: worker::trust(&opened.settings),
-        jobmanager: mpsc::channel(1).0,
-        lookout,
-        clock,
-    };
+/// A dispatcher beside which there is no other.
+async fn alone(opened: &Opened, environment: &Environment, term: &mut Signal) -> Result<(), Fatal> {
+    let Kept { state, store, records, core } = open(opened).await?;
+    let before = state.as_ref().and_then(|state| state.artifact_port);
+    let ports = serving::bind(opened, environment, before)?;
+    let url = ports.artifacts_url(&opened.settings);
+    let others = Others { standings: api::standing::alone(), dispatchers: watch::channel(vec![url]).1 };
+    let house = House::open(opened, ports, None, others).await?;
+    let (trouble, journal) = (house.facts.not_stored.clone(), Arc::clone(&house.lookout.journal));
+    let store = Patient { store, trouble, journal, meanwhile: MEANWHILE };
     tokio::select! {
         // What runs goes on, and the next dispatcher finds it.
         _ = term.recv() => {
-            log::line(tracing::Level::INFO, PART, "this dispatcher leaves its clusters to the next one");
+            log::line(tracing::Level::INFO, PART, LEAVES);
             Ok(())
         }
-        ended = work.schedule(store, Some(state), Lease::unlimited(), doorkeeper.admit()) => {
-            ended.map_err(worker::stopped)
-        }
-        ended = driver.run() => ended.map_err(fatal(Exit::Software)),
+        ended = house.reign(Kept { state, store, records, core }, Lease::unlimited()) => ended.map_err(Ended::fatal),
     }
+}
+
+/// What an earlier dispatcher has left in the directory.
+async fn open(opened: &Opened) -> Result<Kept<DirectoryStore, DirectoryRecords>, Fatal> {
+    let directory = &opened.dispatcher.state_dir;
+    opened::create(directory)?;
+    let since = humantime::format_rfc3339_seconds(SystemTime::now());
+    let holder = format!("process {}, since {since}", std::process::id());
+    let scheduler = directory.join("scheduler");
+    let hold = Hold::take(&scheduler, &holder).map_err(|error| {
+        let exit = error.exit();
+        Fatal::new(exit, opened::StateDirError { source: Box::new(error) })
+    })?;
+    let lock: OwnedFd = hold.into_lock();
+    let mut store = DirectoryStore::new(scheduler, lock);
+    let state = store.load().await.map_err(fatal(Exit::Data))?;
+    let opening = DirectoryRecords::open(&directory.join("clusters"), INSTANCE).await;
+    let mut records = opening.map_err(fatal(Exit::Data))?;
+    let loaded = records.load(None).await.map_err(fatal(Exit::Data))?;
+    let core = Dispatcher::restore(&loaded, Limits::default());
+    Ok(Kept { state, store, records, core })
 }
 
 /// Takes what the core has to order first: the scheduler begins with that. The number of the last order too.

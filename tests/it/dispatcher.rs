@@ -2,6 +2,7 @@
 
 mod applications;
 mod available;
+mod several;
 mod site;
 
 use nix::sys::signal::Signal;

@@ -16,6 +16,7 @@ use serve::{Credentials, Peer};
 
 fn bare(world: &World) -> Router {
     router(Sources {
+        standings: crate::standing::alone(),
         handle: world.handle.clone(),
         circumstances: Circumstances::default(),
         appmasters: Arc::new(told),

@@ -8,6 +8,7 @@ use tokio::net::{TcpListener, UnixListener};
 use super::world::World;
 use super::{session, told, with_nonce};
 use crate::client::{Address, AskError, Dispatcher};
+use crate::standing as standings;
 use crate::{AuditQuery, EventsQuery, OrderQuery, Patch, Sources, caller, router};
 use dispatcher::{Match, Outcome, State};
 use manifest::Circumstances;
@@ -16,9 +17,43 @@ use serve::Listening;
 fn sources(world: &World) -> Sources {
     Sources {
         handle: world.handle.clone(),
+        standings: standings::alone(),
         circumstances: Circumstances::default(),
         appmasters: Arc::new(told),
     }
+}
+
+/// A dispatcher that does not lead at a port, and what it says of itself.
+async fn standby(world: &World, leader: &str) -> Dispatcher {
+    let standing = standings::Standing::Standby { leader: Some(leader.to_owned()), has_read: true };
+    let sources = Sources { standings: tokio::sync::watch::channel(standing).1, ..sources(world) };
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = format!("http://{}", listener.local_addr().expect("an address"));
+    tokio::spawn(serve::serve(Listening::new(listener, "test"), caller::by_loopback(router(sources))));
+    Dispatcher::at(&address.parse().expect("an address")).expect("a client")
+}
+
+#[tokio::test]
+async fn orders_follow_from_a_standby_to_the_leader() {
+    let (leads, stands_by) = (World::new().await, World::new().await);
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let leader = format!("http://{}", listener.local_addr().expect("an address"));
+    let routes = caller::by_loopback(router(sources(&leads)));
+    tokio::spawn(serve::serve(Listening::new(listener, "test"), routes));
+    let client = standby(&stands_by, &leader).await;
+    let query = OrderQuery { dry_run: false, message: Some("a & b".to_owned()) };
+    let applied = client.apply(session("a"), &query, Match::Nothing).await.expect("an answer");
+    assert_eq!((applied.error, applied.results[0].status), (None, 201));
+    let error = client.apply(session("a"), &query, Match::Nothing).await.expect("an answer");
+    assert_eq!(error.results[0].status, 409, "the condition goes with it");
+    client.delete("a", &query, Some(1)).await.expect("an answer");
+    let told = leads.ask("GET /v1/audit", "").await;
+    assert_eq!(
+        (told.json()[0]["message"].as_str(), told.json()[1]["verb"].as_str()),
+        (Some("a & b"), Some("delete"))
+    );
+    assert_eq!(stands_by.ask("GET /v1/audit", "").await.text, "[]");
+    assert_eq!(client.clusters().await.expect("an answer"), [], "reads stay where they are");
 }
 
 fn at_socket(world: &World, path: &Path) -> Dispatcher {
@@ -95,6 +130,23 @@ async fn commands_reach_a_dispatcher_at_a_port_of_loopback() {
     let audit = client.audit(&AuditQuery::default()).await.expect("an answer");
     assert_eq!(audit[0].user.as_deref(), Some("loopback"));
     assert!(audit[0].from.as_ref().is_some_and(|from| from.starts_with("127.0.0.1:")));
+}
+
+#[tokio::test]
+async fn dispatchers_that_send_in_a_circle_have_no_leader() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = format!("http://{}", listener.local_addr().expect("an address"));
+    let location = format!("{address}/v1/clusters/a");
+    let routes = axum::Router::new().fallback(async move || {
+        (axum::http::StatusCode::TEMPORARY_REDIRECT, [(axum::http::header::LOCATION, location)])
+    });
+    tokio::spawn(serve::serve(Listening::new(listener, "test"), routes));
+    let client = Dispatcher::at(&address.parse().expect("an address")).expect("a client");
+    let error = client.delete("a", &OrderQuery::default(), None).await.expect_err("nobody");
+    assert_eq!(
+        error.to_string(),
+        format!("dispatchers send to each other, {address} first: none of them leads yet")
+    );
 }
 
 #[tokio::test]

@@ -3,10 +3,18 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use mesos::address::ZooKeeperAddress;
+
 use super::{Definition, Key, Tried, types};
 
 /// Each is followed by a version, as `1.20`, and names where that Flink is.
 pub const FLINK: &str = "dispatcher.flink.";
+
+pub const ADDRESS: Key<String> = Key {
+    name: "dispatcher.address",
+    meaning: "HOST:PORT or URL at which other dispatchers and users reach this dispatcher's API. If not set, the name of this machine and the port of the API.",
+    ..Key::of(types::API_ADDRESS)
+};
 
 pub const BIND_ADDRESS: Key<IpAddr> = Key {
     name: "dispatcher.bind-address",
@@ -37,6 +45,18 @@ pub const STATE_DIR: Key<PathBuf> = Key {
     ..Key::of(types::DIRECTORY)
 };
 
+pub const ZOOKEEPER: Key<ZooKeeperAddress> = Key {
+    name: "dispatcher.zookeeper",
+    meaning: "Where several dispatchers elect their leader and keep what they are told, as zk://HOST:PORT,HOST:PORT/PATH; the path is theirs alone. If not set, there is one dispatcher, with a state directory.",
+    ..Key::of(types::ZOOKEEPER)
+};
+
 /// In order of their names.
-pub const KEYS: [Definition; 4] =
-    [BIND_ADDRESS.definition(), JAVA_HOME.definition(), PORT.definition(), STATE_DIR.definition()];
+pub const KEYS: [Definition; 6] = [
+    ADDRESS.definition(),
+    BIND_ADDRESS.definition(),
+    JAVA_HOME.definition(),
+    PORT.definition(),
+    STATE_DIR.definition(),
+    ZOOKEEPER.definition(),
+];

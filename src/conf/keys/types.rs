@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use domain::constraint::Constraint;
 use domain::demand::MAX_TASKMANAGERS;
-use mesos::address::{AddressError, MasterAddress};
+use mesos::address::{AddressError, HostPort, MasterAddress, ZooKeeperAddress};
 use tls::Fingerprint;
 
 use super::super::redact::Secrecy;
@@ -101,6 +101,8 @@ pub const MASTER: Type<MasterAddress> = Type::with(Secrecy::Addresses, "address"
 pub const QUORUM: Type<quorum::Quorum> = Type::with(Secrecy::Addresses, "addresses", quorum::quorum);
 pub const URI: Type<String> = Type::with(Secrecy::Addresses, "URI", parse::text);
 pub const URIS: Type<Vec<String>> = Type::with(Secrecy::Addresses, "list of URIs", task::uris);
+pub const ZOOKEEPER: Type<ZooKeeperAddress> = Type::with(Secrecy::Addresses, "zk:// address", zookeeper);
+pub const API_ADDRESS: Type<String> = Type::with(Secrecy::Addresses, "address", api_address);
 /// Paths are added to it.
 pub const BASE_URL: Type<String> = Type::with(Secrecy::Addresses, "URL", artifacts::base_url);
 pub const DOCKER_PARAMETERS: Type<Vec<(String, String)>> =
@@ -125,6 +127,25 @@ fn master(text: &str) -> Result<MasterAddress, String> {
     })
 }
 
+fn zookeeper(text: &str) -> Result<ZooKeeperAddress, String> {
+    match master(text)? {
+        MasterAddress::ZooKeeper(address) => Ok(address),
+        MasterAddress::Masters(_) | MasterAddress::File(_) => Err("zk://host:port,host:port/path".to_owned()),
+    }
+}
+
+/// As it was written, but for blanks and a slash at its end.
+fn api_address(text: &str) -> Result<String, String> {
+    let wrong = || "HOST:PORT, or a URL such as https://HOST:PORT".to_owned();
+    if text.contains("://") {
+        return artifacts::base_url(text).map_err(|_| wrong());
+    }
+    match HostPort::parse(text.trim(), 0) {
+        Ok(address) if address.port > 0 => Ok(address.to_string()),
+        Ok(_) | Err(_) => Err(wrong()),
+    }
+}
+
 fn fingerprint(text: &str) -> Result<Fingerprint, String> {
     text.trim().parse().map_err(|_| "a SHA-256 in 64 hexadecimal digits".to_owned())
 }
@@ -138,6 +159,27 @@ fn absolute(text: &str) -> Result<PathBuf, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_dispatcher_is_reached_at_host_and_port_or_a_url() {
+        for (text, expected) in
+            [(" d-1:8090 ", "d-1:8090"), ("[::1]:1", "[::1]:1"), ("https://d.example/", "https://d.example")]
+        {
+            assert_eq!(api_address(text).as_deref(), Ok(expected));
+        }
+        for wrong in ["", "d-1", "d-1:0", "ftp://d-1:1", "http://u:p@d-1:1", "d-1:1/path"] {
+            assert!(api_address(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn dispatchers_meet_below_a_path() {
+        let address = zookeeper("zk://u:p@a,b:1/x/y").expect("good");
+        assert_eq!((address.servers.len(), &*address.path), (2, "/x/y"));
+        for wrong in ["a:2181/x", "zk://a:2181", "zk://a:2181/", "file:///x", ""] {
+            assert!(zookeeper(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn a_relative_path_is_refused() {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use super::super::keys::dispatcher as keys;
 use super::super::problem::Problem;
 use super::super::table::Table;
+use super::high_availability::{self, HighAvailability};
 use super::reader::Reader;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +15,11 @@ pub struct DispatcherSettings {
     /// Of the API.
     pub bind_address: IpAddr,
     pub port: u16,
+    /// Where the API is reached, if it was told: host and port, or a URL.
+    pub address: Option<String>,
     pub state_dir: PathBuf,
+    /// Where several dispatchers elect their leader; then there is no state directory.
+    pub zookeeper: Option<HighAvailability>,
     pub java_home: Option<PathBuf>,
     /// By version, as `1.20`.
     pub flinks: BTreeMap<String, FlinkSource>,
@@ -33,7 +38,10 @@ impl DispatcherSettings {
     /// All problems at once, or the settings.
     pub fn from_table(table: &Table) -> Result<Self, Vec<Problem>> {
         let mut reader = Reader::new(table);
+        let zookeeper = reader.optional(&keys::ZOOKEEPER);
         let settings = Self {
+            address: reader.optional(&keys::ADDRESS),
+            zookeeper: zookeeper.map(|address| high_availability::of_dispatchers(&mut reader, address)),
             bind_address: reader.value(&keys::BIND_ADDRESS),
             port: reader.value(&keys::PORT),
             state_dir: reader.value(&keys::STATE_DIR),

@@ -9,6 +9,7 @@ use super::super::table::Table;
 use super::parse::{self, Secret};
 use super::quorum::Quorum;
 use super::reader::Reader;
+use mesos::address::{ZooKeeperAddress, ZooKeeperCredentials};
 use zookeeper::security::Sasl;
 
 /// Where the state that outlives this AppMaster lies.
@@ -54,6 +55,26 @@ impl HighAvailability {
             sasl: sasl(reader),
         };
         Some(settings)
+    }
+}
+
+/// Of dispatchers, which meet below a path of their own; how to speak with ZooKeeper is Flink's to say.
+pub(super) fn of_dispatchers(reader: &mut Reader<'_>, address: ZooKeeperAddress) -> HighAvailability {
+    let ZooKeeperAddress { credentials, servers, path } = address;
+    let mut authorization = reader.optional(&flink::HA_AUTHORIZATION).unwrap_or_default();
+    let digest = |of: ZooKeeperCredentials| Secret::new(format!("{}:{}", of.user, of.password));
+    authorization.extend(credentials.map(|credentials| ("digest".to_owned(), digest(credentials))));
+    HighAvailability {
+        quorum: Quorum { servers, chroot: None },
+        root: path,
+        cluster_id: String::new(),
+        workers: String::new(),
+        storage_dir: String::new(),
+        session_timeout: reader.value(&flink::HA_SESSION_TIMEOUT),
+        connection_timeout: reader.value(&flink::HA_CONNECTION_TIMEOUT),
+        creator_acl: reader.value(&flink::HA_ACL),
+        authorization,
+        sasl: sasl(reader),
     }
 }
 

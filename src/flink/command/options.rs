@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use super::split::{Split, split};
 use super::{CommandError, Launch, script};
+use conf::environment::Environment;
+use conf::table::Table;
 
 /// JVMs read these by themselves.
 const READ_BY_JAVA: [&str; 2] = ["JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS"];
@@ -20,10 +22,22 @@ pub(super) struct UserOptions {
 
 impl UserOptions {
     pub(super) fn read(launch: &Launch<'_>, role: &str, role_variable: &str) -> Result<Self, CommandError> {
-        let mut reader = OptionReader { launch, role, unknown: Vec::new() };
+        let variable = |name: &str| script::value(launch, role, name);
+        Self::of(launch.table, launch.environment, &variable, role, role_variable)
+    }
+
+    /// `value`: of a variable in one of them.
+    pub(super) fn of(
+        table: &Table,
+        environment: &Environment,
+        value: &dyn Fn(&str) -> Option<String>,
+        role: &str,
+        role_variable: &str,
+    ) -> Result<Self, CommandError> {
+        let mut reader = OptionReader { table, environment, value, unknown: Vec::new() };
         let default_key = format!("env.java.default-opts.{role}");
         let role_key = format!("env.java.opts.{role}");
-        let all_key = match launch.table.get("env.java.opts.all") {
+        let all_key = match table.get("env.java.opts.all") {
             Some(_) => "env.java.opts.all",
             None => "env.java.opts",
         };
@@ -72,8 +86,9 @@ impl UserOptions {
 }
 
 struct OptionReader<'a> {
-    launch: &'a Launch<'a>,
-    role: &'a str,
+    table: &'a Table,
+    environment: &'a Environment,
+    value: &'a dyn Fn(&str) -> Option<String>,
     unknown: Vec<String>,
 }
 
@@ -85,7 +100,7 @@ impl OptionReader<'_> {
         }
         let mut options = vec![];
         for key in keys {
-            let value = self.launch.table.get(key).unwrap_or_default();
+            let value = self.table.get(key).unwrap_or_default();
             // YAML has lists; the items stand as if on one line.
             let line = conf::list_items(value).map(|items| items.join(" "));
             options.extend(self.split(key, line.as_deref().unwrap_or(value))?);
@@ -94,12 +109,11 @@ impl OptionReader<'_> {
     }
 
     fn variable(&mut self, name: &str) -> Result<Option<Vec<String>>, CommandError> {
-        self.launch.environment.text(name).map(|value| self.split(name, value)).transpose()
+        self.environment.text(name).map(|value| self.split(name, value)).transpose()
     }
 
     fn split(&mut self, name: &str, value: &str) -> Result<Vec<String>, CommandError> {
-        let (launch, role) = (self.launch, self.role);
-        let Split { arguments, unknown } = split(value, |variable| script::value(launch, role, variable))
+        let Split { arguments, unknown } = split(value, self.value)
             .map_err(|_open_quote| CommandError::OpenQuote { name: name.to_owned() })?;
         self.unknown.extend(unknown.into_iter().map(|reference| {
             format!("`{reference}` in {name} is not replaced, as there is no such variable; an argument that has nothing else is left out")

@@ -43,6 +43,10 @@ impl Configured {
         self.0.write().unwrap_or_else(PoisonError::into_inner).remove(cluster);
     }
 
+    pub fn clear(&self) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Of a task by its id, which is its cluster's name, a nonce and a number.
     pub fn of_task(&self, task_id: &str) -> Option<Bytes> {
         let mut parts = task_id.rsplitn(3, '-');

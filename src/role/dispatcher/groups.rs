@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use dispatcher::driver;
 use dispatcher::{Action, End, TaskView, Timestamp, View};
-use scheduler::driver::requests::{Refusal, Request, Requests};
+use scheduler::driver::requests::{Refusal, Reply, Request, Requests};
 use scheduler::report::{GroupReport, Report, TaskReport};
 use scheduler::spec::GroupSpec;
 use status::lookout::Lookout;
@@ -19,12 +19,25 @@ pub struct Groups {
     /// Of AppMasters.
     told: Reports,
     lookout: Arc<Lookout>,
-    has_looked: bool,
+    /// Something has changed since the last look.
+    is_due: bool,
 }
 
 impl Groups {
     pub fn new(requests: Requests, makings: Makings, told: Reports, lookout: Arc<Lookout>) -> Self {
-        Self { requests, makings, told, lookout, has_looked: false }
+        Self { requests, makings, told, lookout, is_due: true }
+    }
+}
+
+impl Groups {
+    /// While ZooKeeper is silent nothing is done, and then all of it.
+    async fn order<T>(&self, order: impl Fn(Reply<T>) -> Request) -> Result<T, Refusal> {
+        loop {
+            match self.requests.order(&order).await {
+                Err(Refusal::NotLeading(_)) => self.requests.until_led().await,
+                answer => return answer,
+            }
+        }
     }
 }
 
@@ -36,32 +49,33 @@ impl driver::Groups for Groups {
             Action::Define(definition) => {
                 let spec = Box::new(self.makings.define(&definition));
                 let Some(name) = template::group(&definition.cluster) else { return Ok(()) };
-                self.requests.order(|reply| Request::Define(name, spec, reply)).await
+                self.order(|reply| Request::Define(name.clone(), spec.clone(), reply)).await
             }
             Action::Keep { cluster, .. } => {
                 let Some(name) = template::group(&cluster) else { return Ok(()) };
                 let spec = Box::new(GroupSpec::paused());
-                self.requests.order(|reply| Request::Define(name, spec, reply)).await
+                self.order(|reply| Request::Define(name.clone(), spec.clone(), reply)).await
             }
             Action::Renew { cluster, generation, .. } => {
                 let Some(name) = template::group(&cluster) else { return Ok(()) };
-                self.requests.order(|reply| Request::Renew(name, generation, reply)).await.map(drop)
+                self.order(|reply| Request::Renew(name.clone(), generation, reply)).await.map(drop)
             }
             Action::Replace { task_id, .. } => {
                 // Whether it was there the next look tells.
-                self.requests.order(|reply| Request::Replace(task_id, reply)).await.map(drop)
+                self.order(|reply| Request::Replace(task_id.clone(), reply)).await.map(drop)
             }
             Action::Remove { cluster, .. } => {
                 let Some(name) = template::group(&cluster) else { return Ok(()) };
                 self.makings.forget(&cluster);
-                self.requests.order(|reply| Request::Remove(name, reply)).await.map(drop)
+                self.order(|reply| Request::Remove(name.clone(), reply)).await.map(drop)
             }
             Action::Commit(_) | Action::Event(_) => Ok(()),
         }
     }
 
     async fn look(&mut self) -> Result<BTreeMap<String, View>, Refusal> {
-        let report = self.requests.report().await?;
+        self.is_due = false;
+        let report = self.requests.scheduler_report().await?;
         let tasks: BTreeSet<_> = report.tasks.iter().map(|task| &*task.task_id).collect();
         self.told.retain(|task_id| tasks.contains(task_id));
         let mut views = views(&report);
@@ -74,9 +88,12 @@ impl driver::Groups for Groups {
     }
 
     async fn changed(&mut self) {
-        if std::mem::replace(&mut self.has_looked, true) {
+        if !self.is_due {
             self.lookout.changed().await;
+            self.is_due = true;
         }
+        // Whoever asks meanwhile is answered.
+        self.requests.until_led().await;
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use api::AppMaster;
+use api::standing::{Standing, Standings};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -12,8 +13,12 @@ use axum::response::{IntoResponse, Json, Response};
 use axum::routing::post;
 use dial::{Answer, Envelope, HOLD, PROTOCOL, Report, Status};
 use dispatcher::driver::Handle;
+use domain::leadership::{Leadership, NotLeading};
 use domain::remains::Remains;
-use scheduler::driver::requests::{Request, Requests};
+use scheduler::driver::requests::{Refusal, Request, Requests};
+use tokio::sync::watch;
+
+use super::elected::About;
 
 /// A report is a few hundred bytes, and what came of orders.
 const MAX_REPORT_BYTES: usize = 64 << 10;
@@ -35,6 +40,10 @@ impl Reports {
     /// Those of other tasks are gone.
     pub fn retain(&self, is_there: impl Fn(&str) -> bool) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|task_id, _| is_there(task_id));
+    }
+
+    pub fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Of one task.
@@ -59,18 +68,28 @@ fn appmaster(task_id: &str, status: &Status) -> AppMaster {
     }
 }
 
+/// Of several dispatchers.
+#[derive(Clone)]
+pub struct Others {
+    /// How this one stands to them.
+    pub standings: Standings,
+    /// Where AppMasters find those that are there, this one among them.
+    pub dispatchers: watch::Receiver<Vec<String>>,
+}
+
 #[derive(Clone)]
 struct Shared {
     requests: Requests,
     handle: Handle,
     reports: Reports,
+    others: Others,
 }
 
-pub fn routes(requests: Requests, handle: Handle, reports: Reports) -> Router {
+pub fn routes(requests: Requests, handle: Handle, reports: Reports, others: Others) -> Router {
     Router::new()
         .route(&dial::path("{task_id}"), post(answer))
         .layer(DefaultBodyLimit::max(MAX_REPORT_BYTES))
-        .with_state(Shared { requests, handle, reports })
+        .with_state(Shared { requests, handle, reports, others })
 }
 
 async fn answer(
@@ -91,6 +110,9 @@ async fn answer(
             shared.reports.forget(&task_id);
             return (StatusCode::FORBIDDEN, "this task is none of the dispatcher's\n").into_response();
         }
+        Err(Refusal::NotLeading(NotLeading(Leadership::Standby { leader: Some(leader) }))) => {
+            return sent_on(&shared, task_id, &leader);
+        }
         Ok(claim::Answer::Unknown) | Err(_) => {
             return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")]).into_response();
         }
@@ -98,17 +120,37 @@ async fn answer(
     if let Some(status) = report.status {
         shared.reports.keep(&task_id, status);
     }
-    let asked = task_id.clone();
-    let remains = if report.leaves {
-        let remains = shared.handle.ask(move |core, _| core.remains(&asked)).await;
-        let Ok(remains) = remains else {
-            return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")]).into_response();
+    if report.leaves {
+        let asked = task_id.clone();
+        return match shared.handle.ask(move |core, _| core.remains(&asked)).await {
+            Ok(remains) => Json(nothing_to_do(&shared, task_id, remains)).into_response(),
+            Err(_) => (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")]).into_response(),
         };
-        remains
-    } else {
-        tokio::time::sleep(Duration::from_millis(report.hold_ms).min(HOLD)).await;
-        Remains::Cluster
+    }
+    let mut standings = shared.others.standings.clone();
+    // Whoever leads next is to hear of it soon.
+    let no_longer_leads = async {
+        if standings.wait_for(|standing| *standing != Standing::Leads).await.is_err() {
+            std::future::pending::<()>().await;
+        }
     };
+    tokio::select! {
+        () = tokio::time::sleep(Duration::from_millis(report.hold_ms).min(HOLD)) => {}
+        () = no_longer_leads => {}
+    }
+    Json(nothing_to_do(&shared, task_id, Remains::Cluster)).into_response()
+}
+
+fn nothing_to_do(shared: &Shared, task_id: String, remains: Remains) -> Envelope {
+    let dispatchers = shared.others.dispatchers.borrow().clone();
     let answer = Answer::Orders { orders: Vec::new(), stored: 0, remains };
-    Json(Envelope { protocol: PROTOCOL, task_id, answer }).into_response()
+    Envelope { protocol: PROTOCOL, task_id, dispatchers, answer }
+}
+
+/// `leader` is what the dispatcher that leads says of itself.
+fn sent_on(shared: &Shared, task_id: String, leader: &serde_json::Value) -> Response {
+    let leader = About::of(leader).artifacts;
+    let location = [(header::LOCATION, format!("{leader}{}", dial::path(&task_id)))];
+    let body = Json(nothing_to_do(shared, task_id, Remains::Cluster));
+    (StatusCode::TEMPORARY_REDIRECT, location, body).into_response()
 }

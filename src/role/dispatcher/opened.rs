@@ -98,14 +98,30 @@ impl Opened {
         for warning in &self.loaded.warnings {
             log::line(Level::WARN, PART, warning);
         }
+        let DispatcherSettings { zookeeper, address, bind_address, .. } = &self.dispatcher;
+        if zookeeper.is_some() && address.is_none() && bind_address.is_loopback() {
+            let text = format!(
+                "the API listens on {bind_address} alone, so whoever orders at another dispatcher cannot be sent here: name an address that leads here in `{}`",
+                keys::dispatcher::ADDRESS.name
+            );
+            log::line(Level::WARN, PART, &text);
+        }
         let flinks: Vec<_> = self.dispatcher.flinks.keys().map(String::as_str).collect();
         let text = format!(
             "configuration in {}, state in {}, Flink {}",
             self.conf_dir.display(),
-            self.dispatcher.state_dir.display(),
+            self.state(),
             if flinks.is_empty() { "of images only".to_owned() } else { flinks.join(", ") }
         );
         log::line(Level::INFO, PART, &text);
+    }
+
+    /// Where it is kept.
+    fn state(&self) -> String {
+        match &self.dispatcher.zookeeper {
+            Some(ha) => format!("ZooKeeper at {}{}", ha.quorum, ha.root),
+            None => self.dispatcher.state_dir.display().to_string(),
+        }
     }
 
     /// The directories of Flink by version.

@@ -17,10 +17,11 @@ use serve::Listening;
 use super::PART;
 use super::configuration::Configured;
 use super::files::Files;
-use super::home::{self, Reports};
+use super::home::{self, Others, Reports};
 use super::opened::{self, Opened};
 use crate::role::appmaster::listening::{self, cannot_bind};
 use crate::role::error::{Fatal, fatal};
+use crate::role::setup;
 use crate::role::sockets;
 use crate::role::worker::{self, Artifacts};
 
@@ -41,6 +42,7 @@ pub struct Served {
     pub files: Files,
     pub configured: Configured,
     pub reports: Reports,
+    pub others: Others,
     pub journal: Arc<Journal>,
 }
 
@@ -74,16 +76,28 @@ impl Ports {
         format!("http://{}:{port}", settings.job_manager.address)
     }
 
+    /// Where others reach the API.
+    pub fn api_url(&self, opened: &Opened) -> String {
+        match &opened.dispatcher.address {
+            Some(url) if url.contains("://") => url.clone(),
+            Some(address) => format!("http://{address}"),
+            None => {
+                let port = self.api.local_addr().map_or(opened.dispatcher.port, |address| address.port());
+                format!("http://{}:{port}", setup::host_name())
+            }
+        }
+    }
+
     /// On threads of their own.
     pub fn serve(self, sources: Sources, served: Served) -> Result<(), Fatal> {
         let Self { artifacts, api: port, socket, socket_path } = self;
-        let Served { requests, files, configured, reports, journal } = served;
+        let Served { requests, files, configured, reports, others, journal } = served;
         let artifacts = Artifacts {
             listener: artifacts,
             configurations: Arc::new(move |task_id: &str| configured.of_task(task_id)),
             bundles: files.bundles(),
             identity: None,
-            more: home::routes(requests.clone(), sources.handle.clone(), reports),
+            more: home::routes(requests.clone(), sources.handle.clone(), reports, others),
         };
         worker::start_artifacts(artifacts, requests, Arc::clone(&journal))?;
         let servers = async move || {

@@ -21,7 +21,6 @@ use scheduler::spec::{Delivery, GroupSpec, Host, Own, OwnValue, Placement, Templ
 use super::configuration::{self, Configured, Given};
 use super::files::Files;
 use super::opened::Opened;
-use super::serving::Ports;
 use crate::cli::exec;
 use crate::role::appmaster::given;
 use crate::role::error::Fatal;
@@ -58,8 +57,10 @@ pub struct Makings {
     secret: Option<String>,
     /// By version of Flink.
     images: BTreeMap<String, String>,
-    /// Where agents fetch, and to whom AppMasters report.
+    /// Where agents fetch.
     artifacts_url: String,
+    /// To whom AppMasters report, separated by commas.
+    dispatchers: String,
     configured: Configured,
     /// Those that cannot be launched here: how many there should be, and why there are none.
     unlaunchable: Mutex<BTreeMap<String, (u32, String)>>,
@@ -91,7 +92,16 @@ struct Origin {
 }
 
 impl Makings {
-    pub fn new(opened: &Opened, files: &Files, ports: &Ports, configured: Configured) -> Result<Self, Fatal> {
+    /// `others`: where other dispatchers are.
+    pub fn new(
+        opened: &Opened,
+        files: &Files,
+        artifacts_url: &str,
+        others: &[String],
+        configured: Configured,
+    ) -> Result<Self, Fatal> {
+        let others = others.iter().map(String::as_str).filter(|other| *other != artifacts_url);
+        let dispatchers: Vec<_> = std::iter::once(artifacts_url).chain(others).collect();
         let images = opened.dispatcher.flinks.iter().filter_map(|(version, source)| match source {
             FlinkSource::Image(image) => Some((version.clone(), image.clone())),
             FlinkSource::Directory(_) => None,
@@ -103,7 +113,8 @@ impl Makings {
             settings: opened.settings.clone(),
             secret,
             images: images.collect(),
-            artifacts_url: ports.artifacts_url(&opened.settings),
+            artifacts_url: artifacts_url.to_owned(),
+            dispatchers: dispatchers.join(","),
             configured,
             unlaunchable: Mutex::default(),
         })
@@ -140,8 +151,9 @@ impl Makings {
     fn try_define(&self, definition: &Definition) -> Result<GroupSpec, Unlaunchable> {
         let manifest = &*definition.manifest;
         let origin = self.origin(&manifest.spec)?;
-        let given =
-            Given { base_url: &self.artifacts_url, delivery: origin.word, secret: self.secret.as_deref() };
+        // Its own TaskManagers come later, when another dispatcher may be here.
+        let base_url = self.settings.artifacts.base_url.as_deref().unwrap_or(&self.artifacts_url);
+        let given = Given { base_url, delivery: origin.word, secret: self.secret.as_deref() };
         let table = configuration::table(definition, &self.own, &given);
         let settings = Settings::from_table(&table).map_err(|problems| {
             let texts: Vec<_> = problems.iter().map(ToString::to_string).collect();
@@ -211,7 +223,7 @@ impl Makings {
             arguments: arguments.map(ToOwned::to_owned).to_vec(),
             environment: vec![
                 (exec::GRACE.to_owned(), grace),
-                (given::DISPATCHERS_VARIABLE.to_owned(), self.artifacts_url.clone()),
+                (given::DISPATCHERS_VARIABLE.to_owned(), self.dispatchers.clone()),
             ],
             token_variable: task::TOKEN_VARIABLE.to_owned(),
             own: own.into_iter().chain(ports).map(|(name, value)| Own::variable(name, value)).collect(),

@@ -6,9 +6,11 @@ use tracing::warn;
 
 use ::flink::command;
 use base::exit::Exit;
+use conf::environment::Environment;
 use conf::keys::flink;
 use conf::settings::HighAvailability;
-use zookeeper::security::{Login, Security};
+use conf::table::Table;
+use zookeeper::security::{Login, Properties, Security};
 use zookeeper::tls::Tunnel;
 use zookeeper::{Access, Ensemble};
 
@@ -33,7 +35,21 @@ pub fn security(setup: &Setup, ha: &HighAvailability) -> Result<Security, Fatal>
     let dirs = check::read_only_dirs(setup);
     let launch = setup.launch(&dirs, 1.0, &[]);
     let properties = command::jobmanager_properties(&launch).map_err(fatal(Exit::Config))?;
-    let security = Security::read(&properties, &ha.sasl).map_err(fatal(Exit::Config))?;
+    security_of(&properties, ha)
+}
+
+/// Of a program that is no JobManager, but is told by the same means how to speak with ZooKeeper.
+pub fn security_without_flink(
+    table: &Table,
+    environment: &Environment,
+    ha: &HighAvailability,
+) -> Result<Security, Fatal> {
+    let properties = command::properties_without_flink(table, environment).map_err(fatal(Exit::Config))?;
+    security_of(&properties, ha)
+}
+
+fn security_of(properties: &Properties, ha: &HighAvailability) -> Result<Security, Fatal> {
+    let security = Security::read(properties, &ha.sasl).map_err(fatal(Exit::Config))?;
     let is_somebody = matches!(security.login, Login::Digest { .. }) || !ha.authorization.is_empty();
     if ha.creator_acl && !is_somebody {
         let by_kerberos = security.login == Login::Kerberos;
@@ -44,11 +60,13 @@ pub fn security(setup: &Setup, ha: &HighAvailability) -> Result<Security, Fatal>
 
 /// In the runtime in which its tunnel is to work.
 pub fn open(setup: &Setup, ha: &HighAvailability) -> Result<Ensemble, Fatal> {
-    let security = security(setup, ha)?;
+    with(security(setup, ha)?, ha)
+}
+
+/// The same, with what is known of how to log in.
+pub fn with(security: Security, ha: &HighAvailability) -> Result<Ensemble, Fatal> {
     if security.login == Login::Kerberos {
-        warn!(
-            "the JobManager logs in to ZooKeeper by Kerberos; this program cannot, and connects without a login"
-        );
+        warn!("Flink logs in to ZooKeeper by Kerberos; this program cannot, and connects without a login");
     }
     let servers = ha.quorum.to_string();
     let tunnel = security.tls.map(|config| Tunnel::open(&servers, &config)).transpose();

@@ -166,12 +166,7 @@ impl Requests {
 
     /// What the scheduler reports, or as much as is known without it.
     pub async fn report(&self) -> Result<Report, Refusal> {
-        let mut not_stored = self.facts.not_stored.subscribe();
-        let report = tokio::select! {
-            biased;
-            Some(why) = some(&mut not_stored) => self.last_report(why),
-            report = self.ask(Request::Report) => report,
-        };
+        let report = self.asked_report().await;
         let leadership = self.door.borrow().leadership.clone();
         let report = match (report, leadership) {
             (Err(Refusal::NotLeading(_) | Refusal::Starting), Some(leadership)) => Report::idle(leadership),
@@ -180,8 +175,43 @@ impl Requests {
         let jobmanagers = self.facts.jobmanagers.borrow().clone();
         let (jobmanager_leader, jobmanager_trouble) = (jobmanagers.leader, jobmanagers.trouble);
         let report = Report { jobmanager_leader, jobmanager_trouble, ..report };
-        *self.last_report.lock().unwrap_or_else(PoisonError::into_inner) = Some(report.clone());
+        self.keep(&report);
         Ok(report)
+    }
+
+    /// What the scheduler reports; one that may not act is waited for.
+    pub async fn scheduler_report(&self) -> Result<Report, Refusal> {
+        loop {
+            match self.asked_report().await {
+                Err(Refusal::NotLeading(_)) => self.until_led().await,
+                Ok(report) => {
+                    self.keep(&report);
+                    return Ok(report);
+                }
+                Err(refusal) => return Err(refusal),
+            }
+        }
+    }
+
+    /// Waits until there is a scheduler that may act.
+    pub async fn until_led(&self) {
+        let mut door = self.door.clone();
+        if door.wait_for(|door| door.queue().is_ok()).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    async fn asked_report(&self) -> Result<Report, Refusal> {
+        let mut not_stored = self.facts.not_stored.subscribe();
+        tokio::select! {
+            biased;
+            Some(why) = some(&mut not_stored) => self.last_report(why),
+            report = self.ask(Request::Report) => report,
+        }
+    }
+
+    fn keep(&self, report: &Report) {
+        *self.last_report.lock().unwrap_or_else(PoisonError::into_inner) = Some(report.clone());
     }
 
     /// While the scheduler waits for the state to be stored.

@@ -168,7 +168,8 @@ async fn answer(
         Some(attempt) => Answer::Superseded { attempt },
         None => Answer::Orders { orders: known.orders, stored: 0, remains: Remains::Cluster },
     };
-    Json(Envelope { protocol: PROTOCOL, task_id: TASK.to_owned(), answer }).into_response()
+    Json(Envelope { protocol: PROTOCOL, task_id: TASK.to_owned(), dispatchers: Vec::new(), answer })
+        .into_response()
 }
 
 /// Of the stand-in's own: the token works once.

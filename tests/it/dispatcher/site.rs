@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::rc::Rc;
 
 use flink::rest::RestClient;
 use nix::sys::signal::Signal;
@@ -20,7 +21,7 @@ const AGENTS: &str = "4";
 const PORTS: u16 = 64;
 
 pub struct Site {
-    pub mesos: Program,
+    pub mesos: Rc<Program>,
     pub mesos_port: u16,
     pub program: Program,
     files: tempfile::TempDir,
@@ -30,7 +31,7 @@ pub struct Site {
 impl Site {
     /// With more lines of the dispatcher's configuration.
     pub async fn start(more: &[String]) -> Self {
-        let [mesos_port, port] = free_ports();
+        let [mesos_port] = free_ports();
         let range = free_range(PORTS);
         let resources = format!("cpus:8;mem:16384;disk:20000;ports:[{}-{}]", range.start(), range.end());
         let scratch = scratch();
@@ -55,6 +56,16 @@ impl Site {
                 "localhost",
             ],
         );
+        Self::of(Rc::new(mesos), mesos_port, more).await
+    }
+
+    /// Another dispatcher of the same Mesos.
+    pub async fn beside(&self, more: &[String]) -> Self {
+        Self::of(Rc::clone(&self.mesos), self.mesos_port, more).await
+    }
+
+    async fn of(mesos: Rc<Program>, mesos_port: u16, more: &[String]) -> Self {
+        let [port] = free_ports();
         let files = tempfile::tempdir().expect("a directory");
         fs::create_dir(files.path().join("conf")).expect("a directory");
         let lines = [
@@ -62,6 +73,7 @@ impl Site {
             "mesos.resourcemanager.framework.name: dispatcher".to_owned(),
             format!("dispatcher.state-dir: {}", files.path().join("state").display()),
             format!("dispatcher.port: {port}"),
+            format!("dispatcher.address: 127.0.0.1:{port}"),
             format!("dispatcher.flink.1.20: {}", home::flink_home("1.20.5").display()),
             format!("dispatcher.flink.2.3: {}", home::flink_home("2.3.0").display()),
         ];
@@ -85,6 +97,11 @@ impl Site {
         // As by an upgrade.
         fs::remove_file(copy(&self.files)).expect("it is there");
         fs::write(copy(&self.files), "a newer program").expect("written");
+    }
+
+    /// Of its API.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
     }
 
     /// Without a word to anybody.

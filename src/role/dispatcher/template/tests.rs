@@ -42,6 +42,7 @@ impl World {
             secret: Some("hidden-of-the-principal".to_owned()),
             images: BTreeMap::from([("2.3".to_owned(), "registry/flink:2.3".to_owned())]),
             artifacts_url: URL.to_owned(),
+            dispatchers: format!("{URL},http://d-2:26000"),
             configured: Configured::default(),
             unlaunchable: Mutex::default(),
         };
