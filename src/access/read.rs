@@ -37,7 +37,8 @@ impl From<Remark> for Wrong {
 
 pub fn tokens(text: &str, defaults: &Arc<Defaults>) -> Result<Vec<Known>, Vec<Wrong>> {
     let items = items(text).map_err(|wrong| vec![wrong])?;
-    let mut reading = Reading { defaults, wrong: Vec::new(), names: BTreeMap::new(), hashes: BTreeMap::new() };
+    let mut reading =
+        Reading { defaults, wrong: Vec::new(), names: BTreeMap::new(), hashes: BTreeMap::new() };
     let known: Vec<_> = items.into_iter().filter_map(|item| reading.entry(item)).collect();
     if reading.wrong.is_empty() {
         return Ok(known);
@@ -104,9 +105,10 @@ impl Reading<'_> {
             }
         }
         let [roles, users] = lists;
-        let roles = self.list(roles, "mesos-roles", "a Mesos role, or a role and all below it as `team/*`", |text| {
-            Pattern::parse(text)
-        });
+        let roles =
+            self.list(roles, "mesos-roles", "a Mesos role, or a role and all below it as `team/*`", |text| {
+                Pattern::parse(text)
+            });
         let users = self.list(users, "users", "the name of a user", |text| {
             keys::FRAMEWORK_USER.read(text).is_ok_and(|read| read == text).then(|| text.to_owned())
         });

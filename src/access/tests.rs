@@ -49,9 +49,14 @@ fn a_file_of_no_tokens_is_not_the_same_as_an_empty_one() {
     for text in ["tokens: []", "tokens:\n", "{\"tokens\": []}"] {
         assert!(parsed(text).is_empty(), "{text}");
     }
-    for text in ["", "\n", "# tokens:\n", "tokens: x", "[]", "a: []", "tokens: []\na: 1", "tokens: []\n---\na: 1"] {
+    for text in
+        ["", "\n", "# tokens:\n", "tokens: x", "[]", "a: []", "tokens: []\na: 1", "tokens: []\n---\na: 1"]
+    {
         let wrong = Tokens::parse(text, &defaults()).expect_err(text);
-        assert!(wrong[0].to_string().ends_with("expected one key, `tokens`, with a list"), "{text}: {wrong:?}");
+        assert!(
+            wrong[0].to_string().ends_with("expected one key, `tokens`, with a list"),
+            "{text}: {wrong:?}"
+        );
     }
 }
 
@@ -103,7 +108,9 @@ fn all_that_is_wrong_is_told_with_lines_and_without_tokens() {
     ];
     assert_eq!(told, expected);
     assert!(!told.concat().contains("fom_"));
-    let [wrong] = &Tokens::parse("tokens: [", &defaults()).expect_err("no YAML")[..] else { panic!("several") };
+    let [wrong] = &Tokens::parse("tokens: [", &defaults()).expect_err("no YAML")[..] else {
+        panic!("several")
+    };
     assert_eq!(wrong.line, 1);
 }
 

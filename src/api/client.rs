@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use reqwest::header::{ACCEPT, HeaderValue, IF_MATCH, IF_NONE_MATCH};
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 use reqwest::{Client, Method, RequestBuilder, Response, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -77,10 +77,24 @@ impl std::fmt::Display for Address {
     }
 }
 
+/// With what a client shows who it is, and whom it trusts. At a socket nothing of it is needed.
+#[derive(Clone, Default)]
+pub struct Credentials {
+    pub token: Option<String>,
+    /// Who vouches for the dispatcher, in PEM [default: whom the system trusts].
+    pub authorities: Option<Vec<u8>>,
+    /// A certificate with its key, in PEM.
+    pub certificate: Option<Vec<u8>>,
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum AskError {
     #[error("cannot set up TLS")]
     Tls(#[from] rustls::Error),
+    #[error("cannot set up TLS")]
+    Certificates(#[from] http::PemError),
+    #[error("the token holds what no token holds: expected one line of letters and digits")]
+    Token,
     #[error("no dispatcher answers at {address}")]
     NoAnswer {
         address: Address,
@@ -106,18 +120,31 @@ pub struct Dispatcher {
     address: Address,
     base: Url,
     client: Client,
+    /// As a header.
+    authorization: Option<HeaderValue>,
 }
 
 impl Dispatcher {
     pub fn at(address: &Address) -> Result<Self, AskError> {
+        Self::with(address, &Credentials::default())
+    }
+
+    pub fn with(address: &Address, credentials: &Credentials) -> Result<Self, AskError> {
+        let Credentials { token, authorities, certificate } = credentials;
         let (builder, base) = match address {
             Address::Socket(path) => (http::plain()?.unix_socket(path.as_path()), on_socket()),
-            Address::Url(url) if url.scheme() == "https" => (http::secure(), url.clone()),
+            Address::Url(url) if url.scheme() == "https" => {
+                (http::secure_with(authorities.as_deref(), certificate.as_deref())?, url.clone())
+            }
             Address::Url(url) => (http::plain()?, url.clone()),
+        };
+        let authorization = match (address, token) {
+            (Address::Url(_), Some(token)) => Some(bearer(token)?),
+            (Address::Url(_), None) | (Address::Socket(_), _) => None,
         };
         let client = builder.build();
         let client = client.map_err(|source| AskError::NoAnswer { address: address.clone(), source })?;
-        Ok(Self { address: address.clone(), base, client })
+        Ok(Self { address: address.clone(), base, client, authorization })
     }
 
     pub async fn clusters(&self) -> Result<Vec<ClusterReport>, AskError> {
@@ -219,7 +246,11 @@ impl Dispatcher {
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().push("v1").extend(path);
         }
-        self.client.request(method, url).timeout(ANSWER_TIMEOUT)
+        let request = self.client.request(method, url).timeout(ANSWER_TIMEOUT);
+        match &self.authorization {
+            Some(authorization) => request.header(AUTHORIZATION, authorization.clone()),
+            None => request,
+        }
     }
 
     async fn order<T: DeserializeOwned>(
@@ -287,6 +318,12 @@ impl Default for Address {
     fn default() -> Self {
         Self::Socket(Path::new(super::SOCKET).to_owned())
     }
+}
+
+fn bearer(token: &str) -> Result<HeaderValue, AskError> {
+    let mut value = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| AskError::Token)?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 fn on_socket() -> Url {

@@ -5,6 +5,8 @@ mod callers;
 mod events;
 mod ordering;
 mod over_sockets;
+mod over_tls;
+mod permissions;
 mod reading;
 mod unavailable;
 mod world;
@@ -48,7 +50,7 @@ spec:
 /// For a known caller.
 pub fn routes(handle: &Handle) -> Router {
     let circumstances = Circumstances { has_zookeeper: true, allows_http: false, previous: None };
-    let caller = Caller { user: "ann".to_owned(), from: "here".to_owned() };
+    let caller = Caller::admin("ann".to_owned(), "here".to_owned());
     let appmasters: AppMasters = Arc::new(told);
     router(Sources { handle: handle.clone(), circumstances, appmasters }).layer(Extension(caller))
 }

@@ -5,9 +5,11 @@ mod configuration;
 mod files;
 mod groups;
 mod home;
+mod listening;
 mod opened;
 mod serving;
 mod template;
+mod tokens;
 
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;

@@ -20,8 +20,8 @@ use rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore, ServerConfig, WantsVerifier};
 
 pub use pin::{Fingerprint, client as pinned};
-pub use subject::common_name;
 use store::{Store, StoreError};
+pub use subject::common_name;
 
 /// What each TLS client of this program begins with.
 pub fn client() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, rustls::Error> {
@@ -89,7 +89,8 @@ impl Identity {
     pub fn server_for(&self, authorities: RootCertStore) -> Result<ServerConfig, ServerError> {
         let provider = Arc::new(default_provider());
         let authorities = Arc::new(authorities);
-        let verifier = WebPkiClientVerifier::builder_with_provider(authorities, Arc::clone(&provider)).build()?;
+        let verifier =
+            WebPkiClientVerifier::builder_with_provider(authorities, Arc::clone(&provider)).build()?;
         let config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
             .with_client_cert_verifier(verifier)

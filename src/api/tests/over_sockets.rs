@@ -88,7 +88,7 @@ async fn commands_reach_a_dispatcher_at_a_port_of_loopback() {
     let world = World::new().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = format!("http://{}", listener.local_addr().expect("an address"));
-    let routes = caller::by_loopback(router(sources(&world)));
+    let routes = caller::by_port(router(sources(&world)), None);
     tokio::spawn(serve::serve(Listening::new(listener, "test"), routes));
     let client = Dispatcher::at(&address.parse().expect("an address")).expect("a client");
     client.apply(session("a"), &OrderQuery::default(), Match::Any).await.expect("an answer");

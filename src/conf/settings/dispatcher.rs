@@ -100,6 +100,9 @@ mod tests {
         table.set("security.ssl.rest.authentication-enabled", "true", Origin::Argument);
         let problems = read(&table).expect_err("no trust store");
         let told: Vec<_> = problems.iter().map(ToString::to_string).collect();
-        assert!(told.len() == 2 && told.iter().all(|text| text.contains("security.ssl.rest.truststore")), "{told:?}");
+        assert!(
+            told.len() == 2 && told.iter().all(|text| text.contains("security.ssl.rest.truststore")),
+            "{told:?}"
+        );
     }
 }

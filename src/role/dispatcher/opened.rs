@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use tracing::Level;
 
 use crate::cli::ClusterOptions;
+use access::Defaults;
 use base::exit::Exit;
 use base::log;
 use conf::environment::Environment;
@@ -18,7 +19,8 @@ use conf::settings::{DispatcherSettings, FlinkSource, Settings};
 use conf::table::{Origin, Table};
 use conf::{Loaded, Mode, Request};
 
-use super::PART;
+use super::tokens::TokenFile;
+use super::{PART, listening};
 use crate::role::error::{Fatal, fatal};
 use crate::role::findings::Findings;
 use crate::role::{setup, user};
@@ -51,6 +53,7 @@ pub struct Opened {
     pub settings: Settings,
     pub dispatcher: DispatcherSettings,
     pub loaded: Loaded,
+    pub tokens: Option<TokenFile>,
     conf_dir: PathBuf,
 }
 
@@ -80,14 +83,23 @@ impl Opened {
         for problem in settings.as_ref().err().into_iter().chain(dispatcher.as_ref().err()).flatten() {
             findings.add(Fatal::new(Exit::Config, problem.to_string()));
         }
+        let mut tokens = None;
         if let Ok(dispatcher) = &dispatcher {
             for finding in check(dispatcher) {
                 findings.add(finding);
             }
+            let defaults = settings.as_ref().map(defaults).unwrap_or_default();
+            let opened = dispatcher.tokens.as_deref().map(|path| TokenFile::open(path, defaults));
+            let opened = opened.transpose().map_err(fatal(Exit::Config));
+            if let Some(opened) = findings.take(opened) {
+                findings.take(listening::check(dispatcher, opened.as_ref()));
+                loaded.warnings.extend(listening::warnings(dispatcher, opened.as_ref()));
+                tokens = opened;
+            }
         }
         let (found, _warnings) = findings.finish(settings.ok().zip(dispatcher.ok()))?;
         let (settings, dispatcher) = found;
-        Ok(Self { settings, dispatcher, loaded, conf_dir })
+        Ok(Self { settings, dispatcher, loaded, tokens, conf_dir })
     }
 
     pub fn table(&self) -> &Table {
@@ -119,6 +131,11 @@ impl Opened {
     }
 }
 
+/// What clusters take that say nothing else.
+fn defaults(settings: &Settings) -> Defaults {
+    Defaults { roles: settings.framework.roles.clone(), user: settings.framework.user.clone() }
+}
+
 /// Where nobody says otherwise an AppMaster waits for minutes only.
 fn wait_for_the_next(table: &mut Table) {
     let key = keys::FAILOVER_TIMEOUT.name;
@@ -130,14 +147,6 @@ fn wait_for_the_next(table: &mut Table) {
 
 fn check(dispatcher: &DispatcherSettings) -> Vec<Fatal> {
     let mut found = Vec::new();
-    if !dispatcher.bind_address.is_loopback() {
-        let text = format!(
-            "`{}` is {}: the dispatcher's API has no tokens yet, so it listens on loopback addresses only",
-            keys::dispatcher::BIND_ADDRESS.name,
-            dispatcher.bind_address
-        );
-        found.push(Fatal::new(Exit::Config, text));
-    }
     for (version, source) in &dispatcher.flinks {
         let key = format!("{}{version}", keys::dispatcher::FLINK);
         if manifest::FlinkVersion::parse(&format!("v{}", version.replace('.', "_")))
