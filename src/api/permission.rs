@@ -9,7 +9,7 @@ use manifest::Manifest;
 use super::answer::Problem;
 
 /// Of Docker, by which a container has another user than its task.
-const USER_PARAMETER: &str = "user";
+const USER_PARAMETERS: [&str; 2] = ["user", "u"];
 
 impl From<Denied> for Problem {
     fn from(denied: Denied) -> Self {
@@ -49,6 +49,6 @@ fn container_users(manifest: &Manifest) -> Vec<String> {
     let configuration = manifest.spec.configuration(&manifest.metadata.name);
     let parameters = configuration.get(keys::DOCKER_PARAMETERS.name);
     let parameters = parameters.and_then(|text| keys::DOCKER_PARAMETERS.read(text).ok()).unwrap_or_default();
-    let users = parameters.into_iter().filter(|(key, _)| key == USER_PARAMETER);
+    let users = parameters.into_iter().filter(|(key, _)| USER_PARAMETERS.contains(&key.as_str()));
     users.map(|(_, value)| value).collect()
 }

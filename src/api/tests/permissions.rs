@@ -76,7 +76,8 @@ impl Port {
 
 /// A session with this for `spec.mesos`.
 fn of(name: &str, mesos: &str) -> String {
-    format!("{}  mesos: {{{mesos}}}\n", session(name))
+    let image = if mesos.contains("docker") { "  image: flink:1.20\n" } else { "" };
+    format!("{}{image}  mesos: {{{mesos}}}\n", session(name))
 }
 
 const ONE: &str = "role: team/one/etl, user: ann";

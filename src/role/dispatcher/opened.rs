@@ -215,4 +215,82 @@ dispatcher.port: http
             assert!(error.contains(part), "{part}: {error}");
         }
     }
+
+    const MASTER: &str = "mesos.master: m:5050\n";
+    const ANYWHERE: &str = "dispatcher.bind-address: 0.0.0.0\n";
+
+    #[test]
+    fn others_are_kept_out_by_tokens() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("tokens.yaml");
+        let with_tokens = |address: &str| format!("{MASTER}{address}dispatcher.tokens: {}\n", path.display());
+        let refused = |text: &str| read(text).err().expect("refused");
+        let both = ["dispatcher.tokens", "security.ssl.rest.authentication-enabled"];
+        let error = refused(&format!("{MASTER}{ANYWHERE}"));
+        assert!(both.iter().all(|key| error.contains(key)), "{error}");
+        let error = refused(&with_tokens(ANYWHERE));
+        assert!(
+            error.starts_with(&format!("cannot read {}, which `dispatcher.tokens`", path.display())),
+            "{error}"
+        );
+        std::fs::write(&path, "tokens: []\n").expect("written");
+        let error = refused(&with_tokens(ANYWHERE));
+        assert!(both.iter().all(|key| error.contains(key)), "{error}");
+        std::fs::write(&path, "tokens:\n- {name: a, role: view}\n").expect("written");
+        for address in [ANYWHERE, ""] {
+            let error = refused(&with_tokens(address));
+            let begin = format!("{}:2: sha256: expected", path.display());
+            assert!(error.starts_with(&begin), "{error}");
+        }
+        std::fs::write(&path, format!("tokens:\n- {{name: a, role: view, sha256: {}}}\n", "0a".repeat(32)))
+            .expect("written");
+        let opened = read(&with_tokens(ANYWHERE)).unwrap_or_else(|error| panic!("{error}"));
+        let readable =
+            |opened: &Opened| opened.loaded.warnings.iter().any(|text| text.contains("readable by others"));
+        assert!(readable(&opened), "{:?}", opened.loaded.warnings);
+        let opened = read(&with_tokens("")).unwrap_or_else(|error| panic!("{error}"));
+        assert!(!readable(&opened));
+    }
+
+    #[test]
+    fn others_are_kept_out_by_certificates() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let store = directory.path().join("store");
+        let made = std::process::Command::new("keytool")
+            .args([
+                "-genkeypair",
+                "-alias",
+                "a",
+                "-keyalg",
+                "EC",
+                "-dname",
+                "CN=here",
+                "-storetype",
+                "PKCS12",
+            ])
+            .args(["-storepass", "password", "-keystore"])
+            .arg(&store)
+            .output()
+            .expect("keytool");
+        assert!(made.status.success(), "{made:?}");
+        let (store, rest) = (store.display(), "security.ssl.rest");
+        let tls = format!(
+            "{MASTER}{ANYWHERE}dispatcher.ssl.enabled: true\n{rest}.keystore: {store}\n{rest}.keystore-password: password\n{rest}.key-password: password\n"
+        );
+        let error = read(&tls).err().expect("it asks for nothing");
+        assert!(error.contains("dispatcher.tokens"), "{error}");
+        let asking = format!(
+            "{tls}{rest}.authentication-enabled: true\n{rest}.truststore: {store}\n{rest}.truststore-password: password\n"
+        );
+        let opened = read(&asking).unwrap_or_else(|error| panic!("{error}"));
+        assert!(!opened.loaded.warnings.iter().any(|text| text.contains("readable by others")));
+        for key in ["keystore-password", "truststore-password"] {
+            let wrong = asking.replace(&format!(".{key}: password"), &format!(".{key}: wrong"));
+            let error = read(&wrong).err().expect("refused");
+            assert!(
+                error.contains("failed to read the key store") && !error.contains("wrong;"),
+                "{key}: {error}"
+            );
+        }
+    }
 }
