@@ -1,7 +1,7 @@
 //! Answers that say what is wrong, and the status codes that they have.
 
 use axum::http::StatusCode;
-use axum::http::header::RETRY_AFTER;
+use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::response::{AppendHeaders, IntoResponse, Json, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoResponses, ToSchema};
@@ -43,7 +43,9 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        answer(self.status, self.retry_after, Json(self))
+        let challenge = (self.status == StatusCode::UNAUTHORIZED.as_u16())
+            .then(|| AppendHeaders([(WWW_AUTHENTICATE, "Bearer")]));
+        answer(self.status, self.retry_after, (challenge, Json(self)))
     }
 }
 
@@ -102,8 +104,14 @@ pub enum Unavailable {
     #[response(status = 400, description = "A name or a parameter of the query is wrong")]
     Wrong(Problem),
     #[response(
+        status = 401,
+        description = "No token, one that is not known, or one that has expired",
+        headers(("WWW-Authenticate" = String, description = "`Bearer`"))
+    )]
+    Unknown(Problem),
+    #[response(
         status = 403,
-        description = "It is not known who asks, or the request comes from another site"
+        description = "The token does not allow it, it is not known who asks, or the request comes from another site"
     )]
     Forbidden(Problem),
     #[response(status = 429, description = "Too many requests are waiting")]

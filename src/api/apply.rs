@@ -1,7 +1,9 @@
 //! Specifications that are handed in.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use access::Grant;
 use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -19,7 +21,7 @@ use super::caller::Caller;
 use super::condition::{Condition, etag};
 use super::extract::{Path, Query, Text};
 use super::orders::OrderQuery;
-use super::{Shared, Sources};
+use super::{Shared, Sources, permission};
 
 const NAME: &str = "metadata.name";
 
@@ -82,7 +84,7 @@ pub async fn apply(
         let text = "If-Match and If-None-Match are for one document; the body has more";
         return Err(Problem::bad_request(text));
     }
-    let order = query.order(caller, condition);
+    let order = query.order(&caller, condition);
     let shared_names = names_of_several(&drafts);
     let mut results = Vec::<Document>::new();
     for draft in drafts {
@@ -91,7 +93,7 @@ pub async fn apply(
         let problem = problem.or_else(|| results.iter().find_map(Document::not_tried_after));
         results.push(match problem {
             Some(problem) => Document::refused(name, problem),
-            None => apply_one(&sources, draft, order.clone(), condition).await,
+            None => apply_one(&sources, draft, &caller, order.clone(), condition).await,
         });
     }
     Ok(answer_all(results))
@@ -126,7 +128,7 @@ pub async fn put(
         return Err(Problem::field(StatusCode::UNPROCESSABLE_ENTITY, NAME, text));
     }
     let is_dry = query.dry_run;
-    let document = apply_one(&sources, draft, query.order(caller, condition), condition).await;
+    let document = apply_one(&sources, draft, &caller, query.order(&caller, condition), condition).await;
     let revision = document.plan.as_ref().filter(|_| !is_dry).map(|plan| plan.revision);
     let tag = revision.map(|revision| [(ETAG, etag(revision))]);
     Ok(answer(document.status, document.retry_after, (tag, Json(document))))
@@ -159,11 +161,17 @@ fn names_of_several(drafts: &[Draft]) -> BTreeMap<String, Problem> {
     numbers.into_iter().map(problem).collect()
 }
 
-async fn apply_one(sources: &Sources, draft: Draft, order: Order, condition: Condition) -> Document {
-    let circumstances = sources.circumstances;
+async fn apply_one(
+    sources: &Sources,
+    draft: Draft,
+    caller: &Caller,
+    order: Order,
+    condition: Condition,
+) -> Document {
+    let (circumstances, grant) = (sources.circumstances, Arc::clone(&caller.grant));
     let name = draft.name().map(str::to_owned);
     let question =
-        move |core: &mut Dispatcher, now| taken(core, draft, &order, condition, circumstances, now);
+        move |core: &mut Dispatcher, now| taken(core, draft, &grant, &order, condition, circumstances, now);
     match ask(&sources.handle, question).await {
         Ok(document) => document,
         Err(why) => Document::refused(name, why.into()),
@@ -174,12 +182,17 @@ async fn apply_one(sources: &Sources, draft: Draft, order: Order, condition: Con
 fn taken(
     core: &mut Dispatcher,
     draft: Draft,
+    grant: &Grant,
     order: &Order,
     condition: Condition,
     circumstances: Circumstances<'static>,
     now: Timestamp,
 ) -> Document {
     let name = draft.name().map(str::to_owned);
+    let own = name.as_ref().map_or(Ok(()), |name| permission::of_cluster(grant, core, name));
+    if let Err(problem) = own {
+        return Document::refused(name, problem);
+    }
     let previous = name.as_ref().and_then(|name| core.last_manifest(name)).map(|manifest| &manifest.spec);
     let status =
         if draft.is_too_large() { StatusCode::PAYLOAD_TOO_LARGE } else { StatusCode::UNPROCESSABLE_ENTITY };
@@ -192,7 +205,8 @@ fn taken(
             return Document { warnings, ..Document::refused(name, problem) };
         }
     };
-    let checked = condition.check(core, &manifest.metadata.name);
+    let checked = permission::of_manifest(grant, &manifest)
+        .and_then(|()| condition.check(core, &manifest.metadata.name));
     let plan = checked.and_then(|()| {
         let plans = core.apply(std::slice::from_ref(&manifest), order, now).pop();
         Ok(plans.expect("one for each manifest")?)

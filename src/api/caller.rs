@@ -1,27 +1,40 @@
-//! Who asks. Whoever serves the routes puts a [`Caller`] into each request: of a unix socket by what the kernel knows
-//! ([`by_user`]), on loopback by the address ([`by_loopback`]).
+//! Who asks, and what that caller may do. Whoever serves the routes puts a [`Caller`] into each request: of a unix socket by what the
+//! kernel knows ([`by_user`]), of a port by token, certificate or loopback address ([`by_port`]).
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, Extension, Request};
-use axum::http::header::{HOST, HeaderMap, ORIGIN};
+use axum::http::header::{AUTHORIZATION, FORWARDED, HOST, HeaderMap, ORIGIN};
 use axum::http::uri::Authority;
 use axum::http::{HeaderName, Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::{Router, http};
 
+use access::Grant;
 use base::passwd;
-use serve::{Credentials, Peer};
+use serve::{Certificate, Credentials, Peer};
+use tls::Fingerprint;
 
 use super::answer::Problem;
 
-/// For the audit.
+/// For the audit, and for what is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     pub user: String,
     /// From where.
     pub from: String,
+    pub grant: Arc<Grant>,
+    shows_token: bool,
+}
+
+impl Caller {
+    /// Somebody who may do everything.
+    pub fn admin(user: String, from: String) -> Self {
+        let grant = Arc::new(Grant::admin(user.clone()));
+        Self { user, from, grant, shows_token: false }
+    }
 }
 
 /// For a unix socket: the caller is the user of this machine who connected.
@@ -30,43 +43,121 @@ pub fn by_user(routes: Router) -> Router {
         if let Some(Credentials { uid }) = request.extensions().get().copied() {
             let name = passwd::name_of(uid).ok().flatten();
             let user = name.unwrap_or_else(|| format!("uid {uid}"));
-            request.extensions_mut().insert(Caller { user, from: "unix socket".to_owned() });
+            request.extensions_mut().insert(Caller::admin(user, "unix socket".to_owned()));
         }
         next.run(request).await
     }))
 }
 
-/// For a port of the loopback interface, where everybody on this machine may ask.
+/// Whose token this is, if it is anybody's.
+pub type Tokens = Arc<dyn Fn(&str) -> Option<Arc<Grant>> + Send + Sync>;
+
+/// For a port. Whoever shows a token is its holder, wherever the request comes from. Else the caller is who a certificate names
+/// that the port has asked for, or on the loopback interface everybody on this machine.
 ///
 /// A browser is led there by pages of others too: what was not addressed to this machine is refused.
-pub fn by_loopback(routes: Router) -> Router {
-    routes.layer(middleware::from_fn(async |mut request: Request, next: Next| {
-        let peer = request.extensions().get().copied();
-        if let Some(ConnectInfo(Peer(address))) = peer
-            && is_loopback(address.ip())
-            && names_loopback(request.headers())
-        {
-            let caller = Caller { user: "loopback".to_owned(), from: SocketAddr::to_string(&address) };
-            request.extensions_mut().insert(caller);
+pub fn by_port(routes: Router, tokens: Option<Tokens>) -> Router {
+    routes.layer(middleware::from_fn(move |mut request: Request, next: Next| {
+        match known(&request, tokens.as_ref()) {
+            Ok(caller) => drop(request.extensions_mut().insert(caller)),
+            Err(stranger) => drop(request.extensions_mut().insert(stranger)),
         }
-        next.run(request).await
+        next.run(request)
     }))
 }
 
-/// Nothing is told to, or ordered by, who is not known.
+/// Why it is not known who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stranger {
+    /// A token would help.
+    NoToken,
+    /// Nobody has one.
+    NoTokens,
+    UnknownToken,
+    OtherScheme,
+    /// Neither of loopback, nor is there any token.
+    NotLocal,
+}
+
+impl From<Stranger> for Problem {
+    fn from(stranger: Stranger) -> Self {
+        let (status, text) = match stranger {
+            Stranger::NoToken => {
+                (StatusCode::UNAUTHORIZED, "the dispatcher expects a token, as `Authorization: Bearer TOKEN`")
+            }
+            Stranger::OtherScheme => {
+                (StatusCode::UNAUTHORIZED, "expected one token, as `Authorization: Bearer TOKEN`")
+            }
+            Stranger::NoTokens => {
+                (StatusCode::UNAUTHORIZED, "this dispatcher knows no tokens: it has no `dispatcher.tokens`")
+            }
+            Stranger::UnknownToken => {
+                (StatusCode::UNAUTHORIZED, "the dispatcher does not know this token, or it has expired")
+            }
+            Stranger::NotLocal => (
+                StatusCode::FORBIDDEN,
+                "the dispatcher does not know who asks: ask on its unix socket, or by a loopback address",
+            ),
+        };
+        Self::new(status, text)
+    }
+}
+
+fn known(request: &Request, tokens: Option<&Tokens>) -> Result<Caller, Stranger> {
+    let peer = request.extensions().get().map(|ConnectInfo(Peer(address))| *address);
+    let from =
+        peer.map_or_else(|| "an unknown address".to_owned(), |address| SocketAddr::to_string(&address));
+    if let Some(token) = token(request.headers())? {
+        let grant = tokens.ok_or(Stranger::NoTokens)?(token).ok_or(Stranger::UnknownToken)?;
+        return Ok(Caller { user: grant.name.clone(), from, grant, shows_token: true });
+    }
+    if let Some(Certificate(certificate)) = request.extensions().get() {
+        return Ok(Caller::admin(holder(certificate), from));
+    }
+    let is_local = peer.is_some_and(|address| is_loopback(address.ip()));
+    if is_local && names_loopback(request.headers()) && !is_forwarded(request.headers()) {
+        return Ok(Caller::admin("loopback".to_owned(), from));
+    }
+    Err(if tokens.is_some() { Stranger::NoToken } else { Stranger::NotLocal })
+}
+
+fn token(headers: &HeaderMap) -> Result<Option<&str>, Stranger> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let (scheme, token) =
+        value.to_str().ok().and_then(|text| text.split_once(' ')).ok_or(Stranger::OtherScheme)?;
+    let is_one = scheme.eq_ignore_ascii_case("bearer") && values.next().is_none();
+    is_one.then(|| Some(token.trim())).ok_or(Stranger::OtherScheme)
+}
+
+fn holder(certificate: &[u8]) -> String {
+    let name = tls::common_name(certificate);
+    name.unwrap_or_else(|| format!("certificate {}", Fingerprint::of(certificate)))
+}
+
+/// Nothing is told to, or ordered by, who is not known, and nothing is changed by who may look only.
 pub async fn required(
     caller: Option<Extension<Caller>>,
+    stranger: Option<Extension<Stranger>>,
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    if caller.is_none() {
-        let text = "the dispatcher does not know who asks: ask on its unix socket, or by a loopback address";
-        return Err(Problem::new(StatusCode::FORBIDDEN, text));
-    }
-    if request.method() != Method::GET && is_of_another_site(request.headers()) {
-        return Err(Problem::new(StatusCode::FORBIDDEN, "orders from pages of other sites are refused"));
+    let Some(Extension(caller)) = caller else {
+        return Err(stranger.map_or(Stranger::NotLocal, |Extension(stranger)| stranger).into());
+    };
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        // A browser adds certificates by itself, and what comes from this machine needs nothing; no page has a token of others.
+        if !caller.shows_token && is_of_another_site(request.headers()) {
+            return Err(Problem::new(StatusCode::FORBIDDEN, "orders from pages of other sites are refused"));
+        }
+        caller.grant.may_edit()?;
     }
     Ok(next.run(request).await)
+}
+
+/// Whoever handed it on may be of this machine, and whoever asks is not.
+fn is_forwarded(headers: &HeaderMap) -> bool {
+    headers.contains_key(FORWARDED) || headers.contains_key("x-forwarded-for")
 }
 
 fn is_loopback(address: IpAddr) -> bool {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use reqwest::header::{ACCEPT, HeaderValue, IF_MATCH, IF_NONE_MATCH, LOCATION};
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue, IF_MATCH, IF_NONE_MATCH, LOCATION};
 use reqwest::{Client, ClientBuilder, Method, RequestBuilder, Response, StatusCode, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -80,10 +80,24 @@ impl std::fmt::Display for Address {
     }
 }
 
+/// With what a client shows who it is, and whom it trusts. At a socket nothing of it is needed.
+#[derive(Clone, Default)]
+pub struct Credentials {
+    pub token: Option<String>,
+    /// Who vouches for the dispatcher, in PEM [default: whom the system trusts].
+    pub authorities: Option<Vec<u8>>,
+    /// A certificate with its key, in PEM.
+    pub certificate: Option<Vec<u8>>,
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum AskError {
     #[error("cannot set up TLS")]
     Tls(#[from] rustls::Error),
+    #[error("cannot set up TLS")]
+    Certificates(#[from] http::PemError),
+    #[error("the token holds what no token holds: expected one line of letters and digits")]
+    Token,
     #[error("no dispatcher answers at {address}")]
     NoAnswer {
         address: Address,
@@ -111,17 +125,25 @@ pub struct Dispatcher {
     address: Address,
     base: Url,
     client: Client,
+    /// As a header.
+    authorization: Option<HeaderValue>,
+    credentials: Credentials,
 }
 
 impl Dispatcher {
     pub fn at(address: &Address) -> Result<Self, AskError> {
+        Self::with(address, &Credentials::default())
+    }
+
+    pub fn with(address: &Address, credentials: &Credentials) -> Result<Self, AskError> {
         let (builder, base) = match address {
             Address::Socket(path) => (http::plain()?.unix_socket(path.as_path()), on_socket()),
-            Address::Url(url) => (builder(url)?, url.clone()),
+            Address::Url(url) => (builder(url, credentials)?, url.clone()),
         };
+        let authorization = credentials.token.as_deref().map(bearer).transpose()?;
         let client = builder.build();
         let client = client.map_err(|source| AskError::NoAnswer { address: address.clone(), source })?;
-        Ok(Self { address: address.clone(), base, client })
+        Ok(Self { address: address.clone(), base, client, authorization, credentials: credentials.clone() })
     }
 
     pub async fn clusters(&self) -> Result<Vec<ClusterReport>, AskError> {
@@ -223,7 +245,12 @@ impl Dispatcher {
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().push("v1").extend(path);
         }
-        self.client.request(method, url).timeout(ANSWER_TIMEOUT)
+        let request = self.client.request(method, url).timeout(ANSWER_TIMEOUT);
+        match (&self.address, &self.authorization) {
+            (Address::Url(_), Some(authorization)) => request.header(AUTHORIZATION, authorization.clone()),
+            // At a socket nobody asks for it.
+            (Address::Url(_), None) | (Address::Socket(_), _) => request,
+        }
     }
 
     async fn order<T: DeserializeOwned>(
@@ -256,11 +283,23 @@ impl Dispatcher {
             let again = request.try_clone();
             let response = client.execute(request).await.map_err(no_answer)?;
             let Some((leader, mut again)) = leader(&response).zip(again) else { return Ok(response) };
-            client = builder(&leader)?.build().map_err(no_answer)?;
+            client = builder(&leader, &self.credentials)?.build().map_err(no_answer)?;
+            again.headers_mut().remove(AUTHORIZATION);
+            if let Some(authorization) = self.authorization.clone().filter(|_| self.may_tell(&leader)) {
+                again.headers_mut().insert(AUTHORIZATION, authorization);
+            }
             *again.url_mut() = leader;
             request = again;
         }
         Err(AskError::NoLeader { address: self.address.clone() })
+    }
+
+    /// A token that went to TLS alone does not travel readable.
+    fn may_tell(&self, leader: &Url) -> bool {
+        match &self.address {
+            Address::Url(url) => url.scheme() != "https" || leader.scheme() == "https",
+            Address::Socket(_) => true,
+        }
     }
 
     fn parsed<T: DeserializeOwned>(&self, status: u16, bytes: &[u8]) -> Result<T, AskError> {
@@ -305,12 +344,23 @@ impl Default for Address {
     }
 }
 
+fn bearer(token: &str) -> Result<HeaderValue, AskError> {
+    let mut value = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| AskError::Token)?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
 fn on_socket() -> Url {
     Url::parse(ON_SOCKET).expect("a constant")
 }
 
-fn builder(url: &Url) -> Result<ClientBuilder, rustls::Error> {
-    if url.scheme() == "https" { Ok(http::secure()) } else { http::plain() }
+fn builder(url: &Url, credentials: &Credentials) -> Result<ClientBuilder, AskError> {
+    let Credentials { authorities, certificate, .. } = credentials;
+    if url.scheme() == "https" {
+        Ok(http::secure_with(authorities.as_deref(), certificate.as_deref())?)
+    } else {
+        Ok(http::plain()?)
+    }
 }
 
 /// Whom this answer sends to, if it does.

@@ -17,6 +17,7 @@ mod extract;
 mod health;
 mod orders;
 pub mod standing;
+mod permission;
 #[cfg(test)]
 mod tests;
 
@@ -30,6 +31,8 @@ use axum::{Extension, Router, middleware};
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 use utoipa::OpenApi;
+use utoipa::openapi::Components;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -40,7 +43,7 @@ pub use answer::Problem;
 pub use apply::{Applied, Document};
 pub use appmasters::{AppMaster, AppMasters, Described};
 pub use audit::AuditQuery;
-pub use caller::Caller;
+pub use caller::{Caller, Tokens};
 pub use clusters::Explanation;
 pub use events::EventsQuery;
 use standing::Standings;
@@ -71,6 +74,26 @@ pub struct Sources {
 ))]
 struct Description;
 
+/// What clients show, where the port asks for that.
+const TOKEN: &str = "token";
+
+fn secured(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+    let components = document.components.get_or_insert_with(Components::new);
+    components.add_security_scheme(TOKEN, SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+    for (path, item) in &mut document.paths.paths {
+        if !path.starts_with("/v1/") {
+            continue;
+        }
+        let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
+        for operation in operations.into_iter().flatten() {
+            let none = SecurityRequirement::default();
+            let token = SecurityRequirement::new(TOKEN, <[&str; 0]>::default());
+            operation.security = Some(vec![none, token]);
+        }
+    }
+    document
+}
+
 #[derive(Clone)]
 struct Shared {
     sources: Sources,
@@ -80,7 +103,7 @@ struct Shared {
 /// All of it. Whoever serves it says who asks: see [`caller`].
 pub fn router(sources: Sources) -> Router {
     let (routes, document) = described().split_for_parts();
-    let document = Bytes::from(serde_json::to_vec(&document).expect("all keys are texts"));
+    let document = Bytes::from(serde_json::to_vec(&secured(document)).expect("all keys are texts"));
     let standings = sources.standings.clone();
     let shared = Shared { sources, streams: Arc::new(Semaphore::new(MAX_STREAMS)) };
     routes

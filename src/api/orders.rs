@@ -1,5 +1,7 @@
 //! What else is ordered of clusters.
 
+use std::sync::Arc;
+
 use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -15,6 +17,7 @@ use super::ask::ask;
 use super::caller::Caller;
 use super::condition::Condition;
 use super::extract::{Body, Path, Query};
+use super::permission;
 
 /// The query of each order. A misspelt `dryRun` must not be an order.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::IntoParams)]
@@ -29,10 +32,11 @@ pub struct OrderQuery {
 }
 
 impl OrderQuery {
-    pub fn order(self, caller: Caller, condition: Condition) -> Order {
+    pub fn order(self, caller: &Caller, condition: Condition) -> Order {
         let Self { dry_run, message } = self;
         let message = message.filter(|message| !message.is_empty());
-        Order { user: caller.user, from: caller.from, message, matching: condition.matching, dry_run }
+        let (user, from) = (caller.user.clone(), caller.from.clone());
+        Order { user, from, message, matching: condition.matching, dry_run }
     }
 }
 
@@ -82,7 +86,7 @@ pub async fn patch(
             return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, text));
         }
     };
-    carry_out(&shared, name, query.order(caller, condition), condition, order).await
+    carry_out(&shared, name, &caller, query, condition, order).await
 }
 
 /// Replace the AppMasters of a cluster. One that has ended begins anew.
@@ -101,7 +105,7 @@ pub async fn restart(
     Query(query): Query<OrderQuery>,
     condition: Condition,
 ) -> Result<Response, Problem> {
-    carry_out(&shared, name, query.order(caller, condition), condition, Dispatcher::restart).await
+    carry_out(&shared, name, &caller, query, condition, Dispatcher::restart).await
 }
 
 /// End a cluster and forget it.
@@ -120,18 +124,21 @@ pub async fn delete(
     Query(query): Query<OrderQuery>,
     condition: Condition,
 ) -> Result<Response, Problem> {
-    carry_out(&shared, name, query.order(caller, condition), condition, Dispatcher::delete).await
+    carry_out(&shared, name, &caller, query, condition, Dispatcher::delete).await
 }
 
 async fn carry_out(
     shared: &Shared,
     name: String,
-    order: Order,
+    caller: &Caller,
+    query: OrderQuery,
     condition: Condition,
     carry_out: fn(&mut Dispatcher, &str, &Order, Timestamp) -> Carried,
 ) -> Result<Response, Problem> {
+    let (order, grant) = (query.order(caller, condition), Arc::clone(&caller.grant));
     let is_dry = order.dry_run;
     let answer = ask(&shared.sources.handle, move |core, now| {
+        permission::of_cluster(&grant, core, &name)?;
         condition.check(core, &name)?;
         let outcome = carry_out(core, &name, &order, now)?;
         Ok::<_, Problem>(Ordered { name, outcome })

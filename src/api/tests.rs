@@ -5,6 +5,8 @@ mod callers;
 mod events;
 mod ordering;
 mod over_sockets;
+mod over_tls;
+mod permissions;
 mod reading;
 mod standing;
 mod unavailable;
@@ -54,7 +56,7 @@ pub fn routes(handle: &Handle) -> Router {
 
 pub fn routes_of(handle: &Handle, standings: Standings) -> Router {
     let circumstances = Circumstances { has_zookeeper: true, allows_http: false, previous: None };
-    let caller = Caller { user: "ann".to_owned(), from: "here".to_owned() };
+    let caller = Caller::admin("ann".to_owned(), "here".to_owned());
     let appmasters: AppMasters = Arc::new(told);
     router(Sources { handle: handle.clone(), standings, circumstances, appmasters }).layer(Extension(caller))
 }

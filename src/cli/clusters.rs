@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use access::Role;
 use api::client::Address;
 
 #[derive(Debug, Subcommand)]
@@ -36,6 +37,8 @@ pub enum Command {
     /// Create, list and end session clusters without a manifest
     #[command(subcommand)]
     Session(Session),
+    /// Print a new token on stdout, and on stderr the entry to add to the file that `dispatcher.tokens` names
+    Token(TokenOptions),
 }
 
 #[derive(Debug, Subcommand)]
@@ -96,6 +99,13 @@ pub struct DispatcherOptions {
     /// else the first line of ~/.config/flink-on-mesos/dispatcher, else the socket of this machine]
     #[arg(long, value_name = "ADDRESS")]
     pub dispatcher: Option<Address>,
+    /// Authorities that vouch for the dispatcher's certificate, in PEM [default: $FLINK_ON_MESOS_CA, else those of the
+    /// system]
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// A certificate with its key that is shown to the dispatcher, in PEM [default: $FLINK_ON_MESOS_CLIENT_CERTIFICATE]
+    #[arg(long, value_name = "FILE")]
+    pub client_certificate: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Default, Args)]
@@ -163,6 +173,30 @@ pub struct DeleteOptions {
     pub files: Vec<PathBuf>,
     #[command(flatten)]
     pub order: OrderOptions,
+}
+
+/// What stands beside the token's hash.
+#[derive(Clone, Debug, Args)]
+pub struct TokenOptions {
+    /// Whose it is, for the audit
+    #[arg(long)]
+    pub name: String,
+    /// What it allows: `view`, `edit` or `admin`
+    #[arg(long, value_parser = role)]
+    pub role: Role,
+    /// A Mesos role that clusters may take, or with `/*` a role and all below it [default: the dispatcher's own]
+    #[arg(long = "mesos-role", value_name = "ROLE")]
+    pub mesos_roles: Vec<String>,
+    /// A user as whom clusters may run [default: the dispatcher's own]
+    #[arg(long = "user", value_name = "USER")]
+    pub users: Vec<String>,
+    /// Until when it counts, such as `2027-01-31T00:00:00Z` [default: for ever]
+    #[arg(long, value_name = "TIME")]
+    pub expires: Option<String>,
+}
+
+fn role(word: &str) -> Result<Role, String> {
+    Role::named(word).ok_or_else(|| "expected view, edit or admin".to_owned())
 }
 
 #[derive(Clone, Debug, Args)]

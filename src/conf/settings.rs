@@ -38,7 +38,7 @@ use reader::Reader;
 pub use scaling::{Demand, Scaling};
 pub use spelled::spelled;
 pub use task::{Container, Delivery, DockerParameter, Image, Mount, Network, Runtime, Tasks, Volume};
-pub use tls::{MasterTls, RestTls};
+pub use tls::{ApiTls, MasterTls, RestTls, Truststore};
 
 /// What this program itself needs to know; Flink reads the rest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -234,7 +234,7 @@ async fn a_dispatcher_that_came_later_is_heard_of_from_those_that_were_there() {
     let (_dispatcher, later, _told) = Dispatcher::start(Vec::new(), true).await;
     let knowing = Envelope {
         dispatchers: vec![later.clone()],
-        ..envelope(Answer::Orders { orders: Vec::new(), stored: 0 })
+        ..envelope(Answer::Orders { orders: Vec::new(), stored: 0, remains: Remains::Cluster })
     };
     let location = [(header::LOCATION, format!("{later}/v1/appmasters/{TASK}"))];
     for status in [StatusCode::OK, StatusCode::TEMPORARY_REDIRECT] {
@@ -336,19 +336,19 @@ async fn who_is_being_stopped_is_told_what_shall_remain_and_believes_nobody_else
             move || Json(envelope(Answer::Orders { orders: Vec::new(), stored: 0, remains })).into_response();
         serve_answer(answer).await
     };
-    for remains in [Remains::Cluster, Remains::Data, Remains::Nothing] {
-        assert_eq!(super::remains(&home(&says(remains).await), within).await, remains);
+    for said in [Remains::Cluster, Remains::Data, Remains::Nothing] {
+        assert_eq!(remains(&home(&says(said).await), within).await, said);
     }
     // The first does not answer, and the second knows.
     let refuses = serve_answer(|| StatusCode::SERVICE_UNAVAILABLE.into_response()).await;
     let both = format!("{refuses},{}", says(Remains::Nothing).await);
-    assert_eq!(super::remains(&home(&both), within).await, Remains::Nothing);
+    assert_eq!(remains(&home(&both), within).await, Remains::Nothing);
     let knows_nobody = serve_answer(|| StatusCode::FORBIDDEN.into_response()).await;
-    assert_eq!(super::remains(&home(&knows_nobody), within).await, Remains::Cluster);
+    assert_eq!(remains(&home(&knows_nobody), within).await, Remains::Cluster);
     let superseded =
         serve_answer(|| Json(envelope(Answer::Superseded { attempt: ATTEMPT + 1 })).into_response()).await;
-    assert_eq!(super::remains(&home(&superseded), within).await, Remains::Cluster);
-    let never = super::remains(&home(&refuses), Duration::from_millis(10)).await;
+    assert_eq!(remains(&home(&superseded), within).await, Remains::Cluster);
+    let never = remains(&home(&refuses), Duration::from_millis(10)).await;
     assert_eq!(never, Remains::Cluster);
 }
 

@@ -3,6 +3,7 @@
 mod address;
 mod applying;
 mod audit;
+mod credentials;
 mod describe;
 mod events;
 mod files;
@@ -10,6 +11,7 @@ mod list;
 mod ordering;
 mod session;
 mod text;
+mod token;
 mod yaml;
 
 use std::future::Future;
@@ -26,7 +28,7 @@ use base::exit::Exit;
 use conf::environment::Environment;
 use ordering::Verb;
 
-use super::error::{Fatal, fatal};
+use super::error::Fatal;
 use super::runtime;
 use text::say;
 
@@ -48,6 +50,7 @@ pub fn run(command: &Command, environment: &Environment) -> Result<u8, Fatal> {
         Command::Freeze(options) => ordering::run(Verb::Freeze, &options.names, &options.order, environment),
         Command::Thaw(options) => ordering::run(Verb::Thaw, &options.names, &options.order, environment),
         Command::Audit(options) => audit(options, environment),
+        Command::Token(options) => token::run(options),
         Command::Session(Session::Create(options)) => session::create(options, environment),
         Command::Session(Session::List(options)) => session::list(options, environment),
         Command::Session(Session::Stop(options)) => {
@@ -122,12 +125,17 @@ where
 
 fn connect(options: &DispatcherOptions, environment: &Environment) -> Result<Dispatcher, Fatal> {
     let address = address::address(options.dispatcher.clone(), environment)?;
-    Dispatcher::at(&address).map_err(fatal(Exit::Unavailable))
+    let credentials = credentials::credentials(options, &address, environment)?;
+    Dispatcher::with(&address, &credentials).map_err(unanswered)
 }
 
 fn unanswered(error: AskError) -> Fatal {
     let exit = match &error {
-        AskError::Refused { problem, .. } => refused(problem.status),
+        AskError::Refused { problem, .. } => match credentials::advice(problem.status) {
+            Some(advice) => return Fatal::new(Exit::Unavailable, format!("{error}: {advice}")),
+            None => refused(problem.status),
+        },
+        AskError::Certificates(_) | AskError::Token => Exit::Data,
         AskError::Tls(_)
         | AskError::NoAnswer { .. }
         | AskError::NoLeader { .. }

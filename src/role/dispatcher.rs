@@ -7,9 +7,11 @@ mod files;
 mod groups;
 mod home;
 mod house;
+mod listening;
 mod opened;
 mod serving;
 mod template;
+mod tokens;
 
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
@@ -45,7 +46,13 @@ pub struct Client {
     pub credentials: Option<Credentials>,
     /// Where files can be sent as they are.
     pub outbox: Option<Outbox>,
+    /// With which it has shown who it is, where that was asked for.
+    pub certificate: Option<Certificate>,
 }
+
+/// The certificate of the other end, in DER, for handlers. Somebody whom the port trusts vouches for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate(pub Arc<[u8]>);
 
 /// Who is at the other end, for handlers.
 #[derive(Clone, Copy, Debug)]
@@ -64,7 +71,7 @@ impl Connected<IncomingStream<'_, Listening<TcpListener>>> for Peer {
 }
 
 /// Serves `routes` until the port can take no more connections. Handlers find the [`Peer`] as `ConnectInfo`,
-/// [`Credentials`] and an [`Outbox`] as extensions, each where there is one.
+/// [`Credentials`], a [`Certificate`] and an [`Outbox`] as extensions, each where there is one.
 pub async fn serve<P: Port>(mut port: P, routes: Router) -> io::Result<Infallible> {
     // Once, so that connections share the routes: each would have a copy otherwise.
     let routes = routes.with_state(());
@@ -99,6 +106,9 @@ fn service(
         if let Some(outbox) = client.outbox.clone() {
             request.extensions_mut().insert(outbox);
         }
+        if let Some(certificate) = client.certificate.clone() {
+            request.extensions_mut().insert(certificate);
+        }
         routes.clone().call(request.map(Body::new))
     })
 }
@@ -122,14 +132,15 @@ where
 
 impl From<(&Connection<TcpStream>, SocketAddr)> for Client {
     fn from((connection, peer): (&Connection<TcpStream>, SocketAddr)) -> Self {
-        Self { peer: Some(Peer(peer)), credentials: None, outbox: connection.outbox() }
+        Self { peer: Some(Peer(peer)), credentials: None, outbox: connection.outbox(), certificate: None }
     }
 }
 
-impl<P> From<(&Connection<UnixStream>, std::sync::Arc<P>)> for Client {
-    fn from((connection, _): (&Connection<UnixStream>, std::sync::Arc<P>)) -> Self {
+impl<P> From<(&Connection<UnixStream>, Arc<P>)> for Client {
+    fn from((connection, _): (&Connection<UnixStream>, Arc<P>)) -> Self {
         let peer = connection.stream().peer_cred();
-        Self { peer: None, credentials: peer.ok().map(|peer| Credentials { uid: peer.uid() }), outbox: None }
+        let credentials = peer.ok().map(|peer| Credentials { uid: peer.uid() });
+        Self { peer: None, credentials, outbox: None, certificate: None }
     }
 }
 

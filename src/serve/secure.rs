@@ -13,7 +13,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tracing::debug;
 
-use crate::http::{Client, Peer, Port};
+use crate::http::{Certificate, Client, Peer, Port};
 use crate::{Connection, Limits, Listening};
 use base::log;
 
@@ -76,7 +76,9 @@ impl Port for TlsListener {
             Some(accepted) => accepted?,
             None => return Err(io::ErrorKind::BrokenPipe.into()),
         };
-        Ok((stream, Client { peer: Some(Peer(address)), credentials: None, outbox: None }))
+        let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+        let certificate = shown.map(|certificate| Certificate(Arc::from(&certificate[..])));
+        Ok((stream, Client { peer: Some(Peer(address)), credentials: None, outbox: None, certificate }))
     }
 
     fn limits(&self) -> Limits {

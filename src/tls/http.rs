@@ -1,7 +1,7 @@
 //! The one way this program makes HTTP clients.
 
 use reqwest::redirect::Policy;
-use reqwest::{Client, ClientBuilder};
+use reqwest::{Certificate, Client, ClientBuilder, Identity};
 use rustls::crypto::ring::default_provider;
 use rustls::{ClientConfig, RootCertStore};
 
@@ -21,6 +21,34 @@ pub fn secure() -> ClientBuilder {
     // The library would panic without a provider. Fails only when one is installed already, which serves as well.
     let _ = default_provider().install_default();
     builder()
+}
+
+/// A client for HTTPS that trusts `authorities`, else as [`secure`], and shows `own`, a certificate with its key, where it is asked for
+/// one. All are in PEM.
+pub fn secure_with(authorities: Option<&[u8]>, own: Option<&[u8]>) -> Result<ClientBuilder, PemError> {
+    let mut builder = secure();
+    if let Some(authorities) = authorities {
+        let certificates = Certificate::from_pem_bundle(authorities).map_err(PemError::Authorities)?;
+        if certificates.is_empty() {
+            return Err(PemError::NoAuthority);
+        }
+        builder = builder.tls_certs_only(certificates);
+    }
+    if let Some(own) = own {
+        builder = builder.identity(Identity::from_pem(own).map_err(PemError::Own)?);
+    }
+    Ok(builder)
+}
+
+/// What is wrong with certificates.
+#[derive(Debug, thiserror::Error)]
+pub enum PemError {
+    #[error("the authorities to trust are not well-formed PEM")]
+    Authorities(#[source] reqwest::Error),
+    #[error("the authorities to trust hold no certificate: expected PEM")]
+    NoAuthority,
+    #[error("the client's certificate cannot be used: expected PEM with a certificate and its private key")]
+    Own(#[source] reqwest::Error),
 }
 
 fn builder() -> ClientBuilder {

@@ -8,6 +8,7 @@ pub mod http;
 mod jks;
 mod pin;
 pub mod store;
+mod subject;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -15,10 +16,12 @@ use std::sync::Arc;
 
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, ConfigBuilder, ServerConfig, WantsVerifier};
+use rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, ServerConfig, WantsVerifier};
 
 pub use pin::{Fingerprint, client as pinned};
 use store::{Store, StoreError};
+pub use subject::common_name;
 
 /// What each TLS client of this program begins with.
 pub fn client() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, rustls::Error> {
@@ -50,6 +53,15 @@ pub enum IdentityError {
     },
 }
 
+/// Why nobody can be served.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    #[error("the key cannot be used for TLS")]
+    Key(#[from] rustls::Error),
+    #[error("the authorities of the trust store cannot be used")]
+    Authorities(#[from] VerifierBuilderError),
+}
+
 impl Identity {
     /// The first private key of a store.
     pub fn read(store: &Store) -> Result<Self, IdentityError> {
@@ -71,6 +83,19 @@ impl Identity {
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
             .with_single_cert(self.chain.clone(), self.key.clone_key())
+    }
+
+    /// For a server that speaks to nobody but who shows a certificate that one of `authorities` vouches for.
+    pub fn server_for(&self, authorities: RootCertStore) -> Result<ServerConfig, ServerError> {
+        let provider = Arc::new(default_provider());
+        let authorities = Arc::new(authorities);
+        let verifier =
+            WebPkiClientVerifier::builder_with_provider(authorities, Arc::clone(&provider)).build()?;
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_client_cert_verifier(verifier)
+            .with_single_cert(self.chain.clone(), self.key.clone_key())?;
+        Ok(config)
     }
 
     /// For a client of somebody with the same key, which it shows when it is asked for one.

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use access::{Entry, Role, Tokens};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -14,7 +15,8 @@ use crate::{Sources, caller, router};
 use manifest::Circumstances;
 use serve::{Credentials, Peer};
 
-fn bare(world: &World) -> Router {
+/// For callers who are not known.
+pub fn bare(world: &World) -> Router {
     router(Sources {
         standings: crate::standing::alone(),
         handle: world.handle.clone(),
@@ -56,7 +58,7 @@ async fn from(routes: &Router, address: &str, headers: &[(&str, &str)]) -> u16 {
 #[tokio::test]
 async fn loopback_is_this_machine_and_no_page_of_others() {
     let world = World::new().await;
-    let routes = caller::by_loopback(bare(&world));
+    let routes = caller::by_port(bare(&world), None);
     for (address, headers, status) in [
         ("127.0.0.1:1", &[("host", "localhost:8000")][..], 200),
         ("127.0.0.1:1", &[("host", "127.0.0.1:8000")], 200),
@@ -65,6 +67,9 @@ async fn loopback_is_this_machine_and_no_page_of_others() {
         ("10.0.0.1:1", &[("host", "localhost:8000")], 403),
         ("127.0.0.1:1", &[("host", "evil.example:8000")], 403),
         ("127.0.0.1:1", &[], 403),
+        // Somebody on this machine hands on what others ask.
+        ("127.0.0.1:1", &[("host", "localhost:8000"), ("x-forwarded-for", "10.0.0.1")], 403),
+        ("127.0.0.1:1", &[("host", "localhost:8000"), ("forwarded", "for=10.0.0.1")], 403),
         ("127.0.0.1:1", &[("host", "localhost:8000"), ("origin", "http://localhost:8000")], 200),
         ("127.0.0.1:1", &[("host", "localhost:8000"), ("origin", "http://localhost:9000")], 403),
         ("127.0.0.1:1", &[("host", "localhost:8000"), ("origin", "http://evil.example")], 403),
@@ -90,4 +95,43 @@ async fn users_of_the_socket_have_their_names() {
     let users: Vec<_> = (0..2).map(|index| &audit[index]["user"]).collect();
     assert_eq!(users, ["root", "uid 4000000"]);
     assert_eq!(audit[0]["from"], "unix socket");
+}
+
+#[tokio::test]
+async fn a_token_decides_wherever_it_comes_from() {
+    let world = World::new().await;
+    let text = format!(
+        "{}{}",
+        "tokens:\n",
+        ["view", "admin"]
+            .map(|role| {
+                let entry = Entry {
+                    name: role.to_owned(),
+                    role: Role::named(role).expect("a role"),
+                    mesos_roles: Vec::new(),
+                    users: Vec::new(),
+                    expires: None,
+                };
+                entry.text(role)
+            })
+            .concat()
+    );
+    let tokens = Tokens::parse(&text, &Arc::default()).expect("good");
+    let routes = caller::by_port(bare(&world), Some(Arc::new(move |token| tokens.find(token, 0).cloned())));
+    let (local, page) = (("host", "localhost:8000"), ("origin", "http://evil.example"));
+    let (view, admin) = (("authorization", "Bearer view"), ("authorization", "Bearer admin"));
+    for (address, headers, status) in [
+        ("127.0.0.1:1", &[local][..], 200),
+        ("127.0.0.1:1", &[local, view], 403),
+        ("127.0.0.1:1", &[local, ("authorization", "Bearer x")], 401),
+        ("127.0.0.1:1", &[("host", "evil.example")], 401),
+        ("127.0.0.1:1", &[local, page], 403),
+        ("10.0.0.1:1", &[local], 401),
+        ("10.0.0.1:1", &[view], 403),
+        ("10.0.0.1:1", &[admin], 200),
+        // No page has it unless somebody gave it to that page.
+        ("10.0.0.1:1", &[admin, page], 200),
+    ] {
+        assert_eq!(from(&routes, address, headers).await, status, "{address} {headers:?}");
+    }
 }

@@ -29,7 +29,7 @@ async fn standby(world: &World, leader: &str) -> Dispatcher {
     let sources = Sources { standings: tokio::sync::watch::channel(standing).1, ..sources(world) };
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = format!("http://{}", listener.local_addr().expect("an address"));
-    tokio::spawn(serve::serve(Listening::new(listener, "test"), caller::by_loopback(router(sources))));
+    tokio::spawn(serve::serve(Listening::new(listener, "test"), caller::by_port(router(sources), None)));
     Dispatcher::at(&address.parse().expect("an address")).expect("a client")
 }
 
@@ -38,7 +38,7 @@ async fn orders_follow_from_a_standby_to_the_leader() {
     let (leads, stands_by) = (World::new().await, World::new().await);
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let leader = format!("http://{}", listener.local_addr().expect("an address"));
-    let routes = caller::by_loopback(router(sources(&leads)));
+    let routes = caller::by_port(router(sources(&leads)), None);
     tokio::spawn(serve::serve(Listening::new(listener, "test"), routes));
     let client = standby(&stands_by, &leader).await;
     let query = OrderQuery { dry_run: false, message: Some("a & b".to_owned()) };
@@ -123,7 +123,7 @@ async fn commands_reach_a_dispatcher_at_a_port_of_loopback() {
     let world = World::new().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = format!("http://{}", listener.local_addr().expect("an address"));
-    let routes = caller::by_loopback(router(sources(&world)));
+    let routes = caller::by_port(router(sources(&world)), None);
     tokio::spawn(serve::serve(Listening::new(listener, "test"), routes));
     let client = Dispatcher::at(&address.parse().expect("an address")).expect("a client");
     client.apply(session("a"), &OrderQuery::default(), Match::Any).await.expect("an answer");

@@ -19,7 +19,7 @@ pub const ADDRESS: Key<String> = Key {
 pub const BIND_ADDRESS: Key<IpAddr> = Key {
     name: "dispatcher.bind-address",
     default: Some("127.0.0.1"),
-    meaning: "Loopback address on which the dispatcher's API listens.",
+    meaning: "Address on which the dispatcher's API listens. One that is not of loopback needs dispatcher.tokens or certificates of clients.",
     ..Key::of(types::IP_ADDRESS)
 };
 
@@ -37,11 +37,25 @@ pub const PORT: Key<u16> = Key {
     ..Key::of(types::PORT)
 };
 
+pub const SSL: Key<bool> = Key {
+    name: "dispatcher.ssl.enabled",
+    default: Some("false"),
+    meaning: "Whether the dispatcher's API speaks TLS, with the key store of security.ssl.rest.*; with security.ssl.rest.authentication-enabled only with clients that show a certificate of its trust store.",
+    ..Key::of(types::BOOLEAN)
+};
+
 pub const STATE_DIR: Key<PathBuf> = Key {
     name: "dispatcher.state-dir",
     default: Some("/var/lib/flink-on-mesos"),
     meaning: "Directory in which a single dispatcher keeps what it was told.",
     tried: Tried::Directory,
+    ..Key::of(types::DIRECTORY)
+};
+
+pub const TOKENS: Key<PathBuf> = Key {
+    name: "dispatcher.tokens",
+    meaning: "File with the hashes of tokens and what each allows; it is read again when it changes.",
+    tried: Tried::File,
     ..Key::of(types::DIRECTORY)
 };
 
@@ -52,11 +66,13 @@ pub const ZOOKEEPER: Key<ZooKeeperAddress> = Key {
 };
 
 /// In order of their names.
-pub const KEYS: [Definition; 6] = [
+pub const KEYS: [Definition; 8] = [
     ADDRESS.definition(),
     BIND_ADDRESS.definition(),
     JAVA_HOME.definition(),
     PORT.definition(),
+    SSL.definition(),
     STATE_DIR.definition(),
+    TOKENS.definition(),
     ZOOKEEPER.definition(),
 ];

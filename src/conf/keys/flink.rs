@@ -235,6 +235,28 @@ pub const REST_PORT: Key<String> = Key {
     ..Key::of(types::OF_FLINK)
 };
 
+pub const REST_TRUSTSTORE: Key<PathBuf> = Key {
+    name: "security.ssl.rest.truststore",
+    aliases: &["security.ssl.truststore"],
+    meaning: "Whose certificates it takes.",
+    tried: Tried::File,
+    ..Key::of(types::FILE_NAME)
+};
+
+pub const REST_TRUSTSTORE_PASSWORD: Key<Secret> = Key {
+    name: "security.ssl.rest.truststore-password",
+    aliases: &["security.ssl.truststore-password"],
+    meaning: "Of that store.",
+    ..Key::of(types::SECRET)
+};
+
+pub const REST_AUTHENTICATION: Key<bool> = Key {
+    name: "security.ssl.rest.authentication-enabled",
+    default: Some("false"),
+    meaning: "Whether its clients show certificates too.",
+    ..Key::of(types::BOOLEAN)
+};
+
 pub const REST_TLS: Key<bool> = Key {
     name: "security.ssl.rest.enabled",
     aliases: &["security.ssl.enabled"],
@@ -322,7 +344,7 @@ pub const TASK_MANAGER_IDLE: Key<Duration> = Key {
 };
 
 /// All of them by name.
-pub const KEYS: [Definition; 44] = [
+pub const KEYS: [Definition; 47] = [
     BLOB_PORT.definition(),
     REGISTRATION_ERROR_DELAY.definition(),
     HEARTBEAT_INTERVAL.definition(),
@@ -353,10 +375,13 @@ pub const KEYS: [Definition; 44] = [
     REST_PORT.definition(),
     SCHEDULER_MODE.definition(),
     KERBEROS_CONTEXTS.definition(),
+    REST_AUTHENTICATION.definition(),
     REST_TLS.definition(),
     REST_KEY_PASSWORD.definition(),
     REST_KEYSTORE.definition(),
     REST_KEYSTORE_PASSWORD.definition(),
+    REST_TRUSTSTORE.definition(),
+    REST_TRUSTSTORE_PASSWORD.definition(),
     SLOT_REQUEST_TIMEOUT.definition(),
     MAX_SLOTS.definition(),
     MIN_SLOTS.definition(),

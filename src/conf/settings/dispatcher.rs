@@ -9,6 +9,7 @@ use super::super::problem::Problem;
 use super::super::table::Table;
 use super::high_availability::{self, HighAvailability};
 use super::reader::Reader;
+use super::tls::ApiTls;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DispatcherSettings {
@@ -17,6 +18,9 @@ pub struct DispatcherSettings {
     pub port: u16,
     /// Where the API is reached, if it was told: host and port, or a URL.
     pub address: Option<String>,
+    pub tls: Option<ApiTls>,
+    /// Who may do what.
+    pub tokens: Option<PathBuf>,
     pub state_dir: PathBuf,
     /// Where several dispatchers elect their leader; then there is no state directory.
     pub zookeeper: Option<HighAvailability>,
@@ -44,6 +48,8 @@ impl DispatcherSettings {
             zookeeper: zookeeper.map(|address| high_availability::of_dispatchers(&mut reader, address)),
             bind_address: reader.value(&keys::BIND_ADDRESS),
             port: reader.value(&keys::PORT),
+            tls: ApiTls::read(&mut reader),
+            tokens: reader.optional(&keys::TOKENS),
             state_dir: reader.value(&keys::STATE_DIR),
             java_home: reader.optional(&keys::JAVA_HOME),
             flinks: reader
@@ -81,6 +87,30 @@ mod tests {
         assert_eq!(settings.port, 8090);
         table.set("dispatcher.port", "http", Origin::Argument);
         table.set("dispatcher.bind-address", "nowhere", Origin::Argument);
-        assert_eq!(DispatcherSettings::from_table(&table).expect_err("wrong").len(), 2);
+        table.set("dispatcher.tokens", "tokens.yaml", Origin::Argument);
+        assert_eq!(DispatcherSettings::from_table(&table).expect_err("wrong").len(), 3);
+    }
+
+    #[test]
+    fn tls_is_that_of_the_rest_endpoint_whether_or_not_that_speaks_it() {
+        let mut table = Table::default();
+        let read = |table: &Table| DispatcherSettings::from_table(table).map(|settings| settings.tls);
+        let store = ["keystore", "keystore-password", "key-password"];
+        for key in store {
+            table.set(format!("security.ssl.rest.{key}"), key, Origin::Argument);
+        }
+        table.set("security.ssl.rest.enabled", "true", Origin::Argument);
+        assert_eq!(read(&table), Ok(None));
+        table.set("security.ssl.rest.enabled", "false", Origin::Argument);
+        table.set("dispatcher.ssl.enabled", "true", Origin::Argument);
+        let tls = read(&table).expect("good").expect("it is on");
+        assert_eq!((tls.own.keystore.to_str(), tls.clients), (Some("keystore"), None));
+        table.set("security.ssl.rest.authentication-enabled", "true", Origin::Argument);
+        let problems = read(&table).expect_err("no trust store");
+        let told: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        assert!(
+            told.len() == 2 && told.iter().all(|text| text.contains("security.ssl.rest.truststore")),
+            "{told:?}"
+        );
     }
 }

@@ -37,18 +37,54 @@ impl MasterTls {
 impl RestTls {
     /// `None` when it is off.
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        if !reader.value(&flink::REST_TLS) {
-            return None;
-        }
+        reader.value(&flink::REST_TLS).then(|| Self::store(reader))
+    }
+
+    /// Whether or not the REST endpoint itself speaks TLS.
+    pub(super) fn store(reader: &mut Reader<'_>) -> Self {
         let keystore = reader.required(&flink::REST_KEYSTORE, "the path of a PKCS12 or JKS store");
         let password = "the password of that store";
         let keystore_password = reader.required(&flink::REST_KEYSTORE_PASSWORD, password);
         let password = "the password of the key in that store";
         let key_password = reader.required(&flink::REST_KEY_PASSWORD, password);
-        Some(Self {
+        Self {
             keystore: keystore.unwrap_or_default(),
             keystore_password: keystore_password.unwrap_or_else(|| Secret::new(String::new())),
             key_password: key_password.unwrap_or_else(|| Secret::new(String::new())),
-        })
+        }
+    }
+}
+
+/// With what the dispatcher's API speaks TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiTls {
+    pub own: RestTls,
+    /// Where clients have to show certificates.
+    pub clients: Option<Truststore>,
+}
+
+/// Whose certificates are taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Truststore {
+    pub path: PathBuf,
+    pub password: Secret,
+}
+
+impl ApiTls {
+    /// `None` when it is off.
+    pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        if !reader.value(&keys::dispatcher::SSL) {
+            return None;
+        }
+        let own = RestTls::store(reader);
+        let clients = reader.value(&flink::REST_AUTHENTICATION).then(|| {
+            let path = reader.required(&flink::REST_TRUSTSTORE, "the path of a PKCS12 or JKS store");
+            let password = reader.required(&flink::REST_TRUSTSTORE_PASSWORD, "the password of that store");
+            Truststore {
+                path: path.unwrap_or_default(),
+                password: password.unwrap_or_else(|| Secret::new(String::new())),
+            }
+        });
+        Some(Self { own, clients })
     }
 }

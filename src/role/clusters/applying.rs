@@ -13,7 +13,7 @@ use manifest::{Change, Effect, Finding};
 
 use super::ordering::query;
 use super::text::plain;
-use super::{files, print, refused, unanswered};
+use super::{credentials, files, print, refused, unanswered};
 use crate::role::error::Fatal;
 use crate::role::operator::table::line;
 
@@ -81,7 +81,7 @@ fn hand_in(options: &ApplyOptions, environment: &Environment, dry_run: bool) -> 
 /// What is wrong with the whole file.
 fn in_file(file: &str, error: AskError) -> Fatal {
     match error {
-        AskError::Refused { problem, .. } => {
+        AskError::Refused { problem, .. } if credentials::advice(problem.status).is_none() => {
             Fatal::new(refused(problem.status), format!("{file}: {}", problem.error))
         }
         error => unanswered(error),

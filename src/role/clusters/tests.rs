@@ -59,6 +59,14 @@ fn commands_of_a_dispatcher_are_no_programs() {
         ("session list -o yaml", true),
         ("session stop a", true),
         ("session stop", false),
+        ("get --dispatcher https://h --ca a --client-certificate b", true),
+        (
+            "token --name a --role edit --mesos-role team/* --mesos-role b --user u --expires 2027-01-31T00:00:00Z",
+            true,
+        ),
+        ("token --name a --role viewer", false),
+        ("token --name a", false),
+        ("token --role view", false),
     ] {
         match parse(line) {
             Ok(Cli { command: Some(cli::Command::Clusters(_)), .. }) => assert!(is_good, "{line}"),
@@ -159,6 +167,31 @@ fn each_failure_has_its_code_and_names_the_thing() {
     let (code, text) = run(&format!("get --dispatcher unix:{nowhere}"), environment);
     assert_eq!(code, 69);
     assert!(text.starts_with(&format!("no dispatcher answers at unix:{nowhere}: ")), "{text}");
+}
+
+#[test]
+fn who_has_no_token_or_too_small_a_one_is_told_what_to_do() {
+    let served = Served::start();
+    let mut environment = Environment::default();
+    environment.set("FLINK_ON_MESOS_DISPATCHER", &*served.port);
+    let file = served.file("a.yaml", 1);
+    environment.set("FLINK_ON_MESOS_TOKEN", "forged");
+    let begin = format!("the dispatcher at {} refused: ", served.port);
+    let unknown = format!(
+        "{begin}the dispatcher does not know this token, or it has expired: put a token of this dispatcher in $FLINK_ON_MESOS_TOKEN or ~/.config/flink-on-mesos/token"
+    );
+    for line in ["get", "restart a", "events --all", "events --all --follow", &format!("apply -f {file}")] {
+        assert_eq!(run(line, &environment), (69, unknown.clone()), "{line}");
+    }
+    environment.set("FLINK_ON_MESOS_TOKEN", "reader");
+    assert_eq!(run("get", &environment), (0, String::new()));
+    let denied = format!(
+        "{begin}token reader may not change anything: its role is view, and changes need edit or admin: use a token that allows it, or ask the dispatcher's operator"
+    );
+    for line in ["restart a", &format!("apply -f {file}"), &format!("plan -f {file}")] {
+        assert_eq!(run(line, &environment), (69, denied.clone()), "{line}");
+    }
+    assert_eq!(served.standing("a"), None);
 }
 
 #[test]

@@ -20,12 +20,10 @@ const TAKEN_OVER: [&str; 4] =
     ["mesos.master", "high-availability", "zookeeper.", "mesos.resourcemanager.framework."];
 
 /// Of the framework's keys those that are the dispatcher's own.
-const OWN: [&str; 6] = [
+const OWN: [&str; 4] = [
     keys::FRAMEWORK_SECRET.name,
     keys::FRAMEWORK_SECRET_FILE.name,
     keys::FRAMEWORK_NAME.name,
-    keys::FRAMEWORK_ROLE.name,
-    keys::FRAMEWORK_USER.name,
     keys::flink::CLUSTER_ID.name,
 ];
 

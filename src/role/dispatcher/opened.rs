@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use tracing::Level;
 
 use crate::cli::ClusterOptions;
+use access::Defaults;
 use base::exit::Exit;
 use base::log;
 use conf::environment::Environment;
@@ -18,7 +19,8 @@ use conf::settings::{DispatcherSettings, FlinkSource, Settings};
 use conf::table::{Origin, Table};
 use conf::{Loaded, Mode, Request};
 
-use super::PART;
+use super::tokens::TokenFile;
+use super::{PART, listening};
 use crate::role::error::{Fatal, fatal};
 use crate::role::findings::Findings;
 use crate::role::{setup, user};
@@ -51,6 +53,7 @@ pub struct Opened {
     pub settings: Settings,
     pub dispatcher: DispatcherSettings,
     pub loaded: Loaded,
+    pub tokens: Option<TokenFile>,
     conf_dir: PathBuf,
 }
 
@@ -80,14 +83,23 @@ impl Opened {
         for problem in settings.as_ref().err().into_iter().chain(dispatcher.as_ref().err()).flatten() {
             findings.add(Fatal::new(Exit::Config, problem.to_string()));
         }
+        let mut tokens = None;
         if let Ok(dispatcher) = &dispatcher {
             for finding in check(dispatcher) {
                 findings.add(finding);
             }
+            let defaults = settings.as_ref().map(defaults).unwrap_or_default();
+            let opened = dispatcher.tokens.as_deref().map(|path| TokenFile::open(path, defaults));
+            let opened = opened.transpose().map_err(fatal(Exit::Config));
+            if let Some(opened) = findings.take(opened) {
+                findings.take(listening::check(dispatcher, opened.as_ref()));
+                loaded.warnings.extend(listening::warnings(dispatcher, opened.as_ref()));
+                tokens = opened;
+            }
         }
         let (found, _warnings) = findings.finish(settings.ok().zip(dispatcher.ok()))?;
         let (settings, dispatcher) = found;
-        Ok(Self { settings, dispatcher, loaded, conf_dir })
+        Ok(Self { settings, dispatcher, loaded, tokens, conf_dir })
     }
 
     pub fn table(&self) -> &Table {
@@ -135,6 +147,11 @@ impl Opened {
     }
 }
 
+/// What clusters take that say nothing else.
+fn defaults(settings: &Settings) -> Defaults {
+    Defaults { roles: settings.framework.roles.clone(), user: settings.framework.user.clone() }
+}
+
 /// Where nobody says otherwise an AppMaster waits for minutes only.
 fn wait_for_the_next(table: &mut Table) {
     let key = keys::FAILOVER_TIMEOUT.name;
@@ -146,14 +163,6 @@ fn wait_for_the_next(table: &mut Table) {
 
 fn check(dispatcher: &DispatcherSettings) -> Vec<Fatal> {
     let mut found = Vec::new();
-    if !dispatcher.bind_address.is_loopback() {
-        let text = format!(
-            "`{}` is {}: the dispatcher's API has no tokens yet, so it listens on loopback addresses only",
-            keys::dispatcher::BIND_ADDRESS.name,
-            dispatcher.bind_address
-        );
-        found.push(Fatal::new(Exit::Config, text));
-    }
     for (version, source) in &dispatcher.flinks {
         let key = format!("{}{version}", keys::dispatcher::FLINK);
         if manifest::FlinkVersion::parse(&format!("v{}", version.replace('.', "_")))
@@ -220,6 +229,84 @@ dispatcher.port: http
             ["dispatcher.bind-address", "dispatcher.flink.1.20", "/nowhere", "dispatcher.flink.newest"]
         {
             assert!(error.contains(part), "{part}: {error}");
+        }
+    }
+
+    const MASTER: &str = "mesos.master: m:5050\n";
+    const ANYWHERE: &str = "dispatcher.bind-address: 0.0.0.0\n";
+
+    #[test]
+    fn others_are_kept_out_by_tokens() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("tokens.yaml");
+        let with_tokens = |address: &str| format!("{MASTER}{address}dispatcher.tokens: {}\n", path.display());
+        let refused = |text: &str| read(text).err().expect("refused");
+        let both = ["dispatcher.tokens", "security.ssl.rest.authentication-enabled"];
+        let error = refused(&format!("{MASTER}{ANYWHERE}"));
+        assert!(both.iter().all(|key| error.contains(key)), "{error}");
+        let error = refused(&with_tokens(ANYWHERE));
+        assert!(
+            error.starts_with(&format!("cannot read {}, which `dispatcher.tokens`", path.display())),
+            "{error}"
+        );
+        std::fs::write(&path, "tokens: []\n").expect("written");
+        let error = refused(&with_tokens(ANYWHERE));
+        assert!(both.iter().all(|key| error.contains(key)), "{error}");
+        std::fs::write(&path, "tokens:\n- {name: a, role: view}\n").expect("written");
+        for address in [ANYWHERE, ""] {
+            let error = refused(&with_tokens(address));
+            let begin = format!("{}:2: sha256: expected", path.display());
+            assert!(error.starts_with(&begin), "{error}");
+        }
+        std::fs::write(&path, format!("tokens:\n- {{name: a, role: view, sha256: {}}}\n", "0a".repeat(32)))
+            .expect("written");
+        let opened = read(&with_tokens(ANYWHERE)).unwrap_or_else(|error| panic!("{error}"));
+        let readable =
+            |opened: &Opened| opened.loaded.warnings.iter().any(|text| text.contains("readable by others"));
+        assert!(readable(&opened), "{:?}", opened.loaded.warnings);
+        let opened = read(&with_tokens("")).unwrap_or_else(|error| panic!("{error}"));
+        assert!(!readable(&opened));
+    }
+
+    #[test]
+    fn others_are_kept_out_by_certificates() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let store = directory.path().join("store");
+        let made = std::process::Command::new("keytool")
+            .args([
+                "-genkeypair",
+                "-alias",
+                "a",
+                "-keyalg",
+                "EC",
+                "-dname",
+                "CN=here",
+                "-storetype",
+                "PKCS12",
+            ])
+            .args(["-storepass", "password", "-keystore"])
+            .arg(&store)
+            .output()
+            .expect("keytool");
+        assert!(made.status.success(), "{made:?}");
+        let (store, rest) = (store.display(), "security.ssl.rest");
+        let tls = format!(
+            "{MASTER}{ANYWHERE}dispatcher.ssl.enabled: true\n{rest}.keystore: {store}\n{rest}.keystore-password: password\n{rest}.key-password: password\n"
+        );
+        let error = read(&tls).err().expect("it asks for nothing");
+        assert!(error.contains("dispatcher.tokens"), "{error}");
+        let asking = format!(
+            "{tls}{rest}.authentication-enabled: true\n{rest}.truststore: {store}\n{rest}.truststore-password: password\n"
+        );
+        let opened = read(&asking).unwrap_or_else(|error| panic!("{error}"));
+        assert!(!opened.loaded.warnings.iter().any(|text| text.contains("readable by others")));
+        for key in ["keystore-password", "truststore-password"] {
+            let wrong = asking.replace(&format!(".{key}: password"), &format!(".{key}: wrong"));
+            let error = read(&wrong).err().expect("refused");
+            assert!(
+                error.contains("failed to read the key store") && !error.contains("wrong;"),
+                "{key}: {error}"
+            );
         }
     }
 }

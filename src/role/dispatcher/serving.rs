@@ -11,14 +11,17 @@ use base::exit::Exit;
 use conf::environment::Environment;
 use conf::keys;
 use conf::settings::Settings;
+use rustls::ServerConfig;
 use scheduler::driver::requests::Requests;
-use serve::Listening;
+use serve::{Listening, TlsListener};
 
 use super::PART;
 use super::configuration::Configured;
 use super::files::Files;
 use super::home::{self, Others, Reports};
+use super::listening as own_listening;
 use super::opened::{self, Opened};
+use super::tokens::TokenFile;
 use crate::role::appmaster::listening::{self, cannot_bind};
 use crate::role::error::{Fatal, fatal};
 use crate::role::setup;
@@ -32,6 +35,9 @@ const SOCKET_VARIABLE: &str = "FLINK_ON_MESOS_DISPATCHER";
 pub struct Ports {
     artifacts: TcpListener,
     api: TcpListener,
+    /// Of the API's port.
+    tls: Option<Arc<ServerConfig>>,
+    tokens: Option<TokenFile>,
     socket: UnixListener,
     pub socket_path: PathBuf,
 }
@@ -57,7 +63,8 @@ pub fn bind(opened: &Opened, environment: &Environment, before: Option<u16>) -> 
         opened::create(directory)?;
     }
     let socket = sockets::bind_socket(&socket_path).map_err(cannot_bind)?;
-    Ok(Ports { artifacts, api, socket, socket_path })
+    let (tls, tokens) = (own_listening::server(dispatcher)?, opened.tokens.clone());
+    Ok(Ports { artifacts, api, tls, tokens, socket, socket_path })
 }
 
 /// Where operators find it, unless the environment says otherwise.
@@ -78,19 +85,20 @@ impl Ports {
 
     /// Where others reach the API.
     pub fn api_url(&self, opened: &Opened) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
         match &opened.dispatcher.address {
             Some(url) if url.contains("://") => url.clone(),
-            Some(address) => format!("http://{address}"),
+            Some(address) => format!("{scheme}://{address}"),
             None => {
                 let port = self.api.local_addr().map_or(opened.dispatcher.port, |address| address.port());
-                format!("http://{}:{port}", setup::host_name())
+                format!("{scheme}://{}:{port}", setup::host_name())
             }
         }
     }
 
     /// On threads of their own.
     pub fn serve(self, sources: Sources, served: Served) -> Result<(), Fatal> {
-        let Self { artifacts, api: port, socket, socket_path } = self;
+        let Self { artifacts, api: port, tls, tokens, socket, socket_path } = self;
         let Served { requests, files, configured, reports, others, journal } = served;
         let artifacts = Artifacts {
             listener: artifacts,
@@ -100,11 +108,16 @@ impl Ports {
             more: home::routes(requests.clone(), sources.handle.clone(), reports, others),
         };
         worker::start_artifacts(artifacts, requests, Arc::clone(&journal))?;
+        let tokens = tokens.map(|file| file.watched(Arc::clone(&journal)));
         let servers = async move || {
             let everybody = async {
                 let serve = async || {
                     let listening = Listening::new(serve::asynchronous(&port)?, "API port");
-                    serve::serve(listening, caller::by_loopback(api::router(sources.clone()))).await
+                    let routes = caller::by_port(api::router(sources.clone()), tokens.clone());
+                    match &tls {
+                        None => serve::serve(listening, routes).await,
+                        Some(tls) => serve::serve(TlsListener::new(listening, Arc::clone(tls)), routes).await,
+                    }
                 };
                 match serve::keep("the API's port", Arc::clone(&journal), serve).await {}
             };

@@ -72,6 +72,7 @@ pub const WALLS: &[Wall] = &[
 
 /// The cores: facts in, decisions out.
 const PURE: &[&str] = &[
+    "src/access/**",
     "src/artifact/range.rs",
     "src/claim/lib.rs",
     "src/init/action.rs",

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 
 use tempfile::TempDir;
-use tokio::net::UnixListener;
+use tokio::net::{TcpListener, UnixListener};
 
+use access::{Defaults, Entry, Role, Tokens};
 use api::client::{Address, AskError, Dispatcher as Client};
 use api::{Sources, caller, router};
 use base::events::Journal;
@@ -41,6 +43,8 @@ impl Groups for NoOffers {
 
 pub struct Served {
     pub environment: Environment,
+    /// Where a token is expected, of whoever shows one: `reader` may look only.
+    pub port: String,
     directory: TempDir,
 }
 
@@ -55,8 +59,8 @@ impl Served {
             let runtime = crate::role::runtime().expect("a runtime");
             runtime.block_on(serve(socket, state, sender));
         });
-        ready.recv().expect("it listens");
-        Self { environment, directory }
+        let port = format!("http://{}", ready.recv().expect("it listens"));
+        Self { environment, port, directory }
     }
 
     pub fn path(&self, name: &str) -> String {
@@ -92,7 +96,7 @@ impl Served {
     }
 }
 
-async fn serve(socket: PathBuf, state: PathBuf, ready: Sender<()>) {
+async fn serve(socket: PathBuf, state: PathBuf, ready: Sender<SocketAddr>) {
     let mut records = DirectoryRecords::open(&state, "test").await.expect("it opens");
     let limits = Limits::default();
     let core = Dispatcher::restore(&records.load(None).await.expect("nothing"), limits);
@@ -102,9 +106,23 @@ async fn serve(socket: PathBuf, state: PathBuf, ready: Sender<()>) {
     tokio::spawn(driver.run());
     let (circumstances, appmasters) = (Circumstances::default(), Arc::new(|_: &str| None));
     let sources = Sources { handle, standings: api::standing::alone(), circumstances, appmasters };
+    let port = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = port.local_addr().expect("an address");
+    let entry = Entry {
+        name: "reader".to_owned(),
+        role: Role::View,
+        mesos_roles: Vec::new(),
+        users: Vec::new(),
+        expires: None,
+    };
+    let text = format!("tokens:\n{}", entry.text("reader"));
+    let tokens = Tokens::parse(&text, &Arc::<Defaults>::default()).expect("good");
+    let known = Arc::new(move |token: &str| tokens.find(token, 0).cloned());
+    let routes = caller::by_port(router(sources.clone()), Some(known));
+    tokio::spawn(serve::serve(Listening::new(port, "test"), routes));
     let routes = caller::by_user(router(sources));
     let listener = UnixListener::bind(socket).expect("a socket");
-    ready.send(()).expect("somebody waits");
+    ready.send(address).expect("somebody waits");
     let Err(error) = serve::serve(Listening::new(listener, "test"), routes).await;
     panic!("{error}");
 }

@@ -180,6 +180,20 @@ fn each_cluster_has_an_id_of_its_own_in_the_zookeeper_of_the_dispatcher() {
 }
 
 #[test]
+fn a_cluster_that_names_no_role_or_user_takes_the_dispatchers() {
+    let (role, user) = ("mesos.resourcemanager.framework.role", "mesos.resourcemanager.framework.user");
+    let world = World::new(&[(role, "own/role"), (user, "owner")]);
+    let user_of_task = world.define(session("v1_20", "")).template.user;
+    let configuration = world.configuration("one");
+    assert_eq!(user_of_task.as_deref(), Some("owner"));
+    assert!(configuration.contains("own/role") && configuration.contains("owner"), "{configuration}");
+    world.define(session("v1_20", "  mesos: {role: other, user: ann}\n"));
+    let configuration = world.configuration("one");
+    assert!(configuration.contains("other") && configuration.contains("ann"), "{configuration}");
+    assert!(!configuration.contains("own"), "{configuration}");
+}
+
+#[test]
 fn no_secret_is_in_what_mesos_shows() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/manifests/15-secrets.yaml");
     let mut manifests = read(&fs::read_to_string(path).expect("it is there"));
