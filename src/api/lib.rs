@@ -16,8 +16,8 @@ mod events;
 mod extract;
 mod health;
 mod orders;
-pub mod standing;
 mod permission;
+pub mod standing;
 #[cfg(test)]
 mod tests;
 

@@ -46,6 +46,18 @@ pub struct Definition {
 }
 
 impl Action {
+    /// Whose group an order to the scheduler is about.
+    pub fn cluster(&self) -> Option<&str> {
+        match self {
+            Self::Define(Definition { cluster, .. })
+            | Self::Keep { cluster, .. }
+            | Self::Renew { cluster, .. }
+            | Self::Replace { cluster, .. }
+            | Self::Remove { cluster, .. } => Some(cluster),
+            Self::Commit(_) | Self::Event(_) => None,
+        }
+    }
+
     /// The number of an order to the scheduler.
     pub fn order(&self) -> Option<u64> {
         match self {

@@ -45,12 +45,18 @@ impl Configured {
         self.0.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// Of a task by its id, which is its cluster's name, a nonce and a number.
+    /// Of a task by its id.
     pub fn of_task(&self, task_id: &str) -> Option<Bytes> {
-        let mut parts = task_id.rsplitn(3, '-');
-        let (_number, _nonce, cluster) = (parts.next()?, parts.next()?, parts.next()?);
+        let cluster = cluster_of(task_id)?;
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(cluster).cloned()
     }
+}
+
+/// A task's id is its cluster's name, a nonce and a number.
+pub fn cluster_of(task_id: &str) -> Option<&str> {
+    let mut parts = task_id.rsplitn(3, '-');
+    let (_number, _nonce) = (parts.next()?, parts.next()?);
+    parts.next()
 }
 
 /// What only the dispatcher knows.

@@ -2,16 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use dispatcher::driver;
 use dispatcher::{Action, End, TaskView, Timestamp, View};
+use domain::group::GroupName;
 use scheduler::driver::requests::{Refusal, Reply, Request, Requests};
 use scheduler::report::{GroupReport, Report, TaskReport};
 use scheduler::spec::GroupSpec;
 use status::lookout::Lookout;
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
 
 use super::home::Reports;
 use super::template::{self, Makings};
+
+/// For Flink to end its jobs and to delete what it has stored of them.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(30);
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 pub struct Groups {
     requests: Requests,
@@ -21,30 +29,79 @@ pub struct Groups {
     lookout: Arc<Lookout>,
     /// Something has changed since the last look.
     is_due: bool,
+    /// Clusters whose AppMasters were ordered to end them.
+    leaving: BTreeMap<String, Leaving>,
+}
+
+/// Its group is removed when its tasks have ended, or the time is up.
+struct Leaving(JoinHandle<()>);
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 impl Groups {
     pub fn new(requests: Requests, makings: Makings, told: Reports, lookout: Arc<Lookout>) -> Self {
-        Self { requests, makings, told, lookout, is_due: true }
+        Self { requests, makings, told, lookout, is_due: true, leaving: BTreeMap::new() }
     }
 }
 
 impl Groups {
-    /// While ZooKeeper is silent nothing is done, and then all of it.
     async fn order<T>(&self, order: impl Fn(Reply<T>) -> Request) -> Result<T, Refusal> {
-        loop {
-            match self.requests.order(&order).await {
-                Err(Refusal::NotLeading(_)) => self.requests.until_led().await,
-                answer => return answer,
-            }
+        give(&self.requests, order).await
+    }
+
+    /// Where an AppMaster can end its cluster by itself, it does that first: only Flink knows all that it has stored.
+    async fn remove(&mut self, cluster: String, name: GroupName) -> Result<(), Refusal> {
+        self.makings.forget(&cluster);
+        if !self.told.end(&cluster) {
+            return self.order(|reply| Request::Remove(name.clone(), reply)).await.map(drop);
+        }
+        let paused = Box::new(GroupSpec::paused());
+        self.order(|reply| Request::Define(name.clone(), paused.clone(), reply)).await?;
+        let leaving = tokio::spawn(leave(self.requests.clone(), name));
+        self.leaving.insert(cluster, Leaving(leaving));
+        Ok(())
+    }
+}
+
+/// While ZooKeeper is silent nothing is done, and then all of it.
+async fn give<T>(requests: &Requests, order: impl Fn(Reply<T>) -> Request) -> Result<T, Refusal> {
+    loop {
+        match requests.order(&order).await {
+            Err(Refusal::NotLeading(_)) => requests.until_led().await,
+            answer => return answer,
         }
     }
+}
+
+async fn leave(requests: Requests, name: GroupName) {
+    let tasks_are_gone = async {
+        loop {
+            if let Ok(report) = requests.scheduler_report().await
+                && report.tasks.iter().all(|task| task.group != name)
+            {
+                return;
+            }
+            sleep(LOOK_EVERY).await;
+        }
+    };
+    // Those that are left then are killed.
+    let _ = timeout(LEAVE_TIMEOUT, tasks_are_gone).await;
+    // The scheduler is ending, and the next one is told of no such group.
+    let _ = give(&requests, |reply| Request::Remove(name.clone(), reply)).await;
 }
 
 impl driver::Groups for Groups {
     type Error = Refusal;
 
     async fn carry_out(&mut self, action: Action) -> Result<(), Refusal> {
+        if let Some(cluster) = action.cluster() {
+            // The newer order counts.
+            self.leaving.remove(cluster);
+        }
         match action {
             Action::Define(definition) => {
                 let spec = Box::new(self.makings.define(&definition));
@@ -66,8 +123,7 @@ impl driver::Groups for Groups {
             }
             Action::Remove { cluster, .. } => {
                 let Some(name) = template::group(&cluster) else { return Ok(()) };
-                self.makings.forget(&cluster);
-                self.order(|reply| Request::Remove(name.clone(), reply)).await.map(drop)
+                self.remove(cluster, name).await
             }
             Action::Commit(_) | Action::Event(_) => Ok(()),
         }

@@ -1,7 +1,8 @@
 //! Where AppMasters dial home: each tells how its cluster is, and is answered when there is something to order or the time is up.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use api::AppMaster;
@@ -11,45 +12,96 @@ use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::post;
-use dial::{Answer, Envelope, HOLD, PROTOCOL, Report, Status};
+use dial::{Answer, Envelope, HOLD, Order, PROTOCOL, Report, Status, What};
 use dispatcher::driver::Handle;
 use domain::leadership::{Leadership, NotLeading};
 use domain::remains::Remains;
 use scheduler::driver::requests::{Refusal, Request, Requests};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
+use super::configuration;
 use super::elected::About;
 
 /// A report is a few hundred bytes, and what came of orders.
 const MAX_REPORT_BYTES: usize = 64 << 10;
 
-/// What AppMasters have told last, by task id.
+/// No order follows it, so its number need not be kept anywhere.
+const LAST_ORDER: u64 = u64::MAX;
+
+/// What AppMasters have told last, by task id, and which of them are to end.
 #[derive(Clone, Default)]
-pub struct Reports(Arc<Mutex<BTreeMap<String, Status>>>);
+pub struct Reports(Arc<Told>);
+
+#[derive(Default)]
+struct Told {
+    known: Mutex<Known>,
+    /// More are to end.
+    ending: Notify,
+}
+
+#[derive(Default)]
+struct Known {
+    statuses: BTreeMap<String, Status>,
+    ending: BTreeSet<String>,
+}
 
 impl Reports {
     fn keep(&self, task_id: &str, status: Status) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert(task_id.to_owned(), status);
+        self.known().statuses.insert(task_id.to_owned(), status);
     }
 
     fn forget(&self, task_id: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(task_id);
+        self.known().statuses.remove(task_id);
     }
 
     /// Those of other tasks are gone.
     pub fn retain(&self, is_there: impl Fn(&str) -> bool) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|task_id, _| is_there(task_id));
+        let mut known = self.known();
+        known.statuses.retain(|task_id, _| is_there(task_id));
+        known.ending.retain(|task_id| is_there(task_id));
     }
 
     pub fn clear(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        *self.known() = Known::default();
     }
 
     /// Of one task.
     pub fn of(&self, task_id: &str) -> Option<AppMaster> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(task_id).map(|status| appmaster(task_id, status))
+        self.known().statuses.get(task_id).map(|status| appmaster(task_id, status))
+    }
+
+    /// The cluster's AppMasters are ordered to end it, where Flink keeps something that only Flink can delete. Whether there are
+    /// such ones.
+    pub fn end(&self, cluster: &str) -> bool {
+        let mut known = self.known();
+        let of_cluster = |(task_id, status): (&String, &Status)| {
+            let is_meant = configuration::cluster_of(task_id) == Some(cluster);
+            (is_meant && status.standing != dial::Standing::Alone).then(|| task_id.clone())
+        };
+        let ending: Vec<_> = known.statuses.iter().filter_map(of_cluster).collect();
+        let any = !ending.is_empty();
+        known.ending.extend(ending);
+        self.0.ending.notify_waiters();
+        any
+    }
+
+    fn is_ending(&self, task_id: &str) -> bool {
+        self.known().ending.contains(task_id)
+    }
+
+    async fn until_ending(&self, task_id: &str) {
+        loop {
+            let mut more = pin!(self.0.ending.notified());
+            more.as_mut().enable();
+            if self.is_ending(task_id) {
+                return;
+            }
+            more.await;
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -123,7 +175,7 @@ async fn answer(
     if report.leaves {
         let asked = task_id.clone();
         return match shared.handle.ask(move |core, _| core.remains(&asked)).await {
-            Ok(remains) => Json(nothing_to_do(&shared, task_id, remains)).into_response(),
+            Ok(remains) => Json(answer_to(&shared, task_id, remains)).into_response(),
             Err(_) => (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")]).into_response(),
         };
     }
@@ -134,16 +186,20 @@ async fn answer(
             std::future::pending::<()>().await;
         }
     };
+    let was_told = report.outcomes.iter().any(|outcome| outcome.id == LAST_ORDER);
     tokio::select! {
         () = tokio::time::sleep(Duration::from_millis(report.hold_ms).min(HOLD)) => {}
         () = no_longer_leads => {}
+        () = shared.reports.until_ending(&task_id), if !was_told => {}
     }
-    Json(nothing_to_do(&shared, task_id, Remains::Cluster)).into_response()
+    Json(answer_to(&shared, task_id, Remains::Cluster)).into_response()
 }
 
-fn nothing_to_do(shared: &Shared, task_id: String, remains: Remains) -> Envelope {
+fn answer_to(shared: &Shared, task_id: String, remains: Remains) -> Envelope {
     let dispatchers = shared.others.dispatchers.borrow().clone();
-    let answer = Answer::Orders { orders: Vec::new(), stored: 0, remains };
+    let end = Order { id: LAST_ORDER, what: What::End { force: true } };
+    let orders = shared.reports.is_ending(&task_id).then_some(end).into_iter().collect();
+    let answer = Answer::Orders { orders, stored: 0, remains };
     Envelope { protocol: PROTOCOL, task_id, dispatchers, answer }
 }
 
@@ -151,6 +207,6 @@ fn nothing_to_do(shared: &Shared, task_id: String, remains: Remains) -> Envelope
 fn sent_on(shared: &Shared, task_id: String, leader: &serde_json::Value) -> Response {
     let leader = About::of(leader).artifacts;
     let location = [(header::LOCATION, format!("{leader}{}", dial::path(&task_id)))];
-    let body = Json(nothing_to_do(shared, task_id, Remains::Cluster));
+    let body = Json(answer_to(shared, task_id, Remains::Cluster));
     (StatusCode::TEMPORARY_REDIRECT, location, body).into_response()
 }

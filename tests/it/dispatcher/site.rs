@@ -175,8 +175,7 @@ impl Site {
     /// No cluster has anything on any agent.
     pub async fn until_nothing_runs(&self) {
         let parts = [Part::JobManager, Part::TaskManager, Part::Worker];
-        let is_empty =
-            async || parts.iter().all(|part| self.mesos.parts(*part).is_empty()).then_some(());
+        let is_empty = async || parts.iter().all(|part| self.mesos.parts(*part).is_empty()).then_some(());
         self.mesos.until("nothing runs any more", is_empty).await;
     }
 
