@@ -53,7 +53,7 @@ async fn runs(site: &Site) -> Option<bool> {
     Some(overview.jobs_running == 1)
 }
 
-fn application(name: &str, version: (&str, &str), class: &str, more: &str, jars: &Path) -> String {
+pub fn application(name: &str, version: (&str, &str), class: &str, more: &str, jars: &Path) -> String {
     let (word, release) = version;
     let jar = jar_for(release, class, jars);
     let job = format!(

@@ -3,8 +3,9 @@
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
+use super::applications::application;
 use super::site::{Site, get, session};
-use crate::cluster::application;
+use crate::cluster::application as jobs;
 use crate::cluster::processes::{self, Part};
 use crate::flink::jars::{JarRun, Jars as _};
 use crate::ha::ensemble::Ensemble;
@@ -13,13 +14,7 @@ use crate::ha::ensemble::Ensemble;
 async fn a_cluster_keeps_framework_taskmanagers_and_job_when_its_appmaster_dies() {
     let ensemble = Ensemble::start().await;
     let storage = tempfile::tempdir().expect("a directory");
-    let site = Site::start(&[
-        "high-availability: zookeeper".to_owned(),
-        format!("high-availability.zookeeper.quorum: {}", ensemble.quorum()),
-        "high-availability.zookeeper.client.session-timeout: 3000".to_owned(),
-        format!("high-availability.storageDir: file://{}", storage.path().display()),
-    ])
-    .await;
+    let site = Site::start(&with_zookeeper(&ensemble, storage.path())).await;
     let checkpoints = format!("file://{}/checkpoints", storage.path().display());
     let manifest = session("kept", "v1_20", super::MEMORY).replace(
         "flinkConfiguration:\n",
@@ -39,9 +34,9 @@ async fn a_cluster_keeps_framework_taskmanagers_and_job_when_its_appmaster_dies(
         .await;
     site.program
         .until("the job is restored", async || {
-            let checkpoints = ask(&site, &format!("/jobs/{job}/checkpoints")).await?;
+            let checkpoints = ask(&site, "kept", &format!("/jobs/{job}/checkpoints")).await?;
             let has_restored = checkpoints["latest"]["restored"]["id"].as_u64().is_some();
-            let about = ask(&site, &format!("/jobs/{job}")).await?;
+            let about = ask(&site, "kept", &format!("/jobs/{job}")).await?;
             (has_restored && about["state"] == "RUNNING").then_some(())
         })
         .await;
@@ -56,8 +51,8 @@ async fn a_cluster_keeps_framework_taskmanagers_and_job_when_its_appmaster_dies(
     site.command(&["resume", "kept"]);
     site.program
         .until("the job goes on from its last checkpoint", async || {
-            let restored = ask(&site, &format!("/jobs/{job}/checkpoints")).await?;
-            let about = ask(&site, &format!("/jobs/{job}")).await?;
+            let restored = ask(&site, "kept", &format!("/jobs/{job}/checkpoints")).await?;
+            let about = ask(&site, "kept", &format!("/jobs/{job}")).await?;
             let is_other = site.framework("kept").await?["id"] != framework;
             (is_other && restored["latest"]["restored"]["id"].is_u64() && about["state"] == "RUNNING")
                 .then_some(())
@@ -74,23 +69,65 @@ async fn a_cluster_keeps_framework_taskmanagers_and_job_when_its_appmaster_dies(
     }
 }
 
+#[tokio::test]
+async fn an_application_that_keeps_its_state_goes_on_from_its_last_checkpoint() {
+    let ensemble = Ensemble::start().await;
+    let storage = tempfile::tempdir().expect("a directory");
+    let site = Site::start(&with_zookeeper(&ensemble, storage.path())).await;
+    let directory = format!("file://{}/checkpoints", storage.path().display());
+    let manifest = application("steady", ("v1_20", "1.20.5"), "Endless", "", storage.path())
+        .replace("parallelism: 1", "parallelism: 1, upgradeMode: last-state")
+        .replace(
+            "flinkConfiguration:\n",
+            &format!("flinkConfiguration:\n    state.checkpoints.dir: \"{directory}\"\n"),
+        );
+    site.apply(&[&manifest]);
+    let completed = async |restored: bool| {
+        let jobs = ask(&site, "steady", "/jobs").await?;
+        let job = jobs["jobs"].as_array()?.iter().find(|job| job["status"] == "RUNNING")?["id"].clone();
+        let told = ask(&site, "steady", &format!("/jobs/{}/checkpoints", job.as_str()?)).await?;
+        let has_some = told["counts"]["completed"].as_u64()? >= 1;
+        (has_some && told["latest"]["restored"]["id"].is_u64() == restored).then_some(())
+    };
+    site.program.until("it has checkpoints", async || completed(false).await).await;
+    site.command(&["suspend", "steady"]);
+    site.until_state("steady", "suspended").await;
+    site.until_nothing_runs().await;
+    let other = manifest.replace("parallelism: 1", "parallelism: 2");
+    assert!(site.refused(&other).contains("spec.job.parallelism of application steady cannot be changed"));
+    site.command(&["resume", "steady"]);
+    site.program.until("it is restored", async || completed(true).await).await;
+    site.command(&["delete", "steady"]);
+    site.until_gone("steady").await;
+    site.until_nothing_runs().await;
+}
+
+fn with_zookeeper(ensemble: &Ensemble, storage: &std::path::Path) -> [String; 4] {
+    [
+        "high-availability: zookeeper".to_owned(),
+        format!("high-availability.zookeeper.quorum: {}", ensemble.quorum()),
+        "high-availability.zookeeper.client.session-timeout: 3000".to_owned(),
+        format!("high-availability.storageDir: file://{}", storage.display()),
+    ]
+}
+
 /// One that has checkpoints; its id.
 async fn start_job(site: &Site, directory: &std::path::Path) -> String {
-    let jar = application::jar("Endless", directory);
+    let jar = jobs::jar("Endless", directory);
     let flink = site.flink("kept").await.expect("it answers");
     let jar = flink.upload_jar(jar.as_ref()).await.expect("an upload");
     let run = JarRun { parallelism: Some(1), ..JarRun::default() };
     let job = flink.run_jar(&jar, &run).await.expect("a start");
     let has_some = async || {
-        let counts = ask(site, &format!("/jobs/{job}/checkpoints")).await?;
+        let counts = ask(site, "kept", &format!("/jobs/{job}/checkpoints")).await?;
         (counts["counts"]["completed"].as_u64()? >= 2).then_some(())
     };
     site.program.until("it has checkpoints", has_some).await;
     job
 }
 
-async fn ask(site: &Site, path: &str) -> Option<Value> {
-    let framework = site.framework("kept").await?;
+async fn ask(site: &Site, name: &str, path: &str) -> Option<Value> {
+    let framework = site.framework(name).await?;
     let url = format!("{}{path}", framework["webui_url"].as_str()?);
     get(&url).await?.json().await.ok()
 }

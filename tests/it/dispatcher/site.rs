@@ -130,9 +130,21 @@ impl Site {
     }
 
     pub fn apply(&self, manifests: &[&str]) {
+        let file = self.write(&manifests.join("---\n"));
+        self.command(&["apply", "-f", &file]);
+    }
+
+    /// Why a manifest is not taken.
+    pub fn refused(&self, manifest: &str) -> String {
+        let (code, out, err) = self.try_command(&["apply", "-f", &self.write(manifest)]);
+        assert_ne!(code, Some(0), "{out}{err}");
+        out + &err
+    }
+
+    fn write(&self, manifests: &str) -> String {
         let file = self.files.path().join("manifests.yaml");
-        fs::write(&file, manifests.join("---\n")).expect("written");
-        self.command(&["apply", "-f", file.to_str().expect("UTF-8")]);
+        fs::write(&file, manifests).expect("written");
+        file.to_str().expect("UTF-8").to_owned()
     }
 
     /// All that is known of a cluster, if there is one.
