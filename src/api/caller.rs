@@ -20,20 +20,33 @@ use tls::Fingerprint;
 use super::answer::Problem;
 
 /// For the audit, and for what is asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Caller {
     pub user: String,
     /// From where.
     pub from: String,
     pub grant: Arc<Grant>,
-    shows_token: bool,
+    /// Of who shows a token.
+    shown: Option<Shown>,
+}
+
+/// A token, and who knows whose it is.
+#[derive(Clone)]
+struct Shown {
+    token: String,
+    tokens: Tokens,
 }
 
 impl Caller {
     /// Somebody who may do everything.
     pub fn admin(user: String, from: String) -> Self {
         let grant = Arc::new(Grant::admin(user.clone()));
-        Self { user, from, grant, shows_token: false }
+        Self { user, from, grant, shown: None }
+    }
+
+    /// Whether it still is who it was when it asked.
+    pub fn is_still_known(&self) -> bool {
+        self.shown.as_ref().is_none_or(|Shown { token, tokens }| tokens(token).is_some())
     }
 }
 
@@ -108,8 +121,10 @@ fn known(request: &Request, tokens: Option<&Tokens>) -> Result<Caller, Stranger>
     let from =
         peer.map_or_else(|| "an unknown address".to_owned(), |address| SocketAddr::to_string(&address));
     if let Some(token) = token(request.headers())? {
-        let grant = tokens.ok_or(Stranger::NoTokens)?(token).ok_or(Stranger::UnknownToken)?;
-        return Ok(Caller { user: grant.name.clone(), from, grant, shows_token: true });
+        let tokens = Tokens::clone(tokens.ok_or(Stranger::NoTokens)?);
+        let grant = tokens(token).ok_or(Stranger::UnknownToken)?;
+        let shown = Some(Shown { token: token.to_owned(), tokens });
+        return Ok(Caller { user: grant.name.clone(), from, grant, shown });
     }
     if let Some(Certificate(certificate)) = request.extensions().get() {
         return Ok(Caller::admin(holder(certificate), from));
@@ -147,7 +162,7 @@ pub async fn required(
     };
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         // A browser adds certificates by itself, and what comes from this machine needs nothing; no page has a token of others.
-        if !caller.shows_token && is_of_another_site(request.headers()) {
+        if caller.shown.is_none() && is_of_another_site(request.headers()) {
             return Err(Problem::new(StatusCode::FORBIDDEN, "orders from pages of other sites are refused"));
         }
         caller.grant.may_edit()?;

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::future;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::header::ACCEPT;
 use axum::http::{HeaderMap, StatusCode};
@@ -18,6 +20,7 @@ use dispatcher::driver::Handle;
 
 use super::answer::{Problem, Unavailable};
 use super::ask::{Unanswered, ask};
+use super::caller::Caller;
 use super::extract::Query;
 use super::{MAX_STREAMS, Shared};
 
@@ -46,6 +49,7 @@ pub struct EventsQuery {
 )]
 pub async fn events(
     State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
     Query(query): Query<EventsQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -61,7 +65,10 @@ pub async fn events(
         return Err(Problem { retry_after: Some(5), ..Problem::new(StatusCode::SERVICE_UNAVAILABLE, text) });
     };
     let stored = following.catch_up().await?;
-    let messages = stream::iter(stored).chain(following.coming()).map(move |event| {
+    let events = stream::iter(stored).chain(following.coming());
+    // Nothing more for whose token was taken away or has expired.
+    let told = events.take_while(move |_| future::ready(caller.is_still_known()));
+    let messages = told.map(move |event| {
         let _held = &place;
         Ok::<_, Infallible>(message(&event))
     });

@@ -13,6 +13,8 @@ mod unavailable;
 mod world;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Command;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -20,6 +22,7 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::Response;
 use axum::{Extension, Router};
 use serde_json::Value;
+use tempfile::TempDir;
 use tower_service::Service as _;
 
 use super::standing::{self as standings, Standings};
@@ -75,6 +78,20 @@ fn told(task_id: &str) -> Option<AppMaster> {
         jobs_running: Some(1),
         waiting: Some("no offers".to_owned()),
     })
+}
+
+/// With a key and a certificate that nobody else vouches for, under the password `password`.
+pub fn key_store(name: &str) -> (TempDir, PathBuf) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (path, subject) = (directory.path().join("store"), format!("CN={name}, O=Example"));
+    let made = Command::new("keytool")
+        .args(["-genkeypair", "-alias", "a", "-keyalg", "EC", "-dname", &subject, "-storetype", "PKCS12"])
+        .args(["-ext", "san=ip:127.0.0.1", "-storepass", "password", "-keystore"])
+        .arg(&path)
+        .output()
+        .expect("keytool");
+    assert!(made.status.success(), "{made:?}");
+    (directory, path)
 }
 
 /// One answer.

@@ -1,13 +1,13 @@
 //! `dispatcher`: a framework whose tasks are the AppMasters of other clusters. Under init it is one process, which knows from its
 //! records what is wanted, has the scheduler keep one group of tasks for each cluster, and serves the API.
 
+mod admission;
 mod configuration;
 mod elected;
 mod files;
 mod groups;
 mod home;
 mod house;
-mod listening;
 mod opened;
 mod serving;
 mod template;

@@ -1,8 +1,6 @@
 //! The client, and the routes behind TLS, with and without certificates of clients.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::process::Command;
 use std::sync::Arc;
 
 use access::{Entry, Role, Tokens};
@@ -13,8 +11,8 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 use super::callers::bare;
-use super::session;
 use super::world::World;
+use super::{key_store, session};
 use crate::client::{Address, AskError, Credentials, Dispatcher};
 use crate::{AuditQuery, OrderQuery, caller};
 use dispatcher::Match;
@@ -30,16 +28,7 @@ struct Party {
 
 impl Party {
     fn new(name: &str) -> Self {
-        let directory = tempfile::tempdir().expect("a directory");
-        let path: PathBuf = directory.path().join("store");
-        let subject = format!("CN={name}, O=Example");
-        let made = Command::new("keytool")
-            .args(["-genkeypair", "-alias", "a", "-keyalg", "EC", "-dname", &subject, "-storetype", "PKCS12"])
-            .args(["-ext", "san=ip:127.0.0.1", "-storepass", "password", "-keystore"])
-            .arg(&path)
-            .output()
-            .expect("keytool");
-        assert!(made.status.success(), "{made:?}");
+        let (directory, path) = key_store(name);
         let [password, key_password] = ["password"; 2].map(str::to_owned);
         Self { store: Store { path, password, key_password }, _directory: directory }
     }

@@ -5,11 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use access::{Defaults, Entry, Role, Tokens};
 use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use futures_util::StreamExt as _;
 use serde_json::Value;
 
 use super::callers::bare;
 use super::world::World;
-use super::{Answer, ask, session};
+use super::{Answer, ask, call, session};
 use crate::caller;
 
 /// Tokens by their names, which are the tokens too.
@@ -293,4 +296,22 @@ async fn a_token_counts_no_more_once_it_is_taken_away() {
     assert_eq!(audit[0]["user"], "other");
     *port.tokens.lock().expect("no panic") = parsed("tokens: []");
     assert_eq!(port.status("edit", "GET /v1/clusters", "").await, 401);
+}
+
+#[tokio::test]
+async fn a_stream_tells_nothing_more_once_its_token_is_taken_away() {
+    let port = Port::new().await;
+    assert_eq!(port.status("edit", "POST /v1/clusters", &session("a")).await, 201);
+    port.world.until("a", "running").await;
+    let request = Request::get("/v1/events").header("accept", "text/event-stream");
+    let request = request.header("authorization", "Bearer view").body(Body::empty()).expect("a request");
+    let mut chunks = call(&port.routes, request).await.into_body().into_data_stream();
+    let first = chunks.next().await.expect("an event").expect("a chunk");
+    assert!(first.starts_with(b"event: event"), "{first:?}");
+    *port.tokens.lock().expect("no panic") = parsed("tokens: []");
+    port.world.ask("POST /v1/clusters", session("later")).await;
+    while let Some(chunk) = chunks.next().await {
+        let chunk = String::from_utf8(chunk.expect("a chunk").into()).expect("text");
+        assert!(!chunk.contains("later"), "{chunk}");
+    }
 }

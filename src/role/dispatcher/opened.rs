@@ -20,7 +20,7 @@ use conf::table::{Origin, Table};
 use conf::{Loaded, Mode, Request};
 
 use super::tokens::TokenFile;
-use super::{PART, listening};
+use super::{PART, admission};
 use crate::role::error::{Fatal, fatal};
 use crate::role::findings::Findings;
 use crate::role::{setup, user};
@@ -92,8 +92,8 @@ impl Opened {
             let opened = dispatcher.tokens.as_deref().map(|path| TokenFile::open(path, defaults));
             let opened = opened.transpose().map_err(fatal(Exit::Config));
             if let Some(opened) = findings.take(opened) {
-                findings.take(listening::check(dispatcher, opened.as_ref()));
-                loaded.warnings.extend(listening::warnings(dispatcher, opened.as_ref()));
+                findings.take(admission::check(dispatcher, opened.as_ref()));
+                loaded.warnings.extend(admission::warnings(dispatcher, opened.as_ref()));
                 tokens = opened;
             }
         }

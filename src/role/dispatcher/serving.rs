@@ -15,13 +15,12 @@ use rustls::ServerConfig;
 use scheduler::driver::requests::Requests;
 use serve::{Listening, TlsListener};
 
-use super::PART;
 use super::configuration::Configured;
 use super::files::Files;
 use super::home::{self, Others, Reports};
-use super::listening as own_listening;
 use super::opened::{self, Opened};
 use super::tokens::TokenFile;
+use super::{PART, admission};
 use crate::role::appmaster::listening::{self, cannot_bind};
 use crate::role::error::{Fatal, fatal};
 use crate::role::setup;
@@ -63,7 +62,7 @@ pub fn bind(opened: &Opened, environment: &Environment, before: Option<u16>) -> 
         opened::create(directory)?;
     }
     let socket = sockets::bind_socket(&socket_path).map_err(cannot_bind)?;
-    let (tls, tokens) = (own_listening::server(dispatcher)?, opened.tokens.clone());
+    let (tls, tokens) = (admission::server(dispatcher)?, opened.tokens.clone());
     Ok(Ports { artifacts, api, tls, tokens, socket, socket_path })
 }
 
