@@ -146,6 +146,12 @@ impl Dispatcher {
         events
     }
 
+    /// A cluster of which an AppMaster was launched and has not ended, as far as is known.
+    pub fn launched(&self) -> Option<&str> {
+        let runs = |cluster: &&Cluster| cluster.status.attempts.iter().any(|attempt| attempt.ended.is_none());
+        self.clusters.values().find(runs).map(|cluster| &*cluster.name)
+    }
+
     fn cluster(&self, name: &str) -> Result<&Cluster, Refusal> {
         if let Some(why) = self.unreadable.get(name) {
             return Err(Refusal::Unreadable { name: name.to_owned(), why: why.clone() });

@@ -57,6 +57,17 @@ impl About {
     }
 }
 
+/// Another framework would launch the same clusters once more, beside those that nobody knows any more.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the AppMasters of {cluster} were launched by a framework whose id is no longer stored at {state}: restore that node from a backup, or remove {records} too, to begin without any cluster"
+)]
+struct NoFramework {
+    cluster: String,
+    state: String,
+    records: String,
+}
+
 struct Elected<'a> {
     house: House<'a>,
     ensemble: Ensemble,
@@ -197,8 +208,12 @@ impl Elected<'_> {
             Err(error) => return Err(Fatal::new(Exit::Data, error)),
         };
         let core = Dispatcher::restore(&loaded, Limits::default());
-        let id = state.as_ref().and_then(|state| state.framework_id.as_deref()).unwrap_or("none yet");
-        let tasks = state.as_ref().map_or(0, |state| state.tasks.len());
+        let id = state.as_ref().and_then(|state| state.framework_id.as_deref());
+        if let (None, Some(cluster)) = (id, core.launched()) {
+            let (state, records) = (self.paths.state.clone(), self.records());
+            return Err(Fatal::new(Exit::Data, NoFramework { cluster: cluster.to_owned(), state, records }));
+        }
+        let (id, tasks) = (id.unwrap_or("none yet"), state.as_ref().map_or(0, |state| state.tasks.len()));
         let text = format!("going on with what is stored framework={id} tasks={tasks}");
         self.house.lookout.journal.tell("goes_on", text);
         Ok(Some(Kept { state, store, records, core }))

@@ -17,6 +17,8 @@ const SESSION: Duration = Duration::from_secs(4);
 /// What a new leader may take beside the session of the one before. On an idle machine it takes less than a second.
 const TAKEOVER: Duration = Duration::from_secs(20);
 
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
+
 /// Two dispatchers, the one that leads first.
 struct Two {
     ensemble: Ensemble,
@@ -98,8 +100,12 @@ struct Answer {
 }
 
 async fn ask(site: &Site, method: Method, path: &str) -> Option<Answer> {
+    ask_at(&site.url(), method, path).await
+}
+
+async fn ask_at(url: &str, method: Method, path: &str) -> Option<Answer> {
     let client = tls::http::plain().expect("TLS").build().expect("a client");
-    let answer = client.request(method, format!("{}{path}", site.url())).send().await.ok()?;
+    let answer = client.request(method, format!("{url}{path}")).send().await.ok()?;
     let header = |name: &str| answer.headers().get(name)?.to_str().ok().map(str::to_owned);
     let (status, location) = (answer.status(), header(LOCATION.as_str()));
     let standing = header("dispatcher-standing").unwrap_or_default();
@@ -214,8 +220,21 @@ async fn a_leader_that_was_stopped_for_long_does_nothing_more_and_a_lost_ensembl
     let is_over = async || two.sites[1].program.log().contains("cannot connect").then_some(());
     two.sites[1].program.until("its session is over", is_over).await;
 
-    (0..two.ensemble.len()).for_each(|index| two.ensemble.start_server(index));
-    two.ensemble.until_serving().await;
+    // One that starts meanwhile waits.
+    two.sites[0].kill_dispatcher().await;
+    let Two { ensemble, sites: [first, _] } = &mut two;
+    let url = first.url();
+    let comes_back = async {
+        while ask_at(&url, Method::GET, "/readyz")
+            .await
+            .is_none_or(|answer| !answer.text.contains("does not reach ZooKeeper"))
+        {
+            tokio::time::sleep(POLL_INTERVAL).await;
+        }
+        (0..ensemble.len()).for_each(|index| ensemble.start_server(index));
+        ensemble.until_serving().await;
+    };
+    tokio::join!(first.start_again(), comes_back);
     let one_leads = async || {
         for (place, site) in two.sites.iter().enumerate() {
             if leads(site).await {

@@ -56,6 +56,8 @@ async fn one_leads_and_the_next_takes_over_at_once_when_it_leaves() {
     assert!(!second.lease.is_held());
     let third = contender(&ensemble, "third");
     until_standby(&third, "first").await;
+    let all = third.members.about().await.expect("they are known");
+    assert_eq!(all, [b"first".to_vec(), b"second".to_vec(), b"third".to_vec()]);
     let start = Instant::now();
     first.leave(Left::Cluster).await;
     until_leading(&second).await;

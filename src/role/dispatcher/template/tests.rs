@@ -107,8 +107,10 @@ fn a_flink_from_a_directory_is_delivered_with_java() {
     let scalars: BTreeMap<_, _> = spec.need.scalars.into_iter().collect();
     assert_eq!(scalars["cpus"], Milli(500));
     assert_eq!(scalars["mem"], Milli::whole(1024 + OWN_MEMORY_MIB));
-    let Template { program, arguments, delivery, container, .. } = spec.template;
+    let Template { program, arguments, delivery, container, environment, .. } = spec.template;
     assert_eq!(program, "./flink-on-mesos");
+    let dispatchers = format!("{URL},http://d-2:26000");
+    assert!(environment.contains(&(given::DISPATCHERS_VARIABLE.to_owned(), dispatchers)), "{environment:?}");
     assert_eq!(arguments, ["flink-on-mesos", "appmaster", "--artifacts", URL]);
     assert!(container.is_none());
     let delivery = delivery.expect("it is known");
@@ -122,6 +124,15 @@ fn a_flink_from_a_directory_is_delivered_with_java() {
         assert!(configuration.contains(part), "{part}: {configuration}");
     }
     assert!(world.why("one").is_none());
+}
+
+#[test]
+fn taskmanagers_fetch_where_the_dispatcher_s_configuration_says() {
+    let mirror = "http://mirror/flink";
+    let world = World::new(&[("mesos.resourcemanager.artifacts.base-url", mirror)]);
+    let spec = world.define(session("v1_20", ""));
+    assert_eq!(spec.template.arguments[3], URL, "a token is known to dispatchers alone");
+    assert!(world.configuration("one").contains(mirror));
 }
 
 #[test]

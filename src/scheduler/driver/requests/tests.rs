@@ -58,6 +58,22 @@ async fn who_does_not_lead_refuses_at_once_and_what_waits_too() {
 }
 
 #[tokio::test]
+async fn a_report_of_the_scheduler_waits_until_that_may_act() {
+    let (requests, doorkeeper, _ends) = open(&Facts::default(), Some(Leadership::Suspended));
+    let mut queue = doorkeeper.admit();
+    let asking = requests.clone();
+    let report = tokio::spawn(async move { asking.scheduler_report().await });
+    settle().await;
+    assert!(queue.try_recv().is_err(), "nothing is asked of one that may not act");
+    doorkeeper.stands(Leadership::Leader);
+    requests.until_led().await;
+    let Some(Request::Report(reply)) = queue.recv().await else { panic!("no report is asked for") };
+    let told = Report { framework_id: Some("F".to_owned()), ..Report::idle(Leadership::Leader) };
+    reply.send(told.clone()).expect("it waits");
+    assert_eq!(report.await.expect("no panic"), Ok(told));
+}
+
+#[tokio::test]
 async fn a_scheduler_that_ends_leaves_nobody_without_an_answer() {
     let (requests, doorkeeper, _ends) = open(&Facts::default(), Some(Leadership::Leader));
     let mut order = Vec::new();
