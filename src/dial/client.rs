@@ -62,6 +62,7 @@ pub enum AnswerError {
 pub struct Line {
     urls: Vec<Url>,
     current: usize,
+    told: Vec<String>,
     client: Client,
     task_id: String,
     attempt: u32,
@@ -78,7 +79,7 @@ impl Line {
         };
         let client = builder.connect_timeout(CONNECT_TIMEOUT).build()?;
         let Home { task_id, attempt, token, .. } = home.clone();
-        Ok(Self { urls, current: 0, client, task_id, attempt, token })
+        Ok(Self { urls, current: 0, told: Vec::new(), client, task_id, attempt, token })
     }
 
     /// Whom the next question goes to.
@@ -89,6 +90,11 @@ impl Line {
     #[cfg(test)]
     pub fn count(&self) -> usize {
         self.urls.len()
+    }
+
+    /// Where the one that answered last says that dispatchers are.
+    pub fn told(&self) -> &[String] {
+        &self.told
     }
 
     /// After a failure the next dispatcher of the list is the one to ask.
@@ -163,6 +169,7 @@ impl Line {
 
     /// Whoever answered goes on being asked.
     fn learn(&mut self, answered: &Url, dispatchers: &[String]) {
+        self.told = dispatchers.to_vec();
         self.urls = home::more(&self.urls, dispatchers, &self.task_id);
         if let Some(place) = self.urls.iter().position(|url| url == answered) {
             self.current = place;

@@ -180,6 +180,7 @@ impl<C: Cluster> Asking<'_, C> {
             hold_ms: hold.as_millis().try_into().unwrap_or(u64::MAX),
             status,
             outcomes,
+            dispatchers: self.line.told().to_vec(),
             leaves: false,
         }
     }

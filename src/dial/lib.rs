@@ -53,6 +53,9 @@ pub struct Report {
     pub status: Option<Status>,
     /// What came of orders, until the dispatcher says that it has stored that.
     pub outcomes: Vec<Outcome>,
+    /// Where it was told last that dispatchers are; when that is no longer so, it is answered at once.
+    #[serde(default)]
+    pub dispatchers: Vec<String>,
     /// It is being stopped, and asks what shall remain of its cluster.
     #[serde(default)]
     pub leaves: bool,

@@ -33,6 +33,7 @@ async fn ask(home: &Home, line: &mut Line) -> Remains {
         hold_ms: 0,
         status: None,
         outcomes: Vec::new(),
+        dispatchers: Vec::new(),
         leaves: true,
     };
     let mut backoff = Backoff::new(ASK_AGAIN);

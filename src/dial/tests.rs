@@ -29,8 +29,16 @@ fn home(dispatchers: &str) -> Home {
 
 fn report() -> Report {
     let (protocol, task_id) = (PROTOCOL, TASK.to_owned());
-    let outcomes = Vec::new();
-    Report { protocol, task_id, attempt: ATTEMPT, hold_ms: 0, status: None, outcomes, leaves: false }
+    Report {
+        protocol,
+        task_id,
+        attempt: ATTEMPT,
+        hold_ms: 0,
+        status: None,
+        outcomes: Vec::new(),
+        dispatchers: Vec::new(),
+        leaves: false,
+    }
 }
 
 fn envelope(answer: Answer) -> Envelope {

@@ -322,7 +322,11 @@ async fn tell_members(
                 all.iter().map(|about| serde_json::from_slice::<About>(about).unwrap_or_default().artifacts);
             let all: Vec<_> = all.filter(|url| !url.is_empty()).collect();
             if !all.is_empty() {
-                told.send_replace(all);
+                told.send_if_modified(|known| {
+                    let is_other = *known != all;
+                    *known = all;
+                    is_other
+                });
             }
         }
         let changed = tokio::time::timeout(LOOK_EVERY, candidacy.changed()).await;

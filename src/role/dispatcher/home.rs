@@ -186,10 +186,17 @@ async fn answer(
             std::future::pending::<()>().await;
         }
     };
+    let mut dispatchers = shared.others.dispatchers.clone();
+    let others_are_there = async {
+        if dispatchers.wait_for(|there| *there != report.dispatchers).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
     let was_told = report.outcomes.iter().any(|outcome| outcome.id == LAST_ORDER);
     tokio::select! {
         () = tokio::time::sleep(Duration::from_millis(report.hold_ms).min(HOLD)) => {}
         () = no_longer_leads => {}
+        () = others_are_there => {}
         () = shared.reports.until_ending(&task_id), if !was_told => {}
     }
     Json(answer_to(&shared, task_id, Remains::Cluster)).into_response()
