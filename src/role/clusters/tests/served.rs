@@ -100,7 +100,8 @@ async fn serve(socket: PathBuf, state: PathBuf, ready: Sender<()>) {
     let parts = (records, NoOffers);
     let (driver, handle) = Driver::new(core, 0, limits, parts, Arc::<Journal>::default(), clock);
     tokio::spawn(driver.run());
-    let sources = Sources { handle, circumstances: Circumstances::default(), appmasters: Arc::new(|_| None) };
+    let (standings, circumstances) = (api::standing::alone(), Circumstances::default());
+    let sources = Sources { handle, standings, circumstances, appmasters: Arc::new(|_| None) };
     let routes = caller::by_user(router(sources));
     let listener = UnixListener::bind(socket).expect("a socket");
     ready.send(()).expect("somebody waits");
