@@ -3,6 +3,8 @@
 //! Whoever wants something of the core hands in a function of it through [`Handle::ask`], and is answered when everything that
 //! follows from it has been carried out.
 
+pub mod standby;
+
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
@@ -70,8 +72,8 @@ pub enum NotAnswered {
     Stopping,
 }
 
-pub(crate) type Answer = Box<dyn FnOnce(Result<(), NotAnswered>) + Send>;
-pub(crate) type Ask = Box<dyn FnOnce(&mut Dispatcher, Timestamp) -> Answer + Send>;
+type Answer = Box<dyn FnOnce(Result<(), NotAnswered>) + Send>;
+type Ask = Box<dyn FnOnce(&mut Dispatcher, Timestamp) -> Answer + Send>;
 
 /// For whoever asks or orders.
 #[derive(Clone)]
@@ -90,9 +92,9 @@ struct Line {
 pub struct Seat(watch::Sender<Line>);
 
 /// What one who answers has: the questions, and where events go.
-pub(crate) struct Desk {
-    pub asks: mpsc::Receiver<Ask>,
-    pub events: broadcast::Sender<Event>,
+struct Desk {
+    asks: mpsc::Receiver<Ask>,
+    events: broadcast::Sender<Event>,
 }
 
 impl Seat {
@@ -110,7 +112,7 @@ impl Seat {
 }
 
 impl Desk {
-    pub fn new() -> (Self, Handle) {
+    fn new() -> (Self, Handle) {
         let (sender, asks) = mpsc::channel(MAX_ASKS_WAITING);
         let (events, _) = broadcast::channel(MAX_EVENTS_UNREAD);
         let line = watch::channel(Line { asks: sender, events: events.clone() }).1;

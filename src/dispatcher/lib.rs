@@ -27,7 +27,6 @@ mod orders;
 mod refusal;
 mod report;
 mod restore;
-pub mod standby;
 mod stored;
 #[cfg(test)]
 mod tests;

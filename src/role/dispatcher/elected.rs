@@ -9,7 +9,7 @@ use base::exit::Exit;
 use base::log;
 use conf::environment::Environment;
 use conf::settings::HighAvailability;
-use dispatcher::standby::Standby;
+use dispatcher::driver::standby::Standby;
 use dispatcher::{Dispatcher, Limits};
 use domain::leadership::Leadership;
 use domain::store::{Store as _, StoreError};

@@ -8,9 +8,7 @@ use records::{LoadError, Loaded, Revision};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::driver::{Ask, Desk, Handle, NotAnswered};
-use super::order::Timestamp;
-use super::{Dispatcher, Limits};
+use super::{Ask, Desk, Dispatcher, Handle, Limits, NotAnswered, Timestamp};
 
 /// From one look at what is stored to the next at least.
 const LOOK_EVERY: Duration = Duration::from_millis(if cfg!(test) { 20 } else { 1000 });
