@@ -215,18 +215,9 @@ async fn serve(
         };
     };
     let ensemble = ensemble::open(setup, ha)?;
-    let (rest, home) = (clients, handover.home.clone());
-    let ha_worker = HaWorker::open(Parts {
-        settings,
-        ha,
-        ensemble,
-        reception,
-        term,
-        jobmanager_end,
-        rest,
-        home,
-        journal,
-    });
+    let rest = clients;
+    let ha_worker =
+        HaWorker::open(Parts { handover, ha, ensemble, reception, term, jobmanager_end, rest, journal });
     ha_worker.work_until(&work, ending).await
 }
 

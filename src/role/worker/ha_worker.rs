@@ -11,7 +11,7 @@ use ::flink::rest::RestClient;
 use base::events::Journal;
 use base::exit::Exit;
 use base::log;
-use conf::settings::{HighAvailability, Settings};
+use conf::settings::HighAvailability;
 use dial::Home;
 use ha::contender::{self, Candidacy, Contender, Left};
 use ha::flink::{self, JobManagers, Own};
@@ -24,7 +24,7 @@ use zookeeper::Ensemble;
 use super::cleanup::shut_flink_down;
 use super::farewell::Ended;
 use super::jobmanager::{JobManagerEnd, Stop};
-use super::{Fatal, Reception, Work, fatal, home};
+use super::{Fatal, Handover, Reception, Work, fatal, home};
 
 mod error;
 mod leaving;
@@ -59,7 +59,7 @@ pub struct HaWorker<'a> {
 
 /// What it is made of.
 pub struct Parts<'a> {
-    pub settings: &'a Settings,
+    pub handover: &'a Handover,
     pub ha: &'a HighAvailability,
     pub ensemble: Ensemble,
     pub reception: Reception,
@@ -67,8 +67,6 @@ pub struct Parts<'a> {
     pub jobmanager_end: JobManagerEnd,
     /// Of our JobManager; none if nobody can tell where it is.
     pub rest: Vec<RestClient>,
-    /// None where no dispatcher has launched it.
-    pub home: Option<Home>,
     pub journal: Arc<Journal>,
 }
 
@@ -80,7 +78,8 @@ enum Next {
 
 impl<'a> HaWorker<'a> {
     pub fn open(parts: Parts<'a>) -> Self {
-        let Parts { settings, ha, ensemble, reception, term, jobmanager_end, rest, home, journal } = parts;
+        let Parts { handover, ha, ensemble, reception, term, jobmanager_end, rest, journal } = parts;
+        let (settings, home) = (&handover.settings, handover.home.clone());
         let paths = Paths::new(&ha.root, &ha.workers, &ha.cluster_id);
         let jobmanager = &settings.job_manager;
         let rest_url = jobmanager.rest_ports.single().map(|port| format!("://{}:{port}", jobmanager.address));
