@@ -59,6 +59,8 @@ struct Tally {
     kept: usize,
     /// Tasks that go on until others run.
     replaced: usize,
+    /// Tasks that are being ended.
+    ending: usize,
 }
 
 impl Group {
@@ -87,7 +89,6 @@ impl Census {
         for (id, record) in &state.tasks {
             if record.goal == Goal::End {
                 census.ending.push(id.clone());
-                continue;
             }
             let tally = match census.groups.get_mut(&record.group) {
                 Some(tally) => tally,
@@ -95,7 +96,8 @@ impl Census {
             };
             match record.goal {
                 Goal::Replace => tally.replaced += 1,
-                Goal::Run | Goal::End => tally.kept += 1,
+                Goal::Run => tally.kept += 1,
+                Goal::End => tally.ending += 1,
             }
         }
         census
@@ -231,7 +233,10 @@ impl Scheduler {
 
     /// How many tasks the group's target is ahead of those that run, start or may come back.
     pub(super) fn lacking(&self, name: &GroupName) -> usize {
-        (self.group_target(name) as usize).saturating_sub(self.kept_count(name))
+        let Tally { kept, replaced, ending } = self.census().tally(name);
+        let waits = self.groups.get(name).is_some_and(|group| group.spec.waits_for_ends);
+        let there = if waits { kept + replaced + ending } else { kept };
+        (self.group_target(name) as usize).saturating_sub(there)
     }
 
     pub(super) fn census(&self) -> &Census {

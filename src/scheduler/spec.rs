@@ -42,6 +42,9 @@ pub struct GroupSpec {
     pub generation: u64,
     /// What runs of it goes on, and nothing is launched or ended.
     pub is_paused: bool,
+    /// None is launched while one that shall not run any more is still there. Otherwise one that gives way goes on until another
+    /// runs.
+    pub waits_for_ends: bool,
     pub need: Need,
     pub template: Template,
     /// The one role whose offers it takes; any of the framework's without.
@@ -87,6 +90,7 @@ impl GroupSpec {
         Self {
             generation: 0,
             is_paused: true,
+            waits_for_ends: false,
             need: Need { scalars: Vec::new(), ports: 0 },
             template: Template::default(),
             role: None,

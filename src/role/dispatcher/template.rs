@@ -177,6 +177,8 @@ impl Makings {
                 .filter(|role| self.settings.framework.roles.contains(role)),
             follows_jobs: false,
             is_paused: false,
+            // With high availability the JobManagers themselves see to it that one leads.
+            waits_for_ends: manifest.spec.job.is_some() && settings.high_availability.is_none(),
             gang: None,
             relaunch: GroupSpec::RELAUNCH,
             max_failures: Some(MAX_FAILURES),

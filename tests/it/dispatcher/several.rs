@@ -6,6 +6,7 @@ use nix::sys::signal::Signal;
 use reqwest::header::LOCATION;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
+use zookeeper_client::{Acls, Client, CreateMode};
 
 use super::site::{Site, session};
 use crate::cluster::processes::{self, Part, Process};
@@ -16,6 +17,9 @@ const SESSION: Duration = Duration::from_secs(4);
 
 /// What a new leader may take beside the session of the one before. On an idle machine it takes less than a second.
 const TAKEOVER: Duration = Duration::from_secs(20);
+
+/// Of the scheduler that launches AppMasters.
+const STATE: &str = "/flink-on-mesos/dispatcher/state";
 
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
@@ -61,6 +65,28 @@ impl Two {
             framework,
             tasks: tasks.collect(),
             processes: parts.iter().map(|part| site.mesos.parts(*part)).collect(),
+        }
+    }
+
+    /// Where the framework's id is lost and AppMasters are on record; it is found again afterwards.
+    async fn begins_no_other_framework(&self) {
+        let client = Client::connect(&self.ensemble.quorum()).await.expect("a session");
+        let mut nodes = vec![STATE.to_owned()];
+        let shards = client.list_children(STATE).await.expect("a list");
+        nodes.extend(shards.iter().map(|shard| format!("{STATE}/{shard}")));
+        let mut kept = Vec::new();
+        for node in &nodes {
+            kept.push(client.get_data(node).await.expect("it is there").0);
+        }
+        for node in nodes.iter().rev() {
+            client.delete(node, None).await.expect("deleted");
+        }
+        let (code, log) = self.sites[0].start_in_vain().await;
+        assert_eq!(code, Some(65), "{log}");
+        assert!(log.contains(&format!("whose id is no longer stored at {STATE}")), "{log}");
+        for (node, data) in nodes.iter().zip(&kept) {
+            let options = CreateMode::Persistent.with_acls(Acls::anyone_all());
+            client.create(node, data, &options).await.expect("created");
         }
     }
 
@@ -158,6 +184,7 @@ async fn a_standby_leads_when_the_leader_is_killed_and_the_first_after_all_were(
 
     two.sites[1].kill_dispatcher().await;
     two.sites[0].kill_dispatcher().await;
+    two.begins_no_other_framework().await;
     two.sites[0].start_again().await;
     two.until_leads(0).await;
     two.until_reported(0, "kept").await;

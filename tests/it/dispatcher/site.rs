@@ -90,6 +90,12 @@ impl Site {
         self.until_ready().await;
     }
 
+    /// How a dispatcher ends that does not begin, and what it says.
+    pub async fn start_in_vain(&self) -> (Option<i32>, String) {
+        let mut program = start_dispatcher(&self.files);
+        (program.end().await.code(), program.log())
+    }
+
     async fn until_ready(&self) {
         let url = format!("http://127.0.0.1:{}/readyz", self.port);
         let is_ready = async || get(&url).await.map(drop);

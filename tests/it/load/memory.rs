@@ -87,7 +87,8 @@ fn storm<T: Into<OwnedFd>>(name: &str, process: Process, count: usize, open: imp
 fn pass<T: Into<OwnedFd>>(process: Process, count: usize, open: &impl Fn() -> T) -> usize {
     let before = open_descriptors(process);
     let connections: Vec<OwnedFd> = (0..count).map(|_| open().into()).collect();
-    until("all are accepted", || open_descriptors(process) >= before + count);
+    // Some that were open before may be closed by now.
+    until("they are accepted", || open_descriptors(process) >= before + count - count / 10);
     // For what they asked for to be on its way.
     std::thread::sleep(Duration::from_millis(500));
     let during = anonymous_kb(process);

@@ -240,3 +240,19 @@ fn one_that_fails_before_it_runs_replaces_nothing() {
     assert_eq!(bench.stored.tasks["blue-00001"].goal, Goal::Replace);
     assert_eq!(bench.wake(), "revive", "another is tried");
 }
+
+#[test]
+fn a_group_that_waits_for_ends_never_has_two_tasks() {
+    let mut bench = Bench::dispatcher(GroupSpec { waits_for_ends: true, ..once(1) });
+    bench.offer(&[("a", 0.5)]);
+    bench.update_blue(1, TaskState::Running);
+    assert!(bench.scheduler.handle_replacement_wanted("blue-00001", bench.now));
+    assert_eq!(bench.orders(), "store", "no other takes its place yet");
+    assert_eq!(bench.offer(&[("b", 1.0)]), "decline(o2) suppress");
+    // Its agent is drained.
+    assert_eq!(bench.update_blue(1, TaskState::Killing), "ack(blue-00001)");
+    assert!(!bench.offer(&[("b", 1.0)]).contains("accept"));
+    bench.end_blue(1, 143);
+    assert!(bench.pass(Duration::from_secs(60)).contains("revive"), "now another one may come");
+    assert_eq!(bench.offer(&[("b", 1.0)]), "store accept(o4:blue-00002) suppress");
+}
