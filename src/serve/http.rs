@@ -6,11 +6,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::extract::connect_info::Connected;
+use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
-use axum::response::Response;
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
 use axum::serve::IncomingStream;
 use hyper::Request;
 use hyper::body::Incoming;
@@ -141,6 +143,22 @@ impl<P> From<(&Connection<UnixStream>, Arc<P>)> for Client {
         let peer = connection.stream().peer_cred();
         let credentials = peer.ok().map(|peer| Credentials { uid: peer.uid() });
         Self { peer: None, credentials, outbox: None, certificate: None }
+    }
+}
+
+/// So many bytes of a request are read for who answers without having read them.
+const MAX_UNREAD: usize = 1 << 20;
+
+/// Reads a request as a whole before it is answered. Otherwise an answer that comes before the body closes the connection, on which
+/// the client may be asking something else already.
+pub async fn whole(request: axum::extract::Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    if body.is_end_stream() {
+        return next.run(Request::from_parts(parts, body)).await;
+    }
+    match to_bytes(body, MAX_UNREAD).await {
+        Ok(bytes) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
+        Err(_) => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
     }
 }
 

@@ -18,7 +18,7 @@ mod tests;
 
 pub use connection::Connection;
 pub use file::{Outbox, Part, Section, body};
-pub use http::{Certificate, Credentials, Peer, Port, guarded, serve};
+pub use http::{Certificate, Credentials, Peer, Port, guarded, serve, whole};
 pub use limits::{Limits, Pace};
 pub use listening::{Accept, Listening, asynchronous, asynchronous_unix};
 pub use secure::TlsListener;

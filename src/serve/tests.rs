@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::http::header::CONTENT_LENGTH;
 use axum::response::IntoResponse as _;
 use axum::routing::get;
-use axum::{Extension, Router};
+use axum::{Extension, Router, middleware};
 use bytes::Bytes;
 use nix::sys::socket::{Shutdown, shutdown};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, Interest};
@@ -174,6 +174,20 @@ async fn a_connection_that_was_used_is_closed_when_nothing_more_is_asked() {
     let begin = Instant::now();
     until_gone(stream).await;
     assert!(begin.elapsed() >= REQUEST_WAIT / 2, "{:?}", begin.elapsed());
+}
+
+/// What answers without having read the body would close the connection under the next question.
+#[tokio::test]
+async fn a_connection_stays_when_a_body_comes_after_its_head_and_nobody_wants_it() {
+    let routes = routes(file_of(1)).layer(middleware::from_fn(super::whole));
+    let mut stream = connect(serve(SHORT, routes).await).await;
+    stream.write_all(b"POST /word HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n").await.expect("sent");
+    let early = timeout(Duration::from_millis(200), stream.readable()).await;
+    assert!(early.is_err(), "it was answered before its body was there");
+    stream.write_all(b"body").await.expect("sent");
+    assert!(head(&mut stream).await.starts_with("HTTP/1.1 405"));
+    ask(&mut stream, "/word").await;
+    assert!(head(&mut stream).await.starts_with("HTTP/1.1 200"));
 }
 
 #[tokio::test]

@@ -148,6 +148,7 @@ fn described(routes: OpenApiRouter<Shared>) -> Router<Shared> {
     routes
         .route("/v1/openapi.json", get(async || api::json(document)))
         .layer(middleware::map_response(async |response| serve::guarded(response)))
+        .layer(middleware::from_fn(serve::whole))
 }
 
 #[cfg(test)]
