@@ -149,6 +149,7 @@ fn scheduler(agents: usize) -> Scheduler {
     let taskmanagers = GroupSpec {
         generation: 0,
         is_paused: false,
+        waits_for_ends: false,
         role: None,
         need: Need {
             scalars: scalars.iter().map(|(name, amount)| ((*name).to_owned(), Milli(*amount))).collect(),

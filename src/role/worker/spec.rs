@@ -52,6 +52,7 @@ pub fn of(
     let taskmanagers = GroupSpec {
         generation: 0,
         is_paused: false,
+        waits_for_ends: false,
         role: None,
         need: Need {
             scalars: scalars.map(|(name, amount)| (name.to_owned(), amount)).collect(),

@@ -23,6 +23,7 @@ pub fn spec(target: u32, need: Need, template: Template) -> Spec {
     let taskmanagers = GroupSpec {
         generation: 0,
         is_paused: false,
+        waits_for_ends: false,
         role: None,
         need,
         template: Template { delivery: Some(Delivery::default()), ..template },
