@@ -177,11 +177,7 @@ impl JobOptions {
             job_classname: self.job_classname.clone(),
             job_id: self.job_id.clone(),
             from_savepoint: self.from_savepoint.clone(),
-            unrestored_state: if self.allow_non_restored_state {
-                UnrestoredState::Allow
-            } else {
-                UnrestoredState::Refuse
-            },
+            unrestored_state: UnrestoredState::allowed_if(self.allow_non_restored_state),
             arguments: self.arguments.clone(),
         }
     }

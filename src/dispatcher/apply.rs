@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use manifest::{Change, Effect, Manifest, UpgradeMode};
+use manifest::{Change, Effect, Job, Manifest};
 use records::MAX_VALUE_BYTES;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -235,12 +235,11 @@ impl Cluster {
 
 /// What the job has stored is for the job as it was.
 fn refuse_upgrade(manifest: &Manifest, differs: &[Change]) -> Result<(), Refusal> {
-    let mode = manifest.spec.job.as_ref().map_or(UpgradeMode::Stateless, |job| job.upgrade_mode);
     let is_upgrade = |change: &&Change| {
         change.effect >= Effect::TaskManagers && !STARTS_AND_STOPS.contains(&&*change.field)
     };
     match differs.iter().find(is_upgrade) {
-        Some(change) if mode != UpgradeMode::Stateless => {
+        Some(change) if manifest.spec.job.as_ref().is_some_and(Job::keeps_state) => {
             Err(Refusal::Upgrade { name: manifest.metadata.name.clone(), field: change.field.clone() })
         }
         Some(_) | None => Ok(()),

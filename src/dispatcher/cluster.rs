@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use domain::remains::Remains;
-use manifest::{Manifest, UpgradeMode};
+use manifest::{Manifest, Specification};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
 
@@ -121,6 +121,11 @@ pub struct Attempt {
     pub ended: Option<Timestamp>,
 }
 
+/// Whether each generation of its AppMasters begins without what an earlier one has stored.
+fn starts_empty(spec: &Specification) -> bool {
+    spec.job.as_ref().is_some_and(|job| !job.keeps_state())
+}
+
 impl Cluster {
     pub fn last(&self) -> &Revision {
         self.revision(self.status.revision)
@@ -156,9 +161,9 @@ impl Cluster {
     pub fn begin(&mut self) {
         self.status.generation += 1;
         self.status.ended = None;
-        let job = self.last().manifest.spec.job.as_ref();
-        let starts_empty = job.is_some_and(|job| job.upgrade_mode == UpgradeMode::Stateless);
-        self.status.makes_way = job.is_some();
+        let spec = &self.last().manifest.spec;
+        let (is_application, starts_empty) = (spec.job.is_some(), starts_empty(spec));
+        self.status.makes_way = is_application;
         if starts_empty {
             self.status.origin = self.status.generation;
         }
@@ -166,13 +171,11 @@ impl Cluster {
 
     /// What of it shall remain when its AppMaster of this generation is stopped.
     pub fn remains(&self, generation: u64) -> Remains {
-        let job = self.running().manifest.spec.job.as_ref();
-        let starts_empty = job.is_some_and(|job| job.upgrade_mode == UpgradeMode::Stateless);
         if self.is_deleted() || generation < self.status.origin {
             Remains::Nothing
         } else if self.status.ended.is_some() || !self.is_suspended() {
             Remains::Cluster
-        } else if starts_empty {
+        } else if starts_empty(&self.running().manifest.spec) {
             Remains::Nothing
         } else {
             Remains::Data

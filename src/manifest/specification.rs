@@ -253,6 +253,16 @@ pub struct Parameter {
     pub value: String,
 }
 
+impl Job {
+    /// When it starts again it goes on from what is stored of it.
+    pub fn keeps_state(&self) -> bool {
+        match self.upgrade_mode {
+            UpgradeMode::Stateless => false,
+            UpgradeMode::LastState | UpgradeMode::Savepoint => true,
+        }
+    }
+}
+
 impl Specification {
     /// Of an application whose job shall not run.
     pub fn is_suspended(&self) -> bool {

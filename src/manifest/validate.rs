@@ -18,7 +18,7 @@ use super::finding::{Finding, Lines};
 use super::job;
 use super::owned;
 use super::quantity::Memory;
-use super::specification::{Containerizer, Manifest, Resource, Specification, UpgradeMode};
+use super::specification::{Containerizer, Manifest, Resource, Specification};
 use super::version::FlinkVersion;
 
 const MAX_NAME: usize = 45;
@@ -226,7 +226,7 @@ fn check_configuration(manifest: &Manifest, circumstances: &Circumstances<'_>, r
     }
     let is_highly_available = settings::is_highly_available(&table);
     if let Some(job) = &spec.job
-        && job.upgrade_mode != UpgradeMode::Stateless
+        && job.keeps_state()
         && !is_highly_available
     {
         let reason = format!(

@@ -54,11 +54,7 @@ impl HandedJob {
             job_classname: self.class,
             job_id: None,
             from_savepoint: self.from_savepoint,
-            unrestored_state: if self.allow_non_restored_state {
-                UnrestoredState::Allow
-            } else {
-                UnrestoredState::Refuse
-            },
+            unrestored_state: UnrestoredState::allowed_if(self.allow_non_restored_state),
             arguments: self.arguments.into_iter().map(Into::into).collect(),
         }
     }

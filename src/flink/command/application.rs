@@ -28,6 +28,12 @@ pub enum UnrestoredState {
     Allow,
 }
 
+impl UnrestoredState {
+    pub fn allowed_if(is_allowed: bool) -> Self {
+        if is_allowed { Self::Allow } else { Self::Refuse }
+    }
+}
+
 impl Application {
     /// Those of its jars that are files on this machine.
     pub fn local_jars(&self) -> impl Iterator<Item = &Path> {

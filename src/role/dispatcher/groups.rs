@@ -30,7 +30,7 @@ pub struct Groups {
     /// Something has changed since the last look.
     is_due: bool,
     /// Clusters whose AppMasters were ordered to end them.
-    leaving: BTreeMap<String, Leaving>,
+    leaving: BTreeMap<GroupName, Leaving>,
 }
 
 /// Its group is removed when its tasks have ended, or the time is up.
@@ -54,15 +54,15 @@ impl Groups {
     }
 
     /// Where an AppMaster can end its cluster by itself, it does that first: only Flink knows all that it has stored.
-    async fn remove(&mut self, cluster: String, name: GroupName) -> Result<(), Refusal> {
-        self.makings.forget(&cluster);
-        if !self.told.end(&cluster) {
+    async fn remove(&mut self, name: GroupName) -> Result<(), Refusal> {
+        self.makings.forget(name.text());
+        if !self.told.end(name.text()) {
             return self.order(|reply| Request::Remove(name.clone(), reply)).await.map(drop);
         }
         let paused = Box::new(GroupSpec::paused());
         self.order(|reply| Request::Define(name.clone(), paused.clone(), reply)).await?;
-        let leaving = tokio::spawn(leave(self.requests.clone(), name));
-        self.leaving.insert(cluster, Leaving(leaving));
+        let leaving = tokio::spawn(leave(self.requests.clone(), name.clone()));
+        self.leaving.insert(name, Leaving(leaving));
         Ok(())
     }
 }
@@ -98,33 +98,26 @@ impl driver::Groups for Groups {
     type Error = Refusal;
 
     async fn carry_out(&mut self, action: Action) -> Result<(), Refusal> {
-        if let Some(cluster) = action.cluster() {
-            // The newer order counts.
-            self.leaving.remove(cluster);
-        }
+        let Some(name) = action.cluster().and_then(template::group) else { return Ok(()) };
+        // The newer order counts.
+        self.leaving.remove(&name);
         match action {
             Action::Define(definition) => {
                 let spec = Box::new(self.makings.define(&definition));
-                let Some(name) = template::group(&definition.cluster) else { return Ok(()) };
                 self.order(|reply| Request::Define(name.clone(), spec.clone(), reply)).await
             }
-            Action::Keep { cluster, .. } => {
-                let Some(name) = template::group(&cluster) else { return Ok(()) };
+            Action::Keep { .. } => {
                 let spec = Box::new(GroupSpec::paused());
                 self.order(|reply| Request::Define(name.clone(), spec.clone(), reply)).await
             }
-            Action::Renew { cluster, generation, .. } => {
-                let Some(name) = template::group(&cluster) else { return Ok(()) };
+            Action::Renew { generation, .. } => {
                 self.order(|reply| Request::Renew(name.clone(), generation, reply)).await.map(drop)
             }
             Action::Replace { task_id, .. } => {
                 // Whether it was there the next look tells.
                 self.order(|reply| Request::Replace(task_id.clone(), reply)).await.map(drop)
             }
-            Action::Remove { cluster, .. } => {
-                let Some(name) = template::group(&cluster) else { return Ok(()) };
-                self.remove(cluster, name).await
-            }
+            Action::Remove { .. } => self.remove(name).await,
             Action::Commit(_) | Action::Event(_) => Ok(()),
         }
     }

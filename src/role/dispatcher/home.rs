@@ -179,24 +179,13 @@ async fn answer(
             Err(_) => (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")]).into_response(),
         };
     }
-    let mut standings = shared.others.standings.clone();
-    // Whoever leads next is to hear of it soon.
-    let no_longer_leads = async {
-        if standings.wait_for(|standing| *standing != Standing::Leads).await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
-    let mut dispatchers = shared.others.dispatchers.clone();
-    let others_are_there = async {
-        if dispatchers.wait_for(|there| *there != report.dispatchers).await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
+    let Others { mut standings, mut dispatchers } = shared.others.clone();
     let was_told = report.outcomes.iter().any(|outcome| outcome.id == LAST_ORDER);
     tokio::select! {
         () = tokio::time::sleep(Duration::from_millis(report.hold_ms).min(HOLD)) => {}
-        () = no_longer_leads => {}
-        () = others_are_there => {}
+        // Whoever leads next is to hear of it soon.
+        Ok(_) = standings.wait_for(|standing| *standing != Standing::Leads) => {}
+        Ok(_) = dispatchers.wait_for(|there| *there != report.dispatchers) => {}
         () = shared.reports.until_ending(&task_id), if !was_told => {}
     }
     Json(answer_to(&shared, task_id, Remains::Cluster)).into_response()
