@@ -12,9 +12,10 @@ use super::Dispatcher;
 use super::cluster::{Cluster, Revision, Status, Wanted};
 use super::condition::{Condition, State};
 use super::journal::Verb;
-use super::order::{Order, Timestamp};
+use super::order::Order;
 use super::refusal::Refusal;
 use super::stored::{self, Write};
+use domain::time::Timestamp;
 
 /// What an order changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

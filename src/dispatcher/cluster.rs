@@ -10,8 +10,8 @@ use utoipa::ToSchema;
 
 use super::condition::{Condition, State};
 use super::journal::Event;
-use super::order::Timestamp;
-use super::view::View;
+use domain::time::Timestamp;
+use domain::view::View;
 
 pub struct Cluster {
     pub name: String,

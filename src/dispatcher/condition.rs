@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::cluster::{Cluster, Ended, Wanted};
-use super::view::{TaskView, View};
+use domain::view::{TaskView, View};
 
 /// In one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -85,6 +85,11 @@ impl Condition {
             return Self::new(State::Suspended, (!is_empty).then(|| leaving(cluster)));
         }
         match &cluster.view {
+            // Its end is an older generation's.
+            Some(view) if status.frozen && view.ended.is_some() && view.tasks.is_empty() => {
+                let why = "the cluster is frozen; it begins anew when it is thawed";
+                Self::new(State::Waiting, Some(why.to_owned()))
+            }
             Some(view) => Self::of_view(view, cluster.replicas()),
             // Unknown is not none.
             None if status.state.is_seen() => {

@@ -16,8 +16,8 @@ use base::time::{Backoff, BackoffPolicy};
 use records::{LoadError, Records};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
-use super::order::Timestamp;
 use super::{Action, Dispatcher, Event, Limits, View};
+use domain::time::Timestamp;
 
 /// Of those who wait for an answer.
 const MAX_ASKS_WAITING: usize = 256;

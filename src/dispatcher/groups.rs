@@ -9,10 +9,10 @@ use super::cluster::{Attempt, Cluster, Ended};
 use super::condition::State;
 use super::journal::Verb;
 use super::limits;
-use super::order::Timestamp;
 use super::stored::Write;
-use super::view::{TaskView, View};
 use super::{Action, Dispatcher};
+use domain::time::Timestamp;
+use domain::view::{TaskView, View};
 
 /// Of what Mesos and agents call themselves.
 const MAX_WORD: usize = 200;

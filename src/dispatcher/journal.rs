@@ -7,9 +7,10 @@ use utoipa::ToSchema;
 
 use super::cluster::Cluster;
 use super::limits::{self, MAX_FIELDS, MAX_TEXT};
-use super::order::{Order, Timestamp};
+use super::order::Order;
 use super::stored::Write;
 use super::{Action, Dispatcher};
+use domain::time::Timestamp;
 
 /// Something that has happened to a cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

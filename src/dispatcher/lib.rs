@@ -30,7 +30,6 @@ mod restore;
 mod stored;
 #[cfg(test)]
 mod tests;
-mod view;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -41,12 +40,13 @@ pub use apply::{Outcome, Plan};
 pub use base::events::Level;
 pub use cluster::{Attempt, Ended, Wanted};
 pub use condition::{Condition, State};
+pub use domain::time::Timestamp;
+pub use domain::view::{End, TaskView, View};
 pub use journal::{AuditEntry, Event, Verb};
 pub use limits::Limits;
-pub use order::{Match, Order, Timestamp};
+pub use order::{Match, Order};
 pub use refusal::Refusal;
 pub use report::{ClusterReport, Description, RevisionReport};
-pub use view::{End, TaskView, View};
 
 use cluster::Cluster;
 use stored::Write;

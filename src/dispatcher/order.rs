@@ -1,15 +1,7 @@
 //! Who orders what, and under which condition.
 
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
-
 use super::limits::{self, MAX_MESSAGE};
 use super::refusal::Refusal;
-
-/// Milliseconds since 1970.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
-#[serde(transparent)]
-pub struct Timestamp(pub u64);
 
 /// What comes with each order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -6,10 +6,11 @@ use super::apply::Outcome;
 use super::cluster::{Cluster, Wanted};
 use super::condition::Condition;
 use super::journal::Verb;
-use super::order::{Order, Timestamp};
+use super::order::Order;
 use super::refusal::Refusal;
 use super::stored::Write;
 use super::{Action, Definition, Dispatcher};
+use domain::time::Timestamp;
 
 impl Dispatcher {
     /// The cluster ends. Its records go when the scheduler says that no task of it is left.

@@ -8,9 +8,9 @@ use utoipa::ToSchema;
 use super::cluster::{Attempt, Cluster, Ended, Revision, Wanted};
 use super::condition::{self, Condition, State};
 use super::journal::{AuditEntry, Event};
-use super::order::Timestamp;
 use super::refusal::Refusal;
 use super::{Definition, Dispatcher};
+use domain::time::Timestamp;
 
 /// One line of a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

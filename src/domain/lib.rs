@@ -13,3 +13,5 @@ pub mod remains;
 pub mod state;
 pub mod store;
 pub mod succession;
+pub mod time;
+pub mod view;

@@ -18,6 +18,9 @@ pub mod zookeeper;
 
 #[cfg(any(test, feature = "suite"))]
 #[doc(hidden)]
+pub mod memory;
+#[cfg(any(test, feature = "suite"))]
+#[doc(hidden)]
 pub mod suite;
 
 use std::future::Future;

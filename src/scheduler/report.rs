@@ -3,6 +3,7 @@
 mod agents;
 mod groups;
 mod probing;
+mod views;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod definitions;
+mod dispatched;
 mod faults;
 mod groups;
 mod hearing;

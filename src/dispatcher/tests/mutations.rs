@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use records::{Change, Key};
 
 use super::SECRET;
-use super::store::Store;
+use super::store::{Store, Stored};
 use super::world::World;
 use crate::ClusterReport;
 use crate::action::{Action, Definition};
 use crate::cluster::{Revision, Status, Wanted};
-use crate::order::Timestamp;
 use crate::stored::{self, Place};
-use crate::view::{End, View};
+use domain::time::Timestamp;
+use domain::view::{End, View};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mutation {

@@ -6,7 +6,7 @@ use manifest::Manifest;
 use records::{Change, Key};
 
 use super::SECRET;
-use super::store::Store;
+use super::store::{Store, Stored};
 use super::world::World;
 use crate::ClusterReport;
 use crate::action::{Action, Definition};

@@ -11,10 +11,11 @@ use crate::action::Action;
 use crate::apply::{Outcome, Plan};
 use crate::journal::Verb;
 use crate::limits::Limits;
-use crate::order::{Order, Timestamp};
+use crate::order::Order;
 use crate::refusal::Refusal;
-use crate::view::View;
 use crate::{ClusterReport, Dispatcher};
+use domain::time::Timestamp;
+use domain::view::View;
 use manifest::Manifest;
 use records::{Change, Revision};
 

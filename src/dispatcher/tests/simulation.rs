@@ -12,9 +12,9 @@ use super::{by, manifest, session};
 use crate::condition::State;
 use crate::journal::Verb;
 use crate::limits::Limits;
-use crate::order::Timestamp;
 use crate::refusal::Refusal;
-use crate::view::View;
+use domain::time::Timestamp;
+use domain::view::View;
 
 const RUNS: u64 = 500;
 

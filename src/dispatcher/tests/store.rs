@@ -1,62 +1,18 @@
 //! What is durable: all changes of a commit or none.
 
-use std::collections::BTreeMap;
-
-use records::{Change, Expected, Key, Loaded, Record, Revision};
+use records::Key;
+pub use records::memory::Memory as Store;
 use serde::de::DeserializeOwned;
 
 use crate::stored;
 
-#[derive(Clone, Default)]
-pub struct Store {
-    pub revision: u64,
-    pub records: BTreeMap<Key, (Revision, Vec<u8>)>,
+pub trait Stored {
+    fn get<T: DeserializeOwned>(&self, key: &str) -> Option<T>;
 }
 
-impl Store {
-    /// A change that does not find what it expects is a fault of the core: it is the only writer.
-    pub fn commit(&mut self, changes: &[Change]) -> Result<Revision, String> {
-        assert!(changes.len() <= records::MAX_CHANGES, "{} changes at once", changes.len());
-        let revision = Revision(self.revision + 1);
-        for change in changes {
-            let found = self.records.get(change.key()).map(|(revision, _)| *revision);
-            let (Change::Put { expected, .. } | Change::Delete { expected, .. }) = change else {
-                match found {
-                    None => continue,
-                    Some(_) => return Err(format!("{} is made twice", change.key())),
-                }
-            };
-            match (expected, found) {
-                (Expected::At(wanted), Some(found)) if *wanted == found => {}
-                _ => return Err(format!("{} is at {found:?}, expected {expected:?}", change.key())),
-            }
-        }
-        for change in changes {
-            match change.value() {
-                Some(value) => self.records.insert(change.key().clone(), (revision, value.to_vec())),
-                None => self.records.remove(change.key()),
-            };
-        }
-        self.revision = revision.0;
-        Ok(revision)
-    }
-
-    pub fn loaded(&self) -> Loaded {
-        let record = |(key, (revision, value)): (&Key, &(Revision, Vec<u8>))| Record {
-            key: key.clone(),
-            revision: *revision,
-            value: value.clone(),
-        };
-        Loaded { revision: Revision(self.revision), records: self.records.iter().map(record).collect() }
-    }
-
-    pub fn get<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
+impl Stored for Store {
+    fn get<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
         let (_, value) = self.records.get(&Key::parse(key).expect("a name"))?;
         stored::decode(value).ok()
-    }
-
-    pub fn below(&self, prefix: &str) -> Vec<(&Key, &Vec<u8>)> {
-        let records = self.records.iter().filter(|(key, _)| key.as_str().starts_with(prefix));
-        records.map(|(key, (_, value))| (key, value)).collect()
     }
 }

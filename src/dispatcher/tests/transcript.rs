@@ -15,9 +15,10 @@ use crate::apply::{Outcome, Plan};
 use crate::condition::State;
 use crate::journal::Verb;
 use crate::limits::Limits;
-use crate::order::{Match, Order, Timestamp};
+use crate::order::{Match, Order};
 use crate::refusal::Refusal;
-use crate::view::{End, TaskView, View};
+use domain::time::Timestamp;
+use domain::view::{End, TaskView, View};
 
 fn process() -> Process {
     Process::new(Limits::default(), Mutation::None)

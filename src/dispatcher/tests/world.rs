@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::action::{Action, Definition};
-use crate::order::Timestamp;
-use crate::view::{End, TaskView, View};
+use domain::time::Timestamp;
+use domain::view::{End, TaskView, View};
 
 #[derive(Clone, Default)]
 pub struct World {

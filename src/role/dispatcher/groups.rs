@@ -5,10 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dispatcher::driver;
-use dispatcher::{Action, End, TaskView, Timestamp, View};
+use dispatcher::{Action, View};
 use domain::group::GroupName;
 use scheduler::driver::requests::{Refusal, Reply, Request, Requests};
-use scheduler::report::{GroupReport, Report, TaskReport};
 use scheduler::spec::GroupSpec;
 use status::lookout::Lookout;
 use tokio::task::JoinHandle;
@@ -127,7 +126,7 @@ impl driver::Groups for Groups {
         let report = self.requests.scheduler_report().await?;
         let tasks: BTreeSet<_> = report.tasks.iter().map(|task| &*task.task_id).collect();
         self.told.retain(|task_id| tasks.contains(task_id));
-        let mut views = views(&report);
+        let mut views = report.views();
         for (cluster, (target, why)) in self.makings.unlaunchable().iter() {
             if let Some(view) = views.get_mut(cluster) {
                 (view.target, view.waiting) = (*target, Some(why.clone()));
@@ -144,49 +143,4 @@ impl driver::Groups for Groups {
         // Whoever asks meanwhile is answered.
         self.requests.until_led().await;
     }
-}
-
-/// By cluster. A group that is gone is there as long as tasks of it are.
-fn views(report: &Report) -> BTreeMap<String, View> {
-    let mut views: BTreeMap<_, _> =
-        report.groups.iter().map(|(name, group)| (name.clone(), view(group))).collect();
-    for task in &report.tasks {
-        let view: &mut View = views.entry(task.group.text().to_owned()).or_default();
-        view.tasks.push(task_view(task));
-    }
-    views
-}
-
-fn view(group: &GroupReport) -> View {
-    View {
-        target: group.target,
-        tasks: Vec::new(),
-        waiting: group.waiting.as_ref().map(|waiting| waiting.why.clone()),
-        rests: group.rests,
-        ended: group.ended.as_ref().map(|ended| End {
-            task_id: ended.task.clone(),
-            generation: ended.generation,
-            code: ended.code,
-            at: seconds(ended.at),
-        }),
-    }
-}
-
-fn task_view(task: &TaskReport) -> TaskView {
-    TaskView {
-        id: task.task_id.clone(),
-        attempt: task.attempt,
-        generation: task.generation,
-        agent_id: task.agent_id.clone(),
-        hostname: task.hostname.clone(),
-        state: task.state.clone().into_owned(),
-        since: seconds(task.since),
-        runs: task.runs(),
-        ending: task.ending,
-        giving_way: task.giving_way,
-    }
-}
-
-fn seconds(since: u64) -> Timestamp {
-    Timestamp(since.saturating_mul(1000))
 }

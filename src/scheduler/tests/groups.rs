@@ -15,6 +15,9 @@ use mesos::wire::task::TaskInfo;
 /// By name, with the processors that show whose a task is, and how many there may be: two hosts hold all, one does not.
 const KINDS: [(&str, i64, u32); 3] = [("taskmanager", 1000, 4), ("blue", 1500, 4), ("red", 500, 4)];
 
+/// Clusters of a dispatcher, with the processors of one AppMaster.
+pub const CLUSTERS: [(&str, i64); 4] = [("blue", 1500), ("green", 750), ("red", 500), ("white", 250)];
+
 /// How many there shall be of which group.
 pub type Targets = BTreeMap<GroupName, u32>;
 
@@ -26,8 +29,10 @@ pub fn name(text: &str) -> GroupName {
 pub fn shown_by(task: &TaskInfo) -> Option<GroupName> {
     let cpus = task.resources.iter().filter(|resource| resource.name.as_deref() == Some("cpus"));
     let cpus = cpus.filter_map(|resource| resource.scalar.as_ref()?.value).sum::<f64>();
-    let kind = KINDS.iter().find(|(_, milli, _)| Milli(*milli) == Milli::of(cpus));
-    kind.map(|(text, _, _)| name(text))
+    let kinds = KINDS.iter().map(|(text, milli, _)| (text, milli));
+    let clusters = CLUSTERS.iter().map(|(text, milli)| (text, milli));
+    let kind = kinds.chain(clusters).find(|(_, milli)| Milli(**milli) == Milli::of(cpus));
+    kind.map(|(text, _)| name(text))
 }
 
 /// One to three of them.

@@ -37,6 +37,8 @@ pub struct Oracle {
     /// Groups of which tasks have ended.
     failed: BTreeSet<GroupName>,
     pub hearing: Hearing,
+    /// Mesos' word on who is lost is the only one.
+    pub has_no_jobmanager: bool,
     /// Those that the master has told last to be out of its reach.
     unreachable: BTreeSet<String>,
     /// TaskManagers that live and do nothing, and since when.
@@ -58,6 +60,7 @@ impl Oracle {
             if is_lost || host.is_written_off {
                 let is_excused = |id: &&str| {
                     host.is_written_off
+                        || self.has_no_jobmanager
                         || !cluster.jobmanager.hears(id)
                         || self.hearing.is_silent(id)
                         || (is_away && self.hearing.is_out_of_date(id, now))
@@ -67,7 +70,7 @@ impl Oracle {
         }
         // Both have said that they do not hear it.
         let hearing = &self.hearing;
-        let is_lost = |id: &&String| hearing.is_silent(id);
+        let is_lost = |id: &&String| self.has_no_jobmanager || hearing.is_silent(id);
         self.excused.extend(self.unreachable.iter().filter(is_lost).cloned());
         let mut alive = BTreeMap::<&GroupName, usize>::new();
         for id in cluster.alive(framework(stored)).iter().filter(|id| !unheard.contains(id.as_str())) {
@@ -94,6 +97,13 @@ impl Oracle {
     /// For which group a task was launched.
     pub fn group_of(&self, id: &str) -> Option<&GroupName> {
         self.groups.get(id)
+    }
+
+    /// Those that live and could be heard of.
+    pub fn heard(&self, cluster: &Cluster, stored: &State) -> BTreeSet<String> {
+        let mut alive = cluster.alive(framework(stored));
+        alive.retain(|id| !self.excused.contains(id));
+        alive
     }
 
     /// Whether anything that the scheduler was told of the group's tasks may be a reason to wait.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::cluster::{self, Cluster, Out};
 use super::definitions::Definitions;
+use super::dispatched::Dispatched;
 use super::groups::{self, Targets};
 use super::jobmanager::Mood;
 use super::mutations::Mutation;
@@ -20,6 +21,7 @@ use crate::spec::{Patience, Spec};
 use crate::witness::Registered;
 use base::time::Moment;
 use domain::state::State;
+use domain::view::View;
 use mesos::call::Call;
 use mesos::wire;
 use mini_mesos::agent::{ContainerId, KillSignal, ProcessEvent};
@@ -163,6 +165,7 @@ pub struct Run {
     pub(super) mutation: Mutation,
     pub(super) parting: Option<Parting>,
     pub(super) script: Option<Script>,
+    pub(super) dispatched: Option<Dispatched>,
     pub(super) trace: Option<Vec<String>>,
 }
 
@@ -239,6 +242,18 @@ pub enum Item {
         call: OperatorCall,
     },
     SpellEnds,
+    /// The dispatcher looks at its groups.
+    Look {
+        worker: u32,
+    },
+    /// It learns what it has looked at after this order.
+    Seen {
+        worker: u32,
+        order: u64,
+        views: BTreeMap<String, View>,
+    },
+    /// A user wants something of the dispatcher.
+    Order,
     /// The last fault has happened.
     Calm,
 }
@@ -294,6 +309,7 @@ impl Run {
             mutation,
             parting: None,
             script: None,
+            dispatched: None,
             trace: None,
             random,
         };
@@ -303,7 +319,7 @@ impl Run {
         run
     }
 
-    fn run(&mut self) -> Result<(), String> {
+    pub(super) fn run(&mut self) -> Result<(), String> {
         let end = self.calm_from + SETTLING;
         let mut rested = None;
         for _ in 0..MAX_STEPS {
@@ -321,7 +337,10 @@ impl Run {
             if self.now > self.calm_from && self.at_rest().is_ok() {
                 let since = *rested.get_or_insert(self.now);
                 if self.now.since(since) > Duration::from_secs(200) {
-                    return self.part();
+                    return match self.dispatched {
+                        Some(_) => self.clusters_are_stored(),
+                        None => self.part(),
+                    };
                 }
             } else {
                 rested = None;
@@ -419,6 +438,10 @@ impl Run {
                 self.cluster.operate(call, self.now);
             }
             Item::SpellEnds => self.end_spell(),
+            Item::Look { worker } if self.is_current(worker) => self.look_at_groups(worker),
+            Item::Seen { worker, order, views } if self.is_current(worker) => self.groups_seen(order, &views),
+            Item::Look { .. } | Item::Seen { .. } => {}
+            Item::Order => self.user_orders(),
             Item::Calm => self.calm(),
         }
     }
@@ -546,7 +569,7 @@ impl Run {
         }
         match report.tasks.iter().find(|task| !task.runs() || task.giving_way) {
             Some(task) => Err(format!("{task:?} in the scheduler's eyes")),
-            None => Ok(()),
+            None => self.clusters_at_rest(),
         }
     }
 

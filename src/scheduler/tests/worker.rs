@@ -47,6 +47,7 @@ impl Run {
             let roles = ["*", "flink"].into_iter().take(self.random.usize(1..=2));
             self.spec.roles = roles.map(str::to_owned).collect();
         }
+        self.restore_clusters();
         // Somebody may have asked for another number while no worker could hear it.
         for (name, stored) in &mut self.stored.groups {
             let said = self.spec.groups.get(name).map(|spec| spec.target);
@@ -67,8 +68,11 @@ impl Run {
         if self.parting == Some(Parting::TearDown) {
             self.with_scheduler(Scheduler::handle_ending);
         }
+        self.begin_looking(number);
         let delay = Duration::from_millis(self.random.u64(..3_000));
-        self.after(delay, Item::JobManagerListens { worker: number });
+        if self.spec.has_jobmanager {
+            self.after(delay, Item::JobManagerListens { worker: number });
+        }
         self.after(Duration::from_millis(100), Item::Subscribe { worker: number });
     }
 
@@ -154,6 +158,7 @@ impl Run {
                 let number = worker.number;
                 self.after(Duration::from_millis(10), Item::Subscribe { worker: number });
             }
+            Action::AskJobManager if !self.spec.has_jobmanager => {}
             Action::AskJobManager => {
                 let number = self.worker.as_ref().map_or(0, |worker| worker.number);
                 let delay = Duration::from_millis(self.random.u64(1..3_000));
@@ -175,6 +180,7 @@ impl Run {
         let judgement = self.oracle.sent(&call, &self.stored, &self.targets, &self.cluster);
         self.judge(judgement);
         self.judge_launch(&call);
+        self.judge_clusters(&call);
         self.log(|| format!("  -> {call:.120?}"));
         let worker = self.worker.as_mut().expect("it has sent");
         let number = worker.number;

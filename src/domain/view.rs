@@ -1,11 +1,11 @@
-//! How the scheduler stands with the group of each cluster.
+//! How the scheduler stands with a group of tasks, as those see it for whom it keeps one.
 
-use super::order::Timestamp;
+use super::time::Timestamp;
 
 /// One group.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct View {
-    /// How many AppMasters there shall be.
+    /// How many tasks there shall be.
     pub target: u32,
     pub tasks: Vec<TaskView>,
     /// Why some are lacking, if they are.
