@@ -1,0 +1,74 @@
+//! What people order of the TaskManagers of a cluster.
+
+use manifest::{Change, Effect, Manifest};
+
+use super::Dispatcher;
+use super::apply::{Outcome, Plan};
+use super::journal::Verb;
+use super::order::{Order, Timestamp};
+use super::refusal::Refusal;
+
+/// No task of Mesos has a longer one that we name.
+const MAX_ID: usize = 256;
+
+impl Dispatcher {
+    /// The last specification with another number of TaskManagers, secrets included.
+    pub fn scaled(&self, name: &str, taskmanagers: u32) -> Result<Manifest, Refusal> {
+        let cluster = self.cluster(name)?;
+        if cluster.is_deleted() {
+            return Err(Refusal::BeingDeleted { name: name.to_owned() });
+        }
+        // Another specification would begin it anew.
+        cluster.refuse_ended()?;
+        let mut manifest = Manifest::clone(&cluster.last().manifest);
+        if manifest.spec.follows_jobs() {
+            return Err(Refusal::FollowsJobs { name: name.to_owned() });
+        }
+        manifest.spec.task_manager.replicas = Some(taskmanagers);
+        Ok(manifest)
+    }
+
+    /// A revision with that number. It counts at once, unless the cluster is frozen or suspended.
+    pub fn scale(
+        &mut self,
+        name: &str,
+        taskmanagers: u32,
+        order: &Order,
+        now: Timestamp,
+    ) -> Result<Plan, Refusal> {
+        let manifest = self.scaled(name, taskmanagers)?;
+        let plans = self.apply(std::slice::from_ref(&manifest), order, now).pop();
+        plans.expect("one for each manifest")
+    }
+
+    /// Another TaskManager is started in the place of this one. What came of it is an event.
+    pub fn restart_taskmanager(
+        &mut self,
+        name: &str,
+        taskmanager: &str,
+        order: &Order,
+        now: Timestamp,
+    ) -> Result<Outcome, Refusal> {
+        if !is_id(taskmanager) {
+            return Err(Refusal::TaskManager { id: taskmanager.chars().take(MAX_ID).collect() });
+        }
+        let verb = Verb::RestartTaskManager;
+        let outcome = self.alter(name, verb, order, |cluster| {
+            cluster.refuse_frozen()?;
+            cluster.refuse_ended()?;
+            cluster.refuse_suspended()?;
+            cluster.order_replacement(taskmanager, now)
+        })?;
+        if outcome == Outcome::Changed && !order.dry_run {
+            let field = format!("TaskManager {taskmanager}");
+            let which = Change { field, old: None, new: None, effect: Effect::Nothing };
+            self.store_order(name, verb, &[which], Vec::new(), order, now);
+        }
+        Ok(outcome)
+    }
+}
+
+fn is_id(text: &str) -> bool {
+    let is_bad = |c: char| c.is_whitespace() || c.is_control() || c == '/';
+    !text.is_empty() && text.len() <= MAX_ID && !text.contains(is_bad)
+}
