@@ -82,6 +82,9 @@ impl Process {
                 self.oracle.telling.said(name, *id, carried);
             }
             self.core.handle_outcome(task_id, *id, carried, self.now);
+            if self.mutation == Mutation::SettleNext {
+                self.core.handle_outcome(task_id, id + 1, carried, self.now);
+            }
         }
         if crashes {
             self.carry_out(1)?;

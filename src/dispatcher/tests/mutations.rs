@@ -45,7 +45,8 @@ pub enum Mutation {
     TellAgain,
     TellAnyone,
     TellOutOfOrder,
-    ForgetPending,
+    /// An outcome is taken for that of the next order, too.
+    SettleNext,
     /// An AppMaster that is launched later begins as the first did.
     LaunchWithOldNumber,
 }
@@ -76,7 +77,6 @@ impl Mutation {
                 let place = stored::cluster_of(change.key()).map(|(_, place)| place);
                 !matches!(place, Some(Place::Revision(2..))) || change.value().is_none()
             }),
-            Self::ForgetPending => Self::change_statuses(changes, |status| status.pending.clear()),
             Self::AuditNothing => changes.retain(|change| !is_audit(change)),
             Self::KeepAllAudit => {
                 changes.retain(|change| !is_audit(change) || change.value().is_some());

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::mutations::{Mutation, key};
 use super::process::Process;
+use super::world::Group;
 use super::{by, manifest, session};
 use crate::condition::State;
 use crate::instructions::Instruction;
@@ -66,7 +67,7 @@ fn every_broken_invariant_is_caught() {
         (Mutation::TellAgain, "which is settled"),
         (Mutation::TellAnyone, "is told"),
         (Mutation::TellOutOfOrder, "after a later one"),
-        (Mutation::ForgetPending, "is gone without an outcome"),
+        (Mutation::SettleNext, "is gone without an outcome"),
         (Mutation::LaunchWithOldNumber, "TaskManagers, and not"),
     ] {
         let mut others = Vec::new();
@@ -132,12 +133,10 @@ impl Run {
     fn step(&mut self) -> Result<(), String> {
         let name = NAMES[self.random.usize(..NAMES.len())];
         match self.random.u8(..100) {
-            0..10 => self.apply(name),
-            10..14 => self.scale(name),
-            14..28 => self.order(name),
-            28..50 => self.happen(name)?,
-            50..62 => self.dial(name)?,
-            62..78 => self.late.push_back(self.process.look()),
+            0..12 => self.apply(name),
+            12..26 => self.order(name),
+            26..60 => self.happen(name)?,
+            60..78 => self.late.push_back(self.process.look()),
             78..96 => {
                 if let Some((seen, views)) = self.late.pop_front() {
                     self.log.push(format!("a view of after order {seen} arrives"));
@@ -147,8 +146,12 @@ impl Run {
             96..98 => self.damage(name)?,
             _ => return self.crash(),
         }
-        if self.random.u8(..10) == 0 {
-            self.dial(name)?;
+        match self.random.u8(..20) {
+            // Before anything of it is stored.
+            0 => self.dial(name)?,
+            1 => self.spell()?,
+            2 => self.scale(name),
+            _ => {}
         }
         if self.random.u8(..20) == 0 {
             let most = self.random.usize(..4);
@@ -213,6 +216,53 @@ impl Run {
             Err(refusal) => Err(refusal),
         };
         self.log.push(format!("scale {name} to {number}: {plan:?}"));
+    }
+
+    /// One whose AppMasters run.
+    fn running(&mut self) -> Option<&'static str> {
+        let running = NAMES.into_iter().filter(|name| !self.process.appmasters(name).is_empty());
+        let running: Vec<_> = running.collect();
+        (!running.is_empty()).then(|| running[self.random.usize(..running.len())])
+    }
+
+    /// Somebody keeps ordering something of a cluster that runs.
+    fn spell(&mut self) -> Result<(), String> {
+        let Some(name) = self.running() else { return Ok(()) };
+        for _ in 0..self.random.u8(1..6) {
+            let (seen, views) = self.process.look();
+            self.process.hear(seen, &views);
+            self.process.carry_out(usize::MAX)?;
+            match self.random.u8(..5) {
+                0 => self.scale(name),
+                1 => self.fail(name)?,
+                2..4 => {
+                    let outcome = self.process.order_to(Verb::RestartTaskManager, name);
+                    self.log.push(format!("restart a TaskManager of {name}: {outcome:?}"));
+                }
+                _ => self.process.now.0 += self.random.u64(1..60_000),
+            }
+            // Before anything of it is stored, too.
+            if self.random.u8(..3) == 0 {
+                self.dial(name)?;
+            }
+            self.process.carry_out(usize::MAX)?;
+            self.dial(name)?;
+        }
+        Ok(())
+    }
+
+    /// An AppMaster dies, and the next one is launched.
+    fn fail(&mut self, name: &str) -> Result<(), String> {
+        let Some(task_id) = self.process.appmasters(name).pop() else { return Ok(()) };
+        let group = self.process.world.groups.get_mut(name);
+        group.into_iter().for_each(|group| drop(group.tasks.remove(&task_id)));
+        if let Some(generation) = self.process.world.launch(name) {
+            self.process.oracle.launched(name, generation)?;
+            self.process.judge_copies(name)?;
+        }
+        self.process.world.groups.get_mut(name).into_iter().for_each(Group::run_all);
+        self.log.push(format!("{task_id} dies"));
+        Ok(())
     }
 
     /// AppMasters ask, say what came of it, or both; some never hear that it was stored.
