@@ -3,7 +3,7 @@
 use manifest::{Change, Effect, Manifest};
 
 use super::Dispatcher;
-use super::apply::{Outcome, Plan};
+use super::apply::Outcome;
 use super::journal::Verb;
 use super::order::{Order, Timestamp};
 use super::refusal::Refusal;
@@ -12,7 +12,7 @@ use super::refusal::Refusal;
 const MAX_ID: usize = 256;
 
 impl Dispatcher {
-    /// The last specification with another number of TaskManagers, secrets included.
+    /// The last specification with another number of TaskManagers, secrets included: for [`Self::apply`].
     pub fn scaled(&self, name: &str, taskmanagers: u32) -> Result<Manifest, Refusal> {
         let cluster = self.cluster(name)?;
         if cluster.is_deleted() {
@@ -26,19 +26,6 @@ impl Dispatcher {
         }
         manifest.spec.task_manager.replicas = Some(taskmanagers);
         Ok(manifest)
-    }
-
-    /// A revision with that number. It counts at once, unless the cluster is frozen or suspended.
-    pub fn scale(
-        &mut self,
-        name: &str,
-        taskmanagers: u32,
-        order: &Order,
-        now: Timestamp,
-    ) -> Result<Plan, Refusal> {
-        let manifest = self.scaled(name, taskmanagers)?;
-        let plans = self.apply(std::slice::from_ref(&manifest), order, now).pop();
-        plans.expect("one for each manifest")
     }
 
     /// Another TaskManager is started in the place of this one. What came of it is an event.
