@@ -65,8 +65,13 @@ pub fn routes_of(handle: &Handle, standings: Standings) -> Router {
     router(Sources { handle: handle.clone(), standings, circumstances, flinks, appmasters }).layer(Extension(caller))
 }
 
-/// By an AppMaster of any task.
+/// By an AppMaster of any task; those of `busy` have a job, and those of `silent` know of none.
 fn told(task_id: &str) -> Option<AppMaster> {
+    let jobs_running = match task_id.split('-').next() {
+        Some("busy") => Some(1),
+        Some("silent") => None,
+        _ => Some(0),
+    };
     Some(AppMaster {
         task_id: task_id.to_owned(),
         standing: "alone".to_owned(),
@@ -76,7 +81,7 @@ fn told(task_id: &str) -> Option<AppMaster> {
         status_url: None,
         target: 2,
         running: 1,
-        jobs_running: Some(1),
+        jobs_running,
         told_s_ago: 0,
         waiting: Some("no offers".to_owned()),
     })

@@ -122,10 +122,15 @@ fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// `1 TaskManager`, `2 TaskManagers`
+pub fn counted(taskmanagers: u32) -> String {
+    format!("{taskmanagers} TaskManager{}", if taskmanagers == 1 { "" } else { "s" })
+}
+
 impl fmt::Display for Instruction {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Scale { taskmanagers } => write!(out, "scaling to {taskmanagers} TaskManagers"),
+            Self::Scale { taskmanagers } => write!(out, "scaling to {}", counted(*taskmanagers)),
             Self::Replace { taskmanager } => write!(out, "restart of TaskManager {taskmanager}"),
         }
     }
@@ -134,7 +139,7 @@ impl fmt::Display for Instruction {
 impl Instruction {
     fn done(&self) -> String {
         match self {
-            Self::Scale { taskmanagers } => format!("scaled to {taskmanagers} TaskManagers"),
+            Self::Scale { taskmanagers } => format!("scaled to {}", counted(*taskmanagers)),
             Self::Replace { taskmanager } => format!("TaskManager {taskmanager} is being replaced"),
         }
     }

@@ -43,7 +43,7 @@ pub use apply::{Outcome, Plan};
 pub use base::events::Level;
 pub use cluster::{Attempt, Ended, Wanted};
 pub use condition::{Condition, State};
-pub use instructions::{Asker, Due, Instruction, Instructions, LAST_ID, PendingOrder};
+pub use instructions::{Asker, Due, Instruction, Instructions, LAST_ID, PendingOrder, counted};
 pub use journal::{AuditEntry, Event, Verb};
 pub use limits::Limits;
 pub use order::{Match, Order, Timestamp};

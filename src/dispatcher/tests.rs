@@ -4,6 +4,7 @@ mod applications;
 mod appmasters;
 mod mutations;
 mod oracle;
+mod orders;
 mod process;
 mod simulation;
 mod steps;

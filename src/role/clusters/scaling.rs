@@ -3,7 +3,7 @@
 use crate::cli::clusters::ScaleOptions;
 use base::exit::Exit;
 use conf::environment::Environment;
-use dispatcher::{Outcome, Plan};
+use dispatcher::{Outcome, Plan, counted};
 
 use super::{ask, ordering, print};
 use crate::role::error::Fatal;
@@ -19,13 +19,14 @@ pub fn scale(options: &ScaleOptions, environment: &Environment) -> Result<u8, Fa
 }
 
 pub fn told(Plan { name, outcome, revision, waits, .. }: &Plan, taskmanagers: u32) -> String {
+    let number = counted(taskmanagers);
     match (outcome, waits) {
-        (Outcome::Unchanged, _) => format!("{name} is specified with {taskmanagers} TaskManagers already"),
+        (Outcome::Unchanged, _) => format!("{name} is specified with {number} already"),
         (Outcome::Created | Outcome::Changed, None) => {
-            format!("{name} is being scaled to {taskmanagers} TaskManagers, revision {revision}")
+            format!("{name} is being scaled to {number}, revision {revision}")
         }
         (Outcome::Created | Outcome::Changed, Some(why)) => {
-            format!("{name} will have {taskmanagers} TaskManagers, revision {revision}, which waits: {why}")
+            format!("{name} will have {number}, revision {revision}, which waits: {why}")
         }
     }
 }

@@ -316,3 +316,6 @@ fn sent_on(shared: &Shared, task_id: String, leader: &serde_json::Value) -> Resp
     let body = Json(envelope(shared, task_id, answer_of(Vec::new(), 0, Remains::Cluster)));
     (StatusCode::TEMPORARY_REDIRECT, location, body).into_response()
 }
+
+#[cfg(test)]
+mod tests;
