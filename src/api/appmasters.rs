@@ -46,9 +46,8 @@ pub struct AppMaster {
 pub fn jobs_of(core: &Dispatcher, name: &str, appmasters: &AppMasters) -> Jobs {
     let told = core.running_appmasters(name).into_iter().filter_map(|task_id| appmasters(&task_id));
     let leading = told.filter(|told| LEADS.contains(&&*told.standing));
-    let jobs: Option<Vec<_>> = leading
-        .map(|told| told.jobs_running.filter(|_| told.told_s_ago <= SILENCE_MOST_S))
-        .collect();
+    let jobs: Option<Vec<_>> =
+        leading.map(|told| told.jobs_running.filter(|_| told.told_s_ago <= SILENCE_MOST_S)).collect();
     let most = jobs.and_then(|jobs| jobs.into_iter().max());
     most.map_or(Jobs::Unknown, Jobs::Running)
 }

@@ -58,11 +58,13 @@ pub fn routes(handle: &Handle) -> Router {
 }
 
 pub fn routes_of(handle: &Handle, standings: Standings) -> Router {
-    let circumstances = Circumstances { has_zookeeper: true, allows_http: false, flinks: None, previous: None };
+    let circumstances =
+        Circumstances { has_zookeeper: true, allows_http: false, flinks: None, previous: None };
     let caller = Caller::admin("ann".to_owned(), "here".to_owned());
     let appmasters: AppMasters = Arc::new(told);
     let flinks = Some([FlinkVersion::new(1, 20), FlinkVersion::new(2, 3)].into());
-    router(Sources { handle: handle.clone(), standings, circumstances, flinks, appmasters }).layer(Extension(caller))
+    router(Sources { handle: handle.clone(), standings, circumstances, flinks, appmasters })
+        .layer(Extension(caller))
 }
 
 /// By an AppMaster of any task; those of `busy` have a job, and those of `silent` know of none.

@@ -172,7 +172,8 @@ impl Dispatcher {
     pub fn handle_outcome(&mut self, task_id: &str, id: u64, carried: &Carried, now: Timestamp) {
         let Self { clusters, limits, sequence, .. } = self;
         let mut clusters = clusters.values_mut();
-        let Some(cluster) = clusters.find(|cluster| cluster.current().any(|own| own.task_id == task_id)) else {
+        let Some(cluster) = clusters.find(|cluster| cluster.current().any(|own| own.task_id == task_id))
+        else {
             return;
         };
         let Some(told) = cluster.take_outcome(id, carried, now) else { return };

@@ -37,7 +37,9 @@ pub enum Refusal {
     MaybeInUse { name: String },
     #[error("the number of TaskManagers of cluster {name} follows its jobs (`mesos.scaling`)")]
     FollowsJobs { name: String },
-    #[error("{most} restarts of TaskManagers of cluster {name} are pending: wait until its AppMaster has carried them out")]
+    #[error(
+        "{most} restarts of TaskManagers of cluster {name} are pending: wait until its AppMaster has carried them out"
+    )]
     TooManyRestarts { name: String, most: usize },
     #[error("{id:?} cannot be the id of a TaskManager")]
     TaskManager { id: String },

@@ -150,7 +150,10 @@ async fn a_number_of_taskmanagers_is_another_revision() {
     let answer = world.ask(&format!("{line}?message=evening"), r#"{"taskmanagers": 3}"#).await;
     assert_eq!((answer.status.as_u16(), answer.header("etag")), (202, "\"2\""));
     let plan = answer.json();
-    assert_eq!((&plan["revision"], &plan["begins_anew"], &plan["waits"]), (&json!(2), &json!(false), &json!(null)));
+    assert_eq!(
+        (&plan["revision"], &plan["begins_anew"], &plan["waits"]),
+        (&json!(2), &json!(false), &json!(null))
+    );
     assert_eq!(plan["changes"][0]["field"], "spec.taskManager.replicas");
     let answer = world.ask(line, r#"{"taskmanagers": 3}"#).await;
     assert_eq!((answer.status.as_u16(), &answer.json()["outcome"]), (200, &json!("unchanged")));
@@ -209,7 +212,11 @@ async fn a_session_with_jobs_ends_only_if_somebody_insists() {
         for (method, body) in [("DELETE", ""), ("PATCH", r#"{"suspended": true}"#)] {
             for query in ["", "?dryRun=true", "?force=false"] {
                 let answer = world.ask(&format!("{method} /v1/clusters/{name}{query}"), body).await;
-                assert_eq!((answer.status.as_u16(), answer.error().starts_with(text)), (409, true), "{answer:?}");
+                assert_eq!(
+                    (answer.status.as_u16(), answer.error().starts_with(text)),
+                    (409, true),
+                    "{answer:?}"
+                );
             }
         }
         let line = format!("PATCH /v1/clusters/{name}?force=true");

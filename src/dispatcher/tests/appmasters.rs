@@ -133,9 +133,10 @@ impl Process {
             if !status.pending.is_empty() {
                 return Err(format!("{:?} of {name} are pending at rest", status.pending));
             }
-            let wanted = self.core.definition(name).and_then(|definition| {
-                definition.manifest.spec.initial_task_managers(&definition.cluster)
-            });
+            let wanted = self
+                .core
+                .definition(name)
+                .and_then(|definition| definition.manifest.spec.initial_task_managers(&definition.cluster));
             for task_id in self.appmasters(name) {
                 let found = self.world.number(name, &task_id);
                 if found != wanted {

@@ -146,7 +146,11 @@ fn what_cannot_be_done_yet_is_told_again_under_another_id_and_later() {
     says(&mut process, TASK, 1, &Carried::NotNow { why: why() });
     assert_eq!(last_event(&process), "scaling to 2 TaskManagers has to wait: the scheduler is starting");
     restart(&mut process, "tm-1").expect("taken");
-    assert_eq!(told(&process, TASK, Asker::Alone), [""; 0], "nothing is told before what was ordered earlier");
+    assert_eq!(
+        told(&process, TASK, Asker::Alone),
+        [""; 0],
+        "nothing is told before what was ordered earlier"
+    );
     let due = process.told.due(TASK, Asker::Alone, process.now);
     assert_eq!(due.next, Some(Timestamp(begin.0 + 1000)));
     process.now.0 += 1000;

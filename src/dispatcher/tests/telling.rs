@@ -56,8 +56,7 @@ impl Telling {
     }
 
     pub fn committed(&mut self, name: &str, before: &Store, store: &Store) -> Judgement {
-        let (old, new) =
-            (before.get::<Status>(&status_key(name)), store.get::<Status>(&status_key(name)));
+        let (old, new) = (before.get::<Status>(&status_key(name)), store.get::<Status>(&status_key(name)));
         let Some(new) = new else {
             self.settled.remove(name);
             self.said.retain(|(cluster, _), _| cluster != name);

@@ -56,7 +56,9 @@ pub fn restart(options: &RestartOptions, environment: &Environment) -> Result<u8
 
 pub fn told_of_taskmanager(Ordered { name, outcome }: &Ordered, taskmanager: &str) -> String {
     match outcome {
-        Outcome::Unchanged => format!("the restart of TaskManager {taskmanager} of {name} is pending already"),
+        Outcome::Unchanged => {
+            format!("the restart of TaskManager {taskmanager} of {name} is pending already")
+        }
         Outcome::Created | Outcome::Changed => {
             format!("the AppMaster of {name} is told to replace TaskManager {taskmanager}")
         }

@@ -196,7 +196,9 @@ async fn answer(
     if report.leaves {
         let asked = task_id.clone();
         return match shared.handle.ask(move |core, _| core.remains(&asked)).await {
-            Ok(remains) => Json(envelope(&shared, task_id, answer_of(Vec::new(), 0, remains))).into_response(),
+            Ok(remains) => {
+                Json(envelope(&shared, task_id, answer_of(Vec::new(), 0, remains))).into_response()
+            }
             Err(_) => no_answer(),
         };
     }
@@ -224,9 +226,7 @@ async fn store(handle: &Handle, task_id: &str, outcomes: &[Outcome]) -> Result<u
 async fn gone(shared: &Shared, task_id: String) -> Response {
     let asked = task_id.clone();
     match shared.handle.ask_leader(move |core, _| core.successor(&asked)).await {
-        Ok(Some(attempt)) => {
-            Json(envelope(shared, task_id, Answer::Superseded { attempt })).into_response()
-        }
+        Ok(Some(attempt)) => Json(envelope(shared, task_id, Answer::Superseded { attempt })).into_response(),
         Ok(None) => stranger(),
         Err(_) => no_answer(),
     }

@@ -16,7 +16,9 @@ async fn a_session_is_scaled_and_its_taskmanagers_are_replaced_by_its_appmaster(
     let site = Site::start(&[]).await;
     let text = site.refused(&session("other", "v1_19", super::MEMORY));
     assert!(
-        text.contains("spec.flinkVersion: this dispatcher has no v1_19, expected one of v1_20, v2_3, or an image"),
+        text.contains(
+            "spec.flinkVersion: this dispatcher has no v1_19, expected one of v1_20, v2_3, or an image"
+        ),
         "{text}"
     );
     site.apply(&[&session("a", "v1_20", super::MEMORY)]);
@@ -34,11 +36,13 @@ async fn a_session_is_scaled_and_its_taskmanagers_are_replaced_by_its_appmaster(
     site.program
         .until("another one is in its place", async || {
             let now = taskmanagers(&site, "a").await?;
-            (now.len() == 2 && now.intersection(&before).count() == 1 && !now.contains(&replaced)).then_some(())
+            (now.len() == 2 && now.intersection(&before).count() == 1 && !now.contains(&replaced))
+                .then_some(())
         })
         .await;
     site.command(&["restart", "a", "--taskmanager", "nobody"]);
-    until_event(&site, "a", "restart of TaskManager nobody was refused: there is no TaskManager nobody").await;
+    until_event(&site, "a", "restart of TaskManager nobody was refused: there is no TaskManager nobody")
+        .await;
     assert!(site.describe("a").expect("it is there")["pending"].is_null());
 
     processes::signal(site.init_of(site.jobmanager("a")), Signal::SIGKILL);
@@ -95,7 +99,10 @@ async fn with_zookeeper_the_next_appmaster_goes_on_with_what_was_ordered() {
 async fn until_event(site: &Site, name: &str, text: &str) {
     let has_come = async || {
         let events = site.describe(name)?["events"].as_array().cloned()?;
-        events.iter().any(|event| event["text"].as_str().is_some_and(|told| told.contains(text))).then_some(())
+        events
+            .iter()
+            .any(|event| event["text"].as_str().is_some_and(|told| told.contains(text)))
+            .then_some(())
     };
     site.program.until(&format!("it is told: {text}"), has_come).await;
 }

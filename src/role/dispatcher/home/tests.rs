@@ -190,7 +190,8 @@ fn orders(envelope: &Envelope) -> (Vec<u64>, u64) {
 async fn a_held_question_is_answered_as_soon_as_there_is_an_order() {
     let site = Site::new().await;
     let held = site.send(report(FIRST, dial::Standing::Alone, HOLD, &[]));
-    let (envelope, ()) = timeout(SOON, async { tokio::join!(held, site.restart("tm-1")) }).await.expect("soon");
+    let (envelope, ()) =
+        timeout(SOON, async { tokio::join!(held, site.restart("tm-1")) }).await.expect("soon");
     assert_eq!(orders(&envelope.expect("an answer")), (vec![1], 0));
     // It may not have arrived.
     assert_eq!(orders(&site.report(FIRST, dial::Standing::Alone, &[]).await), (vec![1], 0));
