@@ -72,10 +72,15 @@ impl From<Refusal> for Problem {
             | Refusal::SuspendedBySpecification { .. }
             | Refusal::Ended { .. }
             | Refusal::Upgrade { .. }
+            | Refusal::InUse { .. }
+            | Refusal::MaybeInUse { .. }
+            | Refusal::FollowsJobs { .. }
+            | Refusal::TooManyRestarts { .. }
             | Refusal::TooManyClusters { .. } => Self::new(StatusCode::CONFLICT, error),
             Refusal::TooManyAppMasters { .. } => {
                 Self::field(StatusCode::UNPROCESSABLE_ENTITY, "spec.jobManager.replicas", error)
             }
+            Refusal::TaskManager { .. } => Self::new(StatusCode::UNPROCESSABLE_ENTITY, error),
             Refusal::Name { .. } => Self::field(StatusCode::UNPROCESSABLE_ENTITY, "metadata.name", error),
             Refusal::TooLarge { .. } => Self::field(StatusCode::PAYLOAD_TOO_LARGE, "spec", error),
             Refusal::LongMessage { .. } => Self::field(StatusCode::BAD_REQUEST, "message", error),
@@ -143,7 +148,7 @@ pub enum Refused {
     NotFound(Problem),
     #[response(
         status = 409,
-        description = "The cluster exists, is being deleted, frozen or suspended, has ended, or cannot be read"
+        description = "The cluster exists, is being deleted, frozen or suspended, has ended, jobs run in it, or it cannot be read"
     )]
     Conflict(Problem),
     #[response(status = 412, description = "The cluster is not at the revision of `If-Match`")]

@@ -168,10 +168,13 @@ async fn apply_one(
     order: Order,
     condition: Condition,
 ) -> Document {
-    let (circumstances, grant) = (sources.circumstances, Arc::clone(&caller.grant));
+    let (flinks, grant) = (sources.flinks.clone(), Arc::clone(&caller.grant));
+    let circumstances = sources.circumstances;
     let name = draft.name().map(str::to_owned);
-    let question =
-        move |core: &mut Dispatcher, now| taken(core, draft, &grant, &order, condition, circumstances, now);
+    let question = move |core: &mut Dispatcher, now| {
+        let circumstances = Circumstances { flinks: flinks.as_deref(), ..circumstances };
+        taken(core, draft, &grant, &order, condition, circumstances, now)
+    };
     match ask(&sources.handle, question).await {
         Ok(document) => document,
         Err(why) => Document::refused(name, why.into()),
@@ -185,7 +188,7 @@ fn taken(
     grant: &Grant,
     order: &Order,
     condition: Condition,
-    circumstances: Circumstances<'static>,
+    circumstances: Circumstances<'_>,
     now: Timestamp,
 ) -> Document {
     let name = draft.name().map(str::to_owned);

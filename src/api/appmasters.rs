@@ -5,7 +5,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use dispatcher::Description;
+use dispatcher::{Description, Dispatcher, Jobs};
+
+/// Those that live tell something every 20 s, whatever happens.
+const SILENCE_MOST_S: u64 = 60;
+
+/// Of an AppMaster that may act for its cluster.
+const LEADS: [&str; 2] = ["alone", "leader"];
 
 /// By task id, none of one that has told nothing yet.
 pub type AppMasters = Arc<dyn Fn(&str) -> Option<AppMaster> + Send + Sync>;
@@ -29,8 +35,21 @@ pub struct AppMaster {
     pub running: u32,
     /// None while the JobManager does not tell.
     pub jobs_running: Option<u32>,
+    /// How many seconds ago it has told that.
+    #[serde(default)]
+    pub told_s_ago: u64,
     /// Why TaskManagers are missing, if any are.
     pub waiting: Option<String>,
+}
+
+/// What those that lead have told of the jobs of a cluster. Unknown is not none.
+pub fn jobs_of(core: &Dispatcher, name: &str, appmasters: &AppMasters) -> Jobs {
+    let told = core.running_appmasters(name).into_iter().filter_map(|task_id| appmasters(&task_id));
+    let leading = told.filter(|told| LEADS.contains(&&*told.standing));
+    let jobs: Option<Vec<_>> =
+        leading.map(|told| told.jobs_running.filter(|_| told.told_s_ago <= SILENCE_MOST_S)).collect();
+    let most = jobs.and_then(|jobs| jobs.into_iter().max());
+    most.map_or(Jobs::Unknown, Jobs::Running)
 }
 
 /// All that is known of a cluster.

@@ -10,14 +10,15 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Described;
-use dispatcher::{AuditEntry, ClusterReport, Event, Match};
+use dispatcher::{AuditEntry, ClusterReport, Event, Match, Plan};
 use tls::http;
 
 use super::answer::Problem;
 use super::apply::Applied;
 use super::audit::AuditQuery;
 use super::events::EventsQuery;
-use super::orders::{OrderQuery, Ordered, Patch};
+use super::orders::{EndQuery, OrderQuery, Ordered, Patch};
+use super::taskmanagers::Scale;
 
 /// Longer than the dispatcher itself waits for its store.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(40);
@@ -182,7 +183,7 @@ impl Dispatcher {
         &self,
         name: &str,
         patch: Patch,
-        query: &OrderQuery,
+        query: &EndQuery,
         if_revision: Option<u64>,
     ) -> Result<Ordered, AskError> {
         let request = self.request(Method::PATCH, &["clusters", name]).json(&patch);
@@ -198,10 +199,33 @@ impl Dispatcher {
         self.order(self.request(Method::POST, &["clusters", name, "restart"]), query, if_revision).await
     }
 
+    /// The specification with another number of TaskManagers.
+    pub async fn scale(
+        &self,
+        name: &str,
+        taskmanagers: u32,
+        query: &OrderQuery,
+        if_revision: Option<u64>,
+    ) -> Result<Plan, AskError> {
+        let request = self.request(Method::POST, &["clusters", name, "scale"]).json(&Scale { taskmanagers });
+        self.order(request, query, if_revision).await
+    }
+
+    pub async fn restart_taskmanager(
+        &self,
+        name: &str,
+        taskmanager: &str,
+        query: &OrderQuery,
+        if_revision: Option<u64>,
+    ) -> Result<Ordered, AskError> {
+        let path = ["clusters", name, "taskmanagers", taskmanager, "restart"];
+        self.order(self.request(Method::POST, &path), query, if_revision).await
+    }
+
     pub async fn delete(
         &self,
         name: &str,
-        query: &OrderQuery,
+        query: &EndQuery,
         if_revision: Option<u64>,
     ) -> Result<Ordered, AskError> {
         self.order(self.request(Method::DELETE, &["clusters", name]), query, if_revision).await

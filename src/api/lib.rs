@@ -18,6 +18,7 @@ mod health;
 mod orders;
 mod permission;
 pub mod standing;
+mod taskmanagers;
 #[cfg(test)]
 mod tests;
 
@@ -37,7 +38,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use dispatcher::driver::Handle;
-use manifest::{Circumstances, MAX_BYTES};
+use manifest::{Circumstances, FlinkVersion, MAX_BYTES};
 
 pub use answer::Problem;
 pub use apply::{Applied, Document};
@@ -48,7 +49,8 @@ pub use clusters::Explanation;
 pub use events::EventsQuery;
 use standing::Standings;
 
-pub use orders::{OrderQuery, Ordered, Patch};
+pub use orders::{EndQuery, OrderQuery, Ordered, Patch};
+pub use taskmanagers::Scale;
 
 /// Where an operator finds the dispatcher of this machine, unless it is told otherwise.
 pub const SOCKET: &str = "/run/flink-on-mesos/dispatcher.sock";
@@ -64,6 +66,8 @@ pub struct Sources {
     pub standings: Standings,
     /// Under which specifications are accepted. The previous one is looked up for each.
     pub circumstances: Circumstances<'static>,
+    /// The versions of Flink that clusters without an image can have; none where any will do.
+    pub flinks: Option<Arc<[FlinkVersion]>>,
     pub appmasters: AppMasters,
 }
 
@@ -125,6 +129,8 @@ fn described() -> OpenApiRouter<Shared> {
         .routes(routes!(clusters::revision))
         .routes(routes!(clusters::explain))
         .routes(routes!(orders::restart))
+        .routes(routes!(taskmanagers::scale))
+        .routes(routes!(taskmanagers::restart))
         .routes(routes!(audit::audit))
         .routes(routes!(events::events))
         .route_layer(middleware::from_fn(standing::led))

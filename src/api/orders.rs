@@ -9,10 +9,11 @@ use axum::response::{IntoResponse, Json, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use dispatcher::{Dispatcher, Order, Outcome, Refusal, Timestamp};
+use dispatcher::{Dispatcher, Jobs, Order, Outcome, Refusal, Timestamp};
 
 use super::Shared;
 use super::answer::{Problem, Refused, Unavailable, WrongBody};
+use super::appmasters::jobs_of;
 use super::ask::ask;
 use super::caller::Caller;
 use super::condition::Condition;
@@ -40,6 +41,28 @@ impl OrderQuery {
     }
 }
 
+/// The query of orders that may end AppMasters.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct EndQuery {
+    /// Change nothing, and answer as if it were changed
+    pub dry_run: bool,
+    /// Why, for the audit
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// Even if jobs run in the session, or if it is not known whether any run
+    pub force: bool,
+}
+
+impl EndQuery {
+    /// With whether it is forced.
+    fn parts(self) -> (OrderQuery, bool) {
+        let Self { dry_run, message, force } = self;
+        (OrderQuery { dry_run, message }, force)
+    }
+}
+
 /// The body of `PATCH /v1/clusters/{name}`: one of the two.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -61,7 +84,7 @@ type Carried = Result<Outcome, Refusal>;
 
 /// Suspend or resume a cluster, freeze or thaw it.
 #[utoipa::path(patch, path = "/v1/clusters/{name}", request_body = Patch,
-    params(("name" = String, Path), OrderQuery, ("If-Match" = Option<String>, Header, description = "`*`, or a revision in quotes")),
+    params(("name" = String, Path), EndQuery, ("If-Match" = Option<String>, Header, description = "`*`, or a revision in quotes")),
     responses(
         (status = 200, body = Ordered, description = "It was so already, or nothing shall be changed"),
         (status = 202, body = Ordered, description = "The order is stored and will be carried out"),
@@ -72,12 +95,15 @@ pub async fn patch(
     State(shared): State<Shared>,
     Extension(caller): Extension<Caller>,
     Path(name): Path<String>,
-    Query(query): Query<OrderQuery>,
+    Query(query): Query<EndQuery>,
     condition: Condition,
     Body(patch): Body<Patch>,
 ) -> Result<Response, Problem> {
+    let (query, force) = query.parts();
     let order: fn(&mut Dispatcher, &str, &Order, Timestamp) -> Carried = match patch {
-        Patch { suspended: Some(true), frozen: None } => Dispatcher::suspend,
+        Patch { suspended: Some(true), frozen: None } => {
+            return end(&shared, name, &caller, query, condition, force, Dispatcher::suspend).await;
+        }
         Patch { suspended: Some(false), frozen: None } => Dispatcher::resume,
         Patch { suspended: None, frozen: Some(true) } => Dispatcher::freeze,
         Patch { suspended: None, frozen: Some(false) } => Dispatcher::thaw,
@@ -86,6 +112,9 @@ pub async fn patch(
             return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, text));
         }
     };
+    if force {
+        return Err(Problem::bad_request("`force` is for orders that end AppMasters"));
+    }
     carry_out(&shared, name, &caller, query, condition, order).await
 }
 
@@ -110,7 +139,7 @@ pub async fn restart(
 
 /// End a cluster and forget it.
 #[utoipa::path(delete, path = "/v1/clusters/{name}",
-    params(("name" = String, Path), OrderQuery, ("If-Match" = Option<String>, Header, description = "`*`, or a revision in quotes")),
+    params(("name" = String, Path), EndQuery, ("If-Match" = Option<String>, Header, description = "`*`, or a revision in quotes")),
     responses(
         (status = 200, body = Ordered, description = "It is being deleted already, or nothing shall be changed"),
         (status = 202, body = Ordered, description = "The order is stored and will be carried out"),
@@ -121,19 +150,39 @@ pub async fn delete(
     State(shared): State<Shared>,
     Extension(caller): Extension<Caller>,
     Path(name): Path<String>,
-    Query(query): Query<OrderQuery>,
+    Query(query): Query<EndQuery>,
     condition: Condition,
 ) -> Result<Response, Problem> {
-    carry_out(&shared, name, &caller, query, condition, Dispatcher::delete).await
+    let (query, force) = query.parts();
+    end(&shared, name, &caller, query, condition, force, Dispatcher::delete).await
 }
 
-async fn carry_out(
+/// Of a session with what its AppMasters say of jobs, at the moment at which it is ordered.
+async fn end(
     shared: &Shared,
     name: String,
     caller: &Caller,
     query: OrderQuery,
     condition: Condition,
-    carry_out: fn(&mut Dispatcher, &str, &Order, Timestamp) -> Carried,
+    force: bool,
+    end: fn(&mut Dispatcher, &str, Jobs, &Order, Timestamp) -> Carried,
+) -> Result<Response, Problem> {
+    let appmasters = Arc::clone(&shared.sources.appmasters);
+    let order = move |core: &mut Dispatcher, name: &str, order: &Order, now| {
+        let jobs = if force { Jobs::NotAsked } else { jobs_of(core, name, &appmasters) };
+        end(core, name, jobs, order, now)
+    };
+    carry_out(shared, name, caller, query, condition, order).await
+}
+
+/// What is known of the cluster and of the caller is looked at where it is ordered.
+pub async fn carry_out(
+    shared: &Shared,
+    name: String,
+    caller: &Caller,
+    query: OrderQuery,
+    condition: Condition,
+    carry_out: impl FnOnce(&mut Dispatcher, &str, &Order, Timestamp) -> Carried + Send + 'static,
 ) -> Result<Response, Problem> {
     let (order, grant) = (query.order(caller, condition), Arc::clone(&caller.grant));
     let is_dry = order.dry_run;
@@ -144,10 +193,13 @@ async fn carry_out(
         Ok::<_, Problem>(Ordered { name, outcome })
     });
     let ordered = answer.await??;
-    let status = match ordered.outcome {
+    Ok((status(ordered.outcome, is_dry), Json(ordered)).into_response())
+}
+
+pub fn status(outcome: Outcome, is_dry: bool) -> StatusCode {
+    match outcome {
         Outcome::Unchanged => StatusCode::OK,
         Outcome::Created | Outcome::Changed if is_dry => StatusCode::OK,
         Outcome::Created | Outcome::Changed => StatusCode::ACCEPTED,
-    };
-    Ok((status, Json(ordered)).into_response())
+    }
 }

@@ -28,7 +28,7 @@ use tower_service::Service as _;
 use super::standing::{self as standings, Standings};
 use super::{AppMaster, AppMasters, Caller, Sources, router};
 use dispatcher::driver::Handle;
-use manifest::Circumstances;
+use manifest::{Circumstances, FlinkVersion};
 
 /// In every specification; nothing that is told may have it.
 pub const SECRET: &str = "hunter2";
@@ -58,14 +58,22 @@ pub fn routes(handle: &Handle) -> Router {
 }
 
 pub fn routes_of(handle: &Handle, standings: Standings) -> Router {
-    let circumstances = Circumstances { has_zookeeper: true, allows_http: false, previous: None };
+    let circumstances =
+        Circumstances { has_zookeeper: true, allows_http: false, flinks: None, previous: None };
     let caller = Caller::admin("ann".to_owned(), "here".to_owned());
     let appmasters: AppMasters = Arc::new(told);
-    router(Sources { handle: handle.clone(), standings, circumstances, appmasters }).layer(Extension(caller))
+    let flinks = Some([FlinkVersion::new(1, 20), FlinkVersion::new(2, 3)].into());
+    router(Sources { handle: handle.clone(), standings, circumstances, flinks, appmasters })
+        .layer(Extension(caller))
 }
 
-/// By an AppMaster of any task.
+/// By an AppMaster of any task; those of `busy` have a job, and those of `silent` know of none.
 fn told(task_id: &str) -> Option<AppMaster> {
+    let jobs_running = match task_id.split('-').next() {
+        Some("busy") => Some(1),
+        Some("silent") => None,
+        _ => Some(0),
+    };
     Some(AppMaster {
         task_id: task_id.to_owned(),
         standing: "alone".to_owned(),
@@ -75,7 +83,8 @@ fn told(task_id: &str) -> Option<AppMaster> {
         status_url: None,
         target: 2,
         running: 1,
-        jobs_running: Some(1),
+        jobs_running,
+        told_s_ago: 0,
         waiting: Some("no offers".to_owned()),
     })
 }

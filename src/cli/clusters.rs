@@ -23,11 +23,11 @@ pub enum Command {
     /// End clusters and forget them
     Delete(DeleteOptions),
     /// End the AppMasters of clusters, and keep what is known of them
-    Suspend(NamesOptions),
+    Suspend(EndOptions),
     /// Start clusters again that were suspended
     Resume(NamesOptions),
-    /// Replace the AppMasters of clusters; those that have ended begin anew
-    Restart(NamesOptions),
+    /// Replace the AppMasters of clusters, or one TaskManager; clusters that have ended begin anew
+    Restart(RestartOptions),
     /// Leave clusters as they are: manifests that are applied wait
     Freeze(NamesOptions),
     /// Take the manifests that were applied to frozen clusters
@@ -47,8 +47,10 @@ pub enum Session {
     Create(CreateOptions),
     /// Print the dispatcher's session clusters
     List(AnswerOptions),
+    /// Set how many TaskManagers a session cluster has
+    Scale(ScaleOptions),
     /// End session clusters and forget them
-    Stop(NamesOptions),
+    Stop(EndOptions),
 }
 
 /// What a manifest would say.
@@ -164,6 +166,47 @@ pub struct NamesOptions {
 }
 
 #[derive(Clone, Debug, Args)]
+pub struct EndOptions {
+    /// The clusters
+    #[arg(required = true, value_name = "NAME")]
+    pub names: Vec<String>,
+    #[command(flatten)]
+    pub force: Force,
+    #[command(flatten)]
+    pub order: OrderOptions,
+}
+
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct Force {
+    /// Even if jobs run in a session, or if it is not known whether any run
+    #[arg(long)]
+    pub force: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct RestartOptions {
+    /// The clusters
+    #[arg(required = true, value_name = "NAME")]
+    pub names: Vec<String>,
+    /// Replace this TaskManager instead: start a new one, stop the old one once it has registered
+    #[arg(long, value_name = "ID")]
+    pub taskmanager: Option<String>,
+    #[command(flatten)]
+    pub order: OrderOptions,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct ScaleOptions {
+    /// The cluster
+    pub name: String,
+    /// How many TaskManagers
+    #[arg(value_name = "N")]
+    pub taskmanagers: u32,
+    #[command(flatten)]
+    pub order: OrderOptions,
+}
+
+#[derive(Clone, Debug, Args)]
 pub struct DeleteOptions {
     /// The clusters
     #[arg(value_name = "NAME", required_unless_present = "files", conflicts_with = "files")]
@@ -171,6 +214,8 @@ pub struct DeleteOptions {
     /// A file with manifests of the clusters; `-` is stdin
     #[arg(long = "file", short, value_name = "FILE")]
     pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub force: Force,
     #[command(flatten)]
     pub order: OrderOptions,
 }

@@ -18,6 +18,7 @@ use std::time::Duration;
 use domain::remains::Remains;
 use serde::{Deserialize, Serialize};
 
+pub use domain::carried::Carried;
 pub use driver::{Cluster, Memory, Superseded, keep};
 pub use home::{Home, HomeError, Told};
 pub use ledger::Ledger;
@@ -178,18 +179,6 @@ pub struct Outcome {
     pub result: Carried,
 }
 
-/// What came of an order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "result", rename_all = "snake_case")]
-pub enum Carried {
-    /// It is stored and will be carried out, or has been.
-    Done,
-    /// Nothing was done, and the same order would be refused again.
-    Refused { why: String },
-    /// Nothing was done; another order of the same kind may be carried out later, or by the AppMaster that leads.
-    NotNow { why: String },
-}
-
 impl fmt::Display for What {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -198,16 +187,6 @@ impl fmt::Display for What {
             Self::End { force: true } => out.write_str("end the cluster even if jobs run"),
             Self::End { force: false } => out.write_str("end the cluster"),
             Self::Unknown => out.write_str("do something that this version does not know"),
-        }
-    }
-}
-
-impl fmt::Display for Carried {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Done => out.write_str("done"),
-            Self::Refused { why } => write!(out, "refused: {why}"),
-            Self::NotNow { why } => write!(out, "not now: {why}"),
         }
     }
 }

@@ -158,6 +158,8 @@ impl Dispatcher {
             state: State::Waiting,
             since: now,
             attempts: Vec::new(),
+            ordered: 0,
+            pending: Vec::new(),
         };
         let mut cluster = Cluster {
             name: name.clone(),
@@ -184,7 +186,7 @@ impl Dispatcher {
         cluster.status.revision = revision.number;
         cluster.revisions.insert(revision.number, revision);
         if !cluster.status.frozen {
-            cluster.run_last();
+            cluster.run_last(now);
         }
         writes.extend(cluster.forget_revisions(most));
         let is_defined = cluster.status.running == cluster.status.revision;
@@ -211,12 +213,20 @@ impl Cluster {
     }
 
     /// The last revision counts from now on.
-    pub fn run_last(&mut self) {
-        let changes = manifest::diff(&self.running().manifest.spec, &self.last().manifest.spec);
+    pub fn run_last(&mut self, now: Timestamp) {
+        let (old, new) = (&self.running().manifest.spec, &self.last().manifest.spec);
+        let changes = manifest::diff(old, new);
+        let is_scaled = old.initial_task_managers(&self.name) != new.initial_task_managers(&self.name);
+        let was_over = self.is_over();
         if self.begins_anew(manifest::effect_of(&changes)) {
             self.begin();
         }
         self.status.running = self.status.revision;
+        if is_scaled {
+            self.scale(now);
+        } else if was_over {
+            self.scale_again(now);
+        }
     }
 
     /// The oldest go, but neither the last one nor the one that runs.

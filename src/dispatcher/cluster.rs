@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
 
 use super::condition::{Condition, State};
+use super::instructions::{Instruction, PendingOrder};
 use super::journal::Event;
 use domain::time::Timestamp;
 use domain::view::View;
@@ -79,6 +80,12 @@ pub struct Status {
     /// The last ones, in the order in which they were seen.
     #[serde(default)]
     pub attempts: Vec<Attempt>,
+    /// The id of the last order to its AppMasters.
+    #[serde(default)]
+    pub ordered: u64,
+    /// Those without a stored outcome, by their ids.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pending: Vec<PendingOrder>,
 }
 
 fn first() -> u64 {
@@ -121,6 +128,16 @@ pub struct Attempt {
     pub ended: Option<Timestamp>,
 }
 
+/// In which Mesos' word says that a process is there.
+const RUNNING: &str = "TASK_RUNNING";
+
+impl Attempt {
+    /// As far as Mesos has told.
+    pub fn runs(&self) -> bool {
+        self.ended.is_none() && self.state == RUNNING
+    }
+}
+
 /// Whether each generation of its AppMasters begins without what an earlier one has stored.
 fn starts_empty(spec: &Specification) -> bool {
     spec.job.as_ref().is_some_and(|job| !job.keeps_state())
@@ -147,20 +164,30 @@ impl Cluster {
         self.status.wanted == Wanted::Suspended || self.running().manifest.spec.is_suspended()
     }
 
+    /// Their tasks. Unknown is not none: where the scheduler has not told, those that have not ended may run.
+    pub fn running_appmasters(&self) -> impl Iterator<Item = &str> {
+        let known = self.view.iter().flat_map(|view| &view.tasks);
+        let seen = known.filter(|task| task.runs && !task.ending).map(|task| &*task.id);
+        let attempts = self.status.attempts.iter().filter(|attempt| attempt.ended.is_none());
+        let not_ended = attempts.filter(|_| self.view.is_none()).map(|attempt| &*attempt.task_id);
+        seen.chain(not_ended)
+    }
+
     /// How many AppMasters there are while it runs.
     pub fn replicas(&self) -> u32 {
         self.running().manifest.spec.job_manager.replicas.max(1)
     }
 
     pub fn target(&self) -> u32 {
-        let is_over = self.is_deleted() || self.is_suspended() || self.status.ended.is_some();
-        if is_over || self.status.makes_way { 0 } else { self.replicas() }
+        if self.is_over() || self.status.makes_way { 0 } else { self.replicas() }
     }
 
     /// Its AppMasters begin anew, with the last revision.
     pub fn begin(&mut self) {
         self.status.generation += 1;
         self.status.ended = None;
+        // The next ones may find TaskManagers and their number where these have stored it.
+        self.status.pending.retain(|order| matches!(order.what, Instruction::Scale { .. }));
         let spec = &self.last().manifest.spec;
         let (is_application, starts_empty) = (spec.job.is_some(), starts_empty(spec));
         self.status.makes_way = is_application;

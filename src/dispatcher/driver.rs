@@ -16,7 +16,7 @@ use base::time::{Backoff, BackoffPolicy};
 use records::{LoadError, Records};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
-use super::{Action, Dispatcher, Event, Limits, View};
+use super::{Action, Dispatcher, Event, Instructions, Limits, View};
 use domain::time::Timestamp;
 
 /// Of those who wait for an answer.
@@ -73,7 +73,13 @@ pub enum NotAnswered {
 }
 
 type Answer = Box<dyn FnOnce(Result<(), NotAnswered>) + Send>;
-type Ask = Box<dyn FnOnce(&mut Dispatcher, Timestamp) -> Answer + Send>;
+type Question = Box<dyn FnOnce(&mut Dispatcher, Timestamp) -> Answer + Send>;
+
+struct Ask {
+    question: Question,
+    /// A dispatcher that does not lead has no answer to it.
+    is_for_leader: bool,
+}
 
 /// For whoever asks or orders.
 #[derive(Clone)]
@@ -86,6 +92,7 @@ pub struct Handle {
 struct Line {
     asks: mpsc::Sender<Ask>,
     events: broadcast::Sender<Event>,
+    instructions: watch::Receiver<Instructions>,
 }
 
 /// Where one who answers follows the other, which those who ask need not know.
@@ -95,6 +102,7 @@ pub struct Seat(watch::Sender<Line>);
 struct Desk {
     asks: mpsc::Receiver<Ask>,
     events: broadcast::Sender<Event>,
+    instructions: watch::Sender<Instructions>,
 }
 
 impl Seat {
@@ -115,8 +123,9 @@ impl Desk {
     fn new() -> (Self, Handle) {
         let (sender, asks) = mpsc::channel(MAX_ASKS_WAITING);
         let (events, _) = broadcast::channel(MAX_EVENTS_UNREAD);
-        let line = watch::channel(Line { asks: sender, events: events.clone() }).1;
-        (Self { asks, events }, Handle { line })
+        let (instructions, told) = watch::channel(Instructions::default());
+        let line = watch::channel(Line { asks: sender, events: events.clone(), instructions: told }).1;
+        (Self { asks, events, instructions }, Handle { line })
     }
 }
 
@@ -126,18 +135,40 @@ impl Handle {
         &self,
         ask: impl FnOnce(&mut Dispatcher, Timestamp) -> T + Send + 'static,
     ) -> Result<T, NotAnswered> {
+        self.put(ask, false).await
+    }
+
+    /// The same, of nobody but the dispatcher that leads.
+    pub async fn ask_leader<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&mut Dispatcher, Timestamp) -> T + Send + 'static,
+    ) -> Result<T, NotAnswered> {
+        self.put(ask, true).await
+    }
+
+    async fn put<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&mut Dispatcher, Timestamp) -> T + Send + 'static,
+        is_for_leader: bool,
+    ) -> Result<T, NotAnswered> {
         let (reply, answer) = oneshot::channel();
         let ask = |core: &mut Dispatcher, now: Timestamp| -> Answer {
             let found = ask(core, now);
             // Whoever asked may have gone meanwhile.
             Box::new(move |done| drop(reply.send(done.map(|()| found))))
         };
-        let sent = self.line.borrow().asks.try_send(Box::new(ask));
+        let ask = Ask { question: Box::new(ask), is_for_leader };
+        let sent = self.line.borrow().asks.try_send(ask);
         sent.map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => NotAnswered::Busy,
             mpsc::error::TrySendError::Closed(_) => NotAnswered::Stopping,
         })?;
         answer.await.unwrap_or(Err(NotAnswered::Stopping))
+    }
+
+    /// What AppMasters are to do, as whoever answers now says it; of one that does not lead nothing.
+    pub fn instructions(&self) -> watch::Receiver<Instructions> {
+        self.line.borrow().instructions.clone()
     }
 
     /// All events from now on, of whoever answers now.
@@ -180,13 +211,16 @@ impl<R: Records, G: Groups> Driver<R, G> {
             tokio::select! {
                 ask = self.desk.asks.recv() => {
                     let Some(ask) = ask else { return Ok(()) };
-                    let answer = ask(&mut self.core, (self.clock)());
-                    answer(self.carry_out_all().await?);
+                    let answer = (ask.question)(&mut self.core, (self.clock)());
+                    let done = self.carry_out_all().await?;
+                    self.tell_instructions();
+                    answer(done);
                 }
                 () = self.groups.changed() => {
                     let views = self.groups.look().await.map_err(RunError::Groups)?;
                     self.core.handle_groups(self.carried_out, &views, (self.clock)());
                     let _told_and_begun_anew = self.carry_out_all().await?;
+                    self.tell_instructions();
                 }
             }
         }
@@ -235,6 +269,16 @@ impl<R: Records, G: Groups> Driver<R, G> {
             self.order(action).await?;
         }
         Ok(())
+    }
+
+    /// Nothing is left to be stored.
+    fn tell_instructions(&self) {
+        let instructions = self.core.instructions();
+        self.desk.instructions.send_if_modified(|told| {
+            let is_other = *told != instructions;
+            *told = instructions;
+            is_other
+        });
     }
 
     fn tell(&self, event: Event) {

@@ -113,7 +113,7 @@ impl Dispatcher {
 
     /// Nothing of the cluster is left.
     fn forget(&mut self, name: &str, now: Timestamp) {
-        let event = self.event_of(name, Verb::Forget, None, now);
+        let event = self.event_of(name, Verb::Forget, &[], None, now);
         let Some(cluster) = self.clusters.remove(name) else { return };
         let mut writes = Write::forget(&cluster);
         writes.extend(self.audit_of(name, Verb::Forget, cluster.status.revision, &[], None, now));

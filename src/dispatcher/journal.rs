@@ -37,6 +37,8 @@ pub enum Verb {
     Freeze,
     Thaw,
     Delete,
+    #[serde(rename = "restart_taskmanager")]
+    RestartTaskManager,
     /// The dispatcher itself: nothing of the cluster is left.
     Forget,
 }
@@ -87,6 +89,7 @@ impl Verb {
             Self::Freeze => "freeze",
             Self::Thaw => "thaw",
             Self::Delete => "delete",
+            Self::RestartTaskManager => "restart_taskmanager",
             Self::Forget => "forget",
         }
     }
@@ -101,13 +104,32 @@ impl Verb {
             Self::Freeze => "frozen",
             Self::Thaw => "thawed",
             Self::Delete => "deleted",
+            Self::RestartTaskManager => "restart ordered",
             Self::Forget => "gone",
         }
     }
 
+    /// Whether the scheduler is told of it.
+    pub(crate) fn concerns_group(self) -> bool {
+        match self {
+            Self::Create
+            | Self::Change
+            | Self::Suspend
+            | Self::Resume
+            | Self::Restart
+            | Self::Thaw
+            | Self::Delete
+            | Self::Forget => true,
+            Self::Freeze | Self::RestartTaskManager => false,
+        }
+    }
+
     /// `cluster orders: frozen by ann`
-    fn told(self, order: Option<&Order>) -> String {
+    fn told(self, fields: &[Change], order: Option<&Order>) -> String {
         let mut text = self.past().to_owned();
+        if let (Self::RestartTaskManager, Some(which)) = (self, fields.first()) {
+            text = format!("restart of {} ordered", which.field);
+        }
         if let Some(order) = order {
             text.push_str(&format!(" by {}", order.user()));
             if let Some(message) = &order.message {
@@ -150,13 +172,15 @@ impl Dispatcher {
         &mut self,
         name: &str,
         verb: Verb,
+        fields: &[Change],
         order: Option<&Order>,
         now: Timestamp,
     ) -> Option<Action> {
         let id = self.next_number();
         let most = self.limits.events;
         let cluster = self.clusters.get_mut(name)?;
-        Some(Action::Event(cluster.note(id, verb.word(), Level::Info, &verb.told(order), now, most)))
+        let text = verb.told(fields, order);
+        Some(Action::Event(cluster.note(id, verb.word(), Level::Info, &text, now, most)))
     }
 
     /// What has to be written for an entry of the audit, with those that go for it.

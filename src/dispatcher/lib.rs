@@ -3,9 +3,9 @@
 //!
 //! ```text
 //! Dispatcher::restore(loaded, limits)
-//! apply, delete, suspend, …, handle_groups(seen, views, now)
+//! apply, delete, suspend, …, handle_groups(seen, views, now), handle_outcome(task_id, id, carried, now)
 //!     then next_action() until there is none; after each Commit, once it is durable, handle_committed(revision)
-//! list(), describe(name), plan(manifest, order), audit()
+//! list(), describe(name), plan(manifest, order), audit(), instructions()
 //! ```
 //!
 //! Whoever carries the actions out does so one by one and in their order. What a [`Action::Commit`] holds is durable before the
@@ -20,6 +20,7 @@ mod cluster;
 mod condition;
 pub mod driver;
 mod groups;
+mod instructions;
 mod journal;
 mod limits;
 mod order;
@@ -28,6 +29,7 @@ mod refusal;
 mod report;
 mod restore;
 mod stored;
+mod taskmanagers;
 #[cfg(test)]
 mod tests;
 
@@ -42,9 +44,11 @@ pub use cluster::{Attempt, Ended, Wanted};
 pub use condition::{Condition, State};
 pub use domain::time::Timestamp;
 pub use domain::view::{End, TaskView, View};
+pub use instructions::{Asker, Due, Instruction, Instructions, LAST_ID, PendingOrder, counted};
 pub use journal::{AuditEntry, Event, Verb};
 pub use limits::Limits;
 pub use order::{Match, Order};
+pub use orders::Jobs;
 pub use refusal::Refusal;
 pub use report::{ClusterReport, Description, RevisionReport};
 

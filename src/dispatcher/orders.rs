@@ -12,20 +12,44 @@ use super::stored::Write;
 use super::{Action, Definition, Dispatcher};
 use domain::time::Timestamp;
 
+/// What is known of the jobs of a session that shall end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Jobs {
+    /// Whoever orders it insists.
+    NotAsked,
+    /// So many run.
+    Running(u32),
+    Unknown,
+}
+
 impl Dispatcher {
     /// The cluster ends. Its records go when the scheduler says that no task of it is left.
-    pub fn delete(&mut self, name: &str, order: &Order, now: Timestamp) -> Result<Outcome, Refusal> {
+    pub fn delete(
+        &mut self,
+        name: &str,
+        jobs: Jobs,
+        order: &Order,
+        now: Timestamp,
+    ) -> Result<Outcome, Refusal> {
         self.carry_out(name, Verb::Delete, order, now, |cluster| {
             cluster.refuse_frozen()?;
+            cluster.refuse_in_use(jobs)?;
             Ok(std::mem::replace(&mut cluster.status.wanted, Wanted::Deleted) != Wanted::Deleted)
         })
     }
 
     /// Its AppMasters end, and what is known of it stays.
-    pub fn suspend(&mut self, name: &str, order: &Order, now: Timestamp) -> Result<Outcome, Refusal> {
+    pub fn suspend(
+        &mut self,
+        name: &str,
+        jobs: Jobs,
+        order: &Order,
+        now: Timestamp,
+    ) -> Result<Outcome, Refusal> {
         self.carry_out(name, Verb::Suspend, order, now, |cluster| {
             cluster.refuse_frozen()?;
             cluster.refuse_ended()?;
+            cluster.refuse_in_use(jobs)?;
             Ok(std::mem::replace(&mut cluster.status.wanted, Wanted::Suspended) != Wanted::Suspended)
         })
     }
@@ -40,6 +64,7 @@ impl Dispatcher {
             // What ended while it was being suspended has ended.
             if is_other && cluster.status.ended.is_none() {
                 cluster.begin();
+                cluster.scale_again(now);
             }
             Ok(is_other)
         })
@@ -49,10 +74,12 @@ impl Dispatcher {
     pub fn restart(&mut self, name: &str, order: &Order, now: Timestamp) -> Result<Outcome, Refusal> {
         self.carry_out(name, Verb::Restart, order, now, |cluster| {
             cluster.refuse_frozen()?;
-            if cluster.is_suspended() {
-                return Err(Refusal::Suspended { name: cluster.name.clone() });
-            }
+            cluster.refuse_suspended()?;
+            let had_ended = cluster.is_over();
             cluster.begin();
+            if had_ended {
+                cluster.scale_again(now);
+            }
             Ok(true)
         })
     }
@@ -69,19 +96,36 @@ impl Dispatcher {
         self.carry_out(name, Verb::Thaw, order, now, |cluster| {
             let was_frozen = std::mem::replace(&mut cluster.status.frozen, false);
             if was_frozen && cluster.status.running != cluster.status.revision {
-                cluster.run_last();
+                cluster.run_last(now);
             }
             Ok(was_frozen)
         })
     }
 
-    /// `change` says whether it has changed anything.
     fn carry_out(
         &mut self,
         name: &str,
         verb: Verb,
         order: &Order,
         now: Timestamp,
+        change: impl FnOnce(&mut Cluster) -> Result<bool, Refusal>,
+    ) -> Result<Outcome, Refusal> {
+        let outcome = self.alter(name, verb, order, change)?;
+        if outcome == Outcome::Changed && !order.dry_run {
+            self.store_order(name, verb, &[], Vec::new(), order, now);
+            if verb.concerns_group() {
+                self.order_group(name);
+            }
+        }
+        Ok(outcome)
+    }
+
+    /// Of what is known, but for a dry run; `change` says whether it has changed anything.
+    pub(crate) fn alter(
+        &mut self,
+        name: &str,
+        verb: Verb,
+        order: &Order,
         change: impl FnOnce(&mut Cluster) -> Result<bool, Refusal>,
     ) -> Result<Outcome, Refusal> {
         order.check()?;
@@ -98,13 +142,8 @@ impl Dispatcher {
         let is_changed = change(cluster)?;
         if !is_changed || order.dry_run {
             cluster.status = before;
-            return Ok(if is_changed { Outcome::Changed } else { Outcome::Unchanged });
         }
-        self.store_order(name, verb, &[], Vec::new(), order, now);
-        if verb != Verb::Freeze {
-            self.order_group(name);
-        }
-        Ok(Outcome::Changed)
+        Ok(if is_changed { Outcome::Changed } else { Outcome::Unchanged })
     }
 
     /// What an order has changed, its entry in the audit and its event are stored together.
@@ -117,9 +156,9 @@ impl Dispatcher {
         order: &Order,
         now: Timestamp,
     ) {
-        let event = self.event_of(name, verb, Some(order), now);
+        let event = self.event_of(name, verb, fields, Some(order), now);
         let Some(cluster) = self.clusters.get_mut(name) else { return };
-        if verb != Verb::Freeze {
+        if verb.concerns_group() {
             // What was seen before the scheduler knows of it does not count.
             cluster.view = None;
         }
@@ -161,6 +200,9 @@ impl Cluster {
 
     /// Where it stands is told by what is known of it. Whether it stands otherwise than before.
     pub(crate) fn settle(&mut self, now: Timestamp) -> bool {
+        if self.is_over() {
+            self.status.pending.clear();
+        }
         self.condition = Condition::of(self);
         let is_other = self.status.state != self.condition.state;
         if is_other {
@@ -169,11 +211,29 @@ impl Cluster {
         is_other
     }
 
-    fn refuse_frozen(&self) -> Result<(), Refusal> {
+    pub(crate) fn refuse_frozen(&self) -> Result<(), Refusal> {
         if self.status.frozen { Err(Refusal::Frozen { name: self.name.clone() }) } else { Ok(()) }
     }
 
-    fn refuse_ended(&self) -> Result<(), Refusal> {
+    pub(crate) fn refuse_suspended(&self) -> Result<(), Refusal> {
+        if self.is_suspended() { Err(Refusal::Suspended { name: self.name.clone() }) } else { Ok(()) }
+    }
+
+    /// A session whose jobs would be lost. An application ends with its job.
+    fn refuse_in_use(&self, jobs: Jobs) -> Result<(), Refusal> {
+        let is_application = self.running().manifest.spec.job.is_some();
+        if is_application || self.is_over() || self.running_appmasters().next().is_none() {
+            return Ok(());
+        }
+        let name = self.name.clone();
+        match jobs {
+            Jobs::NotAsked | Jobs::Running(0) => Ok(()),
+            Jobs::Running(jobs) => Err(Refusal::InUse { name, jobs }),
+            Jobs::Unknown => Err(Refusal::MaybeInUse { name }),
+        }
+    }
+
+    pub(crate) fn refuse_ended(&self) -> Result<(), Refusal> {
         if self.status.ended.is_some() { Err(Refusal::Ended { name: self.name.clone() }) } else { Ok(()) }
     }
 }

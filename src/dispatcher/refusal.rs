@@ -27,6 +27,23 @@ pub enum Refusal {
     #[error("cluster {name} has ended: restart it, or apply another specification")]
     Ended { name: String },
     #[error(
+        "{jobs} {} in session {name}: cancel what shall not be lost, or insist with `force=true` (`--force`)",
+        if *jobs == 1 { "job runs" } else { "jobs run" }
+    )]
+    InUse { name: String, jobs: u32 },
+    #[error(
+        "it is not known how many jobs run in session {name}, as its AppMaster has not told: wait until it has, or insist with `force=true` (`--force`)"
+    )]
+    MaybeInUse { name: String },
+    #[error("the number of TaskManagers of cluster {name} follows its jobs (`mesos.scaling`)")]
+    FollowsJobs { name: String },
+    #[error(
+        "{most} restarts of TaskManagers of cluster {name} are pending: wait until its AppMaster has carried them out"
+    )]
+    TooManyRestarts { name: String, most: usize },
+    #[error("{id:?} cannot be the id of a TaskManager")]
+    TaskManager { id: String },
+    #[error(
         "{field} of application {name} cannot be changed while spec.job.upgradeMode keeps its state: use `stateless`, or delete the application first"
     )]
     Upgrade { name: String, field: String },

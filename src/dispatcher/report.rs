@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use super::cluster::{Attempt, Cluster, Ended, Revision, Wanted};
 use super::condition::{self, Condition, State};
+use super::instructions::PendingOrder;
 use super::journal::{AuditEntry, Event};
 use super::refusal::Refusal;
 use super::{Definition, Dispatcher};
@@ -58,6 +59,9 @@ pub struct Description {
     pub revisions: Vec<RevisionReport>,
     pub attempts: Vec<Attempt>,
     pub events: Vec<Event>,
+    /// What its AppMaster is told to do and has not said to be done, the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pending: Vec<PendingOrder>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -93,6 +97,7 @@ impl Dispatcher {
                 revisions: Vec::new(),
                 attempts: Vec::new(),
                 events: Vec::new(),
+                pending: Vec::new(),
             });
         }
         let cluster = self.cluster(name)?;
@@ -104,6 +109,7 @@ impl Dispatcher {
             revisions: revisions.map(|revision| RevisionReport::of(revision, cluster)).collect(),
             attempts: cluster.status.attempts.iter().rev().cloned().collect(),
             events: cluster.events.iter().rev().cloned().collect(),
+            pending: cluster.status.pending.clone(),
         })
     }
 
@@ -152,7 +158,13 @@ impl Dispatcher {
         self.clusters.values().find(runs).map(|cluster| &*cluster.name)
     }
 
-    fn cluster(&self, name: &str) -> Result<&Cluster, Refusal> {
+    /// Tasks of the cluster's AppMasters that run. Where the scheduler has not told of them they may.
+    pub fn running_appmasters(&self, name: &str) -> Vec<String> {
+        let cluster = self.clusters.get(name);
+        cluster.into_iter().flat_map(Cluster::running_appmasters).map(str::to_owned).collect()
+    }
+
+    pub(crate) fn cluster(&self, name: &str) -> Result<&Cluster, Refusal> {
         if let Some(why) = self.unreadable.get(name) {
             return Err(Refusal::Unreadable { name: name.to_owned(), why: why.clone() });
         }

@@ -1,12 +1,15 @@
 //! The whole core against a model of the scheduler and of the store, with crashes at every action.
 
 mod applications;
+mod appmasters;
 mod mutations;
 mod oracle;
+mod orders;
 mod process;
 mod simulation;
 mod steps;
 pub mod store;
+mod telling;
 mod transcript;
 mod world;
 

@@ -1,8 +1,9 @@
 //! The nouns that several rooms speak of: what a task needs and where it may run, which groups of tasks there are and
-//! how many of each, what is stored of a cluster, and who leads and follows.
+//! how many of each, what is stored of a cluster, who leads and follows, and what came of orders.
 
 #![forbid(unsafe_code)]
 
+pub mod carried;
 pub mod constraint;
 pub mod demand;
 pub mod group;

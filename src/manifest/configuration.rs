@@ -52,6 +52,21 @@ impl Specification {
         Some(parallelism.div_ceil(u32::max(slots, 1)))
     }
 
+    /// Whether TaskManagers are started and ended as jobs need them.
+    pub fn follows_jobs(&self) -> bool {
+        self.own(keys::SCALING.name).is_some_and(|kind| kind.trim() != "fixed")
+    }
+
+    /// How many TaskManagers the cluster `name` begins with. `None` where the number follows the jobs.
+    pub fn initial_task_managers(&self, name: &str) -> Option<u32> {
+        if self.follows_jobs() {
+            return None;
+        }
+        let configuration = self.configuration(name);
+        let text = configuration.get(keys::INITIAL_TASKS.name).map(String::as_str);
+        keys::INITIAL_TASKS.read(text.or(keys::INITIAL_TASKS.default)?).ok()
+    }
+
     pub(super) fn compose(&self, name: &str) -> Composed {
         let mut composed = Composed::default();
         for (key, value) in &self.flink_configuration {
@@ -111,13 +126,12 @@ impl Specification {
             let field = "spec.taskManager.resource.ephemeralStorage";
             composed.set(keys::TASK_DISK.name, storage.mebibytes().to_string(), field);
         }
-        let is_scaled = self.own(keys::SCALING.name).is_some_and(|kind| kind.trim() != "fixed");
         let is_given = composed.values.contains_key(keys::INITIAL_TASKS.name);
         match (self.task_manager.replicas, self.task_managers()) {
             (Some(replicas), _) => {
                 composed.set(keys::INITIAL_TASKS.name, replicas.to_string(), "spec.taskManager.replicas");
             }
-            (None, Some(number)) if !is_scaled && !is_given => {
+            (None, Some(number)) if !self.follows_jobs() && !is_given => {
                 composed.set(keys::INITIAL_TASKS.name, number.to_string(), "spec.job.parallelism");
             }
             (None, _) => {}

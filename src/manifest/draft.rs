@@ -6,6 +6,7 @@ use super::fields::{MAX_TOLD, Reading};
 use super::finding::{Finding, Lines};
 use super::specification::{Manifest, Specification};
 use super::validate;
+use super::version::FlinkVersion;
 
 /// One document of what was handed in, with what is wrong in it.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub struct Circumstances<'a> {
     pub has_zookeeper: bool,
     /// A jar may come over plain HTTP.
     pub allows_http: bool,
+    /// The versions of Flink that clusters without an image can have; any, where it is not known.
+    pub flinks: Option<&'a [FlinkVersion]>,
     /// What the cluster of this name is now.
     pub previous: Option<&'a Specification>,
 }

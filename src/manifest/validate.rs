@@ -40,7 +40,7 @@ pub fn validate(manifest: &Manifest, lines: &Lines, circumstances: &Circumstance
     let mut reading = Reading { lines: lines.clone(), ..Reading::default() };
     check_name(&manifest.metadata.name, &mut reading);
     let spec = &manifest.spec;
-    check_version(spec, &mut reading);
+    check_version(spec, circumstances, &mut reading);
     check_owned(spec, circumstances, &mut reading);
     check_resources(spec, &mut reading);
     check_log_files(spec, &mut reading);
@@ -72,11 +72,20 @@ fn check_name(name: &str, reading: &mut Reading) {
     }
 }
 
-fn check_version(spec: &Specification, reading: &mut Reading) {
-    if !spec.flink_version.is_supported() {
-        let reason =
-            format!("{} is not supported, expected one of {}", spec.flink_version, FlinkVersion::supported());
+fn check_version(spec: &Specification, circumstances: &Circumstances<'_>, reading: &mut Reading) {
+    let version = spec.flink_version;
+    if !version.is_supported() {
+        let reason = format!("{version} is not supported, expected one of {}", FlinkVersion::supported());
         reading.refuse("spec.flinkVersion", reason);
+    } else if spec.image.is_none()
+        && let Some(flinks) = circumstances.flinks.filter(|flinks| !flinks.contains(&version))
+    {
+        let there: Vec<_> = flinks.iter().map(ToString::to_string).collect();
+        let expected = match &there[..] {
+            [] => "an image in spec.image".to_owned(),
+            there => format!("one of {}, or an image in spec.image", there.join(", ")),
+        };
+        reading.refuse("spec.flinkVersion", format!("this dispatcher has no {version}, expected {expected}"));
     }
 }
 

@@ -9,6 +9,7 @@ mod events;
 mod files;
 mod list;
 mod ordering;
+mod scaling;
 mod session;
 mod text;
 mod token;
@@ -41,20 +42,19 @@ pub fn run(command: &Command, environment: &Environment) -> Result<u8, Fatal> {
         Command::Describe(options) => describe(options, environment),
         Command::Delete(options) => delete(options, environment),
         Command::Suspend(options) => {
-            ordering::run(Verb::Suspend, &options.names, &options.order, environment)
+            ordering::run(Verb::Suspend(options.force), &options.names, &options.order, environment)
         }
         Command::Resume(options) => ordering::run(Verb::Resume, &options.names, &options.order, environment),
-        Command::Restart(options) => {
-            ordering::run(Verb::Restart, &options.names, &options.order, environment)
-        }
+        Command::Restart(options) => ordering::restart(options, environment),
         Command::Freeze(options) => ordering::run(Verb::Freeze, &options.names, &options.order, environment),
         Command::Thaw(options) => ordering::run(Verb::Thaw, &options.names, &options.order, environment),
         Command::Audit(options) => audit(options, environment),
         Command::Token(options) => token::run(options),
         Command::Session(Session::Create(options)) => session::create(options, environment),
         Command::Session(Session::List(options)) => session::list(options, environment),
+        Command::Session(Session::Scale(options)) => scaling::scale(options, environment),
         Command::Session(Session::Stop(options)) => {
-            ordering::run(Verb::Delete, &options.names, &options.order, environment)
+            ordering::run(Verb::Delete(options.force), &options.names, &options.order, environment)
         }
     }
 }
@@ -86,7 +86,7 @@ fn delete(options: &DeleteOptions, environment: &Environment) -> Result<u8, Fata
     for file in &options.files {
         names.extend(files::names(file)?);
     }
-    ordering::run(Verb::Delete, &names, &options.order, environment)
+    ordering::run(Verb::Delete(options.force), &names, &options.order, environment)
 }
 
 fn audit(options: &AuditOptions, environment: &Environment) -> Result<u8, Fatal> {

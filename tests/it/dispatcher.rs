@@ -2,6 +2,7 @@
 
 mod applications;
 mod available;
+mod orders;
 mod several;
 mod site;
 
@@ -55,7 +56,7 @@ async fn sessions_of_two_versions_are_launched_replaced_and_deleted() {
     assert_eq!(site.attempts("old"), [1], "what befalls one does not concern the other");
 
     for name in ["old", "new"] {
-        site.command(&["delete", name]);
+        site.command(&["delete", name, "--force"]);
         site.until_gone(name).await;
     }
     site.until_nothing_runs().await;

@@ -78,6 +78,12 @@ async fn one_document_has_its_own_reason() {
     assert!(answer.error().contains("metadata.name (line 3)"), "{answer:?}");
     let answer = post(&world, session("a").replace("v1_20", "v1_2")).await;
     assert_eq!((answer.status.as_u16(), answer.fields().contains_key("spec.flinkVersion")), (422, true));
+    let answer = post(&world, session("a").replace("v1_20", "v1_19")).await;
+    let reason = "this dispatcher has no v1_19, expected one of v1_20, v2_3, or an image in spec.image";
+    assert_eq!(
+        (answer.status.as_u16(), answer.fields().get("spec.flinkVersion").map(String::as_str)),
+        (422, Some(reason))
+    );
 }
 
 #[tokio::test]

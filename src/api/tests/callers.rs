@@ -21,6 +21,7 @@ pub fn bare(world: &World) -> Router {
         standings: crate::standing::alone(),
         handle: world.handle.clone(),
         circumstances: Circumstances::default(),
+        flinks: None,
         appmasters: Arc::new(told),
     })
 }

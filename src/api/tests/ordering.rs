@@ -1,6 +1,9 @@
 //! Orders about clusters that there are.
 
+use domain::carried::Carried;
 use serde_json::json;
+
+use dispatcher::{Asker, Dispatcher, Timestamp};
 
 use super::world::World;
 use super::{ask, session, with_nonce};
@@ -39,6 +42,7 @@ async fn a_frozen_cluster_is_left_alone() {
     for (line, body) in [
         ("DELETE /v1/clusters/a", ""),
         ("POST /v1/clusters/a/restart", ""),
+        ("POST /v1/clusters/a/taskmanagers/tm-1/restart", ""),
         ("PATCH /v1/clusters/a", r#"{"suspended": true}"#),
     ] {
         let answer = world.ask(line, body).await;
@@ -104,6 +108,8 @@ async fn orders_can_expect_a_revision() {
     for (line, body) in [
         ("PATCH /v1/clusters/a", r#"{"frozen": false}"#),
         ("POST /v1/clusters/a/restart", ""),
+        ("POST /v1/clusters/a/taskmanagers/tm-1/restart", ""),
+        ("POST /v1/clusters/a/scale?dryRun=true", r#"{"taskmanagers": 2}"#),
         ("DELETE /v1/clusters/a", ""),
     ] {
         assert_eq!(ask(&world.routes, line, &other, body).await.status, 412, "{line}");
@@ -133,4 +139,91 @@ async fn a_patch_is_one_of_two() {
         assert_eq!((answer.status.as_u16(), answer.error().is_empty()), (status, false), "{body}");
     }
     assert_eq!(world.ask("PATCH /v1/clusters/a", vec![b'x', 0xff]).await.status, 400);
+}
+
+#[tokio::test]
+async fn a_number_of_taskmanagers_is_another_revision() {
+    let world = running().await;
+    let line = "POST /v1/clusters/a/scale";
+    let answer = world.ask(&format!("{line}?dryRun=true"), r#"{"taskmanagers": 3}"#).await;
+    assert_eq!((answer.status.as_u16(), &answer.json()["outcome"]), (200, &json!("changed")));
+    let answer = world.ask(&format!("{line}?message=evening"), r#"{"taskmanagers": 3}"#).await;
+    assert_eq!((answer.status.as_u16(), answer.header("etag")), (202, "\"2\""));
+    let plan = answer.json();
+    assert_eq!(
+        (&plan["revision"], &plan["begins_anew"], &plan["waits"]),
+        (&json!(2), &json!(false), &json!(null))
+    );
+    assert_eq!(plan["changes"][0]["field"], "spec.taskManager.replicas");
+    let answer = world.ask(line, r#"{"taskmanagers": 3}"#).await;
+    assert_eq!((answer.status.as_u16(), &answer.json()["outcome"]), (200, &json!("unchanged")));
+    let description = world.ask("GET /v1/clusters/a", "").await.json();
+    assert_eq!(description["manifest"]["spec"]["taskManager"]["replicas"], 3);
+    let pending = &description["pending"];
+    assert_eq!((&pending[0]["order"], &pending[0]["taskmanagers"]), (&json!("scale"), &json!(3)));
+    let audit = world.ask("GET /v1/audit", "").await.json();
+    assert_eq!((&audit[1]["verb"], &audit[1]["message"]), (&json!("change"), &json!("evening")));
+    assert_eq!(world.ask("PATCH /v1/clusters/a", r#"{"frozen": true}"#).await.status, 202);
+    let answer = world.ask(line, r#"{"taskmanagers": 4}"#).await;
+    assert_eq!((answer.status.as_u16(), &answer.json()["waits"]), (202, &json!("the cluster is frozen")));
+    for (body, status) in [
+        (r#"{"taskmanagers": 0}"#, 422),
+        (r#"{"taskmanagers": 10001}"#, 422),
+        (r#"{"taskmanagers": -1}"#, 422),
+        (r#"{"taskmanager": 1}"#, 422),
+        ("", 400),
+    ] {
+        assert_eq!(world.ask(line, body).await.status, status, "{body}");
+    }
+    let answer = world.ask(line, r#"{"taskmanagers": 0}"#).await;
+    assert_eq!(answer.fields().keys().collect::<Vec<_>>(), ["spec.taskManager.replicas"]);
+}
+
+#[tokio::test]
+async fn a_restart_of_a_taskmanager_is_pending_until_its_appmaster_says_what_came_of_it() {
+    let world = running().await;
+    let line = "POST /v1/clusters/a/taskmanagers/tm-1/restart";
+    assert_eq!(world.ask(line, "").await.status, 202);
+    assert_eq!(world.ask(line, "").await.status, 200);
+    let answer = world.ask("POST /v1/clusters/a/taskmanagers/a%20b/restart", "").await;
+    assert_eq!((answer.status.as_u16(), answer.error().contains("\"a b\"")), (422, true));
+    let told = world.handle.instructions().borrow().clone();
+    let due = told.due("a-1-1", Asker::Alone, Timestamp(u64::MAX));
+    assert_eq!(due.orders.iter().map(|order| order.id).collect::<Vec<_>>(), [1]);
+    let outcome = |core: &mut Dispatcher, now: Timestamp| {
+        core.handle_outcome("a-1-1", 1, &Carried::Done, now);
+    };
+    world.handle.ask_leader(outcome).await.expect("it is stored");
+    assert!(world.handle.instructions().borrow().is_empty());
+    let description = world.ask("GET /v1/clusters/a", "").await.json();
+    assert_eq!(description["pending"], json!(null));
+    assert_eq!(description["events"][0]["text"], "TaskManager tm-1 is being replaced");
+}
+
+#[tokio::test]
+async fn a_session_with_jobs_ends_only_if_somebody_insists() {
+    let world = World::new().await;
+    for (name, text) in [
+        ("busy", "1 job runs in session busy"),
+        ("silent", "it is not known how many jobs run in session silent"),
+    ] {
+        assert_eq!(world.ask("POST /v1/clusters", session(name)).await.status, 201);
+        world.until(name, "running").await;
+        for (method, body) in [("DELETE", ""), ("PATCH", r#"{"suspended": true}"#)] {
+            for query in ["", "?dryRun=true", "?force=false"] {
+                let answer = world.ask(&format!("{method} /v1/clusters/{name}{query}"), body).await;
+                assert_eq!(
+                    (answer.status.as_u16(), answer.error().starts_with(text)),
+                    (409, true),
+                    "{answer:?}"
+                );
+            }
+        }
+        let line = format!("PATCH /v1/clusters/{name}?force=true");
+        assert_eq!(world.ask(&line, r#"{"frozen": false}"#).await.status, 400);
+        assert_eq!(world.ask(&line, r#"{"suspended": true}"#).await.status, 202);
+        world.until(name, "suspended").await;
+        // Nothing runs any more.
+        assert_eq!(world.ask(&format!("DELETE /v1/clusters/{name}"), "").await.status, 202);
+    }
 }

@@ -9,7 +9,7 @@ use super::world::World;
 use super::{session, told, with_nonce};
 use crate::client::{Address, AskError, Dispatcher};
 use crate::standing as standings;
-use crate::{AuditQuery, EventsQuery, OrderQuery, Patch, Sources, caller, router};
+use crate::{AuditQuery, EndQuery, EventsQuery, OrderQuery, Patch, Sources, caller, router};
 use dispatcher::{Match, Outcome, State};
 use manifest::Circumstances;
 use serve::Listening;
@@ -19,6 +19,7 @@ fn sources(world: &World) -> Sources {
         handle: world.handle.clone(),
         standings: standings::alone(),
         circumstances: Circumstances::default(),
+        flinks: None,
         appmasters: Arc::new(told),
     }
 }
@@ -46,7 +47,8 @@ async fn orders_follow_from_a_standby_to_the_leader() {
     assert_eq!((applied.error, applied.results[0].status), (None, 201));
     let error = client.apply(session("a"), &query, Match::Nothing).await.expect("an answer");
     assert_eq!(error.results[0].status, 409, "the condition goes with it");
-    client.delete("a", &query, Some(1)).await.expect("an answer");
+    let end = EndQuery { message: query.message.clone(), force: true, ..EndQuery::default() };
+    client.delete("a", &end, Some(1)).await.expect("an answer");
     let told = leads.ask("GET /v1/audit", "").await;
     assert_eq!(
         (told.json()[0]["message"].as_str(), told.json()[1]["verb"].as_str()),
@@ -88,12 +90,12 @@ async fn commands_reach_a_dispatcher_at_its_socket() {
     assert_eq!(description.known.cluster.revision, Some(1));
 
     let patch = Patch { frozen: Some(true), suspended: None };
-    let ordered = client.patch("a", patch, &query, Some(1)).await.expect("an answer");
+    let ordered = client.patch("a", patch, &EndQuery::default(), Some(1)).await.expect("an answer");
     assert_eq!(ordered.outcome, Outcome::Changed);
     let error = client.restart("a", &query, None).await.expect_err("refused");
     assert_eq!(refusal(error), (409, "cluster a is frozen: thaw it first".to_owned()));
     // A name is one part of the path, whatever is in it.
-    let error = client.delete("../audit?x", &query, None).await.expect_err("refused");
+    let error = client.delete("../audit?x", &EndQuery::default(), None).await.expect_err("refused");
     assert_eq!(refusal(error).0, 404);
     let error = client.apply("[".to_owned(), &query, Match::Any).await.expect_err("refused");
     assert_eq!(refusal(error).0, 400);
@@ -142,7 +144,7 @@ async fn dispatchers_that_send_in_a_circle_have_no_leader() {
     });
     tokio::spawn(serve::serve(Listening::new(listener, "test"), routes));
     let client = Dispatcher::at(&address.parse().expect("an address")).expect("a client");
-    let error = client.delete("a", &OrderQuery::default(), None).await.expect_err("nobody");
+    let error = client.delete("a", &EndQuery::default(), None).await.expect_err("nobody");
     assert_eq!(
         error.to_string(),
         format!("dispatchers send to each other, {address} first: none of them leads yet")

@@ -98,6 +98,8 @@ fn questions() -> BTreeMap<(&'static str, &'static str), (&'static str, bool)> {
         (("get", "/v1/clusters/{name}/revisions/{number}"), ("", false)),
         (("get", "/v1/clusters/{name}/explain"), ("", false)),
         (("post", "/v1/clusters/{name}/restart"), ("", true)),
+        (("post", "/v1/clusters/{name}/scale"), ("{\"taskmanagers\": 2}", true)),
+        (("post", "/v1/clusters/{name}/taskmanagers/{id}/restart"), ("", true)),
         (("get", "/v1/audit"), ("", false)),
         (("get", "/v1/events"), ("", false)),
     ])
@@ -121,7 +123,7 @@ async fn each_route_has_its_rule() {
     assert_eq!(port.status("admin", "POST /v1/clusters", &session("a")).await, 201);
     for ((method, path), (body, changes)) in questions {
         let dry = if changes { "?dryRun=true" } else { "" };
-        let path_of_a = path.replace("{name}", "a").replace("{number}", "1");
+        let path_of_a = path.replace("{name}", "a").replace("{number}", "1").replace("{id}", "tm-1");
         let line = format!("{} {path_of_a}{dry}", method.to_uppercase());
         let body = body.replace("MANIFEST", &session("a"));
         let operation = &document["paths"][path][method];
@@ -230,6 +232,9 @@ async fn clusters_of_others_are_left_alone() {
     assert_eq!(port.status("one", "POST /v1/clusters", &of("a", ONE)).await, 201);
     for (line, body) in [
         ("POST /v1/clusters/a/restart", String::new()),
+        ("POST /v1/clusters/a/scale", "{\"taskmanagers\": 2}".to_owned()),
+        ("POST /v1/clusters/a/taskmanagers/tm-1/restart", String::new()),
+        ("DELETE /v1/clusters/a?force=true", String::new()),
         ("PATCH /v1/clusters/a", "{\"suspended\": true}".to_owned()),
         ("PATCH /v1/clusters/a", "{\"frozen\": true}".to_owned()),
         ("DELETE /v1/clusters/a", String::new()),

@@ -10,11 +10,13 @@ fn standby(leader: Option<&str>) -> Standing {
     Standing::Standby { leader: leader.map(str::to_owned), has_read: true }
 }
 
-const ORDERS: [(&str, &str); 5] = [
+const ORDERS: [(&str, &str); 7] = [
     ("POST /v1/clusters?dryRun=true&message=a%20b", ""),
     ("PUT /v1/clusters/a", ""),
     ("PATCH /v1/clusters/a", r#"{"frozen": true}"#),
     ("POST /v1/clusters/a/restart", ""),
+    ("POST /v1/clusters/a/scale", r#"{"taskmanagers": 2}"#),
+    ("POST /v1/clusters/a/taskmanagers/tm-1/restart", ""),
     ("DELETE /v1/clusters/a", ""),
 ];
 

@@ -130,16 +130,18 @@ impl<S: Source> Standby<S> {
         }
     }
 
-    fn answer(&mut self, ask: Ask) {
+    fn answer(&mut self, Ask { question, is_for_leader }: Ask) {
         let now = (self.clock)();
-        let Some(Known { core, .. }) = &mut self.known else {
+        let known = self.known.as_mut().filter(|_| !is_for_leader);
+        let Some(Known { core, .. }) = known else {
             let mut nothing =
                 restore(&Loaded { revision: Revision::default(), records: Vec::new() }, self.limits);
             let why = self.trouble.clone().unwrap_or_else(|| "nothing has been read yet".to_owned());
-            ask(&mut nothing, now)(Err(NotAnswered::NotRead(why)));
+            let why = if is_for_leader { NotAnswered::NotLeading } else { NotAnswered::NotRead(why) };
+            question(&mut nothing, now)(Err(why));
             return;
         };
-        let answer = ask(core, now);
+        let answer = question(core, now);
         if core.next_action().is_none() {
             answer(Ok(()));
         } else {

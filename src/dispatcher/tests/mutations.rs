@@ -39,6 +39,16 @@ pub enum Mutation {
     LoseReplacements,
     /// An application's next AppMaster is launched beside the one before.
     RunTwice,
+    /// AppMasters are told what is not durable.
+    TellUnstored,
+    /// AppMasters are told what was to be done once, for ever.
+    TellAgain,
+    TellAnyone,
+    TellOutOfOrder,
+    /// An outcome is taken for that of the next order, too.
+    SettleNext,
+    /// An AppMaster that is launched later begins as the first did.
+    LaunchWithOldNumber,
 }
 
 impl Mutation {
@@ -80,22 +90,20 @@ impl Mutation {
                 let value = write.value.unwrap_or_default();
                 changes.push(Change::Create { key: write.key, value });
             }
-            Self::NumberAgain => {
-                for change in changes {
-                    let is_status = matches!(stored::cluster_of(change.key()), Some((_, Place::Status)));
-                    let (Change::Put { key, value, .. } | Change::Create { key, value }) = change else {
-                        continue;
-                    };
-                    if let Some(mut status) =
-                        is_status.then(|| stored::decode::<Status>(value).ok()).flatten()
-                    {
-                        status.revision = 1;
-                        let name = stored::cluster_of(key).map(|(name, _)| name).unwrap_or_default();
-                        *value = stored::Write::status(name, &status).value.unwrap_or_default();
-                    }
-                }
-            }
+            Self::NumberAgain => Self::change_statuses(changes, |status| status.revision = 1),
             _ => {}
+        }
+    }
+
+    fn change_statuses(changes: &mut [Change], change: impl Fn(&mut Status)) {
+        for written in changes {
+            let is_status = matches!(stored::cluster_of(written.key()), Some((_, Place::Status)));
+            let (Change::Put { key, value, .. } | Change::Create { key, value }) = written else { continue };
+            if let Some(mut status) = is_status.then(|| stored::decode::<Status>(value).ok()).flatten() {
+                change(&mut status);
+                let name = stored::cluster_of(key).map(|(name, _)| name).unwrap_or_default();
+                *value = stored::Write::status(name, &status).value.unwrap_or_default();
+            }
         }
     }
 

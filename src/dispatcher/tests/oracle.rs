@@ -7,6 +7,7 @@ use records::{Change, Key};
 
 use super::SECRET;
 use super::store::{Store, Stored};
+use super::telling::Telling;
 use super::world::World;
 use crate::ClusterReport;
 use crate::action::{Action, Definition};
@@ -35,6 +36,7 @@ pub struct Oracle {
     pub unreadable: BTreeSet<String>,
     /// Runs, and nobody wants anything of it or of its group.
     pub bystander: Option<String>,
+    pub telling: Telling,
 }
 
 impl Oracle {
@@ -49,6 +51,7 @@ impl Oracle {
             frozen: BTreeMap::new(),
             unreadable: BTreeSet::new(),
             bystander: None,
+            telling: Telling::default(),
         }
     }
 
@@ -128,6 +131,7 @@ impl Oracle {
         }
         for name in names {
             self.compare(name, applied.as_ref(), before, store)?;
+            self.telling.committed(name, before, store)?;
         }
         self.bounded(store)?;
         Self::nothing_secret(changes)

@@ -9,15 +9,20 @@ use super::store::Store;
 use super::world::{Group, World};
 use crate::action::Action;
 use crate::apply::{Outcome, Plan};
+use crate::instructions::Instructions;
 use crate::journal::Verb;
 use crate::limits::Limits;
 use crate::order::Order;
+use crate::orders::Jobs;
 use crate::refusal::Refusal;
 use crate::{ClusterReport, Dispatcher};
 use domain::time::Timestamp;
 use domain::view::View;
 use manifest::Manifest;
 use records::{Change, Revision};
+
+/// That is restarted.
+pub const TASKMANAGER: &str = "taskmanager-a2b3c4-00001";
 
 pub struct Process {
     pub core: Dispatcher,
@@ -29,6 +34,8 @@ pub struct Process {
     pub now: Timestamp,
     /// The number of the last order that was carried out.
     pub carried: u64,
+    /// What AppMasters find when they ask.
+    pub told: Instructions,
     /// All groups were told that there are at the start.
     has_begun: bool,
 }
@@ -44,6 +51,7 @@ impl Process {
             limits,
             now: Timestamp(1_700_000_000_000),
             carried: 0,
+            told: Instructions::default(),
             has_begun: false,
         }
     }
@@ -54,6 +62,7 @@ impl Process {
         self.oracle.crashed();
         self.world.begin();
         (self.carried, self.has_begun) = (0, false);
+        self.told = Instructions::default();
     }
 
     /// Carries out all actions, or `most` of them. Whether that were all.
@@ -64,6 +73,9 @@ impl Process {
                 self.begin_world();
                 for changes in deferred {
                     self.store.commit(&changes)?;
+                }
+                if self.mutation != Mutation::TellAgain || self.told.is_empty() {
+                    self.told = self.core.instructions();
                 }
                 return Ok(true);
             };
@@ -92,6 +104,9 @@ impl Process {
     fn order(&mut self, action: &Action) -> Result<(), String> {
         self.oracle.ordered(action, &self.store)?;
         self.carried = action.order().unwrap_or(self.carried).max(self.carried);
+        if self.mutation == Mutation::LaunchWithOldNumber {
+            self.world.groups.values_mut().for_each(|group| group.is_stale = true);
+        }
         if self.mutation != Mutation::LoseReplacements || !matches!(action, Action::Replace { .. }) {
             self.world.carry_out(action);
         }
@@ -120,12 +135,13 @@ impl Process {
     pub fn order_to(&mut self, verb: Verb, name: &str) -> Result<Outcome, Refusal> {
         let (core, order, now) = (&mut self.core, by("ann"), self.now);
         let outcome = match verb {
-            Verb::Suspend => core.suspend(name, &order, now),
+            Verb::Suspend => core.suspend(name, Jobs::NotAsked, &order, now),
             Verb::Resume => core.resume(name, &order, now),
             Verb::Restart => core.restart(name, &order, now),
             Verb::Freeze => core.freeze(name, &order, now),
             Verb::Thaw => core.thaw(name, &order, now),
-            Verb::Delete => core.delete(name, &order, now),
+            Verb::Delete => core.delete(name, Jobs::NotAsked, &order, now),
+            Verb::RestartTaskManager => core.restart_taskmanager(name, TASKMANAGER, &order, now),
             Verb::Create | Verb::Change | Verb::Forget => unreachable!("by no order of these"),
         }?;
         if outcome == Outcome::Changed {
@@ -166,14 +182,19 @@ impl Process {
     pub fn come_to_rest(&mut self) -> Result<(), String> {
         for _ in 0..12 {
             self.carry_out(usize::MAX)?;
+            self.part();
             for (name, generation) in self.world.settle() {
                 self.oracle.launched(&name, generation)?;
                 self.judge_copies(&name)?;
             }
             let (seen, views) = self.look();
             self.hear(seen, &views);
+            self.carry_out(usize::MAX)?;
+            self.obey()?;
+            self.now.0 += 61_000;
         }
         self.carry_out(usize::MAX)?;
+        self.judge_numbers()?;
         let reports = self.list();
         self.oracle.reported(&reports)?;
         self.oracle.at_rest(&reports, &self.store, &self.world)

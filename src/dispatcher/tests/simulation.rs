@@ -4,12 +4,15 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use domain::carried::Carried;
 use serde_json::json;
 
 use super::mutations::{Mutation, key};
 use super::process::Process;
+use super::world::Group;
 use super::{by, manifest, session};
 use crate::condition::State;
+use crate::instructions::Instruction;
 use crate::journal::Verb;
 use crate::limits::Limits;
 use crate::refusal::Refusal;
@@ -60,6 +63,12 @@ fn every_broken_invariant_is_caught() {
         (Mutation::CountBoth, "that are wanted"),
         (Mutation::LoseReplacements, "of its generation"),
         (Mutation::RunTwice, "runs twice"),
+        (Mutation::TellUnstored, "which is not stored"),
+        (Mutation::TellAgain, "which is settled"),
+        (Mutation::TellAnyone, "is told"),
+        (Mutation::TellOutOfOrder, "after a later one"),
+        (Mutation::SettleNext, "is gone without an outcome"),
+        (Mutation::LaunchWithOldNumber, "TaskManagers, and not"),
     ] {
         let mut others = Vec::new();
         let is_caught =
@@ -91,7 +100,8 @@ impl Run {
             audit: random.usize(3..40),
             ..Limits::default()
         };
-        let process = Process::new(limits, mutation);
+        let mut process = Process::new(limits, mutation);
+        process.world.is_ha = random.bool();
         Self { random, process, late: VecDeque::new(), nonce: 0, log: Vec::new() }
     }
 
@@ -136,6 +146,13 @@ impl Run {
             96..98 => self.damage(name)?,
             _ => return self.crash(),
         }
+        match self.random.u8(..20) {
+            // Before anything of it is stored.
+            0 => self.dial(name)?,
+            1 => self.spell()?,
+            2 => self.scale(name),
+            _ => {}
+        }
         if self.random.u8(..20) == 0 {
             let most = self.random.usize(..4);
             self.process.carry_out(most)?;
@@ -166,7 +183,8 @@ impl Run {
             8 => json!({"job": {"jarURI": "local:///a.jar", "upgradeMode": "last-state"}}),
             0 => json!({"job": {"jarURI": "local:///a.jar", "state": "suspended"}}),
             1 => json!({"mesos": {"priority": self.nonce}}),
-            2 => json!({"jobManager": {"replicas": 2, "resource": {}}}),
+            // Without high availability there is one.
+            2 if self.process.world.is_ha => json!({"jobManager": {"replicas": 2, "resource": {}}}),
             3 => json!({}),
             _ => json!({"restartNonce": self.nonce}),
         };
@@ -175,11 +193,104 @@ impl Run {
     }
 
     fn order(&mut self, name: &str) {
-        let verbs =
-            [Verb::Suspend, Verb::Resume, Verb::Restart, Verb::Freeze, Verb::Thaw, Verb::Delete, Verb::Thaw];
+        let verbs = [
+            Verb::Suspend,
+            Verb::Resume,
+            Verb::Restart,
+            Verb::Freeze,
+            Verb::Thaw,
+            Verb::Delete,
+            Verb::Thaw,
+            Verb::RestartTaskManager,
+            Verb::RestartTaskManager,
+        ];
         let verb = verbs[self.random.usize(..verbs.len())];
         let outcome = self.process.order_to(verb, name);
         self.log.push(format!("{verb:?} {name}: {outcome:?}"));
+    }
+
+    fn scale(&mut self, name: &str) {
+        let number = self.random.u32(1..4);
+        let plan = match self.process.core.scaled(name, number) {
+            Ok(manifest) => self.process.apply(&manifest, &by("bob")),
+            Err(refusal) => Err(refusal),
+        };
+        self.log.push(format!("scale {name} to {number}: {plan:?}"));
+    }
+
+    /// One whose AppMasters run.
+    fn running(&mut self) -> Option<&'static str> {
+        let running = NAMES.into_iter().filter(|name| !self.process.appmasters(name).is_empty());
+        let running: Vec<_> = running.collect();
+        (!running.is_empty()).then(|| running[self.random.usize(..running.len())])
+    }
+
+    /// Somebody keeps ordering something of a cluster that runs.
+    fn spell(&mut self) -> Result<(), String> {
+        let Some(name) = self.running() else { return Ok(()) };
+        for _ in 0..self.random.u8(1..6) {
+            let (seen, views) = self.process.look();
+            self.process.hear(seen, &views);
+            self.process.carry_out(usize::MAX)?;
+            match self.random.u8(..5) {
+                0 => self.scale(name),
+                1 => self.fail(name)?,
+                2..4 => {
+                    let outcome = self.process.order_to(Verb::RestartTaskManager, name);
+                    self.log.push(format!("restart a TaskManager of {name}: {outcome:?}"));
+                }
+                _ => self.process.now.0 += self.random.u64(1..60_000),
+            }
+            // Before anything of it is stored, too.
+            if self.random.u8(..3) == 0 {
+                self.dial(name)?;
+            }
+            self.process.carry_out(usize::MAX)?;
+            self.dial(name)?;
+        }
+        Ok(())
+    }
+
+    /// An AppMaster dies, and the next one is launched.
+    fn fail(&mut self, name: &str) -> Result<(), String> {
+        let Some(task_id) = self.process.appmasters(name).pop() else { return Ok(()) };
+        let group = self.process.world.groups.get_mut(name);
+        group.into_iter().for_each(|group| drop(group.tasks.remove(&task_id)));
+        if let Some(generation) = self.process.world.launch(name) {
+            self.process.oracle.launched(name, generation)?;
+            self.process.judge_copies(name)?;
+        }
+        self.process.world.groups.get_mut(name).into_iter().for_each(Group::run_all);
+        self.log.push(format!("{task_id} dies"));
+        Ok(())
+    }
+
+    /// AppMasters ask, say what came of it, or both; some never hear that it was stored.
+    fn dial(&mut self, name: &str) -> Result<(), String> {
+        for task_id in self.process.appmasters(name) {
+            if self.random.u8(..4) != 0 {
+                let mut random = self.random.fork();
+                let mut answer = |what: &Instruction| {
+                    let why = || "the scheduler is starting".to_owned();
+                    match random.u8(..6) {
+                        0 => Carried::NotNow { why: why() },
+                        1 if matches!(what, Instruction::Replace { .. }) => Carried::Refused { why: why() },
+                        _ => Carried::Done,
+                    }
+                };
+                self.process.ask(name, &task_id, &mut answer)?;
+                self.log.push(format!("{task_id} asks"));
+            }
+            if self.random.u8(..3) != 0 {
+                let crashes = self.random.u8(..8) == 0;
+                self.log.push(format!("{task_id} says"));
+                self.process.say(name, &task_id, crashes)?;
+                if crashes {
+                    return self.crash();
+                }
+            }
+        }
+        Ok(())
     }
 
     fn thaw_all(&mut self) -> Result<(), String> {
@@ -216,7 +327,12 @@ impl Run {
             .collect();
         match (dice, running.first()) {
             (9..14, _) => group.run_all(),
-            (14..16, _) => group.tasks.retain(|_, task| !task.ending),
+            (14..16, _) => {
+                self.process.part();
+                if let Some(group) = self.process.world.groups.get_mut(name) {
+                    group.tasks.retain(|_, task| !task.ending);
+                }
+            }
             (16, Some(id)) => {
                 group.tasks.remove(id);
             }

@@ -1,5 +1,6 @@
 //! One history each of creation, replacement and deletion, with a crash at every single step of it.
 
+use super::appmasters::done;
 use super::mutations::Mutation;
 use super::process::Process;
 use super::{by, session, with_nonce};
@@ -16,6 +17,7 @@ fn go_on(process: &mut Process, left: &mut Option<usize>) -> bool {
     let mut died = false;
     for _ in 0..8 {
         died |= carry_out(process, left);
+        died |= obey(process, left);
         process.world.settle();
         let (seen, views) = process.look();
         process.hear(seen, &views);
@@ -36,6 +38,25 @@ fn carry_out(process: &mut Process, left: &mut Option<usize>) -> bool {
         }
         *left = left.map(|left| left - 1);
     }
+}
+
+/// The AppMaster asks and says what came of it; what was not stored it says again.
+fn obey(process: &mut Process, left: &mut Option<usize>) -> bool {
+    let mut died = false;
+    for task_id in process.appmasters("a") {
+        process.ask("a", &task_id, &mut done).expect("no violation");
+        let Some(task) = process.world.carried("a", &task_id) else { continue };
+        for (id, carried) in task.outcomes.clone() {
+            process.oracle.telling.said("a", id, &carried);
+            process.core.handle_outcome(&task_id, id, &carried, process.now);
+            let has_died = carry_out(process, left);
+            died |= has_died;
+            if let (false, Some(task)) = (has_died, process.world.carried("a", &task_id)) {
+                task.outcomes.remove(&id);
+            }
+        }
+    }
+    died
 }
 
 /// Dies after each number of actions of `order`; whoever ordered asks again after a death, as one without an answer does.
@@ -118,6 +139,43 @@ fn a_restart_comes_out_as_without_a_crash() {
         |process| {
             assert_eq!(state(process), Some(State::Running));
             assert_eq!(launched(process), 2, "it is replaced once");
+            assert_eq!(process.core.audit().count(), 2);
+        },
+    );
+}
+
+#[test]
+fn another_number_of_taskmanagers_comes_out_as_without_a_crash() {
+    die_at_each_step(
+        running,
+        |process| {
+            let manifest = process.core.scaled("a", 3)?;
+            process.apply(&manifest, &by("ann")).map(|_| ())
+        },
+        |process| {
+            assert_eq!((state(process), launched(process)), (Some(State::Running), 1));
+            assert_eq!(process.world.number("a", "a-00001"), Some(3));
+            assert_eq!(process.core.audit().count(), 2);
+        },
+    );
+}
+
+#[test]
+fn a_restart_of_a_taskmanager_comes_out_as_without_a_crash() {
+    die_at_each_step(
+        running,
+        |process| {
+            let is_stored = process.core.audit().any(|entry| entry.verb == Verb::RestartTaskManager);
+            if !is_stored {
+                process.order_to(Verb::RestartTaskManager, "a")?;
+            }
+            Ok(())
+        },
+        |process| {
+            assert_eq!((state(process), launched(process)), (Some(State::Running), 1));
+            let events = process.core.describe("a").expect("a cluster").events;
+            let done = events.iter().filter(|event| event.text.ends_with("is being replaced"));
+            assert_eq!(done.count(), 1, "{events:?}");
             assert_eq!(process.core.audit().count(), 2);
         },
     );

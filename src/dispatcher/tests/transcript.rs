@@ -16,6 +16,7 @@ use crate::condition::State;
 use crate::journal::Verb;
 use crate::limits::Limits;
 use crate::order::{Match, Order};
+use crate::orders::Jobs;
 use crate::refusal::Refusal;
 use domain::time::Timestamp;
 use domain::view::{End, TaskView, View};
@@ -346,9 +347,10 @@ fn a_record_that_cannot_be_read_concerns_its_cluster_alone() {
         let states: Vec<_> = reports.iter().map(|report| report.state).collect();
         assert_eq!(states, [State::Running, State::Unreadable]);
         assert_eq!(reports[1].why.as_deref(), Some(why));
-        let refusal = core.delete("b", &by("ann"), Timestamp(1)).expect_err("refused").to_string();
+        let refusal =
+            core.delete("b", Jobs::NotAsked, &by("ann"), Timestamp(1)).expect_err("refused").to_string();
         assert!(refusal.ends_with(why), "{refusal}");
-        assert_eq!(core.delete("a", &by("ann"), Timestamp(1)), Ok(Outcome::Changed));
+        assert_eq!(core.delete("a", Jobs::NotAsked, &by("ann"), Timestamp(1)), Ok(Outcome::Changed));
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use domain::carried::Carried;
+
 use crate::action::{Action, Definition};
 use domain::time::Timestamp;
 use domain::view::{End, TaskView, View};
@@ -10,6 +12,10 @@ use domain::view::{End, TaskView, View};
 pub struct World {
     pub groups: BTreeMap<String, Group>,
     counter: u64,
+    /// What AppMasters were ordered outlives them.
+    pub is_ha: bool,
+    /// By the place of a cluster's state, how many TaskManagers it was ordered to have.
+    pub scales: BTreeMap<String, u32>,
 }
 
 #[derive(Clone, Default)]
@@ -25,6 +31,11 @@ pub struct Group {
     pub is_removed: bool,
     /// This process was told of it.
     is_defined: bool,
+    /// What AppMasters read from their configuration.
+    place: String,
+    number: Option<u32>,
+    /// What is delivered stays as it was first.
+    pub is_stale: bool,
 }
 
 #[derive(Clone)]
@@ -34,13 +45,58 @@ pub struct Task {
     pub runs: bool,
     pub ending: bool,
     pub giving_way: bool,
+    pub place: String,
+    number: Option<u32>,
+    /// As it was ordered.
+    scaled: Option<u32>,
+    last: u64,
+    pub outcomes: BTreeMap<u64, Carried>,
+}
+
+impl Task {
+    pub fn knows(&self, id: u64) -> bool {
+        id <= self.last || self.outcomes.contains_key(&id)
+    }
+
+    pub fn carried(&mut self, id: u64, carried: Carried) {
+        self.last = self.last.max(id);
+        self.outcomes.insert(id, carried);
+    }
+}
+
+/// AppMasters and what they are ordered.
+impl World {
+    pub fn carried(&mut self, name: &str, task_id: &str) -> Option<&mut Task> {
+        self.groups.get_mut(name)?.tasks.get_mut(task_id)
+    }
+
+    pub fn scale(&mut self, name: &str, task_id: &str, taskmanagers: u32) {
+        let is_ha = self.is_ha;
+        let Some(task) = self.carried(name, task_id) else { return };
+        task.scaled = Some(taskmanagers);
+        let place = task.place.clone();
+        if is_ha {
+            self.scales.insert(place, taskmanagers);
+        }
+    }
+
+    /// How many TaskManagers it keeps.
+    pub fn number(&self, name: &str, task_id: &str) -> Option<u32> {
+        let task = self.groups.get(name)?.tasks.get(task_id)?;
+        let ordered = if self.is_ha { self.scales.get(&task.place).copied() } else { task.scaled };
+        ordered.or(task.number)
+    }
 }
 
 impl World {
     pub fn carry_out(&mut self, action: &Action) {
         match action {
-            Action::Define(Definition { cluster, generation, target, .. }) => {
+            Action::Define(Definition { cluster, generation, target, place, manifest, .. }) => {
                 let group = self.groups.entry(cluster.clone()).or_default();
+                if !group.is_stale || group.place.is_empty() {
+                    group.number = manifest.spec.initial_task_managers(cluster);
+                }
+                group.place.clone_from(place);
                 (group.generation, group.target) = (*generation, *target);
                 (group.is_defined, group.is_kept, group.is_removed) = (true, false, false);
                 group.retire_surplus();
@@ -100,6 +156,11 @@ impl World {
             runs: false,
             ending: false,
             giving_way: false,
+            place: group.place.clone(),
+            number: group.number,
+            scaled: None,
+            last: 0,
+            outcomes: BTreeMap::new(),
         };
         group.tasks.insert(format!("{name}-{:05}", self.counter), task);
         Some(group.generation)

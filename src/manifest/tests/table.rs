@@ -194,3 +194,23 @@ fn what_is_no_yaml_is_told_with_its_line() {
     let long = "a".repeat(MAX_BYTES + 1);
     assert_eq!(read(&long).err(), Some(ReadError::TooLarge { bytes: MAX_BYTES + 1 }));
 }
+
+#[test]
+fn a_version_that_the_dispatcher_does_not_have_needs_an_image() {
+    let flinks = [FlinkVersion::new(1, 20), FlinkVersion::new(2, 3)];
+    let sizes = "jobManager: {resource: {memory: 1g}}\ntaskManager: {resource: {memory: 1g}}\n";
+    let refused = |version: &str, more: &str, flinks: &[FlinkVersion]| {
+        let circumstances = Circumstances { flinks: Some(flinks), ..DISPATCHER };
+        let text = session(&format!("{more}{sizes}")).replace("v1_20", version);
+        let findings = only(&text).validate(&circumstances).err().map(|refused| refused.findings);
+        findings.into_iter().flatten().map(|finding| finding.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(refused("v2_3", "", &flinks), [""; 0]);
+    assert_eq!(refused("v1_19", "image: flink:1.19\n", &flinks), [""; 0]);
+    let begin = "spec.flinkVersion (line 5): this dispatcher has no";
+    let expected = "expected one of v1_20, v2_3, or an image in spec.image";
+    assert_eq!(refused("v1_19", "", &flinks), [format!("{begin} v1_19, {expected}")]);
+    assert_eq!(refused("v1_20", "", &[]), [format!("{begin} v1_20, expected an image in spec.image")]);
+    let unsupported = refused("v1_16", "", &flinks);
+    assert!(unsupported[0].contains("v1_16 is not supported"), "{unsupported:?}");
+}

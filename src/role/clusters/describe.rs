@@ -1,7 +1,7 @@
 //! A cluster in plain words.
 
 use api::{AppMaster, Described};
-use dispatcher::{Attempt, Description, RevisionReport};
+use dispatcher::{Attempt, Description, PendingOrder, RevisionReport};
 
 use super::list::revision;
 use super::text::{or_dash, plain, time};
@@ -10,7 +10,7 @@ use crate::role::operator::table::{line, table};
 
 pub fn text(described: &Described) -> String {
     let Described { known, appmasters } = described;
-    let Description { cluster, manifest, ended, revisions, attempts, events } = known;
+    let Description { cluster, manifest, ended, revisions, attempts, events, pending } = known;
     let mut text = String::new();
     line(&mut text, &format!("cluster     {}", plain(&cluster.name)));
     let why = cluster.why.as_deref().map(|why| format!(": {}", plain(why))).unwrap_or_default();
@@ -29,6 +29,10 @@ pub fn text(described: &Described) -> String {
         let task_id = plain(&ended.task_id);
         line(&mut text, &format!("ended       {} with code {}: {task_id}", time(ended.at), ended.code));
     }
+    if !pending.is_empty() {
+        line(&mut text, "\norders to the AppMaster that it has not carried out, the oldest first");
+        pending.iter().for_each(|order| line(&mut text, &format!("  {}", told(order))));
+    }
     section(&mut text, "revisions", ["NUMBER", "AT", "BY", "MESSAGE"], revisions.iter().map(revision_row));
     section(
         &mut text,
@@ -46,6 +50,12 @@ pub fn text(described: &Described) -> String {
         yaml::text(&value).lines().for_each(|yaml| line(&mut text, &format!("  {yaml}")));
     }
     text
+}
+
+/// `order 3, since …: scaling to 3 TaskManagers`
+fn told(PendingOrder { id, what, at, why, .. }: &PendingOrder) -> String {
+    let why = why.as_deref().map(|why| format!(" has to wait: {}", plain(why))).unwrap_or_default();
+    format!("order {id}, since {}: {}{why}", time(*at), plain(&what.to_string()))
 }
 
 /// What it has told last.

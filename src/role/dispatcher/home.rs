@@ -1,7 +1,6 @@
 //! Where AppMasters dial home: each tells how its cluster is, and is answered when there is something to order or the time is up.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,42 +11,48 @@ use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::post;
-use dial::{Answer, Envelope, HOLD, Order, PROTOCOL, Report, Status, What};
-use dispatcher::driver::Handle;
+use dial::{Answer, Envelope, HOLD, Order, Outcome, PROTOCOL, Report, Status, What};
+use dispatcher::driver::{Handle, NotAnswered};
+use dispatcher::{Asker, Instruction, Instructions, LAST_ID, Timestamp};
 use domain::leadership::{Leadership, NotLeading};
 use domain::remains::Remains;
 use scheduler::driver::requests::{Refusal, Request, Requests};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
 
-use super::configuration;
 use super::elected::About;
+use super::{configuration, now};
 
 /// A report is a few hundred bytes, and what came of orders.
 const MAX_REPORT_BYTES: usize = 64 << 10;
 
 /// No order follows it, so its number need not be kept anywhere.
-const LAST_ORDER: u64 = u64::MAX;
+const LAST_ORDER: u64 = LAST_ID;
 
-/// What AppMasters have told last, by task id, and which of them are to end.
+/// An order without an outcome may not have arrived, or may take long.
+const TELL_AGAIN: Duration = Duration::from_secs(5);
+
+/// What AppMasters have told last, by task id, and what they were told.
 #[derive(Clone, Default)]
 pub struct Reports(Arc<Told>);
 
 #[derive(Default)]
 struct Told {
     known: Mutex<Known>,
-    /// More are to end.
-    ending: Notify,
+    /// Those that are to end their cluster.
+    ending: watch::Sender<BTreeSet<String>>,
 }
 
 #[derive(Default)]
 struct Known {
-    statuses: BTreeMap<String, Status>,
-    ending: BTreeSet<String>,
+    statuses: BTreeMap<String, (Status, Instant)>,
+    /// The highest id of an order that each was told.
+    ordered: BTreeMap<String, u64>,
 }
 
 impl Reports {
     fn keep(&self, task_id: &str, status: Status) {
-        self.known().statuses.insert(task_id.to_owned(), status);
+        self.known().statuses.insert(task_id.to_owned(), (status, Instant::now()));
     }
 
     fn forget(&self, task_id: &str) {
@@ -58,46 +63,59 @@ impl Reports {
     pub fn retain(&self, is_there: impl Fn(&str) -> bool) {
         let mut known = self.known();
         known.statuses.retain(|task_id, _| is_there(task_id));
-        known.ending.retain(|task_id| is_there(task_id));
+        known.ordered.retain(|task_id, _| is_there(task_id));
+        self.0.ending.send_if_modified(|ending| {
+            ending.retain(|task_id| is_there(task_id));
+            // Nobody is ordered anything for it.
+            false
+        });
     }
 
     pub fn clear(&self) {
         *self.known() = Known::default();
+        self.0.ending.send_replace(BTreeSet::new());
     }
 
     /// Of one task.
     pub fn of(&self, task_id: &str) -> Option<AppMaster> {
-        self.known().statuses.get(task_id).map(|status| appmaster(task_id, status))
+        self.known().statuses.get(task_id).map(|(status, at)| appmaster(task_id, status, *at))
     }
 
     /// The cluster's AppMasters are ordered to end it, where Flink keeps something that only Flink can delete. Whether there are
     /// such ones.
     pub fn end(&self, cluster: &str) -> bool {
-        let mut known = self.known();
-        let of_cluster = |(task_id, status): (&String, &Status)| {
+        let of_cluster = |(task_id, (status, _)): (&String, &(Status, Instant))| {
             let is_meant = configuration::cluster_of(task_id) == Some(cluster);
             (is_meant && status.standing != dial::Standing::Alone).then(|| task_id.clone())
         };
-        let ending: Vec<_> = known.statuses.iter().filter_map(of_cluster).collect();
+        let ending: Vec<_> = self.known().statuses.iter().filter_map(of_cluster).collect();
         let any = !ending.is_empty();
-        known.ending.extend(ending);
-        self.0.ending.notify_waiters();
+        if any {
+            self.0.ending.send_modify(|known| known.extend(ending));
+        }
         any
     }
 
-    fn is_ending(&self, task_id: &str) -> bool {
-        self.known().ending.contains(task_id)
+    /// Whether it may be ordered anything, and as whom.
+    fn asker(&self, task_id: &str) -> Option<Asker> {
+        match self.known().statuses.get(task_id)?.0.standing {
+            dial::Standing::Alone => Some(Asker::Alone),
+            dial::Standing::Leader => Some(Asker::Leader),
+            dial::Standing::Suspended
+            | dial::Standing::Standby
+            | dial::Standing::Away
+            | dial::Standing::Unknown => None,
+        }
     }
 
-    async fn until_ending(&self, task_id: &str) {
-        loop {
-            let mut more = pin!(self.0.ending.notified());
-            more.as_mut().enable();
-            if self.is_ending(task_id) {
-                return;
-            }
-            more.await;
-        }
+    /// Whether any of these orders was not told before. From now on they all were.
+    fn tell(&self, task_id: &str, orders: &[Order]) -> bool {
+        let Some(last) = orders.iter().map(|order| order.id).max() else { return false };
+        let mut known = self.known();
+        let told = known.ordered.entry(task_id.to_owned()).or_default();
+        let is_new = last > *told;
+        *told = last.max(*told);
+        is_new
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -105,7 +123,7 @@ impl Reports {
     }
 }
 
-fn appmaster(task_id: &str, status: &Status) -> AppMaster {
+fn appmaster(task_id: &str, status: &Status, at: Instant) -> AppMaster {
     AppMaster {
         task_id: task_id.to_owned(),
         standing: status.standing.name().to_owned(),
@@ -116,6 +134,7 @@ fn appmaster(task_id: &str, status: &Status) -> AppMaster {
         target: status.target,
         running: status.running,
         jobs_running: status.jobs_running,
+        told_s_ago: at.elapsed().as_secs(),
         waiting: status.waiting.clone(),
     }
 }
@@ -158,44 +177,135 @@ async fn answer(
     match asked(task_id.clone()).await {
         Ok(claim::Answer::Held) if report.task_id == task_id => {}
         // Its agent is told that it ends, or nobody knows it.
-        Ok(claim::Answer::Gone | claim::Answer::Held | claim::Answer::Elsewhere) => {
+        Ok(claim::Answer::Gone) => {
             shared.reports.forget(&task_id);
-            return (StatusCode::FORBIDDEN, "this task is none of the dispatcher's\n").into_response();
+            return gone(&shared, task_id).await;
+        }
+        Ok(claim::Answer::Held | claim::Answer::Elsewhere) => {
+            shared.reports.forget(&task_id);
+            return stranger();
         }
         Err(Refusal::NotLeading(NotLeading(Leadership::Standby { leader: Some(leader) }))) => {
             return sent_on(&shared, task_id, &leader);
         }
-        Ok(claim::Answer::Unknown) | Err(_) => {
-            return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")]).into_response();
-        }
+        Ok(claim::Answer::Unknown) | Err(_) => return no_answer(),
     }
-    if let Some(status) = report.status {
+    if let Some(status) = report.status.clone() {
         shared.reports.keep(&task_id, status);
     }
     if report.leaves {
         let asked = task_id.clone();
         return match shared.handle.ask(move |core, _| core.remains(&asked)).await {
-            Ok(remains) => Json(answer_to(&shared, task_id, remains)).into_response(),
-            Err(_) => (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")]).into_response(),
+            Ok(remains) => {
+                Json(envelope(&shared, task_id, answer_of(Vec::new(), 0, remains))).into_response()
+            }
+            Err(_) => no_answer(),
         };
     }
-    let Others { mut standings, mut dispatchers } = shared.others.clone();
-    let was_told = report.outcomes.iter().any(|outcome| outcome.id == LAST_ORDER);
-    tokio::select! {
-        () = tokio::time::sleep(Duration::from_millis(report.hold_ms).min(HOLD)) => {}
-        // Whoever leads next is to hear of it soon.
-        Ok(_) = standings.wait_for(|standing| *standing != Standing::Leads) => {}
-        Ok(_) = dispatchers.wait_for(|there| *there != report.dispatchers) => {}
-        () = shared.reports.until_ending(&task_id), if !was_told => {}
-    }
-    Json(answer_to(&shared, task_id, Remains::Cluster)).into_response()
+    let Ok(stored) = store(&shared.handle, &task_id, &report.outcomes).await else { return no_answer() };
+    let orders = Asked { shared: &shared, task_id: &task_id, report: &report }.orders().await;
+    Json(envelope(&shared, task_id, answer_of(orders, stored, Remains::Cluster))).into_response()
 }
 
-fn answer_to(shared: &Shared, task_id: String, remains: Remains) -> Envelope {
+/// What came of orders is stored before the AppMaster is told so. Up to which id it is.
+async fn store(handle: &Handle, task_id: &str, outcomes: &[Outcome]) -> Result<u64, NotAnswered> {
+    let outcomes: Vec<_> = outcomes.iter().filter(|outcome| outcome.id != LAST_ORDER).cloned().collect();
+    let Some(last) = outcomes.iter().map(|outcome| outcome.id).max() else { return Ok(0) };
+    let task_id = task_id.to_owned();
+    let question = move |core: &mut dispatcher::Dispatcher, now: Timestamp| {
+        for Outcome { id, result } in &outcomes {
+            core.handle_outcome(&task_id, *id, result, now);
+        }
+    };
+    handle.ask_leader(question).await?;
+    Ok(last)
+}
+
+/// The token is right, and the scheduler has no such task: it has ended, or was given up. In the latter case another one may be
+/// in its place.
+async fn gone(shared: &Shared, task_id: String) -> Response {
+    let asked = task_id.clone();
+    match shared.handle.ask_leader(move |core, _| core.successor(&asked)).await {
+        Ok(Some(attempt)) => Json(envelope(shared, task_id, Answer::Superseded { attempt })).into_response(),
+        Ok(None) => stranger(),
+        Err(_) => no_answer(),
+    }
+}
+
+fn stranger() -> Response {
+    (StatusCode::FORBIDDEN, "this task is none of the dispatcher's\n").into_response()
+}
+
+fn no_answer() -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")]).into_response()
+}
+
+/// A question that is held until there is something to order.
+struct Asked<'a> {
+    shared: &'a Shared,
+    task_id: &'a str,
+    report: &'a Report,
+}
+
+impl Asked<'_> {
+    async fn orders(&self) -> Vec<Order> {
+        let Self { shared, report, .. } = self;
+        let Others { mut standings, mut dispatchers } = shared.others.clone();
+        let (mut instructions, mut ending) =
+            (shared.handle.instructions(), shared.reports.0.ending.subscribe());
+        let begin = Instant::now();
+        let held = begin + Duration::from_millis(report.hold_ms).min(HOLD);
+        loop {
+            let (orders, next) = self.due(&instructions.borrow_and_update(), &ending.borrow_and_update());
+            if shared.reports.tell(self.task_id, &orders) {
+                return orders;
+            }
+            let until = if orders.is_empty() { held } else { held.min(begin + TELL_AGAIN) };
+            tokio::select! {
+                () = sleep_until(until) => return orders,
+                // Whoever leads next is to hear of it soon.
+                Ok(_) = standings.wait_for(|standing| *standing != Standing::Leads) => return Vec::new(),
+                Ok(_) = dispatchers.wait_for(|there| *there != report.dispatchers) => return orders,
+                Ok(()) = instructions.changed() => {}
+                Ok(()) = ending.changed() => {}
+                () = sleep_until(next.unwrap_or(until)), if next.is_some() => {}
+            }
+        }
+    }
+
+    /// What it is to do now, and when there is more.
+    fn due(&self, instructions: &Instructions, ending: &BTreeSet<String>) -> (Vec<Order>, Option<Instant>) {
+        let Self { shared, task_id, report } = self;
+        let mut orders = Vec::new();
+        let mut next = None;
+        if let Some(asker) = shared.reports.asker(task_id) {
+            let now = now();
+            let due = instructions.due(task_id, asker, now);
+            orders.extend(due.orders.iter().map(|order| Order { id: order.id, what: what(&order.what) }));
+            let wait = due.next.map(|next| Duration::from_millis(next.0.saturating_sub(now.0)));
+            next = wait.map(|wait| Instant::now() + wait);
+        }
+        let was_told = report.outcomes.iter().any(|outcome| outcome.id == LAST_ORDER);
+        if ending.contains(*task_id) && !was_told {
+            orders.push(Order { id: LAST_ORDER, what: What::End { force: true } });
+        }
+        (orders, next)
+    }
+}
+
+fn what(instruction: &Instruction) -> What {
+    match instruction {
+        Instruction::Scale { taskmanagers } => What::Scale { taskmanagers: *taskmanagers },
+        Instruction::Replace { taskmanager } => What::Replace { taskmanager: taskmanager.clone() },
+    }
+}
+
+fn answer_of(orders: Vec<Order>, stored: u64, remains: Remains) -> Answer {
+    Answer::Orders { orders, stored, remains }
+}
+
+fn envelope(shared: &Shared, task_id: String, answer: Answer) -> Envelope {
     let dispatchers = shared.others.dispatchers.borrow().clone();
-    let end = Order { id: LAST_ORDER, what: What::End { force: true } };
-    let orders = shared.reports.is_ending(&task_id).then_some(end).into_iter().collect();
-    let answer = Answer::Orders { orders, stored: 0, remains };
     Envelope { protocol: PROTOCOL, task_id, dispatchers, answer }
 }
 
@@ -203,6 +313,9 @@ fn answer_to(shared: &Shared, task_id: String, remains: Remains) -> Envelope {
 fn sent_on(shared: &Shared, task_id: String, leader: &serde_json::Value) -> Response {
     let leader = About::of(leader).artifacts;
     let location = [(header::LOCATION, format!("{leader}{}", dial::path(&task_id)))];
-    let body = Json(answer_to(shared, task_id, Remains::Cluster));
+    let body = Json(envelope(shared, task_id, answer_of(Vec::new(), 0, Remains::Cluster)));
     (StatusCode::TEMPORARY_REDIRECT, location, body).into_response()
 }
+
+#[cfg(test)]
+mod tests;

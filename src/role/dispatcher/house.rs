@@ -89,13 +89,16 @@ impl<'a> House<'a> {
         let circumstances = Circumstances {
             has_zookeeper: opened.settings.high_availability.is_some(),
             allows_http: false,
+            flinks: None,
             previous: None,
         };
+        let flinks = Some(opened.flink_versions().collect());
         let told = reports.clone();
         let appmasters: api::AppMasters = Arc::new(move |task_id: &str| told.of(task_id));
         let (artifact_port, artifacts_url) = (ports.artifact_port(), ports.artifacts_url(&opened.settings));
         let api_url = ports.api_url(opened);
-        let sources = api::Sources { handle, standings: others.standings.clone(), circumstances, appmasters };
+        let standings = others.standings.clone();
+        let sources = api::Sources { handle, standings, circumstances, flinks, appmasters };
         let served = Served {
             requests: requests.clone(),
             files: files.clone(),

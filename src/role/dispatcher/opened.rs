@@ -18,6 +18,7 @@ use conf::keys;
 use conf::settings::{DispatcherSettings, FlinkSource, Settings};
 use conf::table::{Origin, Table};
 use conf::{Loaded, Mode, Request};
+use manifest::FlinkVersion;
 
 use super::tokens::TokenFile;
 use super::{PART, admission};
@@ -136,6 +137,11 @@ impl Opened {
         }
     }
 
+    /// Those that it can launch clusters with that name no image.
+    pub fn flink_versions(&self) -> impl Iterator<Item = FlinkVersion> {
+        self.dispatcher.flinks.keys().filter_map(|version| flink_version(version))
+    }
+
     /// The directories of Flink by version.
     pub fn flink_directories(&self) -> BTreeMap<String, PathBuf> {
         let flinks = self.dispatcher.flinks.iter();
@@ -161,13 +167,15 @@ fn wait_for_the_next(table: &mut Table) {
     }
 }
 
+fn flink_version(text: &str) -> Option<FlinkVersion> {
+    FlinkVersion::parse(&format!("v{}", text.replace('.', "_")))
+}
+
 fn check(dispatcher: &DispatcherSettings) -> Vec<Fatal> {
     let mut found = Vec::new();
     for (version, source) in &dispatcher.flinks {
         let key = format!("{}{version}", keys::dispatcher::FLINK);
-        if manifest::FlinkVersion::parse(&format!("v{}", version.replace('.', "_")))
-            .is_none_or(|version| !version.is_supported())
-        {
+        if flink_version(version).is_none_or(|version| !version.is_supported()) {
             found.push(Fatal::new(Exit::Config, format!("`{key}` names no version of Flink, such as 1.20")));
         }
         let FlinkSource::Directory(path) = source else { continue };

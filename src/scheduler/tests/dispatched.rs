@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use dispatcher::{Action, Definition, Dispatcher, Limits, Match, Order, State as Condition, Timestamp};
+use dispatcher::{Action, Definition, Dispatcher, Jobs, Limits, Match, Order, State as Condition, Timestamp};
 use domain::group::GroupName;
 use domain::need::Milli;
 use domain::view::View;
@@ -307,8 +307,8 @@ impl Run {
         let Some(dispatched) = &mut self.dispatched else { return };
         let core = &mut dispatched.core;
         let outcome = match choice {
-            0 | 1 => core.delete(name, &order(), now).err(),
-            2 => core.suspend(name, &order(), now).err(),
+            0 | 1 => core.delete(name, Jobs::NotAsked, &order(), now).err(),
+            2 => core.suspend(name, Jobs::NotAsked, &order(), now).err(),
             3 | 4 => core.resume(name, &order(), now).err(),
             5 | 6 => core.restart(name, &order(), now).err(),
             7 => core.freeze(name, &order(), now).err(),

@@ -45,7 +45,7 @@ async fn a_cluster_keeps_framework_taskmanagers_and_job_when_its_appmaster_dies(
     let (log, state) = (site.program.log(), site.describe("kept").expect("it is there"));
     assert_eq!(state["cluster"]["state"], "running", "{log}");
 
-    site.command(&["suspend", "kept"]);
+    site.command(&["suspend", "kept", "--force"]);
     site.until_state("kept", "suspended").await;
     site.until_nothing_runs().await;
     site.command(&["resume", "kept"]);
@@ -59,7 +59,7 @@ async fn a_cluster_keeps_framework_taskmanagers_and_job_when_its_appmaster_dies(
         })
         .await;
 
-    site.command(&["delete", "kept"]);
+    site.command(&["delete", "kept", "--force"]);
     site.until_gone("kept").await;
     site.until_nothing_runs().await;
     let client = zookeeper_client::Client::connect(&ensemble.quorum()).await.expect("a session");
@@ -102,7 +102,7 @@ async fn an_application_that_keeps_its_state_goes_on_from_its_last_checkpoint() 
     site.until_nothing_runs().await;
 }
 
-fn with_zookeeper(ensemble: &Ensemble, storage: &std::path::Path) -> [String; 4] {
+pub fn with_zookeeper(ensemble: &Ensemble, storage: &std::path::Path) -> [String; 4] {
     [
         "high-availability: zookeeper".to_owned(),
         format!("high-availability.zookeeper.quorum: {}", ensemble.quorum()),

@@ -193,7 +193,7 @@ async fn a_standby_leads_when_the_leader_is_killed_and_the_first_after_all_were(
     // What was stored before all of them ended is what is ordered about.
     two.sites[1].start_again().await;
     until_stands_by(&two.sites[1], &two.sites[0]).await;
-    two.sites[1].command(&["delete", "kept"]);
+    two.sites[1].command(&["delete", "kept", "--force"]);
     two.sites[0].until_gone("kept").await;
     two.sites[1].until_gone("kept").await;
     let nothing_is_left = async || two.sites[0].mesos.parts(Part::JobManager).is_empty().then_some(());

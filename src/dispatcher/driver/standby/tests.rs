@@ -151,3 +151,16 @@ async fn who_asks_at_a_seat_is_answered_by_whoever_has_it() {
     create(&handle, "a").await.expect("stored");
     assert_eq!(names(&handle).await, Ok(vec!["a".to_owned()]));
 }
+
+#[tokio::test]
+async fn what_only_the_leader_may_say_nobody_else_does() {
+    let shared = Shared::default();
+    let leader = lead(&shared);
+    create(&leader, "a").await.expect("stored");
+    let standby = stand_by(&shared);
+    until_known(&standby, "a").await;
+    assert_eq!(standby.ask_leader(|core, _| core.list().len()).await, Err(NotAnswered::NotLeading));
+    assert_eq!(leader.ask_leader(|core, _| core.list().len()).await, Ok(1));
+    assert_eq!(names(&standby).await, Ok(vec!["a".to_owned()]), "what it knew it still knows");
+    assert!(standby.instructions().borrow().is_empty());
+}

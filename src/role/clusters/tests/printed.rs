@@ -5,6 +5,7 @@ use tracing::Level;
 use super::super::applying::{From, applied, compared, messages, planned};
 use super::super::ordering::{Verb, told};
 use super::super::{audit, describe, events, list};
+use crate::cli::clusters::Force;
 use dispatcher::Plan;
 
 fn read<T: DeserializeOwned>(value: Value) -> T {
@@ -53,6 +54,10 @@ fn a_description_has_all_that_is_known() {
         "appmasters": [{"task_id": "a-1", "standing": "leader", "framework_id": "F", "subscribed": true,
             "flink_url": "http://h:31001", "status_url": null, "target": 2, "running": 1, "jobs_running": 3,
             "waiting": "no offers"}],
+        "pending": [
+            {"id": 4, "order": "scale", "taskmanagers": 3, "at": 0},
+            {"id": 6, "order": "replace", "taskmanager": "tm-1", "at": 0, "postponed": 1, "why": "it starts"},
+        ],
     }));
     let text = describe::text(&description);
     for line in [
@@ -63,6 +68,8 @@ fn a_description_has_all_that_is_known() {
         "  jobs          3",
         "  Flink         http://h:31001",
         "ended       1970-01-01T00:00:00Z with code 163: a-1",
+        "  order 4, since 1970-01-01T00:00:00Z: scaling to 3 TaskManagers",
+        "  order 6, since 1970-01-01T00:00:00Z: restart of TaskManager tm-1 has to wait: it starts",
         "  2 (runs)  1970-01-01T00:00:00Z  ann, here  why",
         "  1       h     TASK_RUNNING  1970-01-01T00:00:00Z  a-1",
         "  1970-01-01T00:00:00Z ! a: created",
@@ -154,7 +161,7 @@ fn findings_are_told_with_file_line_and_field() {
 #[test]
 fn orders_are_told_by_what_follows() {
     let told = |verb, outcome: &str| told(verb, &read(json!({"name": "a", "outcome": outcome})));
-    assert_eq!(told(Verb::Suspend, "changed"), "a is being suspended");
-    assert_eq!(told(Verb::Suspend, "unchanged"), "a is suspended already");
-    assert_eq!(told(Verb::Delete, "changed"), "a is being deleted");
+    assert_eq!(told(Verb::Suspend(Force::default()), "changed"), "a is being suspended");
+    assert_eq!(told(Verb::Suspend(Force::default()), "unchanged"), "a is suspended already");
+    assert_eq!(told(Verb::Delete(Force::default()), "changed"), "a is being deleted");
 }

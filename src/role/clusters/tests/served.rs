@@ -105,7 +105,8 @@ async fn serve(socket: PathBuf, state: PathBuf, ready: Sender<SocketAddr>) {
     let (driver, handle) = Driver::new(core, 0, limits, parts, Arc::<Journal>::default(), clock);
     tokio::spawn(driver.run());
     let (circumstances, appmasters) = (Circumstances::default(), Arc::new(|_: &str| None));
-    let sources = Sources { handle, standings: api::standing::alone(), circumstances, appmasters };
+    let sources =
+        Sources { handle, standings: api::standing::alone(), circumstances, flinks: None, appmasters };
     let port = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = port.local_addr().expect("an address");
     let entry = Entry {
