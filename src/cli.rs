@@ -103,7 +103,8 @@ pub enum Command {
     Config(ConfigOptions),
     /// Print what the running AppMaster does
     Status(StatusOptions),
-    /// Print why TaskManagers are missing, and what would help
+    /// Print why TaskManagers of the running AppMaster are missing, or where a dispatcher's cluster stands and why, and
+    /// what would help
     Explain(ExplainOptions),
     /// Set how many TaskManagers to keep
     Scale(ScaleOptions),
@@ -255,6 +256,9 @@ pub struct SocketOptions {
 
 #[derive(Clone, Debug, Args)]
 pub struct ExplainOptions {
+    /// A cluster of the dispatcher [default: the running AppMaster]
+    #[arg(conflicts_with_all = ["socket", "what_if", "json"])]
+    pub name: Option<String>,
     /// How many other TaskManagers would fit into the latest offers, such as `count=20,cpus=4,mem=8192`:
     /// `count`, resources by their Mesos names, `ports=3`, `constraint=rack:UNIQUE`, `constraint=none`
     #[arg(long, value_name = "TEXT", value_parser = supposition)]
@@ -264,6 +268,11 @@ pub struct ExplainOptions {
     pub json: bool,
     #[command(flatten)]
     pub socket: SocketOptions,
+    /// How the dispatcher's answer is printed
+    #[arg(long, short, value_enum, value_name = "FORMAT", requires = "name", default_value_t)]
+    pub output: clusters::Output,
+    #[command(flatten)]
+    pub dispatcher: clusters::DispatcherOptions,
 }
 
 #[derive(Clone, Debug, Args)]

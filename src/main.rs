@@ -78,6 +78,7 @@ fn run(cli: Cli, environment: Environment, inherited: Inherited, beginning: Begi
         Command::Exec(options) => exec::run_command(*options, environment, inherited, beginning),
         Command::Config(options) => config::run(&options, &environment),
         Command::Status(options) => operator::status(&options, &environment),
+        Command::Explain(options) if options.name.is_some() => clusters::explain(&options, &environment),
         Command::Explain(options) => operator::explain(&options, &environment),
         Command::Scale(options) => operator::scale(&options, &environment),
         Command::Teardown(options) => operator::teardown(&options, &environment),

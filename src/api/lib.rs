@@ -13,10 +13,13 @@ pub mod client;
 mod clusters;
 mod condition;
 mod events;
+mod explain;
 mod extract;
 mod health;
+mod metrics;
 mod orders;
 mod permission;
+pub mod scheduling;
 pub mod standing;
 #[cfg(test)]
 mod tests;
@@ -44,8 +47,9 @@ pub use apply::{Applied, Document};
 pub use appmasters::{AppMaster, AppMasters, Described};
 pub use audit::AuditQuery;
 pub use caller::{Caller, Tokens};
-pub use clusters::Explanation;
 pub use events::EventsQuery;
+pub use explain::{Explanation, Queue, Waiting};
+use scheduling::Schedulings;
 use standing::Standings;
 
 pub use orders::{OrderQuery, Ordered, Patch};
@@ -65,6 +69,7 @@ pub struct Sources {
     /// Under which specifications are accepted. The previous one is looked up for each.
     pub circumstances: Circumstances<'static>,
     pub appmasters: AppMasters,
+    pub scheduling: Schedulings,
 }
 
 #[derive(OpenApi)]
@@ -77,11 +82,14 @@ struct Description;
 /// What clients show, where the port asks for that.
 const TOKEN: &str = "token";
 
+/// Who watches whether a dispatcher lives needs no token.
+const FOR_EVERYBODY: [&str; 2] = ["/healthz", "/readyz"];
+
 fn secured(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
     let components = document.components.get_or_insert_with(Components::new);
     components.add_security_scheme(TOKEN, SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
     for (path, item) in &mut document.paths.paths {
-        if !path.starts_with("/v1/") {
+        if FOR_EVERYBODY.contains(&path.as_str()) {
             continue;
         }
         let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
@@ -123,7 +131,9 @@ fn described() -> OpenApiRouter<Shared> {
         .routes(routes!(clusters::list, apply::apply))
         .routes(routes!(clusters::describe, apply::put, orders::patch, orders::delete))
         .routes(routes!(clusters::revision))
-        .routes(routes!(clusters::explain))
+        .routes(routes!(explain::explain))
+        .routes(routes!(explain::queue))
+        .routes(routes!(metrics::metrics))
         .routes(routes!(orders::restart))
         .routes(routes!(audit::audit))
         .routes(routes!(events::events))

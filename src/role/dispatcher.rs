@@ -2,12 +2,14 @@
 //! records what is wanted, has the scheduler keep one group of tasks for each cluster, and serves the API.
 
 mod admission;
+mod asked;
 mod configuration;
 mod elected;
 mod files;
 mod groups;
 mod home;
 mod house;
+mod metrics;
 mod opened;
 mod serving;
 mod template;

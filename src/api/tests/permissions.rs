@@ -99,6 +99,8 @@ fn questions() -> BTreeMap<(&'static str, &'static str), (&'static str, bool)> {
         (("get", "/v1/clusters/{name}/explain"), ("", false)),
         (("post", "/v1/clusters/{name}/restart"), ("", true)),
         (("get", "/v1/audit"), ("", false)),
+        (("get", "/v1/queue"), ("", false)),
+        (("get", "/metrics"), ("", false)),
         (("get", "/v1/events"), ("", false)),
     ])
 }
