@@ -97,6 +97,8 @@ pub enum Command {
     Mesos(Box<mesos::Options>),
     /// Run clusters: launch their AppMasters as Mesos tasks, and replace them
     Dispatcher(ClusterOptions),
+    /// Remove what a dispatcher has left that runs no more: its framework at Mesos, and its state
+    Purge(PurgeOptions),
     /// Run any program under init
     Exec(Box<ExecOptions>),
     /// Print the effective configuration and where each value came from
@@ -327,6 +329,15 @@ impl EventsOptions {
     pub fn is_of_dispatcher(&self) -> bool {
         self.all || self.name.is_some() || self.dispatcher.dispatcher.is_some()
     }
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct PurgeOptions {
+    /// Also if there are clusters: their AppMasters end with the framework
+    #[arg(long)]
+    pub force: bool,
+    #[command(flatten)]
+    pub cluster: ClusterOptions,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -8,6 +8,7 @@ mod simulation;
 mod steps;
 pub mod store;
 mod transcript;
+mod waiting;
 mod world;
 
 use manifest::Manifest;

@@ -33,7 +33,7 @@ use ordering::Verb;
 
 use super::error::Fatal;
 use super::runtime;
-use text::say;
+pub use text::say;
 
 pub fn run(command: &Command, environment: &Environment) -> Result<u8, Fatal> {
     match command {

@@ -1,7 +1,9 @@
 //! The dispatcher with stock Flink on the embedded Mesos: clusters from manifests, and what becomes of them when parts die.
 
 mod applications;
+mod asked;
 mod available;
+mod purged;
 mod several;
 mod site;
 

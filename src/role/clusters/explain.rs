@@ -1,5 +1,7 @@
 //! Where a cluster stands, why, and what would help, in plain words.
 
+use std::collections::BTreeMap;
+
 use super::describe::{attempt_rows, state, tell};
 use super::text::{plain, time};
 use super::{ask, print};
@@ -11,6 +13,7 @@ use api::Explanation;
 use api::scheduling::Placing;
 use base::exit::Exit;
 use conf::environment::Environment;
+use dispatcher::Attempt;
 
 /// With a name.
 pub fn run(options: &ExplainOptions, environment: &Environment) -> Result<u8, Fatal> {
@@ -30,6 +33,12 @@ pub fn text(explanation: &Explanation) -> String {
         let task_id = plain(&ended.task_id);
         line(&mut text, &format!("ended {} with code {}: {task_id}", time(ended.at), ended.code));
     }
+    for (hostname, count) in shared(attempts) {
+        line(
+            &mut text,
+            &format!("{count} AppMasters share one agent, {hostname}: they would be lost together"),
+        );
+    }
     if let Some(placing) = placing {
         place(&mut text, placing);
     }
@@ -41,6 +50,16 @@ pub fn text(explanation: &Explanation) -> String {
     }
     attempt_rows(&mut text, attempts);
     text
+}
+
+/// Agents with several AppMasters: a host's name, and how many there are.
+fn shared(attempts: &[Attempt]) -> Vec<(String, usize)> {
+    let mut agents: BTreeMap<&str, Vec<&Attempt>> = BTreeMap::new();
+    for attempt in attempts.iter().filter(|attempt| attempt.ended.is_none()) {
+        agents.entry(&attempt.agent_id).or_default().push(attempt);
+    }
+    let several = agents.into_values().filter(|attempts| attempts.len() > 1);
+    several.map(|attempts| (plain(&attempts[0].hostname), attempts.len())).collect()
 }
 
 fn place(text: &mut String, placing: &Placing) {

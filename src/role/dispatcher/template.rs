@@ -285,4 +285,4 @@ fn need(spec: &Specification, table: &Table) -> Result<Need, Unlaunchable> {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;
