@@ -1,8 +1,8 @@
 //! All exit codes of this program that do not come from a child.
 //!
 //! The numbers are those of `sysexits.h` where one fits. A JobManager's own code passes through unchanged
-//! and never collides, as those below 64 are of commands that start no JobManager: Flink uses 0, 1, 2, 163, 165, 239 and
-//! 128 + signal.
+//! and never collides: Flink uses 0, 1, 2, 163, 165, 239 and 128 + signal, and those below 64 here are of commands that start
+//! no JobManager.
 
 /// Why the program ended by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
