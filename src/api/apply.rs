@@ -189,13 +189,9 @@ async fn apply_one(
     let appmasters = AppMasters::clone(&sources.appmasters);
     let question = move |core: &mut Dispatcher, now| {
         let before = draft.name().map(|name| Before::of(core, name, &appmasters)).unwrap_or_default();
-        match taken(core, draft, &grant, &order, condition, circumstances, now) {
-            Ok((document, manifest)) => {
-                let sought = before.sought(&document, manifest, order.dry_run);
-                (document, sought)
-            }
-            Err(document) => (document, None),
-        }
+        let (document, manifest) = taken(core, draft, &grant, &order, condition, circumstances, now);
+        let sought = manifest.and_then(|manifest| before.sought(&document, manifest, order.dry_run));
+        (document, sought)
     };
     match ask(&sources.handle, question).await {
         Ok(answer) => answer,
@@ -250,11 +246,11 @@ fn taken(
     condition: Condition,
     circumstances: Circumstances<'static>,
     now: Timestamp,
-) -> Result<(Document, Manifest), Document> {
+) -> (Document, Option<Manifest>) {
     let name = draft.name().map(str::to_owned);
     let own = name.as_ref().map_or(Ok(()), |name| permission::of_cluster(grant, core, name));
     if let Err(problem) = own {
-        return Err(Document::refused(name, problem));
+        return (Document::refused(name, problem), None);
     }
     let previous = name.as_ref().and_then(|name| core.last_manifest(name)).map(|manifest| &manifest.spec);
     let status =
@@ -265,7 +261,7 @@ fn taken(
             let error = refused.to_string();
             let NotAccepted { name, findings: fields, warnings } = refused;
             let problem = Problem { fields, ..Problem::new(status, error) };
-            return Err(Document { warnings, ..Document::refused(name, problem) });
+            return (Document { warnings, ..Document::refused(name, problem) }, None);
         }
     };
     let checked = permission::of_manifest(grant, &manifest)
@@ -275,8 +271,8 @@ fn taken(
         Ok(plans.expect("one for each manifest")?)
     });
     match plan {
-        Ok(plan) => Ok((Document::planned(plan, warnings, order.dry_run), manifest)),
-        Err(problem) => Err(Document { warnings, ..Document::refused(name, problem) }),
+        Ok(plan) => (Document::planned(plan, warnings, order.dry_run), Some(manifest)),
+        Err(problem) => (Document { warnings, ..Document::refused(name, problem) }, None),
     }
 }
 

@@ -45,12 +45,15 @@ impl Asked {
 
 impl Shared {
     async fn ask<T>(&self, question: impl FnOnce(Reply<T>) -> Request) -> Result<T, String> {
-        let mut next = self.next.lock().await;
-        sleep_until(*next).await;
-        let begin = Instant::now();
-        let answer = timeout(ANSWER_TIMEOUT, self.requests.ask(question)).await;
-        *next = Instant::now() + (begin.elapsed() * WAIT_TIMES).min(MAX_WAIT);
-        match answer {
+        let asking = async {
+            let mut next = self.next.lock().await;
+            sleep_until(*next).await;
+            let begin = Instant::now();
+            let answer = self.requests.ask(question).await;
+            *next = Instant::now() + (begin.elapsed() * WAIT_TIMES).min(MAX_WAIT);
+            answer
+        };
+        match timeout(ANSWER_TIMEOUT, asking).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(Refusal::NotLeading(NotLeading(leadership)))) => Err(leadership.told("dispatcher")),
             Ok(Err(refusal)) => Err(refusal.to_string()),

@@ -20,6 +20,10 @@ const FRESH: Duration = Duration::from_secs(10);
 const WAIT: Duration = Duration::from_secs(1);
 const LOOK_EVERY: Duration = Duration::from_millis(25);
 
+/// So many specifications are placed beside each other, and the next ones as if these were not there: the scheduler launches
+/// nothing meanwhile.
+const TOGETHER: usize = 16;
+
 const REPLACED: &str =
     "AppMasters that run are replaced, and `explain` tells whether those that follow them fit";
 const UNKNOWN: &str = "no offers are known now, so nobody can tell whether it fits";
@@ -29,7 +33,11 @@ const UNKNOWN: &str = "no offers are known now, so nobody can tell whether it fi
 pub enum Inquiry {
     /// There is nothing to ask.
     Known(Fits),
-    Asked(Vec<Part>),
+    Asked {
+        /// AppMasters that there shall be.
+        replicas: usize,
+        parts: Vec<Part>,
+    },
 }
 
 /// AppMasters or TaskManagers.
@@ -43,35 +51,41 @@ pub struct Part {
 
 impl Shared {
     pub async fn fits(&self, sought: &[Sought]) -> Vec<Option<Fits>> {
+        let (until, mut told) = (Instant::now() + WAIT, Vec::with_capacity(sought.len()));
+        for together in sought.chunks(TOGETHER) {
+            told.extend(self.fits_together(together, until).await);
+        }
+        told
+    }
+
+    async fn fits_together(&self, sought: &[Sought], until: Instant) -> Vec<Option<Fits>> {
         let inquiries: Vec<_> = sought.iter().map(|sought| inquiry(&self.makings, sought)).collect();
         let parts = inquiries.iter().flat_map(|inquiry| match inquiry {
             Inquiry::Known(_) => &[][..],
-            Inquiry::Asked(parts) => parts,
+            Inquiry::Asked { parts, .. } => parts,
         });
         let questions: Vec<_> = parts.map(|part| part.question.clone()).collect();
-        if questions.is_empty() {
-            return inquiries.into_iter().map(|inquiry| Some(inquiry.told(&mut Vec::new(), None))).collect();
-        }
-        match self.fitting(&questions).await {
+        let fitting = match questions.is_empty() {
+            true => Ok(Fitting::default()),
+            false => self.fitting(&questions, until).await,
+        };
+        match fitting {
             Ok(mut fitting) => {
                 let mut fits = std::mem::take(&mut fitting.fits);
-                let told = inquiries.into_iter().map(|inquiry| Some(inquiry.told(&mut fits, Some(&fitting))));
-                told.collect()
+                inquiries.into_iter().map(|inquiry| Some(inquiry.told(&mut fits, &fitting))).collect()
             }
-            // Nothing of it keeps anybody from ordering.
-            Err(_) => vec![None; sought.len()],
+            Err(why) => inquiries.into_iter().map(|inquiry| Some(inquiry.unanswered(&why))).collect(),
         }
     }
 
     /// Of offers that are not old, if there are such.
-    async fn fitting(&self, questions: &[Question]) -> Result<Fitting, String> {
+    async fn fitting(&self, questions: &[Question], until: Instant) -> Result<Fitting, String> {
         let ask = async || self.ask(|reply| Request::Fit(questions.to_vec(), reply)).await;
         let mut fitting = ask().await?;
         if is_enough(&fitting) {
             return Ok(fitting);
         }
         self.ask(Request::Look).await?;
-        let until = Instant::now() + WAIT;
         while !is_enough(&fitting) && Instant::now() < until {
             sleep(LOOK_EVERY).await;
             fitting = ask().await?;
@@ -103,7 +117,8 @@ pub fn inquiry(makings: &Makings, sought: &Sought) -> Inquiry {
         let Some(name) = template::group(&sought.manifest.metadata.name) else {
             return known(None, UNKNOWN.to_owned());
         };
-        return Inquiry::Asked(vec![Part { noun: APPMASTERS, there: 0, question: Question::Lacking(name) }]);
+        let parts = vec![Part { noun: APPMASTERS, there: 0, question: Question::Lacking(name) }];
+        return Inquiry::Asked { replicas, parts };
     }
     let before = sought.before.as_ref().and_then(|before| makings.needs(before).ok());
     let is_freed = |of: fn(&template::needs::Needs) -> &Wanted| {
@@ -113,10 +128,11 @@ pub fn inquiry(makings: &Makings, sought: &Sought) -> Inquiry {
     let stay = !sought.begins_anew || (spec.job.is_some() && is_freed(|needs| &needs.appmasters));
     let appmasters = if stay { sought.appmasters as usize } else { 0 };
     let taskmanagers = if is_freed(|needs| &needs.taskmanagers) { sought.taskmanagers as usize } else { 0 };
-    Inquiry::Asked(vec![
+    let parts = vec![
         part(APPMASTERS, appmasters, needs.appmasters),
         part(TASKMANAGERS, taskmanagers, needs.taskmanagers),
-    ])
+    ];
+    Inquiry::Asked { replicas, parts }
 }
 
 const APPMASTERS: &str = "AppMasters";
@@ -129,12 +145,23 @@ fn part(noun: &'static str, there: usize, wanted: Wanted) -> Part {
 }
 
 impl Inquiry {
+    /// Nothing of it keeps anybody from ordering.
+    fn unanswered(self, why: &str) -> Fits {
+        match self {
+            Self::Known(known) => known,
+            Self::Asked { replicas, .. } => Fits {
+                appmasters: Places { wanted: replicas, placeable: None },
+                taskmanagers: None,
+                why: format!("nobody can tell whether it fits: {why}"),
+            },
+        }
+    }
+
     /// Takes what is its own from the front of `fits`.
-    fn told(self, fits: &mut Vec<Fit>, fitting: Option<&Fitting>) -> Fits {
-        let (parts, fitting) = match (self, fitting) {
-            (Self::Known(known), _) => return known,
-            (Self::Asked(parts), Some(fitting)) => (parts, fitting),
-            (Self::Asked(_), None) => (Vec::new(), &Fitting::default()),
+    fn told(self, fits: &mut Vec<Fit>, fitting: &Fitting) -> Fits {
+        let parts = match self {
+            Self::Known(known) => return known,
+            Self::Asked { parts, .. } => parts,
         };
         let own: Vec<_> = fits.drain(..parts.len().min(fits.len())).collect();
         let answers: Vec<_> = parts.iter().zip(own).collect();

@@ -20,7 +20,7 @@ const JOB: &str = "  job: {jarURI: 'local:///a.jar', entryClass: a.B, parallelis
 
 /// What is asked: how many there are, how many more are wanted, and what each takes.
 fn asked(inquiry: Inquiry) -> Vec<String> {
-    let Inquiry::Asked(parts) = inquiry else { panic!("nothing is asked: {inquiry:?}") };
+    let Inquiry::Asked { parts, .. } = inquiry else { panic!("nothing is asked: {inquiry:?}") };
     let texts = parts.iter().map(|part| match &part.question {
         Question::Lacking(name) => format!("what {name} lacks"),
         Question::Tasks(Wanted { count, need, .. }) => {
@@ -34,7 +34,9 @@ fn asked(inquiry: Inquiry) -> Vec<String> {
 fn appmasters_and_taskmanagers_are_as_they_would_be_launched() {
     let world = World::new(&[]);
     let replicas = session("v1_20", "  mesos: {constraints: ['rack:LIKE:r1']}\n");
-    let Inquiry::Asked(parts) = inquiry(&world.makings, &sought(replicas)) else { panic!("it is asked") };
+    let Inquiry::Asked { parts, .. } = inquiry(&world.makings, &sought(replicas)) else {
+        panic!("it is asked")
+    };
     for part in &parts {
         let Question::Tasks(wanted) = &part.question else { panic!("{part:?}") };
         assert_eq!(wanted.hard.len(), 1, "{wanted:?}");
@@ -83,7 +85,7 @@ fn what_runs_keeps_its_room_or_leaves_it_to_others() {
 
 fn told(inquiry: Inquiry, fits: Vec<Fit>, fitting: &Fitting) -> Fits {
     let mut fits = fits;
-    let told = inquiry.told(&mut fits, Some(fitting));
+    let told = inquiry.told(&mut fits, fitting);
     assert!(fits.is_empty(), "{fits:?} are of nobody");
     told
 }
@@ -112,9 +114,12 @@ fn only_what_offers_tell_is_said_not_to_fit() {
     let fits = told(ask(), vec![fit(0, 1), fit(0, 4)], &unknown);
     assert_eq!((fits.appmasters.placeable, fits.why.as_str()), (None, UNKNOWN));
     assert!(!fits.are_short() && !fits.are_told_to_fit());
+    let fits = ask().unanswered("it is stopping");
+    assert_eq!(fits.appmasters, Places { wanted: 1, placeable: None });
+    assert_eq!(fits.why, "nobody can tell whether it fits: it is stopping");
     // No offers are needed for what is there.
     let all = Fit { there: 1, ..fit(1, 1) };
-    let fits = told(Inquiry::Asked(vec![lacking()]), vec![all], &unknown);
+    let fits = told(Inquiry::Asked { replicas: 1, parts: vec![lacking()] }, vec![all], &unknown);
     assert_eq!((fits.appmasters.placeable, fits.taskmanagers), (Some(1), None));
     assert!(fits.are_told_to_fit());
 }
