@@ -59,7 +59,7 @@ fn a_cluster_waits_for_what_its_appmasters_lack() {
     for (view, expected) in [
         (View { waiting: why(), ..of(&[]) }, Some((WaitsFor::Offers, 2))),
         (View { waiting: why(), rests: true, ..of(&[]) }, Some((WaitsFor::Rest, 2))),
-        (View { waiting: why(), ..of(&[runs.clone()]) }, Some((WaitsFor::Offers, 1))),
+        (View { waiting: why(), ..of(std::slice::from_ref(&runs)) }, Some((WaitsFor::Offers, 1))),
         (of(&[runs.clone(), starts]), Some((WaitsFor::Start, 1))),
         (of(&[runs.clone(), TaskView { id: "a-00003".to_owned(), ..runs.clone() }]), None),
     ] {
