@@ -97,13 +97,16 @@ pub enum Command {
     Mesos(Box<mesos::Options>),
     /// Run clusters: launch their AppMasters as Mesos tasks, and replace them
     Dispatcher(ClusterOptions),
+    /// Remove what a dispatcher has left that runs no more: its framework at Mesos, and its state
+    Purge(PurgeOptions),
     /// Run any program under init
     Exec(Box<ExecOptions>),
     /// Print the effective configuration and where each value came from
     Config(ConfigOptions),
     /// Print what the running AppMaster does
     Status(StatusOptions),
-    /// Print why TaskManagers are missing, and what would help
+    /// Print why TaskManagers of the running AppMaster are missing, or where a dispatcher's cluster stands and why, and
+    /// what would help
     Explain(ExplainOptions),
     /// Set how many TaskManagers to keep
     Scale(ScaleOptions),
@@ -255,6 +258,9 @@ pub struct SocketOptions {
 
 #[derive(Clone, Debug, Args)]
 pub struct ExplainOptions {
+    /// A cluster of the dispatcher [default: the running AppMaster]
+    #[arg(conflicts_with_all = ["socket", "what_if", "json"])]
+    pub name: Option<String>,
     /// How many other TaskManagers would fit into the latest offers, such as `count=20,cpus=4,mem=8192`:
     /// `count`, resources by their Mesos names, `ports=3`, `constraint=rack:UNIQUE`, `constraint=none`
     #[arg(long, value_name = "TEXT", value_parser = supposition)]
@@ -264,6 +270,11 @@ pub struct ExplainOptions {
     pub json: bool,
     #[command(flatten)]
     pub socket: SocketOptions,
+    /// How the dispatcher's answer is printed
+    #[arg(long, short, value_enum, value_name = "FORMAT", requires = "name", default_value_t)]
+    pub output: clusters::Output,
+    #[command(flatten)]
+    pub dispatcher: clusters::DispatcherOptions,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -318,6 +329,15 @@ impl EventsOptions {
     pub fn is_of_dispatcher(&self) -> bool {
         self.all || self.name.is_some() || self.dispatcher.dispatcher.is_some()
     }
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct PurgeOptions {
+    /// Also if there are clusters: their AppMasters end with the framework
+    #[arg(long)]
+    pub force: bool,
+    #[command(flatten)]
+    pub cluster: ClusterOptions,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -73,11 +73,13 @@ fn run(cli: Cli, environment: Environment, inherited: Inherited, beginning: Begi
         }
         Command::Dispatcher(options) => dispatcher::run(&options, &environment, inherited),
         Command::Dispatch(options) => dispatcher::dispatch(&options, &environment, &inherited),
+        Command::Purge(options) => dispatcher::purge::run(&options, &environment),
         Command::Taskmanager(options) => taskmanager::run(&options, environment, inherited),
         Command::Mesos(options) => Ok(role::mesos::run(&options, &environment)),
         Command::Exec(options) => exec::run_command(*options, environment, inherited, beginning),
         Command::Config(options) => config::run(&options, &environment),
         Command::Status(options) => operator::status(&options, &environment),
+        Command::Explain(options) if options.name.is_some() => clusters::explain(&options, &environment),
         Command::Explain(options) => operator::explain(&options, &environment),
         Command::Scale(options) => operator::scale(&options, &environment),
         Command::Teardown(options) => operator::teardown(&options, &environment),
@@ -117,6 +119,7 @@ fn signals(command: &Command) -> Signals {
         | Command::Worker(_)
         | Command::Dispatch(_) => Signals::ForOwnUse,
         Command::Mesos(_)
+        | Command::Purge(_)
         | Command::Status(_)
         | Command::Explain(_)
         | Command::Scale(_)

@@ -13,14 +13,16 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use dispatcher::{Dispatcher, Order, Outcome, Plan, Timestamp};
-use manifest::{Accepted, Circumstances, Draft, Finding, ReadError, Refused as NotAccepted};
+use manifest::{Accepted, Circumstances, Draft, Finding, Manifest, ReadError, Refused as NotAccepted};
 
 use super::answer::{Problem, Refused, Unavailable, WrongBody, answer};
+use super::appmasters::AppMasters;
 use super::ask::ask;
 use super::caller::Caller;
 use super::condition::{Condition, etag};
 use super::extract::{Path, Query, Text};
 use super::orders::OrderQuery;
+use super::scheduling::{Fits, Sought};
 use super::{Shared, Sources, permission};
 
 const NAME: &str = "metadata.name";
@@ -49,6 +51,9 @@ pub struct Document {
     /// What is ignored or odd.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Finding>,
+    /// Whether what would be launched, or is, fits into the latest offers; none where nothing is launched now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fits: Option<Fits>,
     /// Why it was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -65,7 +70,7 @@ pub struct Document {
 #[utoipa::path(post, path = "/v1/clusters",
     params(OrderQuery, ("If-Match" = Option<String>, Header, description = "With one document: `*`, or a revision in quotes"),
         ("If-None-Match" = Option<String>, Header, description = "With one document: `*`, there must be no such cluster")),
-    request_body(content((String = "application/yaml"), (manifest::Manifest = "application/json"))),
+    request_body(content((String = "application/yaml"), (Manifest = "application/json"))),
     responses(
         (status = 200, body = Applied, description = "All were taken, or would be"),
         (status = 201, body = Applied, description = "All were taken, and a cluster was created"),
@@ -86,15 +91,24 @@ pub async fn apply(
     }
     let order = query.order(&caller, condition);
     let shared_names = names_of_several(&drafts);
-    let mut results = Vec::<Document>::new();
+    let (mut results, mut sought) = (Vec::<Document>::new(), Vec::new());
     for draft in drafts {
         let name = draft.name().map(str::to_owned);
         let problem = name.as_ref().and_then(|name| shared_names.get(name)).cloned();
         let problem = problem.or_else(|| results.iter().find_map(Document::not_tried_after));
         results.push(match problem {
             Some(problem) => Document::refused(name, problem),
-            None => apply_one(&sources, draft, &caller, order.clone(), condition).await,
+            None => {
+                let (document, wanted) = apply_one(&sources, draft, &caller, order.clone(), condition).await;
+                sought.extend(wanted.map(|wanted| (results.len(), wanted)));
+                document
+            }
         });
+    }
+    let (places, sought): (Vec<_>, Vec<_>) = sought.into_iter().unzip();
+    let fits = sources.scheduling.fits(sought).await;
+    for (place, fits) in places.into_iter().zip(fits) {
+        results[place].fits = fits;
     }
     Ok(answer_all(results))
 }
@@ -104,7 +118,7 @@ pub async fn apply(
     params(("name" = String, Path), OrderQuery,
         ("If-Match" = Option<String>, Header, description = "`*`, or a revision in quotes"),
         ("If-None-Match" = Option<String>, Header, description = "`*`: there must be no such cluster")),
-    request_body(content((String = "application/yaml"), (manifest::Manifest = "application/json"))),
+    request_body(content((String = "application/yaml"), (Manifest = "application/json"))),
     responses(
         (status = 200, body = Document, description = "It was taken, or would be", headers(("ETag" = String, description = "The last revision, in quotes"))),
         (status = 201, body = Document, description = "The cluster was created", headers(("ETag" = String, description = "The last revision, in quotes"))),
@@ -128,7 +142,9 @@ pub async fn put(
         return Err(Problem::field(StatusCode::UNPROCESSABLE_ENTITY, NAME, text));
     }
     let is_dry = query.dry_run;
-    let document = apply_one(&sources, draft, &caller, query.order(&caller, condition), condition).await;
+    let order = query.order(&caller, condition);
+    let (mut document, sought) = apply_one(&sources, draft, &caller, order, condition).await;
+    document.fits = sources.scheduling.fits(sought.into_iter().collect()).await.pop().flatten();
     let revision = document.plan.as_ref().filter(|_| !is_dry).map(|plan| plan.revision);
     let tag = revision.map(|revision| [(ETAG, etag(revision))]);
     Ok(answer(document.status, document.retry_after, (tag, Json(document))))
@@ -167,17 +183,59 @@ async fn apply_one(
     caller: &Caller,
     order: Order,
     condition: Condition,
-) -> Document {
+) -> (Document, Option<Sought>) {
     let (flinks, grant) = (sources.flinks.clone(), Arc::clone(&caller.grant));
     let circumstances = sources.circumstances;
     let name = draft.name().map(str::to_owned);
+    let appmasters = AppMasters::clone(&sources.appmasters);
     let question = move |core: &mut Dispatcher, now| {
         let circumstances = Circumstances { flinks: flinks.as_deref(), ..circumstances };
-        taken(core, draft, &grant, &order, condition, circumstances, now)
+        let before = draft.name().map(|name| Before::of(core, name, &appmasters)).unwrap_or_default();
+        let (document, manifest) = taken(core, draft, &grant, &order, condition, circumstances, now);
+        let sought = manifest.and_then(|manifest| before.sought(&document, manifest, order.dry_run));
+        (document, sought)
     };
     match ask(&sources.handle, question).await {
-        Ok(document) => document,
-        Err(why) => Document::refused(name, why.into()),
+        Ok(answer) => answer,
+        Err(why) => (Document::refused(name, why.into()), None),
+    }
+}
+
+/// What there is of a cluster before an order.
+#[derive(Default)]
+struct Before {
+    manifest: Option<Arc<Manifest>>,
+    /// AppMasters that there shall be.
+    target: u32,
+    appmasters: u32,
+    taskmanagers: u32,
+}
+
+impl Before {
+    fn of(core: &Dispatcher, name: &str, appmasters: &AppMasters) -> Self {
+        let definition = core.definition(name);
+        let alive = core.alive_of(name);
+        let told = alive.iter().filter_map(|task_id| appmasters(task_id));
+        Self {
+            target: definition.as_ref().map_or(0, |definition| definition.target),
+            manifest: definition.map(|definition| definition.manifest),
+            appmasters: core.running(name),
+            taskmanagers: told.map(|told| told.running).max().unwrap_or(0),
+        }
+    }
+
+    /// None where nothing is launched.
+    fn sought(self, document: &Document, manifest: Manifest, is_dry: bool) -> Option<Sought> {
+        let plan = document.plan.as_ref()?;
+        let is_idle = plan.outcome == Outcome::Unchanged && self.target == 0;
+        (!is_idle && plan.waits.is_none() && !manifest.spec.is_suspended()).then(|| Sought {
+            manifest: Arc::new(manifest),
+            before: self.manifest,
+            is_taken: !is_dry,
+            begins_anew: plan.begins_anew,
+            appmasters: self.appmasters,
+            taskmanagers: self.taskmanagers,
+        })
     }
 }
 
@@ -190,11 +248,11 @@ fn taken(
     condition: Condition,
     circumstances: Circumstances<'_>,
     now: Timestamp,
-) -> Document {
+) -> (Document, Option<Manifest>) {
     let name = draft.name().map(str::to_owned);
     let own = name.as_ref().map_or(Ok(()), |name| permission::of_cluster(grant, core, name));
     if let Err(problem) = own {
-        return Document::refused(name, problem);
+        return (Document::refused(name, problem), None);
     }
     let previous = name.as_ref().and_then(|name| core.last_manifest(name)).map(|manifest| &manifest.spec);
     let status =
@@ -205,7 +263,7 @@ fn taken(
             let error = refused.to_string();
             let NotAccepted { name, findings: fields, warnings } = refused;
             let problem = Problem { fields, ..Problem::new(status, error) };
-            return Document { warnings, ..Document::refused(name, problem) };
+            return (Document { warnings, ..Document::refused(name, problem) }, None);
         }
     };
     let checked = permission::of_manifest(grant, &manifest)
@@ -215,8 +273,8 @@ fn taken(
         Ok(plans.expect("one for each manifest")?)
     });
     match plan {
-        Ok(plan) => Document::planned(plan, warnings, order.dry_run),
-        Err(problem) => Document { warnings, ..Document::refused(name, problem) },
+        Ok(plan) => (Document::planned(plan, warnings, order.dry_run), Some(manifest)),
+        Err(problem) => (Document { warnings, ..Document::refused(name, problem) }, None),
     }
 }
 
@@ -231,6 +289,7 @@ impl Document {
             status: status.as_u16(),
             plan: Some(plan),
             warnings,
+            fits: None,
             error: None,
             fields: Vec::new(),
             retry_after: None,
@@ -239,7 +298,16 @@ impl Document {
 
     fn refused(name: Option<String>, problem: Problem) -> Self {
         let Problem { status, retry_after, error, fields } = problem;
-        Self { name, status, plan: None, warnings: Vec::new(), error: Some(error), fields, retry_after }
+        Self {
+            name,
+            status,
+            plan: None,
+            warnings: Vec::new(),
+            fits: None,
+            error: Some(error),
+            fields,
+            retry_after,
+        }
     }
 
     /// Where the dispatcher had no answer to this one, it is not asked about the next.

@@ -17,6 +17,7 @@ use super::answer::Problem;
 use super::apply::Applied;
 use super::audit::AuditQuery;
 use super::events::EventsQuery;
+use super::explain::{Explanation, Queue};
 use super::orders::{EndQuery, OrderQuery, Ordered, Patch};
 use super::taskmanagers::Scale;
 
@@ -153,6 +154,14 @@ impl Dispatcher {
 
     pub async fn cluster(&self, name: &str) -> Result<Described, AskError> {
         self.answer(self.get(&["clusters", name])).await
+    }
+
+    pub async fn explain(&self, name: &str) -> Result<Explanation, AskError> {
+        self.answer(self.get(&["clusters", name, "explain"])).await
+    }
+
+    pub async fn queue(&self) -> Result<Queue, AskError> {
+        self.answer(self.get(&["queue"])).await
     }
 
     pub async fn audit(&self, query: &AuditQuery) -> Result<Vec<AuditEntry>, AskError> {

@@ -3,10 +3,8 @@
 use axum::extract::State;
 use axum::http::header::ETAG;
 use axum::response::{IntoResponse, Json, Response};
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
-use dispatcher::{Attempt, ClusterReport, Ended};
+use dispatcher::ClusterReport;
 use manifest::Manifest;
 
 use super::Shared;
@@ -15,16 +13,6 @@ use super::appmasters::Described;
 use super::ask::ask;
 use super::condition::etag;
 use super::extract::Path;
-
-/// Why a cluster stands where it stands.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Explanation {
-    pub cluster: ClusterReport,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ended: Option<Ended>,
-    /// The newest first.
-    pub attempts: Vec<Attempt>,
-}
 
 /// All clusters, by name.
 #[utoipa::path(get, path = "/v1/clusters", responses((status = 200, body = Vec<ClusterReport>), Unavailable))]
@@ -60,17 +48,4 @@ pub async fn revision(
 ) -> Result<Response, Problem> {
     let manifest = ask(&sources.handle, move |core, _| core.revision(&name, number)).await??;
     Ok(Json(manifest).into_response())
-}
-
-/// Why a cluster is in the state it is in.
-#[utoipa::path(get, path = "/v1/clusters/{name}/explain", params(("name" = String, Path)), responses(
-    (status = 200, body = Explanation), Unavailable, NotFound,
-))]
-pub async fn explain(
-    State(Shared { sources, .. }): State<Shared>,
-    Path(name): Path<String>,
-) -> Result<Response, Problem> {
-    let description = ask(&sources.handle, move |core, _| core.describe(&name)).await??;
-    let dispatcher::Description { cluster, ended, attempts, .. } = description;
-    Ok(Json(Explanation { cluster, ended, attempts }).into_response())
 }

@@ -13,10 +13,13 @@ pub mod client;
 mod clusters;
 mod condition;
 mod events;
+mod explain;
 mod extract;
 mod health;
+mod metrics;
 mod orders;
 mod permission;
+pub mod scheduling;
 pub mod standing;
 mod taskmanagers;
 #[cfg(test)]
@@ -45,8 +48,9 @@ pub use apply::{Applied, Document};
 pub use appmasters::{AppMaster, AppMasters, Described};
 pub use audit::AuditQuery;
 pub use caller::{Caller, Tokens};
-pub use clusters::Explanation;
 pub use events::EventsQuery;
+pub use explain::{Explanation, Queue, Waiting};
+use scheduling::Schedulings;
 use standing::Standings;
 
 pub use orders::{EndQuery, OrderQuery, Ordered, Patch};
@@ -69,6 +73,7 @@ pub struct Sources {
     /// The versions of Flink that clusters without an image can have; none where any will do.
     pub flinks: Option<Arc<[FlinkVersion]>>,
     pub appmasters: AppMasters,
+    pub scheduling: Schedulings,
 }
 
 #[derive(OpenApi)]
@@ -81,11 +86,14 @@ struct Description;
 /// What clients show, where the port asks for that.
 const TOKEN: &str = "token";
 
+/// Who watches whether a dispatcher lives needs no token.
+const FOR_EVERYBODY: [&str; 2] = ["/healthz", "/readyz"];
+
 fn secured(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
     let components = document.components.get_or_insert_with(Components::new);
     components.add_security_scheme(TOKEN, SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
     for (path, item) in &mut document.paths.paths {
-        if !path.starts_with("/v1/") {
+        if FOR_EVERYBODY.contains(&path.as_str()) {
             continue;
         }
         let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
@@ -127,7 +135,9 @@ fn described() -> OpenApiRouter<Shared> {
         .routes(routes!(clusters::list, apply::apply))
         .routes(routes!(clusters::describe, apply::put, orders::patch, orders::delete))
         .routes(routes!(clusters::revision))
-        .routes(routes!(clusters::explain))
+        .routes(routes!(explain::explain))
+        .routes(routes!(explain::queue))
+        .routes(routes!(metrics::metrics))
         .routes(routes!(orders::restart))
         .routes(routes!(taskmanagers::scale))
         .routes(routes!(taskmanagers::restart))

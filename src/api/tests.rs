@@ -8,6 +8,7 @@ mod over_sockets;
 mod over_tls;
 mod permissions;
 mod reading;
+mod scheduling;
 mod standing;
 mod unavailable;
 mod world;
@@ -25,6 +26,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tower_service::Service as _;
 
+use super::scheduling::Schedulings;
 use super::standing::{self as standings, Standings};
 use super::{AppMaster, AppMasters, Caller, Sources, router};
 use dispatcher::driver::Handle;
@@ -58,13 +60,19 @@ pub fn routes(handle: &Handle) -> Router {
 }
 
 pub fn routes_of(handle: &Handle, standings: Standings) -> Router {
+    known(sources(handle, standings, Arc::new(scheduling::Told)))
+}
+
+fn sources(handle: &Handle, standings: Standings, scheduling: Schedulings) -> Sources {
     let circumstances =
         Circumstances { has_zookeeper: true, allows_http: false, flinks: None, previous: None };
-    let caller = Caller::admin("ann".to_owned(), "here".to_owned());
     let appmasters: AppMasters = Arc::new(told);
     let flinks = Some([FlinkVersion::new(1, 20), FlinkVersion::new(2, 3)].into());
-    router(Sources { handle: handle.clone(), standings, circumstances, flinks, appmasters })
-        .layer(Extension(caller))
+    Sources { handle: handle.clone(), standings, circumstances, flinks, appmasters, scheduling }
+}
+
+fn known(sources: Sources) -> Router {
+    router(sources).layer(Extension(Caller::admin("ann".to_owned(), "here".to_owned())))
 }
 
 /// By an AppMaster of any task; those of `busy` have a job, and those of `silent` know of none.

@@ -1,7 +1,8 @@
 //! All exit codes of this program that do not come from a child.
 //!
 //! The numbers are those of `sysexits.h` where one fits. A JobManager's own code passes through unchanged
-//! and never collides: Flink uses 0, 1, 2, 163, 165, 239 and 128 + signal.
+//! and never collides: Flink uses 0, 1, 2, 163, 165, 239 and 128 + signal, and those below 64 here are of commands that start
+//! no JobManager.
 
 /// Why the program ended by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,6 +11,8 @@ pub enum Exit {
     Ok = 0,
     /// Of `diff` alone: something is another.
     Differs = 1,
+    /// Of `apply`, `plan` and `session create` alone: all was accepted, and something of it does not fit into the latest offers.
+    NotPlaceable = 2,
     /// The command line cannot be understood.
     Usage = 64,
     /// A configuration file or the stored state cannot be parsed.

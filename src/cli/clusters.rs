@@ -9,9 +9,11 @@ use api::client::Address;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Create clusters on the dispatcher, or change those that there are, by manifests
+    /// Create clusters on the dispatcher, or change those that there are, by manifests; exit code 2 if all is accepted and
+    /// something does not fit into Mesos' latest offers
     Apply(ApplyOptions),
-    /// Print what `apply` would do, and what has to begin anew for it
+    /// Print what `apply` would do, what has to begin anew for it, and whether it fits into Mesos' latest offers; exit
+    /// code 2 if all is accepted and something does not fit
     Plan(ApplyOptions),
     /// Print the fields of manifests that are others than those that were applied last; exit code 1 if there are
     /// any
@@ -20,6 +22,8 @@ pub enum Command {
     Get(GetOptions),
     /// Print all that is known of a cluster
     Describe(DescribeOptions),
+    /// Print the clusters that wait for something, those that are served first at first, and what Mesos has offered last
+    Queue(AnswerOptions),
     /// End clusters and forget them
     Delete(DeleteOptions),
     /// End the AppMasters of clusters, and keep what is known of them
@@ -43,7 +47,7 @@ pub enum Command {
 
 #[derive(Debug, Subcommand)]
 pub enum Session {
-    /// Create a session cluster; it must not exist
+    /// Create a session cluster; it must not exist. Exit code 2 if it does not fit into Mesos' latest offers
     Create(CreateOptions),
     /// Print the dispatcher's session clusters
     List(AnswerOptions),

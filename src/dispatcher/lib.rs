@@ -25,6 +25,7 @@ mod journal;
 mod limits;
 mod order;
 mod orders;
+mod queue;
 mod refusal;
 mod report;
 mod restore;
@@ -49,6 +50,7 @@ pub use journal::{AuditEntry, Event, Verb};
 pub use limits::Limits;
 pub use order::{Match, Order};
 pub use orders::Jobs;
+pub use queue::{WaitingCluster, WaitsFor};
 pub use refusal::Refusal;
 pub use report::{ClusterReport, Description, RevisionReport};
 

@@ -11,6 +11,7 @@ mod steps;
 pub mod store;
 mod telling;
 mod transcript;
+mod waiting;
 mod world;
 
 use manifest::Manifest;

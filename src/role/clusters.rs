@@ -6,9 +6,11 @@ mod audit;
 mod credentials;
 mod describe;
 mod events;
+mod explain;
 mod files;
 mod list;
 mod ordering;
+mod queue;
 mod scaling;
 mod session;
 mod text;
@@ -27,11 +29,12 @@ use api::client::{AskError, Dispatcher};
 use api::{AuditQuery, EventsQuery};
 use base::exit::Exit;
 use conf::environment::Environment;
+pub use explain::run as explain;
 use ordering::Verb;
 
 use super::error::Fatal;
 use super::runtime;
-use text::say;
+pub use text::say;
 
 pub fn run(command: &Command, environment: &Environment) -> Result<u8, Fatal> {
     match command {
@@ -48,6 +51,7 @@ pub fn run(command: &Command, environment: &Environment) -> Result<u8, Fatal> {
         Command::Restart(options) => ordering::restart(options, environment),
         Command::Freeze(options) => ordering::run(Verb::Freeze, &options.names, &options.order, environment),
         Command::Thaw(options) => ordering::run(Verb::Thaw, &options.names, &options.order, environment),
+        Command::Queue(options) => queue::run(options, environment),
         Command::Audit(options) => audit(options, environment),
         Command::Token(options) => token::run(options),
         Command::Session(Session::Create(options)) => session::create(options, environment),

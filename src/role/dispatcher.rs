@@ -2,13 +2,16 @@
 //! records what is wanted, has the scheduler keep one group of tasks for each cluster, and serves the API.
 
 mod admission;
+mod asked;
 mod configuration;
 mod elected;
 mod files;
 mod groups;
 mod home;
 mod house;
+mod metrics;
 mod opened;
+pub mod purge;
 mod serving;
 mod template;
 mod tokens;
@@ -48,6 +51,10 @@ use template::Makings;
 
 /// The instance of records: one dispatcher has one directory.
 const INSTANCE: &str = "dispatcher";
+
+/// In the state directory: the scheduler's state, and the records of clusters.
+const SCHEDULER: &str = "scheduler";
+const CLUSTERS: &str = "clusters";
 
 /// While the scheduler's state cannot be stored.
 const MEANWHILE: &str = "; this dispatcher launches and ends no AppMaster until it can store its state";
@@ -131,7 +138,7 @@ async fn open(opened: &Opened) -> Result<Kept<DirectoryStore, DirectoryRecords>,
     opened::create(directory)?;
     let since = humantime::format_rfc3339_seconds(SystemTime::now());
     let holder = format!("process {}, since {since}", std::process::id());
-    let scheduler = directory.join("scheduler");
+    let scheduler = directory.join(SCHEDULER);
     let hold = Hold::take(&scheduler, &holder).map_err(|error| {
         let exit = error.exit();
         Fatal::new(exit, opened::StateDirError { source: Box::new(error) })
@@ -139,7 +146,7 @@ async fn open(opened: &Opened) -> Result<Kept<DirectoryStore, DirectoryRecords>,
     let lock: OwnedFd = hold.into_lock();
     let mut store = DirectoryStore::new(scheduler, lock);
     let state = store.load().await.map_err(fatal(Exit::Data))?;
-    let opening = DirectoryRecords::open(&directory.join("clusters"), INSTANCE).await;
+    let opening = DirectoryRecords::open(&directory.join(CLUSTERS), INSTANCE).await;
     let mut records = opening.map_err(fatal(Exit::Data))?;
     let loaded = records.load(None).await.map_err(fatal(Exit::Data))?;
     let core = Dispatcher::restore(&loaded, Limits::default());

@@ -1,7 +1,7 @@
 //! The commands that talk to a running AppMaster.
 
 mod events;
-mod explain;
+pub mod explain;
 mod status;
 pub mod table;
 

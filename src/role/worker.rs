@@ -74,10 +74,11 @@ pub use container::info as container_info;
 pub use delivery::configuration as delivered;
 pub use delivery::{delivery_of, flink_plan, java_plan, program_plan};
 pub use ensemble::{security_without_flink, with as ensemble_with};
+pub use farewell::tear_down_as as tear_down;
 pub use framework::info as framework_info;
 pub use home::create as create_orders;
 pub use servers::{Artifacts, start_artifacts};
-pub use spec::{patience, taskmanager_memory_mb};
+pub use spec::{first_target, patience, port_keys, taskmanager_memory_mb, taskmanager_need};
 
 /// All signals are blocked: an order to stop that comes before anybody waits for it is kept.
 pub fn run(options: &WorkerOptions, environment: &Environment, inherited: &Inherited) -> Result<u8, Fatal> {

@@ -24,6 +24,7 @@ impl Scheduler {
     /// Brings orders in line with what is known: retires what is too much, kills what shall end, and asks for
     /// offers exactly while tasks are wanted.
     pub(super) fn plan(&mut self, now: Moment) {
+        self.look.end_if_due(now);
         if self.phase != Phase::Working {
             return;
         }
@@ -40,7 +41,8 @@ impl Scheduler {
         }
         self.send_kills(now);
         self.ask_for_gangs(now);
-        let demand = if self.wants_any(now) { Demand::Revived } else { Demand::Suppressed };
+        let is_asking = self.wants_any(now) || self.look.is_open(now);
+        let demand = if is_asking { Demand::Revived } else { Demand::Suppressed };
         let is_lost =
             demand == Demand::Revived && self.reviving.again_at.is_some_and(|again_at| again_at <= now);
         if self.demand != Some(demand) || is_lost {

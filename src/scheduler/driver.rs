@@ -303,6 +303,22 @@ impl<S: Store> Driver<S> {
                 let _ = reply.send(Box::new(scheduler.explain(question.as_ref(), now)));
                 None
             }
+            Request::ExplainGroup(name, reply) => {
+                let _ = reply.send(Box::new(scheduler.explain_group(&name, None, now)));
+                None
+            }
+            Request::Queue(reply) => {
+                let _ = reply.send(scheduler.queue(now));
+                None
+            }
+            Request::Fit(sought, reply) => {
+                let _ = reply.send(scheduler.fitting(&sought, now));
+                None
+            }
+            Request::Look(reply) => {
+                scheduler.handle_look(now);
+                Some(Due::Defined(reply))
+            }
             Request::Claim { task_id, token, reply } => {
                 let _ = reply.send(scheduler.claim(&task_id, &token));
                 None

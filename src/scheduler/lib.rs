@@ -18,17 +18,20 @@ pub mod driver;
 mod elastic;
 pub mod explain;
 mod failures;
+pub mod fitting;
 mod gang;
 mod giving_way;
 pub mod ground;
 mod group;
 mod life;
+mod look;
 pub mod neighbours;
 mod offered;
 mod offers;
 pub mod place;
 mod probe;
 mod progress;
+pub mod queue;
 mod reconcile;
 pub mod report;
 pub mod resources;
@@ -64,6 +67,7 @@ use demand::{Demand, Reviving};
 use departures::Departures;
 use domain::state::{Goal, State};
 use group::{Census, Group};
+use look::Look;
 use offered::Offered;
 use reconcile::Reconciliation;
 use report::MasterReport;
@@ -84,6 +88,8 @@ pub struct Scheduler {
     demand: Option<Demand>,
     /// REVIVE again until an offer proves that it arrived.
     reviving: Reviving,
+    /// Offers are asked for although nothing may be wanted.
+    look: Look,
     agents: Agents,
     departures: Departures,
     witness: Witness,
@@ -176,6 +182,7 @@ impl Scheduler {
             witness: Witness::default(),
             failed_calls: FailedCalls::new(spec.patience.call_again),
             reviving: Reviving { backoff: Backoff::new(spec.patience.revive), again_at: None },
+            look: Look::default(),
             reconciliation: Reconciliation::new(&spec.patience),
             spec,
             state: SharedState::new(state),

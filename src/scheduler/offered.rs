@@ -83,6 +83,11 @@ impl Offered {
         self.is_superseded = true;
     }
 
+    /// Whether REVIVE was sent, and no offers have come since.
+    pub fn is_superseded(&self) -> bool {
+        self.is_superseded
+    }
+
     /// In order of agent and role.
     pub fn candidates(&self) -> Vec<Candidate<'_>> {
         let by_role = self.agents.iter().flat_map(|(agent_id, agent)| {

@@ -15,7 +15,7 @@ use super::group::Round;
 use super::place::Request;
 use super::resources::{Allotment, Holding, Pool};
 use super::spec::Placement;
-use super::turns::{self, Claimant, Level, Outcome};
+use super::turns::{self, Claimant, Outcome};
 use super::{Note, Scheduler, Seen, task, token};
 use domain::constraint::Traits;
 use domain::group::GroupName;
@@ -52,6 +52,7 @@ impl Scheduler {
         self.let_go(now);
         let wanted = self.wanted_by_group(now);
         self.hear_offers(now);
+        self.look.end();
         if self.demand == Some(Demand::Suppressed) {
             // On their way when it was said, or SUPPRESS got lost: say it again.
             self.demand = None;
@@ -151,8 +152,7 @@ impl Scheduler {
     }
 
     fn claimant<'a>(&'a self, name: &'a GroupName, wanted: usize) -> Claimant<'a> {
-        let level = Level { have: self.kept_count(name), target: self.group_target(name) as usize };
-        Claimant { name, level, request: self.request(name, wanted) }
+        Claimant { name, level: self.level(name), request: self.request(name, wanted) }
     }
 
     /// As a test wants it.

@@ -85,6 +85,13 @@ impl<'w> Placing<'w> {
         placing
     }
 
+    /// Whether what it says of candidates holds for these tasks too.
+    pub fn is_alike(&self, request: &Request<'_>) -> bool {
+        let Request { need, role, hard, .. } = self.request;
+        let counts = |hard: &[Constraint]| hard.iter().any(Constraint::counts);
+        need == request.need && role == request.role && hard == request.hard && !counts(hard)
+    }
+
     /// Places as many tasks as are wanted and fit; answers on which candidates.
     pub fn run(&mut self, ground: &mut Ground<'_>) -> Vec<usize> {
         let wanted = self.request.wanted;

@@ -128,6 +128,18 @@ impl Holding {
         amounts.into_iter().any(|amount| amount.reserved.0 > 0)
     }
 
+    /// What there is of each.
+    pub fn amounts(&self) -> impl Iterator<Item = (&str, Milli)> {
+        let ports = (PORTS, Milli::whole(self.ports));
+        self.scalars().chain(std::iter::once(ports).filter(|(_, free)| free.0 > 0))
+    }
+
+    fn scalars(&self) -> impl Iterator<Item = (&str, Milli)> {
+        let common = COMMON_NAMES.into_iter().zip(&self.common);
+        let others = self.others.iter().map(|(name, amount)| (name.as_str(), amount));
+        common.chain(others).map(|(name, amount)| (name, amount.free)).filter(|(_, free)| free.0 > 0)
+    }
+
     fn amount(&self, name: &str) -> Option<&Amount> {
         match COMMON_NAMES.iter().position(|common| *common == name) {
             Some(index) => Some(&self.common[index]),
@@ -145,10 +157,8 @@ impl Holding {
 
 impl fmt::Display for Holding {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let common = COMMON_NAMES.into_iter().zip(&self.common);
-        let others = self.others.iter().map(|(name, amount)| (name.as_str(), amount));
-        for (name, amount) in common.chain(others).filter(|(_, amount)| amount.free.0 > 0) {
-            write!(out, "{name} {}, ", amount.free)?;
+        for (name, free) in self.scalars() {
+            write!(out, "{name} {free}, ")?;
         }
         write!(out, "ports {}", self.ports)
     }

@@ -36,8 +36,10 @@ impl Scheduler {
         let gang = self.is_working().then(|| self.gang_due()).flatten().map(allowed);
         let progress = self.groups.values().filter_map(|group| group.progress.due()).min();
         let progress = progress.filter(|_| self.phase == Phase::Working);
+        let look = self.is_working().then(|| self.look.due()).flatten();
         let waits = [
             progress,
+            look,
             hold,
             probe,
             calls,

@@ -7,6 +7,7 @@
 pub mod api;
 pub mod board;
 pub mod client;
+pub mod exposition;
 mod fresh;
 pub mod jobmanager;
 pub mod lookout;

@@ -1,8 +1,10 @@
 //! The dispatcher with stock Flink on the embedded Mesos: clusters from manifests, and what becomes of them when parts die.
 
 mod applications;
+mod asked;
 mod available;
 mod orders;
+mod purged;
 mod several;
 mod site;
 

@@ -1,6 +1,6 @@
 //! What an operator sees: the status page, the API and the metrics of a running cluster, and the commands.
 
-mod api;
+pub mod api;
 mod browser;
 mod commands;
 mod page;

@@ -10,7 +10,7 @@ use axum::extract::ConnectInfo;
 use axum::http::Request;
 
 use super::world::World;
-use super::{Answer, ask, call, session, told};
+use super::{Answer, ask, call, scheduling, session, told};
 use crate::{Sources, caller, router};
 use manifest::Circumstances;
 use serve::{Credentials, Peer};
@@ -23,6 +23,7 @@ pub fn bare(world: &World) -> Router {
         circumstances: Circumstances::default(),
         flinks: None,
         appmasters: Arc::new(told),
+        scheduling: Arc::new(scheduling::Told),
     })
 }
 
@@ -35,6 +36,8 @@ async fn who_is_not_known_is_told_nothing() {
         ("POST /v1/clusters", 403),
         ("GET /v1/events", 403),
         ("GET /v1/audit", 403),
+        ("GET /v1/queue", 403),
+        ("GET /metrics", 403),
         ("DELETE /v1/clusters/a", 403),
         ("GET /healthz", 200),
         ("GET /readyz", 200),

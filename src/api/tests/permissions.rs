@@ -101,6 +101,8 @@ fn questions() -> BTreeMap<(&'static str, &'static str), (&'static str, bool)> {
         (("post", "/v1/clusters/{name}/scale"), ("{\"taskmanagers\": 2}", true)),
         (("post", "/v1/clusters/{name}/taskmanagers/{id}/restart"), ("", true)),
         (("get", "/v1/audit"), ("", false)),
+        (("get", "/v1/queue"), ("", false)),
+        (("get", "/metrics"), ("", false)),
         (("get", "/v1/events"), ("", false)),
     ])
 }

@@ -26,7 +26,8 @@ async fn a_standby_answers_reads_and_sends_orders_to_the_leader() {
     assert_eq!(world.ask("POST /v1/clusters", session("a")).await.status, 201);
     let (_sender, standing) = watch::channel(standby(Some("http://d-2:8090")));
     let routes = routes_of(&world.handle, standing);
-    for line in ["/v1/clusters", "/v1/clusters/a", "/v1/clusters/a/explain", "/v1/audit", "/v1/events"] {
+    let reads = ["/v1/clusters", "/v1/clusters/a", "/v1/clusters/a/explain", "/v1/audit", "/v1/events"];
+    for line in reads.into_iter().chain(["/v1/queue", "/metrics"]) {
         let answer = ask(&routes, &format!("GET {line}"), &[], "").await;
         assert_eq!(answer.status, 200, "{line}");
         assert_eq!(answer.header("dispatcher-standing"), "standby; leader=http://d-2:8090");

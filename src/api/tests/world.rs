@@ -121,6 +121,8 @@ struct State {
     leaving: BTreeMap<String, Definition>,
     ended: BTreeMap<String, u8>,
     holds: bool,
+    /// Whether there are no offers.
+    is_short: bool,
 }
 
 impl Scheduler {
@@ -147,6 +149,12 @@ impl Scheduler {
     /// Whether tasks that shall end do not.
     pub fn hold(&self, holds: bool) {
         self.state.lock().expect("no panic").holds = holds;
+        self.is_changed.notify_one();
+    }
+
+    /// Whether there is room for what is wanted.
+    pub fn launch(&self, launches: bool) {
+        self.state.lock().expect("no panic").is_short = !launches;
         self.is_changed.notify_one();
     }
 
@@ -179,7 +187,7 @@ fn view(group: &Definition, state: &State) -> View {
         giving_way: false,
     };
     let code = state.ended.get(&group.cluster);
-    let tasks = if code.is_some() { 0 } else { group.target };
+    let tasks = if code.is_some() || state.is_short { 0 } else { group.target };
     let end = |code: &u8| End {
         task_id: task_id(1),
         generation: group.generation,
@@ -190,6 +198,7 @@ fn view(group: &Definition, state: &State) -> View {
         target: group.target,
         tasks: (1..=tasks).map(task).collect(),
         ended: code.map(end),
+        waiting: state.is_short.then(|| "no offers".to_owned()),
         ..View::default()
     }
 }

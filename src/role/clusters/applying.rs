@@ -5,6 +5,7 @@ use tracing::Level;
 use crate::cli::clusters::{ApplyOptions, Output};
 use api::Document;
 use api::client::{AskError, expected};
+use api::scheduling::Fits;
 use base::exit::Exit;
 use base::log;
 use conf::environment::Environment;
@@ -19,12 +20,19 @@ use crate::role::operator::table::line;
 
 pub fn apply(options: &ApplyOptions, environment: &Environment) -> Result<u8, Fatal> {
     let documents = hand_in(options, environment, false)?;
-    Ok(tell(options.order.answer.output, &documents, applied))
+    Ok(placeable(tell(options.order.answer.output, &documents, applied), &documents))
 }
 
 pub fn plan(options: &ApplyOptions, environment: &Environment) -> Result<u8, Fatal> {
     let documents = hand_in(options, environment, true)?;
-    Ok(tell(options.order.answer.output, &documents, planned))
+    Ok(placeable(tell(options.order.answer.output, &documents, planned), &documents))
+}
+
+/// The code of what was accepted, if something of it certainly does not fit.
+pub fn placeable(code: u8, documents: &[From]) -> u8 {
+    let are_short = |from: &From| from.document.fits.as_ref().is_some_and(Fits::are_short);
+    let is_good = code == Exit::Ok.code();
+    if is_good && documents.iter().any(are_short) { Exit::NotPlaceable.code() } else { code }
 }
 
 /// As `diff`, it ends with 1 where anything is another.
@@ -89,7 +97,7 @@ fn in_file(file: &str, error: AskError) -> Fatal {
 }
 
 /// The answers on stdout, what is odd or wrong on stderr.
-pub fn tell(output: Output, documents: &[From], text: fn(&Plan) -> String) -> u8 {
+pub fn tell(output: Output, documents: &[From], text: fn(&Plan, Option<&Fits>) -> String) -> u8 {
     for from in documents {
         for (level, message) in messages(from) {
             log::line(level, "flink-on-mesos", &message);
@@ -97,7 +105,10 @@ pub fn tell(output: Output, documents: &[From], text: fn(&Plan) -> String) -> u8
     }
     match output {
         Output::Table => {
-            let texts = documents.iter().filter_map(|from| from.document.plan.as_ref()).map(text);
+            let texts = documents.iter().filter_map(|from| {
+                let Document { plan, fits, .. } = &from.document;
+                Some(text(plan.as_ref()?, fits.as_ref()))
+            });
             let text: String = texts.collect();
             if !text.is_empty() {
                 super::say(text.trim_end_matches('\n'));
@@ -136,17 +147,22 @@ fn placed(file: &str, Finding { field, line, reason }: &Finding) -> String {
     format!("{file}{line}: {field}{reason}")
 }
 
-pub fn applied(plan: &Plan) -> String {
+/// What does not fit, or nobody knows to fit, is told.
+pub fn applied(plan: &Plan, fits: Option<&Fits>) -> String {
     let Plan { name, outcome, revision, waits, .. } = plan;
     let waits = waits.as_ref().map(|why| format!("; it counts later: {why}")).unwrap_or_default();
-    match outcome {
+    let mut text = match outcome {
         Outcome::Created => format!("{name} created, revision {revision}\n"),
         Outcome::Changed => format!("{name} changed, revision {revision}{waits}\n"),
         Outcome::Unchanged => format!("{name} unchanged, revision {revision}\n"),
+    };
+    if let Some(fits) = fits.filter(|fits| !fits.are_told_to_fit()) {
+        line(&mut text, &format!("  {}", plain(&fits.why)));
     }
+    text
 }
 
-pub fn planned(plan: &Plan) -> String {
+pub fn planned(plan: &Plan, fits: Option<&Fits>) -> String {
     let Plan { name, outcome, revision, changes, effect, begins_anew, waits } = plan;
     let mut text = String::new();
     let effect = match (begins_anew, effect) {
@@ -171,10 +187,13 @@ pub fn planned(plan: &Plan) -> String {
     if let Some(why) = waits {
         line(&mut text, &format!("  it would count later: {why}"));
     }
+    if let Some(fits) = fits {
+        line(&mut text, &format!("  {}", plain(&fits.why)));
+    }
     text
 }
 
-pub fn compared(plan: &Plan) -> String {
+pub fn compared(plan: &Plan, _: Option<&Fits>) -> String {
     let mut text = String::new();
     match plan.outcome {
         Outcome::Created => line(&mut text, &format!("{}: there is no such cluster", plan.name)),

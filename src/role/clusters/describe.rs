@@ -1,7 +1,7 @@
 //! A cluster in plain words.
 
 use api::{AppMaster, Described};
-use dispatcher::{Attempt, Description, PendingOrder, RevisionReport};
+use dispatcher::{Attempt, ClusterReport, Description, PendingOrder, RevisionReport};
 
 use super::list::revision;
 use super::text::{or_dash, plain, time};
@@ -13,8 +13,7 @@ pub fn text(described: &Described) -> String {
     let Description { cluster, manifest, ended, revisions, attempts, events, pending } = known;
     let mut text = String::new();
     line(&mut text, &format!("cluster     {}", plain(&cluster.name)));
-    let why = cluster.why.as_deref().map(|why| format!(": {}", plain(why))).unwrap_or_default();
-    line(&mut text, &format!("state       {}{why}", cluster.state.word()));
+    line(&mut text, &format!("state       {}", state(cluster)));
     if cluster.frozen {
         line(&mut text, "frozen      manifests that are applied wait until it is thawed");
     }
@@ -34,12 +33,7 @@ pub fn text(described: &Described) -> String {
         pending.iter().for_each(|order| line(&mut text, &format!("  {}", told(order))));
     }
     section(&mut text, "revisions", ["NUMBER", "AT", "BY", "MESSAGE"], revisions.iter().map(revision_row));
-    section(
-        &mut text,
-        "attempts",
-        ["NUMBER", "HOST", "STATE", "SINCE", "TASK"],
-        attempts.iter().map(attempt_row),
-    );
+    attempt_rows(&mut text, attempts);
     if !events.is_empty() {
         line(&mut text, "\nevents, the newest first");
         events.iter().for_each(|event| line(&mut text, &format!("  {}", events::line(event, false))));
@@ -58,8 +52,19 @@ fn told(PendingOrder { id, what, at, why, .. }: &PendingOrder) -> String {
     format!("order {id}, since {}: {}{why}", time(*at), plain(&what.to_string()))
 }
 
+/// With the reason, where there is more to say.
+pub fn state(cluster: &ClusterReport) -> String {
+    let why = cluster.why.as_deref().map(|why| format!(": {}", plain(why))).unwrap_or_default();
+    format!("{}{why}", cluster.state.word())
+}
+
+pub fn attempt_rows(text: &mut String, attempts: &[Attempt]) {
+    let head = ["NUMBER", "HOST", "STATE", "SINCE", "TASK"];
+    section(text, "attempts", head, attempts.iter().map(attempt_row));
+}
+
 /// What it has told last.
-fn tell(text: &mut String, appmaster: &AppMaster) {
+pub fn tell(text: &mut String, appmaster: &AppMaster) {
     let AppMaster { flink_url, status_url, target, running, jobs_running, waiting, .. } = appmaster;
     let why = waiting.as_deref().map(|why| format!(": {}", plain(why))).unwrap_or_default();
     line(text, &format!("\nattempt {} says, as {}", plain(&appmaster.task_id), plain(&appmaster.standing)));

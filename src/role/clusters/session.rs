@@ -8,7 +8,7 @@ use base::exit::Exit;
 use conf::environment::Environment;
 use dispatcher::Match;
 
-use super::applying::{From, applied, tell};
+use super::applying::{From, applied, placeable, tell};
 use super::{ask, list, print};
 use crate::role::error::Fatal;
 
@@ -27,7 +27,7 @@ pub fn create(options: &CreateOptions, environment: &Environment) -> Result<u8, 
             From { file: format!("session {}", options.name), document }
         })
         .collect();
-    Ok(tell(options.answer.output, &documents, applied))
+    Ok(placeable(tell(options.answer.output, &documents, applied), &documents))
 }
 
 pub fn list(options: &AnswerOptions, environment: &Environment) -> Result<u8, Fatal> {

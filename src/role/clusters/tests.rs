@@ -5,7 +5,7 @@ mod served;
 
 use clap::Parser as _;
 
-use super::events;
+use super::{events, explain};
 use crate::cli::clusters::Command;
 use crate::cli::{self, Cli};
 use crate::role::error::Fatal;
@@ -23,6 +23,7 @@ fn parse(line: &str) -> Result<Cli, String> {
 fn run(line: &str, environment: &Environment) -> (u8, String) {
     let done = match parse(line).expect("understood").command {
         Some(cli::Command::Clusters(command)) => super::run(&command, environment),
+        Some(cli::Command::Explain(options)) if options.name.is_some() => explain(&options, environment),
         Some(cli::Command::Events(options)) if options.is_of_dispatcher() => events(&options, environment),
         other => panic!("another command: {other:?}"),
     };
@@ -60,6 +61,9 @@ fn commands_of_a_dispatcher_are_no_programs() {
         ("freeze a b", true),
         ("thaw a", true),
         ("audit a --last 3", true),
+        ("queue", true),
+        ("queue -o json", true),
+        ("queue a", false),
         ("session create a --flink-version v1_20 -D a=b --taskmanagers 2 --cpu 0.5 -m why", true),
         ("session create a", false),
         ("session list -o yaml", true),
@@ -139,6 +143,8 @@ fn a_cluster_is_taken_through_its_life_by_commands() {
         ("resume a", "waiting, revision 2"),
         ("restart a", "waiting, revision 2"),
         ("describe a", "waiting, revision 2"),
+        ("explain a", "waiting, revision 2"),
+        ("queue", "waiting, revision 2"),
         ("get a -o yaml", "waiting, revision 2"),
         ("audit", "waiting, revision 2"),
         ("events a", "waiting, revision 2"),
@@ -148,6 +154,45 @@ fn a_cluster_is_taken_through_its_life_by_commands() {
         good(line);
         assert_eq!(served.standing("a").as_deref(), Some(expected), "{line}");
     }
+}
+
+#[test]
+fn an_explanation_is_of_the_appmaster_unless_a_cluster_is_named() {
+    for (line, expected) in [
+        ("explain", Some(None)),
+        ("explain --json --what-if count=2 --socket /x", Some(None)),
+        ("explain a", Some(Some("a"))),
+        ("explain a -o json --dispatcher unix:/x", Some(Some("a"))),
+        ("explain a --what-if count=2", None),
+        ("explain a --json", None),
+        ("explain a --socket /x", None),
+        ("explain -o json", None),
+    ] {
+        let found = match parse(line).ok().and_then(|cli| cli.command) {
+            Some(cli::Command::Explain(options)) => Some(options.name),
+            _ => None,
+        };
+        assert_eq!(found.as_ref().map(Option::as_deref), expected, "{line}");
+    }
+}
+
+#[test]
+fn what_is_accepted_and_does_not_fit_has_a_code_of_its_own() {
+    let served = Served::start();
+    let (environment, file, wide) = (&served.environment, served.file("a.yaml", 1), served.wide("wide.yaml"));
+    let code = |line: &str| run(line, environment).0;
+    assert_eq!(code(&format!("plan -f {file}")), 0);
+    assert_eq!(code(&format!("plan -f {file} -f {wide}")), Exit::NotPlaceable.code());
+    assert_eq!(code(&format!("diff -f {wide}")), Exit::Differs.code());
+    assert_eq!(code(&format!("apply -f {wide} -o json")), Exit::NotPlaceable.code());
+    assert_eq!(served.standing("wide").as_deref(), Some("waiting, revision 1"));
+    assert_eq!(code(&format!("diff -f {wide}")), 0);
+    // What is wrong weighs more.
+    let wrong = served.write("wrong.yaml", "kind: FlinkDeployment\n");
+    assert_eq!(code(&format!("apply -f {wide} -f {wrong}")), 65);
+    let create = "session create b --flink-version v1_20 --jobmanager-memory 64g";
+    assert_eq!(code(create), Exit::NotPlaceable.code());
+    assert_eq!(code("session create c --flink-version v1_20"), 0);
 }
 
 #[test]

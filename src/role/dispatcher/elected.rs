@@ -82,7 +82,7 @@ enum Next {
     Leave,
 }
 
-type Stored = Kept<ZooKeeperStore, ZooKeeperRecords>;
+pub type Stored = Kept<ZooKeeperStore, ZooKeeperRecords>;
 
 pub async fn work(
     opened: &Opened,
@@ -192,22 +192,8 @@ impl Elected<'_> {
 
     /// None when another dispatcher leads.
     async fn open(&self, node: &str) -> Result<Option<Stored>, Fatal> {
-        let (ensemble, clients) = (self.ensemble.clone(), self.contender.clients.clone());
-        let mut store = ZooKeeperStore::new(ensemble.clone(), self.paths.clone(), clients.clone(), node);
-        let fence = self.paths.in_line(node);
-        let opened = ZooKeeperRecords::open(ensemble, clients, &self.records(), &fence, INSTANCE).await;
-        let mut records = match opened {
-            Ok(records) => records,
-            Err(OpenError::Fenced) => return Ok(None),
-            Err(error) => return Err(Fatal::new(Exit::Data, error)),
-        };
-        let state = store.load().await.map_err(fatal(Exit::Data))?;
-        let loaded = match records.load(None).await {
-            Ok(loaded) => loaded,
-            Err(LoadError::Fenced) => return Ok(None),
-            Err(error) => return Err(Fatal::new(Exit::Data, error)),
-        };
-        let core = Dispatcher::restore(&loaded, Limits::default());
+        let stored = stored(&self.ensemble, &self.contender, &self.paths, node).await?;
+        let Some(Kept { state, store, records, core }) = stored else { return Ok(None) };
         let id = state.as_ref().and_then(|state| state.framework_id.as_deref());
         if let (None, Some(cluster)) = (id, core.launched()) {
             let (state, records) = (self.paths.state.clone(), self.records());
@@ -291,8 +277,38 @@ impl Elected<'_> {
     }
 
     fn records(&self) -> String {
-        format!("{}/records", self.paths.base)
+        records_below(&self.paths)
     }
+}
+
+fn records_below(paths: &Paths) -> String {
+    format!("{}/records", paths.base)
+}
+
+/// What the one that leads as this node finds. None when another dispatcher leads.
+pub async fn stored(
+    ensemble: &Ensemble,
+    contender: &Contender,
+    paths: &Paths,
+    node: &str,
+) -> Result<Option<Stored>, Fatal> {
+    let clients = &contender.clients;
+    let mut store = ZooKeeperStore::new(ensemble.clone(), paths.clone(), clients.clone(), node);
+    let (place, fence) = (records_below(paths), paths.in_line(node));
+    let opened = ZooKeeperRecords::open(ensemble.clone(), clients.clone(), &place, &fence, INSTANCE).await;
+    let mut records = match opened {
+        Ok(records) => records,
+        Err(OpenError::Fenced) => return Ok(None),
+        Err(error) => return Err(Fatal::new(Exit::Data, error)),
+    };
+    let state = store.load().await.map_err(fatal(Exit::Data))?;
+    let loaded = match records.load(None).await {
+        Ok(loaded) => loaded,
+        Err(LoadError::Fenced) => return Ok(None),
+        Err(error) => return Err(Fatal::new(Exit::Data, error)),
+    };
+    let core = Dispatcher::restore(&loaded, Limits::default());
+    Ok(Some(Kept { state, store, records, core }))
 }
 
 /// Of a dispatcher that does not lead, or has not read yet what it shall lead with.

@@ -18,10 +18,12 @@ use scheduler::driver::requests::{self, Doorkeeper, Refusal, Requests};
 use status::lookout::Lookout;
 use tokio::sync::mpsc;
 
+use super::asked::Asked;
 use super::configuration::Configured;
 use super::files::{self, Files};
 use super::groups::Groups;
 use super::home::{Others, Reports};
+use super::metrics::Metrics;
 use super::opened::Opened;
 use super::serving::{Ports, Served};
 use super::template::Makings;
@@ -97,8 +99,11 @@ impl<'a> House<'a> {
         let appmasters: api::AppMasters = Arc::new(move |task_id: &str| told.of(task_id));
         let (artifact_port, artifacts_url) = (ports.artifact_port(), ports.artifacts_url(&opened.settings));
         let api_url = ports.api_url(opened);
+        let metrics = Arc::new(Metrics::new(handle.clone(), Arc::clone(&lookout)));
+        let makings = Makings::new(opened, &files, &artifacts_url, &[], Configured::default())?;
+        let scheduling = Arc::new(Asked::new(requests.clone(), makings, Arc::clone(&metrics)));
         let standings = others.standings.clone();
-        let sources = api::Sources { handle, standings, circumstances, flinks, appmasters };
+        let sources = api::Sources { handle, standings, circumstances, flinks, appmasters, scheduling };
         let served = Served {
             requests: requests.clone(),
             files: files.clone(),
@@ -106,6 +111,7 @@ impl<'a> House<'a> {
             reports: reports.clone(),
             others: others.clone(),
             journal: Arc::clone(&lookout.journal),
+            metrics,
         };
         ports.serve(sources, served)?;
         Ok(Self {

@@ -18,6 +18,7 @@ use serve::{Listening, TlsListener};
 use super::configuration::Configured;
 use super::files::Files;
 use super::home::{self, Others, Reports};
+use super::metrics::Metrics;
 use super::opened::{self, Opened};
 use super::tokens::TokenFile;
 use super::{PART, admission};
@@ -49,6 +50,7 @@ pub struct Served {
     pub reports: Reports,
     pub others: Others,
     pub journal: Arc<Journal>,
+    pub metrics: Arc<Metrics>,
 }
 
 /// `before`: where agents reached the dispatcher before this one.
@@ -98,7 +100,7 @@ impl Ports {
     /// On threads of their own.
     pub fn serve(self, sources: Sources, served: Served) -> Result<(), Fatal> {
         let Self { artifacts, api: port, tls, tokens, socket, socket_path } = self;
-        let Served { requests, files, configured, reports, others, journal } = served;
+        let Served { requests, files, configured, reports, others, journal, metrics } = served;
         let artifacts = Artifacts {
             listener: artifacts,
             configurations: Arc::new(move |task_id: &str| configured.of_task(task_id)),
@@ -113,6 +115,7 @@ impl Ports {
                 let serve = async || {
                     let listening = Listening::new(serve::asynchronous(&port)?, "API port");
                     let routes = caller::by_port(api::router(sources.clone()), tokens.clone());
+                    let routes = metrics.counted(routes);
                     match &tls {
                         None => serve::serve(listening, routes).await,
                         Some(tls) => serve::serve(TlsListener::new(listening, Arc::clone(tls)), routes).await,
@@ -123,7 +126,8 @@ impl Ports {
             let operator = async {
                 let serve = async || {
                     let listening = Listening::new(serve::asynchronous_unix(&socket)?, "operators' socket");
-                    serve::serve(listening, caller::by_user(api::router(sources.clone()))).await
+                    let routes = caller::by_user(api::router(sources.clone()));
+                    serve::serve(listening, metrics.counted(routes)).await
                 };
                 match serve::keep("the operators' socket", Arc::clone(&journal), serve).await {}
             };

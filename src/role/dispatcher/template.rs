@@ -1,5 +1,7 @@
 //! What a cluster's manifest makes of its AppMasters' tasks.
 
+pub mod needs;
+
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -151,14 +153,8 @@ impl Makings {
     fn try_define(&self, definition: &Definition) -> Result<GroupSpec, Unlaunchable> {
         let manifest = &*definition.manifest;
         let origin = self.origin(&manifest.spec)?;
-        // Its own TaskManagers come later, when another dispatcher may be here.
-        let base_url = self.settings.artifacts.base_url.as_deref().unwrap_or(&self.artifacts_url);
-        let given = Given { base_url, delivery: origin.word, secret: self.secret.as_deref() };
-        let table = configuration::table(definition, &self.own, &given);
-        let settings = Settings::from_table(&table).map_err(|problems| {
-            let texts: Vec<_> = problems.iter().map(ToString::to_string).collect();
-            Unlaunchable::Settings(texts.join("; "))
-        })?;
+        let table = self.table(definition, &origin);
+        let settings = settings(&table)?;
         let need = need(&manifest.spec, &table)?;
         self.configured.set(&definition.cluster, &configuration::files(manifest, &table)?);
         Ok(GroupSpec {
@@ -169,12 +165,7 @@ impl Makings {
             soft: manifest.spec.mesos.constraints.soft.clone(),
             target: definition.target,
             generation: definition.generation,
-            role: manifest
-                .spec
-                .mesos
-                .role
-                .clone()
-                .filter(|role| self.settings.framework.roles.contains(role)),
+            role: self.role(&manifest.spec),
             follows_jobs: false,
             is_paused: false,
             // With high availability the JobManagers themselves see to it that one leads.
@@ -186,6 +177,19 @@ impl Makings {
             after_too_many: TooMany::Rest(REST),
             final_codes: if manifest.spec.job.is_some() { &JOB_ENDS[..] } else { &SESSION_ENDS }.to_vec(),
         })
+    }
+
+    /// Of the AppMaster's configuration.
+    fn table(&self, definition: &Definition, origin: &Origin) -> Table {
+        // Its own TaskManagers come later, when another dispatcher may be here.
+        let base_url = self.settings.artifacts.base_url.as_deref().unwrap_or(&self.artifacts_url);
+        let given = Given { base_url, delivery: origin.word, secret: self.secret.as_deref() };
+        configuration::table(definition, &self.own, &given)
+    }
+
+    /// The one role of the dispatcher's whose offers its tasks take.
+    fn role(&self, spec: &Specification) -> Option<String> {
+        spec.mesos.role.clone().filter(|role| self.settings.framework.roles.contains(role))
     }
 
     fn origin(&self, spec: &Specification) -> Result<Origin, Unlaunchable> {
@@ -251,11 +255,21 @@ fn in_image(mut container: Container, name: Option<String>) -> Container {
     container
 }
 
-fn need(spec: &Specification, table: &Table) -> Result<Need, Unlaunchable> {
+fn settings(table: &Table) -> Result<Settings, Unlaunchable> {
+    Settings::from_table(table).map_err(|problems| {
+        let texts: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        Unlaunchable::Settings(texts.join("; "))
+    })
+}
+
+fn version(spec: &Specification) -> Version {
     let (major, minor) = spec.flink_version.number();
     let number = |number: u32| u16::try_from(number).unwrap_or(u16::MAX);
-    let version = Version::new(number(major), number(minor), 0);
-    let memory = memory::jobmanager(table, &Environment::default(), version)?;
+    Version::new(number(major), number(minor), 0)
+}
+
+fn need(spec: &Specification, table: &Table) -> Result<Need, Unlaunchable> {
+    let memory = memory::jobmanager(table, &Environment::default(), version(spec))?;
     let memory = memory.process.bytes().div_ceil(1 << 20) + OWN_MEMORY_MIB;
     let disk = spec.job_manager.resource.ephemeral_storage.map_or(0, Memory::mebibytes);
     let scalars = [
@@ -271,4 +285,4 @@ fn need(spec: &Specification, table: &Table) -> Result<Need, Unlaunchable> {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -1,6 +1,6 @@
 //! An explanation in plain words.
 
-use scheduler::explain::{Explanation, OffersReport, Supposition};
+use scheduler::explain::{Explanation, OffersReport, Remedy, Supposition};
 
 use super::table::{line, table};
 
@@ -42,9 +42,7 @@ pub fn text(explanation: &Explanation) -> String {
         };
         offers(&mut text, &explanation.offers, nothing);
     }
-    for remedy in &explanation.remedies {
-        line(&mut text, &format!("would help: {}; then {} fit", remedy.change, remedy.fits));
-    }
+    remedies(&mut text, &explanation.remedies);
     for namesake in &explanation.namesakes {
         line(&mut text, &namesake.to_string());
     }
@@ -54,8 +52,14 @@ pub fn text(explanation: &Explanation) -> String {
     text
 }
 
+pub fn remedies(text: &mut String, remedies: &[Remedy]) {
+    for remedy in remedies {
+        line(text, &format!("would help: {}; then {} fit", remedy.change, remedy.fits));
+    }
+}
+
 /// `nothing` is what is in the way where no agent lacks anything.
-fn offers(text: &mut String, offers: &OffersReport, nothing: &str) {
+pub fn offers(text: &mut String, offers: &OffersReport, nothing: &str) {
     let Some(age_s) = offers.newest_age_s else {
         line(text, "no agent has offered anything since the start or the last REVIVE");
         return;

@@ -8,6 +8,7 @@ use tracing::{error, info};
 
 use base::lease::Lease;
 use base::log;
+use conf::settings::Settings;
 use domain::state::State;
 use domain::store::{Store, StoreError};
 use mesos::address::Master;
@@ -69,7 +70,7 @@ pub fn without_master(within: Duration) -> Ended {
 }
 
 #[derive(Debug, thiserror::Error)]
-enum FarewellError {
+pub enum FarewellError {
     #[error("the state cannot be read")]
     State(#[from] StoreError),
     #[error(transparent)]
@@ -95,7 +96,8 @@ pub async fn tear_down_rest(opened: &Opened, store: &mut impl Store, leaves: Lea
         Leaves::Unreachable => {
             error!("the framework could not be torn down: {}", Remains::new(&state, id, opened));
         }
-        Leaves::Framework => match attempt(opened, id, within).await {
+        Leaves::Framework => match tear_down_as(&opened.handover.settings, &opened.masters, id, within).await
+        {
             Ok(()) => {
                 info!("torn down framework={id} tasks={}", state.tasks.len());
                 // Nothing is left that it could tell of.
@@ -111,9 +113,13 @@ pub async fn tear_down_rest(opened: &Opened, store: &mut impl Store, leaves: Lea
     }
 }
 
-async fn attempt(opened: &Opened, framework_id: &str, within: Duration) -> Result<(), FarewellError> {
-    let Opened { handover, masters, .. } = opened;
-    let settings = &handover.settings;
+/// The framework of these settings with this id.
+pub async fn tear_down_as(
+    settings: &Settings,
+    masters: &Masters,
+    framework_id: &str,
+    within: Duration,
+) -> Result<(), FarewellError> {
     let roles = &settings.framework.roles;
     let mut framework = framework::info(settings, roles);
     framework.id = Some(FrameworkId::new(framework_id));

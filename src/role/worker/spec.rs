@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::cli::exec;
 use base::exit::Exit;
-use conf::settings::{self, Container, Network, Runtime, Scaling, Settings};
+use conf::settings::{self, Container, Network, Runtime, Scaling, Settings, Tasks};
 use domain::group::GroupName;
 use domain::need::{Milli, Need};
 use flink::memory;
@@ -36,37 +36,19 @@ pub fn of(
 ) -> Result<Spec, Fatal> {
     let tasks = &settings.tasks;
     // All TaskManagers of the embedded Mesos share one host with everybody else: the kernel picks free ports.
-    let port_keys: Vec<String> = if local {
-        Vec::new()
-    } else {
-        OWN_PORTS.iter().map(ToString::to_string).chain(tasks.port_keys.iter().cloned()).collect()
-    };
-    let scalars = [
-        ("cpus", Milli::of(tasks.cpus)),
-        ("mem", Milli::whole(taskmanager_memory_mb(setup))),
-        ("disk", Milli::whole(tasks.disk_mib.into())),
-        ("gpus", Milli::whole(tasks.gpus.into())),
-        (tasks.bandwidth_resource.as_str(), Milli::whole(tasks.bandwidth.into())),
-    ];
-    let scalars = scalars.into_iter().filter(|(_, amount)| amount.0 > 0);
+    let port_keys = if local { Vec::new() } else { port_keys(tasks) };
     let taskmanagers = GroupSpec {
         generation: 0,
         is_paused: false,
         waits_for_ends: false,
         role: None,
-        need: Need {
-            scalars: scalars.map(|(name, amount)| (name.to_owned(), amount)).collect(),
-            ports: port_keys.len(),
-        },
+        need: taskmanager_need(tasks, taskmanager_memory_mb(setup), port_keys.len()),
         template: template(setup, settings, local, &port_keys, server, sources)?,
         placement: match settings.placement {
             settings::Placement::Spread => Placement::Spread,
             settings::Placement::Pack => Placement::Pack,
         },
-        target: match &settings.scaling {
-            Scaling::Fixed => tasks.initial,
-            Scaling::Demand(demand) => demand.bounds.least,
-        },
+        target: first_target(settings),
         follows_jobs: settings.scaling != Scaling::Fixed,
         hard: settings.constraints.hard.clone(),
         soft: settings.constraints.soft.clone(),
@@ -87,6 +69,32 @@ pub fn of(
         patience: patience(settings, local),
         epoch,
     })
+}
+
+/// How many TaskManagers there are before any job asks for some.
+pub fn first_target(settings: &Settings) -> u32 {
+    match &settings.scaling {
+        Scaling::Fixed => settings.tasks.initial,
+        Scaling::Demand(demand) => demand.bounds.least,
+    }
+}
+
+/// Keys of Flink that each get a port from the offer.
+pub fn port_keys(tasks: &Tasks) -> Vec<String> {
+    OWN_PORTS.iter().map(ToString::to_string).chain(tasks.port_keys.iter().cloned()).collect()
+}
+
+/// What one TaskManager takes from an agent.
+pub fn taskmanager_need(tasks: &Tasks, memory_mb: u64, ports: usize) -> Need {
+    let scalars = [
+        ("cpus", Milli::of(tasks.cpus)),
+        ("mem", Milli::whole(memory_mb)),
+        ("disk", Milli::whole(tasks.disk_mib.into())),
+        ("gpus", Milli::whole(tasks.gpus.into())),
+        (tasks.bandwidth_resource.as_str(), Milli::whole(tasks.bandwidth.into())),
+    ];
+    let scalars = scalars.into_iter().filter(|(_, amount)| amount.0 > 0);
+    Need { scalars: scalars.map(|(name, amount)| (name.to_owned(), amount)).collect(), ports }
 }
 
 pub fn patience(settings: &Settings, local: bool) -> Patience {

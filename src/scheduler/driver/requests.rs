@@ -9,6 +9,8 @@ use domain::group::GroupName;
 use domain::leadership::{Leadership, NotLeading, NotScaled};
 
 use super::super::explain::{Explanation, Question};
+use super::super::fitting::{Fitting, Sought};
+use super::super::queue::Queue;
 use super::super::report::{Reason, Report, Waiting};
 use super::super::spec::GroupSpec;
 use super::facts::Facts;
@@ -27,6 +29,13 @@ pub type Reply<T> = oneshot::Sender<T>;
 pub enum Request {
     Report(Reply<Report>),
     Explain(Option<Question>, Reply<Box<Explanation>>),
+    /// Of a group.
+    ExplainGroup(GroupName, Reply<Box<Explanation>>),
+    Queue(Reply<Queue>),
+    /// Whether these would fit into the latest offers.
+    Fit(Vec<Sought>, Reply<Fitting>),
+    /// The master is asked for offers, unless it is anyway or was just before.
+    Look(Reply<()>),
     /// Another task in the place of this one, of whatever group; the answer is whether it is there to be replaced.
     Replace(String, Reply<bool>),
     /// How many TaskManagers to keep from now on; the answer comes when that is stored.

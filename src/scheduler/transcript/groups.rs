@@ -1,5 +1,6 @@
 //! Several groups of tasks in one framework.
 
+mod asked;
 mod dispatched;
 
 use super::*;

@@ -109,7 +109,7 @@ impl Two {
     }
 }
 
-fn lines(ensemble: &Ensemble) -> Vec<String> {
+pub fn lines(ensemble: &Ensemble) -> Vec<String> {
     let [artifacts] = free_ports();
     vec![
         format!("dispatcher.zookeeper: zk://{}/flink-on-mesos/dispatcher", ensemble.quorum()),

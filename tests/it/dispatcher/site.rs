@@ -148,7 +148,12 @@ impl Site {
     }
 
     fn write(&self, manifests: &str) -> String {
-        let file = self.files.path().join("manifests.yaml");
+        self.write_as("manifests", manifests)
+    }
+
+    /// A file with these, and its path.
+    pub fn write_as(&self, name: &str, manifests: &str) -> String {
+        let file = self.files.path().join(format!("{name}.yaml"));
         fs::write(&file, manifests).expect("written");
         file.to_str().expect("UTF-8").to_owned()
     }
@@ -239,6 +244,11 @@ impl Site {
         let inits = self.mesos.everything().into_iter().filter(is_init);
         let above = inits.filter(|init| below(init).contains(&process));
         above.min_by_key(|init| below(init).len()).expect("it has one")
+    }
+
+    /// The directory of its configuration.
+    pub fn conf(&self) -> String {
+        self.files.path().join("conf").display().to_string()
     }
 
     fn socket(&self) -> String {

@@ -4,8 +4,9 @@ use tracing::Level;
 
 use super::super::applying::{From, applied, compared, messages, planned};
 use super::super::ordering::{Verb, told};
-use super::super::{audit, describe, events, list};
+use super::super::{audit, describe, events, explain, list, queue};
 use crate::cli::clusters::Force;
+use api::scheduling::Fits;
 use dispatcher::Plan;
 
 fn read<T: DeserializeOwned>(value: Value) -> T {
@@ -80,6 +81,79 @@ fn a_description_has_all_that_is_known() {
     }
 }
 
+fn waiting() -> Value {
+    let mut waits = cluster("a");
+    (waits["state"], waits["why"], waits["running"]) = (json!("waiting"), json!("no room"), json!(0));
+    waits
+}
+
+#[test]
+fn an_explanation_says_what_is_missing_and_what_would_help() {
+    let offers = json!({
+        "agents": 4, "newest_age_s": 2, "exhausted": ["gpus"], "obstacles": {"mem": 4}, "left_out": 3,
+        "verdicts": [{"agent_id": "S", "hostname": "h", "role": "*", "offered": "cpus 8", "age_s": 2, "refused_s": 3,
+            "lacks": ["mem: needs 9, offered 8"]}],
+    });
+    let explanation = read(json!({
+        "cluster": waiting(),
+        "attempts": [{"task_id": "a-1", "number": 1, "generation": 1, "agent_id": "S", "hostname": "h", "state": "TASK_LOST", "since": 0, "ended": 0}],
+        "appmasters": [],
+        "placing": {"missing": 1, "why": "no\u{1b}room", "need": "mem 9", "offers": offers,
+            "remedies": [{"change": "with mem 8 instead of 9", "fits": 1}]},
+    }));
+    let text = explain::text(&explanation);
+    for line in [
+        "a waiting: no room since 1970-01-01T00:01:00Z",
+        "0 of 1 AppMasters run",
+        "1 not launched: no room; each takes mem 9",
+        "4 agents have offered, the latest 2 s ago; obstacles: mem (4)",
+        "  h     *     cpus 8   2 s  3 s      mem: needs 9, offered 8",
+        "… and 3 that lack more",
+        "would help: with mem 8 instead of 9; then 1 fit",
+        "  1       h     ended 1970-01-01T00:00:00Z  1970-01-01T00:00:00Z  a-1",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}: {text}");
+    }
+    let attempt = |number: u32, agent: &str| json!({"task_id": "a", "number": number, "generation": 1, "agent_id": agent, "hostname": "h", "state": "TASK_RUNNING", "since": 0});
+    for (agent, is_shared) in [("S", true), ("T", false)] {
+        let attempts = [attempt(2, agent), attempt(1, "S")];
+        let two = read(json!({"cluster": cluster("a"), "attempts": attempts, "appmasters": []}));
+        assert_eq!(explain::text(&two).contains("\n2 AppMasters share one agent, h: "), is_shared);
+    }
+    let stored =
+        read(json!({"cluster": waiting(), "attempts": [], "appmasters": [], "unknown": "it stands by"}));
+    assert_eq!(
+        explain::text(&stored).lines().last(),
+        Some("this is what is stored, without the scheduler: it stands by")
+    );
+}
+
+#[test]
+fn a_queue_is_a_table_with_a_summary_of_offers() {
+    let queue = read(json!({
+        "clusters": [
+            {"name": "a", "waits_for": "offers", "missing": 2, "since": 0, "why": "no\nroom", "place": 1, "need": "mem 9"},
+            {"name": "b", "waits_for": "task_managers", "missing": 1},
+        ],
+        "offers": {"offers": 2, "agents": 2, "newest_age_s": 1, "oldest_age_s": 5, "declined": 2,
+            "obstacles": {"mem": 2}, "resources": {"cpus": 1.5, "mem": 64.0}, "roles": {"*": 2}},
+    }));
+    assert_eq!(
+        queue::text(&queue),
+        "  PLACE  NAME  WAITS FOR     MISSING  SINCE                 WHY\n  \
+           1      a     offers        2        1970-01-01T00:00:00Z  no room\n  \
+           -      b     TaskManagers  1        -\n\
+         the latest offers: 2 of 2 agents, 1 s to 5 s ago\n  \
+           free      cpus 1.5, mem 64\n  \
+           roles     * (2)\n  \
+           declined  2: mem (2)\n"
+    );
+    let none =
+        json!({"offers": 0, "agents": 0, "declined": 0, "obstacles": {}, "resources": {}, "roles": {}});
+    let empty = read(json!({"clusters": [], "offers": none}));
+    assert_eq!(queue::text(&empty), "no cluster waits\nno offers have come yet\n");
+}
+
 #[test]
 fn changes_say_who_made_them() {
     let field = |name: &str| json!({"field": name, "effect": "nothing"});
@@ -121,23 +195,35 @@ fn a_plan_says_what_changes_and_what_follows() {
         {"field": "spec.restartNonce", "new": "1", "effect": "everything"},
     ]);
     let changed = plan("changed", &changes);
-    assert_eq!(applied(&changed), "a changed, revision 2\n");
+    assert_eq!(applied(&changed, None), "a changed, revision 2\n");
     assert_eq!(
-        planned(&changed),
+        planned(&changed, None),
         "a would be changed, as revision 2: all begins anew\n  spec.image: x:1 → x:2\n  spec.restartNonce: not set → 1\n"
     );
     assert_eq!(
-        compared(&changed),
+        compared(&changed, None),
         "a: revision 1 and what is handed in\n- spec.image: x:1\n+ spec.image: x:2\n+ spec.restartNonce: 1\n"
     );
     let waits = Plan { waits: Some("the cluster is frozen".to_owned()), ..changed };
-    assert_eq!(applied(&waits), "a changed, revision 2; it counts later: the cluster is frozen\n");
-    assert!(planned(&waits).ends_with("  it would count later: the cluster is frozen\n"));
+    assert_eq!(applied(&waits, None), "a changed, revision 2; it counts later: the cluster is frozen\n");
+    assert!(planned(&waits, None).ends_with("  it would count later: the cluster is frozen\n"));
     let created = plan("created", &json!([]));
-    assert_eq!([applied(&created), planned(&created)], ["a created, revision 2\n", "a would be created\n"]);
-    assert_eq!(compared(&created), "a: there is no such cluster\n");
+    let texts = [applied(&created, None), planned(&created, None)];
+    assert_eq!(texts, ["a created, revision 2\n", "a would be created\n"]);
+    assert_eq!(compared(&created, None), "a: there is no such cluster\n");
     let same = plan("unchanged", &json!([]));
-    assert_eq!([applied(&same), compared(&same)], ["a unchanged, revision 2\n", ""]);
+    assert_eq!([applied(&same, None), compared(&same, None)], ["a unchanged, revision 2\n", ""]);
+    let fits = |placeable: Value, why: &str| -> Fits {
+        read(json!({"appmasters": {"wanted": 1, "placeable": placeable}, "why": why}))
+    };
+    let good = fits(json!(1), "would fit");
+    let texts = [applied(&created, Some(&good)), planned(&created, Some(&good))];
+    assert_eq!(texts, ["a created, revision 2\n", "a would be created\n  would fit\n"]);
+    for placeable in [json!(0), json!(null)] {
+        let other = fits(placeable, "no\rroom");
+        assert_eq!(applied(&created, Some(&other)), "a created, revision 2\n  no room\n");
+        assert_eq!(compared(&created, Some(&other)), "a: there is no such cluster\n");
+    }
 }
 
 #[test]

@@ -12,14 +12,18 @@ use tokio::net::{TcpListener, UnixListener};
 
 use access::{Defaults, Entry, Role, Tokens};
 use api::client::{Address, AskError, Dispatcher as Client};
+use api::scheduling::{Fits, Places, Placing, Scheduling, Sought, Told};
 use api::{Sources, caller, router};
 use base::events::Journal;
 use conf::environment::Environment;
 use dispatcher::driver::{Driver, Groups};
 use dispatcher::{Action, Dispatcher, Limits, Timestamp, View};
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use manifest::Circumstances;
 use records::Records as _;
 use records::directory::DirectoryRecords;
+use scheduler::queue::Queue;
 use serve::Listening;
 
 /// A scheduler that has no offers.
@@ -38,6 +42,34 @@ impl Groups for NoOffers {
 
     async fn changed(&mut self) {
         std::future::pending::<()>().await;
+    }
+}
+
+/// Where a JobManager of more than 8 GiB does not fit.
+struct Small;
+
+impl Scheduling for Small {
+    fn explain(&self, _: String) -> Told<Option<Placing>> {
+        async { Err("there is none".to_owned()) }.boxed()
+    }
+
+    fn queue(&self) -> Told<Queue> {
+        async { Ok(Queue::default()) }.boxed()
+    }
+
+    fn fits(&self, sought: Vec<Sought>) -> BoxFuture<'static, Vec<Option<Fits>>> {
+        let fits = |sought: &Sought| {
+            let memory = sought.manifest.spec.job_manager.resource.memory;
+            let is_small = memory.is_none_or(|memory| memory.mebibytes() <= 8192);
+            let appmasters = Places { wanted: 1, placeable: Some(usize::from(is_small)) };
+            Some(Fits { appmasters, taskmanagers: None, why: "no room".to_owned() })
+        };
+        let fits = sought.iter().map(fits).collect();
+        async move { fits }.boxed()
+    }
+
+    fn metrics(&self) -> Told<Vec<u8>> {
+        async { Ok(Vec::new()) }.boxed()
     }
 }
 
@@ -70,6 +102,15 @@ impl Served {
     pub fn write(&self, name: &str, text: &str) -> String {
         std::fs::write(self.directory.path().join(name), text).expect("written");
         self.path(name)
+    }
+
+    /// A manifest of cluster `wide`, for which there is no room.
+    pub fn wide(&self, name: &str) -> String {
+        let file = self.file(name, 1);
+        let text = std::fs::read_to_string(&file).expect("it is there");
+        let wide =
+            text.replace("name: a}", "name: wide}").replace("{memory: 1g}}, task", "{memory: 64g}}, task");
+        self.write(name, &wide)
     }
 
     /// A manifest of cluster `a`.
@@ -105,8 +146,8 @@ async fn serve(socket: PathBuf, state: PathBuf, ready: Sender<SocketAddr>) {
     let (driver, handle) = Driver::new(core, 0, limits, parts, Arc::<Journal>::default(), clock);
     tokio::spawn(driver.run());
     let (circumstances, appmasters) = (Circumstances::default(), Arc::new(|_: &str| None));
-    let sources =
-        Sources { handle, standings: api::standing::alone(), circumstances, flinks: None, appmasters };
+    let (standings, scheduling) = (api::standing::alone(), Arc::new(Small));
+    let sources = Sources { handle, standings, circumstances, flinks: None, appmasters, scheduling };
     let port = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = port.local_addr().expect("an address");
     let entry = Entry {

@@ -13,14 +13,14 @@ use crate::role::application::{self, HandedJob};
 
 const URL: &str = "http://dispatcher:26000";
 
-struct World {
-    makings: Makings,
+pub struct World {
+    pub makings: Makings,
     _files: tempfile::TempDir,
 }
 
 impl World {
     /// With more of the dispatcher's configuration.
-    fn new(more: &[(&str, &str)]) -> Self {
+    pub fn new(more: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let plan = |name: &str| {
             let path = directory.path().join(name);
@@ -84,7 +84,7 @@ fn read(text: &str) -> Vec<Manifest> {
     accepted.filter_map(Result::ok).map(|accepted| accepted.manifest).collect()
 }
 
-fn session(version: &str, more: &str) -> Manifest {
+pub fn session(version: &str, more: &str) -> Manifest {
     let text = format!(
         "apiVersion: flink.apache.org/v1beta1
 kind: FlinkDeployment

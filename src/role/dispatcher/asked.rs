@@ -1,0 +1,100 @@
+//! What the API asks of the scheduler of AppMasters.
+
+pub mod fits;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::scheduling::{Fits, Placing, Scheduling, Sought, Told};
+use domain::leadership::NotLeading;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use scheduler::driver::requests::{Refusal, Reply, Request, Requests};
+use scheduler::queue::Queue;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::metrics::Metrics;
+use super::template::{self, Makings};
+
+/// While the state cannot be stored the scheduler answers nobody.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The next question waits so many times as long as the last one took, so all of them together take a twentieth of the
+/// scheduler's time.
+const WAIT_TIMES: u32 = 20;
+const MAX_WAIT: Duration = Duration::from_millis(500);
+
+#[derive(Clone)]
+pub struct Asked(Arc<Shared>);
+
+struct Shared {
+    requests: Requests,
+    /// For what processes would take; nothing is launched by it.
+    makings: Makings,
+    metrics: Arc<Metrics>,
+    /// When the next question may be asked.
+    next: Mutex<Instant>,
+}
+
+impl Asked {
+    pub fn new(requests: Requests, makings: Makings, metrics: Arc<Metrics>) -> Self {
+        Self(Arc::new(Shared { requests, makings, metrics, next: Mutex::new(Instant::now()) }))
+    }
+}
+
+impl Shared {
+    async fn ask<T>(&self, question: impl FnOnce(Reply<T>) -> Request) -> Result<T, String> {
+        let asking = async {
+            let mut next = self.next.lock().await;
+            sleep_until(*next).await;
+            let begin = Instant::now();
+            let answer = self.requests.ask(question).await;
+            *next = Instant::now() + (begin.elapsed() * WAIT_TIMES).min(MAX_WAIT);
+            answer
+        };
+        match timeout(ANSWER_TIMEOUT, asking).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(Refusal::NotLeading(NotLeading(leadership)))) => Err(leadership.told("dispatcher")),
+            Ok(Err(refusal)) => Err(refusal.to_string()),
+            Err(_elapsed) => {
+                Err(format!("the scheduler has not answered for {} s", ANSWER_TIMEOUT.as_secs()))
+            }
+        }
+    }
+}
+
+impl Scheduling for Asked {
+    fn explain(&self, cluster: String) -> Told<Option<Placing>> {
+        let shared = Arc::clone(&self.0);
+        async move {
+            let Some(name) = template::group(&cluster) else { return Ok(None) };
+            let found = shared.ask(|reply| Request::ExplainGroup(name, reply)).await?;
+            let missing = found.waiting.as_ref().map_or(0, |waiting| waiting.taskmanagers);
+            let placing = Placing {
+                missing,
+                why: found.waiting.map(|waiting| waiting.why),
+                need: found.need,
+                offers: found.offers,
+                remedies: found.remedies,
+            };
+            Ok((missing > 0).then_some(placing))
+        }
+        .boxed()
+    }
+
+    fn queue(&self) -> Told<Queue> {
+        let shared = Arc::clone(&self.0);
+        async move { shared.ask(Request::Queue).await }.boxed()
+    }
+
+    fn fits(&self, sought: Vec<Sought>) -> BoxFuture<'static, Vec<Option<Fits>>> {
+        let shared = Arc::clone(&self.0);
+        async move { shared.fits(&sought).await }.boxed()
+    }
+
+    fn metrics(&self) -> Told<Vec<u8>> {
+        let shared = Arc::clone(&self.0);
+        async move { shared.metrics.text(&shared.requests).await }.boxed()
+    }
+}

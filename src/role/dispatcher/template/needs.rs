@@ -1,0 +1,71 @@
+//! What a cluster's processes take of agents, before any of them is launched.
+
+use std::sync::Arc;
+
+use conf::environment::Environment;
+use dispatcher::Definition;
+use domain::group::GroupName;
+use domain::need::Need;
+use flink::memory;
+use manifest::Manifest;
+use scheduler::fitting::Wanted;
+
+use super::{Makings, Unlaunchable, need, settings, version};
+use crate::role::worker;
+
+/// Of one cluster, as many as there are at first.
+pub struct Needs {
+    pub appmasters: Wanted,
+    /// As the AppMaster would want them. Where it takes another role than the dispatcher may, offers to any role are looked at.
+    pub taskmanagers: Wanted,
+}
+
+impl Makings {
+    pub fn needs(&self, manifest: &Arc<Manifest>) -> Result<Needs, Unlaunchable> {
+        let spec = &manifest.spec;
+        let name = &manifest.metadata.name;
+        let origin = self.origin(spec)?;
+        let definition = Definition {
+            order: 0,
+            cluster: name.clone(),
+            revision: 0,
+            generation: 0,
+            place: name.clone(),
+            manifest: Arc::clone(manifest),
+            target: spec.job_manager.replicas,
+        };
+        let mut table = self.table(&definition, &origin);
+        let appmaster = need(spec, &table)?;
+        let (own_name, role) = (super::group(name).unwrap_or(GroupName::TASKMANAGERS), self.role(spec));
+        let constraints = &spec.mesos.constraints;
+        let appmasters = Wanted {
+            group: own_name,
+            count: spec.job_manager.replicas.max(1) as usize,
+            need: appmaster,
+            role: role.clone(),
+            hard: constraints.hard.clone(),
+            soft: constraints.soft.clone(),
+        };
+        // As the AppMaster reads it.
+        let _changes = conf::settle(&mut table, &Environment::default(), spec.flink_version.number());
+        let settings = settings(&table)?;
+        let memory = memory::taskmanager(&table, &Environment::default(), version(spec))?;
+        let ports = worker::port_keys(&settings.tasks).len();
+        let taskmanagers = Wanted {
+            group: GroupName::TASKMANAGERS,
+            count: worker::first_target(&settings) as usize,
+            need: worker::taskmanager_need(&settings.tasks, memory.process.bytes().div_ceil(1 << 20), ports),
+            role,
+            hard: settings.constraints.hard.clone(),
+            soft: settings.constraints.soft.clone(),
+        };
+        Ok(Needs { appmasters, taskmanagers })
+    }
+}
+
+/// Whether what one task leaves is enough for the other.
+pub fn covers(one: &Need, other: &Need) -> bool {
+    let has =
+        |name: &str| one.scalars.iter().find(|(known, _)| known == name).map_or(0, |(_, amount)| amount.0);
+    other.ports <= one.ports && other.scalars.iter().all(|(name, amount)| amount.0 <= has(name))
+}
