@@ -5,7 +5,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use dispatcher::Description;
+use dispatcher::{ClusterReport, Description, Dispatcher};
+
+use super::ui;
 
 /// By task id, none of one that has told nothing yet.
 pub type AppMasters = Arc<dyn Fn(&str) -> Option<AppMaster> + Send + Sync>;
@@ -33,6 +35,35 @@ pub struct AppMaster {
     pub waiting: Option<String>,
 }
 
+/// In the order in which they are preferred: the last one leads, and does nothing until ZooKeeper answers.
+const LEADING: [&str; 3] = ["leader", "alone", "suspended"];
+
+/// The one that speaks for its cluster.
+pub fn leading(appmasters: impl IntoIterator<Item = AppMaster>) -> Option<AppMaster> {
+    let rank = |appmaster: &AppMaster| LEADING.iter().position(|standing| *standing == appmaster.standing);
+    let ranked = appmasters.into_iter().filter_map(|appmaster| Some((rank(&appmaster)?, appmaster)));
+    ranked.min_by_key(|(rank, _)| *rank).map(|(_, appmaster)| appmaster)
+}
+
+/// One line of the list of clusters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Listed {
+    #[serde(flatten)]
+    pub known: ClusterReport,
+    /// What the AppMaster that leads has told last.
+    pub appmaster: Option<AppMaster>,
+}
+
+impl Listed {
+    pub fn all(core: &Dispatcher, appmasters: &AppMasters) -> Vec<Self> {
+        let listed = |known: ClusterReport| {
+            let alive = core.alive(&known.name).filter_map(|attempt| appmasters(&attempt.task_id));
+            Self { appmaster: leading(alive), known }
+        };
+        core.list().into_iter().map(listed).collect()
+    }
+}
+
 /// All that is known of a cluster.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Described {
@@ -40,12 +71,17 @@ pub struct Described {
     pub known: Description,
     /// Of attempts that have not ended, the newest first.
     pub appmasters: Vec<AppMaster>,
+    /// Where this dispatcher hands Flink's Web UI and REST API on, as a path. None while no AppMaster has told where they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ui: Option<String>,
 }
 
 impl Described {
     pub fn new(known: Description, appmasters: &AppMasters) -> Self {
         let alive = known.attempts.iter().filter(|attempt| attempt.ended.is_none());
-        let appmasters = alive.filter_map(|attempt| appmasters(&attempt.task_id)).collect();
-        Self { known, appmasters }
+        let appmasters: Vec<_> = alive.filter_map(|attempt| appmasters(&attempt.task_id)).collect();
+        let leads = leading(appmasters.iter().cloned());
+        let ui = leads.and_then(|leads| leads.flink_url).map(|_| ui::path_of(&known.cluster.name));
+        Self { known, appmasters, ui }
     }
 }

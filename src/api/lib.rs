@@ -16,10 +16,12 @@ mod events;
 mod extract;
 mod health;
 mod orders;
+mod page;
 mod permission;
 pub mod standing;
 #[cfg(test)]
 mod tests;
+mod ui;
 
 use std::sync::Arc;
 
@@ -41,7 +43,7 @@ use manifest::{Circumstances, MAX_BYTES};
 
 pub use answer::Problem;
 pub use apply::{Applied, Document};
-pub use appmasters::{AppMaster, AppMasters, Described};
+pub use appmasters::{AppMaster, AppMasters, Described, Listed};
 pub use audit::AuditQuery;
 pub use caller::{Caller, Tokens};
 pub use clusters::Explanation;
@@ -49,6 +51,8 @@ pub use events::EventsQuery;
 use standing::Standings;
 
 pub use orders::{OrderQuery, Ordered, Patch};
+use ui::Ui;
+pub use ui::{JobManagers, Opened};
 
 /// Where an operator finds the dispatcher of this machine, unless it is told otherwise.
 pub const SOCKET: &str = "/run/flink-on-mesos/dispatcher.sock";
@@ -65,6 +69,7 @@ pub struct Sources {
     /// Under which specifications are accepted. The previous one is looked up for each.
     pub circumstances: Circumstances<'static>,
     pub appmasters: AppMasters,
+    pub jobmanagers: JobManagers,
 }
 
 #[derive(OpenApi)]
@@ -98,6 +103,7 @@ fn secured(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
 struct Shared {
     sources: Sources,
     streams: Arc<Semaphore>,
+    ui: Ui,
 }
 
 /// All of it. Whoever serves it says who asks: see [`caller`].
@@ -105,7 +111,8 @@ pub fn router(sources: Sources) -> Router {
     let (routes, document) = described().split_for_parts();
     let document = Bytes::from(serde_json::to_vec(&secured(document)).expect("all keys are texts"));
     let standings = sources.standings.clone();
-    let shared = Shared { sources, streams: Arc::new(Semaphore::new(MAX_STREAMS)) };
+    let shared = Shared { sources, streams: Arc::new(Semaphore::new(MAX_STREAMS)), ui: Ui::default() };
+    let handed_on = ui::routes(shared.clone());
     routes
         .route("/openapi.json", get(async || ([(CONTENT_TYPE, "application/json")], document)))
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "there is nothing at this path"))
@@ -116,6 +123,8 @@ pub fn router(sources: Sources) -> Router {
         .layer(DefaultBodyLimit::max(MAX_BYTES))
         .layer(middleware::map_response(async |response| serve::guarded(response)))
         .with_state(shared)
+        // JobManagers say themselves what of theirs may be kept.
+        .merge(handed_on)
 }
 
 fn described() -> OpenApiRouter<Shared> {
@@ -129,8 +138,14 @@ fn described() -> OpenApiRouter<Shared> {
         .routes(routes!(events::events))
         .route_layer(middleware::from_fn(standing::led))
         .route_layer(middleware::from_fn(caller::required));
+    let for_lookers = OpenApiRouter::new()
+        .routes(routes!(ui::open))
+        .route_layer(middleware::from_fn(standing::led))
+        .route_layer(middleware::from_fn(caller::known_at_least));
     OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(page::page))
         .routes(routes!(health::health))
         .routes(routes!(health::ready))
         .merge(for_callers)
+        .merge(for_lookers)
 }

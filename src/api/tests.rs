@@ -26,7 +26,7 @@ use tempfile::TempDir;
 use tower_service::Service as _;
 
 use super::standing::{self as standings, Standings};
-use super::{AppMaster, AppMasters, Caller, Sources, router};
+use super::{AppMaster, AppMasters, Caller, JobManagers, Sources, router};
 use dispatcher::driver::Handle;
 use manifest::Circumstances;
 
@@ -61,7 +61,18 @@ pub fn routes_of(handle: &Handle, standings: Standings) -> Router {
     let circumstances = Circumstances { has_zookeeper: true, allows_http: false, previous: None };
     let caller = Caller::admin("ann".to_owned(), "here".to_owned());
     let appmasters: AppMasters = Arc::new(told);
-    router(Sources { handle: handle.clone(), standings, circumstances, appmasters }).layer(Extension(caller))
+    let sources = Sources {
+        handle: handle.clone(),
+        standings,
+        circumstances,
+        appmasters,
+        jobmanagers: jobmanagers(),
+    };
+    router(sources).layer(Extension(caller))
+}
+
+pub fn jobmanagers() -> JobManagers {
+    JobManagers::new(tls::http::plain().expect("TLS")).expect("a client")
 }
 
 /// By an AppMaster of any task.

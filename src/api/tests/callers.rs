@@ -10,7 +10,7 @@ use axum::extract::ConnectInfo;
 use axum::http::Request;
 
 use super::world::World;
-use super::{Answer, ask, call, session, told};
+use super::{Answer, ask, call, jobmanagers, session, told};
 use crate::{Sources, caller, router};
 use manifest::Circumstances;
 use serve::{Credentials, Peer};
@@ -22,6 +22,7 @@ pub fn bare(world: &World) -> Router {
         handle: world.handle.clone(),
         circumstances: Circumstances::default(),
         appmasters: Arc::new(told),
+        jobmanagers: jobmanagers(),
     })
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::net::{TcpListener, UnixListener};
 
 use super::world::World;
-use super::{session, told, with_nonce};
+use super::{jobmanagers, session, told, with_nonce};
 use crate::client::{Address, AskError, Dispatcher};
 use crate::standing as standings;
 use crate::{AuditQuery, EventsQuery, OrderQuery, Patch, Sources, caller, router};
@@ -20,6 +20,7 @@ fn sources(world: &World) -> Sources {
         standings: standings::alone(),
         circumstances: Circumstances::default(),
         appmasters: Arc::new(told),
+        jobmanagers: jobmanagers(),
     }
 }
 
