@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use tracing::info;
 use utoipa::ToSchema;
 
+use base::log;
 use dispatcher::ClusterReport;
 
 use super::answer::{NotFound, Problem, Unavailable};
@@ -186,7 +187,7 @@ async fn hand_on(
             "https" => "; its certificate must be of an authority in `security.ssl.rest.truststore` of the dispatcher",
             _ => "",
         };
-        let why = carry::told(&error);
+        let why = log::chain(&error);
         let text = format!("the JobManager of cluster {cluster} at {}: {why}{trust}", base.origin().ascii_serialization());
         Problem::new(error.status(), text)
     });

@@ -14,8 +14,6 @@ use futures_util::stream::{self, Stream, StreamExt as _};
 use reqwest::{Client, ClientBuilder, Url};
 use tokio::time::{sleep, timeout};
 
-use base::log;
-
 use super::isolation;
 use super::places::Place;
 
@@ -167,9 +165,4 @@ impl Progress {
             seen = now;
         }
     }
-}
-
-/// For a person: the whole chain.
-pub fn told(error: &CarryError) -> String {
-    log::chain(error)
 }

@@ -36,10 +36,6 @@ impl<'a> Asked<'a> {
         let ticket = self.ticket.map(|ticket| format!("{TICKET}{ticket}")).unwrap_or_default();
         format!("{ROOT}{}{ticket}", self.cluster)
     }
-
-    pub fn with_ticket(self, ticket: &'a str) -> Self {
-        Self { ticket: Some(ticket), ..self }
-    }
 }
 
 fn at_slash(text: &str) -> (&str, &str) {
@@ -120,8 +116,9 @@ mod tests {
         ] {
             assert_eq!(Asked::read(path), expected, "{path}");
         }
-        let asked = Asked { cluster: "a", ticket: None, path: "/x" };
-        assert_eq!((asked.prefix(), asked.with_ticket("t").prefix()), ("/ui/a".into(), "/ui/a/~t".into()));
+        for (ticket, prefix) in [(None, "/ui/a"), (Some("t"), "/ui/a/~t")] {
+            assert_eq!(Asked { cluster: "a", ticket, path: "/x" }.prefix(), prefix);
+        }
     }
 
     const TRICKS: [&str; 16] = [

@@ -25,7 +25,7 @@ use super::home::{Others, Reports};
 use super::opened::Opened;
 use super::serving::{Ports, Served};
 use super::template::Makings;
-use super::{begin, now, spec};
+use super::{admission, begin, now, spec};
 use crate::role::error::Fatal;
 use crate::role::worker::{self, Work};
 
@@ -95,7 +95,9 @@ impl<'a> House<'a> {
         let appmasters: api::AppMasters = Arc::new(move |task_id: &str| told.of(task_id));
         let (artifact_port, artifacts_url) = (ports.artifact_port(), ports.artifacts_url(&opened.settings));
         let api_url = ports.api_url(opened);
-        let sources = api::Sources { handle, standings: others.standings.clone(), circumstances, appmasters };
+        let standings = others.standings.clone();
+        let jobmanagers = admission::jobmanagers(&opened.dispatcher)?;
+        let sources = api::Sources { handle, standings, circumstances, appmasters, jobmanagers };
         let served = Served {
             requests: requests.clone(),
             files: files.clone(),

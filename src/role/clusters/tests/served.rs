@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, UnixListener};
 
 use access::{Defaults, Entry, Role, Tokens};
 use api::client::{Address, AskError, Dispatcher as Client};
-use api::{Sources, caller, router};
+use api::{JobManagers, Sources, caller, router};
 use base::events::Journal;
 use conf::environment::Environment;
 use dispatcher::driver::{Driver, Groups};
@@ -105,7 +105,9 @@ async fn serve(socket: PathBuf, state: PathBuf, ready: Sender<SocketAddr>) {
     let (driver, handle) = Driver::new(core, 0, limits, parts, Arc::<Journal>::default(), clock);
     tokio::spawn(driver.run());
     let (circumstances, appmasters) = (Circumstances::default(), Arc::new(|_: &str| None));
-    let sources = Sources { handle, standings: api::standing::alone(), circumstances, appmasters };
+    let jobmanagers = JobManagers::new(tls::http::plain().expect("TLS")).expect("a client");
+    let standings = api::standing::alone();
+    let sources = Sources { handle, standings, circumstances, appmasters, jobmanagers };
     let port = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = port.local_addr().expect("an address");
     let entry = Entry {
