@@ -140,6 +140,7 @@ fn described() -> OpenApiRouter<Shared> {
         .route_layer(middleware::from_fn(caller::required));
     let for_lookers = OpenApiRouter::new()
         .routes(routes!(ui::open))
+        .routes(routes!(ui::close))
         .route_layer(middleware::from_fn(standing::led))
         .route_layer(middleware::from_fn(caller::known_at_least));
     OpenApiRouter::with_openapi(Description::openapi())

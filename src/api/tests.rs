@@ -9,6 +9,7 @@ mod over_tls;
 mod permissions;
 mod reading;
 mod standing;
+mod ui;
 mod unavailable;
 mod world;
 

@@ -80,6 +80,13 @@ pub async fn open(
     Ok(Json(Opened { path }).into_response())
 }
 
+/// Paths that were opened with the same token, or by the same user, lead nowhere any more.
+#[utoipa::path(delete, path = "/v1/tickets", responses((status = 204), Unavailable))]
+pub async fn close(State(Shared { ui, .. }): State<Shared>, Extension(caller): Extension<Caller>) -> StatusCode {
+    ui.tickets.close(&caller);
+    StatusCode::NO_CONTENT
+}
+
 impl Ui {
     fn opened(&self, cluster: &str, caller: Caller, path: &str) -> String {
         let ticket = self.tickets.open(cluster, caller, Instant::now());

@@ -40,6 +40,12 @@ impl Tickets {
         ticket
     }
 
+    /// None of this caller counts any more.
+    pub fn close(&self, caller: &Caller) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|_, ticket| ticket.caller.user != caller.user);
+    }
+
     /// Whose ticket to this cluster it is, with what that caller may do by now.
     pub fn holder(&self, ticket: &str, cluster: &str, now: Instant) -> Option<Caller> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -71,6 +77,9 @@ mod tests {
         let (later, much_later) = (now + UNUSED / 2, now + UNUSED + UNUSED / 4);
         assert!(user(&ticket, "a", later).is_some() && user(&ticket, "a", much_later).is_some());
         assert_eq!(user(&ticket, "a", much_later + UNUSED), None);
+        let (own, others) = (tickets.open("a", caller("ann"), now), tickets.open("a", caller("bob"), now));
+        tickets.close(&caller("ann"));
+        assert!(user(&own, "a", now).is_none() && user(&others, "a", now).is_some());
     }
 
     #[test]
