@@ -62,13 +62,8 @@ pub fn routes_of(handle: &Handle, standings: Standings) -> Router {
     let circumstances = Circumstances { has_zookeeper: true, allows_http: false, previous: None };
     let caller = Caller::admin("ann".to_owned(), "here".to_owned());
     let appmasters: AppMasters = Arc::new(told);
-    let sources = Sources {
-        handle: handle.clone(),
-        standings,
-        circumstances,
-        appmasters,
-        jobmanagers: jobmanagers(),
-    };
+    let sources =
+        Sources { handle: handle.clone(), standings, circumstances, appmasters, jobmanagers: jobmanagers() };
     router(sources).layer(Extension(caller))
 }
 

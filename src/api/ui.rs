@@ -82,7 +82,10 @@ pub async fn open(
 
 /// Paths that were opened with the same token, or by the same user, lead nowhere any more.
 #[utoipa::path(delete, path = "/v1/tickets", responses((status = 204), Unavailable))]
-pub async fn close(State(Shared { ui, .. }): State<Shared>, Extension(caller): Extension<Caller>) -> StatusCode {
+pub async fn close(
+    State(Shared { ui, .. }): State<Shared>,
+    Extension(caller): Extension<Caller>,
+) -> StatusCode {
     ui.tickets.close(&caller);
     StatusCode::NO_CONTENT
 }
@@ -180,7 +183,8 @@ async fn hand_on(
     let grant = is_change.then(|| Arc::clone(&caller.grant));
     let base = jobmanager(shared, cluster, grant).await?;
     let url = path::at_jobmanager(&base, path, request.uri().query());
-    let url = url.ok_or_else(|| Problem::bad_request("this path is not taken: it has characters to be encoded"))?;
+    let url =
+        url.ok_or_else(|| Problem::bad_request("this path is not taken: it has characters to be encoded"))?;
     let place = shared.ui.places.take(cluster).ok_or_else(|| {
         let text = format!("too many requests to the JobManager of cluster {cluster} are under way");
         Problem { retry_after: Some(1), ..Problem::new(StatusCode::SERVICE_UNAVAILABLE, text) }
@@ -229,7 +233,8 @@ async fn jobmanager(shared: &Shared, cluster: &str, grant: Option<Arc<Grant>>) -
     if told.is_empty() {
         let ClusterReport { name, state, why, .. } = report;
         let why = why.map(|why| format!(": {why}")).unwrap_or_default();
-        let text = format!("no AppMaster of cluster {name} has reported yet; the cluster is {}{why}", state.word());
+        let text =
+            format!("no AppMaster of cluster {name} has reported yet; the cluster is {}{why}", state.word());
         return Err(not_yet(text));
     }
     let leads = appmasters::leading(told);
@@ -239,11 +244,14 @@ async fn jobmanager(shared: &Shared, cluster: &str, grant: Option<Arc<Grant>>) -
     })?;
     let bad = |what: &str| Problem::new(StatusCode::BAD_GATEWAY, format!("cluster {cluster}: {what}"));
     let parsed = Url::parse(&url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-    let parsed = parsed.ok_or_else(|| bad(&format!("its AppMaster says that its JobManager is at {url:?}")))?;
+    let parsed =
+        parsed.ok_or_else(|| bad(&format!("its AppMaster says that its JobManager is at {url:?}")))?;
     // Whoever runs jobs could have the AppMaster say anything, and this dispatcher reaches more than they do.
     let host = parsed.host_str().unwrap_or_default();
     if alive.iter().any(|(_, hostname)| hostname.eq_ignore_ascii_case(host)) {
         return Ok(parsed);
     }
-    Err(bad(&format!("its AppMaster says that its JobManager is on {host}, where none of its AppMasters runs")))
+    Err(bad(&format!(
+        "its AppMaster says that its JobManager is on {host}, where none of its AppMasters runs"
+    )))
 }

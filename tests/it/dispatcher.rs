@@ -2,6 +2,7 @@
 
 mod applications;
 mod available;
+mod browser;
 mod several;
 mod site;
 

@@ -40,12 +40,13 @@ impl JobManager {
         let url = format!("http://localhost:{}", listener.local_addr().expect("an address").port());
         let log = Log::default();
         let seen = Arc::clone(&log);
-        let routes = Router::new().fallback(async move |method: Method, uri: Uri, headers: HeaderMap, body: Body| {
-            let bytes = axum::body::to_bytes(body, usize::MAX).await.expect("a body").len();
-            let line = format!("{method} {uri}");
-            seen.lock().unwrap_or_else(PoisonError::into_inner).push(Asked { line, headers, bytes });
-            answer(uri.path())
-        });
+        let routes =
+            Router::new().fallback(async move |method: Method, uri: Uri, headers: HeaderMap, body: Body| {
+                let bytes = axum::body::to_bytes(body, usize::MAX).await.expect("a body").len();
+                let line = format!("{method} {uri}");
+                seen.lock().unwrap_or_else(PoisonError::into_inner).push(Asked { line, headers, bytes });
+                answer(uri.path())
+            });
         tokio::spawn(serve::serve(Listening::new(listener, "JobManager"), routes));
         Self { url, log }
     }
@@ -177,7 +178,11 @@ async fn a_ticket_is_for_its_cluster_and_for_what_its_holder_may_do() {
     assert!(path.starts_with("/ui/a/~") && path.ends_with('/'), "{path}");
     let page = site.ask(&format!("GET {path}"), &[("accept", "text/html")]).await;
     assert_eq!(page.status, 200);
-    assert!(page.text.starts_with("<html><head><script>Object.defineProperty(document,\"cookie\""), "{}", page.text);
+    assert!(
+        page.text.starts_with("<html><head><script>Object.defineProperty(document,\"cookie\""),
+        "{}",
+        page.text
+    );
     assert_eq!(page.header("access-control-allow-origin"), "null");
     assert_eq!(site.jobmanager.last().line, "GET /");
     let moved = site.ask(&format!("GET {path}moved"), &[]).await;
@@ -185,7 +190,9 @@ async fn a_ticket_is_for_its_cluster_and_for_what_its_holder_may_do() {
     site.jobmanager.last();
 
     let from_page = [("origin", "null"), ("sec-fetch-site", "cross-site")];
-    for line in ["POST PATHjars/upload", "PATCH PATHjobs/1", "GET PATHjobs/1/yarn-cancel", "GET PATHjars/x/plan"] {
+    for line in
+        ["POST PATHjars/upload", "PATCH PATHjobs/1", "GET PATHjobs/1/yarn-cancel", "GET PATHjars/x/plan"]
+    {
         let answer = site.ask(&line.replace("PATH", &path), &from_page).await;
         assert_eq!((answer.status.as_u16(), site.jobmanager.was_asked()), (403, false), "{line}");
         assert!(answer.error().contains("its role is view"), "{}", answer.text);
@@ -198,12 +205,15 @@ async fn a_ticket_is_for_its_cluster_and_for_what_its_holder_may_do() {
     }
     // It leads nowhere else.
     let own = site.open("admin", "a").await;
-    for other in [own.replace("/ui/a/", "/ui/b/"), format!("/ui/a/~{}/", "0".repeat(64)), "/ui/a/~/".to_owned()] {
+    for other in
+        [own.replace("/ui/a/", "/ui/b/"), format!("/ui/a/~{}/", "0".repeat(64)), "/ui/a/~/".to_owned()]
+    {
         let answer = site.ask(&format!("GET {other}config"), &[]).await;
         assert_eq!(answer.status, 401, "{other}");
     }
     assert_eq!(site.ask("GET /v1/clusters", &[("origin", "null")]).await.status, 401);
-    let preflight = site.ask(&format!("OPTIONS {own}jobs/1"), &[("access-control-request-headers", "x")]).await;
+    let preflight =
+        site.ask(&format!("OPTIONS {own}jobs/1"), &[("access-control-request-headers", "x")]).await;
     assert_eq!((preflight.status.as_u16(), preflight.header("access-control-allow-headers")), (204, "x"));
 
     // What its holder may do by now counts.
@@ -265,7 +275,8 @@ async fn this_machine_needs_no_token_and_pages_of_others_change_nothing() {
 #[tokio::test]
 async fn tricks_reach_nobody() {
     let site = Site::new().await;
-    for path in ["../v1/clusters", "%2e%2e/x", "/evil.example/", "a//b", "a%2fb", "a\\b", "%5c", "a%00", "."] {
+    for path in ["../v1/clusters", "%2e%2e/x", "/evil.example/", "a//b", "a%2fb", "a\\b", "%5c", "a%00", "."]
+    {
         let answer = site.as_("admin", &format!("GET /ui/a/{path}")).await;
         assert_eq!((answer.status.as_u16(), answer.error().is_empty()), (400, false), "{path}");
     }
@@ -306,7 +317,10 @@ async fn it_is_said_why_a_jobmanager_cannot_be_reached() {
     // A port that is reserved.
     let (status, error) = why(|id| reported(id, "http://localhost:1"), line).await;
     assert_eq!(status, 502);
-    assert!(error.starts_with("the JobManager of cluster a at http://localhost:1: does not answer: "), "{error}");
+    assert!(
+        error.starts_with("the JobManager of cluster a at http://localhost:1: does not answer: "),
+        "{error}"
+    );
     let (_, error) = why(|id| reported(id, "https://localhost:1"), line).await;
     assert!(error.contains("security.ssl.rest.truststore"), "{error}");
 }

@@ -40,7 +40,8 @@ pub struct JobManagers(Client);
 impl JobManagers {
     /// `builder` knows whom to trust.
     pub fn new(builder: ClientBuilder) -> reqwest::Result<Self> {
-        let client = builder.connect_timeout(CONNECT_TIMEOUT).pool_max_idle_per_host(IDLE_CONNECTIONS).build()?;
+        let client =
+            builder.connect_timeout(CONNECT_TIMEOUT).pool_max_idle_per_host(IDLE_CONNECTIONS).build()?;
         Ok(Self(client))
     }
 }

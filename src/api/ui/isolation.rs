@@ -6,23 +6,16 @@
 
 use axum::http::header::{
     ACCEPT, ACCEPT_LANGUAGE, ACCEPT_RANGES, ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS,
-    ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_REQUEST_HEADERS, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH,
-    CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, EXPIRES, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
-    LAST_MODIFIED, RANGE, REFERRER_POLICY, RETRY_AFTER, USER_AGENT, X_CONTENT_TYPE_OPTIONS,
+    ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_REQUEST_HEADERS, CACHE_CONTROL,
+    CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY,
+    CONTENT_TYPE, ETAG, EXPIRES, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED, RANGE,
+    REFERRER_POLICY, RETRY_AFTER, USER_AGENT, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
 /// Of a request, for JobManagers. Neither credentials nor what proxies before this one have said are among them.
-const ASKED: [HeaderName; 8] = [
-    ACCEPT,
-    ACCEPT_LANGUAGE,
-    CONTENT_TYPE,
-    IF_MODIFIED_SINCE,
-    IF_NONE_MATCH,
-    IF_RANGE,
-    RANGE,
-    USER_AGENT,
-];
+const ASKED: [HeaderName; 8] =
+    [ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE, USER_AGENT];
 
 /// Of an answer, for browsers. No cookie, no word to the browser about this origin, and no leave for others to read.
 const ANSWERED: [HeaderName; 11] = [
@@ -42,10 +35,12 @@ const ANSWERED: [HeaderName; 11] = [
 pub const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
 
 /// Without `allow-same-origin` each page has an origin of its own, and so have the windows that it opens.
-const POLICY: &str = "sandbox allow-scripts allow-forms allow-downloads allow-modals allow-popups; frame-ancestors 'none'";
+const POLICY: &str =
+    "sandbox allow-scripts allow-forms allow-downloads allow-modals allow-popups; frame-ancestors 'none'";
 
 /// Flink's Web UI looks for a cookie before it changes anything, and a page with an origin of its own may not even look.
-const NO_COOKIES: &str = "<script>Object.defineProperty(document,\"cookie\",{get(){return\"\"},set(){}})</script>";
+const NO_COOKIES: &str =
+    "<script>Object.defineProperty(document,\"cookie\",{get(){return\"\"},set(){}})</script>";
 const HEAD: &[u8] = b"<head>";
 
 pub fn asked(headers: &HeaderMap) -> HeaderMap {

@@ -67,7 +67,8 @@ pub fn is_change(method: &Method, path: &str) -> bool {
 fn decoded(part: &str) -> Vec<u8> {
     let (mut bytes, mut rest) = (Vec::new(), part.as_bytes());
     while let [first, others @ ..] = rest {
-        let digits = others.get(..2).filter(|_| *first == b'%').and_then(|digits| str::from_utf8(digits).ok());
+        let digits =
+            others.get(..2).filter(|_| *first == b'%').and_then(|digits| str::from_utf8(digits).ok());
         let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
         bytes.push(byte.unwrap_or(*first));
         rest = if byte.is_some() { &others[2..] } else { others };
@@ -145,7 +146,9 @@ mod tests {
         for trick in TRICKS {
             assert!(!is_plain(trick), "{trick}");
         }
-        for path in ["/", "/jobs/overview", "/taskmanagers/h:31001-a..b/logs/a%20b.log", "/...", "/jars/a%2bb.jar"] {
+        for path in
+            ["/", "/jobs/overview", "/taskmanagers/h:31001-a..b/logs/a%20b.log", "/...", "/jars/a%2bb.jar"]
+        {
             assert!(is_plain(path), "{path}");
         }
     }
@@ -182,7 +185,8 @@ mod tests {
             assert!(is_change(&Method::GET, path), "{path}");
             assert!(is_change(&Method::HEAD, path), "{path}");
         }
-        for path in ["/", "/jobs/1/plan", "/jars", "/jobs/yarn-cancel/x", "/config", "/jobs/1%", "/jobs/%zz"] {
+        for path in ["/", "/jobs/1/plan", "/jars", "/jobs/yarn-cancel/x", "/config", "/jobs/1%", "/jobs/%zz"]
+        {
             assert!(!is_change(&Method::GET, path), "{path}");
             assert!(is_change(&Method::POST, path), "{path}");
         }

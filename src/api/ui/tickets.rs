@@ -32,7 +32,8 @@ impl Tickets {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.retain(|_, ticket| now.saturating_duration_since(ticket.used) < UNUSED);
         let own = known.iter().filter(|(_, ticket)| ticket.caller.user == caller.user);
-        let (count, oldest) = (own.clone().count(), own.min_by_key(|(_, ticket)| ticket.used).map(|(hash, _)| *hash));
+        let (count, oldest) =
+            (own.clone().count(), own.min_by_key(|(_, ticket)| ticket.used).map(|(hash, _)| *hash));
         if let Some(oldest) = oldest.filter(|_| count >= MOST_OF_ONE) {
             known.remove(&oldest);
         }
@@ -70,7 +71,8 @@ mod tests {
     fn a_ticket_is_for_one_cluster_and_for_as_long_as_it_is_used() {
         let (tickets, now) = (Tickets::default(), Instant::now());
         let ticket = tickets.open("a", caller("ann"), now);
-        let user = |ticket: &str, cluster, now| tickets.holder(ticket, cluster, now).map(|caller| caller.user);
+        let user =
+            |ticket: &str, cluster, now| tickets.holder(ticket, cluster, now).map(|caller| caller.user);
         assert_eq!(user(&ticket, "a", now), Some("ann".to_owned()));
         assert_eq!(user(&ticket, "b", now), None);
         assert_eq!(user("", "a", now), None);
@@ -87,7 +89,8 @@ mod tests {
         let (tickets, now) = (Tickets::default(), Instant::now());
         let others = tickets.open("a", caller("bob"), now);
         let at = |second: usize| now + Duration::from_secs(second as u64);
-        let own: Vec<_> = (0..=MOST_OF_ONE).map(|count| tickets.open("a", caller("ann"), at(count))).collect();
+        let own: Vec<_> =
+            (0..=MOST_OF_ONE).map(|count| tickets.open("a", caller("ann"), at(count))).collect();
         assert!(tickets.holder(&others, "a", at(99)).is_some());
         let alive = own.iter().map(|ticket| tickets.holder(ticket, "a", at(99)).is_some());
         assert_eq!(alive.collect::<Vec<_>>(), [&[false][..], &[true; MOST_OF_ONE]].concat());

@@ -53,11 +53,13 @@ fn a_description_has_all_that_is_known() {
         "appmasters": [{"task_id": "a-1", "standing": "leader", "framework_id": "F", "subscribed": true,
             "flink_url": "http://h:31001", "status_url": null, "target": 2, "running": 1, "jobs_running": 3,
             "waiting": "no offers"}],
+        "ui": "/ui/a/",
     }));
     let text = describe::text(&description);
     for line in [
         "state       running",
         "AppMasters  1 of 1 run",
+        "Web UI      /ui/a/",
         "attempt a-1 says, as leader",
         "  TaskManagers  1 of 2 run: no offers",
         "  jobs          3",
