@@ -125,14 +125,14 @@ async fn answered(shared: &Shared, asked: Asked<'_>, request: Request) -> Result
     let caller = match (who(shared, asked, &request), asked.ticket) {
         (Ok(caller), _) => caller,
         (Err(_), Some(_)) if is_navigation(&request) => return sent(&format!("/ui/{}/", asked.cluster)),
-        (Err(_), None) if is_navigation(&request) => return sent(&on_page(asked.cluster)),
+        (Err(_), None) if is_navigation(&request) => return sent(&format!("{}/ui", on_page(asked.cluster))),
         (Err(problem), _) => return Err(problem),
     };
     if asked.path.is_empty() {
         return sent(&format!("{}/", asked.prefix()));
     }
     if asked.ticket.is_none() && is_navigation(&request) {
-        // Nobody else's page is to have tickets made.
+        // Whoever comes from somebody else's page sees first where they are.
         if caller::is_of_another_site(request.headers()) {
             return sent(&on_page(asked.cluster));
         }
@@ -158,9 +158,9 @@ fn is_navigation(request: &Request) -> bool {
     request.method() == Method::GET && accepts.contains("text/html")
 }
 
-/// The dispatcher's page asks for a token, and opens the Web UI then.
+/// The cluster on the dispatcher's page, which asks for a token where one is needed; with `/ui` it opens the Web UI then.
 fn on_page(cluster: &str) -> String {
-    format!("/#/clusters/{cluster}/ui")
+    format!("/#/clusters/{cluster}")
 }
 
 fn sent(to: &str) -> Result<Response, Problem> {
@@ -247,7 +247,7 @@ async fn jobmanager(shared: &Shared, cluster: &str, grant: Option<Arc<Grant>>) -
     let parsed =
         parsed.ok_or_else(|| bad(&format!("its AppMaster says that its JobManager is at {url:?}")))?;
     // Whoever runs jobs could have the AppMaster say anything, and this dispatcher reaches more than they do.
-    let host = parsed.host_str().unwrap_or_default();
+    let host = parsed.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
     if alive.iter().any(|(_, hostname)| hostname.eq_ignore_ascii_case(host)) {
         return Ok(parsed);
     }

@@ -9,12 +9,11 @@ use futures_util::stream;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use super::site::Site;
+use super::site::{Site, session};
 use crate::cluster::application::jar_for;
 use crate::cluster::processes::{self, Process};
 use crate::view::browser::{Browser, SCREENS};
 
-const FLINK: &str = "2.3.0";
 const TOKEN: &str = "a token for who looks";
 
 /// A name by which the dispatcher is reached as from another machine.
@@ -33,7 +32,7 @@ async fn a_cluster_is_created_used_and_comes_back_on_the_page() {
     let page = browser.client.window().await.expect("a window");
     creates_a_cluster(&browser).await;
     let ui = opens_its_ui(&browser, &page).await;
-    submits_a_job(&browser, files.path()).await;
+    submits_a_job(&browser, "2.3.0", files.path()).await;
     is_kept_apart(&browser, &site).await;
     uploads_take_no_memory(&site).await;
 
@@ -48,6 +47,11 @@ async fn a_cluster_is_created_used_and_comes_back_on_the_page() {
     browser.client.switch_to_window(page).await.expect("the page");
     may_only_look_with_a_token(&browser, &site).await;
     deletes_the_cluster(&browser, &site).await;
+
+    site.apply(&[&session("old", "v1_20", super::MEMORY)]);
+    site.until_slots("old", 1).await;
+    browser.client.goto(&format!("{}/ui/old/", site.url())).await.expect("the Web UI");
+    submits_a_job(&browser, "1.20.5", files.path()).await;
     browser.client.close().await.expect("it ends");
 }
 
@@ -123,9 +127,10 @@ async fn opens_its_ui(browser: &Browser, page: &WindowHandle) -> WindowHandle {
     ui
 }
 
-async fn submits_a_job(browser: &Browser, directory: &Path) {
+async fn submits_a_job(browser: &Browser, flink: &str, directory: &Path) {
     browser.resize(SCREENS[0].0, SCREENS[0].1).await;
-    let jar = jar_for(FLINK, "Endless", directory);
+    let jar = jar_for(flink, "Endless", directory);
+    browser.until("document.body.innerText.includes('Available Task Slots')").await;
     browser.value("(location.hash = '#/submit', 0)").await;
     browser.until("document.querySelector('input[type=file]') !== null").await;
     let input = browser.client.find(Locator::Css("input[type=file]")).await.expect("a field for files");
@@ -138,7 +143,7 @@ async fn submits_a_job(browser: &Browser, directory: &Path) {
     browser.value(&format!("({button}.click(), 0)")).await;
     browser.until("location.hash.startsWith('#/job/running/')").await;
     browser.until("document.body.innerText.includes('RUNNING')").await;
-    browser.screenshot("flink-job.png").await;
+    browser.screenshot(&format!("flink-{flink}.png")).await;
     // It draws code in its own thread, as it may not have another.
     says_nothing(browser, &["web worker", "Failed to construct 'Worker'"]).await;
 }

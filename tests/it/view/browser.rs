@@ -62,8 +62,9 @@ impl Browser {
             "--disable-background-networking",
             "--no-first-run",
         ];
+        let options = [&options[..], more].concat();
         let capabilities = json!({
-            "goog:chromeOptions": { "args": [&options[..], more].concat() },
+            "goog:chromeOptions": { "args": options },
             "goog:loggingPrefs": { "browser": "ALL", "performance": "ALL" },
         });
         let Value::Object(capabilities) = capabilities else { unreachable!("it is an object") };
