@@ -200,7 +200,10 @@ fn is_loopback(address: IpAddr) -> bool {
 /// A name that somebody else's DNS leads here is none of this machine's.
 fn names_loopback(headers: &HeaderMap) -> bool {
     let Some(host) = host(headers) else { return false };
-    let name = host.host().trim_start_matches('[').trim_end_matches(']');
+    is_loopback_name(host.host().trim_start_matches('[').trim_end_matches(']'))
+}
+
+pub fn is_loopback_name(name: &str) -> bool {
     name.eq_ignore_ascii_case("localhost") || name.parse().is_ok_and(is_loopback)
 }
 

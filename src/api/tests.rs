@@ -68,7 +68,7 @@ pub fn routes_of(handle: &Handle, standings: Standings) -> Router {
 }
 
 pub fn jobmanagers() -> JobManagers {
-    JobManagers::new(tls::http::plain().expect("TLS")).expect("a client")
+    JobManagers::new(tls::http::plain().expect("TLS"), "own").expect("a client")
 }
 
 /// By an AppMaster of any task.

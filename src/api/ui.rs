@@ -247,10 +247,11 @@ async fn jobmanager(shared: &Shared, cluster: &str, grant: Option<Arc<Grant>>) -
     let parsed =
         parsed.ok_or_else(|| bad(&format!("its AppMaster says that its JobManager is at {url:?}")))?;
     // Whoever runs jobs could have the AppMaster say anything, and this dispatcher reaches more than they do.
-    let host = parsed.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-    if alive.iter().any(|(_, hostname)| hostname.eq_ignore_ascii_case(host)) {
+    let agents = alive.iter().map(|(_, hostname)| hostname.as_str());
+    if path::is_of_agent(&parsed, agents, shared.sources.jobmanagers.own_name()) {
         return Ok(parsed);
     }
+    let host = parsed.host_str().unwrap_or_default();
     Err(bad(&format!(
         "its AppMaster says that its JobManager is on {host}, where none of its AppMasters runs"
     )))

@@ -306,7 +306,7 @@ async fn it_is_said_why_a_jobmanager_cannot_be_reached() {
     let unknown = |id: &str| Some(AppMaster { flink_url: None, ..told(id)? });
     let expected = "the AppMaster of cluster a does not know yet where its JobManager is";
     assert_eq!(why(unknown, line).await, (503, expected.to_owned()));
-    for url in ["http://169.254.169.254/", "http://127.0.0.1:8090", "http://localhost.evil.example"] {
+    for url in ["http://169.254.169.254/", "http://other:8090", "http://localhost.evil.example"] {
         let site =
             Site::with(JobManager::start().await, standing::alone(), move |id| reported(id, url)).await;
         let answer = site.as_("admin", line).await;

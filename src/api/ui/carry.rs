@@ -35,14 +35,21 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The way to JobManagers.
 #[derive(Clone, Debug)]
-pub struct JobManagers(Client);
+pub struct JobManagers {
+    client: Client,
+    own_name: Arc<str>,
+}
 
 impl JobManagers {
-    /// `builder` knows whom to trust.
-    pub fn new(builder: ClientBuilder) -> reqwest::Result<Self> {
+    /// `builder` knows whom to trust; `own_name` is this machine's.
+    pub fn new(builder: ClientBuilder, own_name: &str) -> reqwest::Result<Self> {
         let client =
             builder.connect_timeout(CONNECT_TIMEOUT).pool_max_idle_per_host(IDLE_CONNECTIONS).build()?;
-        Ok(Self(client))
+        Ok(Self { client, own_name: own_name.into() })
+    }
+
+    pub fn own_name(&self) -> &str {
+        &self.own_name
     }
 }
 
@@ -81,7 +88,8 @@ impl JobManagers {
         let progress = Progress::default();
         let (head, body) = request.into_parts();
         let method = head.method.clone();
-        let mut sent = self.0.request(head.method, way.url.clone()).headers(isolation::asked(&head.headers));
+        let mut sent =
+            self.client.request(head.method, way.url.clone()).headers(isolation::asked(&head.headers));
         sent = sent.header(FORWARDED_FOR, &way.asked_for);
         if !body.is_end_stream() {
             if let Some(length) = body.size_hint().exact() {

@@ -4,6 +4,8 @@
 use axum::http::Method;
 use reqwest::Url;
 
+use crate::caller::is_loopback_name;
+
 pub const ROOT: &str = "/ui/";
 
 /// Before a ticket. No path of Flink begins with it.
@@ -74,6 +76,14 @@ fn decoded(part: &str) -> Vec<u8> {
         rest = if byte.is_some() { &others[2..] } else { others };
     }
     bytes
+}
+
+/// Whether the host of a JobManager's address is that of one of these agents. AppMasters on an agent with a loopback name, which is
+/// `own` machine then, say that they are where that machine is called `own`.
+pub fn is_of_agent<'b>(url: &Url, mut agents: impl Iterator<Item = &'b str>, own: &str) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+    let is_own = is_loopback_name(host) || host.eq_ignore_ascii_case(own);
+    agents.any(|agent| agent.eq_ignore_ascii_case(host) || is_own && is_loopback_name(agent))
 }
 
 /// Where that is, if it is at this JobManager and read there as it is here.
@@ -189,6 +199,28 @@ mod tests {
         {
             assert!(!is_change(&Method::GET, path), "{path}");
             assert!(is_change(&Method::POST, path), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_jobmanager_is_where_an_agent_of_its_cluster_is() {
+        for (url, agents, expected) in [
+            ("http://h1:31001", &["h2", "h1"][..], true),
+            ("http://H1:31001", &["h1"], true),
+            ("http://[fd00::1]:31001", &["fd00::1"], true),
+            ("http://h3:31001", &["h2", "h1"], false),
+            ("http://h1.evil.example", &["h1"], false),
+            ("http://169.254.169.254", &["h1"], false),
+            ("http://localhost:8090", &["h1"], false),
+            ("http://127.0.0.1:8090", &["h1"], false),
+            ("http://own:8090", &["h1"], false),
+            ("http://own:31001", &["localhost"], true),
+            ("http://127.0.0.1:31001", &["localhost"], true),
+            ("http://h1:31001", &["localhost"], false),
+            ("http://h1:31001", &[], false),
+        ] {
+            let parsed = Url::parse(url).expect("a URL");
+            assert_eq!(is_of_agent(&parsed, agents.iter().copied(), "own"), expected, "{url} {agents:?}");
         }
     }
 

@@ -12,6 +12,7 @@ use tls::store::Store;
 
 use super::tokens::TokenFile;
 use crate::role::error::{Fatal, fatal};
+use crate::role::setup;
 
 /// What would keep the port from being served, or others from being kept out.
 pub fn check(settings: &DispatcherSettings, tokens: Option<&TokenFile>) -> Result<(), Fatal> {
@@ -50,11 +51,12 @@ pub fn jobmanagers(settings: &DispatcherSettings) -> Result<JobManagers, Fatal> 
     if let Some(truststore) = &settings.jobmanager_trust {
         let certificates = opened(truststore).certificates().map_err(fatal(Exit::NoInput))?;
         let trust = tls::trusting(certificates).map_err(fatal(Exit::Config))?;
-        return JobManagers::new(tls::http::trusting(trust)).map_err(fatal(Exit::Software));
+        return JobManagers::new(tls::http::trusting(trust), &setup::host_name())
+            .map_err(fatal(Exit::Software));
     }
-    JobManagers::new(tls::http::secure()).or_else(|_nobody_is_trusted| {
+    JobManagers::new(tls::http::secure(), &setup::host_name()).or_else(|_nobody_is_trusted| {
         let plain = tls::http::plain().map_err(fatal(Exit::Software))?;
-        JobManagers::new(plain).map_err(fatal(Exit::Software))
+        JobManagers::new(plain, &setup::host_name()).map_err(fatal(Exit::Software))
     })
 }
 

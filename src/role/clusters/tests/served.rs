@@ -105,7 +105,7 @@ async fn serve(socket: PathBuf, state: PathBuf, ready: Sender<SocketAddr>) {
     let (driver, handle) = Driver::new(core, 0, limits, parts, Arc::<Journal>::default(), clock);
     tokio::spawn(driver.run());
     let (circumstances, appmasters) = (Circumstances::default(), Arc::new(|_: &str| None));
-    let jobmanagers = JobManagers::new(tls::http::plain().expect("TLS")).expect("a client");
+    let jobmanagers = JobManagers::new(tls::http::plain().expect("TLS"), "own").expect("a client");
     let standings = api::standing::alone();
     let sources = Sources { handle, standings, circumstances, appmasters, jobmanagers };
     let port = TcpListener::bind("127.0.0.1:0").await.expect("a port");
