@@ -41,6 +41,7 @@ async fn a_cluster_is_created_used_and_comes_back_on_the_page() {
     fits_every_screen(&browser, "cluster").await;
     sees_its_appmaster_die(&browser, &site).await;
     browser.client.switch_to_window(ui).await.expect("the Web UI");
+    browser.value("(location.hash = '#/overview', 0)").await;
     browser.client.refresh().await.expect("it is there again");
     browser.until("document.body.innerText.includes('Available Task Slots')").await;
 
