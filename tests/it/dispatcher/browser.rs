@@ -102,6 +102,8 @@ async fn creates_a_cluster(browser: &Browser) {
     browser.value("(location.hash = '#/', 0)").await;
     browser.until("!document.getElementById('all').hidden").await;
     browser.until(&shows("sentence", "The only cluster runs.")).await;
+    // AppMasters report every 20 s.
+    browser.until("document.getElementById('cluster-rows').rows[0].cells[5].textContent === '0'").await;
     let row = "[...document.querySelectorAll('#cluster-rows td')].map(cell => cell.textContent)";
     let Value::Array(row) = browser.value(row).await else { panic!("cells expected") };
     let texts: Vec<_> = row.iter().filter_map(Value::as_str).collect();
