@@ -214,8 +214,7 @@ struct Before {
 impl Before {
     fn of(core: &Dispatcher, name: &str, appmasters: &AppMasters) -> Self {
         let definition = core.definition(name);
-        let alive = core.alive_of(name);
-        let told = alive.iter().filter_map(|task_id| appmasters(task_id));
+        let told = core.alive(name).filter_map(|attempt| appmasters(&attempt.task_id));
         Self {
             target: definition.as_ref().map_or(0, |definition| definition.target),
             manifest: definition.map(|definition| definition.manifest),

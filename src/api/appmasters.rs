@@ -5,7 +5,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use dispatcher::{Description, Dispatcher, Jobs};
+use dispatcher::{ClusterReport, Description, Dispatcher, Jobs};
+
+use super::ui;
 
 /// Those that live tell something every 20 s, whatever happens.
 const SILENCE_MOST_S: u64 = 60;
@@ -50,6 +52,33 @@ pub fn jobs_of(core: &Dispatcher, name: &str, appmasters: &AppMasters) -> Jobs {
         leading.map(|told| told.jobs_running.filter(|_| told.told_s_ago <= SILENCE_MOST_S)).collect();
     let most = jobs.and_then(|jobs| jobs.into_iter().max());
     most.map_or(Jobs::Unknown, Jobs::Running)
+/// In the order in which they are preferred: the last one leads, and does nothing until ZooKeeper answers.
+const LEADING: [&str; 3] = ["leader", "alone", "suspended"];
+
+/// The one that speaks for its cluster.
+pub fn leading(appmasters: impl IntoIterator<Item = AppMaster>) -> Option<AppMaster> {
+    let rank = |appmaster: &AppMaster| LEADING.iter().position(|standing| *standing == appmaster.standing);
+    let ranked = appmasters.into_iter().filter_map(|appmaster| Some((rank(&appmaster)?, appmaster)));
+    ranked.min_by_key(|(rank, _)| *rank).map(|(_, appmaster)| appmaster)
+}
+
+/// One line of the list of clusters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Listed {
+    #[serde(flatten)]
+    pub known: ClusterReport,
+    /// What the AppMaster that leads has told last.
+    pub appmaster: Option<AppMaster>,
+}
+
+impl Listed {
+    pub fn all(core: &Dispatcher, appmasters: &AppMasters) -> Vec<Self> {
+        let listed = |known: ClusterReport| {
+            let alive = core.alive(&known.name).filter_map(|attempt| appmasters(&attempt.task_id));
+            Self { appmaster: leading(alive), known }
+        };
+        core.list().into_iter().map(listed).collect()
+    }
 }
 
 /// All that is known of a cluster.
@@ -59,12 +88,17 @@ pub struct Described {
     pub known: Description,
     /// Of attempts that have not ended, the newest first.
     pub appmasters: Vec<AppMaster>,
+    /// Where this dispatcher hands Flink's Web UI and REST API on, as a path. None while no AppMaster has told where they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ui: Option<String>,
 }
 
 impl Described {
     pub fn new(known: Description, appmasters: &AppMasters) -> Self {
         let alive = known.attempts.iter().filter(|attempt| attempt.ended.is_none());
-        let appmasters = alive.filter_map(|attempt| appmasters(&attempt.task_id)).collect();
-        Self { known, appmasters }
+        let appmasters: Vec<_> = alive.filter_map(|attempt| appmasters(&attempt.task_id)).collect();
+        let leads = leading(appmasters.iter().cloned());
+        let ui = leads.and_then(|leads| leads.flink_url).map(|_| ui::path_of(&known.cluster.name));
+        Self { known, appmasters, ui }
     }
 }

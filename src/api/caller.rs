@@ -4,7 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, Extension, Request};
+use axum::extract::{ConnectInfo, Request};
 use axum::http::header::{AUTHORIZATION, FORWARDED, HOST, HeaderMap, ORIGIN};
 use axum::http::uri::Authority;
 use axum::http::{HeaderName, Method, StatusCode};
@@ -46,7 +46,13 @@ impl Caller {
 
     /// Whether it still is who it was when it asked.
     pub fn is_still_known(&self) -> bool {
-        self.shown.as_ref().is_none_or(|Shown { token, tokens }| tokens(token).is_some())
+        self.again().is_some()
+    }
+
+    /// With what it may do by now; none whose token counts no more.
+    pub fn again(&self) -> Option<Self> {
+        let Some(Shown { token, tokens }) = &self.shown else { return Some(self.clone()) };
+        tokens(token).map(|grant| Self { grant, ..self.clone() })
     }
 }
 
@@ -151,23 +157,35 @@ fn holder(certificate: &[u8]) -> String {
 }
 
 /// Nothing is told to, or ordered by, who is not known, and nothing is changed by who may look only.
-pub async fn required(
-    caller: Option<Extension<Caller>>,
-    stranger: Option<Extension<Stranger>>,
-    request: Request,
-    next: Next,
-) -> Result<Response, Problem> {
-    let Some(Extension(caller)) = caller else {
-        return Err(stranger.map_or(Stranger::NotLocal, |Extension(stranger)| stranger).into());
-    };
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        // A browser adds certificates by itself, and what comes from this machine needs nothing; no page has a token of others.
-        if caller.shown.is_none() && is_of_another_site(request.headers()) {
-            return Err(Problem::new(StatusCode::FORBIDDEN, "orders from pages of other sites are refused"));
-        }
+pub async fn required(request: Request, next: Next) -> Result<Response, Problem> {
+    let caller = admitted(&request)?;
+    if !is_read(&request) {
         caller.grant.may_edit()?;
     }
     Ok(next.run(request).await)
+}
+
+/// As [`required`], for what changes nothing whatever its method.
+pub async fn known_at_least(request: Request, next: Next) -> Result<Response, Problem> {
+    admitted(&request)?;
+    Ok(next.run(request).await)
+}
+
+/// Who asks, if that is known and it is no order of somebody else's page.
+pub fn admitted(request: &Request) -> Result<Caller, Problem> {
+    let Some(caller) = request.extensions().get::<Caller>() else {
+        let stranger = request.extensions().get().copied();
+        return Err(stranger.unwrap_or(Stranger::NotLocal).into());
+    };
+    // A browser adds certificates by itself, and what comes from this machine needs nothing; no page has a token of others.
+    if !is_read(request) && caller.shown.is_none() && is_of_another_site(request.headers()) {
+        return Err(Problem::new(StatusCode::FORBIDDEN, "orders from pages of other sites are refused"));
+    }
+    Ok(caller.clone())
+}
+
+pub fn is_read(request: &Request) -> bool {
+    matches!(*request.method(), Method::GET | Method::HEAD)
 }
 
 /// Whoever handed it on may be of this machine, and whoever asks is not.
@@ -182,7 +200,10 @@ fn is_loopback(address: IpAddr) -> bool {
 /// A name that somebody else's DNS leads here is none of this machine's.
 fn names_loopback(headers: &HeaderMap) -> bool {
     let Some(host) = host(headers) else { return false };
-    let name = host.host().trim_start_matches('[').trim_end_matches(']');
+    is_loopback_name(host.host().trim_start_matches('[').trim_end_matches(']'))
+}
+
+pub fn is_loopback_name(name: &str) -> bool {
     name.eq_ignore_ascii_case("localhost") || name.parse().is_ok_and(is_loopback)
 }
 
@@ -191,7 +212,7 @@ fn host(headers: &HeaderMap) -> Option<Authority> {
 }
 
 /// As browsers say it of what a page asks for.
-fn is_of_another_site(headers: &HeaderMap) -> bool {
+pub fn is_of_another_site(headers: &HeaderMap) -> bool {
     let site = headers.get(HeaderName::from_static("sec-fetch-site"));
     if site.is_some_and(|site| site != "same-origin" && site != "none") {
         return true;

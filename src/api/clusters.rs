@@ -9,15 +9,16 @@ use manifest::Manifest;
 
 use super::Shared;
 use super::answer::{NotFound, Problem, Unavailable};
-use super::appmasters::Described;
+use super::appmasters::{Described, Listed};
 use super::ask::ask;
 use super::condition::etag;
 use super::extract::Path;
 
 /// All clusters, by name.
-#[utoipa::path(get, path = "/v1/clusters", responses((status = 200, body = Vec<ClusterReport>), Unavailable))]
+#[utoipa::path(get, path = "/v1/clusters", responses((status = 200, body = Vec<Listed>), Unavailable))]
 pub async fn list(State(Shared { sources, .. }): State<Shared>) -> Result<Response, Problem> {
-    let clusters = ask(&sources.handle, |core, _| core.list()).await?;
+    let appmasters = sources.appmasters;
+    let clusters = ask(&sources.handle, move |core, _| Listed::all(core, &appmasters)).await?;
     Ok(Json(clusters).into_response())
 }
 

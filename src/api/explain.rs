@@ -70,7 +70,7 @@ pub async fn explain(
 ) -> Result<Response, Problem> {
     let asked = name.clone();
     let description = ask(&sources.handle, move |core, _| core.describe(&asked)).await??;
-    let Described { known, appmasters } = Described::new(description, &sources.appmasters);
+    let Described { known, appmasters, .. } = Described::new(description, &sources.appmasters);
     let dispatcher::Description { cluster, ended, attempts, .. } = known;
     let (placing, unknown) = match sources.scheduling.explain(name).await {
         Ok(placing) => (placing, None),
@@ -82,7 +82,7 @@ pub async fn explain(
 /// Clusters that wait for something, in the order in which they are served, and what Mesos has offered last.
 #[utoipa::path(get, path = "/v1/queue", responses((status = 200, body = Queue), Unavailable))]
 pub async fn queue(State(Shared { sources, .. }): State<Shared>) -> Result<Response, Problem> {
-    let (mut waiting, alive) = ask(&sources.handle, |core, _| (core.waiting(), core.alive())).await?;
+    let (mut waiting, alive) = ask(&sources.handle, |core, _| (core.waiting(), core.alive_by_cluster())).await?;
     let names: BTreeSet<_> = waiting.iter().map(|cluster| cluster.name.clone()).collect();
     for (name, task_ids) in alive.into_iter().filter(|(name, _)| !names.contains(name)) {
         waiting.extend(for_taskmanagers(name, &task_ids, &sources.appmasters));

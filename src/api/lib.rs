@@ -18,12 +18,14 @@ mod extract;
 mod health;
 mod metrics;
 mod orders;
+mod page;
 mod permission;
 pub mod scheduling;
 pub mod standing;
 mod taskmanagers;
 #[cfg(test)]
 mod tests;
+mod ui;
 
 use std::sync::Arc;
 
@@ -45,7 +47,7 @@ use manifest::{Circumstances, FlinkVersion, MAX_BYTES};
 
 pub use answer::Problem;
 pub use apply::{Applied, Document};
-pub use appmasters::{AppMaster, AppMasters, Described};
+pub use appmasters::{AppMaster, AppMasters, Described, Listed};
 pub use audit::AuditQuery;
 pub use caller::{Caller, Tokens};
 pub use events::EventsQuery;
@@ -55,6 +57,8 @@ use standing::Standings;
 
 pub use orders::{EndQuery, OrderQuery, Ordered, Patch};
 pub use taskmanagers::Scale;
+use ui::Ui;
+pub use ui::{JobManagers, Opened};
 
 /// Where an operator finds the dispatcher of this machine, unless it is told otherwise.
 pub const SOCKET: &str = "/run/flink-on-mesos/dispatcher.sock";
@@ -74,6 +78,7 @@ pub struct Sources {
     pub flinks: Option<Arc<[FlinkVersion]>>,
     pub appmasters: AppMasters,
     pub scheduling: Schedulings,
+    pub jobmanagers: JobManagers,
 }
 
 #[derive(OpenApi)]
@@ -110,6 +115,7 @@ fn secured(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
 struct Shared {
     sources: Sources,
     streams: Arc<Semaphore>,
+    ui: Ui,
 }
 
 /// All of it. Whoever serves it says who asks: see [`caller`].
@@ -117,7 +123,8 @@ pub fn router(sources: Sources) -> Router {
     let (routes, document) = described().split_for_parts();
     let document = Bytes::from(serde_json::to_vec(&secured(document)).expect("all keys are texts"));
     let standings = sources.standings.clone();
-    let shared = Shared { sources, streams: Arc::new(Semaphore::new(MAX_STREAMS)) };
+    let shared = Shared { sources, streams: Arc::new(Semaphore::new(MAX_STREAMS)), ui: Ui::default() };
+    let handed_on = ui::routes(shared.clone());
     routes
         .route("/openapi.json", get(async || ([(CONTENT_TYPE, "application/json")], document)))
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "there is nothing at this path"))
@@ -128,6 +135,8 @@ pub fn router(sources: Sources) -> Router {
         .layer(DefaultBodyLimit::max(MAX_BYTES))
         .layer(middleware::map_response(async |response| serve::guarded(response)))
         .with_state(shared)
+        // JobManagers say themselves what of theirs may be kept.
+        .merge(handed_on)
 }
 
 fn described() -> OpenApiRouter<Shared> {
@@ -145,8 +154,15 @@ fn described() -> OpenApiRouter<Shared> {
         .routes(routes!(events::events))
         .route_layer(middleware::from_fn(standing::led))
         .route_layer(middleware::from_fn(caller::required));
+    let for_lookers = OpenApiRouter::new()
+        .routes(routes!(ui::open))
+        .routes(routes!(ui::close))
+        .route_layer(middleware::from_fn(standing::led))
+        .route_layer(middleware::from_fn(caller::known_at_least));
     OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(page::page))
         .routes(routes!(health::health))
         .routes(routes!(health::ready))
         .merge(for_callers)
+        .merge(for_lookers)
 }

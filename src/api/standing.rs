@@ -6,12 +6,13 @@ use std::fmt;
 use axum::Extension;
 use axum::extract::Request;
 use axum::http::header::LOCATION;
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use tokio::sync::watch;
 
 use super::answer::Problem;
+use super::caller::is_read;
 
 /// In answers of a dispatcher that does not lead.
 const HEADER: HeaderName = HeaderName::from_static("dispatcher-standing");
@@ -101,7 +102,7 @@ impl fmt::Display for Standing {
 /// Reads are answered here, and orders go to whoever leads.
 pub async fn led(Extension(standings): Extension<Standings>, request: Request, next: Next) -> Response {
     let standing = standings.borrow().clone();
-    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    let is_read = is_read(&request);
     let header = standing.header();
     let mut response = match &standing {
         Standing::Leads => next.run(request).await,
@@ -113,6 +114,21 @@ pub async fn led(Extension(standings): Extension<Standings>, request: Request, n
     };
     response.headers_mut().extend(header.map(|header| (HEADER, header)));
     response
+}
+
+/// Why this is not for a dispatcher that stands so, where only the leader knows the answer.
+pub fn elsewhere(standings: &Standings, request: &Request) -> Option<Response> {
+    let standing = standings.borrow().clone();
+    let mut response = match &standing {
+        Standing::Leads => return None,
+        Standing::Suspended if is_read(request) => return None,
+        Standing::Standby { leader: Some(leader), .. } => sent_on(&standing, leader, request),
+        Standing::Suspended | Standing::Standby { .. } | Standing::Away { .. } => {
+            standing.refusal().into_response()
+        }
+    };
+    response.headers_mut().extend(standing.header().map(|header| (HEADER, header)));
+    Some(response)
 }
 
 fn sent_on(standing: &Standing, leader: &str, request: &Request) -> Response {

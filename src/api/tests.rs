@@ -10,6 +10,7 @@ mod permissions;
 mod reading;
 mod scheduling;
 mod standing;
+mod ui;
 mod unavailable;
 mod world;
 
@@ -28,7 +29,7 @@ use tower_service::Service as _;
 
 use super::scheduling::Schedulings;
 use super::standing::{self as standings, Standings};
-use super::{AppMaster, AppMasters, Caller, Sources, router};
+use super::{AppMaster, AppMasters, Caller, JobManagers, Sources, router};
 use dispatcher::driver::Handle;
 use manifest::{Circumstances, FlinkVersion};
 
@@ -63,12 +64,17 @@ pub fn routes_of(handle: &Handle, standings: Standings) -> Router {
     known(sources(handle, standings, Arc::new(scheduling::Told)))
 }
 
+pub fn jobmanagers() -> JobManagers {
+    JobManagers::new(tls::http::plain().expect("TLS"), "own").expect("a client")
+}
+
 fn sources(handle: &Handle, standings: Standings, scheduling: Schedulings) -> Sources {
     let circumstances =
         Circumstances { has_zookeeper: true, allows_http: false, flinks: None, previous: None };
     let appmasters: AppMasters = Arc::new(told);
     let flinks = Some([FlinkVersion::new(1, 20), FlinkVersion::new(2, 3)].into());
-    Sources { handle: handle.clone(), standings, circumstances, flinks, appmasters, scheduling }
+    let (handle, jobmanagers) = (handle.clone(), jobmanagers());
+    Sources { handle, standings, circumstances, flinks, appmasters, scheduling, jobmanagers }
 }
 
 fn known(sources: Sources) -> Router {

@@ -61,13 +61,9 @@ impl Dispatcher {
     }
 
     /// Task ids of AppMasters that have not ended, by cluster.
-    pub fn alive(&self) -> BTreeMap<String, Vec<String>> {
-        self.clusters.iter().map(|(name, cluster)| (name.clone(), cluster.alive())).collect()
-    }
-
-    /// The same of one.
-    pub fn alive_of(&self, name: &str) -> Vec<String> {
-        self.clusters.get(name).map(Cluster::alive).unwrap_or_default()
+    pub fn alive_by_cluster(&self) -> BTreeMap<String, Vec<String>> {
+        let task_ids = |name: &String| self.alive(name).map(|attempt| attempt.task_id.clone()).collect();
+        self.clusters.keys().map(|name| (name.clone(), task_ids(name))).collect()
     }
 
     /// How many AppMasters of the cluster run.
@@ -79,11 +75,6 @@ impl Dispatcher {
 }
 
 impl Cluster {
-    fn alive(&self) -> Vec<String> {
-        let attempts = self.status.attempts.iter().filter(|attempt| attempt.ended.is_none());
-        attempts.map(|attempt| attempt.task_id.clone()).collect()
-    }
-
     fn waiting(&self) -> Option<WaitingCluster> {
         if self.is_deleted() || self.is_suspended() || self.status.ended.is_some() {
             return None;

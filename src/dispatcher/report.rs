@@ -88,6 +88,17 @@ impl Dispatcher {
         reports
     }
 
+    /// One line of the list.
+    pub fn report(&self, name: &str) -> Result<ClusterReport, Refusal> {
+        self.cluster(name).map(ClusterReport::of)
+    }
+
+    /// Of a cluster's AppMasters those that have not ended, as far as is known, the newest first.
+    pub fn alive(&self, name: &str) -> impl Iterator<Item = &Attempt> {
+        let attempts = self.clusters.get(name).into_iter().flat_map(|cluster| &cluster.status.attempts).rev();
+        attempts.filter(|attempt| attempt.ended.is_none())
+    }
+
     pub fn describe(&self, name: &str) -> Result<Description, Refusal> {
         if let Some(why) = self.unreadable.get(name) {
             return Ok(Description {

@@ -19,7 +19,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore, ServerConfig, WantsVerifier};
 
-pub use pin::{Fingerprint, client as pinned};
+pub use pin::{Fingerprint, TrustError, client as pinned, trusting};
 use store::{Store, StoreError};
 pub use subject::common_name;
 

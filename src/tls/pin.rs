@@ -6,11 +6,14 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use rustls::client::WantsClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{VerifierBuilderError, WantsClientCert, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, ClientConfig, ConfigBuilder, DigitallySignedStruct, Error, SignatureScheme};
+use rustls::{
+    CertificateError, ClientConfig, ConfigBuilder, DigitallySignedStruct, Error, RootCertStore,
+    SignatureScheme,
+};
 
 use base::digest::{Sha256, hexadecimal};
 
@@ -33,6 +36,30 @@ impl Fingerprint {
 /// For a client that speaks to nobody but who has one of these certificates.
 pub fn client(fingerprints: Vec<Fingerprint>) -> Result<ClientConfig, Error> {
     Ok(builder(fingerprints)?.with_no_client_auth())
+}
+
+/// Why nobody can be trusted.
+#[derive(Debug, thiserror::Error)]
+pub enum TrustError {
+    #[error("one of the certificates to trust cannot be used")]
+    Certificate(#[from] Error),
+    #[error("the certificates to trust cannot be used as authorities")]
+    Authorities(#[from] VerifierBuilderError),
+}
+
+/// For a client that speaks to who has one of these certificates, whatever name is in it, and to who has one of the expected name that
+/// one of them vouches for.
+pub fn trusting(certificates: Vec<CertificateDer<'static>>) -> Result<ClientConfig, TrustError> {
+    let builder = super::client()?;
+    let provider = Arc::clone(builder.crypto_provider());
+    let fingerprints = certificates.iter().map(|certificate| Fingerprint::of(certificate)).collect();
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates {
+        roots.add(certificate)?;
+    }
+    let authorities = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+    let verifier = Verifier { fingerprints, authorities: Some(authorities.build()?), provider };
+    Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth())
 }
 
 impl fmt::Display for Fingerprint {
@@ -61,13 +88,16 @@ pub fn builder(
     fingerprints: Vec<Fingerprint>,
 ) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, Error> {
     let builder = super::client()?;
-    let verifier = Verifier { fingerprints, provider: Arc::clone(builder.crypto_provider()) };
+    let verifier =
+        Verifier { fingerprints, authorities: None, provider: Arc::clone(builder.crypto_provider()) };
     Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)))
 }
 
 #[derive(Debug)]
 struct Verifier {
     fingerprints: Vec<Fingerprint>,
+    /// Who vouches for others.
+    authorities: Option<Arc<WebPkiServerVerifier>>,
     provider: Arc<CryptoProvider>,
 }
 
@@ -75,15 +105,19 @@ impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         if self.fingerprints.contains(&Fingerprint::of(end_entity)) {
-            Ok(ServerCertVerified::assertion())
-        } else {
-            Err(CertificateError::ApplicationVerificationFailure.into())
+            return Ok(ServerCertVerified::assertion());
+        }
+        match &self.authorities {
+            Some(known) => {
+                known.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+            }
+            None => Err(CertificateError::ApplicationVerificationFailure.into()),
         }
     }
 

@@ -65,6 +65,11 @@ impl Store {
         self.read_roots().map_err(|problem| self.error(problem))
     }
 
+    /// Its certificates, whether they are authorities or not.
+    pub fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, StoreError> {
+        self.read_certificates().map_err(|problem| self.error(problem))
+    }
+
     /// Its first private key.
     pub fn key_chain(&self) -> Result<KeyChain, StoreError> {
         self.read_key_chain().map_err(|problem| self.error(problem))
@@ -75,18 +80,22 @@ impl Store {
     }
 
     fn read_roots(&self) -> Result<RootCertStore, Problem> {
-        let certificates = match self.content()? {
+        let mut roots = RootCertStore::empty();
+        for certificate in self.read_certificates()? {
+            roots.add(certificate)?;
+        }
+        Ok(roots)
+    }
+
+    fn read_certificates(&self) -> Result<Vec<CertificateDer<'static>>, Problem> {
+        let certificates: Vec<_> = match self.content()? {
             Content::Pem(text) => pem_certificates(&text)?,
             Content::Pkcs12(store) => {
                 store.entries().flat_map(|(_, entry)| pkcs12_certificates(entry)).collect()
             }
             Content::Jks(store) => store.certificates.into_iter().map(CertificateDer::from).collect(),
         };
-        let mut roots = RootCertStore::empty();
-        for certificate in certificates {
-            roots.add(certificate)?;
-        }
-        if roots.is_empty() { Err(Problem::NoCertificate) } else { Ok(roots) }
+        if certificates.is_empty() { Err(Problem::NoCertificate) } else { Ok(certificates) }
     }
 
     fn read_key_chain(&self) -> Result<KeyChain, Problem> {

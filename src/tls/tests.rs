@@ -113,3 +113,43 @@ fn no_part_of_a_store_makes_the_reader_fail() {
         let _ = jks::read(&cut, "store-password");
     }
 }
+
+#[tokio::test]
+async fn a_certificate_is_trusted_itself_or_by_who_vouches_for_its_name() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let keytool = |words: &str| {
+        let words = words.split(' ').chain(["-storepass", "store-password"]);
+        let made =
+            Command::new("keytool").args(words).current_dir(directory.path()).output().expect("keytool");
+        assert!(made.status.success(), "{made:?}");
+    };
+    for (store, extension) in [("authority", "bc:c"), ("here", "bc=ca:false"), ("elsewhere", "bc=ca:false")] {
+        keytool(&format!(
+            "-genkeypair -alias a -keyalg EC -dname CN={store} -storetype PKCS12 -ext {extension} -keystore {store}"
+        ));
+    }
+    keytool("-exportcert -rfc -alias a -file authority.pem -keystore authority");
+    for (store, name) in [("here", "localhost"), ("elsewhere", "elsewhere.example")] {
+        keytool(&format!("-certreq -alias a -file request -keystore {store}"));
+        keytool(&format!(
+            "-gencert -alias a -rfc -ext san=dns:{name} -infile request -outfile signed -keystore authority"
+        ));
+        keytool(&format!("-importcert -noprompt -alias ca -file authority.pem -keystore {store}"));
+        keytool(&format!("-importcert -noprompt -alias a -file signed -keystore {store}"));
+    }
+    let identity = |name: &str| {
+        identity(&directory.path().join(name), "store-password", "store-password").expect("a key")
+    };
+    let (here, elsewhere) = (identity("here"), identity("elsewhere"));
+    let pem = Store {
+        path: directory.path().join("authority.pem"),
+        password: String::new(),
+        key_password: String::new(),
+    };
+    let authority = pem.certificates().expect("certificates");
+    let trust = |certificates: &[CertificateDer<'static>]| trusting(certificates.to_vec()).expect("a client");
+    assert_eq!(told(&here, trust(&authority)).await.expect("its name"), "hello");
+    told(&elsewhere, trust(&authority)).await.expect_err("another name");
+    assert_eq!(told(&elsewhere, trust(&elsewhere.chain[..1])).await.expect("itself"), "hello");
+    told(&here, trust(&elsewhere.chain[..1])).await.expect_err("somebody else");
+}

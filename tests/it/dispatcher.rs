@@ -3,6 +3,7 @@
 mod applications;
 mod asked;
 mod available;
+mod browser;
 mod orders;
 mod purged;
 mod several;

@@ -1,7 +1,7 @@
 //! What an operator sees: the status page, the API and the metrics of a running cluster, and the commands.
 
 pub mod api;
-mod browser;
+pub mod browser;
 mod commands;
 mod page;
 mod ready;

@@ -10,7 +10,7 @@ use axum::extract::ConnectInfo;
 use axum::http::Request;
 
 use super::world::World;
-use super::{Answer, ask, call, scheduling, session, told};
+use super::{Answer, ask, call, jobmanagers, scheduling, session, told};
 use crate::{Sources, caller, router};
 use manifest::Circumstances;
 use serve::{Credentials, Peer};
@@ -24,6 +24,7 @@ pub fn bare(world: &World) -> Router {
         flinks: None,
         appmasters: Arc::new(told),
         scheduling: Arc::new(scheduling::Told),
+        jobmanagers: jobmanagers(),
     })
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::net::{TcpListener, UnixListener};
 
 use super::world::World;
-use super::{scheduling, session, told, with_nonce};
+use super::{jobmanagers, scheduling, session, told, with_nonce};
 use crate::client::{Address, AskError, Dispatcher};
 use crate::standing as standings;
 use crate::{AuditQuery, EndQuery, EventsQuery, OrderQuery, Patch, Sources, caller, router};
@@ -22,6 +22,7 @@ fn sources(world: &World) -> Sources {
         flinks: None,
         appmasters: Arc::new(told),
         scheduling: Arc::new(scheduling::Told),
+        jobmanagers: jobmanagers(),
     }
 }
 

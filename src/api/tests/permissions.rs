@@ -24,7 +24,7 @@ const ENTRIES: [(&str, Role, &[&str], &[&str]); 5] = [
     ("admin", Role::Admin, &[], &[]),
 ];
 
-fn entries() -> String {
+pub fn entries() -> String {
     let texts = ENTRIES.iter().map(|(name, role, mesos_roles, users)| {
         let owned = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();
         let (mesos_roles, users) = (owned(mesos_roles), owned(users));
@@ -40,7 +40,7 @@ fn entries() -> String {
     format!("tokens:\n{}{}", texts.collect::<String>(), old.text("old"))
 }
 
-fn parsed(text: &str) -> Tokens {
+pub fn parsed(text: &str) -> Tokens {
     let defaults = Defaults { roles: vec!["flink".to_owned()], user: Some("flink".to_owned()) };
     Tokens::parse(text, &Arc::new(defaults)).unwrap_or_else(|wrong| panic!("{wrong:?}"))
 }
@@ -78,12 +78,12 @@ impl Port {
 }
 
 /// A session with this for `spec.mesos`.
-fn of(name: &str, mesos: &str) -> String {
+pub fn of(name: &str, mesos: &str) -> String {
     let image = if mesos.contains("docker") { "  image: flink:1.20\n" } else { "" };
     format!("{}{image}  mesos: {{{mesos}}}\n", session(name))
 }
 
-const ONE: &str = "role: team/one/etl, user: ann";
+pub const ONE: &str = "role: team/one/etl, user: ann";
 const TWO: &str = "role: team/two";
 
 /// What is asked of each route, and whether it changes anything.
@@ -100,6 +100,8 @@ fn questions() -> BTreeMap<(&'static str, &'static str), (&'static str, bool)> {
         (("post", "/v1/clusters/{name}/restart"), ("", true)),
         (("post", "/v1/clusters/{name}/scale"), ("{\"taskmanagers\": 2}", true)),
         (("post", "/v1/clusters/{name}/taskmanagers/{id}/restart"), ("", true)),
+        (("post", "/v1/clusters/{name}/ui"), ("", false)),
+        (("delete", "/v1/tickets"), ("", false)),
         (("get", "/v1/audit"), ("", false)),
         (("get", "/v1/queue"), ("", false)),
         (("get", "/metrics"), ("", false)),
@@ -118,7 +120,7 @@ async fn each_route_has_its_rule() {
             let methods = item.as_object().expect("methods").keys();
             methods.map(move |method| (method.as_str(), path.as_str()))
         })
-        .filter(|(_, path)| !["/healthz", "/readyz"].contains(path))
+        .filter(|(_, path)| !["/", "/healthz", "/readyz"].contains(path))
         .collect();
     let questions = questions();
     assert_eq!(described, questions.keys().copied().collect(), "a route without a rule");
@@ -128,16 +130,17 @@ async fn each_route_has_its_rule() {
         let path_of_a = path.replace("{name}", "a").replace("{number}", "1").replace("{id}", "tm-1");
         let line = format!("{} {path_of_a}{dry}", method.to_uppercase());
         let body = body.replace("MANIFEST", &session("a"));
+        let good = if path == "/v1/tickets" { 204 } else { 200 };
         let operation = &document["paths"][path][method];
         for (token, expected) in [
             ("", 401),
             ("forged", 401),
             ("old", 401),
-            ("view", if changes { 403 } else { 200 }),
+            ("view", if changes { 403 } else { good }),
             // Cluster `a` is of the dispatcher's own role.
-            ("one", if changes { 403 } else { 200 }),
-            ("edit", 200),
-            ("admin", 200),
+            ("one", if changes { 403 } else { good }),
+            ("edit", good),
+            ("admin", good),
         ] {
             let answer = port.ask(token, &line, &body).await;
             assert_eq!(answer.status.as_u16(), expected, "{token} {line}: {}", answer.text);
@@ -149,7 +152,7 @@ async fn each_route_has_its_rule() {
     }
     let scheme = &document["components"]["securitySchemes"]["token"];
     assert_eq!((&scheme["type"], &scheme["scheme"]), (&Value::from("http"), &Value::from("bearer")));
-    for line in ["GET /healthz", "GET /readyz"] {
+    for line in ["GET /", "GET /healthz", "GET /readyz"] {
         assert_eq!(port.status("", line, "").await, 200, "{line}");
     }
 }

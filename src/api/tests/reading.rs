@@ -21,7 +21,7 @@ async fn clusters_are_described_with_their_revisions_and_attempts() {
     let json = answer.json();
     assert_eq!(
         (&json["revisions"][0]["number"], &json["attempts"][0]["hostname"]),
-        (&json!(2), &json!("host1"))
+        (&json!(2), &json!("localhost"))
     );
     assert_eq!(json["manifest"]["spec"]["restartNonce"], json!(2));
 
@@ -35,7 +35,7 @@ async fn clusters_are_described_with_their_revisions_and_attempts() {
         ("/v1/clusters/a/revisions/x", 400),
         ("/v1/clusters/%ff", 400),
         ("/v1/nothing", 404),
-        ("/", 404),
+        ("/ui/", 404),
     ] {
         let answer = world.ask(&format!("GET {path}"), "").await;
         assert_eq!((answer.status.as_u16(), answer.error().is_empty()), (status, false), "{path}");

@@ -179,7 +179,7 @@ fn view(group: &Definition, state: &State) -> View {
         attempt: number,
         generation: group.generation,
         agent_id: "S1".to_owned(),
-        hostname: "host1".to_owned(),
+        hostname: "localhost".to_owned(),
         state: "TASK_RUNNING".to_owned(),
         since: Timestamp(1_700_000_000_000),
         runs: true,

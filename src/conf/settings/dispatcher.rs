@@ -9,7 +9,7 @@ use super::super::problem::Problem;
 use super::super::table::Table;
 use super::high_availability::{self, HighAvailability};
 use super::reader::Reader;
-use super::tls::ApiTls;
+use super::tls::{ApiTls, Truststore};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DispatcherSettings {
@@ -19,6 +19,8 @@ pub struct DispatcherSettings {
     /// Where the API is reached, if it was told: host and port, or a URL.
     pub address: Option<String>,
     pub tls: Option<ApiTls>,
+    /// Whose certificates are taken from JobManagers that speak TLS; if there is none, those that the system trusts.
+    pub jobmanager_trust: Option<Truststore>,
     /// Who may do what.
     pub tokens: Option<PathBuf>,
     pub state_dir: PathBuf,
@@ -49,6 +51,7 @@ impl DispatcherSettings {
             bind_address: reader.value(&keys::BIND_ADDRESS),
             port: reader.value(&keys::PORT),
             tls: ApiTls::read(&mut reader),
+            jobmanager_trust: Truststore::if_named(&mut reader),
             tokens: reader.optional(&keys::TOKENS),
             state_dir: reader.value(&keys::STATE_DIR),
             java_home: reader.optional(&keys::JAVA_HOME),

@@ -77,14 +77,23 @@ impl ApiTls {
             return None;
         }
         let own = RestTls::store(reader);
-        let clients = reader.value(&flink::REST_AUTHENTICATION).then(|| {
-            let path = reader.required(&flink::REST_TRUSTSTORE, "the path of a PKCS12 or JKS store");
-            let password = reader.required(&flink::REST_TRUSTSTORE_PASSWORD, "the password of that store");
-            Truststore {
-                path: path.unwrap_or_default(),
-                password: password.unwrap_or_else(|| Secret::new(String::new())),
-            }
-        });
+        let clients = reader.value(&flink::REST_AUTHENTICATION).then(|| Truststore::read(reader));
         Some(Self { own, clients })
+    }
+}
+
+impl Truststore {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        let path = reader.required(&flink::REST_TRUSTSTORE, "the path of a PKCS12 or JKS store");
+        let password = reader.required(&flink::REST_TRUSTSTORE_PASSWORD, "the password of that store");
+        Self {
+            path: path.unwrap_or_default(),
+            password: password.unwrap_or_else(|| Secret::new(String::new())),
+        }
+    }
+
+    /// `None` where there is none.
+    pub(super) fn if_named(reader: &mut Reader<'_>) -> Option<Self> {
+        reader.optional(&flink::REST_TRUSTSTORE).map(|_: PathBuf| Self::read(reader))
     }
 }

@@ -9,7 +9,7 @@ use super::{events, yaml};
 use crate::role::operator::table::{line, table};
 
 pub fn text(described: &Described) -> String {
-    let Described { known, appmasters } = described;
+    let Described { known, appmasters, ui } = described;
     let Description { cluster, manifest, ended, revisions, attempts, events, pending } = known;
     let mut text = String::new();
     line(&mut text, &format!("cluster     {}", plain(&cluster.name)));
@@ -21,6 +21,7 @@ pub fn text(described: &Described) -> String {
     line(&mut text, &format!("revision    {}", revision(cluster)));
     line(&mut text, &format!("Flink       {}", or_dash(cluster.flink_version.as_deref())));
     line(&mut text, &format!("created     {}", or_dash(cluster.created.map(time))));
+    line(&mut text, &format!("Web UI      {}", or_dash(ui.as_deref().map(plain))));
     for appmaster in appmasters {
         tell(&mut text, appmaster);
     }

@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
+use api::JobManagers;
 use base::exit::Exit;
 use conf::keys;
-use conf::settings::{ApiTls, DispatcherSettings, Secret};
+use conf::settings::{ApiTls, DispatcherSettings, Secret, Truststore};
 use rustls::ServerConfig;
 use tls::Identity;
 use tls::store::Store;
 
 use super::tokens::TokenFile;
 use crate::role::error::{Fatal, fatal};
+use crate::role::setup;
 
 /// What would keep the port from being served, or others from being kept out.
 pub fn check(settings: &DispatcherSettings, tokens: Option<&TokenFile>) -> Result<(), Fatal> {
@@ -27,6 +29,7 @@ pub fn check(settings: &DispatcherSettings, tokens: Option<&TokenFile>) -> Resul
         );
         return Err(Fatal::new(Exit::Config, text));
     }
+    jobmanagers(settings)?;
     server(settings).map(drop)
 }
 
@@ -43,6 +46,24 @@ pub fn warnings(settings: &DispatcherSettings, tokens: Option<&TokenFile>) -> Ve
     warnings
 }
 
+/// The way to the JobManagers whose Web UIs are handed on.
+pub fn jobmanagers(settings: &DispatcherSettings) -> Result<JobManagers, Fatal> {
+    if let Some(truststore) = &settings.jobmanager_trust {
+        let certificates = opened(truststore).certificates().map_err(fatal(Exit::NoInput))?;
+        let trust = tls::trusting(certificates).map_err(fatal(Exit::Config))?;
+        return JobManagers::new(tls::http::trusting(trust), &setup::host_name())
+            .map_err(fatal(Exit::Software));
+    }
+    JobManagers::new(tls::http::secure(), &setup::host_name()).or_else(|_nobody_is_trusted| {
+        let plain = tls::http::plain().map_err(fatal(Exit::Software))?;
+        JobManagers::new(plain, &setup::host_name()).map_err(fatal(Exit::Software))
+    })
+}
+
+fn opened(Truststore { path, password }: &Truststore) -> Store {
+    Store { path: path.clone(), password: password.expose().to_owned(), key_password: String::new() }
+}
+
 /// None where the port speaks plain HTTP.
 pub fn server(settings: &DispatcherSettings) -> Result<Option<Arc<ServerConfig>>, Fatal> {
     let Some(ApiTls { own, clients }) = &settings.tls else { return Ok(None) };
@@ -56,9 +77,7 @@ pub fn server(settings: &DispatcherSettings) -> Result<Option<Arc<ServerConfig>>
     let config = match clients {
         None => identity.server().map_err(fatal(Exit::Config))?,
         Some(clients) => {
-            let password = text(&clients.password);
-            let store = Store { path: clients.path.clone(), password, key_password: String::new() };
-            let authorities = store.roots().map_err(fatal(Exit::NoInput))?;
+            let authorities = opened(clients).roots().map_err(fatal(Exit::NoInput))?;
             identity.server_for(authorities).map_err(fatal(Exit::Config))?
         }
     };

@@ -27,7 +27,7 @@ use super::metrics::Metrics;
 use super::opened::Opened;
 use super::serving::{Ports, Served};
 use super::template::Makings;
-use super::{begin, now, spec};
+use super::{admission, begin, now, spec};
 use crate::role::error::Fatal;
 use crate::role::worker::{self, Work};
 
@@ -103,7 +103,9 @@ impl<'a> House<'a> {
         let makings = Makings::new(opened, &files, &artifacts_url, &[], Configured::default())?;
         let scheduling = Arc::new(Asked::new(requests.clone(), makings, Arc::clone(&metrics)));
         let standings = others.standings.clone();
-        let sources = api::Sources { handle, standings, circumstances, flinks, appmasters, scheduling };
+        let jobmanagers = admission::jobmanagers(&opened.dispatcher)?;
+        let sources =
+            api::Sources { handle, standings, circumstances, flinks, appmasters, scheduling, jobmanagers };
         let served = Served {
             requests: requests.clone(),
             files: files.clone(),

@@ -6,7 +6,7 @@ use std::process::Command;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use fantoccini::wd::WebDriverCompatibleCommand;
-use fantoccini::{Client, ClientBuilder};
+use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use reqwest::{Method, Url};
 use serde_json::{Value, json};
@@ -40,6 +40,11 @@ impl WebDriverCompatibleCommand for Vendor {
 
 impl Browser {
     pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// With more options of Chromium.
+    pub async fn start_with(more: &[&str]) -> Self {
         let driver = Program::start_with(scratch(), Command::new("chromedriver"), &[], &["--port=0"]);
         let port = driver
             .until("chromedriver listens", async || {
@@ -48,11 +53,18 @@ impl Browser {
                 rest.split('.').next()?.trim().parse::<u16>().ok()
             })
             .await;
+        let options = [
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--hide-scrollbars",
+            "--disable-background-networking",
+            "--no-first-run",
+        ];
+        let options = [&options[..], more].concat();
         let capabilities = json!({
-            "goog:chromeOptions": { "args": [
-                "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
-                "--disable-background-networking", "--no-first-run",
-            ] },
+            "goog:chromeOptions": { "args": options },
             "goog:loggingPrefs": { "browser": "ALL", "performance": "ALL" },
         });
         let Value::Object(capabilities) = capabilities else { unreachable!("it is an object") };
@@ -96,6 +108,16 @@ impl Browser {
         self.driver
             .until(expression, async || (self.value(expression).await == Value::Bool(true)).then_some(()))
             .await;
+    }
+
+    pub async fn click(&self, css: &str) {
+        self.client.find(Locator::Css(css)).await.expect(css).click().await.expect(css);
+    }
+
+    pub async fn write(&self, css: &str, text: &str) {
+        let field = self.client.find(Locator::Css(css)).await.expect(css);
+        field.clear().await.expect(css);
+        field.send_keys(text).await.expect(css);
     }
 
     /// Messages of one of the browser's logs since it was read last.

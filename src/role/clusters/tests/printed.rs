@@ -59,11 +59,13 @@ fn a_description_has_all_that_is_known() {
             {"id": 4, "order": "scale", "taskmanagers": 3, "at": 0},
             {"id": 6, "order": "replace", "taskmanager": "tm-1", "at": 0, "postponed": 1, "why": "it starts"},
         ],
+        "ui": "/ui/a/",
     }));
     let text = describe::text(&description);
     for line in [
         "state       running",
         "AppMasters  1 of 1 run",
+        "Web UI      /ui/a/",
         "attempt a-1 says, as leader",
         "  TaskManagers  1 of 2 run: no offers",
         "  jobs          3",

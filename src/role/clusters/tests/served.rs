@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, UnixListener};
 use access::{Defaults, Entry, Role, Tokens};
 use api::client::{Address, AskError, Dispatcher as Client};
 use api::scheduling::{Fits, Places, Placing, Scheduling, Sought, Told};
-use api::{Sources, caller, router};
+use api::{JobManagers, Sources, caller, router};
 use base::events::Journal;
 use conf::environment::Environment;
 use dispatcher::driver::{Driver, Groups};
@@ -146,8 +146,10 @@ async fn serve(socket: PathBuf, state: PathBuf, ready: Sender<SocketAddr>) {
     let (driver, handle) = Driver::new(core, 0, limits, parts, Arc::<Journal>::default(), clock);
     tokio::spawn(driver.run());
     let (circumstances, appmasters) = (Circumstances::default(), Arc::new(|_: &str| None));
+    let jobmanagers = JobManagers::new(tls::http::plain().expect("TLS"), "own").expect("a client");
     let (standings, scheduling) = (api::standing::alone(), Arc::new(Small));
-    let sources = Sources { handle, standings, circumstances, flinks: None, appmasters, scheduling };
+    let sources =
+        Sources { handle, standings, circumstances, flinks: None, appmasters, scheduling, jobmanagers };
     let port = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = port.local_addr().expect("an address");
     let entry = Entry {

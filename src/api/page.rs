@@ -1,0 +1,16 @@
+//! The dispatcher's page.
+
+use std::sync::LazyLock;
+
+use axum::response::Response;
+use serve::Page;
+
+static PAGE: LazyLock<Page> = LazyLock::new(|| Page::new(include_str!("page.html")));
+
+/// For people. What it shows it asks for, with a token where one is needed.
+#[utoipa::path(get, path = "/", responses(
+    (status = 200, body = String, content_type = "text/html; charset=utf-8"),
+))]
+pub async fn page() -> Response {
+    PAGE.answer()
+}
