@@ -2,6 +2,9 @@
 
 mod applications;
 mod available;
+mod clusterd;
+mod described;
+mod services;
 mod several;
 mod site;
 
