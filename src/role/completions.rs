@@ -24,10 +24,19 @@ fn script(shell: Shell) -> std::io::Result<Vec<u8>> {
     command.build();
     let mut script = Vec::new();
     match shell {
-        Shell::Bash => aot::Bash.try_generate(&command, &mut script)?,
+        Shell::Bash => {
+            aot::Bash.try_generate(&command, &mut script)?;
+            script = named_alike(script);
+        }
         Shell::Zsh => aot::Zsh.try_generate(&command, &mut script)?,
     }
     Ok(script)
+}
+
+/// The generator for bash writes a hyphen in the program's name in two ways, so that commands below it would not be found.
+fn named_alike(script: Vec<u8>) -> Vec<u8> {
+    let text = String::from_utf8_lossy(&script);
+    text.replace(&NAME.replace('-', "__subcmd__"), &NAME.replace('-', "__")).into_bytes()
 }
 
 /// The same without commands that are for the program itself.

@@ -40,7 +40,7 @@ fn zsh_completes_commands_and_options() {
     if Command::new("zsh").arg("--version").output().is_err() {
         return skip(Missing::OfPreparation, "there is no zsh");
     }
-    let terminal = Terminal::start(&["zsh", "-f", "-i"], |script| {
+    let terminal = Terminal::start(&["zsh", "-f", "-o", "no_prompt_sp", "-i"], |script| {
         let directory = script.parent().expect("a directory").display();
         format!("fpath=({directory} $fpath); autoload -U compinit; compinit -u -D")
     });
@@ -53,7 +53,7 @@ fn what_is_hidden_is_not_completed() {
     for shell in ["bash", "zsh"] {
         let script = script(shell);
         assert!(script.contains("restart-taskmanager"), "{script}");
-        for hidden in ["__dispatch", "(dispatch)", "__claim", "(claim)", "plan-fd"] {
+        for hidden in [",dispatch)", "(dispatch)", ",claim)", "(claim)", "plan-fd"] {
             assert!(!script.contains(hidden), "{shell}: {hidden}");
         }
     }
@@ -125,7 +125,7 @@ impl Terminal {
         let mut terminal = Self { shell, input, output, _home: home };
         terminal.until(PROMPT, "the shell is ready");
         terminal.send(&format!("{}\n", load(&script)));
-        terminal.until(&format!("\n{PROMPT}"), "the script is read");
+        terminal.until(PROMPT, "the script is read");
         terminal
     }
 
