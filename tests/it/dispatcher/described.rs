@@ -54,7 +54,7 @@ async fn keep_clusters(site: &Site) {
 }
 
 /// A token with this role, and its entry.
-fn token(role: &str) -> (String, String) {
+pub fn token(role: &str) -> (String, String) {
     let output =
         Command::new(binary()).args(["token", "--name", role, "--role", role]).output().expect("it starts");
     assert!(output.status.success(), "{output:?}");

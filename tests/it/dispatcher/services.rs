@@ -20,6 +20,12 @@ use crate::ports::free_ports;
 
 use examples::{API, ARTIFACTS, Service};
 
+/// Of a second dispatcher on the same machine.
+const API_OF_SECOND: u16 = API + 1;
+const ARTIFACTS_OF_SECOND: u16 = ARTIFACTS + 1;
+
+const MESOS: u16 = 5050;
+
 /// Of the ensemble in the examples, and what it is here.
 const QUORUMS: [&str; 2] = ["zk-1:2181,zk-2:2181,zk-3:2181", "127.0.0.1:2181"];
 
@@ -42,6 +48,8 @@ struct Host {
     artifacts: u16,
     mesos: u16,
     quorum: String,
+    /// For those who are sent here from another host.
+    token: String,
 }
 
 impl Mesos {
@@ -63,9 +71,20 @@ impl Host {
         }
         symlink(binary(), files.path().join("bin/flink-on-mesos")).expect("a link");
         let [api, artifacts] = free_ports();
-        let host = Self { files, api, artifacts, mesos: mesos.port, quorum: quorum.to_owned() };
+        let (mesos, quorum, token) = (mesos.port, quorum.to_owned(), String::new());
+        let host = Self { files, api, artifacts, mesos, quorum, token };
         fs::write(host.path("conf/config.yaml"), host.here(CONFIGURATION)).expect("written");
         host
+    }
+
+    /// Of several, to whom others send those who order.
+    fn reached_by(mut self, (token, entry): &(String, String)) -> Self {
+        let path = self.path("conf/tokens.yaml");
+        fs::write(&path, format!("tokens:\n{entry}")).expect("written");
+        let lines = format!("dispatcher.bind-address: 0.0.0.0\ndispatcher.tokens: {path}\n");
+        fs::write(self.path("conf/config.yaml"), self.here(CONFIGURATION) + &lines).expect("written");
+        self.token.clone_from(token);
+        self
     }
 
     fn path(&self, name: &str) -> String {
@@ -76,37 +95,36 @@ impl Host {
     fn here(&self, text: &str) -> String {
         let quorum = QUORUMS.iter().fold(text.to_owned(), |text, quorum| text.replace(quorum, &self.quorum));
         let flink = home::flink_home("1.20.5");
-        // Each of several in one file has ports of its own.
-        let ports = (0..2).fold(quorum, |text, more| {
-            let text = text.replace(&(API + more).to_string(), &self.api.to_string());
-            text.replace(&(ARTIFACTS + more).to_string(), &self.artifacts.to_string())
-        });
-        ports
-            .replace("127.0.0.1:5050", &format!("127.0.0.1:{}", self.mesos))
-            .replace("/opt/flink/conf", &self.path("conf"))
-            .replace("/opt/flink", flink.to_str().expect("UTF-8"))
-            .replace("/opt/java", java().to_str().expect("UTF-8"))
-            .replace("unix:/tmp/", &format!("unix:{}", self.path("")))
+        ports_replaced(&quorum, |port| match port {
+            API | API_OF_SECOND => Some(self.api),
+            ARTIFACTS | ARTIFACTS_OF_SECOND => Some(self.artifacts),
+            MESOS => Some(self.mesos),
+            _ => None,
+        })
+        .replace("/opt/flink/conf", &self.path("conf"))
+        .replace("/opt/flink", flink.to_str().expect("UTF-8"))
+        .replace("/opt/java", java().to_str().expect("UTF-8"))
+        .replace("unix:/tmp/", &format!("unix:{}", self.path("")))
     }
 
     fn start(&self, service: &Service) -> Program {
-        let options = format!(
-            "dispatcher --configDir={} -Ddispatcher.state-dir={} -Ddispatcher.port={}",
-            self.path("conf"),
-            self.path("state"),
-            self.api
-        );
+        let mut own = vec![
+            format!("--configDir={}", self.path("conf")),
+            format!("-Ddispatcher.state-dir={}", self.path("state")),
+            format!("-Ddispatcher.port={}", self.api),
+        ];
         let mut words: Vec<_> = service.command.iter().map(|word| self.here(word)).collect();
-        for word in &mut words {
-            if word == "dispatcher" || word.contains("flink-on-mesos dispatcher") {
-                *word = word.replacen("dispatcher", &options, 1).replacen("flink-on-mesos", PROGRAM, 1);
+        // Some name one already, which is here in the same place.
+        own.retain(|option| !words.iter().any(|word| word == option));
+        match words.iter().position(|word| word == "dispatcher") {
+            Some(place) => drop(words.splice(place + 1..=place, own)),
+            // In a line for a shell.
+            None => {
+                let more = format!("{PROGRAM} dispatcher {}", own.join(" "));
+                words =
+                    words.iter().map(|word| word.replace(&format!("{PROGRAM} dispatcher"), &more)).collect();
             }
         }
-        // One word has become several where no shell parts them.
-        let words: Vec<_> = match &words[..] {
-            [shell, option, line] if shell == "bash" => vec![shell.clone(), option.clone(), line.clone()],
-            words => words.iter().flat_map(|word| word.split(' ')).map(str::to_owned).collect(),
-        };
         let variables: Vec<_> =
             service.variables.iter().map(|(name, value)| (&**name, self.here(value))).collect();
         let path = format!("{}:/usr/bin:/bin", self.path("bin"));
@@ -127,9 +145,15 @@ impl Host {
 
     /// What a command on the host prints; it must succeed.
     fn command(&self, service: &Service, words: &[&str]) -> String {
+        // At a socket commands show no token, and one that does not lead sends on to where it is asked for.
+        let address = match &*self.token {
+            "" => self.here(&service.variable("FLINK_ON_MESOS_DISPATCHER")),
+            _ => format!("http://127.0.0.1:{}", self.api),
+        };
         let output = Command::new(binary())
             .args(words)
-            .env("FLINK_ON_MESOS_DISPATCHER", self.here(&service.variable("FLINK_ON_MESOS_DISPATCHER")))
+            .env("FLINK_ON_MESOS_DISPATCHER", address)
+            .env("FLINK_ON_MESOS_TOKEN", &self.token)
             .output()
             .expect("it starts");
         assert!(output.status.success(), "{words:?}: {output:?}");
@@ -145,6 +169,21 @@ impl Host {
         let url = format!("http://127.0.0.1:{}/readyz", self.api);
         (get(&url).await?.text().await.ok()? == "ok\n").then_some(())
     }
+}
+
+/// Every number in it that is replaced.
+fn ports_replaced(text: &str, other: impl Fn(u16) -> Option<u16>) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for character in text.chars() {
+        let goes_on =
+            parts.last().is_some_and(|part| part.ends_with(char::is_numeric) == character.is_numeric());
+        match parts.last_mut() {
+            Some(part) if goes_on => part.push(character),
+            Some(_) | None => parts.push(character.to_string()),
+        }
+    }
+    let replaced = |part: String| part.parse().ok().and_then(&other).map_or(part, |port| port.to_string());
+    parts.into_iter().map(replaced).collect()
 }
 
 fn java() -> PathBuf {
@@ -183,10 +222,11 @@ async fn one_finds_its_clusters_again() {
 async fn of_several_one_leads_and_another_one_follows() {
     let mesos = Mesos::start().await;
     let ensemble = Ensemble::start_with(1).await;
+    let token = super::described::token("admin");
     for (number, (name, [first, second])) in examples::several().into_iter().enumerate() {
         // They are others than those of the example before.
         let quorum = format!("{}/{number}", ensemble.quorum());
-        let hosts = [(); 2].map(|()| Host::new(&mesos, &quorum));
+        let hosts = [(); 2].map(|()| Host::new(&mesos, &quorum).reached_by(&token));
         let leader = hosts[0].start(&first);
         hosts[0].until_healthy(&first, &leader).await;
         leader.until("it leads", async || hosts[0].leads().await).await;

@@ -7,7 +7,7 @@ use std::process::Command;
 use conf::document::{self, Node, Value};
 use serde_json::Value as Json;
 
-/// Where the API is in all examples, and where agents fetch; of a second dispatcher on the same machine one above.
+/// Where the API is in all examples, and where agents fetch.
 pub const API: u16 = 8090;
 pub const ARTIFACTS: u16 = 28090;
 
@@ -159,10 +159,14 @@ fn entrypoint<'a>(words: impl Iterator<Item = &'a str>) -> Vec<String> {
     std::iter::once(super::PROGRAM).chain(words).map(str::to_owned).collect()
 }
 
+/// What stands there itself counts before what is merged into it.
 fn at<'a>(node: &'a Node, key: &str) -> Option<&'a Node> {
     let Value::Map(pairs) = &node.value else { return None };
-    let is_it = |name: &Node| matches!(&name.value, Value::Text(text) if text == key);
-    pairs.iter().find(|(name, _)| is_it(name)).map(|(_, value)| value)
+    let named = |key: &str| {
+        let is_it = |name: &Node| matches!(&name.value, Value::Text(text) if text == key);
+        pairs.iter().find(|(name, _)| is_it(name)).map(|(_, value)| value)
+    };
+    named(key).or_else(|| at(named("<<")?, key))
 }
 
 fn text(node: &Node, key: &str) -> String {
