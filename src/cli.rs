@@ -118,6 +118,8 @@ pub enum Command {
     Events(EventsOptions),
     #[command(flatten)]
     Clusters(clusters::Command),
+    /// Print a script with which a shell completes this program's commands and options
+    Completions(CompletionsOptions),
     #[command(hide = true)]
     Dispatch(ClusterOptions),
     #[command(hide = true)]
@@ -246,6 +248,17 @@ pub struct ConfigOptions {
 pub enum Process {
     Jobmanager,
     Taskmanager,
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+pub struct CompletionsOptions {
+    pub shell: Shell,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    Bash,
+    Zsh,
 }
 
 #[derive(Clone, Debug, Args)]

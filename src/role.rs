@@ -6,6 +6,7 @@ mod check;
 pub mod children;
 pub mod claim;
 pub mod clusters;
+pub mod completions;
 pub mod config;
 pub mod dispatcher;
 pub mod error;

@@ -52,6 +52,8 @@ pub fn jobs_of(core: &Dispatcher, name: &str, appmasters: &AppMasters) -> Jobs {
         leading.map(|told| told.jobs_running.filter(|_| told.told_s_ago <= SILENCE_MOST_S)).collect();
     let most = jobs.and_then(|jobs| jobs.into_iter().max());
     most.map_or(Jobs::Unknown, Jobs::Running)
+}
+
 /// In the order in which they are preferred: the last one leads, and does nothing until ZooKeeper answers.
 const LEADING: [&str; 3] = ["leader", "alone", "suspended"];
 

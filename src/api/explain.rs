@@ -82,7 +82,8 @@ pub async fn explain(
 /// Clusters that wait for something, in the order in which they are served, and what Mesos has offered last.
 #[utoipa::path(get, path = "/v1/queue", responses((status = 200, body = Queue), Unavailable))]
 pub async fn queue(State(Shared { sources, .. }): State<Shared>) -> Result<Response, Problem> {
-    let (mut waiting, alive) = ask(&sources.handle, |core, _| (core.waiting(), core.alive_by_cluster())).await?;
+    let (mut waiting, alive) =
+        ask(&sources.handle, |core, _| (core.waiting(), core.alive_by_cluster())).await?;
     let names: BTreeSet<_> = waiting.iter().map(|cluster| cluster.name.clone()).collect();
     for (name, task_ids) in alive.into_iter().filter(|(name, _)| !names.contains(name)) {
         waiting.extend(for_taskmanagers(name, &task_ids, &sources.appmasters));

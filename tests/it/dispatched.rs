@@ -2,7 +2,7 @@
 //! dispatcher is a stand-in.
 
 mod dispatcher;
-mod task;
+pub mod task;
 
 use std::fs;
 use std::sync::mpsc;

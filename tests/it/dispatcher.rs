@@ -4,8 +4,11 @@ mod applications;
 mod asked;
 mod available;
 mod browser;
+mod clusterd;
+mod described;
 mod orders;
 mod purged;
+mod services;
 mod several;
 mod site;
 

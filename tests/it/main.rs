@@ -2,6 +2,7 @@
 
 mod check;
 mod cluster;
+mod completions;
 mod conf;
 mod conformance;
 mod delivery;
@@ -19,6 +20,7 @@ mod mount;
 mod ports;
 mod records;
 mod refusals;
+mod schemathesis;
 mod skips;
 mod tables;
 mod tidy;

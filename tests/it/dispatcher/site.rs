@@ -31,6 +31,15 @@ pub struct Site {
 impl Site {
     /// With more lines of the dispatcher's configuration.
     pub async fn start(more: &[String]) -> Self {
+        Self::with_agents(AGENTS, more).await
+    }
+
+    /// All clusters wait.
+    pub async fn without_agents(more: &[String]) -> Self {
+        Self::with_agents("0", more).await
+    }
+
+    async fn with_agents(agents: &str, more: &[String]) -> Self {
         let [mesos_port] = free_ports();
         let range = free_range(PORTS);
         let resources = format!("cpus:8;mem:16384;disk:20000;ports:[{}-{}]", range.start(), range.end());
@@ -46,7 +55,7 @@ impl Site {
                 "--port",
                 &number,
                 "--agents",
-                AGENTS,
+                agents,
                 "--resources",
                 &resources,
                 "--work-dir",
@@ -140,9 +149,14 @@ impl Site {
         self.command(&["apply", "-f", &file]);
     }
 
+    /// Whether it is taken or not.
+    pub fn try_apply(&self, manifests: &[&str]) -> (Option<i32>, String, String) {
+        self.try_command(&["apply", "-f", &self.write(&manifests.join("---\n"))])
+    }
+
     /// Why a manifest is not taken.
     pub fn refused(&self, manifest: &str) -> String {
-        let (code, out, err) = self.try_command(&["apply", "-f", &self.write(manifest)]);
+        let (code, out, err) = self.try_apply(&[manifest]);
         assert_ne!(code, Some(0), "{out}{err}");
         out + &err
     }
@@ -251,7 +265,8 @@ impl Site {
         self.files.path().join("conf").display().to_string()
     }
 
-    fn socket(&self) -> String {
+    /// As commands are told it.
+    pub fn socket(&self) -> String {
         socket(&self.files)
     }
 }

@@ -1,16 +1,19 @@
 //! The API against its own description, and the metrics against Prometheus.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use tokio::net::{TcpListener, UnixStream};
 
 use crate::cluster::harness::{Cluster, Start};
 use crate::ports::free_ports;
+use crate::schemathesis;
 
-/// Enough to find what a first look does not; more is for those who have time.
-const EXAMPLES_EACH: &str = "20";
+const DESCRIPTION: &str = "/v1/openapi.json";
+
+/// It has no end.
+const STREAM: [&str; 2] = ["--exclude-path", "/v1/stream"];
 
 #[tokio::test]
 async fn keeps_to_its_description_whatever_comes() {
@@ -20,10 +23,11 @@ async fn keeps_to_its_description_whatever_comes() {
     let cluster = Cluster::start(&Start { properties: &properties, ..Start::default() });
     cluster.until_slots(1, 2).await;
     metrics_are_clean(port).await;
-    fuzz(format!("http://127.0.0.1:{port}"), &[]).await;
+    schemathesis::run(&format!("http://127.0.0.1:{port}"), DESCRIPTION, "", &STREAM).await;
     let socket = through_tcp(cluster.program.path().join("socket")).await;
     // It would end the cluster.
-    fuzz(socket, &["--exclude-path", "/v1/teardown"]).await;
+    let [exclude, stream] = STREAM;
+    schemathesis::run(&socket, DESCRIPTION, "", &[exclude, stream, exclude, "/v1/teardown"]).await;
     let worker_restarts = cluster.program.log().matches("init: started worker").count();
     assert_eq!(worker_restarts, 1, "{}", cluster.program.log_end());
 }
@@ -72,34 +76,6 @@ pub fn has_no_complaint(text: &str) {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
-}
-
-/// What no schema can say is left out: the grammar of suppositions, and that 1.0 is no whole number here.
-async fn fuzz(url: String, more: &[&str]) {
-    let more: Vec<_> = more.iter().map(|&word| word.to_owned()).collect();
-    let output = tokio::task::spawn_blocking(move || {
-        let scratch = tempfile::tempdir().expect("a directory");
-        Command::new(schemathesis())
-            // Where it is started it leaves a cache.
-            .current_dir(scratch.path())
-            .args(["run", &format!("{url}/v1/openapi.json"), "--url", &url])
-            .args(["--exclude-checks", "positive_data_acceptance,negative_data_rejection"])
-            // It has no end.
-            .args(["--exclude-path", "/v1/stream"])
-            .args(["--max-examples", EXAMPLES_EACH, "--no-color"])
-            .args(more)
-            .output()
-            .expect("schemathesis starts")
-    });
-    let output = output.await.expect("no panic");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-}
-
-fn schemathesis() -> PathBuf {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/schemathesis");
-    let output = Command::new(script).output().expect("scripts/schemathesis starts");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    PathBuf::from(String::from_utf8_lossy(&output.stdout).trim())
 }
 
 /// An address that leads to `socket`, for those who know only TCP.
