@@ -101,20 +101,18 @@ async fn creates_a_cluster(browser: &Browser) {
     browser.until("document.getElementById('revision-rows').textContent.includes('for the orders')").await;
     browser.value("(location.hash = '#/', 0)").await;
     browser.until("!document.getElementById('all').hidden").await;
-    browser.until(&shows("sentence", "The only cluster runs.")).await;
     // AppMasters report every 20 s.
-    browser.until("document.getElementById('cluster-rows').rows[0].cells[5].textContent === '0'").await;
-    let row = "[...document.querySelectorAll('#cluster-rows td')].map(cell => cell.textContent)";
-    let Value::Array(row) = browser.value(row).await else { panic!("cells expected") };
-    let texts: Vec<_> = row.iter().filter_map(Value::as_str).collect();
-    assert_eq!(texts[..6], ["orders", "running", "2.3", "1 / 1", "1 / 1", "0"], "{texts:?}");
+    let row =
+        "[...document.querySelectorAll('#cluster-rows td')].slice(0, 6).map(cell => cell.textContent).join()";
+    browser.until(&format!("{row} === 'orders,running,2.3,1 / 1,1 / 1,0'")).await;
+    browser.until(&shows("sentence", "The only cluster runs.")).await;
     browser.until("document.getElementById('event-rows').textContent.includes('created by')").await;
     fits_every_screen(browser, "clusters").await;
 }
 
 async fn opens_its_ui(browser: &Browser, page: &WindowHandle) -> WindowHandle {
     browser.click("#cluster-rows a").await;
-    browser.until("!document.getElementById('ui').hidden").await;
+    browser.until("document.getElementById('ui').checkVisibility()").await;
     // The manifest that was refused.
     says_nothing(browser, &["status of 422"]).await;
     browser.click("#ui").await;
@@ -232,7 +230,7 @@ async fn sees_its_appmaster_die(browser: &Browser, site: &Site) {
     browser.until("document.querySelectorAll('#attempt-rows tr').length === 2").await;
     browser.until(&shows("state", "running")).await;
     browser.until(&shows("taskmanagers", "1 of 1")).await;
-    browser.until("!document.getElementById('ui').hidden").await;
+    browser.until("document.getElementById('ui').checkVisibility()").await;
     assert_eq!(browser.value("performance.getEntriesByType('navigation').length").await, Value::from(1));
     says_nothing(browser, &[]).await;
 }
@@ -252,7 +250,7 @@ async fn may_only_look_with_a_token(browser: &Browser, site: &Site) {
     browser.click("#login-form button").await;
     browser.until(&shows("sentence", "The only cluster runs.")).await;
     browser.click("#cluster-rows a").await;
-    browser.until("document.querySelector('[data-verb=suspend]') !== null").await;
+    browser.until("document.querySelector('[data-verb=suspend]')?.checkVisibility() === true").await;
     browser.click("[data-verb=suspend]").await;
     browser.write("#message", "only a try").await;
     browser.click("#ask-go").await;
@@ -274,7 +272,7 @@ async fn may_only_look_with_a_token(browser: &Browser, site: &Site) {
 async fn deletes_the_cluster(browser: &Browser, site: &Site) {
     browser.client.goto(&format!("{}/#/clusters/orders", site.url())).await.expect("the page");
     browser.resize(SCREENS[1].0, SCREENS[1].1).await;
-    browser.until("document.querySelector('[data-verb=delete]') !== null").await;
+    browser.until("document.querySelector('[data-verb=delete]')?.checkVisibility() === true").await;
     browser.click("[data-verb=delete]").await;
     browser.write("#again", "order").await;
     assert_eq!(browser.value("document.getElementById('ask-go').disabled").await, Value::Bool(true));
