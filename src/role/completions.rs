@@ -26,7 +26,7 @@ fn script(shell: Shell) -> std::io::Result<Vec<u8>> {
     match shell {
         Shell::Bash => {
             aot::Bash.try_generate(&command, &mut script)?;
-            script = named_alike(script);
+            script = named_alike(&script);
         }
         Shell::Zsh => aot::Zsh.try_generate(&command, &mut script)?,
     }
@@ -34,8 +34,8 @@ fn script(shell: Shell) -> std::io::Result<Vec<u8>> {
 }
 
 /// The generator for bash writes a hyphen in the program's name in two ways, so that commands below it would not be found.
-fn named_alike(script: Vec<u8>) -> Vec<u8> {
-    let text = String::from_utf8_lossy(&script);
+fn named_alike(script: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(script);
     text.replace(&NAME.replace('-', "__subcmd__"), &NAME.replace('-', "__")).into_bytes()
 }
 

@@ -61,9 +61,12 @@ impl Reports {
 
     /// Those of other tasks are gone.
     pub fn retain(&self, is_there: impl Fn(&str) -> bool) {
-        let mut known = self.known();
-        known.statuses.retain(|task_id, _| is_there(task_id));
-        known.ordered.retain(|task_id, _| is_there(task_id));
+        {
+            // Not held beside the other lock, which others hold when they take this one.
+            let mut known = self.known();
+            known.statuses.retain(|task_id, _| is_there(task_id));
+            known.ordered.retain(|task_id, _| is_there(task_id));
+        }
         self.0.ending.send_if_modified(|ending| {
             ending.retain(|task_id| is_there(task_id));
             // Nobody is ordered anything for it.

@@ -196,7 +196,10 @@ async fn a_held_question_is_answered_as_soon_as_there_is_an_order() {
     // It may not have arrived.
     assert_eq!(orders(&site.report(FIRST, dial::Standing::Alone, &[]).await), (vec![1], 0));
     let done = (1, Carried::Done);
-    assert_eq!(orders(&site.report(FIRST, dial::Standing::Alone, &[done.clone()]).await), (vec![], 1));
+    assert_eq!(
+        orders(&site.report(FIRST, dial::Standing::Alone, std::slice::from_ref(&done)).await),
+        (vec![], 1)
+    );
     assert_eq!(orders(&site.report(FIRST, dial::Standing::Alone, &[done]).await), (vec![], 1), "again");
 
     site.restart("tm-2").await;

@@ -127,6 +127,19 @@ fn a_flink_from_a_directory_is_delivered_with_java() {
 }
 
 #[test]
+fn the_next_attempt_of_a_generation_begins_with_the_number_of_taskmanagers_that_counts() {
+    let world = World::new(&[]);
+    for number in [2, 5] {
+        let mut manifest = session("v1_20", "");
+        manifest.spec.task_manager.replicas = Some(number);
+        world.define(manifest);
+        let configuration = world.configuration("one");
+        let line = configuration.lines().find(|line| line.contains("initial-tasks"));
+        assert!(line.is_some_and(|line| line.contains(&number.to_string())), "{configuration}");
+    }
+}
+
+#[test]
 fn taskmanagers_fetch_where_the_dispatcher_s_configuration_says() {
     let mirror = "http://mirror/flink";
     let world = World::new(&[("mesos.resourcemanager.artifacts.base-url", mirror)]);
