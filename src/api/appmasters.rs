@@ -12,8 +12,8 @@ use super::ui;
 /// Those that live tell something every 20 s, whatever happens.
 const SILENCE_MOST_S: u64 = 60;
 
-/// Of an AppMaster that may act for its cluster.
-const LEADS: [&str; 2] = ["alone", "leader"];
+/// In the order in which they are preferred: the last one leads, and does nothing until ZooKeeper answers.
+const LEADING: [&str; 3] = ["leader", "alone", "suspended"];
 
 /// By task id, none of one that has told nothing yet.
 pub type AppMasters = Arc<dyn Fn(&str) -> Option<AppMaster> + Send + Sync>;
@@ -47,15 +47,12 @@ pub struct AppMaster {
 /// What those that lead have told of the jobs of a cluster. Unknown is not none.
 pub fn jobs_of(core: &Dispatcher, name: &str, appmasters: &AppMasters) -> Jobs {
     let told = core.running_appmasters(name).into_iter().filter_map(|task_id| appmasters(&task_id));
-    let leading = told.filter(|told| LEADS.contains(&&*told.standing));
+    let leading = told.filter(|told| LEADING.contains(&&*told.standing));
     let jobs: Option<Vec<_>> =
         leading.map(|told| told.jobs_running.filter(|_| told.told_s_ago <= SILENCE_MOST_S)).collect();
     let most = jobs.and_then(|jobs| jobs.into_iter().max());
     most.map_or(Jobs::Unknown, Jobs::Running)
 }
-
-/// In the order in which they are preferred: the last one leads, and does nothing until ZooKeeper answers.
-const LEADING: [&str; 3] = ["leader", "alone", "suspended"];
 
 /// The one that speaks for its cluster.
 pub fn leading(appmasters: impl IntoIterator<Item = AppMaster>) -> Option<AppMaster> {

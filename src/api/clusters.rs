@@ -4,7 +4,6 @@ use axum::extract::State;
 use axum::http::header::ETAG;
 use axum::response::{IntoResponse, Json, Response};
 
-use dispatcher::ClusterReport;
 use manifest::Manifest;
 
 use super::Shared;

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use super::permissions::{ONE, entries, of, parsed};
 use super::world::World;
-use super::{Answer, ask, call, jobmanagers, session, told};
+use super::{Answer, ask, call, jobmanagers, scheduling, session, told};
 use crate::standing::{self, Standing, Standings};
 use crate::{AppMaster, AppMasters, Sources, caller, router};
 use manifest::Circumstances;
@@ -105,7 +105,15 @@ impl Site {
         world.until("b", "running").await;
         let appmasters: AppMasters = Arc::new(reported);
         let (handle, circumstances) = (world.handle.clone(), Circumstances::default());
-        let sources = Sources { handle, standings, circumstances, appmasters, jobmanagers: jobmanagers() };
+        let sources = Sources {
+            handle,
+            standings,
+            circumstances,
+            flinks: None,
+            appmasters,
+            scheduling: Arc::new(scheduling::Told),
+            jobmanagers: jobmanagers(),
+        };
         let tokens = Arc::new(Mutex::new(parsed(&entries())));
         let known = Arc::clone(&tokens);
         let find = move |token: &str| {

@@ -5,6 +5,7 @@ use domain::carried::Carried;
 
 use super::mutations::Mutation;
 use super::process::Process;
+use super::store::Stored;
 use crate::cluster::Status;
 use crate::instructions::{Asker, Instruction, PendingOrder};
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::carried::Carried;
 
-use super::store::Store;
+use super::store::{Store, Stored};
 use crate::cluster::{Revision, Status, Wanted};
 use crate::instructions::{Instruction, MAX_PENDING, PendingOrder};
 use crate::journal::Event;

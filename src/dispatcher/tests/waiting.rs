@@ -65,10 +65,11 @@ fn a_cluster_waits_for_what_its_appmasters_lack() {
     ] {
         assert_eq!(seen(&mut process, view.clone()), expected, "{view:?}");
     }
-    let found = process.core.alive_of("a");
+    let alive = |name| process.core.alive(name).map(|attempt| attempt.task_id.clone()).collect::<Vec<_>>();
+    let found = alive("a");
     assert_eq!((found.len(), process.core.running("a")), (2, 2), "{found:?}");
-    assert_eq!(process.core.alive()["a"], found);
-    assert_eq!((process.core.alive_of("b").len(), process.core.running("b")), (0, 0));
+    assert_eq!(process.core.alive_by_cluster()["a"], found);
+    assert_eq!((alive("b").len(), process.core.running("b")), (0, 0));
 }
 
 #[test]
