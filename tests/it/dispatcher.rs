@@ -1,5 +1,6 @@
 //! The dispatcher with stock Flink on the embedded Mesos: clusters from manifests, and what becomes of them when parts die.
 
+mod agents;
 mod applications;
 mod asked;
 mod available;

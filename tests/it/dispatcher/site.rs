@@ -222,6 +222,14 @@ impl Site {
         get(&url).await.expect("it answers").text().await.expect("a text")
     }
 
+    /// A call of an operator to the master, such as DRAIN_AGENT.
+    pub async fn operate(&self, call: &Value) {
+        let url = format!("http://127.0.0.1:{}/api/v1", self.mesos_port);
+        let client = tls::http::plain().expect("TLS").build().expect("a client");
+        let answer = client.post(&url).json(call).send().await.expect("it answers");
+        assert!(answer.status().is_success(), "{call}: {}", answer.text().await.unwrap_or_default());
+    }
+
     /// The framework of this name as the master tells of it.
     pub async fn framework(&self, name: &str) -> Option<Value> {
         let url = format!("http://127.0.0.1:{}/state", self.mesos_port);
