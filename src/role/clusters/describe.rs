@@ -1,7 +1,7 @@
 //! A cluster in plain words.
 
 use api::{AppMaster, Described};
-use dispatcher::{Attempt, ClusterReport, Description, RevisionReport};
+use dispatcher::{Attempt, Description, RevisionReport};
 
 use super::list::revision;
 use super::text::{or_dash, plain, time};
@@ -13,7 +13,8 @@ pub fn text(described: &Described) -> String {
     let Description { cluster, manifest, ended, revisions, attempts, events } = known;
     let mut text = String::new();
     line(&mut text, &format!("cluster     {}", plain(&cluster.name)));
-    line(&mut text, &format!("state       {}", state(cluster)));
+    let why = cluster.why.as_deref().map(|why| format!(": {}", plain(why))).unwrap_or_default();
+    line(&mut text, &format!("state       {}{why}", cluster.state.word()));
     if cluster.frozen {
         line(&mut text, "frozen      manifests that are applied wait until it is thawed");
     }
@@ -40,12 +41,6 @@ pub fn text(described: &Described) -> String {
         yaml::text(&value).lines().for_each(|yaml| line(&mut text, &format!("  {yaml}")));
     }
     text
-}
-
-/// With the reason, where there is more to say.
-pub fn state(cluster: &ClusterReport) -> String {
-    let why = cluster.why.as_deref().map(|why| format!(": {}", plain(why))).unwrap_or_default();
-    format!("{}{why}", cluster.state.word())
 }
 
 pub fn attempt_rows(text: &mut String, attempts: &[Attempt]) {
