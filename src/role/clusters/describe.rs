@@ -1,7 +1,7 @@
 //! A cluster in plain words.
 
 use api::{AppMaster, Described};
-use dispatcher::{Attempt, ClusterReport, Description, PendingOrder, RevisionReport};
+use dispatcher::{Attempt, Description, PendingOrder, RevisionReport};
 
 use super::list::revision;
 use super::text::{or_dash, plain, time};
@@ -13,7 +13,8 @@ pub fn text(described: &Described) -> String {
     let Description { cluster, manifest, ended, revisions, attempts, events, pending } = known;
     let mut text = String::new();
     line(&mut text, &format!("cluster     {}", plain(&cluster.name)));
-    line(&mut text, &format!("state       {}", state(cluster)));
+    let why = cluster.why.as_deref().map(|why| format!(": {}", plain(why))).unwrap_or_default();
+    line(&mut text, &format!("state       {}{why}", cluster.state.word()));
     if cluster.frozen {
         line(&mut text, "frozen      manifests that are applied wait until it is thawed");
     }
@@ -51,12 +52,6 @@ pub fn text(described: &Described) -> String {
 fn told(PendingOrder { id, what, at, why, .. }: &PendingOrder) -> String {
     let why = why.as_deref().map(|why| format!(" has to wait: {}", plain(why))).unwrap_or_default();
     format!("order {id}, since {}: {}{why}", time(*at), plain(&what.to_string()))
-}
-
-/// With the reason, where there is more to say.
-pub fn state(cluster: &ClusterReport) -> String {
-    let why = cluster.why.as_deref().map(|why| format!(": {}", plain(why))).unwrap_or_default();
-    format!("{}{why}", cluster.state.word())
 }
 
 pub fn attempt_rows(text: &mut String, attempts: &[Attempt]) {

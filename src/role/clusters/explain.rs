@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::describe::{attempt_rows, state, tell};
+use super::describe::{attempt_rows, tell};
 use super::text::{plain, time};
 use super::{ask, print};
 use crate::cli::ExplainOptions;
@@ -27,7 +27,8 @@ pub fn text(explanation: &Explanation) -> String {
     let Explanation { cluster, ended, attempts, appmasters, placing, unknown } = explanation;
     let mut text = String::new();
     let since = cluster.since.map(|since| format!(" since {}", time(since))).unwrap_or_default();
-    line(&mut text, &format!("{} {}{since}", plain(&cluster.name), state(cluster)));
+    let why = cluster.why.as_deref().map(|why| format!(": {}", plain(why))).unwrap_or_default();
+    line(&mut text, &format!("{} {}{since}{why}", plain(&cluster.name), cluster.state.word()));
     line(&mut text, &format!("{} of {} AppMasters run", cluster.running, cluster.target));
     if let Some(ended) = ended {
         let task_id = plain(&ended.task_id);

@@ -34,7 +34,8 @@ async fn whoever_asks_is_told_what_does_not_fit_and_why() {
     site.until_state("small", "running").await;
     let told = async || Some(site.command(&["explain", "big"])).filter(|text| text.contains("no room in "));
     let text = site.program.until("the scheduler has told why", told).await;
-    for part in ["big waiting: no room in ", "mem: needs 32832, offered ", "would help: with mem "] {
+    for part in ["big waiting since ", ": no room in ", "mem: needs 32832, offered ", "would help: with mem "]
+    {
         assert!(text.contains(part), "{part}: {text}");
     }
     let json = |words: &[&str]| -> Value { serde_json::from_str(&site.command(words)).expect("JSON") };

@@ -105,7 +105,7 @@ fn an_explanation_says_what_is_missing_and_what_would_help() {
     }));
     let text = explain::text(&explanation);
     for line in [
-        "a waiting: no room since 1970-01-01T00:01:00Z",
+        "a waiting since 1970-01-01T00:01:00Z: no room",
         "0 of 1 AppMasters run",
         "1 not launched: no room; each takes mem 9",
         "4 agents have offered, the latest 2 s ago; obstacles: mem (4)",
