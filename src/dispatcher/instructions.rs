@@ -169,14 +169,15 @@ impl Dispatcher {
     }
 
     /// What came of an order, as the AppMaster says that is this task. What is no order of its cluster any more changes nothing.
-    pub fn handle_outcome(&mut self, task_id: &str, id: u64, carried: &Carried, now: Timestamp) {
+    /// Whether the AppMaster is a current one; what others say is not taken down, and may be said again.
+    pub fn handle_outcome(&mut self, task_id: &str, id: u64, carried: &Carried, now: Timestamp) -> bool {
         let Self { clusters, limits, sequence, .. } = self;
         let mut clusters = clusters.values_mut();
         let Some(cluster) = clusters.find(|cluster| cluster.current().any(|own| own.task_id == task_id))
         else {
-            return;
+            return false;
         };
-        let Some(told) = cluster.take_outcome(id, carried, now) else { return };
+        let Some(told) = cluster.take_outcome(id, carried, now) else { return true };
         let name = cluster.name.clone();
         let mut writes = vec![Write::status(&name, &cluster.status)];
         let mut then = None;
@@ -187,6 +188,7 @@ impl Dispatcher {
         }
         self.commit(writes);
         then.into_iter().for_each(|event| self.act(Action::Event(event)));
+        true
     }
 
     /// The attempt that runs in the place of this task, which the scheduler has given up. None where its cluster does not run

@@ -190,10 +190,9 @@ async fn a_restart_of_a_taskmanager_is_pending_until_its_appmaster_says_what_cam
     let told = world.handle.instructions().borrow().clone();
     let due = told.due("a-1-1", Asker::Alone, Timestamp(u64::MAX));
     assert_eq!(due.orders.iter().map(|order| order.id).collect::<Vec<_>>(), [1]);
-    let outcome = |core: &mut Dispatcher, now: Timestamp| {
-        core.handle_outcome("a-1-1", 1, &Carried::Done, now);
-    };
-    world.handle.ask_leader(outcome).await.expect("it is stored");
+    let outcome =
+        |core: &mut Dispatcher, now: Timestamp| core.handle_outcome("a-1-1", 1, &Carried::Done, now);
+    assert_eq!(world.handle.ask_leader(outcome).await, Ok(true));
     assert!(world.handle.instructions().borrow().is_empty());
     let description = world.ask("GET /v1/clusters/a", "").await.json();
     assert_eq!(description["pending"], json!(null));

@@ -35,9 +35,12 @@ impl Process {
         }
         self.oracle.telling.told((task_id, name, task.generation), &orders, &self.store)?;
         for PendingOrder { id, what, .. } in orders {
-            let is_done = self.world.carried(name, task_id).is_some_and(|task| task.knows(id));
-            if is_done {
+            let Some(task) = self.world.carried(name, task_id) else { continue };
+            if task.outcomes.contains_key(&id) {
                 continue;
+            }
+            if task.knows(id) {
+                return Err(format!("{task_id} is told order {id} again, whose outcome it has told"));
             }
             let carried = answer(&what);
             if let (Instruction::Scale { taskmanagers }, Carried::Done) = (&what, &carried) {
@@ -78,11 +81,12 @@ impl Process {
         let Some(task) = self.world.carried(name, task_id) else { return Ok(()) };
         let (generation, outcomes) = (task.generation, task.outcomes.clone());
         let is_current = status.is_some_and(|status| status.generation == generation);
+        let mut are_taken = true;
         for (id, carried) in &outcomes {
             if is_current {
                 self.oracle.telling.said(name, *id, carried);
             }
-            self.core.handle_outcome(task_id, *id, carried, self.now);
+            are_taken &= self.core.handle_outcome(task_id, *id, carried, self.now);
             if self.mutation == Mutation::SettleNext {
                 self.core.handle_outcome(task_id, id + 1, carried, self.now);
             }
@@ -92,7 +96,7 @@ impl Process {
             return Ok(());
         }
         self.carry_out(usize::MAX)?;
-        if let Some(task) = self.world.carried(name, task_id) {
+        if let Some(task) = self.world.carried(name, task_id).filter(|_| are_taken) {
             task.outcomes.clear();
         }
         Ok(())

@@ -66,7 +66,7 @@ fn told(process: &Process, task_id: &str, asker: Asker) -> Vec<String> {
 
 fn says(process: &mut Process, task_id: &str, id: u64, carried: &Carried) {
     process.oracle.telling.said("a", id, carried);
-    process.core.handle_outcome(task_id, id, carried, process.now);
+    assert!(process.core.handle_outcome(task_id, id, carried, process.now), "it is current");
     carry_out(process);
 }
 
@@ -179,8 +179,11 @@ fn only_the_current_appmaster_is_told_and_believed() {
     process.come_to_rest().expect("no violation");
     scale(&mut process, 2);
     look(&mut process);
-    for (task_id, id) in [("b-00002", 1), ("nobody", 1), (TASK, 2), (TASK, 0)] {
-        process.core.handle_outcome(task_id, id, &Carried::Done, process.now);
+    for (task_id, id, is_current) in
+        [("b-00002", 1, true), ("nobody", 1, false), (TASK, 2, true), (TASK, 0, true)]
+    {
+        let found = process.core.handle_outcome(task_id, id, &Carried::Done, process.now);
+        assert_eq!(found, is_current, "{task_id} {id}");
         assert_eq!(process.core.next_action(), None, "{task_id} {id}");
     }
     // Its agent is lost, and it lives on there.
@@ -190,7 +193,7 @@ fn only_the_current_appmaster_is_told_and_believed() {
     process.world.settle();
     look(&mut process);
     assert_eq!(told(&process, TASK, Asker::Leader), [""; 0]);
-    process.core.handle_outcome(TASK, 1, &Carried::Done, process.now);
+    assert!(!process.core.handle_outcome(TASK, 1, &Carried::Done, process.now));
     assert_eq!(process.core.next_action(), None);
     assert_eq!(process.core.successor(TASK), Some(2));
     assert_eq!(process.core.successor("a-00003"), None, "it is the current one");

@@ -216,12 +216,12 @@ async fn store(handle: &Handle, task_id: &str, outcomes: &[Outcome]) -> Result<u
     let Some(last) = outcomes.iter().map(|outcome| outcome.id).max() else { return Ok(0) };
     let task_id = task_id.to_owned();
     let question = move |core: &mut dispatcher::Dispatcher, now: Timestamp| {
-        for Outcome { id, result } in &outcomes {
-            core.handle_outcome(&task_id, *id, result, now);
-        }
+        outcomes.iter().fold(true, |are_taken, Outcome { id, result }| {
+            core.handle_outcome(&task_id, *id, result, now) && are_taken
+        })
     };
-    handle.ask_leader(question).await?;
-    Ok(last)
+    let are_taken = handle.ask_leader(question).await?;
+    Ok(if are_taken { last } else { 0 })
 }
 
 /// The token is right, and the scheduler has no such task: it has ended, or was given up. In the latter case another one may be
