@@ -1,6 +1,8 @@
 //! Asking for offers exactly while tasks of any group are wanted.
 
-use base::time::{Backoff, Moment};
+use std::time::Duration;
+
+use base::time::{Backoff, BackoffPolicy, Moment};
 use domain::group::GroupName;
 use mesos::call::Call;
 
@@ -16,8 +18,32 @@ pub(super) enum Demand {
 
 /// A REVIVE may get lost although it was answered, and then nobody ever offers anything.
 pub(super) struct Reviving {
-    pub backoff: Backoff,
+    backoff: Backoff,
     pub again_at: Option<Moment>,
+    /// When it was said last.
+    said: Option<Moment>,
+    /// Offers have come since: what was declined of them comes again only after its time, or after another REVIVE.
+    has_offers: bool,
+    /// How many tasks are wanted, as it was last.
+    wanted: usize,
+}
+
+/// Between a REVIVE and one for tasks that are wanted besides.
+const REVIVE_FOR_MORE: Duration = Duration::from_secs(1);
+
+impl Reviving {
+    pub fn new(policy: BackoffPolicy) -> Self {
+        Self { backoff: Backoff::new(policy), again_at: None, said: None, has_offers: false, wanted: 0 }
+    }
+
+    /// So many tasks are wanted, while it is in effect.
+    fn want(&mut self, wanted: usize, now: Moment) {
+        if wanted > self.wanted && self.has_offers {
+            let soon = self.said.map_or(now, |said| now.max(said + REVIVE_FOR_MORE));
+            self.again_at = Some(self.again_at.map_or(soon, |again_at| again_at.min(soon)));
+        }
+        self.wanted = wanted;
+    }
 }
 
 impl Scheduler {
@@ -41,8 +67,10 @@ impl Scheduler {
         }
         self.send_kills(now);
         self.ask_for_gangs(now);
-        let is_asking = self.wants_any(now) || self.look.is_open(now);
+        let wanted = self.wanted_in_all(now);
+        let is_asking = wanted > 0 || self.look.is_open(now);
         let demand = if is_asking { Demand::Revived } else { Demand::Suppressed };
+        self.reviving.want(wanted, now);
         let is_lost =
             demand == Demand::Revived && self.reviving.again_at.is_some_and(|again_at| again_at <= now);
         if self.demand != Some(demand) || is_lost {
@@ -57,12 +85,14 @@ impl Scheduler {
             Demand::Revived => {
                 let wait = self.reviving.backoff.failed(self.random.f64());
                 self.reviving.again_at = Some(now + wait);
+                (self.reviving.said, self.reviving.has_offers) = (Some(now), false);
                 self.offered.supersede();
                 self.send(Call::Revive { roles });
             }
             Demand::Suppressed => {
                 self.reviving.backoff.succeeded();
                 self.reviving.again_at = None;
+                self.reviving.has_offers = false;
                 self.send(Call::Suppress { roles });
             }
         }
@@ -74,12 +104,13 @@ impl Scheduler {
         self.reviving.backoff.succeeded();
         let is_wanted = self.demand == Some(Demand::Revived);
         self.reviving.again_at = is_wanted.then(|| now + self.spec.patience.revive.most);
+        self.reviving.has_offers = is_wanted;
     }
 
-    /// Whether there are tasks to launch if fitting offers came now.
-    fn wants_any(&mut self, now: Moment) -> bool {
+    /// How many tasks to launch if fitting offers came now.
+    fn wanted_in_all(&mut self, now: Moment) -> usize {
         self.let_go(now);
-        self.groups.keys().any(|name| self.wanted(name, now) > 0)
+        self.census().lacking.keys().map(|name| self.wanted(name, now)).sum()
     }
 
     /// How many tasks of the group to launch if fitting offers came now, after [`Self::let_go`].

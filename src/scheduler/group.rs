@@ -1,12 +1,13 @@
 //! Groups of tasks: each with a spec, a target, a start and failures of its own, beside what the framework has once.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use base::time::{Deadline, Moment};
 use domain::demand::{Asked, Wish};
 use domain::group::GroupName;
 use domain::leadership::NotScaled;
-use domain::state::{Goal, State};
+use domain::state::{Goal, GroupState, State};
 
 use super::failures::{Hold, Recent, Relaunches};
 use super::gang::Gang;
@@ -50,6 +51,8 @@ pub(super) struct Round {
 pub(super) struct Census {
     /// Ids of tasks that are being ended.
     pub ending: Vec<String>,
+    /// Groups that have fewer tasks than they shall have, and how many are to be launched.
+    pub lacking: BTreeMap<GroupName, usize>,
     groups: BTreeMap<GroupName, Tally>,
 }
 
@@ -83,21 +86,48 @@ impl Group {
     }
 }
 
+impl Group {
+    /// How many tasks there shall be, if `kept` are there.
+    fn target(&self, stored: &GroupState, kept: usize) -> u32 {
+        if self.spec.is_paused {
+            return u32::try_from(kept).unwrap_or(u32::MAX);
+        }
+        if stored.ended.is_some() {
+            return 0;
+        }
+        let said = if self.spec.follows_jobs { stored.demanded } else { stored.scale };
+        said.unwrap_or(self.spec.target)
+    }
+
+    fn lacking(&self, stored: &GroupState, Tally { kept, replaced, ending }: Tally) -> usize {
+        let there = if self.spec.waits_for_ends { kept + replaced + ending } else { kept };
+        (self.target(stored, kept) as usize).saturating_sub(there)
+    }
+}
+
 impl Census {
-    fn of(state: &State) -> Self {
+    pub fn of(state: &State, groups: &BTreeMap<GroupName, Group>) -> Self {
         let mut census = Self::default();
-        for (id, record) in &state.tasks {
-            if record.goal == Goal::End {
-                census.ending.push(id.clone());
+        let tasks: Vec<_> = state.tasks.iter().collect();
+        // By their ids those of one group come one after the other.
+        for tasks in tasks.chunk_by(|(_, one), (_, other)| one.group == other.group) {
+            let (_, first) = tasks[0];
+            let tally = census.groups.entry(first.group.clone()).or_default();
+            for (id, record) in tasks {
+                match record.goal {
+                    Goal::Replace => tally.replaced += 1,
+                    Goal::Run => tally.kept += 1,
+                    Goal::End => {
+                        tally.ending += 1;
+                        census.ending.push((*id).clone());
+                    }
+                }
             }
-            let tally = match census.groups.get_mut(&record.group) {
-                Some(tally) => tally,
-                None => census.groups.entry(record.group.clone()).or_default(),
-            };
-            match record.goal {
-                Goal::Replace => tally.replaced += 1,
-                Goal::Run => tally.kept += 1,
-                Goal::End => tally.ending += 1,
+        }
+        for (name, group) in groups {
+            let lacking = group.lacking(state.group(name), census.tally(name));
+            if lacking > 0 {
+                census.lacking.insert(name.clone(), lacking);
             }
         }
         census
@@ -123,6 +153,7 @@ impl Scheduler {
                 self.groups.insert(name.clone(), Group::new(spec, now));
             }
         }
+        self.census = OnceLock::new();
         self.plan(now);
     }
 
@@ -131,6 +162,7 @@ impl Scheduler {
         if self.groups.remove(name).is_none() {
             return false;
         }
+        self.census = OnceLock::new();
         self.retire_strangers();
         self.plan(now);
         true
@@ -200,16 +232,8 @@ impl Scheduler {
     /// How many tasks of the group there shall be: as many as there are while it is paused, none where there is no such
     /// group.
     pub fn group_target(&self, name: &GroupName) -> u32 {
-        let Some(group) = self.groups.get(name) else { return 0 };
-        if group.spec.is_paused {
-            return u32::try_from(self.kept_count(name)).unwrap_or(u32::MAX);
-        }
-        let stored = self.state.group(name);
-        if stored.ended.is_some() {
-            return 0;
-        }
-        let said = if group.spec.follows_jobs { stored.demanded } else { stored.scale };
-        said.unwrap_or(group.spec.target)
+        let group = self.groups.get(name);
+        group.map_or(0, |group| group.target(self.state.group(name), self.kept_count(name)))
     }
 
     pub(super) fn is_paused(&self, name: &GroupName) -> bool {
@@ -233,14 +257,11 @@ impl Scheduler {
 
     /// How many tasks the group's target is ahead of those that run, start or may come back.
     pub(super) fn lacking(&self, name: &GroupName) -> usize {
-        let Tally { kept, replaced, ending } = self.census().tally(name);
-        let waits = self.groups.get(name).is_some_and(|group| group.spec.waits_for_ends);
-        let there = if waits { kept + replaced + ending } else { kept };
-        (self.group_target(name) as usize).saturating_sub(there)
+        self.census().lacking.get(name).copied().unwrap_or(0)
     }
 
     pub(super) fn census(&self) -> &Census {
-        self.census.get_or_init(|| Census::of(&self.state))
+        self.census.get_or_init(|| Census::of(&self.state, &self.groups))
     }
 
     pub(super) fn kept_count(&self, name: &GroupName) -> usize {
@@ -270,6 +291,7 @@ impl Scheduler {
 #[cfg(test)]
 impl Scheduler {
     pub(super) fn taskmanagers(&mut self) -> &mut GroupSpec {
+        self.census = OnceLock::new();
         &mut self.groups.get_mut(&GroupName::TASKMANAGERS).expect("it has TaskManagers").spec
     }
 

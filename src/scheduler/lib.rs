@@ -181,7 +181,7 @@ impl Scheduler {
             departures: Departures::default(),
             witness: Witness::default(),
             failed_calls: FailedCalls::new(spec.patience.call_again),
-            reviving: Reviving { backoff: Backoff::new(spec.patience.revive), again_at: None },
+            reviving: Reviving::new(spec.patience.revive),
             look: Look::default(),
             reconciliation: Reconciliation::new(&spec.patience),
             spec,

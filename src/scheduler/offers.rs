@@ -79,7 +79,7 @@ impl Scheduler {
 
     /// The groups that want tasks, and how many.
     fn wanted_by_group(&self, now: Moment) -> Vec<(GroupName, usize)> {
-        let wanted = self.groups.keys().map(|name| (name, self.wanted(name, now)));
+        let wanted = self.census().lacking.keys().map(|name| (name, self.wanted(name, now)));
         wanted.filter(|(_, wanted)| *wanted > 0).map(|(name, wanted)| (name.clone(), wanted)).collect()
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use base::time::Moment;
 use mesos::wire::status::TaskState;
 
-use super::group::Group;
+use super::group::{Census, Group};
 use super::report::Reason;
 use super::{Note, Phase, Scheduler, Sight};
 use domain::group::GroupName;
@@ -52,10 +52,10 @@ impl Scheduler {
     /// Called with every change.
     pub(super) fn keep_progress(&mut self, now: Moment) {
         let mut due = Vec::new();
-        let lacking: Vec<_> = self.groups.keys().map(|name| self.lacking(name) > 0).collect();
-        for ((name, group), is_lacking) in self.groups.iter_mut().zip(lacking) {
+        let lacking = &self.census.get_or_init(|| Census::of(&self.state, &self.groups)).lacking;
+        for (name, group) in &mut self.groups {
             let progress = &mut group.progress;
-            match (is_lacking, progress.lacking_since) {
+            match (lacking.contains_key(name), progress.lacking_since) {
                 (false, _) => progress.lacking_since = None,
                 (true, Some(_)) => {}
                 (true, None) => {

@@ -12,6 +12,7 @@ use conf::keys;
 use conf::settings::{Container, FlinkSource, Image, Runtime, Settings};
 use conf::table::Table;
 use dispatcher::Definition;
+use domain::constraint::Constraint;
 use domain::group::GroupName;
 use domain::need::{Milli, Need};
 use flink::memory;
@@ -45,6 +46,8 @@ const SESSION_ENDS: [u8; 1] = [0];
 
 /// Finished or canceled, and failed.
 const JOB_ENDS: [u8; 2] = [0, 163];
+
+const APART: &str = "hostname:UNIQUE";
 
 /// Where our image has the program.
 const PROGRAM_IN_IMAGE: &str = "/flink-on-mesos";
@@ -162,7 +165,7 @@ impl Makings {
             template: self.template(manifest, &settings, origin),
             placement: Placement::Spread,
             hard: manifest.spec.mesos.constraints.hard.clone(),
-            soft: manifest.spec.mesos.constraints.soft.clone(),
+            soft: soft(&manifest.spec),
             target: definition.target,
             generation: definition.generation,
             role: self.role(&manifest.spec),
@@ -240,6 +243,12 @@ impl Makings {
             delivery: Some(origin.delivery),
         }
     }
+}
+
+/// Where AppMasters should be: those that stand by on other hosts than the one that leads, as far as there is room.
+fn soft(spec: &Specification) -> Vec<Constraint> {
+    let apart = Constraint::parse(APART).ok().filter(|_| spec.job_manager.replicas > 1);
+    spec.mesos.constraints.soft.iter().cloned().chain(apart).collect()
 }
 
 /// None of a name that no cluster can have.

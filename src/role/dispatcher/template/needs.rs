@@ -44,7 +44,7 @@ impl Makings {
             need: appmaster,
             role: role.clone(),
             hard: constraints.hard.clone(),
-            soft: constraints.soft.clone(),
+            soft: super::soft(spec),
         };
         // As the AppMaster reads it.
         let _changes = conf::settle(&mut table, &Environment::default(), spec.flink_version.number());
