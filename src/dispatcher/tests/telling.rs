@@ -15,7 +15,7 @@ type Judgement = Result<(), String>;
 pub struct Telling {
     /// By cluster, those that are pending no more.
     settled: BTreeMap<String, BTreeSet<u64>>,
-    /// What AppMasters of each cluster have said of orders, while they were current.
+    /// What AppMasters of each cluster have said of orders last, while they were current.
     said: BTreeMap<(String, u64), Carried>,
     /// By task, what it was told.
     told: BTreeMap<String, BTreeSet<u64>>,
@@ -52,7 +52,8 @@ impl Telling {
     }
 
     pub fn said(&mut self, name: &str, id: u64, carried: &Carried) {
-        self.said.entry((name.to_owned(), id)).or_insert_with(|| carried.clone());
+        // The one after it may be told the same, and say something else, where what this one said was never stored.
+        self.said.insert((name.to_owned(), id), carried.clone());
     }
 
     pub fn committed(&mut self, name: &str, before: &Store, store: &Store) -> Judgement {
