@@ -54,7 +54,7 @@ use std::sync::OnceLock;
 
 pub use action::{Action, Failure, Note};
 
-use base::time::{Backoff, Moment};
+use base::time::Moment;
 use domain::group::GroupName;
 use mesos::call::Call;
 use mesos::wire::status::TaskState;
