@@ -53,7 +53,7 @@ async fn whoever_asks_is_told_what_does_not_fit_and_why() {
 
     has_metrics(&site).await;
     for name in ["small", "big", "wide"] {
-        site.command(&["delete", name]);
+        site.command(&["delete", name, "--force"]);
         site.until_gone(name).await;
     }
     assert!(site.command(&["queue"]).starts_with("no cluster waits\n"));

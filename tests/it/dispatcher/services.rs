@@ -216,7 +216,7 @@ async fn one_finds_its_clusters_again() {
         let program = host.start(&service);
         host.until_healthy(&service, &program).await;
         let applied = host.apply(&service, "one");
-        assert_eq!(applied, "one created, revision 1\n", "{name}");
+        assert!(applied.starts_with("one created, revision 1\n"), "{name}: {applied}");
         stop(program).await;
         let program = host.start(&service);
         host.until_healthy(&service, &program).await;
@@ -243,7 +243,8 @@ async fn of_several_one_leads_and_another_one_follows() {
         hosts[1].until_healthy(&second, &standby).await;
         standby.until("it stands by", async || hosts[1].stands_by().await).await;
         // Sent on to the one that leads.
-        assert_eq!(hosts[1].apply(&second, "one"), "one created, revision 1\n", "{name}");
+        let applied = hosts[1].apply(&second, "one");
+        assert!(applied.starts_with("one created, revision 1\n"), "{name}: {applied}");
         stop(leader).await;
         standby.until("the other one leads", async || hosts[1].leads().await).await;
         assert!(hosts[1].command(&second, &["get", "one"]).contains("one"), "{name}");

@@ -1,7 +1,9 @@
 //! A real Chromium without a screen, driven through Debian's chromedriver.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,6 +17,9 @@ use crate::cluster::harness::{Program, scratch};
 
 /// A desk and a phone, with what a person sees at once.
 pub const SCREENS: [(u32, u32); 2] = [(1280, 900), (390, 844)];
+
+/// While something is waited for, `waiting.png` shows what there is instead.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
 pub struct Browser {
     pub client: Client,
@@ -105,9 +110,15 @@ impl Browser {
 
     /// Waits until `expression` is true.
     pub async fn until(&self, expression: &str) {
-        self.driver
-            .until(expression, async || (self.value(expression).await == Value::Bool(true)).then_some(()))
-            .await;
+        let seen = Cell::new(Instant::now());
+        let is_so = async || {
+            if seen.get().elapsed() > LOOK_AGAIN {
+                seen.set(Instant::now());
+                self.screenshot("waiting.png").await;
+            }
+            (self.value(expression).await == Value::Bool(true)).then_some(())
+        };
+        self.driver.until(expression, is_so).await;
     }
 
     pub async fn click(&self, css: &str) {
