@@ -231,6 +231,8 @@ async fn sees_its_appmaster_die(browser: &Browser, site: &Site) {
     browser.until(&shows("state", "running")).await;
     browser.until(&shows("taskmanagers", "1 of 1")).await;
     browser.until("document.getElementById('ui').checkVisibility()").await;
+    // Before that Flink answers that its leader is being elected, and asks for another look.
+    site.until_slots("orders", 1).await;
     assert_eq!(browser.value("performance.getEntriesByType('navigation').length").await, Value::from(1));
     says_nothing(browser, &[]).await;
 }
