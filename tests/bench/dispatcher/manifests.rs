@@ -1,10 +1,10 @@
 //! What is applied: good specifications, and bad ones among them.
 
-/// One that is refused as a whole document.
-const REFUSED: &str = "refused";
+/// Each is refused as a whole document.
+const REFUSED: [&str; 2] = ["misspelt", "without-flink"];
 
-/// There is no Flink for it.
-pub const UNLAUNCHABLE: &str = "unlaunchable";
+/// What is told of those.
+pub const REASONS: [&str; 2] = ["replcas", "this dispatcher has no v1_1"];
 
 /// No agent has so much.
 pub const UNPLACEABLE: &str = "unplaceable";
@@ -20,11 +20,11 @@ pub fn name(number: usize) -> String {
 pub fn files(clusters: usize, version: &str) -> Vec<String> {
     let good = (1..=clusters).map(|number| session(&name(number), version));
     let mut all: Vec<_> = good.collect();
-    // A version that is taken, and is not there.
+    // A version that is known, and is not there.
     let other = if version.starts_with("1.17.") { "1.18" } else { "1.17" };
     let bad = [
-        session(REFUSED, version).replace("replicas", "replcas"),
-        session(UNLAUNCHABLE, other),
+        session(REFUSED[0], version).replace("replicas", "replcas"),
+        session(REFUSED[1], other),
         session(UNPLACEABLE, version).replace("cpu: 0.5", "cpu: 512"),
     ];
     // Neither first nor last.
