@@ -34,7 +34,7 @@ use crate::role::setup;
 use crate::role::worker;
 
 /// As often it is looked which dispatchers there are.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Between two attempts to take the framework back from somebody who took it without leading.
 const SUPERSEDED_WAIT: Duration = Duration::from_secs(1);
