@@ -164,12 +164,16 @@ impl Cluster {
         self.status.wanted == Wanted::Suspended || self.running().manifest.spec.is_suspended()
     }
 
+    /// Attempts that have not ended, as far as is known, in the order in which they were seen.
+    pub fn alive(&self) -> impl DoubleEndedIterator<Item = &Attempt> {
+        self.status.attempts.iter().filter(|attempt| attempt.ended.is_none())
+    }
+
     /// Their tasks. Unknown is not none: where the scheduler has not told, those that have not ended may run.
     pub fn running_appmasters(&self) -> impl Iterator<Item = &str> {
         let known = self.view.iter().flat_map(|view| &view.tasks);
         let seen = known.filter(|task| task.runs && !task.ending).map(|task| &*task.id);
-        let attempts = self.status.attempts.iter().filter(|attempt| attempt.ended.is_none());
-        let not_ended = attempts.filter(|_| self.view.is_none()).map(|attempt| &*attempt.task_id);
+        let not_ended = self.alive().filter(|_| self.view.is_none()).map(|attempt| &*attempt.task_id);
         seen.chain(not_ended)
     }
 

@@ -222,8 +222,7 @@ impl Cluster {
     /// Those that have not ended, and were launched with what counts now.
     pub fn current(&self) -> impl Iterator<Item = &Attempt> {
         let generation = self.status.generation;
-        let attempts = self.status.attempts.iter();
-        attempts.filter(move |attempt| attempt.ended.is_none() && attempt.generation == generation)
+        self.alive().filter(move |attempt| attempt.generation == generation)
     }
 
     /// What was launched before the scheduler heard of the last specification has read an older one: until it is known who was,

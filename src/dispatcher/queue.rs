@@ -76,7 +76,7 @@ impl Dispatcher {
 
 impl Cluster {
     fn waiting(&self) -> Option<WaitingCluster> {
-        if self.is_deleted() || self.is_suspended() || self.status.ended.is_some() {
+        if self.is_over() {
             return None;
         }
         let wanted = self.replicas();

@@ -95,8 +95,7 @@ impl Dispatcher {
 
     /// Of a cluster's AppMasters those that have not ended, as far as is known, the newest first.
     pub fn alive(&self, name: &str) -> impl Iterator<Item = &Attempt> {
-        let attempts = self.clusters.get(name).into_iter().flat_map(|cluster| &cluster.status.attempts).rev();
-        attempts.filter(|attempt| attempt.ended.is_none())
+        self.clusters.get(name).into_iter().flat_map(Cluster::alive).rev()
     }
 
     pub fn describe(&self, name: &str) -> Result<Description, Refusal> {
@@ -165,7 +164,7 @@ impl Dispatcher {
 
     /// A cluster of which an AppMaster was launched and has not ended, as far as is known.
     pub fn launched(&self) -> Option<&str> {
-        let runs = |cluster: &&Cluster| cluster.status.attempts.iter().any(|attempt| attempt.ended.is_none());
+        let runs = |cluster: &&Cluster| cluster.alive().next().is_some();
         self.clusters.values().find(runs).map(|cluster| &*cluster.name)
     }
 

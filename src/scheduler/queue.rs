@@ -64,8 +64,8 @@ pub struct OffersSummary {
 
 impl Scheduler {
     pub fn queue(&self, now: Moment) -> Queue {
-        let groups = self.groups.keys().map(|name| (name, self.lacking(name)));
-        let mut lacking: Vec<_> = groups.filter(|(_, missing)| *missing > 0).collect();
+        let mut lacking: Vec<_> =
+            self.census().lacking.iter().map(|(name, missing)| (name, *missing)).collect();
         lacking
             .sort_by_cached_key(|(name, _)| (Reverse(self.wanted(name, now) > 0), self.level(name), *name));
         let names: Vec<_> = lacking.iter().map(|(name, _)| *name).collect();

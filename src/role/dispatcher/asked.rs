@@ -53,15 +53,16 @@ impl Shared {
             *next = Instant::now() + (begin.elapsed() * WAIT_TIMES).min(MAX_WAIT);
             answer
         };
-        match timeout(ANSWER_TIMEOUT, asking).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(Refusal::NotLeading(NotLeading(leadership)))) => Err(leadership.told("dispatcher")),
-            Ok(Err(refusal)) => Err(refusal.to_string()),
-            Err(_elapsed) => {
-                Err(format!("the scheduler has not answered for {} s", ANSWER_TIMEOUT.as_secs()))
-            }
-        }
+        in_time(asking).await?.map_err(|refusal| match refusal {
+            Refusal::NotLeading(NotLeading(leadership)) => leadership.told("dispatcher"),
+            refusal => refusal.to_string(),
+        })
     }
+}
+
+async fn in_time<T>(asking: impl Future<Output = T>) -> Result<T, String> {
+    let answer = timeout(ANSWER_TIMEOUT, asking).await;
+    answer.map_err(|_elapsed| format!("the scheduler has not answered for {} s", ANSWER_TIMEOUT.as_secs()))
 }
 
 impl Scheduling for Asked {
@@ -95,6 +96,10 @@ impl Scheduling for Asked {
 
     fn metrics(&self) -> Told<Vec<u8>> {
         let shared = Arc::clone(&self.0);
-        async move { shared.metrics.text(&shared.requests).await }.boxed()
+        async move {
+            let report = in_time(shared.requests.report()).await?;
+            shared.metrics.text(&report.map_err(|refusal| refusal.to_string())?).await
+        }
+        .boxed()
     }
 }

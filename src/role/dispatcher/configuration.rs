@@ -9,7 +9,6 @@ use conf::grammar::Grammar;
 use conf::keys;
 use conf::table::{Origin, Table};
 use conf::write::{self, WriteError};
-use dispatcher::Definition;
 use manifest::Manifest;
 
 use crate::role::application::{self, HandedJob};
@@ -68,9 +67,8 @@ pub struct Given<'a> {
     pub secret: Option<&'a str>,
 }
 
-/// All keys; `own` is the dispatcher's configuration.
-pub fn table(definition: &Definition, own: &Table, given: &Given<'_>) -> Table {
-    let manifest = &*definition.manifest;
+/// All keys; `place` is where Flink stores what is the cluster's, and `own` the dispatcher's configuration.
+pub fn table(manifest: &Manifest, place: &str, own: &Table, given: &Given<'_>) -> Table {
     let name = &manifest.metadata.name;
     let mut table = Table::default();
     let origin = || Origin::Argument;
@@ -81,7 +79,7 @@ pub fn table(definition: &Definition, own: &Table, given: &Given<'_>) -> Table {
         }
     }
     if own.get("high-availability.type").or(own.get("high-availability")).is_some() {
-        table.set(keys::flink::CLUSTER_ID.name, format!("/{}", definition.place), origin());
+        table.set(keys::flink::CLUSTER_ID.name, format!("/{place}"), origin());
     }
     if let Some(secret) = given.secret {
         table.set(keys::FRAMEWORK_SECRET.name, secret, origin());

@@ -11,16 +11,11 @@ use dispatcher::driver::Handle;
 use dispatcher::{ClusterReport, State, Timestamp, WaitingCluster};
 use domain::leadership::Leadership;
 use prometheus::{IntCounterVec, Opts};
-use scheduler::driver::requests::Requests;
 use scheduler::report::Report;
 use status::exposition::{PREFIX, Page, quarantined};
 use status::lookout::Lookout;
-use tokio::time::timeout;
 
 use super::now;
-
-/// While the state cannot be stored the scheduler answers nobody.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Of methods all others are one, so that nobody can make up labels.
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
@@ -64,12 +59,8 @@ impl Metrics {
         }))
     }
 
-    /// Or why there is none.
-    pub async fn text(&self, requests: &Requests) -> Result<Vec<u8>, String> {
-        let report = timeout(ANSWER_TIMEOUT, requests.report()).await;
-        let report = report
-            .map_err(|_| format!("the scheduler has not answered for {} s", ANSWER_TIMEOUT.as_secs()))?;
-        let report = report.map_err(|refusal| refusal.to_string())?;
+    /// With what the scheduler says, or why there is none.
+    pub async fn text(&self, report: &Report) -> Result<Vec<u8>, String> {
         let known = self.handle.ask(|core, _| Known {
             clusters: core.list(),
             waiting: core.waiting(),
@@ -77,7 +68,7 @@ impl Metrics {
         });
         let known = known.await.map_err(|why| why.to_string())?;
         // Names and labels are ours: only a mistake of this file leaves nothing.
-        self.page(&report, &known, now()).map_err(|error| error.to_string())
+        self.page(report, &known, now()).map_err(|error| error.to_string())
     }
 
     fn page(&self, report: &Report, known: &Known, now: Timestamp) -> Result<Vec<u8>, prometheus::Error> {

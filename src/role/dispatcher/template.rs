@@ -156,7 +156,7 @@ impl Makings {
     fn try_define(&self, definition: &Definition) -> Result<GroupSpec, Unlaunchable> {
         let manifest = &*definition.manifest;
         let origin = self.origin(&manifest.spec)?;
-        let table = self.table(definition, &origin);
+        let table = self.table(manifest, &definition.place, &origin);
         let settings = settings(&table)?;
         let need = need(&manifest.spec, &table)?;
         self.configured.set(&definition.cluster, &configuration::files(manifest, &table)?);
@@ -183,11 +183,11 @@ impl Makings {
     }
 
     /// Of the AppMaster's configuration.
-    fn table(&self, definition: &Definition, origin: &Origin) -> Table {
+    fn table(&self, manifest: &Manifest, place: &str, origin: &Origin) -> Table {
         // Its own TaskManagers come later, when another dispatcher may be here.
         let base_url = self.settings.artifacts.base_url.as_deref().unwrap_or(&self.artifacts_url);
         let given = Given { base_url, delivery: origin.word, secret: self.secret.as_deref() };
-        configuration::table(definition, &self.own, &given)
+        configuration::table(manifest, place, &self.own, &given)
     }
 
     /// The one role of the dispatcher's whose offers its tasks take.
@@ -247,7 +247,7 @@ impl Makings {
 
 /// Where AppMasters should be: those that stand by on other hosts than the one that leads, as far as there is room.
 fn soft(spec: &Specification) -> Vec<Constraint> {
-    let apart = Constraint::parse(APART).ok().filter(|_| spec.job_manager.replicas > 1);
+    let apart = (spec.job_manager.replicas > 1).then(|| Constraint::parse(APART).expect("a constraint"));
     spec.mesos.constraints.soft.iter().cloned().chain(apart).collect()
 }
 

@@ -1,9 +1,6 @@
 //! What a cluster's processes take of agents, before any of them is launched.
 
-use std::sync::Arc;
-
 use conf::environment::Environment;
-use dispatcher::Definition;
 use domain::group::GroupName;
 use domain::need::Need;
 use flink::memory;
@@ -21,20 +18,12 @@ pub struct Needs {
 }
 
 impl Makings {
-    pub fn needs(&self, manifest: &Arc<Manifest>) -> Result<Needs, Unlaunchable> {
+    pub fn needs(&self, manifest: &Manifest) -> Result<Needs, Unlaunchable> {
         let spec = &manifest.spec;
         let name = &manifest.metadata.name;
         let origin = self.origin(spec)?;
-        let definition = Definition {
-            order: 0,
-            cluster: name.clone(),
-            revision: 0,
-            generation: 0,
-            place: name.clone(),
-            manifest: Arc::clone(manifest),
-            target: spec.job_manager.replicas,
-        };
-        let mut table = self.table(&definition, &origin);
+        // Where it stores anything changes nothing of what it takes.
+        let mut table = self.table(manifest, name, &origin);
         let appmaster = need(spec, &table)?;
         let (own_name, role) = (super::group(name).unwrap_or(GroupName::TASKMANAGERS), self.role(spec));
         let constraints = &spec.mesos.constraints;

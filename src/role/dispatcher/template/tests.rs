@@ -127,6 +127,20 @@ fn a_flink_from_a_directory_is_delivered_with_java() {
 }
 
 #[test]
+fn appmasters_of_one_cluster_are_kept_on_hosts_of_their_own() {
+    let world = World::new(&[]);
+    for (replicas, expected) in [(1, &["rack:LIKE:r1"][..]), (2, &["rack:LIKE:r1", APART])] {
+        let mut manifest = session("v1_20", "");
+        manifest.spec.job_manager.replicas = replicas;
+        manifest.spec.mesos.constraints.soft = vec![Constraint::parse("rack:LIKE:r1").expect("a constraint")];
+        let spec = world.define(manifest);
+        let soft: Vec<_> = spec.soft.iter().map(Constraint::text).collect();
+        assert_eq!(soft, expected, "{replicas}");
+        assert!(spec.hard.is_empty());
+    }
+}
+
+#[test]
 fn the_next_attempt_of_a_generation_begins_with_the_number_of_taskmanagers_that_counts() {
     let world = World::new(&[]);
     for number in [2, 5] {
