@@ -7,21 +7,30 @@ use base64::engine::general_purpose::STANDARD;
 
 use base::digest::Sha256;
 
-/// HTML with one `<script>` and one `<style>`.
+const STYLE: &str = include_str!("page/shared.css");
+const SCRIPT: &str = include_str!("page/shared.js");
+
+/// HTML with one `<script>` and one `<style>`, each after what all pages have.
 pub struct Page {
-    html: &'static str,
+    html: String,
     policy: String,
 }
 
 impl Page {
-    pub fn new(html: &'static str) -> Self {
-        Self { html, policy: policy(html) }
+    /// `html` has a line for each of `<style>` and `<script>`.
+    pub fn new(html: &str) -> Self {
+        let with = |html: &str, name: &str, shared: &str| {
+            html.replacen(&format!("<{name}>\n"), &format!("<{name}>\n{shared}"), 1)
+        };
+        let html = with(&with(html, "style", STYLE), "script", SCRIPT);
+        let policy = policy(&html);
+        Self { html, policy }
     }
 
     pub fn answer(&'static self) -> Response {
         let head =
             [(CONTENT_TYPE, "text/html; charset=utf-8"), (CONTENT_SECURITY_POLICY, self.policy.as_str())];
-        (head, self.html).into_response()
+        (head, self.html.as_str()).into_response()
     }
 }
 
@@ -47,6 +56,15 @@ fn digest(html: &str, name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_all_pages_have_comes_before_their_own_and_is_hashed_with_it() {
+        let page = Page::new("<style>\na {}\n</style><script>\nown();\n</script>");
+        let begins = |name: &str, shared: &str| page.html.contains(&format!("<{name}>\n{shared}"));
+        assert!(begins("style", STYLE) && begins("script", SCRIPT), "{}", page.html);
+        let script = STANDARD.encode(Sha256::of(format!("\n{SCRIPT}own();\n")));
+        assert!(page.policy.contains(&format!("'sha256-{script}'")), "{}", page.policy);
+    }
 
     #[test]
     fn what_is_in_the_page_is_known_by_its_hash() {
