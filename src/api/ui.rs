@@ -32,7 +32,9 @@ use super::answer::{NotFound, Problem, Unavailable};
 use super::appmasters;
 use super::ask::ask;
 use super::caller::{self, Caller};
+use super::condition::Condition;
 use super::extract::Path;
+use super::orders::OrderQuery;
 use super::{Shared, permission, standing};
 pub use carry::JobManagers;
 use carry::Way;
@@ -189,6 +191,12 @@ async fn hand_on(
         let text = format!("too many requests to the JobManager of cluster {cluster} are under way");
         Problem { retry_after: Some(1), ..Problem::new(StatusCode::SERVICE_UNAVAILABLE, text) }
     })?;
+    if is_change {
+        let (name, asked) = (cluster.to_owned(), format!("{method} {path}"));
+        let order = OrderQuery::default().order(caller, Condition::default());
+        ask(&shared.sources.handle, move |core, now| core.ask_jobmanager(&name, &asked, &order, now))
+            .await??;
+    }
     let address = caller.from.parse().map(|address: SocketAddr| address.ip().to_string());
     let asked_for = address.unwrap_or_else(|_| "unknown".to_owned());
     let way = Way { base: base.clone(), url, prefix: asked.prefix(), path: path.to_owned(), asked_for };

@@ -39,6 +39,9 @@ pub enum Verb {
     Delete,
     #[serde(rename = "restart_taskmanager")]
     RestartTaskManager,
+    /// The field says what.
+    #[serde(rename = "ask_jobmanager")]
+    AskJobManager,
     /// The dispatcher itself: nothing of the cluster is left.
     Forget,
 }
@@ -90,6 +93,7 @@ impl Verb {
             Self::Thaw => "thaw",
             Self::Delete => "delete",
             Self::RestartTaskManager => "restart_taskmanager",
+            Self::AskJobManager => "ask_jobmanager",
             Self::Forget => "forget",
         }
     }
@@ -105,6 +109,7 @@ impl Verb {
             Self::Thaw => "thawed",
             Self::Delete => "deleted",
             Self::RestartTaskManager => "restart ordered",
+            Self::AskJobManager => "asked",
             Self::Forget => "gone",
         }
     }
@@ -120,7 +125,7 @@ impl Verb {
             | Self::Thaw
             | Self::Delete
             | Self::Forget => true,
-            Self::Freeze | Self::RestartTaskManager => false,
+            Self::Freeze | Self::RestartTaskManager | Self::AskJobManager => false,
         }
     }
 

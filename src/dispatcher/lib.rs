@@ -21,6 +21,7 @@ mod condition;
 pub mod driver;
 mod groups;
 mod instructions;
+mod jobmanager;
 mod journal;
 mod limits;
 mod order;

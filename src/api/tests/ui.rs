@@ -1,5 +1,6 @@
 //! What is handed on to JobManagers, and what is not. The JobManager here tells what it was asked.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use access::Tokens;
@@ -279,6 +280,29 @@ async fn this_machine_needs_no_token_and_pages_of_others_change_nothing() {
     }
     // Through another dispatcher, such as this one.
     assert_eq!(local("POST /ui/a/jobs", &[("x-forwarded-for", "127.0.0.1")]).await.status, 401);
+}
+
+#[tokio::test]
+async fn what_changes_something_is_in_the_audit_before_the_jobmanager_is_asked() {
+    let site = Site::new().await;
+    let asked = async || {
+        let audit = site.world.ask("GET /v1/audit?cluster=a", "").await.json();
+        let entries = audit.as_array().expect("entries").iter();
+        let entries = entries.filter(|entry| entry["verb"] == "ask_jobmanager");
+        entries.map(|entry| (entry["user"].clone(), entry["fields"][0]["field"].clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(site.as_("admin", "GET /ui/a/jobs/overview").await.status, 200);
+    assert_eq!(site.as_("view", "POST /ui/a/jars/x/run").await.status, 403);
+    assert_eq!(asked().await, []);
+    assert_eq!(site.as_("admin", "POST /ui/a/jars/x/run?program-args=secret").await.status, 200);
+    assert_eq!(site.as_("admin", "GET /ui/a/jobs/x/yarn-cancel").await.status, 200);
+    let expected = ["POST /jars/x/run", "GET /jobs/x/yarn-cancel"];
+    assert_eq!(asked().await, expected.map(|request| (json!("admin"), json!(request))));
+
+    site.world.is_full.store(true, Ordering::Relaxed);
+    let answer = site.as_("admin", "POST /ui/a/jars/y/run").await;
+    assert_eq!(answer.status, 503, "{}", answer.text);
+    assert_eq!(site.jobmanager.last().line, "GET /jobs/x/yarn-cancel");
 }
 
 #[tokio::test]

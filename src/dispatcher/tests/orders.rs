@@ -139,6 +139,20 @@ fn the_last_number_counts_and_each_restart_once() {
 }
 
 #[test]
+fn what_a_jobmanager_is_asked_is_in_the_audit_and_changes_nothing() {
+    let mut process = running();
+    let before = process.core.describe("a").expect("a cluster");
+    assert_eq!(process.order_to(Verb::AskJobManager, "a"), Ok(Outcome::Changed));
+    carry_out(&mut process);
+    let entry = process.core.audit().last().expect("an entry").clone();
+    assert_eq!((entry.verb, entry.user.as_deref()), (Verb::AskJobManager, Some("ann")));
+    assert_eq!(entry.fields[0].field, "POST /jars/upload");
+    assert_eq!(process.core.describe("a").expect("a cluster"), before);
+    let refusal = process.order_to(Verb::AskJobManager, "b").expect_err("refused");
+    assert_eq!(refusal.to_string(), "there is no cluster b");
+}
+
+#[test]
 fn what_cannot_be_done_yet_is_told_again_under_another_id_and_later() {
     let mut process = running();
     scale(&mut process, 2);

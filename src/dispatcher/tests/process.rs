@@ -142,6 +142,9 @@ impl Process {
             Verb::Thaw => core.thaw(name, &order, now),
             Verb::Delete => core.delete(name, Jobs::NotAsked, &order, now),
             Verb::RestartTaskManager => core.restart_taskmanager(name, TASKMANAGER, &order, now),
+            Verb::AskJobManager => {
+                core.ask_jobmanager(name, "POST /jars/upload", &order, now).map(|()| Outcome::Changed)
+            }
             Verb::Create | Verb::Change | Verb::Forget => unreachable!("by no order of these"),
         }?;
         if outcome == Outcome::Changed {

@@ -203,6 +203,7 @@ impl Run {
             Verb::Thaw,
             Verb::RestartTaskManager,
             Verb::RestartTaskManager,
+            Verb::AskJobManager,
         ];
         let verb = verbs[self.random.usize(..verbs.len())];
         let outcome = self.process.order_to(verb, name);
