@@ -48,6 +48,13 @@ pub struct Fitting {
     pub is_asking: bool,
 }
 
+/// What one task takes, and the one role whose offers it takes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Takes {
+    pub need: Need,
+    pub role: Option<String>,
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fit {
     pub wanted: usize,
@@ -57,6 +64,13 @@ pub struct Fit {
     pub there: usize,
     /// What the agent that comes closest to holding the next lacks.
     pub nearest: Option<String>,
+    pub takes: Takes,
+}
+
+impl Takes {
+    pub(super) fn of(request: &Request<'_>) -> Self {
+        Self { need: request.need.clone(), role: request.role.map(str::to_owned) }
+    }
 }
 
 impl Scheduler {
@@ -73,6 +87,7 @@ impl Scheduler {
                 placeable: there + picks,
                 there,
                 nearest: nearest.map(|nearest| self.with_reasons(nearest).describe(now)),
+                takes: Takes::of(&request),
             }
         });
         let fits = fits.collect();

@@ -15,9 +15,18 @@ pub struct Needs {
     pub appmasters: Wanted,
     /// As the AppMaster would want them. Where it takes another role than the dispatcher may, offers to any role are looked at.
     pub taskmanagers: Wanted,
+    /// Mesos roles in one of which AppMasters run.
+    pub appmaster_roles: Vec<String>,
+    /// Mesos roles in one of which TaskManagers run.
+    pub taskmanager_roles: Vec<String>,
 }
 
 impl Makings {
+    /// Of the dispatcher, in which tasks run that take offers to this one or to any.
+    pub fn roles(&self, only: Option<&str>) -> Vec<String> {
+        only.map_or_else(|| self.settings.framework.roles.clone(), |role| vec![role.to_owned()])
+    }
+
     pub fn needs(&self, manifest: &Manifest) -> Result<Needs, Unlaunchable> {
         let spec = &manifest.spec;
         let name = &manifest.metadata.name;
@@ -48,7 +57,8 @@ impl Makings {
             hard: settings.constraints.hard.clone(),
             soft: settings.constraints.soft.clone(),
         };
-        Ok(Needs { appmasters, taskmanagers })
+        let appmaster_roles = self.roles(appmasters.role.as_deref());
+        Ok(Needs { appmasters, taskmanagers, appmaster_roles, taskmanager_roles: settings.framework.roles })
     }
 }
 
