@@ -24,6 +24,8 @@ pub enum Sought {
 /// Tasks that somebody may want.
 #[derive(Clone, Debug)]
 pub struct Wanted {
+    /// What one of them is called.
+    pub noun: &'static str,
     /// Constraints count its tasks of today.
     pub group: GroupName,
     pub count: usize,
@@ -109,8 +111,9 @@ impl Scheduler {
                 (self.request(name, lacking), (self.group_target(name) as usize).saturating_sub(lacking))
             }
             Sought::Tasks(wanted) => {
-                let Wanted { group, count, need, role, hard, soft } = wanted;
+                let Wanted { noun, group, count, need, role, hard, soft } = wanted;
                 let request = Request {
+                    noun,
                     group,
                     wanted: *count,
                     need,

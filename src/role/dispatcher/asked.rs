@@ -76,7 +76,7 @@ impl Shared {
     fn short(&self, quotas: &mesos::quota::Quotas, takes: Takes, missing: usize) -> Option<String> {
         let roles = self.makings.roles(takes.role.as_deref());
         let claim =
-            Claim { noun: fits::APPMASTER, count: missing, need: takes.need, roles, ..Claim::default() };
+            Claim { noun: template::APPMASTER, count: missing, need: takes.need, roles, ..Claim::default() };
         Left::of(quotas).take(&[claim]).short
     }
 }

@@ -48,6 +48,7 @@ pub enum Inquiry {
 /// AppMasters or TaskManagers.
 #[derive(Debug)]
 pub struct Part {
+    /// What one of them is called.
     noun: &'static str,
     /// Those that run and stay, or whose room others take over.
     there: usize,
@@ -128,7 +129,10 @@ pub fn inquiry(makings: &Makings, sought: &Sought) -> Inquiry {
     };
     let needs = match makings.needs(&sought.manifest) {
         Ok(needs) => needs,
-        Err(error) => return known(Some(0), format!("cannot be launched here: {}", log::chain(&error))),
+        Err(error) => {
+            let stay = if sought.begins_anew { 0 } else { replicas.min(sought.appmasters as usize) };
+            return known(Some(stay), format!("cannot be launched here: {}", log::chain(&error)));
+        }
     };
     let before = sought.before.as_ref().and_then(|before| makings.needs(before).ok());
     let standing = Standing::of(sought, before.as_ref(), &needs);
@@ -140,13 +144,11 @@ pub fn inquiry(makings: &Makings, sought: &Sought) -> Inquiry {
         let Some(name) = template::group(&sought.manifest.metadata.name) else {
             return known(None, UNKNOWN.to_owned());
         };
-        let parts = vec![Part { noun: APPMASTERS, there: 0, question: Question::Lacking(name) }];
+        let parts = vec![Part { noun: template::APPMASTER, there: 0, question: Question::Lacking(name) }];
         return Inquiry::Asked { replicas, parts, claims };
     }
-    let parts = vec![
-        part(APPMASTERS, standing.appmasters, needs.appmasters),
-        part(TASKMANAGERS, standing.taskmanagers, needs.taskmanagers),
-    ];
+    let parts =
+        vec![part(standing.appmasters, needs.appmasters), part(standing.taskmanagers, needs.taskmanagers)];
     Inquiry::Asked { replicas, parts, claims }
 }
 
@@ -176,22 +178,21 @@ impl Standing {
 
     /// What the cluster wants of its Mesos roles besides.
     fn claims(&self, sought: &Sought, before: Option<&Needs>, needs: &Needs) -> Vec<Claim> {
-        let claim =
-            |noun, wanted: &Wanted, there: usize, ending: Option<(&Wanted, u32)>, roles: &[String]| Claim {
-                noun,
-                count: wanted.count.saturating_sub(there),
-                is_more: there > 0,
-                need: wanted.need.clone(),
-                freed: ending.map(|(wanted, count)| freed(&wanted.need, count)).unwrap_or_default(),
-                roles: roles.to_vec(),
-            };
+        let claim = |wanted: &Wanted, there: usize, ending: Option<(&Wanted, u32)>, roles: &[String]| Claim {
+            noun: wanted.noun,
+            count: wanted.count.saturating_sub(there),
+            is_more: there > 0,
+            need: wanted.need.clone(),
+            freed: ending.map(|(wanted, count)| freed(&wanted.need, count)).unwrap_or_default(),
+            roles: roles.to_vec(),
+        };
         let has_job = sought.manifest.spec.job.is_some();
         let ends = has_job && sought.begins_anew && self.appmasters == 0;
         let appmasters = before.filter(|_| ends).map(|before| (&before.appmasters, sought.appmasters));
         let ends = self.taskmanagers == 0;
         let taskmanagers = before.filter(|_| ends).map(|before| (&before.taskmanagers, sought.taskmanagers));
         let mut claims = vec![
-            claim(APPMASTER, &needs.appmasters, self.appmasters, appmasters, &needs.appmaster_roles),
+            claim(&needs.appmasters, self.appmasters, appmasters, &needs.appmaster_roles),
             claim(
                 TASKMANAGER,
                 &needs.taskmanagers,
@@ -215,14 +216,9 @@ fn freed(need: &Need, count: u32) -> BTreeMap<String, Milli> {
     need.scalars.iter().map(|(name, amount)| (name.clone(), all(*amount))).collect()
 }
 
-const APPMASTERS: &str = "AppMasters";
-const TASKMANAGERS: &str = "TaskManagers";
-pub const APPMASTER: &str = "AppMaster";
-const TASKMANAGER: &str = "TaskManager";
-
-fn part(noun: &'static str, there: usize, wanted: Wanted) -> Part {
+fn part(there: usize, wanted: Wanted) -> Part {
     let there = there.min(wanted.count);
-    let count = wanted.count - there;
+    let (noun, count) = (wanted.noun, wanted.count - there);
     Part { noun, there, question: Question::Tasks(Wanted { count, ..wanted }) }
 }
 
@@ -306,7 +302,7 @@ fn why(answers: &[(&Part, Fit)], fitting: &Fitting) -> String {
     let short = short.map(|(part, fit)| {
         let Places { wanted, placeable } = places(part, fit, true);
         let nearest = fit.nearest.as_deref().unwrap_or("no agent's offers come near");
-        format!("room for {} of {wanted} {}, {nearest}", placeable.unwrap_or_default(), part.noun)
+        format!("room for {} of {wanted} {}s, {nearest}", placeable.unwrap_or_default(), part.noun)
     });
     let short: Vec<_> = short.collect();
     match short.is_empty() {

@@ -51,3 +51,6 @@ impl Quotas {
         Some(told)
     }
 }
+
+#[cfg(test)]
+mod tests;

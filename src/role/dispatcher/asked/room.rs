@@ -152,14 +152,19 @@ impl InUse {
             _ => "need",
         };
         let more = if freed > 0 { " more" } else { "" };
-        let verb = if consumed.0 == 1000 { "is" } else { "are" };
         let offers = if *counts_offers { " or on offer" } else { "" };
+        let used = match consumed.0 {
+            ..=0 => format!("none of it is in use{offers}"),
+            1000 => format!("1 is in use{offers}"),
+            _ => format!("{consumed} are in use{offers}"),
+        };
         let before = match taken.0 {
             ..=0 => String::new(),
+            1000 => ", 1 goes to the clusters before it,".to_owned(),
             _ => format!(", {taken} go to the clusters before it,"),
         };
         format!(
-            "the Mesos role {role}{below} may use {}; {consumed} {verb} in use{offers}{before} and this cluster's {} {needs} {}{more}",
+            "the Mesos role {role}{below} may use {}; {used}{before} and this cluster's {} {needs} {}{more}",
             named(*limit, resource),
             texts.join(" and "),
             Milli(total - freed),

@@ -37,6 +37,7 @@ impl Makings {
         let (own_name, role) = (super::group(name).unwrap_or(GroupName::TASKMANAGERS), self.role(spec));
         let constraints = &spec.mesos.constraints;
         let appmasters = Wanted {
+            noun: super::APPMASTER,
             group: own_name,
             count: spec.job_manager.replicas.max(1) as usize,
             need: appmaster,
@@ -50,6 +51,7 @@ impl Makings {
         let memory = memory::taskmanager(&table, &Environment::default(), version(spec))?;
         let ports = worker::port_keys(&settings.tasks).len();
         let taskmanagers = Wanted {
+            noun: worker::TASKMANAGER,
             group: GroupName::TASKMANAGERS,
             count: worker::first_target(&settings) as usize,
             need: worker::taskmanager_need(&settings.tasks, memory.process.bytes().div_ceil(1 << 20), ports),

@@ -13,7 +13,7 @@ fn red() -> GroupName {
 fn of_cpus(count: usize, cpus: f64) -> Sought {
     let need = Need { scalars: vec![("cpus".to_owned(), Milli::of(cpus))], ports: 0 };
     let (hard, soft) = (Vec::new(), Vec::new());
-    Sought::Tasks(Wanted { group: red(), count, need, role: None, hard, soft })
+    Sought::Tasks(Wanted { noun: "AppMaster", group: red(), count, need, role: None, hard, soft })
 }
 
 fn fits(bench: &Bench, sought: &[Sought]) -> Vec<(usize, usize)> {

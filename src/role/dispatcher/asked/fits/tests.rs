@@ -131,7 +131,7 @@ fn only_what_offers_tell_is_said_not_to_fit() {
 
 fn lacking() -> Part {
     let name = template::group("one").expect("a name");
-    Part { noun: APPMASTERS, there: 0, question: Question::Lacking(name) }
+    Part { noun: template::APPMASTER, there: 0, question: Question::Lacking(name) }
 }
 
 #[test]
@@ -141,6 +141,9 @@ fn what_cannot_be_launched_here_does_not_fit() {
         panic!("nothing is to be asked")
     };
     assert!(fits.are_short() && fits.why.contains("no Flink 1.19"), "{fits:?}");
+    let running = Sought { begins_anew: false, appmasters: 1, ..sought(session("v1_19", "")) };
+    let Inquiry::Known(fits) = inquiry(&world.makings, &running) else { panic!("nothing is to be asked") };
+    assert!(!fits.are_short() && fits.why.contains("no Flink 1.19"), "what runs goes on: {fits:?}");
     let replaced = Sought { is_taken: true, appmasters: 1, ..sought(session("v1_20", "")) };
     let Inquiry::Known(fits) = inquiry(&world.makings, &replaced) else { panic!("nothing is to be asked") };
     assert_eq!((fits.appmasters.placeable, fits.why.as_str()), (None, REPLACED));

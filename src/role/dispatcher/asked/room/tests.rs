@@ -15,14 +15,20 @@ fn claim(noun: &'static str, count: usize, cpus: i64, mem: i64, role: &str) -> C
     Claim { noun, count, need, roles: vec![role.to_owned()], ..Claim::default() }
 }
 
+fn of_a_gpu() -> Claim {
+    let need = Need { scalars: vec![("gpus".to_owned(), Milli(1000))], ports: 0 };
+    Claim { need, ..claim("TaskManager", 1, 0, 0, "etl") }
+}
+
 fn short(quotas: &Quotas, claims: &[Claim]) -> Option<String> {
     Left::of(quotas).take(claims).short
 }
 
 #[test]
 fn what_is_left_is_given_in_turn() {
-    let quotas = quotas(&[("etl", json!({"cpus": 8}), json!({"cpus": 5, "mem": 100_000}))]);
-    let mut left = Left::of(&quotas);
+    let known = quotas(&[("etl", json!({"cpus": 8}), json!({"cpus": 5, "mem": 100_000}))]);
+    let no_gpus = quotas(&[("etl", json!({"gpus": 0}), json!({}))]);
+    let mut left = Left::of(&known);
     let claims = [claim("AppMaster", 1, 1000, 64, "etl"), claim("TaskManager", 3, 1000, 64, "etl")];
     let room = left.take(&claims);
     assert_eq!(room.placeable, [1, 2]);
@@ -41,9 +47,15 @@ fn what_is_left_is_given_in_turn() {
             "the Mesos role etl may use 8 cpus; 5 are in use, 3 go to the clusters before it, and this cluster's AppMaster needs 1"
         )
     );
-    assert_eq!(short(&quotas, &[claim("AppMaster", 3, 1000, 64, "etl")]), None, "all that is left");
-    assert_eq!(short(&quotas, &[claim("AppMaster", 9, 1000, 64, "etl2")]), None, "another role");
-    assert_eq!(short(&quotas, &[claim("AppMaster", 9, 0, 64, "etl")]), None, "no limit of memory");
+    assert_eq!(
+        short(&no_gpus, &[of_a_gpu()]).as_deref(),
+        Some(
+            "the Mesos role etl may use 0 gpus; none of it is in use and this cluster's TaskManager needs 1"
+        )
+    );
+    assert_eq!(short(&known, &[claim("AppMaster", 3, 1000, 64, "etl")]), None, "all that is left");
+    assert_eq!(short(&known, &[claim("AppMaster", 9, 1000, 64, "etl2")]), None, "another role");
+    assert_eq!(short(&known, &[claim("AppMaster", 9, 0, 64, "etl")]), None, "no limit of memory");
 }
 
 #[test]
