@@ -193,13 +193,7 @@ impl Standing {
         let taskmanagers = before.filter(|_| ends).map(|before| (&before.taskmanagers, sought.taskmanagers));
         let mut claims = vec![
             claim(&needs.appmasters, self.appmasters, appmasters, &needs.appmaster_roles),
-            claim(
-                TASKMANAGER,
-                &needs.taskmanagers,
-                self.taskmanagers,
-                taskmanagers,
-                &needs.taskmanager_roles,
-            ),
+            claim(&needs.taskmanagers, self.taskmanagers, taskmanagers, &needs.taskmanager_roles),
         ];
         // An AppMaster that has just begun to report, or was not heard yet, may have TaskManagers that nobody knows of here.
         let has_none = before.is_some_and(|before| before.taskmanagers.count == 0);
@@ -257,6 +251,7 @@ impl Inquiry {
 fn within(told: Fits, claims: &[Claim], quotas: &mut Quotas<'_>) -> Fits {
     let left = match quotas {
         None => return told,
+        Some(Err(_)) if claims.iter().all(|claim| claim.count == 0) => return told,
         Some(Err(unknown)) => {
             let why =
                 format!("{}; whether the quota of its Mesos role allows it is unknown: {unknown}", told.why);
