@@ -15,7 +15,7 @@ use super::answer::{NotFound, Problem, Unavailable};
 use super::appmasters::{AppMaster, AppMasters, Described};
 use super::ask::ask;
 use super::extract::Path;
-use super::scheduling::Placing;
+use super::scheduling::{Line, Placing};
 
 /// Why a cluster stands where it stands, and what would help.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -58,6 +58,9 @@ pub struct Waiting {
     /// What one AppMaster takes, where such are missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub need: Option<String>,
+    /// What its Mesos role may have and what it needs, where that is too much.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota: Option<String>,
 }
 
 /// Why a cluster is in the state it is in, and what would help. A dispatcher that does not lead says what is stored, and `unknown`.
@@ -88,9 +91,9 @@ pub async fn queue(State(Shared { sources, .. }): State<Shared>) -> Result<Respo
     for (name, task_ids) in alive.into_iter().filter(|(name, _)| !names.contains(name)) {
         waiting.extend(for_taskmanagers(name, &task_ids, &sources.appmasters));
     }
-    let (queue, unknown) = match sources.scheduling.queue().await {
-        Ok(queue) => (Some(queue), None),
-        Err(why) => (None, Some(why)),
+    let (queue, mut quotas, unknown) = match sources.scheduling.queue().await {
+        Ok(Line { queue, quotas }) => (Some(queue), quotas, None),
+        Err(why) => (None, BTreeMap::new(), Some(why)),
     };
     let groups = queue.iter().flat_map(|queue| queue.groups.iter().enumerate());
     let groups: BTreeMap<_, _> = groups.map(|(index, group)| (&*group.group, (index + 1, group))).collect();
@@ -99,6 +102,7 @@ pub async fn queue(State(Shared { sources, .. }): State<Shared>) -> Result<Respo
         Waiting {
             place: group.map(|(place, _)| *place),
             need: group.map(|(_, group)| group.need.clone()),
+            quota: quotas.remove(&cluster.name),
             cluster,
         }
     });

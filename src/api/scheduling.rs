@@ -1,5 +1,6 @@
 //! What the scheduler of AppMasters is asked: whoever serves this interface knows where it is.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
@@ -17,7 +18,7 @@ pub trait Scheduling: Send + Sync {
     /// Of the cluster's AppMasters; none where the scheduler has no such group.
     fn explain(&self, cluster: String) -> Told<Option<Placing>>;
 
-    fn queue(&self) -> Told<Queue>;
+    fn queue(&self) -> Told<Line>;
 
     /// One for each, in their order; none of those that nothing is launched of now.
     fn fits(&self, sought: Vec<Sought>) -> BoxFuture<'static, Vec<Option<Fits>>>;
@@ -27,6 +28,14 @@ pub trait Scheduling: Send + Sync {
 }
 
 pub type Schedulings = Arc<dyn Scheduling>;
+
+/// Who lacks AppMasters.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Line {
+    pub queue: Queue,
+    /// By cluster, what its Mesos role may have and what it needs, where that is too much.
+    pub quotas: BTreeMap<String, String>,
+}
 
 /// Why AppMasters of a cluster are missing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -41,6 +50,9 @@ pub struct Placing {
     pub offers: OffersReport,
     /// Changes with which missing ones would fit into the latest offers.
     pub remedies: Vec<Remedy>,
+    /// What its Mesos role may have and what it needs, where that is too much; or why nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota: Option<String>,
 }
 
 /// A specification that was accepted, or would be.
@@ -59,11 +71,11 @@ pub struct Sought {
     pub taskmanagers: u32,
 }
 
-/// Whether a cluster's processes fit into the latest offers.
+/// Whether a cluster's processes fit into the latest offers and the quotas of its Mesos roles.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Fits {
     pub appmasters: Places,
-    /// Only where nothing is changed yet. Later its own framework places them.
+    /// Only where nothing is changed yet, or the quota of their Mesos role is too small. Later its own framework places them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub taskmanagers: Option<Places>,
     /// In words, with the age of the offers.

@@ -40,7 +40,7 @@ pub fn validate(manifest: &Manifest, lines: &Lines, circumstances: &Circumstance
     let mut reading = Reading { lines: lines.clone(), ..Reading::default() };
     check_name(&manifest.metadata.name, &mut reading);
     let spec = &manifest.spec;
-    check_version(spec, circumstances, &mut reading);
+    check_version(manifest, circumstances, &mut reading);
     check_owned(spec, circumstances, &mut reading);
     check_resources(spec, &mut reading);
     check_log_files(spec, &mut reading);
@@ -72,7 +72,8 @@ fn check_name(name: &str, reading: &mut Reading) {
     }
 }
 
-fn check_version(spec: &Specification, circumstances: &Circumstances<'_>, reading: &mut Reading) {
+fn check_version(manifest: &Manifest, circumstances: &Circumstances<'_>, reading: &mut Reading) {
+    let spec = &manifest.spec;
     let version = spec.flink_version;
     if !version.is_supported() {
         let reason = format!("{version} is not supported, expected one of {}", FlinkVersion::supported());
@@ -80,6 +81,12 @@ fn check_version(spec: &Specification, circumstances: &Circumstances<'_>, readin
     } else if spec.image.is_none()
         && let Some(flinks) = circumstances.flinks.filter(|flinks| !flinks.contains(&version))
     {
+        if is_unchanged(manifest, circumstances) {
+            let reason = format!(
+                "this dispatcher has no {version} any more: what runs goes on, and no other AppMaster of it can be launched"
+            );
+            return reading.warn("spec.flinkVersion", reason);
+        }
         let there: Vec<_> = flinks.iter().map(ToString::to_string).collect();
         let expected = match &there[..] {
             [] => "an image in spec.image".to_owned(),
@@ -87,6 +94,13 @@ fn check_version(spec: &Specification, circumstances: &Circumstances<'_>, readin
         };
         reading.refuse("spec.flinkVersion", format!("this dispatcher has no {version}, expected {expected}"));
     }
+}
+
+fn is_unchanged(manifest: &Manifest, circumstances: &Circumstances<'_>) -> bool {
+    circumstances.previous.is_some_and(|previous| {
+        let before = Manifest { spec: previous.clone(), ..manifest.clone() };
+        before.canonical() == manifest.canonical()
+    })
 }
 
 fn check_owned(spec: &Specification, circumstances: &Circumstances<'_>, reading: &mut Reading) {

@@ -9,6 +9,7 @@ pub mod client;
 pub mod detector;
 pub mod event;
 pub mod leader;
+pub mod quota;
 pub mod recordio;
 pub mod report;
 pub mod session;

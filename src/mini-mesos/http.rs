@@ -52,6 +52,7 @@ pub fn router(server: Server) -> Router {
             .route(&at("/health"), get(StatusCode::OK))
             .route(&at("/redirect"), get(redirect))
             .route(&at("/teardown"), post(operator::teardown))
+            .route(&at("/roles"), get(roles))
             .route(&at("/tasks"), get(tasks));
         for (path, question) in [
             ("/state", Question::State),
@@ -59,7 +60,6 @@ pub fn router(server: Server) -> Router {
             ("/state-summary", Question::Summary),
             ("/slaves", Question::Slaves),
             ("/frameworks", Question::Frameworks),
-            ("/roles", Question::Roles),
         ] {
             let show = |State(server): State<Server>| async move { ask(&server, question).await };
             router = router.route(&at(path), get(show));
@@ -100,6 +100,13 @@ async fn version() -> Response {
 
 async fn tasks(State(server): State<Server>, Query(query): Query<TasksQuery>) -> Response {
     ask(&server, Question::Tasks(query)).await
+}
+
+async fn roles(State(server): State<Server>) -> Response {
+    match leadership::refuse(&server, "/master/roles") {
+        Some(response) => response,
+        None => ask(&server, Question::Roles).await,
+    }
 }
 
 async fn metrics(State(server): State<Server>) -> Response {

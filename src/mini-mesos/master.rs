@@ -16,6 +16,7 @@ mod launch;
 mod maintenance;
 mod offers;
 mod operator;
+pub mod quota;
 mod reconcile;
 mod reserve;
 mod roles;
@@ -65,6 +66,8 @@ pub struct Master {
     offers: BTreeMap<OfferId, HeldOffer>,
     inverse_offers: BTreeMap<OfferId, HeldInverseOffer>,
     schedule: Vec<Window>,
+    /// Limits by role.
+    quotas: BTreeMap<String, quota::Amounts>,
     /// Agents out of reach, since when.
     unreachable: BTreeMap<AgentId, Away>,
     gone: BTreeSet<AgentId>,
@@ -125,6 +128,7 @@ impl Master {
             offers: BTreeMap::new(),
             inverse_offers: BTreeMap::new(),
             schedule: Vec::new(),
+            quotas: BTreeMap::new(),
             unreachable: BTreeMap::new(),
             gone: BTreeSet::new(),
             recovered: BTreeMap::new(),
@@ -148,7 +152,8 @@ impl Master {
                 let agents = self.agents.values().map(|agent| (agent.id.clone(), agent.duty));
                 let recovered = self.recovered.clone().into_iter().chain(agents).collect();
                 let (unreachable, gone) = (self.unreachable.clone(), self.gone.clone());
-                Self { recovered, unreachable, gone, schedule: self.schedule.clone(), ..next }
+                let (schedule, quotas) = (self.schedule.clone(), self.quotas.clone());
+                Self { recovered, unreachable, gone, schedule, quotas, ..next }
             }
         }
     }

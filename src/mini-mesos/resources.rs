@@ -226,6 +226,11 @@ impl Item {
         !self.shape.reservations.is_empty()
     }
 
+    /// The role that it is reserved for.
+    pub fn owner(&self) -> Option<&str> {
+        self.shape.reservations.last()?.role.as_deref()
+    }
+
     pub fn is_refined(&self) -> bool {
         self.shape.reservations.len() > 1
     }
@@ -244,7 +249,7 @@ impl Item {
 
     /// Whether `role` may use it: it is unreserved, reserved for the role, or for one above it.
     pub fn is_for(&self, role: &str) -> bool {
-        let Some(owner) = self.shape.reservations.last().and_then(|r| r.role.as_deref()) else { return true };
+        let Some(owner) = self.owner() else { return true };
         let below = role.strip_prefix(owner);
         below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }

@@ -78,7 +78,7 @@ pub use farewell::tear_down_as as tear_down;
 pub use framework::info as framework_info;
 pub use home::create as create_orders;
 pub use servers::{Artifacts, start_artifacts};
-pub use spec::{first_target, patience, port_keys, taskmanager_memory_mb, taskmanager_need};
+pub use spec::{TASKMANAGER, first_target, patience, port_keys, taskmanager_memory_mb, taskmanager_need};
 
 /// All signals are blocked: an order to stop that comes before anybody waits for it is kept.
 pub fn run(options: &WorkerOptions, environment: &Environment, inherited: &Inherited) -> Result<u8, Fatal> {

@@ -361,7 +361,7 @@ impl Scheduler {
     /// With what failed on its agent last.
     pub(super) fn with_reasons(&self, mut verdict: Verdict) -> Verdict {
         for obstacle in &mut verdict.obstacles {
-            if let Obstacle::Quarantine { why, .. } | Obstacle::Trial { why } = obstacle {
+            if let Obstacle::Quarantine { why, .. } | Obstacle::Trial { why, .. } = obstacle {
                 self.agents.last_failure(&verdict.agent_id).unwrap_or_default().clone_into(why);
             }
         }

@@ -24,6 +24,8 @@ pub enum Sought {
 /// Tasks that somebody may want.
 #[derive(Clone, Debug)]
 pub struct Wanted {
+    /// What one of them is called.
+    pub noun: &'static str,
     /// Constraints count its tasks of today.
     pub group: GroupName,
     pub count: usize,
@@ -48,6 +50,13 @@ pub struct Fitting {
     pub is_asking: bool,
 }
 
+/// What one task takes, and the one role whose offers it takes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Takes {
+    pub need: Need,
+    pub role: Option<String>,
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fit {
     pub wanted: usize,
@@ -57,6 +66,13 @@ pub struct Fit {
     pub there: usize,
     /// What the agent that comes closest to holding the next lacks.
     pub nearest: Option<String>,
+    pub takes: Takes,
+}
+
+impl Takes {
+    pub(super) fn of(request: &Request<'_>) -> Self {
+        Self { need: request.need.clone(), role: request.role.map(str::to_owned) }
+    }
 }
 
 impl Scheduler {
@@ -73,6 +89,7 @@ impl Scheduler {
                 placeable: there + picks,
                 there,
                 nearest: nearest.map(|nearest| self.with_reasons(nearest).describe(now)),
+                takes: Takes::of(&request),
             }
         });
         let fits = fits.collect();
@@ -94,8 +111,9 @@ impl Scheduler {
                 (self.request(name, lacking), (self.group_target(name) as usize).saturating_sub(lacking))
             }
             Sought::Tasks(wanted) => {
-                let Wanted { group, count, need, role, hard, soft } = wanted;
+                let Wanted { noun, group, count, need, role, hard, soft } = wanted;
                 let request = Request {
+                    noun,
                     group,
                     wanted: *count,
                     need,

@@ -14,7 +14,7 @@ use super::ground::{Candidate, Ground};
 use super::group::Round;
 use super::place::Request;
 use super::resources::{Allotment, Holding, Pool};
-use super::spec::Placement;
+use super::spec::{Placement, TASK};
 use super::turns::{self, Claimant, Outcome};
 use super::{Note, Scheduler, Seen, task, token};
 use domain::constraint::Traits;
@@ -176,6 +176,7 @@ impl Scheduler {
         let spec = self.groups.get(name).map(|group| &group.spec);
         Request {
             group: name,
+            noun: spec.map_or(TASK, |spec| spec.noun),
             wanted,
             need: spec.map_or(&NO_NEED, |spec| &spec.need),
             role: spec.and_then(|spec| spec.role.as_deref()),

@@ -18,6 +18,8 @@ use domain::state::TaskRecord;
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
     pub group: &'a GroupName,
+    /// What one of them is called.
+    pub noun: &'static str,
     pub wanted: usize,
     pub need: &'a Need,
     /// The one role whose offers it takes.
@@ -119,7 +121,9 @@ impl<'w> Placing<'w> {
         let candidate = &ground.candidates[index];
         let standing = match ground.standings[index] {
             Standing::Quarantined { until } => Some(Obstacle::Quarantine { until, why: String::new() }),
-            Standing::OnTrial { is_taken: true, .. } => Some(Obstacle::Trial { why: String::new() }),
+            Standing::OnTrial { is_taken: true, .. } => {
+                Some(Obstacle::Trial { noun: self.request.noun, why: String::new() })
+            }
             Standing::Leaving { at } => Some(Obstacle::Maintenance { at }),
             Standing::Good | Standing::Avoided { .. } | Standing::OnTrial { is_taken: false, .. } => None,
         };

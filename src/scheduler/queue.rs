@@ -12,6 +12,7 @@ use domain::group::GroupName;
 use domain::need::Milli;
 
 use super::Scheduler;
+use super::fitting::Takes;
 use super::ground::Ground;
 use super::place::Placing;
 use super::turns::Level;
@@ -38,6 +39,9 @@ pub struct Queued {
     pub why: String,
     /// What one task takes.
     pub need: String,
+    /// The same in numbers.
+    #[serde(skip)]
+    pub takes: Takes,
 }
 
 /// The latest offer of each agent to each role. All of them are answered at once, and what they held when they came is remembered.
@@ -70,11 +74,10 @@ impl Scheduler {
             .sort_by_cached_key(|(name, _)| (Reverse(self.wanted(name, now) > 0), self.level(name), *name));
         let names: Vec<_> = lacking.iter().map(|(name, _)| *name).collect();
         let offers = self.offers_summary(&names, now);
-        let groups = lacking.into_iter().map(|(name, missing)| Queued {
-            group: name.text().to_owned(),
-            missing,
-            why: self.reason(name, now).to_string(),
-            need: self.request(name, 0).need.to_string(),
+        let groups = lacking.into_iter().map(|(name, missing)| {
+            let takes = Takes::of(&self.request(name, 0));
+            let (why, need) = (self.reason(name, now).to_string(), takes.need.to_string());
+            Queued { group: name.text().to_owned(), missing, why, need, takes }
         });
         Queue { groups: groups.collect(), offers }
     }

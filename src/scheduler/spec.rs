@@ -37,6 +37,8 @@ pub struct Spec {
 /// What the tasks of one group have in common.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GroupSpec {
+    /// What one of its tasks is called, such as `TaskManager`.
+    pub noun: &'static str,
     /// Grows whenever the tasks have to begin anew: the end of a task of an older one is not the group's. Always 0 of
     /// TaskManagers.
     pub generation: u64,
@@ -80,6 +82,9 @@ pub enum TooMany {
     Rest(Duration),
 }
 
+/// Where nobody calls it otherwise.
+pub(super) const TASK: &str = "task";
+
 impl GroupSpec {
     /// How long a task that failed waits for its replacement, where nobody says otherwise.
     pub const RELAUNCH: BackoffPolicy =
@@ -88,6 +93,7 @@ impl GroupSpec {
     /// Of a group of which nothing is known but that what runs of it shall go on.
     pub fn paused() -> Self {
         Self {
+            noun: TASK,
             generation: 0,
             is_paused: true,
             waits_for_ends: false,
@@ -146,6 +152,7 @@ impl Spec {
 impl GroupSpec {
     pub fn of_cpus(target: u32, cpus: Milli) -> Self {
         Self {
+            noun: "TaskManager",
             is_paused: false,
             need: Need { scalars: vec![("cpus".into(), cpus)], ports: 0 },
             template: Template { delivery: Some(Delivery::default()), ..Template::default() },

@@ -1,4 +1,4 @@
-//! Why an agent's offers do not hold a TaskManager.
+//! Why an agent's offers do not hold a task.
 
 use std::fmt;
 
@@ -37,8 +37,10 @@ pub enum Obstacle {
         until: Moment,
         why: String,
     },
-    /// One TaskManager at a time is tried there, and one is.
+    /// One task at a time is tried there, and one is.
     Trial {
+        /// What it is called.
+        noun: &'static str,
         why: String,
     },
     Maintenance {
@@ -85,8 +87,8 @@ impl Obstacle {
                 let left = until.since(now).as_secs().max(1);
                 format!("quarantine: {left} s left after failures{}", last(why))
             }
-            Self::Trial { why } => {
-                format!("trial: one TaskManager at a time until one registers, after failures{}", last(why))
+            Self::Trial { noun, why } => {
+                format!("trial: one {noun} at a time until one registers, after failures{}", last(why))
             }
             Self::Maintenance { at } if *at <= now => "maintenance: it has begun".to_owned(),
             Self::Maintenance { at } => {

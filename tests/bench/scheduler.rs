@@ -147,6 +147,7 @@ fn scheduler(agents: usize) -> Scheduler {
     };
     let scalars = [("cpus", 2_000), ("mem", 4_096_000)];
     let taskmanagers = GroupSpec {
+        noun: "TaskManager",
         generation: 0,
         is_paused: false,
         waits_for_ends: false,

@@ -5,12 +5,15 @@ use std::sync::Arc;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use scheduler::explain::{OffersReport, Remedy};
+use scheduler::fitting::Takes;
 use scheduler::queue::{OffersSummary, Queue, Queued};
 use serde_json::json;
 
 use super::world::World;
 use super::{ask, known, routes, session, sources, standings, with_nonce};
-use crate::scheduling::{Fits, Places, Placing, Scheduling, Sought, Told as Answer};
+use crate::scheduling::{Fits, Line, Places, Placing, Scheduling, Sought, Told as Answer};
+
+const QUOTA: &str = "the Mesos role etl may use 8 cpus; 7.5 are in use and this cluster's AppMaster needs 2";
 
 pub struct Told;
 
@@ -32,22 +35,24 @@ impl Scheduling for Told {
                 left_out: 4,
             },
             remedies: vec![Remedy { change: "with cpus 1 instead of 2".to_owned(), fits: 1 }],
+            quota: Some(QUOTA.to_owned()),
         };
         async move { Ok(Some(placing)) }.boxed()
     }
 
-    fn queue(&self) -> Answer<Queue> {
+    fn queue(&self) -> Answer<Line> {
         let group = |group: &str| Queued {
             group: group.to_owned(),
             missing: 1,
             why: "no room".to_owned(),
             need: "cpus 2".to_owned(),
+            takes: Takes::default(),
         };
         let queue = Queue {
             groups: vec![group("c"), group("b")],
             offers: OffersSummary { agents: 4, offers: 4, ..OffersSummary::default() },
         };
-        async move { Ok(queue) }.boxed()
+        async move { Ok(Line { queue, quotas: [("c".to_owned(), QUOTA.to_owned())].into() }) }.boxed()
     }
 
     fn fits(&self, sought: Vec<Sought>) -> BoxFuture<'static, Vec<Option<Fits>>> {
@@ -75,7 +80,7 @@ impl Scheduling for Silent {
         silence()
     }
 
-    fn queue(&self) -> Answer<Queue> {
+    fn queue(&self) -> Answer<Line> {
         silence()
     }
 
@@ -138,6 +143,7 @@ async fn an_explanation_has_what_the_scheduler_and_appmasters_say() {
     assert_eq!(told["appmasters"][0]["waiting"], "no offers");
     assert_eq!((&told["placing"]["why"], &told["placing"]["missing"]), (&json!("no room for a"), &json!(1)));
     assert_eq!(told["placing"]["remedies"][0]["change"], "with cpus 1 instead of 2");
+    assert_eq!(told["placing"]["quota"], QUOTA);
     assert_eq!(told["unknown"], json!(null));
 }
 
@@ -155,6 +161,7 @@ async fn a_queue_is_in_the_order_of_the_scheduler() {
         clusters.iter().map(|row| json!([row["name"], row["place"], row["waits_for"]])).collect();
     assert_eq!(rows, [json!(["c", 1, "offers"]), json!(["b", 2, "offers"]), json!(["a", null, "offers"])]);
     assert_eq!((&clusters[0]["need"], &clusters[0]["missing"]), (&json!("cpus 2"), &json!(1)));
+    assert_eq!((&clusters[0]["quota"], &clusters[1]["quota"]), (&json!(QUOTA), &json!(null)));
     assert!(clusters[0]["since"].is_u64() && queue["offers"]["agents"] == 4, "{queue}");
     world.scheduler.launch(true);
     world.until("a", "running").await;

@@ -214,3 +214,20 @@ fn a_version_that_the_dispatcher_does_not_have_needs_an_image() {
     let unsupported = refused("v1_16", "", &flinks);
     assert!(unsupported[0].contains("v1_16 is not supported"), "{unsupported:?}");
 }
+
+#[test]
+fn a_specification_that_is_there_already_is_taken_without_its_flink() {
+    let text = session("jobManager: {resource: {memory: 1g}}\ntaskManager: {resource: {memory: 1g}}\n");
+    let previous = only(&text).validate(&DISPATCHER).expect("it is good").manifest.spec;
+    let circumstances = Circumstances { flinks: Some(&[]), previous: Some(&previous), ..DISPATCHER };
+    let accepted = only(&text).validate(&circumstances).expect("nothing is changed");
+    let warnings: Vec<_> = accepted.warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        warnings,
+        [
+            "spec.flinkVersion (line 5): this dispatcher has no v1_20 any more: what runs goes on, and no other AppMaster of it can be launched"
+        ]
+    );
+    let refused = only(&text.replace("1g", "2g")).validate(&circumstances).expect_err("it is another one");
+    assert!(refused.to_string().contains("this dispatcher has no v1_20, expected"), "{refused}");
+}

@@ -1,18 +1,19 @@
-//! The one question of the operator's API: which frameworks the master knows.
+//! What a scheduler asks of an operator's interfaces: which frameworks the master knows, and the quotas of its roles.
 
 use std::time::Duration;
 
 use prost::Message as _;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
-use reqwest::{Client, StatusCode};
+use reqwest::{Client, RequestBuilder, StatusCode};
 
 use super::http::{basic, builder};
 use super::{Credentials, Masters, StartError, Trust};
 use crate::address::Master;
 use crate::answer::Answer;
+use crate::quota::Quotas;
 use crate::wire::operator::{Call, CallType, Framework, Response};
 
-/// Nobody waits for the answer.
+/// Whoever waits for the answer waits less.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Frameworks are told with their offers, and those that have ended too.
@@ -45,6 +46,12 @@ pub enum OperatorError {
         #[source]
         source: prost::DecodeError,
     },
+    #[error("the answer of the master {master} is not what a master writes of its roles")]
+    NotJson {
+        master: String,
+        #[source]
+        source: serde_json::Error,
+    },
 }
 
 impl Operator {
@@ -63,30 +70,37 @@ impl Operator {
 
     /// Those that are subscribed or away, from the first master that says so; with that master.
     pub async fn frameworks(&self) -> Result<(Master, Vec<Framework>), OperatorError> {
+        let (master, body) = self.ask(Question::Frameworks).await?;
+        let answer = Response::decode(&body[..])
+            .map_err(|source| OperatorError::Malformed { master: master.to_string(), source })?;
+        Ok((master, answer.get_frameworks.unwrap_or_default().frameworks))
+    }
+
+    /// From the first master that tells. Roles that whoever asks may not see are left out.
+    pub async fn quotas(&self) -> Result<Quotas, OperatorError> {
+        let (master, body) = self.ask(Question::Roles).await?;
+        Quotas::read(&body).map_err(|source| OperatorError::NotJson { master: master.to_string(), source })
+    }
+
+    async fn ask(&self, question: Question) -> Result<(Master, Vec<u8>), OperatorError> {
         let masters = match &self.masters {
             Masters::Known(masters) => masters.clone(),
             Masters::Detected { leader, .. } => leader.borrow().iter().cloned().collect(),
         };
         let mut failure = OperatorError::NoMaster;
         for master in masters {
-            match self.ask(&master).await {
-                Ok(frameworks) => return Ok((master, frameworks)),
+            match self.answer(&master, question).await {
+                Ok(body) => return Ok((master, body)),
                 Err(error) => failure = error,
             }
         }
         Err(failure)
     }
 
-    async fn ask(&self, master: &Master) -> Result<Vec<Framework>, OperatorError> {
+    async fn answer(&self, master: &Master, question: Question) -> Result<Vec<u8>, OperatorError> {
         let named = || master.to_string();
         let transport = |source| OperatorError::Transport { master: named(), source };
-        let call = Call { r#type: Some(CallType::GetFrameworks as i32) };
-        let mut request = self
-            .client
-            .post(format!("{}://{master}/api/v1", master.scheme.name()))
-            .header(CONTENT_TYPE, Answer::MEDIA_TYPE)
-            .header(ACCEPT, Answer::MEDIA_TYPE)
-            .body(call.encode_to_vec());
+        let mut request = question.request(&self.client, &format!("{}://{master}", master.scheme.name()));
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization.clone());
         }
@@ -101,8 +115,25 @@ impl Operator {
             }
             body.extend_from_slice(&chunk);
         }
-        let answer = Response::decode(&body[..])
-            .map_err(|source| OperatorError::Malformed { master: named(), source })?;
-        Ok(answer.get_frameworks.unwrap_or_default().frameworks)
+        Ok(body)
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Question {
+    Frameworks,
+    Roles,
+}
+
+impl Question {
+    fn request(self, client: &Client, master: &str) -> RequestBuilder {
+        match self {
+            Self::Frameworks => client
+                .post(format!("{master}/api/v1"))
+                .header(CONTENT_TYPE, Answer::MEDIA_TYPE)
+                .header(ACCEPT, Answer::MEDIA_TYPE)
+                .body(Call { r#type: Some(CallType::GetFrameworks as i32) }.encode_to_vec()),
+            Self::Roles => client.get(format!("{master}/roles")),
+        }
     }
 }

@@ -11,6 +11,7 @@ use mesos::wire::resource::Scalar;
 
 use super::framework::Framework;
 use super::offers::Allocation;
+use super::quota::Headrooms;
 use super::{Agent, Master};
 
 /// Nothing smaller in both is offered.
@@ -30,15 +31,17 @@ impl Master {
     /// Offers what is free on these agents, and asks for back what is under maintenance.
     pub(super) fn allocate_on(&mut self, mut agents: Vec<AgentId>, now: Moment) {
         self.ids.shuffle(&mut agents);
-        let mut ledger = Ledger::of(self);
+        let (mut ledger, mut headrooms) = (Ledger::of(self), self.headrooms());
         let mut given: BTreeMap<FrameworkId, Vec<Allocation>> = BTreeMap::new();
         for id in agents.clone() {
             for (role, framework) in ledger.order() {
-                let Some(resources) = self.share_for(&id, &role, &framework, now) else { continue };
+                let share = self.share_for(&id, &role, &framework, &headrooms, now);
+                let Some(resources) = share else { continue };
                 if let Some(agent) = self.agents.get_mut(&id) {
                     agent.free.subtract(&resources.clone().unallocated());
                 }
                 ledger.add(&role, &framework, &resources);
+                headrooms.given(&role, &resources);
                 let allocation = Allocation { agent: id.clone(), role, resources };
                 given.entry(framework).or_default().push(allocation);
             }
@@ -49,12 +52,13 @@ impl Master {
         self.make_inverse_offers(&agents, now);
     }
 
-    /// Everything on the agent that the framework may have in this role, unless it does not want it.
+    /// Everything on the agent that the framework may have in this role, as far as its limits go, unless it does not want it.
     fn share_for(
         &self,
         agent: &AgentId,
         role: &str,
         framework: &FrameworkId,
+        headrooms: &Headrooms,
         now: Moment,
     ) -> Option<Resources> {
         let agent = self.agents.get(agent)?;
@@ -66,6 +70,7 @@ impl Master {
             return None;
         }
         let share = agent.free.filtered(|item| item.is_for(role) && understands(framework, item));
+        let share = headrooms.cut(role, share);
         if !is_worth_offering(framework, role, &share) {
             return None;
         }

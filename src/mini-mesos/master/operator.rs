@@ -8,6 +8,7 @@ use mesos::wire::id::{AgentId, FrameworkId};
 use mesos::wire::time::DurationInfo;
 
 use super::offers::Announced;
+use super::quota::QuotaUpdate;
 use super::{Answer, Duty, Master, Window};
 
 /// In the JSON form of `mesos.v1.master.Call`.
@@ -19,6 +20,7 @@ pub enum OperatorCall {
     DrainAgent { drain_agent: DrainTarget },
     DeactivateAgent { deactivate_agent: AgentTarget },
     ReactivateAgent { reactivate_agent: AgentTarget },
+    UpdateQuota { update_quota: QuotaUpdate },
     UpdateMaintenanceSchedule { update_maintenance_schedule: ScheduleUpdate },
 }
 
@@ -88,6 +90,7 @@ impl Master {
                 }
                 self.tell(&agent_id, ToAgent::Reactivate);
             }
+            OperatorCall::UpdateQuota { update_quota } => return self.update_quota(update_quota),
             OperatorCall::UpdateMaintenanceSchedule { update_maintenance_schedule } => {
                 self.update_schedule(update_maintenance_schedule.schedule.windows, now);
             }

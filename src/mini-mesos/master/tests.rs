@@ -2,5 +2,6 @@ mod agents;
 mod frameworks;
 mod launches;
 mod offers;
+mod quota;
 mod simulation;
 mod world;

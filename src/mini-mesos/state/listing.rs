@@ -1,14 +1,14 @@
 //! Parts of `/state` under addresses of their own.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::master::quota::{Amounts, is_within};
 use crate::master::{Framework, Master, Task};
+use crate::resources::Resources;
 use base::time::Moment;
 
-use super::{View, amounts, held_by, task};
+use super::{View, held_by, offered, task};
 
 /// As many as the real master shows when nobody says how many.
 const TASKS_SHOWN: usize = 100;
@@ -74,18 +74,47 @@ pub fn tasks(master: &Master, query: &TasksQuery) -> Value {
 
 /// `/roles`
 pub fn roles(master: &Master) -> Value {
-    let mut members: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::from([("*", BTreeSet::new())]);
-    for framework in master.frameworks() {
-        for role in &framework.roles {
-            members.entry(role).or_default().insert(framework.id.text());
-        }
-    }
-    let role = |(name, frameworks): (&str, BTreeSet<&str>)| {
+    let role = |name: &str| {
+        let members = master.frameworks().filter(|framework| framework.roles.contains(name));
         let tasks = master.frameworks().flat_map(|framework| framework.tasks.values());
-        let held = held_by(tasks.filter(|task| task.role == name));
-        json!({ "name": name, "weight": 1.0, "frameworks": frameworks, "resources": amounts(&held) })
+        let allocated = held_by(tasks.filter(|task| is_within(&task.role, name)));
+        let offered = offered(master.offers().filter(|offer| is_within(&offer.role, name)));
+        let mut both = allocated.clone();
+        both.add_all(&offered);
+        let agents = master.agents().map(|agent| &agent.description.resources);
+        let reserved = agents.map(|resources| {
+            resources.filtered(|item| item.owner().is_some_and(|owner| is_within(owner, name)))
+        });
+        json!({
+            "name": name,
+            "weight": 1.0,
+            "quota": {
+                "role": name,
+                "guarantee": {},
+                "limit": numbers(master.quota(name).unwrap_or(&Amounts::new())),
+                "consumed": numbers(&master.consumed(name)),
+            },
+            "resources": quantities([&both]),
+            "allocated": quantities([&allocated]),
+            "offered": quantities([&offered]),
+            "reserved": quantities(&reserved.collect::<Vec<_>>()),
+            "frameworks": members.map(|framework| framework.id.text()).collect::<Vec<_>>(),
+        })
     };
-    json!({ "roles": members.into_iter().map(role).collect::<Vec<_>>() })
+    json!({ "roles": master.roles().into_iter().map(role).collect::<Vec<_>>() })
+}
+
+/// Of all together, by name; each number of a range counts one.
+fn quantities<'a>(all: impl IntoIterator<Item = &'a Resources>) -> Value {
+    let mut sums = Amounts::new();
+    for item in all.into_iter().flat_map(Resources::items) {
+        sums.entry(item.name().to_owned()).or_default().0 += item.amount.quantity().0;
+    }
+    numbers(&sums)
+}
+
+fn numbers(amounts: &Amounts) -> Value {
+    Value::Object(amounts.iter().map(|(name, amount)| (name.clone(), json!(amount.to_f64()))).collect())
 }
 
 /// `/state-summary`

@@ -64,9 +64,12 @@ fn shared(attempts: &[Attempt]) -> Vec<(String, usize)> {
 }
 
 fn place(text: &mut String, placing: &Placing) {
-    let Placing { missing, why, need, offers: offered, remedies: changes } = placing;
+    let Placing { missing, why, need, offers: offered, remedies: changes, quota } = placing;
     let why = why.as_deref().map(|why| format!(": {}", plain(why))).unwrap_or_default();
     line(text, &format!("{missing} not launched{why}; each takes {need}"));
+    if let Some(quota) = quota {
+        line(text, &plain(quota));
+    }
     offers(text, offered, "none");
     remedies(text, changes);
 }

@@ -38,14 +38,15 @@ pub fn text(queue: &Queue) -> String {
 }
 
 fn row(waiting: &Waiting) -> [String; 6] {
-    let Waiting { cluster, place, .. } = waiting;
+    let Waiting { cluster, place, quota, .. } = waiting;
+    let why = quota.iter().chain(&cluster.why).map(|why| plain(why)).collect::<Vec<_>>();
     [
         or_dash(*place),
         plain(&cluster.name),
         cluster.waits_for.text().to_owned(),
         cluster.missing.to_string(),
         or_dash(cluster.since.map(time)),
-        cluster.why.as_deref().map(plain).unwrap_or_default(),
+        why.join("; "),
     ]
 }
 

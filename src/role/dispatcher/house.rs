@@ -11,6 +11,7 @@ use domain::leadership::Leadership;
 use domain::state::State;
 use domain::store::Store;
 use manifest::Circumstances;
+use mesos::client::operator::Operator;
 use records::Records;
 use scheduler::driver::RunError;
 use scheduler::driver::facts::Facts;
@@ -19,6 +20,7 @@ use status::lookout::Lookout;
 use tokio::sync::mpsc;
 
 use super::asked::Asked;
+use super::asked::quotas::Quotas;
 use super::configuration::Configured;
 use super::files::{self, Files};
 use super::groups::Groups;
@@ -28,7 +30,7 @@ use super::opened::Opened;
 use super::serving::{Ports, Served};
 use super::template::Makings;
 use super::{admission, begin, now, spec};
-use crate::role::error::Fatal;
+use crate::role::error::{Fatal, fatal};
 use crate::role::worker::{self, Work};
 
 pub struct House<'a> {
@@ -46,6 +48,7 @@ pub struct House<'a> {
     pub artifacts_url: String,
     pub api_url: String,
     pub seat: Seat,
+    quotas: Arc<Quotas>,
 }
 
 /// What the one that leads goes on with.
@@ -101,7 +104,9 @@ impl<'a> House<'a> {
         let api_url = ports.api_url(opened);
         let metrics = Arc::new(Metrics::new(handle.clone(), Arc::clone(&lookout)));
         let makings = Makings::new(opened, &files, &artifacts_url, &[], Configured::default())?;
-        let scheduling = Arc::new(Asked::new(requests.clone(), makings, Arc::clone(&metrics)));
+        let quotas = Arc::new(Quotas::default());
+        let scheduling = Asked::new(requests.clone(), makings, Arc::clone(&metrics), Arc::clone(&quotas));
+        let scheduling = Arc::new(scheduling);
         let standings = others.standings.clone();
         let jobmanagers = admission::jobmanagers(&opened.dispatcher)?;
         let sources =
@@ -131,6 +136,7 @@ impl<'a> House<'a> {
             artifacts_url,
             api_url,
             seat,
+            quotas,
         })
     }
 
@@ -162,6 +168,8 @@ impl<'a> House<'a> {
             lookout,
             clock: self.clock,
         };
+        let operator = Operator::new(work.masters.clone(), &work.trust, work.credentials.as_ref());
+        let _asked = self.quotas.ask(operator.map_err(fatal(Exit::Config)).map_err(Ended::Fatal)?);
         let queue = self.doorkeeper.admit();
         self.seat.take(&handle);
         // All who ask do so at the seat.

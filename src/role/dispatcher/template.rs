@@ -30,6 +30,9 @@ use crate::role::error::Fatal;
 use crate::role::task;
 use crate::role::worker;
 
+/// What tasks of the dispatcher are called.
+pub const APPMASTER: &str = "AppMaster";
+
 /// In this order an AppMaster is told its ports.
 const PORTS: [&str; 5] = ["PORT_RPC", "PORT_REST", "PORT_BLOB", "PORT_ARTIFACT", "PORT_STATUS"];
 
@@ -161,6 +164,7 @@ impl Makings {
         let need = need(&manifest.spec, &table)?;
         self.configured.set(&definition.cluster, &configuration::files(manifest, &table)?);
         Ok(GroupSpec {
+            noun: APPMASTER,
             need,
             template: self.template(manifest, &settings, origin),
             placement: Placement::Spread,

@@ -38,6 +38,7 @@ pub fn of(
     // All TaskManagers of the embedded Mesos share one host with everybody else: the kernel picks free ports.
     let port_keys = if local { Vec::new() } else { port_keys(tasks) };
     let taskmanagers = GroupSpec {
+        noun: TASKMANAGER,
         generation: 0,
         is_paused: false,
         waits_for_ends: false,
@@ -70,6 +71,9 @@ pub fn of(
         epoch,
     })
 }
+
+/// What a cluster's own tasks are called.
+pub const TASKMANAGER: &str = "TaskManager";
 
 /// How many TaskManagers there are before any job asks for some.
 pub fn first_target(settings: &Settings) -> u32 {

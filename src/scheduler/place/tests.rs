@@ -73,6 +73,7 @@ impl World {
 
     fn request(&self, wanted: usize) -> Request<'_> {
         Request {
+            noun: "TaskManager",
             group: &GroupName::TASKMANAGERS,
             wanted,
             need: &self.need,
@@ -116,6 +117,19 @@ fn spread_and_pack() {
     let pack = World::new(Placement::Pack);
     assert_eq!(pack.place(&three(), 3), "a:3");
     assert_eq!(pack.running(&["b"]).place(&three(), 5), "a:1 b:4");
+}
+
+#[test]
+fn a_trial_is_told_in_the_word_of_the_group() {
+    let world = World::new(Placement::Spread).standing("a", Standing::OnTrial { strikes: 2, is_taken: true });
+    let ground = Ground::new(vec![candidate("a", 4.0)], &world.tasks, &world.standings);
+    for noun in ["AppMaster", "TaskManager"] {
+        let placing = Placing::new(&ground, Request { noun, ..world.request(1) });
+        assert_eq!(
+            placing.verdict(&ground, 0).describe(Moment::START),
+            format!("nearest host=a trial: one {noun} at a time until one registers, after failures")
+        );
+    }
 }
 
 #[test]

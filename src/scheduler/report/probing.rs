@@ -12,9 +12,12 @@ use domain::group::GroupName;
 
 use super::seconds;
 
-/// One TaskManager at a time is tried, because those before failed at their start.
+/// One task at a time is tried, because those before failed at their start.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ProbingReport {
+    /// What one of them is called.
+    #[serde(default = "taskmanager")]
+    pub noun: String,
     /// Seconds since 1970.
     pub since: u64,
     pub since_s: u64,
@@ -30,13 +33,18 @@ pub struct ProbingReport {
     pub left_ms: u64,
 }
 
+/// Of reports that name none.
+fn taskmanager() -> String {
+    "TaskManager".to_owned()
+}
+
 impl fmt::Display for ProbingReport {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let since = humantime::format_duration(Duration::from_secs(self.since_s));
         write!(
             out,
-            "{} TaskManagers failed at their start and none has registered for {since}, so one at a time is tried: ",
-            self.failures
+            "{} {}s failed at their start and none has registered for {since}, so one at a time is tried: ",
+            self.failures, self.noun
         )?;
         match (&self.tasks[..], self.left_ms) {
             ([], 0) => write!(out, "the next as soon as there is room")?,
@@ -54,6 +62,7 @@ impl Scheduler {
         let probing = self.state.group(name).probing.as_ref()?;
         let left = group.try_at.map(|at| at.left(now)).unwrap_or_default();
         Some(ProbingReport {
+            noun: group.spec.noun.to_owned(),
             since: probing.since,
             since_s: self.since_1970(now).saturating_sub(probing.since),
             failures: probing.failures,

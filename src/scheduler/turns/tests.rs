@@ -50,6 +50,7 @@ fn handed_out(offers: &[i64], wants: &[Want]) -> Vec<Outcome> {
         level: Level { have: want.have, target: want.target },
         request: Request {
             group: &names[index],
+            noun: "TaskManager",
             wanted: want.target.saturating_sub(want.have),
             need: &needs[index],
             role: None,

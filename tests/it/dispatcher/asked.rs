@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::site::{Site, get, session};
 use crate::tables;
@@ -57,6 +57,56 @@ async fn whoever_asks_is_told_what_does_not_fit_and_why() {
         site.until_gone(name).await;
     }
     assert!(site.command(&["queue"]).starts_with("no cluster waits\n"));
+}
+
+/// What the role `etl` may use of CPUs.
+async fn limit(site: &Site, cpus: f64) {
+    let configs = json!([{"role": "etl", "limits": {"cpus": {"value": cpus}}}]);
+    site.operate(&json!({"type": "UPDATE_QUOTA", "update_quota": {"quota_configs": configs}})).await;
+}
+
+/// Of one cluster, all of whose tasks take one CPU, the role holds all, so a second one waits until it may use more.
+#[tokio::test]
+async fn a_cluster_waits_for_the_quota_of_its_mesos_role_and_whoever_asks_is_told() {
+    let site = Site::start(&["mesos.resourcemanager.framework.role: etl".to_owned()]).await;
+    limit(&site, 1.0).await;
+    let [first, second] =
+        ["first", "second"].map(|name| site.write_as(name, &session(name, "v1_20", super::MEMORY)));
+    let (code, out, err) = site.try_command(&["plan", "-f", &first]);
+    assert_eq!((code, out.contains("would fit into the latest offers (")), (Some(0), true), "{out}{err}");
+    let [one, other] = ["first", "second"].map(|name| session(name, "v1_20", super::MEMORY));
+    let both = site.write_as("both", &format!("{one}---\n{other}"));
+    let (code, out, err) = site.try_command(&["plan", "-f", &both]);
+    let shared = "none of it is in use, 1 goes to the clusters before it, and this cluster's AppMaster and TaskManager need 1";
+    assert_eq!((code, out.contains(shared)), (Some(2), true), "{out}{err}");
+    site.command(&["apply", "-f", &first]);
+    site.until_slots("first", 1).await;
+
+    let short = "the Mesos role etl may use 1 cpu; 1 is in use and this cluster's ";
+    let is_short = async || {
+        let (code, out, _) = site.try_command(&["plan", "-f", &second]);
+        (code == Some(2) && out.contains(&format!("{short}AppMaster and TaskManager need 1"))).then_some(())
+    };
+    site.program.until("plan tells that the role's quota is too small", is_short).await;
+    let (code, out, err) = site.try_command(&["apply", "-f", &second]);
+    assert_eq!(code, Some(2), "{out}{err}");
+    assert!(out.starts_with("second created, revision 1\n  does not fit: "), "{out}");
+    assert!(out.contains(&format!("{short}AppMaster and TaskManager need 1")), "{out}");
+    site.until_state("second", "waiting").await;
+    let own = format!("{short}AppMaster needs 0.5");
+    for words in [&["explain", "second"][..], &["queue"]] {
+        let text = site.command(words);
+        assert!(text.contains(&own), "{words:?}: {text}");
+    }
+    let queue: Value = serde_json::from_str(&site.command(&["queue", "-o", "json"])).expect("JSON");
+    assert_eq!(queue["clusters"][0]["quota"], own.as_str());
+
+    limit(&site, 2.0).await;
+    site.until_slots("second", 1).await;
+    for name in ["first", "second"] {
+        site.command(&["delete", name, "--force"]);
+        site.until_gone(name).await;
+    }
 }
 
 async fn has_metrics(site: &Site) {

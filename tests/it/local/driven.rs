@@ -21,6 +21,7 @@ use tokio::sync::mpsc;
 /// For `target` TaskManagers that fetch nothing.
 pub fn spec(target: u32, need: Need, template: Template) -> Spec {
     let taskmanagers = GroupSpec {
+        noun: "TaskManager",
         generation: 0,
         is_paused: false,
         waits_for_ends: false,

@@ -58,8 +58,10 @@ fn tools_see_agents_frameworks_and_tasks() {
     assert_eq!(ids("/tasks?limit=1&order=asc").len(), 1);
     assert_eq!(ids("/tasks?offset=2"), [""; 0]);
     let roles = get(address, "/roles");
-    assert_eq!(roles["roles"][1]["name"], "flink");
-    assert_eq!(roles["roles"][1]["frameworks"], json!([id]));
+    assert_eq!(roles["roles"][0]["name"], "flink");
+    assert_eq!(roles["roles"][0]["frameworks"], json!([id]));
+    assert_eq!(roles["roles"][0]["quota"]["limit"], json!({}));
+    assert_eq!(roles["roles"][0]["quota"]["consumed"], roles["roles"][0]["allocated"]);
     let summary = get(address, "/state-summary");
     assert_eq!(summary["slaves"][0]["TASK_RUNNING"], 1);
     assert_eq!(summary["frameworks"][0]["TASK_FINISHED"], 1);

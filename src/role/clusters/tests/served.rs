@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, UnixListener};
 
 use access::{Defaults, Entry, Role, Tokens};
 use api::client::{Address, AskError, Dispatcher as Client};
-use api::scheduling::{Fits, Places, Placing, Scheduling, Sought, Told};
+use api::scheduling::{Fits, Line, Places, Placing, Scheduling, Sought, Told};
 use api::{JobManagers, Sources, caller, router};
 use base::events::Journal;
 use conf::environment::Environment;
@@ -23,7 +23,6 @@ use futures_util::future::BoxFuture;
 use manifest::Circumstances;
 use records::Records as _;
 use records::directory::DirectoryRecords;
-use scheduler::queue::Queue;
 use serve::Listening;
 
 /// A scheduler that has no offers.
@@ -53,8 +52,8 @@ impl Scheduling for Small {
         async { Err("there is none".to_owned()) }.boxed()
     }
 
-    fn queue(&self) -> Told<Queue> {
-        async { Ok(Queue::default()) }.boxed()
+    fn queue(&self) -> Told<Line> {
+        async { Ok(Line::default()) }.boxed()
     }
 
     fn fits(&self, sought: Vec<Sought>) -> BoxFuture<'static, Vec<Option<Fits>>> {

@@ -15,9 +15,18 @@ pub struct Needs {
     pub appmasters: Wanted,
     /// As the AppMaster would want them. Where it takes another role than the dispatcher may, offers to any role are looked at.
     pub taskmanagers: Wanted,
+    /// Mesos roles in one of which AppMasters run.
+    pub appmaster_roles: Vec<String>,
+    /// Mesos roles in one of which TaskManagers run.
+    pub taskmanager_roles: Vec<String>,
 }
 
 impl Makings {
+    /// Of the dispatcher, in which tasks run that take offers to this one or to any.
+    pub fn roles(&self, only: Option<&str>) -> Vec<String> {
+        only.map_or_else(|| self.settings.framework.roles.clone(), |role| vec![role.to_owned()])
+    }
+
     pub fn needs(&self, manifest: &Manifest) -> Result<Needs, Unlaunchable> {
         let spec = &manifest.spec;
         let name = &manifest.metadata.name;
@@ -28,6 +37,7 @@ impl Makings {
         let (own_name, role) = (super::group(name).unwrap_or(GroupName::TASKMANAGERS), self.role(spec));
         let constraints = &spec.mesos.constraints;
         let appmasters = Wanted {
+            noun: super::APPMASTER,
             group: own_name,
             count: spec.job_manager.replicas.max(1) as usize,
             need: appmaster,
@@ -41,6 +51,7 @@ impl Makings {
         let memory = memory::taskmanager(&table, &Environment::default(), version(spec))?;
         let ports = worker::port_keys(&settings.tasks).len();
         let taskmanagers = Wanted {
+            noun: worker::TASKMANAGER,
             group: GroupName::TASKMANAGERS,
             count: worker::first_target(&settings) as usize,
             need: worker::taskmanager_need(&settings.tasks, memory.process.bytes().div_ceil(1 << 20), ports),
@@ -48,7 +59,8 @@ impl Makings {
             hard: settings.constraints.hard.clone(),
             soft: settings.constraints.soft.clone(),
         };
-        Ok(Needs { appmasters, taskmanagers })
+        let appmaster_roles = self.roles(appmasters.role.as_deref());
+        Ok(Needs { appmasters, taskmanagers, appmaster_roles, taskmanager_roles: settings.framework.roles })
     }
 }
 

@@ -102,7 +102,8 @@ spec:
 fn a_flink_from_a_directory_is_delivered_with_java() {
     let world = World::new(&[]);
     let spec = world.define(session("v1_20", ""));
-    assert_eq!((spec.target, spec.generation, spec.is_paused), (1, 3, false));
+    assert_eq!((spec.noun, spec.target, spec.generation), ("AppMaster", 1, 3));
+    assert!(!spec.is_paused);
     assert_eq!(spec.need.ports, 5);
     let scalars: BTreeMap<_, _> = spec.need.scalars.into_iter().collect();
     assert_eq!(scalars["cpus"], Milli(500));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::fitting::{Fit, Sought, Wanted};
+use crate::fitting::{Fit, Sought, Takes, Wanted};
 use domain::need::Need;
 
 fn red() -> GroupName {
@@ -13,7 +13,7 @@ fn red() -> GroupName {
 fn of_cpus(count: usize, cpus: f64) -> Sought {
     let need = Need { scalars: vec![("cpus".to_owned(), Milli::of(cpus))], ports: 0 };
     let (hard, soft) = (Vec::new(), Vec::new());
-    Sought::Tasks(Wanted { group: red(), count, need, role: None, hard, soft })
+    Sought::Tasks(Wanted { noun: "AppMaster", group: red(), count, need, role: None, hard, soft })
 }
 
 fn fits(bench: &Bench, sought: &[Sought]) -> Vec<(usize, usize)> {
@@ -30,7 +30,9 @@ fn what_is_sought_takes_from_the_same_offers_one_after_the_other() {
     assert_eq!((fitting.is_known, fitting.agents), (true, 2));
     let [fit] = &fitting.fits[..] else { panic!("one was sought: {fitting:?}") };
     let nearest = Some("nearest host=a cpus: needs 1, offered 0.5".to_owned());
-    assert_eq!(*fit, Fit { wanted: 3, placeable: 2, there: 0, nearest });
+    let takes =
+        Takes { need: Need { scalars: vec![("cpus".to_owned(), Milli(1000))], ports: 0 }, role: None };
+    assert_eq!(*fit, Fit { wanted: 3, placeable: 2, there: 0, nearest, takes });
     assert_eq!(fits(&bench, &[of_cpus(1, 1.0), of_cpus(2, 0.5), of_cpus(1, 1.0)]), [(1, 1), (2, 2), (0, 1)]);
     // The one that runs is counted, and nothing else of blue is lacking.
     assert_eq!(fits(&bench, &[Sought::Lacking(blue()), of_cpus(1, 1.0)]), [(1, 1), (1, 1)]);
