@@ -25,7 +25,7 @@ import subprocess
 import sys
 import time
 
-from bench_cluster import Cluster, free_ports, read_once
+from bench_cluster import Cluster, free_ports
 
 READERS = (1, 8, 64)
 MIN_RATIO = 0.95
@@ -41,8 +41,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0)
     options = parser.parse_args()
-    read_once(options.flink_home / "lib")
-    read_once(options.flink_home / "opt")
+    read_anew(file for file in options.flink_home.rglob("*") if file.is_file())
     with Delivery(options, 1) as delivery:
         delivery.start()
         with nginx(delivery.directory, delivery.copy) as nginx_port:
@@ -54,6 +53,20 @@ def main():
             is_good = measure_throughput(sides, options)
             is_good = measure_waits(delivery, sides, options) and is_good
             return 0 if measure_memory(delivery) and is_good else 1
+
+
+def read_anew(files):
+    """Has the kernel forget files and reads them, so that its cache holds those of both sides in pieces of like size.
+
+    A file that was written in small steps lies there page by page, one that was written at once in pieces of 2 MB, and
+    is sent a fifth faster, whoever sends it.
+    """
+    for file in files:
+        with open(file, "rb", buffering=0) as stream:
+            os.fsync(stream)
+            os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+            while stream.read(CHUNK):
+                pass
 
 
 class Delivery(Cluster):
@@ -89,6 +102,7 @@ class Delivery(Cluster):
         self.copy = self.directory / "flink.tar"
         answer = fetch(self.artifact_port, self.path)
         self.copy.write_bytes(answer)
+        read_anew([self.copy])
         assert hashlib.sha256(answer).hexdigest() == digest[0], "what was sent has another digest"
 
 
