@@ -1,10 +1,11 @@
-"""Measures how agents are served files, against nginx with the same file, and who waits meanwhile.
+"""Measures how agents are served files, against nginx with the same files, and who waits meanwhile.
 
     bench-delivery.py --binary PATH --flink-home PATH [--rounds N] [--seconds N]
 
-An AppMaster with stock Flink beside an embedded Mesos, and nginx with `sendfile on` and two workers, serve the archive of
-Flink that agents get. The sides take turns; a turn is some seconds in which 1, 8 or 64 readers fetch it over and over and
-throw it away. Then /v1/status is asked every 50 ms, so that most answers are kept ones, and every 300 ms, so that each asks
+An AppMaster with stock Flink beside an embedded Mesos serves the archive of Flink that agents get, and nginx with
+`sendfile on` and two workers the files in it, asked for all at once: what a page costs to send depends on how large the
+pieces are in which the kernel's cache has a file, so both send the same pages. The sides take turns; a turn is some seconds
+in which 1, 8 or 64 readers fetch all of it over and over and throw it away. Then /v1/status is asked every 50 ms, so that most answers are kept ones, and every 300 ms, so that each asks
 the scheduler: while nobody reads, while 64 read from nginx, and while 64 read from the AppMaster. At the end stands the
 memory that the worker has to itself. Readers run at the lowest priority, as those of real agents run on other machines.
 Ends with 1 when a figure is worse than its aim.
@@ -14,6 +15,7 @@ import argparse
 import contextlib
 import hashlib
 import http.client
+import io
 import multiprocessing
 import os
 import pathlib
@@ -23,6 +25,7 @@ import socket
 import statistics
 import subprocess
 import sys
+import tarfile
 import time
 
 from bench_cluster import Cluster, free_ports, read_once
@@ -32,6 +35,7 @@ MIN_RATIO = 0.95
 MAX_SLOWER = 2.0
 MAX_PRIVATE_MB = 16
 CHUNK = 1 << 20
+HEAD = 4096
 
 
 def main():
@@ -45,12 +49,12 @@ def main():
     read_once(options.flink_home / "opt")
     with Delivery(options, 1) as delivery:
         delivery.start()
-        with nginx(delivery.directory, delivery.copy) as nginx_port:
+        with nginx(delivery.directory, options.flink_home) as nginx_port:
             sides = {
-                "nginx": (nginx_port, "/" + delivery.copy.name),
-                "AppMaster": (delivery.artifact_port, delivery.path),
+                "nginx": (nginx_port, [f"/{name}" for name in delivery.names]),
+                "AppMaster": (delivery.artifact_port, [delivery.path]),
             }
-            print(f"a file of {delivery.copy.stat().st_size >> 20} MB, MB/s, medians of {options.rounds}\n")
+            print(f"{len(delivery.names)} files of {delivery.length >> 20} MB, MB/s, medians of {options.rounds}\n")
             is_good = measure_throughput(sides, options)
             is_good = measure_waits(delivery, sides, options) and is_good
             return 0 if measure_memory(delivery) and is_good else 1
@@ -86,10 +90,11 @@ class Delivery(Cluster):
         subprocess.run([self.options.binary, "scale", "0"], env=environment, check=True, stdout=subprocess.DEVNULL)
         self.wait_for(begin, "no TaskManager", lambda: not delivered(appmaster.pid, self.processes[0].pid))
         [self.worker] = [pid for pid in below(appmaster.pid) if "worker" in command_line(pid)[1:2]]
-        self.copy = self.directory / "flink.tar"
         answer = fetch(self.artifact_port, self.path)
-        self.copy.write_bytes(answer)
         assert hashlib.sha256(answer).hexdigest() == digest[0], "what was sent has another digest"
+        with tarfile.open(fileobj=io.BytesIO(answer)) as archive:
+            self.names = [member.name for member in archive if member.size > 0]
+        self.length = len(answer)
 
 
 def delivered(*roots):
@@ -128,7 +133,7 @@ def fetch(port, path):
 
 
 @contextlib.contextmanager
-def nginx(directory, file):
+def nginx(directory, root):
     [port] = free_ports(1)
     home = directory / "nginx"
     home.mkdir()
@@ -138,8 +143,8 @@ def nginx(directory, file):
     conf.write_text(
         f"{user} daemon off; worker_processes 2; pid {home}/pid; error_log {home}/error.log;\n"
         f"events {{ worker_connections 1024; }}\n"
-        f"http {{ access_log off; sendfile on; {paths}\n"
-        f"server {{ listen 127.0.0.1:{port}; root {file.parent}; }} }}\n"
+        f"http {{ access_log off; sendfile on; keepalive_requests 1000000000; {paths}\n"
+        f"server {{ listen 127.0.0.1:{port}; root {root}; }} }}\n"
     )
     program = shutil.which("nginx") or "/usr/sbin/nginx"
     process = subprocess.Popen([program, "-e", home / "error.log", "-c", conf])
@@ -155,35 +160,38 @@ def nginx(directory, file):
         process.wait()
 
 
-def read_over_and_over(port, path, counted, stop):
-    """Fetches a file until it is told to stop. What arrives is thrown away by the kernel."""
+def read_over_and_over(port, paths, counted, stop):
+    """Fetches files until it is told to stop. What arrives is thrown away by the kernel."""
     os.nice(19)
-    request = f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    requests = "".join(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n" for path in paths).encode()
     buffer = bytearray(CHUNK)
     stream = socket.create_connection(("127.0.0.1", port))
     while True:
-        stream.sendall(request)
-        head = b""
-        while b"\r\n\r\n" not in head:
-            head += stream.recv(1)
-        left = int(head.lower().partition(b"content-length:")[2].split()[0])
-        while left > 0:
-            if stop.value:
-                # Without asking the server to send the rest.
-                os._exit(0)
-            count = stream.recv_into(buffer, min(left, CHUNK), socket.MSG_TRUNC)
-            assert count > 0, "the connection has ended"
-            left -= count
-            counted.value += count
+        stream.sendall(requests)
+        for _ in paths:
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head = stream.recv(HEAD, socket.MSG_PEEK)
+            head = stream.recv(head.index(b"\r\n\r\n") + 4)
+            assert head.startswith(b"HTTP/1.1 200 "), head
+            left = int(head.lower().partition(b"content-length:")[2].split()[0])
+            while left > 0:
+                if stop.value:
+                    # Without asking the server to send the rest.
+                    os._exit(0)
+                count = stream.recv_into(buffer, min(left, CHUNK), socket.MSG_TRUNC)
+                assert count > 0, "the connection has ended"
+                left -= count
+                counted.value += count
 
 
 @contextlib.contextmanager
-def readers(port, path, count):
+def readers(port, paths, count):
     """So many processes that read; what they have read by now is the sum of their counters."""
     stop = multiprocessing.Value("b", 0, lock=False)
     counters = [multiprocessing.Value("Q", 0, lock=False) for _ in range(count)]
     processes = [
-        multiprocessing.Process(target=read_over_and_over, args=(port, path, counter, stop)) for counter in counters
+        multiprocessing.Process(target=read_over_and_over, args=(port, paths, counter, stop)) for counter in counters
     ]
     for process in processes:
         process.start()
@@ -201,8 +209,8 @@ def readers(port, path, count):
                 process.kill()
 
 
-def rate(port, path, count, seconds):
-    with readers(port, path, count) as read:
+def rate(port, paths, count, seconds):
+    with readers(port, paths, count) as read:
         begin, before = time.monotonic(), read()
         time.sleep(seconds)
         return (read() - before) / (time.monotonic() - begin) / 1e6

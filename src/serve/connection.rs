@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::{Instant, Sleep, sleep};
 use tracing::debug;
@@ -30,6 +31,7 @@ impl Open {
 
 pub struct Connection<S: Transport> {
     stream: S,
+    home: Handle,
     open: Arc<Open>,
     outbox: Outbox,
     /// Sent since others had their turn.
@@ -48,13 +50,19 @@ struct Waiting {
 }
 
 impl<S: Transport> Connection<S> {
-    pub fn new(stream: S, open: Arc<Open>, pace: Pace) -> Self {
+    /// `home`: the runtime that wakes `stream`.
+    pub fn new(stream: S, home: Handle, open: Arc<Open>, pace: Pace) -> Self {
         open.count.fetch_add(1, Ordering::Relaxed);
-        Self { stream, open, outbox: Outbox::default(), since_turn: 0, written: 0, pace, waiting: None }
+        Self { stream, home, open, outbox: Outbox::default(), since_turn: 0, written: 0, pace, waiting: None }
     }
 
     pub fn stream(&self) -> &S {
         &self.stream
+    }
+
+    /// Where what serves this connection is to run.
+    pub fn home(&self) -> &Handle {
+        &self.home
     }
 
     /// Where bodies put files that this connection sends.

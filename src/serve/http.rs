@@ -21,6 +21,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::runtime::Handle;
 use tower_service::Service as _;
 use tracing::debug;
 
@@ -50,6 +51,8 @@ pub struct Client {
     pub outbox: Option<Outbox>,
     /// With which it has shown who it is, where that was asked for.
     pub certificate: Option<Certificate>,
+    /// Where the connection lives.
+    pub home: Handle,
 }
 
 /// The certificate of the other end, in DER, for handlers. Somebody whom the port trusts vouches for it.
@@ -85,8 +88,9 @@ pub async fn serve<P: Port>(mut port: P, routes: Router) -> io::Result<Infallibl
             // A body that stands for a file must not be copied.
             http.writev(true);
         }
+        let home = client.home.clone();
         let connection = http.serve_connection(TokioIo::new(io), service(routes.clone(), client));
-        tokio::spawn(async move {
+        home.spawn(async move {
             if let Err(error) = connection.await {
                 debug!("a connection ends: {}", log::chain(&error));
             }
@@ -134,7 +138,8 @@ where
 
 impl From<(&Connection<TcpStream>, SocketAddr)> for Client {
     fn from((connection, peer): (&Connection<TcpStream>, SocketAddr)) -> Self {
-        Self { peer: Some(Peer(peer)), credentials: None, outbox: connection.outbox(), certificate: None }
+        let (outbox, home) = (connection.outbox(), connection.home().clone());
+        Self { peer: Some(Peer(peer)), credentials: None, outbox, certificate: None, home }
     }
 }
 
@@ -142,7 +147,7 @@ impl<P> From<(&Connection<UnixStream>, Arc<P>)> for Client {
     fn from((connection, _): (&Connection<UnixStream>, Arc<P>)) -> Self {
         let peer = connection.stream().peer_cred();
         let credentials = peer.ok().map(|peer| Credentials { uid: peer.uid() });
-        Self { peer: None, credentials, outbox: None, certificate: None }
+        Self { peer: None, credentials, outbox: None, certificate: None, home: connection.home().clone() }
     }
 }
 

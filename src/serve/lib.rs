@@ -12,6 +12,7 @@ mod listening;
 mod page;
 mod secure;
 mod supervision;
+mod threads;
 mod transport;
 
 #[cfg(test)]
@@ -24,4 +25,5 @@ pub use limits::{Limits, Pace};
 pub use listening::{Accept, Listening, asynchronous, asynchronous_unix};
 pub use page::Page;
 pub use secure::TlsListener;
-pub use supervision::{keep, on_own_thread};
+pub use supervision::keep;
+pub use threads::{Threads, on_own_thread, on_own_threads};

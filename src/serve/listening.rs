@@ -11,11 +11,13 @@ use axum::serve::Listener;
 use nix::errno::Errno;
 use nix::sys::socket::{self, Backlog};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream, unix};
+use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
 
 use super::connection::{Connection, Open};
 use super::limits::Limits;
+use super::threads::Threads;
 use super::transport::Transport;
 use base::descriptors::Exhausted;
 use base::time::{Backoff, BackoffPolicy};
@@ -97,6 +99,7 @@ pub struct Listening<L> {
     /// What the log calls it.
     name: &'static str,
     limits: Limits,
+    threads: Option<Threads>,
     open: Arc<Open>,
     lack: Option<Lack>,
     give_back_at: Option<Instant>,
@@ -108,7 +111,12 @@ impl<L: Accept> Listening<L> {
     }
 
     pub fn within(limits: Limits, listener: L, name: &'static str) -> Self {
-        Self { listener, name, limits, open: Arc::default(), lack: None, give_back_at: None }
+        Self { listener, name, limits, threads: None, open: Arc::default(), lack: None, give_back_at: None }
+    }
+
+    /// Connections take turns on `threads`, and no longer stay where they are accepted.
+    pub fn spread(self, threads: Threads) -> Self {
+        Self { threads: Some(threads), ..self }
     }
 
     pub fn limits(&self) -> Limits {
@@ -124,11 +132,10 @@ impl<L: Accept> Listening<L> {
                 self.note_full();
             }
             tokio::select! {
-                accepted = self.listener.accept(), if !is_full => match accepted {
-                    Ok((stream, peer)) => {
+                accepted = self.listener.accept(), if !is_full => match accepted.and_then(|(stream, peer)| Ok((self.settle(stream)?, peer))) {
+                    Ok(accepted) => {
                         self.note_accepted();
-                        let connection = Connection::new(stream, Arc::clone(&self.open), self.limits.reading);
-                        return Ok((connection, peer));
+                        return Ok(accepted);
                     }
                     Err(error) if is_lasting(&error) => return Err(error),
                     Err(error) => self.wait_after(&error).await,
@@ -142,6 +149,17 @@ impl<L: Accept> Listening<L> {
                 }
             }
         }
+    }
+
+    fn settle(&self, stream: L::Stream) -> io::Result<Connection<L::Stream>> {
+        let (stream, home) = match &self.threads {
+            None => (stream, Handle::current()),
+            Some(threads) => {
+                let home = threads.next();
+                (stream.at_home(home)?, home.clone())
+            }
+        };
+        Ok(Connection::new(stream, home, Arc::clone(&self.open), self.limits.reading))
     }
 
     fn note_full(&mut self) {

@@ -56,8 +56,8 @@ async fn accept_all(
             Ok(accepted) => accepted,
             Err(error) => return drop(sender.send(Err(error)).await),
         };
-        let (acceptor, sender) = (acceptor.clone(), sender.clone());
-        tokio::spawn(async move {
+        let (acceptor, sender, home) = (acceptor.clone(), sender.clone(), stream.home().clone());
+        home.spawn(async move {
             match timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
                 Ok(Ok(stream)) => drop(sender.send(Ok((stream, address))).await),
                 Ok(Err(error)) => debug!(%address, "no TLS: {}", log::chain(&error)),
@@ -76,9 +76,12 @@ impl Port for TlsListener {
             Some(accepted) => accepted?,
             None => return Err(io::ErrorKind::BrokenPipe.into()),
         };
-        let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+        let (connection, session) = stream.get_ref();
+        let home = connection.home().clone();
+        let shown = session.peer_certificates().and_then(|chain| chain.first());
         let certificate = shown.map(|certificate| Certificate(Arc::from(&certificate[..])));
-        Ok((stream, Client { peer: Some(Peer(address)), credentials: None, outbox: None, certificate }))
+        let client = Client { peer: Some(Peer(address)), credentials: None, outbox: None, certificate, home };
+        Ok((stream, client))
     }
 
     fn limits(&self) -> Limits {

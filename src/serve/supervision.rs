@@ -1,11 +1,10 @@
-//! Servers that are started again when they end, on threads of their own.
+//! Servers that are started again when they end.
 
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::runtime::Builder;
 use tokio::time::{Instant, sleep};
 
 use base::events::Journal;
@@ -37,15 +36,4 @@ pub async fn keep(
         journal.warn("server_ended", format!("{name} has ended and starts again in {wait:?}: {why}"));
         sleep(wait).await;
     }
-}
-
-/// Runs what `make` makes on a thread and a runtime of its own, so that it neither waits for others nor they for it.
-pub fn on_own_thread<F: Future<Output = ()>>(
-    name: &str,
-    make: impl FnOnce() -> F + Send + 'static,
-) -> io::Result<()> {
-    let runtime = Builder::new_current_thread().enable_all().build()?;
-    let thread = std::thread::Builder::new().name(name.to_owned());
-    thread.spawn(move || runtime.block_on(make()))?;
-    Ok(())
 }

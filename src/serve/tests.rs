@@ -1,8 +1,11 @@
+use std::collections::BTreeMap;
 use std::fs::File;
-use std::net::{SocketAddr, TcpListener as StdTcpListener};
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener as StdTcpListener, TcpStream as StdTcpStream};
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::http::header::CONTENT_LENGTH;
@@ -13,9 +16,10 @@ use bytes::Bytes;
 use nix::sys::socket::{Shutdown, shutdown};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, Interest};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
+use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout};
 
-use super::{Limits, Listening, Outbox, Pace, Part, Section};
+use super::{Limits, Listening, Outbox, Pace, Part, Section, Threads};
 use base::descriptors;
 use base::events::{Journal, Level};
 
@@ -33,6 +37,9 @@ const SHORT: Limits = Limits {
 /// More than the kernel holds for a connection.
 const LARGE: u64 = 24 << 20;
 
+/// Of a port.
+const THREADS: usize = 3;
+
 /// A file without a repetition that a shift by a page could hide.
 fn file_of(length: u64) -> File {
     let file = tempfile::tempfile().expect("a file");
@@ -41,7 +48,7 @@ fn file_of(length: u64) -> File {
     file
 }
 
-/// `/file` is `<` and the file and `>`, and `/word` a word.
+/// `/file` is `<` and the file and `>`, `/word` a word, and `/thread` names the thread that answers.
 fn routes(file: File) -> Router {
     let file = Arc::new(file);
     let answer = async move |outbox: Option<Extension<Outbox>>| {
@@ -52,13 +59,19 @@ fn routes(file: File) -> Router {
         let head = [(CONTENT_LENGTH, (length + 2).to_string())];
         (head, super::body(parts.into_iter(), outbox.map(|Extension(outbox)| outbox))).into_response()
     };
-    Router::new().route("/file", get(answer)).route("/word", get(async || "word"))
+    let thread = async || format!("{:?}", std::thread::current().id());
+    Router::new()
+        .route("/file", get(answer))
+        .route("/word", get(async || "word"))
+        .route("/thread", get(thread))
 }
 
 async fn serve(limits: Limits, routes: Router) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
-    tokio::spawn(super::serve(Listening::within(limits, listener, "test"), routes));
+    let threads = Threads::beside(Handle::current(), "test", THREADS).expect("threads");
+    let listening = Listening::within(limits, listener, "test").spread(threads);
+    tokio::spawn(super::serve(listening, routes));
     address
 }
 
@@ -81,12 +94,16 @@ async fn head(stream: &mut TcpStream) -> String {
 }
 
 async fn word(address: SocketAddr) -> String {
-    let mut stream = connect(address).await;
-    ask(&mut stream, "/word").await;
-    head(&mut stream).await;
-    let mut word = [0; 4];
-    stream.read_exact(&mut word).await.expect("a body");
-    String::from_utf8_lossy(&word).into_owned()
+    text(&mut connect(address).await, "/word").await
+}
+
+async fn text(stream: &mut TcpStream, path: &str) -> String {
+    ask(stream, path).await;
+    let head = head(stream).await;
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).expect("a length");
+    let mut body = vec![0; length.parse().expect("a number")];
+    stream.read_exact(&mut body).await.expect("a body");
+    String::from_utf8_lossy(&body).into_owned()
 }
 
 async fn until_gone(mut stream: impl tokio::io::AsyncRead + Unpin) {
@@ -115,6 +132,75 @@ async fn files_go_over_a_connection_as_they_are_and_it_stays() {
             let mut word = [0; 4];
             stream.read_exact(&mut word).await.expect("a body");
             assert_eq!(&word, b"word");
+        }
+    }
+}
+
+#[tokio::test]
+async fn connections_are_shared_out_among_the_threads_and_stay_there() {
+    let address = serve(SHORT, routes(file_of(1))).await;
+    let mut streams = Vec::new();
+    let mut answering: BTreeMap<String, usize> = BTreeMap::new();
+    for _ in 0..2 * THREADS {
+        let mut stream = connect(address).await;
+        let thread = text(&mut stream, "/thread").await;
+        *answering.entry(thread.clone()).or_default() += 1;
+        streams.push((stream, thread));
+    }
+    assert_eq!(answering.into_values().collect::<Vec<_>>(), [2; THREADS]);
+    for (mut stream, thread) in streams {
+        assert_eq!(text(&mut stream, "/thread").await, thread);
+    }
+}
+
+/// Readers who take all that they can get keep no thread for themselves, and another port's not at all.
+#[tokio::test]
+async fn readers_of_files_who_keep_all_threads_busy_hold_up_nobody_else() {
+    let port = || StdTcpListener::bind("127.0.0.1:0").expect("a port");
+    let (files, status) = (port(), port());
+    let [of_files, of_status] = [&files, &status].map(|port| port.local_addr().expect("an address"));
+    super::on_own_threads("files", async move |threads| {
+        let listening = Listening::new(super::asynchronous(&files).expect("it listens"), "files");
+        let Err(_) = super::serve(listening.spread(threads), routes(file_of(LARGE))).await;
+    })
+    .expect("threads");
+    super::on_own_thread("status", async move || {
+        let listening = Listening::new(super::asynchronous(&status).expect("it listens"), "status");
+        let Err(_) = super::serve(listening, routes(file_of(1))).await;
+    })
+    .expect("a thread");
+    let (stop, read) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let readers: Vec<_> = (0..16)
+        .map(|_| {
+            let (stop, read) = (Arc::clone(&stop), Arc::clone(&read));
+            std::thread::spawn(move || read_over_and_over(of_files, &stop, &read))
+        })
+        .collect();
+    // As many answers as it takes until all of the readers are well into their files.
+    while read.load(Ordering::Relaxed) < 32 * LARGE {
+        for address in [of_status, of_files] {
+            let answer = timeout(SOON, word(address)).await;
+            assert_eq!(answer.expect("it is answered while files are read"), "word");
+        }
+    }
+    stop.store(true, Ordering::Relaxed);
+    for reader in readers {
+        reader.join().expect("it has read");
+    }
+}
+
+fn read_over_and_over(address: SocketAddr, stop: &AtomicBool, read: &AtomicU64) {
+    let mut stream = StdTcpStream::connect(address).expect("connected");
+    let mut buffer = vec![0; 1 << 20];
+    while !stop.load(Ordering::Relaxed) {
+        stream.write_all(b"GET /file HTTP/1.1\r\nHost: x\r\n\r\n").expect("sent");
+        let mut left = LARGE + 2;
+        while left > 0 && !stop.load(Ordering::Relaxed) {
+            let count = stream.read(&mut buffer).expect("read") as u64;
+            assert!(count > 0, "the connection has ended");
+            read.fetch_add(count, Ordering::Relaxed);
+            // Heads are counted too: they are short.
+            left = left.saturating_sub(count);
         }
     }
 }

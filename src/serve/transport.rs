@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 use nix::sys::sendfile::sendfile64;
 use tokio::io::{AsyncRead, AsyncWrite, Interest};
 use tokio::net::{TcpStream, UnixStream};
+use tokio::runtime::Handle;
 
 use super::file::Outbox;
 
@@ -16,6 +17,11 @@ pub trait Transport: AsyncRead + AsyncWrite + AsFd + Unpin + Send + 'static {
 
     /// Sends at most `most` bytes of what is next in `outbox`.
     fn poll_send(&self, context: &mut Context<'_>, outbox: &Outbox, most: usize) -> Poll<io::Result<usize>>;
+
+    /// The same socket, for a runtime to wake.
+    fn at_home(self, home: &Handle) -> io::Result<Self>
+    where
+        Self: Sized;
 
     /// What was not yet taken goes with the connection.
     fn forget_unsent(&self);
@@ -38,6 +44,12 @@ impl Transport for TcpStream {
         }
     }
 
+    fn at_home(self, home: &Handle) -> io::Result<Self> {
+        let stream = self.into_std()?;
+        let _entered = home.enter();
+        Self::from_std(stream)
+    }
+
     fn forget_unsent(&self) {
         // It is being closed: what is refused changes nothing.
         let _ = self.set_zero_linger();
@@ -49,6 +61,12 @@ impl Transport for UnixStream {
 
     fn poll_send(&self, _: &mut Context<'_>, _: &Outbox, _: usize) -> Poll<io::Result<usize>> {
         Poll::Ready(Err(io::ErrorKind::Unsupported.into()))
+    }
+
+    fn at_home(self, home: &Handle) -> io::Result<Self> {
+        let stream = self.into_std()?;
+        let _entered = home.enter();
+        Self::from_std(stream)
     }
 
     fn forget_unsent(&self) {}

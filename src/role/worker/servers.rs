@@ -1,5 +1,5 @@
-//! The worker's servers: artifacts on one thread, the status and the operators' socket on another, so that neither files
-//! nor whoever asks hold up scheduler, lease and Mesos.
+//! The worker's servers: artifacts on as many threads as there are processors, the status and the operators' socket on
+//! another, so that neither files nor whoever asks hold up scheduler, lease and Mesos.
 
 use std::convert::Infallible;
 use std::io;
@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use rustls::ServerConfig;
+use tokio::net::TcpListener;
 use tracing::info;
 
 use crate::cli::WorkerOptions;
@@ -16,7 +17,7 @@ use artifact::{Bundles, Configurations};
 use base::events::Journal;
 use base::exit::Exit;
 use scheduler::driver::requests::Requests;
-use serve::{Listening, TlsListener};
+use serve::{Listening, Threads, TlsListener};
 use tls::Identity;
 
 use super::home::Caller;
@@ -47,23 +48,27 @@ pub fn start(
 pub fn start_artifacts(artifacts: Artifacts, requests: Requests, journal: Arc<Journal>) -> Result<(), Fatal> {
     let tls = artifacts.identity.as_ref().map(|identity| identity.server()).transpose();
     let tls = tls.map_err(fatal(Exit::Config))?.map(Arc::new);
-    let server = async move || {
-        let serve = async || serve_artifacts(&artifacts, tls.clone(), requests.clone(), &journal).await;
+    let server = async move |threads: Threads| {
+        let serve = async || {
+            let listening = Listening::new(serve::asynchronous(&artifacts.listener)?, "artifact server");
+            let listening = listening.spread(threads.clone());
+            serve_artifacts(listening, &artifacts, tls.clone(), requests.clone(), &journal).await
+        };
         match serve::keep("the artifact server", Arc::clone(&journal), serve).await {}
     };
-    serve::on_own_thread("artifacts", server).map_err(fatal(Exit::Os))
+    serve::on_own_threads("artifacts", server).map_err(fatal(Exit::Os))
 }
 
 async fn serve_artifacts(
+    listening: Listening<TcpListener>,
     artifacts: &Artifacts,
     tls: Option<Arc<ServerConfig>>,
     requests: Requests,
     journal: &Arc<Journal>,
 ) -> io::Result<Infallible> {
-    let Artifacts { listener, configurations, bundles, more, .. } = artifacts;
+    let Artifacts { configurations, bundles, more, .. } = artifacts;
     let (configurations, bundles) = (Arc::clone(configurations), bundles.clone());
     let routes = artifact::routes(configurations, bundles, requests, Arc::clone(journal)).merge(more.clone());
-    let listening = Listening::new(serve::asynchronous(listener)?, "artifact server");
     match tls {
         None => serve::serve(listening, routes).await,
         Some(tls) => serve::serve(TlsListener::new(listening, tls), routes).await,

@@ -1,0 +1,66 @@
+//! Threads that share the connections of a port.
+
+use std::future::pending;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use tokio::runtime::{Builder, Handle, Runtime};
+
+/// One thread fills a link of 10 Gbit/s with files; more threads than these are of no use to agents.
+const MAX_THREADS: usize = 4;
+
+/// Runtimes, each on a thread of its own. A connection stays on the one that it is given to.
+#[derive(Clone, Debug)]
+pub struct Threads {
+    homes: Arc<[Handle]>,
+    given: Arc<AtomicUsize>,
+}
+
+impl Threads {
+    /// The thread of `first`, and new ones, so that there are `count`.
+    pub fn beside(first: Handle, name: &str, count: usize) -> io::Result<Self> {
+        let mut homes = vec![first];
+        for number in 1..count {
+            let runtime = runtime()?;
+            homes.push(runtime.handle().clone());
+            let thread = thread::Builder::new().name(format!("{name}-{number}"));
+            thread.spawn(move || runtime.block_on(pending::<()>()))?;
+        }
+        Ok(Self { homes: homes.into(), given: Arc::default() })
+    }
+
+    /// Where the next connection is to live.
+    pub fn next(&self) -> &Handle {
+        &self.homes[self.given.fetch_add(1, Ordering::Relaxed) % self.homes.len()]
+    }
+}
+
+/// Runs what `make` makes on a thread and a runtime of its own, so that it neither waits for others nor they for it.
+pub fn on_own_thread<F: Future<Output = ()>>(
+    name: &str,
+    make: impl FnOnce() -> F + Send + 'static,
+) -> io::Result<()> {
+    let runtime = runtime()?;
+    let thread = thread::Builder::new().name(name.to_owned());
+    thread.spawn(move || runtime.block_on(make()))?;
+    Ok(())
+}
+
+/// As [`on_own_thread`], with as many threads for connections as this process may use processors. The first is among them.
+pub fn on_own_threads<F: Future<Output = ()>>(
+    name: &str,
+    make: impl FnOnce(Threads) -> F + Send + 'static,
+) -> io::Result<()> {
+    let runtime = runtime()?;
+    let count = thread::available_parallelism().map_or(1, |count| count.get().min(MAX_THREADS));
+    let threads = Threads::beside(runtime.handle().clone(), name, count)?;
+    let thread = thread::Builder::new().name(name.to_owned());
+    thread.spawn(move || runtime.block_on(make(threads)))?;
+    Ok(())
+}
+
+fn runtime() -> io::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build()
+}
