@@ -89,6 +89,13 @@ impl Section {
     }
 }
 
+/// What became of an attempt to send.
+pub struct Sent {
+    pub bytes: usize,
+    /// Whether the connection may take more at once.
+    pub has_room: bool,
+}
+
 /// What stands for files in what a connection is about to write, in this order.
 #[derive(Clone, Debug, Default)]
 pub struct Outbox(Arc<Mutex<VecDeque<Section>>>);
@@ -105,23 +112,24 @@ impl Outbox {
         &self,
         most: usize,
         send: impl FnOnce(&File, &mut off64_t, usize) -> io::Result<usize>,
-    ) -> io::Result<usize> {
+    ) -> io::Result<Sent> {
         let mut sections = self.sections();
         let Some(section) = sections.front_mut() else {
             return Err(io::Error::other("the body of an answer stands for no file"));
         };
         let most = most.min(usize::try_from(section.length).unwrap_or(usize::MAX));
         let mut offset = off64_t::try_from(section.offset).map_err(io::Error::other)?;
-        let sent = send(&section.file, &mut offset, most)?;
-        if sent == 0 {
+        let bytes = send(&section.file, &mut offset, most)?;
+        let has_room = bytes == most;
+        section.offset += bytes as u64;
+        section.length -= bytes as u64;
+        if bytes == 0 || !has_room && section.file.metadata()?.len() <= section.offset {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "a file has become shorter"));
         }
-        section.offset += sent as u64;
-        section.length -= sent as u64;
         if section.length == 0 {
             sections.pop_front();
         }
-        Ok(sent)
+        Ok(Sent { bytes, has_room })
     }
 
     fn sections(&self) -> MutexGuard<'_, VecDeque<Section>> {

@@ -33,13 +33,22 @@ impl Transport for TcpStream {
     fn poll_send(&self, context: &mut Context<'_>, outbox: &Outbox, most: usize) -> Poll<io::Result<usize>> {
         loop {
             ready!(self.poll_write_ready(context))?;
+            let mut part = None;
             let sent = self.try_io(Interest::WRITABLE, || {
-                outbox.send(most, |file, offset, most| Ok(sendfile64(self, file, Some(offset), most)?))
+                let sent = outbox
+                    .send(most, |file, offset, most| Ok(sendfile64(self, file, Some(offset), most)?))?;
+                if sent.has_room {
+                    return Ok(sent.bytes);
+                }
+                // The kernel would find that out again after it has gathered the next pages.
+                part = Some(sent.bytes);
+                Err(io::ErrorKind::WouldBlock.into())
             });
-            match sent {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                sent => return Poll::Ready(sent),
+            match (part, sent) {
+                (Some(bytes), _) => return Poll::Ready(Ok(bytes)),
+                (None, Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
+                (None, Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                (None, sent) => return Poll::Ready(sent),
             }
         }
     }
