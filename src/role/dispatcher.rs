@@ -19,7 +19,7 @@ mod tokens;
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -61,6 +61,9 @@ const MEANWHILE: &str = "; this dispatcher launches and ends no AppMaster until 
 
 const LEAVES: &str = "this dispatcher leaves its clusters to the next one";
 
+/// Looking for what can be given back takes a millisecond or two.
+const GIVE_BACK_EVERY: Duration = Duration::from_secs(30);
+
 /// Whom it runs as in the log.
 const PART: &str = "dispatcher";
 
@@ -91,8 +94,10 @@ pub fn dispatch(
 ) -> Result<u8, Fatal> {
     log::start(log::level(environment.text(log::LEVEL_VARIABLE)), PART, init::write_to_stderr);
     descriptors::raise();
+    init::keep_heap_small();
     let runtime = super::runtime()?;
     runtime.spawn(log::catch_up(PART));
+    runtime.spawn(give_back());
     let ended = runtime.block_on(work(options, environment, inherited));
     runtime.shutdown_background();
     ended.map(|()| Exit::Ok.code())
@@ -109,6 +114,14 @@ async fn work(
     match &opened.dispatcher.zookeeper {
         None => alone(&opened, environment, &mut term).await,
         Some(ha) => elected::work(&opened, ha, environment, &mut term).await,
+    }
+}
+
+/// What a start or a thousand launches have taken is not needed while nothing happens.
+async fn give_back() {
+    loop {
+        tokio::time::sleep(GIVE_BACK_EVERY).await;
+        init::shrink();
     }
 }
 
