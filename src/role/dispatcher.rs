@@ -121,7 +121,7 @@ async fn work(
 async fn give_back() {
     loop {
         tokio::time::sleep(GIVE_BACK_EVERY).await;
-        init::shrink();
+        init::give_back_memory();
     }
 }
 
