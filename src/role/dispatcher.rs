@@ -61,8 +61,9 @@ const MEANWHILE: &str = "; this dispatcher launches and ends no AppMaster until 
 
 const LEAVES: &str = "this dispatcher leaves its clusters to the next one";
 
-/// Looking for what can be given back takes a millisecond or two.
-const GIVE_BACK_EVERY: Duration = Duration::from_secs(30);
+/// While connections come: their buffers are mostly empty, and take no memory where what was there before was given back. It takes a
+/// millisecond or two.
+const GIVE_BACK_EVERY: Duration = Duration::from_secs(2);
 
 /// Whom it runs as in the log.
 const PART: &str = "dispatcher";
@@ -117,7 +118,7 @@ async fn work(
     }
 }
 
-/// What a start or a thousand launches have taken is not needed while nothing happens.
+/// Heap that launches have taken, while it is free.
 async fn give_back() {
     loop {
         tokio::time::sleep(GIVE_BACK_EVERY).await;
