@@ -61,9 +61,8 @@ const MEANWHILE: &str = "; this dispatcher launches and ends no AppMaster until 
 
 const LEAVES: &str = "this dispatcher leaves its clusters to the next one";
 
-/// While connections come: their buffers are mostly empty, and take no memory where what was there before was given back. It takes a
-/// millisecond or two.
-const GIVE_BACK_EVERY: Duration = Duration::from_secs(2);
+/// It takes a millisecond or two.
+const GIVE_BACK_EVERY: Duration = Duration::from_secs(30);
 
 /// Whom it runs as in the log.
 const PART: &str = "dispatcher";
