@@ -76,11 +76,6 @@ pub fn shrink() {
     sys::memory::shrink();
 }
 
-/// For a process that holds thousands of connections, at its start: its heap stays small, for some time of the processor.
-pub fn keep_heap_small() {
-    sys::memory::keep_heap_small();
-}
-
 /// Whether a descriptor of this number is open.
 pub fn is_open(number: RawFd) -> bool {
     sys::is_open(number)

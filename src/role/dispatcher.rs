@@ -19,7 +19,7 @@ mod tokens;
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -61,9 +61,6 @@ const MEANWHILE: &str = "; this dispatcher launches and ends no AppMaster until 
 
 const LEAVES: &str = "this dispatcher leaves its clusters to the next one";
 
-/// It takes a millisecond or two.
-const GIVE_BACK_EVERY: Duration = Duration::from_secs(30);
-
 /// Whom it runs as in the log.
 const PART: &str = "dispatcher";
 
@@ -94,10 +91,8 @@ pub fn dispatch(
 ) -> Result<u8, Fatal> {
     log::start(log::level(environment.text(log::LEVEL_VARIABLE)), PART, init::write_to_stderr);
     descriptors::raise();
-    init::keep_heap_small();
     let runtime = super::runtime()?;
     runtime.spawn(log::catch_up(PART));
-    runtime.spawn(give_back());
     let ended = runtime.block_on(work(options, environment, inherited));
     runtime.shutdown_background();
     ended.map(|()| Exit::Ok.code())
@@ -114,14 +109,6 @@ async fn work(
     match &opened.dispatcher.zookeeper {
         None => alone(&opened, environment, &mut term).await,
         Some(ha) => elected::work(&opened, ha, environment, &mut term).await,
-    }
-}
-
-/// Heap that launches have taken, while it is free.
-async fn give_back() {
-    loop {
-        tokio::time::sleep(GIVE_BACK_EVERY).await;
-        init::give_back_memory();
     }
 }
 

@@ -21,19 +21,6 @@ pub fn shrink() {
     }
 }
 
-/// One heap for all threads, and mappings of their own for what is larger than a page or two: most of a buffer for reading from a
-/// connection is never written to, and so takes no memory there. Both cost time where much is allocated at once by many threads.
-pub fn keep_heap_small() {
-    // SAFETY: it changes how memory is allocated from now on, and nothing that is in use.
-    unsafe {
-        libc::mallopt(libc::M_ARENA_MAX, 1);
-        libc::mallopt(libc::M_MMAP_THRESHOLD, MAPPED_BYTES);
-    }
-}
-
-/// Of hyper's buffers, one for each connection.
-const MAPPED_BYTES: libc::c_int = 8192;
-
 /// Freed heap between what is in use goes too.
 pub fn trim_heap() {
     // SAFETY: it gives back nothing that is in use.
