@@ -87,7 +87,6 @@ impl Line {
         &self.urls[self.current % self.urls.len()]
     }
 
-    #[cfg(test)]
     pub fn count(&self) -> usize {
         self.urls.len()
     }

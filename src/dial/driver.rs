@@ -135,6 +135,7 @@ impl<C: Cluster> Asking<'_, C> {
         let mut backoff = Backoff::new(ASK_AGAIN);
         // None before the first answer or failure.
         let mut is_heard = None;
+        let mut failures = 0;
         loop {
             let begin = Instant::now();
             let report = self.report(is_heard == Some(true)).await;
@@ -156,6 +157,7 @@ impl<C: Cluster> Asking<'_, C> {
                         self.journal.tell("dispatcher_answers", text);
                     }
                     backoff.succeeded();
+                    failures = 0;
                     if self.orders.ledger().handle_orders(orders, stored) {
                         self.orders.arrived.notify_one();
                     }
@@ -163,7 +165,11 @@ impl<C: Cluster> Asking<'_, C> {
                 }
                 Err(error) => {
                     self.tell_silence(&error, is_heard.replace(false), &asked);
-                    sleep(backoff.failed(fastrand::f64())).await;
+                    failures += 1;
+                    // One that is gone is no reason to let the next one wait.
+                    if failures % self.line.count() == 0 {
+                        sleep(backoff.failed(fastrand::f64())).await;
+                    }
                 }
             }
         }

@@ -237,6 +237,19 @@ async fn a_dispatcher_that_is_gone_hangs_or_follows_is_passed_over() {
     assert_eq!(cluster.done().len(), 3);
 }
 
+/// To wait after each of them would take longer than the test does.
+#[tokio::test]
+async fn those_that_are_gone_let_nobody_wait_for_the_one_that_answers() {
+    let (_dispatcher, leader, mut told) = Dispatcher::start(orders(), false).await;
+    let gone = (0..15).map(|_| {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        format!("http://{}", listener.local_addr().expect("an address"))
+    });
+    let list: Vec<_> = gone.chain([leader]).collect();
+    let _worker = Worker::start(&list.join(","), &Scripted::default(), &Kept::default());
+    with_outcomes(&mut told, 3).await;
+}
+
 #[tokio::test]
 async fn a_dispatcher_that_came_later_is_heard_of_from_those_that_were_there() {
     let (_dispatcher, later, _told) = Dispatcher::start(Vec::new(), true).await;

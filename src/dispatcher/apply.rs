@@ -163,7 +163,7 @@ impl Dispatcher {
         };
         let mut cluster = Cluster {
             name: name.clone(),
-            revisions: BTreeMap::from([(number, revision)]),
+            revisions: BTreeMap::from([(number, Box::new(revision))]),
             status,
             events: VecDeque::new(),
             order: 0,
@@ -184,7 +184,7 @@ impl Dispatcher {
         let Some(cluster) = self.clusters.get_mut(&name) else { return };
         let mut writes = vec![Write::revision(&name, &revision)];
         cluster.status.revision = revision.number;
-        cluster.revisions.insert(revision.number, revision);
+        cluster.revisions.insert(revision.number, Box::new(revision));
         if !cluster.status.frozen {
             cluster.run_last(now);
         }

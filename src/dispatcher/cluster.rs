@@ -16,8 +16,8 @@ use domain::view::View;
 
 pub struct Cluster {
     pub name: String,
-    /// By number. The last one and the one that runs are among them.
-    pub revisions: BTreeMap<u64, Revision>,
+    /// By number. The last one and the one that runs are among them. Most clusters have one or two, and a map has room for eleven.
+    pub revisions: BTreeMap<u64, Box<Revision>>,
     pub status: Status,
     /// The last ones.
     pub events: VecDeque<Event>,

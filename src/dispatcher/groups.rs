@@ -143,7 +143,9 @@ impl Cluster {
             self.status.settled = self.status.generation;
             findings.is_changed = true;
         }
-        self.view = Some(view.clone());
+        if self.view.as_ref() != Some(view) {
+            self.view = Some(view.clone());
+        }
         if self.settle(now) {
             findings.is_changed = true;
             let condition = &self.condition;
@@ -207,6 +209,8 @@ impl Cluster {
                     (known.state, known.since, known.ended) = (state, task.since, None);
                 }
                 None => {
+                    // Most clusters have one for long.
+                    attempts.reserve_exact(1);
                     let Attempt { number, hostname, .. } = attempts.push_mut(attempt(task, state));
                     let text = format!("attempt {number} was launched on {hostname}");
                     findings.notes.push(("attempt", Level::Info, text));

@@ -15,7 +15,7 @@ use super::{Action, Dispatcher};
 #[derive(Default)]
 struct Found {
     status: Option<Status>,
-    revisions: BTreeMap<u64, Revision>,
+    revisions: BTreeMap<u64, Box<Revision>>,
     events: VecDeque<Event>,
     /// The first record that cannot be read, and why not.
     trouble: Option<String>,
@@ -83,7 +83,7 @@ impl Found {
             Place::Status => stored::decode(value).map(|status| self.status = Some(status)),
             Place::Events => stored::decode(value).map(|events| self.events = events),
             Place::Revision(number) => stored::decode::<Revision>(value).map(|revision| {
-                self.revisions.insert(*number, revision);
+                self.revisions.insert(*number, Box::new(revision));
             }),
             Place::Unknown => {
                 self.complain(key, "it is none that this program writes");

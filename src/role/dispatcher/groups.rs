@@ -11,7 +11,7 @@ use scheduler::driver::requests::{Refusal, Reply, Request, Requests};
 use scheduler::spec::GroupSpec;
 use status::lookout::Lookout;
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::home::Reports;
 use super::template::{self, Makings};
@@ -19,6 +19,10 @@ use super::template::{self, Makings};
 /// For Flink to end its jobs and to delete what it has stored of them.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// From one look at the scheduler to the next at least, for each cluster that there is: a look costs some microseconds for each, and
+/// while a thousand are launched something changes all the time.
+const REST_FOR_EACH: Duration = Duration::from_micros(100);
 
 pub struct Groups {
     requests: Requests,
@@ -28,6 +32,8 @@ pub struct Groups {
     lookout: Arc<Lookout>,
     /// Something has changed since the last look.
     is_due: bool,
+    /// Before the next look.
+    rests_until: Instant,
     /// Clusters whose AppMasters were ordered to end them.
     leaving: BTreeMap<GroupName, Leaving>,
 }
@@ -43,7 +49,8 @@ impl Drop for Leaving {
 
 impl Groups {
     pub fn new(requests: Requests, makings: Makings, told: Reports, lookout: Arc<Lookout>) -> Self {
-        Self { requests, makings, told, lookout, is_due: true, leaving: BTreeMap::new() }
+        let rests_until = Instant::now();
+        Self { requests, makings, told, lookout, is_due: true, rests_until, leaving: BTreeMap::new() }
     }
 }
 
@@ -132,6 +139,8 @@ impl driver::Groups for Groups {
                 (view.target, view.waiting) = (*target, Some(why.clone()));
             }
         }
+        let count = u32::try_from(views.len()).unwrap_or(u32::MAX);
+        self.rests_until = Instant::now() + REST_FOR_EACH * count;
         Ok(views)
     }
 
@@ -140,6 +149,7 @@ impl driver::Groups for Groups {
             self.lookout.changed().await;
             self.is_due = true;
         }
+        sleep_until(self.rests_until).await;
         // Whoever asks meanwhile is answered.
         self.requests.until_led().await;
     }

@@ -1,14 +1,16 @@
 //! Where AppMasters dial home: each tells how its cluster is, and is answered when there is something to order or the time is up.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use api::AppMaster;
 use api::standing::{Standing, Standings};
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, State};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::post;
 use dial::{Answer, Envelope, HOLD, Order, Outcome, PROTOCOL, Report, Status, What};
@@ -52,7 +54,14 @@ struct Known {
 
 impl Reports {
     fn keep(&self, task_id: &str, status: Status) {
-        self.known().statuses.insert(task_id.to_owned(), (status, Instant::now()));
+        let told = (status, Instant::now());
+        let mut known = self.known();
+        match known.statuses.get_mut(task_id) {
+            // Mostly nothing is new, and then nothing is to be moved in memory.
+            Some((status, at)) if *status == told.0 => *at = told.1,
+            Some(known) => *known = told,
+            None => drop(known.statuses.insert(task_id.to_owned(), told)),
+        }
     }
 
     fn forget(&self, task_id: &str) {
@@ -163,51 +172,73 @@ pub fn routes(requests: Requests, handle: Handle, reports: Reports, others: Othe
     Router::new()
         .route(&dial::path("{task_id}"), post(answer))
         .layer(DefaultBodyLimit::max(MAX_REPORT_BYTES))
-        .with_state(Shared { requests, handle, reports, others })
+        .with_state(Arc::new(Shared { requests, handle, reports, others }))
 }
 
+/// Of the task that asks; empty where it sends none.
+struct Token(String);
+
+impl<S: Sync> FromRequestParts<S> for Token {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(artifact::token(&parts.headers)))
+    }
+}
+
+/// A thousand questions are held at once: nothing is kept of their requests but what the answer needs.
 async fn answer(
-    State(shared): State<Shared>,
+    State(shared): State<Arc<Shared>>,
     Path(task_id): Path<String>,
-    headers: HeaderMap,
+    Token(token): Token,
     Json(report): Json<Report>,
 ) -> Response {
-    let token = artifact::token(&headers);
-    let asked = |task_id: String| {
-        let token = token.clone();
-        shared.requests.ask(|reply| Request::Claim { task_id, token, reply })
-    };
+    match Box::pin(taken(shared, task_id, token, report)).await {
+        Err(response) => response,
+        Ok(held) => held.answer().await,
+    }
+}
+
+/// What was told is taken down. The answer, unless there may be something to order later.
+async fn taken(
+    shared: Arc<Shared>,
+    task_id: String,
+    token: String,
+    report: Report,
+) -> Result<Held, Response> {
+    let asked = |task_id: String| shared.requests.ask(|reply| Request::Claim { task_id, token, reply });
     match asked(task_id.clone()).await {
         Ok(claim::Answer::Held) if report.task_id == task_id => {}
         // Its agent is told that it ends, or nobody knows it.
         Ok(claim::Answer::Gone) => {
             shared.reports.forget(&task_id);
-            return gone(&shared, task_id).await;
+            return Err(gone(&shared, task_id).await);
         }
         Ok(claim::Answer::Held | claim::Answer::Elsewhere) => {
             shared.reports.forget(&task_id);
-            return stranger();
+            return Err(stranger());
         }
         Err(Refusal::NotLeading(NotLeading(Leadership::Standby { leader: Some(leader) }))) => {
-            return sent_on(&shared, task_id, &leader);
+            return Err(sent_on(&shared, task_id, &leader));
         }
-        Ok(claim::Answer::Unknown) | Err(_) => return no_answer(),
+        Ok(claim::Answer::Unknown) | Err(_) => return Err(no_answer()),
     }
-    if let Some(status) = report.status.clone() {
+    if let Some(status) = report.status {
         shared.reports.keep(&task_id, status);
     }
     if report.leaves {
         let asked = task_id.clone();
-        return match shared.handle.ask(move |core, _| core.remains(&asked)).await {
+        return Err(match shared.handle.ask(move |core, _| core.remains(&asked)).await {
             Ok(remains) => {
                 Json(envelope(&shared, task_id, answer_of(Vec::new(), 0, remains))).into_response()
             }
             Err(_) => no_answer(),
-        };
+        });
     }
-    let Ok(stored) = store(&shared.handle, &task_id, &report.outcomes).await else { return no_answer() };
-    let orders = Asked { shared: &shared, task_id: &task_id, report: &report }.orders().await;
-    Json(envelope(&shared, task_id, answer_of(orders, stored, Remains::Cluster))).into_response()
+    let Ok(stored) = store(&shared.handle, &task_id, &report.outcomes).await else { return Err(no_answer()) };
+    let was_told = report.outcomes.iter().any(|outcome| outcome.id == LAST_ORDER);
+    let hold = Duration::from_millis(report.hold_ms).min(HOLD);
+    Ok(Held { shared, task_id, dispatchers: report.dispatchers, was_told, hold, stored })
 }
 
 /// What came of orders is stored before the AppMaster is told so. Up to which id it is.
@@ -244,41 +275,53 @@ fn no_answer() -> Response {
 }
 
 /// A question that is held until there is something to order.
-struct Asked<'a> {
-    shared: &'a Shared,
-    task_id: &'a str,
-    report: &'a Report,
+struct Held {
+    shared: Arc<Shared>,
+    task_id: String,
+    /// Where the AppMaster believes that dispatchers are.
+    dispatchers: Vec<String>,
+    /// It knows of [`LAST_ORDER`].
+    was_told: bool,
+    hold: Duration,
+    /// The outcomes of orders up to this id.
+    stored: u64,
 }
 
-impl Asked<'_> {
+impl Held {
+    async fn answer(self) -> Response {
+        let orders = self.orders().await;
+        let answer = answer_of(orders, self.stored, Remains::Cluster);
+        Json(envelope(&self.shared, self.task_id, answer)).into_response()
+    }
+
     async fn orders(&self) -> Vec<Order> {
-        let Self { shared, report, .. } = self;
+        let Self { shared, dispatchers: known, .. } = self;
         let Others { mut standings, mut dispatchers } = shared.others.clone();
         let (mut instructions, mut ending) =
             (shared.handle.instructions(), shared.reports.0.ending.subscribe());
         let begin = Instant::now();
-        let held = begin + Duration::from_millis(report.hold_ms).min(HOLD);
+        let held = begin + self.hold;
         loop {
             let (orders, next) = self.due(&instructions.borrow_and_update(), &ending.borrow_and_update());
-            if shared.reports.tell(self.task_id, &orders) {
+            if shared.reports.tell(&self.task_id, &orders) {
                 return orders;
             }
             let until = if orders.is_empty() { held } else { held.min(begin + TELL_AGAIN) };
+            let wake = next.map_or(until, |next| next.min(until));
             tokio::select! {
-                () = sleep_until(until) => return orders,
+                () = sleep_until(wake) => if wake == until { return orders },
                 // Whoever leads next is to hear of it soon.
                 Ok(_) = standings.wait_for(|standing| *standing != Standing::Leads) => return Vec::new(),
-                Ok(_) = dispatchers.wait_for(|there| *there != report.dispatchers) => return orders,
+                Ok(_) = dispatchers.wait_for(|there| there != known) => return orders,
                 Ok(()) = instructions.changed() => {}
                 Ok(()) = ending.changed() => {}
-                () = sleep_until(next.unwrap_or(until)), if next.is_some() => {}
             }
         }
     }
 
     /// What it is to do now, and when there is more.
     fn due(&self, instructions: &Instructions, ending: &BTreeSet<String>) -> (Vec<Order>, Option<Instant>) {
-        let Self { shared, task_id, report } = self;
+        let Self { shared, task_id, was_told, .. } = self;
         let mut orders = Vec::new();
         let mut next = None;
         if let Some(asker) = shared.reports.asker(task_id) {
@@ -288,8 +331,7 @@ impl Asked<'_> {
             let wait = due.next.map(|next| Duration::from_millis(next.0.saturating_sub(now.0)));
             next = wait.map(|wait| Instant::now() + wait);
         }
-        let was_told = report.outcomes.iter().any(|outcome| outcome.id == LAST_ORDER);
-        if ending.contains(*task_id) && !was_told {
+        if ending.contains(task_id) && !was_told {
             orders.push(Order { id: LAST_ORDER, what: What::End { force: true } });
         }
         (orders, next)

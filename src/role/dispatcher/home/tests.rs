@@ -69,7 +69,7 @@ impl Groups for Tasks {
 }
 
 struct Site {
-    shared: Shared,
+    shared: Arc<Shared>,
     tasks: Tasks,
     /// So that the handle goes on.
     _seat: Seat,
@@ -98,7 +98,7 @@ impl Site {
             }
         });
         let others = Others { standings: api::standing::alone(), dispatchers: watch::channel(Vec::new()).1 };
-        let shared = Shared { requests, handle, reports: Reports::default(), others };
+        let shared = Arc::new(Shared { requests, handle, reports: Reports::default(), others });
         let site = Self { shared, tasks, _seat: seat, _directory: directory };
         site.create().await;
         site.tasks.set(&[(FIRST, 1)]);
@@ -146,7 +146,8 @@ impl Site {
     /// None where nothing is told but that the task is a stranger.
     async fn send(&self, report: Report) -> Option<Envelope> {
         let path = Path(report.task_id.clone());
-        let response = answer(State(self.shared.clone()), path, HeaderMap::new(), Json(report)).await;
+        let token = Token(String::new());
+        let response = answer(State(Arc::clone(&self.shared)), path, token, Json(report)).await;
         let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.expect("a body");
         serde_json::from_slice(&body).ok()
     }
@@ -252,7 +253,7 @@ async fn a_dispatcher_that_does_not_lead_takes_no_outcome() {
     let site = Site::new().await;
     site.restart("tm-1").await;
     let nobody = Seat::open().1;
-    let shared = Shared { handle: nobody, ..site.shared.clone() };
+    let shared = Arc::new(Shared { handle: nobody, ..Shared::clone(&site.shared) });
     let site = Site { shared, ..site };
     assert_eq!(site.send(report(FIRST, dial::Standing::Alone, HOLD, &[(1, Carried::Done)])).await, None);
 }
