@@ -21,6 +21,7 @@ use domain::state::{Goal, State};
 use mesos::answer::Refusal;
 use mesos::call::Call;
 use mesos::event::StatusUpdate;
+use mesos::wire;
 use mesos::wire::id::{AgentId, OfferId, TaskId};
 use mesos::wire::offer::Offer;
 use mesos::wire::resource::{Resource, Scalar};
@@ -99,7 +100,7 @@ impl Bench {
 
     fn offer(&mut self, agents: &[(&str, f64)]) -> String {
         let offers = self.offers_of(agents);
-        self.scheduler.handle_offers(&offers, self.now);
+        self.scheduler.handle_offers(offers, self.now);
         self.orders()
     }
 
@@ -118,7 +119,7 @@ impl Bench {
                     id: Some(OfferId::new(format!("o{}", self.offers))),
                     agent_id: Some(AgentId::new(*agent)),
                     hostname: Some((*agent).to_owned()),
-                    resources: vec![resource],
+                    resources: wire::encoded(&[resource]),
                     ..Offer::default()
                 }
             })

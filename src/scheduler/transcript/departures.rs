@@ -136,11 +136,11 @@ fn nothing_is_launched_where_maintenance_is_near() {
             id: Some(OfferId::new("o")),
             agent_id: Some(AgentId::new("a")),
             hostname: Some("a".to_owned()),
-            resources: vec![resource],
+            resources: wire::encoded(&[resource]),
             unavailability,
             ..Offer::default()
         };
-        bench.scheduler.handle_offers(&[offer], bench.now);
+        bench.scheduler.handle_offers(vec![offer], bench.now);
         bench.orders()
     };
     assert_eq!(offer(&mut bench, 600), "decline(o)");
