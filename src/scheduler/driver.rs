@@ -236,7 +236,7 @@ impl<S: Store> Driver<S> {
                 });
                 scheduler.handle_subscribed(framework_id.text(), now);
             }
-            Event::Offers(offers) => scheduler.handle_offers(offers, now),
+            Event::Offers(offers) => scheduler.handle_offers(&offers, now),
             Event::Updated(update) => scheduler.handle_update(&update, now),
             // Offers are answered at once, so there is none to forget; a launch on one that was rescinded
             // meanwhile comes back as DROPPED.

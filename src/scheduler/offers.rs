@@ -29,10 +29,9 @@ static NO_NEED: Need = Need { scalars: Vec::new(), ports: 0 };
 type Picks = BTreeMap<usize, BTreeMap<GroupName, usize>>;
 
 /// Offers put together that one ACCEPT may name, in order of agent and role.
-struct Lots {
-    /// Their places in the event.
-    order: Vec<usize>,
-    /// Which of [`Self::order`] are of which candidate.
+struct Lots<'a> {
+    offers: Vec<&'a Offer>,
+    /// Which of the offers are of which candidate.
     ranges: Vec<Range<usize>>,
 }
 
@@ -46,10 +45,10 @@ struct Launch {
 
 impl Scheduler {
     /// The master offers resources.
-    pub fn handle_offers(&mut self, mut offers: Vec<Offer>, now: Moment) {
+    pub fn handle_offers(&mut self, offers: &[Offer], now: Moment) {
         self.count_offers(offers.len());
         // Whoever need not move any more needs no other in its place.
-        self.learn_departures(&offers, now);
+        self.learn_departures(offers, now);
         self.let_go(now);
         let wanted = self.wanted_by_group(now);
         self.hear_offers(now);
@@ -58,18 +57,18 @@ impl Scheduler {
             // On their way when it was said, or SUPPRESS got lost: say it again.
             self.demand = None;
         }
-        let (lots, candidates) = in_lots(&offers);
+        let (lots, candidates) = in_lots(offers);
         self.offered.begin();
         self.offered.remember(&candidates, now);
         let (candidates, picks) = self.place(candidates, &wanted, offers.len(), now);
-        let launches = self.name_all(&offers, &lots, &candidates, &picks, now);
+        let launches = self.name_all(&lots, &candidates, &picks, now);
         if !launches.is_empty() {
             self.store();
         }
         for launch in launches {
             self.accept(launch, now);
         }
-        let unused: Vec<_> = lots.unused(&picks).filter_map(|index| offers[index].id.take()).collect();
+        let unused = lots.unused(&picks);
         if !unused.is_empty() {
             self.send(Call::Decline { offer_ids: unused, refuse: self.spec.refuse });
         }
@@ -204,8 +203,7 @@ impl Scheduler {
 
     fn name_all(
         &mut self,
-        offers: &[Offer],
-        lots: &Lots,
+        lots: &Lots<'_>,
         candidates: &[Candidate<'_>],
         picks: &Picks,
         now: Moment,
@@ -213,9 +211,9 @@ impl Scheduler {
         let mut launches = Vec::with_capacity(picks.len());
         for (index, counts) in picks {
             let candidate = &candidates[*index];
-            let offers = lots.of(*index).map(|place| &offers[place]);
+            let offers = &lots.offers[lots.ranges[*index].clone()];
             let mut pool = Pool::default();
-            for offer in offers.clone() {
+            for offer in offers {
                 pool.add(&offer.resources, candidate.role);
             }
             let mut tasks = Vec::new();
@@ -231,7 +229,7 @@ impl Scheduler {
             launches.push(Launch {
                 agent_id: candidate.agent_id.to_owned(),
                 hostname: candidate.traits.hostname.to_owned(),
-                offer_ids: offers.filter_map(|offer| offer.id.clone()).collect(),
+                offer_ids: offers.iter().filter_map(|offer| offer.id.clone()).collect(),
                 tasks,
             });
         }
@@ -300,36 +298,32 @@ impl Scheduler {
     }
 }
 
-impl Lots {
-    /// The offers of a candidate.
-    fn of(&self, candidate: usize) -> impl Iterator<Item = usize> + Clone {
-        self.order[self.ranges[candidate].clone()].iter().copied()
-    }
-
-    fn unused(&self, picks: &Picks) -> impl Iterator<Item = usize> {
-        let unused = (0..self.ranges.len()).filter(|candidate| !picks.contains_key(candidate));
-        unused.flat_map(|candidate| self.of(candidate))
+impl Lots<'_> {
+    fn unused(&self, picks: &Picks) -> Vec<OfferId> {
+        let unused = self.ranges.iter().enumerate().filter(|(index, _)| !picks.contains_key(index));
+        let offers = unused.flat_map(|(_, range)| &self.offers[range.clone()]);
+        offers.filter_map(|offer| offer.id.clone()).collect()
     }
 }
 
 /// Lots, and each of them as a candidate.
-fn in_lots(offers: &[Offer]) -> (Lots, Vec<Candidate<'_>>) {
-    let mut keyed: Vec<_> = offers.iter().map(key).zip(0..).collect();
-    keyed.sort_unstable();
+fn in_lots(offers: &[Offer]) -> (Lots<'_>, Vec<Candidate<'_>>) {
+    let mut keyed: Vec<_> = offers.iter().map(|offer| (key(offer), offer)).collect();
+    keyed.sort_by_key(|(key, _)| *key);
     let mut ranges = Vec::with_capacity(keyed.len());
     let mut candidates = Vec::with_capacity(keyed.len());
     let mut start = 0;
     for chunk in keyed.chunk_by(|(one, _), (other, _)| one == other) {
         let ((agent_id, role), first) = chunk[0];
         let mut holding = Holding::default();
-        for (_, place) in chunk {
-            holding.add(&offers[*place].resources, role);
+        for (_, offer) in chunk {
+            holding.add(&offer.resources, role);
         }
-        candidates.push(Candidate { agent_id, role, traits: Traits::of(&offers[first]), holding });
+        candidates.push(Candidate { agent_id, role, traits: Traits::of(first), holding });
         ranges.push(start..start + chunk.len());
         start += chunk.len();
     }
-    (Lots { order: keyed.into_iter().map(|(_, place)| place).collect(), ranges }, candidates)
+    (Lots { offers: keyed.into_iter().map(|(_, offer)| offer).collect(), ranges }, candidates)
 }
 
 /// An offer's agent and role.

@@ -95,12 +95,12 @@ fn round(agents: usize, bytes: &Bytes) -> Spans {
     let begin = cpu_time();
     decoder.push(bytes.clone());
     let record = decoder.next_record().expect("a record").expect("whole");
-    let event = Event::from_wire(wire::event::Event::read(record).expect("an event")).expect("usable");
+    let event = Event::from_wire(wire::event::Event::decode(record).expect("an event")).expect("usable");
     let Event::Offers(offers) = event else { panic!("no offers") };
     let decode = cpu_time() - begin;
 
     let begin = cpu_time();
-    scheduler.handle_offers(offers, now);
+    scheduler.handle_offers(&offers, now);
     let actions: Vec<_> = std::iter::from_fn(|| scheduler.next_action()).collect();
     let decide = cpu_time() - begin;
 
@@ -109,7 +109,7 @@ fn round(agents: usize, bytes: &Bytes) -> Spans {
         let begin = cpu_time();
         match action {
             Action::Send(call) => {
-                let bytes = call.into_wire(FrameworkId::new("framework")).written();
+                let bytes = call.into_wire(FrameworkId::new("framework")).encode_to_vec();
                 launched += usize::from(bytes.len() > 1000);
                 encode += cpu_time() - begin;
             }

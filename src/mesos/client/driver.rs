@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use prost::Message as _;
 use reqwest::Response;
 use tokio::sync::{mpsc, watch};
 
@@ -215,7 +216,7 @@ impl Driver {
             let (now, random) = (self.clock.now(), fastrand::f64());
             match decoder.next_record() {
                 Ok(None) => return,
-                Ok(Some(record)) => match wire::event::Event::read(record) {
+                Ok(Some(record)) => match wire::event::Event::decode(record) {
                     Ok(event) => self.event(event),
                     Err(error) => self.session.handle_stream_ended(Trouble::NoEvent(error), now, random),
                 },

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use prost::Message as _;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use reqwest::{Client, ClientBuilder, RequestBuilder, Response};
 use rustls::{AlertDescription, CertificateError};
@@ -73,7 +74,7 @@ impl Http {
         client
             .post(format!("{}://{master}/api/v1/scheduler", master.scheme.name()))
             .headers(headers)
-            .body(call.written())
+            .body(call.encode_to_vec())
     }
 }
 

@@ -73,13 +73,6 @@ pub struct Call {
     pub update_framework: Option<UpdateFramework>,
 }
 
-impl Call {
-    /// As `encode_to_vec`, for the reason of [`Event::read`](super::event::Event::read).
-    pub fn written(&self) -> Vec<u8> {
-        self.encode_to_vec()
-    }
-}
-
 enumeration! {
     /// `mesos.v1.scheduler.Call.Type`
     CallType {

@@ -1,7 +1,7 @@
 //! What the master says to a scheduler (`mesos.v1.scheduler.Event`).
 
 use bytes::Bytes;
-use prost::{DecodeError, Message};
+use prost::Message;
 use serde::{Deserialize, Serialize};
 
 use super::cluster::MasterInfo;
@@ -48,13 +48,6 @@ pub struct Event {
     #[prost(message, optional, tag = "11")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub update_operation_status: Option<UpdateOperationStatus>,
-}
-
-impl Event {
-    /// As `decode`, which is generic and so becomes part of whichever crate calls it: only some are compiled for speed.
-    pub fn read(record: Bytes) -> Result<Self, DecodeError> {
-        Self::decode(record)
-    }
 }
 
 enumeration! {

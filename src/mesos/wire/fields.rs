@@ -14,6 +14,7 @@ pub enum Value<'a> {
 
 impl<'a> Fields<'a> {
     /// Number and value; `Some(None)` at the end, none where the bytes are no message.
+    #[inline]
     pub fn next_field(&mut self) -> Option<Option<(u64, Value<'a>)>> {
         if self.0.is_empty() {
             return Some(None);
@@ -42,6 +43,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The last value with this number.
+    #[inline]
     pub fn last(mut self, wanted: u64) -> Option<Option<Value<'a>>> {
         let mut last = None;
         while let Some((number, value)) = self.next_field()? {
@@ -64,6 +66,7 @@ impl<'a> Fields<'a> {
         })
     }
 
+    #[inline]
     fn varint(&mut self) -> Option<u64> {
         // Nearly all are of one byte.
         match self.0 {

@@ -338,7 +338,7 @@ impl Run {
             Event::Offers(offers) => {
                 let before = worker.scheduler.state().clone();
                 self.log(|| format!("offers: {}", offers.len()));
-                self.with_scheduler(|scheduler| scheduler.handle_offers(offers, now));
+                self.with_scheduler(|scheduler| scheduler.handle_offers(&offers, now));
                 self.judge_turns(&before);
             }
             Event::InverseOffers(offers) => {

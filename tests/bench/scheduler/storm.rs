@@ -33,7 +33,7 @@ pub fn run(tasks: &[usize]) {
 /// From bytes to bytes, what is stored included.
 pub fn hand_in(scheduler: &mut Scheduler, batch: &[Bytes]) -> usize {
     let updates = batch.iter().map(|bytes| {
-        let event = wire::event::Event::read(bytes.clone()).expect("an event");
+        let event = wire::event::Event::decode(bytes.as_ref()).expect("an event");
         let Ok(Event::Updated(update)) = Event::from_wire(event) else { panic!("no update") };
         update
     });
@@ -44,7 +44,7 @@ pub fn hand_in(scheduler: &mut Scheduler, batch: &[Bytes]) -> usize {
     while let Some(action) = scheduler.next_action() {
         match action {
             Action::Send(call) => {
-                call.into_wire(FrameworkId::new("framework")).written();
+                call.into_wire(FrameworkId::new("framework")).encode_to_vec();
             }
             Action::Store(state) => {
                 record::encode(&state).expect("writable");
