@@ -71,7 +71,7 @@ impl Offered {
             }
         }
         if self.agents.is_empty() {
-            // A whole map at once takes a fifth of the time.
+            // They are in order: the map is made of them at once.
             self.agents = fresh.into_iter().collect();
         } else {
             self.agents.extend(fresh);
