@@ -45,13 +45,13 @@ impl<'a> ResourceView<'a> {
         while let Some((number, value)) = fields.next_field()? {
             match number {
                 1 => view.name = value.text()?,
-                3 => view.scalar = double(value.bytes()?)?.unwrap_or_default(),
+                3 => view.scalar = double(value.bytes()?)?.unwrap_or(view.scalar),
                 4 => view.ranges = value.bytes()?,
                 6 => view.role = Some(value.text()?),
-                7 => view.is_special_disk = !value.bytes()?.is_empty(),
+                7 => view.is_special_disk |= !value.bytes()?.is_empty(),
                 9 => view.is_revocable = true,
                 10 => view.is_shared = true,
-                11 => view.allocated_to = text(value.bytes()?)?,
+                11 => view.allocated_to = text(value.bytes()?)?.or(view.allocated_to),
                 13 => view.reservations += 1,
                 _ => {}
             }
@@ -74,9 +74,9 @@ impl<'a> AttributeView<'a> {
             match number {
                 1 => view.name = value.text()?,
                 2 => view.kind = i32::try_from(value.varint()?).ok().and_then(|kind| kind.try_into().ok()),
-                3 => view.scalar = double(value.bytes()?)?,
+                3 => view.scalar = double(value.bytes()?)?.or(view.scalar),
                 4 => view.ranges = value.bytes()?,
-                5 => view.text = text(value.bytes()?)?,
+                5 => view.text = text(value.bytes()?)?.or(view.text),
                 6 => view.set = value.bytes()?,
                 _ => {}
             }

@@ -78,8 +78,7 @@ fn an_attribute_is_read_as_it_was_written() {
     }
 }
 
-/// Whatever is damaged: what can be decoded reads the same, and nothing that cannot is read as a whole resource but
-/// where the damage lies in what a view does not look at.
+/// Whatever is damaged: what can be decoded reads the same.
 #[test]
 fn damaged_bytes_read_as_they_decode() {
     let (whole, mut decoded) = (resource().encode_to_vec(), 0);
