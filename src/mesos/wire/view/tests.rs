@@ -98,5 +98,5 @@ fn damaged_bytes_read_as_they_decode() {
         assert_eq!(view.role, resource.role.as_deref(), "{bytes:?}");
         assert_eq!(view.reservations, resource.reservations.len(), "{bytes:?}");
     }
-    assert!(decoded > 10_000, "{decoded}");
+    assert!(decoded > 5_000, "{decoded}");
 }
