@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
+use regex_lite::Regex;
 use serde::{Deserialize, Serialize};
 
-use regex_lite::Regex;
-
 use mesos::wire::offer::Offer;
-use mesos::wire::resource::{Attribute, Range, ValueType};
+use mesos::wire::resource::ValueType;
+use mesos::wire::view::AttributeView;
 
 use super::need::Milli;
 
@@ -225,7 +226,8 @@ pub struct Traits<'a> {
     pub hostname: &'a str,
     pub region: Option<&'a str>,
     pub zone: Option<&'a str>,
-    pub attributes: &'a [Attribute],
+    /// As in the offer.
+    pub attributes: &'a [Bytes],
 }
 
 impl<'a> Traits<'a> {
@@ -258,52 +260,40 @@ impl<'a> Traits<'a> {
         self.named(attribute).any(|attribute| has(attribute, expected))
     }
 
-    fn named(&self, name: &str) -> impl Iterator<Item = &'a Attribute> {
-        self.attributes.iter().filter(move |attribute| attribute.name.as_deref() == Some(name))
+    fn named(&self, name: &str) -> impl Iterator<Item = AttributeView<'a>> {
+        let attributes = self.attributes.iter().filter_map(|attribute| AttributeView::read(attribute));
+        attributes.filter(move |attribute| attribute.name == name)
     }
 }
 
-fn kind(attribute: &Attribute) -> Option<ValueType> {
-    attribute.r#type.and_then(|number| ValueType::try_from(number).ok())
-}
-
-fn texts(attribute: &Attribute) -> Vec<Cow<'_, str>> {
-    match kind(attribute) {
-        Some(ValueType::Text) => {
-            let text = attribute.text.as_ref().and_then(|text| text.value.as_deref());
-            text.map(Cow::Borrowed).into_iter().collect()
-        }
+fn texts(attribute: AttributeView<'_>) -> Vec<Cow<'_, str>> {
+    match attribute.kind {
+        Some(ValueType::Text) => attribute.text.map(Cow::Borrowed).into_iter().collect(),
         Some(ValueType::Scalar) => {
-            let value = attribute.scalar.as_ref().and_then(|scalar| scalar.value);
-            value.map(|value| Cow::Owned(Milli::of(value).to_string())).into_iter().collect()
+            attribute.scalar.map(|value| Cow::Owned(Milli::of(value).to_string())).into_iter().collect()
         }
         Some(ValueType::Ranges) => {
-            let ranges = attribute.ranges.iter().flat_map(|ranges| &ranges.range);
-            let spans: Vec<_> = ranges.map(|range| format!("{}-{}", range.begin(), range.end())).collect();
+            let spans: Vec<_> = attribute.ranges().map(|(first, last)| format!("{first}-{last}")).collect();
             vec![Cow::Owned(format!("[{}]", spans.join(",")))]
         }
-        Some(ValueType::Set) => {
-            let items = attribute.set.iter().flat_map(|set| &set.item);
-            items.map(|item| Cow::Borrowed(item.as_str())).collect()
-        }
+        Some(ValueType::Set) => attribute.items().map(Cow::Borrowed).collect(),
         None => Vec::new(),
     }
 }
 
-fn has(attribute: &Attribute, expected: &str) -> bool {
-    match kind(attribute) {
+fn has(attribute: AttributeView<'_>, expected: &str) -> bool {
+    match attribute.kind {
         Some(ValueType::Scalar) => {
-            let value = attribute.scalar.as_ref().and_then(|scalar| scalar.value);
             let expected = expected.parse::<f64>().ok();
-            value.zip(expected).is_some_and(|(value, expected)| Milli::of(value) == Milli::of(expected))
+            let both = attribute.scalar.zip(expected);
+            both.is_some_and(|(value, expected)| Milli::of(value) == Milli::of(expected))
         }
         Some(ValueType::Ranges) => {
             let (first, last) = expected.split_once('-').unwrap_or((expected, expected));
             let (Ok(first), Ok(last)) = (first.trim().parse::<u64>(), last.trim().parse::<u64>()) else {
                 return false;
             };
-            let holds = |range: &Range| range.begin() <= first && last <= range.end();
-            attribute.ranges.iter().flat_map(|ranges| &ranges.range).any(holds)
+            attribute.ranges().any(|(begin, end)| begin <= first && last <= end)
         }
         Some(ValueType::Text | ValueType::Set) | None => texts(attribute).iter().any(|text| text == expected),
     }

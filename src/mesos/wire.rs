@@ -14,6 +14,7 @@ pub mod constraints;
 pub mod container;
 pub mod discovery;
 pub mod event;
+mod fields;
 pub mod framework;
 pub mod id;
 mod json;
@@ -28,7 +29,21 @@ pub mod secret;
 pub mod status;
 pub mod task;
 pub mod time;
+pub mod view;
 pub mod volume;
+
+use bytes::Bytes;
+use prost::{DecodeError, Message};
+
+/// Messages for a field that keeps them encoded.
+pub fn encoded<M: Message>(messages: &[M]) -> Vec<Bytes> {
+    messages.iter().map(|message| message.encode_to_vec().into()).collect()
+}
+
+/// What [`encoded`] was given.
+pub fn decoded<M: Message + Default>(messages: &[Bytes]) -> Result<Vec<M>, DecodeError> {
+    messages.iter().map(|message| M::decode(message.clone())).collect()
+}
 
 /// An enum with its number and its original name for each value.
 macro_rules! enumeration {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base::time::Moment;
-use mesos::wire::resource::Attribute;
+use bytes::Bytes;
 
 use super::ground::Candidate;
 use super::resources::Holding;
@@ -32,7 +32,7 @@ struct Agent {
     hostname: String,
     region: Option<String>,
     zone: Option<String>,
-    attributes: Vec<Attribute>,
+    attributes: Vec<Bytes>,
     /// In order of role.
     by_role: Vec<RoleOffer>,
 }
@@ -53,28 +53,28 @@ impl Offered {
         }
     }
 
-    /// What an agent offers to a role, in place of what was known of it.
-    pub fn remember(&mut self, candidate: &Candidate<'_>, now: Moment) {
-        let known = self.agents.len();
-        if let Some(agent) = self.agents.get_mut(candidate.agent_id) {
-            if !agent.is(&candidate.traits) {
-                *agent =
-                    Agent { by_role: std::mem::take(&mut agent.by_role), ..Agent::new(&candidate.traits) };
-            }
-            match agent.by_role.binary_search_by(|offer| (*offer.role).cmp(candidate.role)) {
-                Ok(index) => {
-                    agent.by_role[index].holding.clone_from(&candidate.holding);
-                    agent.by_role[index].at = now;
+    /// What agents offer to roles, in place of what was known of it. The candidates of one agent follow each other, in
+    /// order of role.
+    pub fn remember(&mut self, candidates: &[Candidate<'_>], now: Moment) {
+        let mut fresh = Vec::new();
+        for candidates in candidates.chunk_by(|one, other| one.agent_id == other.agent_id) {
+            let Candidate { agent_id, traits, .. } = &candidates[0];
+            if let Some(agent) = self.agents.get_mut(*agent_id) {
+                if !agent.is(traits) {
+                    *agent = Agent { by_role: std::mem::take(&mut agent.by_role), ..Agent::new(traits) };
                 }
-                Err(index) => {
-                    let offer = role_offer(&mut self.roles, candidate, now);
-                    agent.by_role.insert(index, offer);
-                }
+                candidates.iter().for_each(|candidate| agent.offers(candidate, &mut self.roles, now));
+            } else if self.agents.len() + fresh.len() < MAX_AGENTS {
+                let mut agent = Agent::new(traits);
+                candidates.iter().for_each(|candidate| agent.offers(candidate, &mut self.roles, now));
+                fresh.push(((*agent_id).to_owned(), agent));
             }
-        } else if known < MAX_AGENTS {
-            let mut agent = Agent::new(&candidate.traits);
-            agent.by_role.push(role_offer(&mut self.roles, candidate, now));
-            self.agents.insert(candidate.agent_id.to_owned(), agent);
+        }
+        if self.agents.is_empty() {
+            // They are in order: the map is made of them at once.
+            self.agents = fresh.into_iter().collect();
+        } else {
+            self.agents.extend(fresh);
         }
     }
 
@@ -117,8 +117,22 @@ impl Agent {
             hostname: traits.hostname.to_owned(),
             region: traits.region.map(str::to_owned),
             zone: traits.zone.map(str::to_owned),
-            attributes: remembered(traits.attributes).to_vec(),
+            // Copied, for each is a part of the whole event.
+            attributes: remembered(traits.attributes)
+                .iter()
+                .map(|part| Bytes::copy_from_slice(part))
+                .collect(),
             by_role: Vec::with_capacity(1),
+        }
+    }
+
+    fn offers(&mut self, candidate: &Candidate<'_>, roles: &mut BTreeSet<Arc<str>>, now: Moment) {
+        match self.by_role.binary_search_by(|offer| (*offer.role).cmp(candidate.role)) {
+            Ok(index) => {
+                self.by_role[index].holding.clone_from(&candidate.holding);
+                self.by_role[index].at = now;
+            }
+            Err(index) => self.by_role.insert(index, role_offer(roles, candidate, now)),
         }
     }
 
@@ -149,7 +163,7 @@ fn role_offer(roles: &mut BTreeSet<Arc<str>>, candidate: &Candidate<'_>, now: Mo
     RoleOffer { role, holding: candidate.holding.clone(), at: now }
 }
 
-fn remembered(attributes: &[Attribute]) -> &[Attribute] {
-    let bytes: usize = attributes.iter().map(prost::Message::encoded_len).sum();
+fn remembered(attributes: &[Bytes]) -> &[Bytes] {
+    let bytes: usize = attributes.iter().map(Bytes::len).sum();
     if bytes > MAX_ATTRIBUTE_BYTES { &[] } else { attributes }
 }

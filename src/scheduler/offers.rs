@@ -59,9 +59,7 @@ impl Scheduler {
         }
         let (lots, candidates) = in_lots(offers);
         self.offered.begin();
-        for candidate in &candidates {
-            self.offered.remember(candidate, now);
-        }
+        self.offered.remember(&candidates, now);
         let (candidates, picks) = self.place(candidates, &wanted, offers.len(), now);
         let launches = self.name_all(&lots, &candidates, &picks, now);
         if !launches.is_empty() {
@@ -103,7 +101,7 @@ impl Scheduler {
             }
         }
         for index in picks.keys() {
-            self.offered.remember(&candidates[*index], now);
+            self.offered.remember(&candidates[*index..=*index], now);
         }
         for outcome in waiting.into_iter().chain(placed) {
             self.keep_gang(&outcome.name, outcome.picks.len(), outcome.wanted, now);

@@ -6,8 +6,11 @@
 
 use std::fmt;
 
+use bytes::Bytes;
 use domain::need::{Milli, Need};
 use mesos::wire::resource::{Range, Ranges, Resource, Scalar, ValueType};
+use mesos::wire::view::ResourceView;
+use prost::Message as _;
 
 /// A resource that the offers of one agent lack.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,16 +61,15 @@ const MAX_OTHERS: usize = 28;
 
 impl Holding {
     /// Adds what [`Pool::add`] would.
-    pub fn add(&mut self, resources: &[Resource], role: &str) {
-        for resource in resources.iter().filter(|resource| is_usable(resource, role)) {
-            let Some(name) = resource.name.as_deref().filter(|name| !name.is_empty()) else { continue };
-            if name == PORTS {
-                self.ports += spans(resource).iter().map(|(first, last)| last - first + 1).sum::<u64>();
+    pub fn add(&mut self, resources: &[Bytes], role: &str) {
+        for (_, view) in usable(resources, role) {
+            if view.name == PORTS {
+                self.ports += spans(&view).iter().map(|(first, last)| last - first + 1).sum::<u64>();
                 continue;
             }
-            let free = amount(resource);
-            if free.0 > 0 {
-                self.add_scalar(name, free, is_reserved(resource));
+            let free = Milli::of(view.scalar);
+            if free.0 > 0 && !view.name.is_empty() {
+                self.add_scalar(view.name, free, depth(&view) > 0);
             }
         }
     }
@@ -168,48 +170,63 @@ const PORTS: &str = "ports";
 
 /// What is left of the offers of one agent to one role.
 #[derive(Clone, Debug, Default)]
-pub struct Pool {
-    resources: Vec<Resource>,
+pub struct Pool<'a> {
+    parts: Vec<Part<'a>>,
 }
 
-impl Pool {
+#[derive(Clone, Debug)]
+struct Part<'a> {
+    offered: &'a Bytes,
+    name: &'a str,
+    depth: usize,
+    free: Milli,
+    /// In ascending order.
+    spans: Vec<(u64, u64)>,
+}
+
+impl<'a> Pool<'a> {
     /// Adds an offer's resources, leaving out what a TaskManager must not take: revocable and shared
     /// resources, disks with a source or a volume on them, and what is allocated to another role than the offer.
-    pub fn add(&mut self, resources: &[Resource], role: &str) {
-        let usable = resources.iter().filter(|resource| is_usable(resource, role));
-        self.resources.extend(usable.cloned());
+    pub fn add(&mut self, resources: &'a [Bytes], role: &str) {
+        self.parts.extend(usable(resources, role).map(|(offered, view)| Part {
+            offered,
+            name: view.name,
+            depth: depth(&view),
+            free: Milli::of(view.scalar),
+            spans: if view.name == PORTS { spans(&view) } else { Vec::new() },
+        }));
         // Reserved resources first, and those first that fewest others could use.
-        self.resources.sort_by_key(|resource| std::cmp::Reverse(depth(resource)));
+        self.parts.sort_by_key(|part| std::cmp::Reverse(part.depth));
     }
 
     /// Takes `need` out of the pool. None if it is not all there, and then the pool is of no use any more.
     pub fn take(&mut self, need: &Need) -> Option<Allotment> {
         let mut share = Allotment::default();
-        let has_all = need.scalars.iter().all(|(name, amount)| self.take_scalar(name, *amount, &mut share));
-        (has_all && self.take_ports(need.ports, &mut share)).then_some(share)
-    }
-
-    fn take_scalar(&mut self, name: &str, needed: Milli, share: &mut Allotment) -> bool {
-        let mut left = needed;
-        for resource in self.resources.iter_mut().filter(|resource| resource.name.as_deref() == Some(name)) {
-            let offered = amount(resource);
-            let taken = left.min(offered);
-            if taken.0 <= 0 {
-                continue;
-            }
-            share.resources.push(with_amount(resource, taken));
-            *resource = with_amount(resource, Milli(offered.0 - taken.0));
-            left = Milli(left.0 - taken.0);
+        for (name, amount) in &need.scalars {
+            self.take_scalar(name, *amount, &mut share)?;
         }
-        left.0 <= 0
+        self.take_ports(need.ports, &mut share)?;
+        Some(share)
     }
 
-    fn take_ports(&mut self, count: usize, share: &mut Allotment) -> bool {
-        for resource in self.resources.iter_mut().filter(|resource| resource.name.as_deref() == Some(PORTS)) {
-            let mut spans = spans(resource);
+    fn take_scalar(&mut self, name: &str, needed: Milli, share: &mut Allotment) -> Option<()> {
+        let mut left = needed;
+        for part in self.parts.iter_mut().filter(|part| part.name == name) {
+            let taken = left.min(part.free);
+            if taken.0 > 0 {
+                share.resources.push(part.with_amount(taken)?);
+                part.free = Milli(part.free.0 - taken.0);
+                left = Milli(left.0 - taken.0);
+            }
+        }
+        (left.0 <= 0).then_some(())
+    }
+
+    fn take_ports(&mut self, count: usize, share: &mut Allotment) -> Option<()> {
+        for part in self.parts.iter_mut().filter(|part| part.name == PORTS) {
             let mut taken = Vec::new();
             while share.ports.len() + taken.len() < count
-                && let Some(port) = take_lowest(&mut spans)
+                && let Some(port) = take_lowest(&mut part.spans)
             {
                 // Twice the same port cannot be right, but must not do harm.
                 if !share.ports.contains(&port) {
@@ -217,67 +234,64 @@ impl Pool {
                 }
             }
             if !taken.is_empty() {
-                share.resources.push(with_spans(resource, taken.iter().map(|port| (*port, *port))));
-                *resource = with_spans(resource, spans);
+                share.resources.push(part.with_ports(&taken)?);
                 share.ports.extend(taken);
             }
         }
         share.ports.sort_unstable();
-        share.ports.len() == count
+        (share.ports.len() == count).then_some(())
     }
 }
 
-fn is_usable(resource: &Resource, role: &str) -> bool {
-    let plain_disk = resource
-        .disk
-        .as_ref()
-        .is_none_or(|disk| disk.source.is_none() && disk.persistence.is_none() && disk.volume.is_none());
-    let allocated = resource.allocation_info.as_ref().and_then(|info| info.role.as_deref());
-    let is_ours = allocated.is_none_or(|allocated| allocated == role);
-    resource.revocable.is_none() && resource.shared.is_none() && plain_disk && is_ours
+impl Part<'_> {
+    fn with_amount(&self, amount: Milli) -> Option<Resource> {
+        Some(Resource { scalar: Some(Scalar { value: Some(amount.value()) }), ..self.decoded()? })
+    }
+
+    fn with_ports(&self, ports: &[u64]) -> Option<Resource> {
+        let range = ports.iter().map(|port| Range { begin: Some(*port), end: Some(*port) });
+        let ranges = Some(Ranges { range: range.collect() });
+        Some(Resource { r#type: Some(ValueType::Ranges as i32), ranges, ..self.decoded()? })
+    }
+
+    /// None if it was garbage where a [`ResourceView`] does not look.
+    fn decoded(&self) -> Option<Resource> {
+        Resource::decode(self.offered.clone()).ok()
+    }
+}
+
+/// What a TaskManager may take of an offer's resources; garbage is nothing.
+fn usable<'a>(resources: &'a [Bytes], role: &str) -> impl Iterator<Item = (&'a Bytes, ResourceView<'a>)> {
+    let views = resources.iter().filter_map(|resource| Some((resource, ResourceView::read(resource)?)));
+    views.filter(move |(_, view)| {
+        let is_ours = view.allocated_to.is_none_or(|allocated| allocated == role);
+        is_ours && !view.is_revocable && !view.is_shared && !view.is_special_disk
+    })
 }
 
 /// How many reservations are on it, one within the other.
-fn depth(resource: &Resource) -> usize {
-    let old_form = resource.role.as_deref().is_some_and(|role| role != "*");
-    resource.reservations.len().max(usize::from(old_form))
-}
-
-fn is_reserved(resource: &Resource) -> bool {
-    depth(resource) > 0
-}
-
-fn amount(resource: &Resource) -> Milli {
-    Milli::of(resource.scalar.as_ref().and_then(|scalar| scalar.value).unwrap_or_default())
-}
-
-fn with_amount(offered: &Resource, amount: Milli) -> Resource {
-    Resource { scalar: Some(Scalar { value: Some(amount.value()) }), ..offered.clone() }
-}
-
-fn with_spans(offered: &Resource, spans: impl IntoIterator<Item = (u64, u64)>) -> Resource {
-    let range = spans.into_iter().map(|(first, last)| Range { begin: Some(first), end: Some(last) });
-    let ranges = Some(Ranges { range: range.collect() });
-    Resource { r#type: Some(ValueType::Ranges as i32), ranges, ..offered.clone() }
+fn depth(view: &ResourceView<'_>) -> usize {
+    let old_form = view.role.is_some_and(|role| role != "*");
+    view.reservations.max(usize::from(old_form))
 }
 
 /// The ports of a resource in ascending order, each once, whatever the ranges are like.
-fn spans(resource: &Resource) -> Vec<(u64, u64)> {
+fn spans(view: &ResourceView<'_>) -> Vec<(u64, u64)> {
     const MAX_PORT: u64 = u16::MAX as u64;
-    let ranges = resource.ranges.iter().flat_map(|ranges| &ranges.range);
-    let mut spans: Vec<_> = ranges
-        .map(|range| (range.begin().max(1), range.end().min(MAX_PORT)))
+    let mut spans: Vec<_> = view
+        .ranges()
+        .map(|(first, last)| (first.max(1), last.min(MAX_PORT)))
         .filter(|(first, last)| first <= last)
         .collect();
     spans.sort_unstable();
-    let mut merged: Vec<(u64, u64)> = Vec::with_capacity(spans.len());
-    for (first, last) in spans {
-        match merged.last_mut() {
-            Some(before) if first <= before.1 => before.1 = before.1.max(last),
-            Some(_) | None => merged.push((first, last)),
+    spans.dedup_by(|next, before| {
+        let overlaps = next.0 <= before.1;
+        if overlaps {
+            before.1 = before.1.max(next.1);
         }
-    }
-    merged
+        overlaps
+    });
+    spans
 }
 
 fn take_lowest(spans: &mut Vec<(u64, u64)>) -> Option<u64> {
@@ -294,6 +308,7 @@ fn take_lowest(spans: &mut Vec<(u64, u64)>) -> Option<u64> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use mesos::wire::encoded;
     use mesos::wire::resource::{AllocationInfo, ReservationInfo, RevocableInfo};
 
     pub fn scalar(name: &str, value: f64) -> Resource {
@@ -324,7 +339,7 @@ pub(super) mod tests {
         Need { scalars: vec![("cpus".into(), Milli::of(cpus)), ("mem".into(), Milli::of(mem))], ports }
     }
 
-    fn pool(resources: &[Resource]) -> Pool {
+    fn pool(resources: &[Bytes]) -> Pool<'_> {
         let mut pool = Pool::default();
         pool.add(resources, "flink");
         pool
@@ -332,25 +347,28 @@ pub(super) mod tests {
 
     fn holding(resources: &[Resource]) -> Holding {
         let mut holding = Holding::default();
-        holding.add(resources, "flink");
+        holding.add(&encoded(resources), "flink");
         holding
     }
 
     #[test]
     fn reserved_resources_go_first_and_keep_their_reservation() {
-        let mut pool =
-            pool(&[scalar("cpus", 8.0), reserved(scalar("cpus", 2.0), "flink"), scalar("mem", 1024.0)]);
+        let offered =
+            encoded(&[scalar("cpus", 8.0), reserved(scalar("cpus", 2.0), "flink"), scalar("mem", 1024.0)]);
+        let mut pool = pool(&offered);
         let share = pool.take(&need(3.0, 512.0, 0)).expect("fits");
         let cpus: Vec<_> =
             share.resources.iter().filter(|resource| resource.name.as_deref() == Some("cpus")).collect();
-        assert_eq!(amount(cpus[0]), Milli(2000));
+        let amount = |resource: &Resource| resource.scalar.as_ref().and_then(|scalar| scalar.value);
+        assert_eq!(amount(cpus[0]), Some(2.0));
         assert_eq!(cpus[0].reservations[0].role.as_deref(), Some("flink"));
-        assert_eq!((amount(cpus[1]), cpus[1].reservations.len()), (Milli(1000), 0));
+        assert_eq!((amount(cpus[1]), cpus[1].reservations.len()), (Some(1.0), 0));
     }
 
     #[test]
     fn three_tenths_add_up() {
-        let mut pool = pool(&[scalar("cpus", 0.3), scalar("mem", 3.0)]);
+        let offered = encoded(&[scalar("cpus", 0.3), scalar("mem", 3.0)]);
+        let mut pool = pool(&offered);
         for _ in 0..3 {
             pool.take(&need(0.1, 1.0, 0)).expect("fits");
         }
@@ -359,12 +377,13 @@ pub(super) mod tests {
 
     #[test]
     fn ports_come_in_ascending_order_out_of_several_ranges() {
-        let mut pool = pool(&[
+        let offered = encoded(&[
             scalar("cpus", 9.0),
             scalar("mem", 99.0),
             ports(&[(31005, 31005), (31000, 31001)]),
             ports(&[(32000, 32000)]),
         ]);
+        let mut pool = pool(&offered);
         let share = pool.take(&need(1.0, 1.0, 3)).expect("fits");
         assert_eq!(share.ports, [31000, 31001, 31005]);
         let share = pool.take(&need(1.0, 1.0, 1)).expect("fits");
@@ -392,7 +411,7 @@ pub(super) mod tests {
             ..scalar("cpus", 4.0)
         };
         let offered = [revocable, foreign, scalar("mem", 64.0)];
-        assert!(pool(&offered).take(&need(1.0, 1.0, 0)).is_none());
+        assert!(pool(&encoded(&offered)).take(&need(1.0, 1.0, 0)).is_none());
         assert!(!holding(&offered).take(&need(1.0, 1.0, 0)));
     }
 
@@ -405,12 +424,14 @@ pub(super) mod tests {
                 .collect(),
             ..scalar("cpus", cpus)
         };
-        let mut pool = pool(&[
+        let offered = encoded(&[
             scalar("cpus", 1.0),
             refined(1.0, &["eng"]),
             refined(1.0, &["eng", "eng/flink"]),
             scalar("mem", 9.0),
         ]);
+        let mut pool = pool(&offered);
+        let depth = |resource: &Resource| resource.reservations.len();
         let depths = |share: &Allotment| share.resources.iter().map(depth).collect::<Vec<_>>();
         assert_eq!(depths(&pool.take(&need(1.5, 0.0, 0)).expect("fits")), [2, 1]);
         assert_eq!(depths(&pool.take(&need(1.5, 0.0, 0)).expect("fits")), [1, 0]);
@@ -429,7 +450,8 @@ pub(super) mod tests {
         assert_eq!(holding(&garbage).to_string(), "ports 4");
         let mut held = holding(&[scalar("cpus", f64::INFINITY), scalar("cpus", f64::MAX)]);
         assert!(held.take(&need(4.0, 0.0, 0)));
-        let mut pool = pool(&[ports(&[(10, 12), (11, 13)]), ports(&[(12, 12)])]);
+        let offered = encoded(&[ports(&[(10, 12), (11, 13)]), ports(&[(12, 12)])]);
+        let mut pool = pool(&offered);
         let share = pool.take(&Need { scalars: Vec::new(), ports: 4 }).expect("fits");
         assert_eq!(share.ports, [10, 11, 12, 13]);
         assert!(pool.take(&Need { scalars: Vec::new(), ports: 2 }).is_none(), "one is left");

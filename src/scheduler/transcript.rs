@@ -21,6 +21,7 @@ use domain::state::{Goal, State};
 use mesos::answer::Refusal;
 use mesos::call::Call;
 use mesos::event::StatusUpdate;
+use mesos::wire;
 use mesos::wire::id::{AgentId, OfferId, TaskId};
 use mesos::wire::offer::Offer;
 use mesos::wire::resource::{Resource, Scalar};
@@ -118,7 +119,7 @@ impl Bench {
                     id: Some(OfferId::new(format!("o{}", self.offers))),
                     agent_id: Some(AgentId::new(*agent)),
                     hostname: Some((*agent).to_owned()),
-                    resources: vec![resource],
+                    resources: wire::encoded(&[resource]),
                     ..Offer::default()
                 }
             })

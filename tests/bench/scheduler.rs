@@ -95,7 +95,7 @@ fn round(agents: usize, bytes: &Bytes) -> Spans {
     let begin = cpu_time();
     decoder.push(bytes.clone());
     let record = decoder.next_record().expect("a record").expect("whole");
-    let event = Event::from_wire(wire::event::Event::decode(&record[..]).expect("an event")).expect("usable");
+    let event = Event::from_wire(wire::event::Event::decode(record).expect("an event")).expect("usable");
     let Event::Offers(offers) = event else { panic!("no offers") };
     let decode = cpu_time() - begin;
 
@@ -207,13 +207,13 @@ fn offers(agents: usize) -> Bytes {
                 framework_id: Some(FrameworkId::new("framework")),
                 agent_id: Some(AgentId::new(format!("agent-{agent}"))),
                 hostname: Some(format!("host-{agent}")),
-                resources: resources(),
-                attributes: vec![Attribute {
+                resources: wire::encoded(&resources()),
+                attributes: wire::encoded(&[Attribute {
                     name: Some("rack".into()),
                     r#type: Some(ValueType::Text as i32),
                     text: Some(rack),
                     ..Attribute::default()
-                }],
+                }]),
                 allocation_info: Some(AllocationInfo { role: Some("*".into()) }),
                 ..Offer::default()
             }

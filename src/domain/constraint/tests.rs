@@ -1,5 +1,6 @@
 use super::*;
-use mesos::wire::resource::{Ranges, Scalar, Set, Text};
+use mesos::wire::encoded;
+use mesos::wire::resource::{Attribute, Range, Ranges, Scalar, Set, Text};
 
 fn attribute(name: &str, kind: ValueType) -> Attribute {
     Attribute { name: Some(name.into()), r#type: Some(kind as i32), ..Attribute::default() }
@@ -59,7 +60,7 @@ fn attributes_of_every_type() {
         ("rack:LIKE:r[12]", true),
         ("rack:unlike:r.*", false),
     ] {
-        let attributes = attributes();
+        let attributes = encoded(&attributes());
         let traits = Traits { hostname: "host-7", region: Some("eu"), zone: None, attributes: &attributes };
         let constraint = Constraint::parse(text).expect(text);
         assert_eq!(constraint.suits(&traits), expected, "{text}");

@@ -216,7 +216,7 @@ impl Driver {
             let (now, random) = (self.clock.now(), fastrand::f64());
             match decoder.next_record() {
                 Ok(None) => return,
-                Ok(Some(record)) => match wire::event::Event::decode(&record[..]) {
+                Ok(Some(record)) => match wire::event::Event::decode(record) {
                     Ok(event) => self.event(event),
                     Err(error) => self.session.handle_stream_ended(Trouble::NoEvent(error), now, random),
                 },

@@ -2,6 +2,9 @@
 
 use std::marker::PhantomData;
 
+use bytes::Bytes;
+use prost::Message;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// An enum that JSON spells by name.
@@ -57,6 +60,19 @@ impl Spelled<String> {
             Self::Name(name) => E::number_of(&name),
             Self::Number(number) => Some(number),
         }
+    }
+}
+
+/// Encoded messages, which JSON spells out.
+pub struct Encoded<M>(PhantomData<M>);
+
+impl<M: Message + Default + Serialize + DeserializeOwned> Encoded<M> {
+    pub fn serialize<S: Serializer>(items: &[Bytes], serializer: S) -> Result<S::Ok, S::Error> {
+        super::decoded::<M>(items).map_err(serde::ser::Error::custom)?.serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Bytes>, D::Error> {
+        Ok(super::encoded(&Vec::<M>::deserialize(deserializer)?))
     }
 }
 

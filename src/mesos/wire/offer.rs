@@ -1,5 +1,6 @@
 //! Offers, inverse offers and filters.
 
+use bytes::Bytes;
 use prost::Message;
 use serde::{Deserialize, Serialize};
 
@@ -26,15 +27,17 @@ pub struct Offer {
     #[prost(string, optional, tag = "4")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hostname: Option<String>,
-    #[prost(message, repeated, tag = "5")]
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub resources: Vec<Resource>,
+    /// Each an encoded [`Resource`], to be read by a [`ResourceView`](super::view::ResourceView).
+    #[prost(bytes = "bytes", repeated, tag = "5")]
+    #[serde(with = "json::Encoded::<Resource>", skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<Bytes>,
     #[prost(message, repeated, tag = "6")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub executor_ids: Vec<ExecutorId>,
-    #[prost(message, repeated, tag = "7")]
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub attributes: Vec<Attribute>,
+    /// Each an encoded [`Attribute`], to be read by an [`AttributeView`](super::view::AttributeView).
+    #[prost(bytes = "bytes", repeated, tag = "7")]
+    #[serde(with = "json::Encoded::<Attribute>", skip_serializing_if = "Vec::is_empty")]
+    pub attributes: Vec<Bytes>,
     /// Boxed, as large as most of the rest: offers come by the thousand, and nobody looks at it.
     #[prost(message, optional, boxed, tag = "8")]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::resources::{Format, Resources};
 use base::time::{Deadline, Moment};
+use mesos::wire;
 use mesos::wire::address::{Address, Url};
 use mesos::wire::call::Decline;
 use mesos::wire::event::{Event, EventType, Offers, Rescind};
@@ -141,8 +142,8 @@ fn describe(held: &HeldOffer, agent: &Agent, framework: &Framework) -> Offer {
         framework_id: Some(framework.id.clone()),
         agent_id: Some(agent.id.clone()),
         hostname: Some(hostname.clone()),
-        resources: resources.to_wire(format),
-        attributes: attributes.clone(),
+        resources: wire::encoded(&resources.to_wire(format)),
+        attributes: wire::encoded(attributes),
         url: Some(Box::new(url(&agent.description))),
         allocation_info: is_multi_role.then(|| AllocationInfo { role: Some(held.role.clone()) }),
         domain: domain.clone(),

@@ -1,26 +1,28 @@
 use super::*;
 use crate::resources::Holding;
 use base::time::Moment;
+use bytes::Bytes;
 use domain::constraint::Traits;
 use domain::need::Milli;
+use mesos::wire::encoded;
 use mesos::wire::resource::{Attribute, Resource, Scalar, Text, ValueType};
 
 fn scalar(name: &str, value: f64) -> Resource {
     Resource { name: Some(name.into()), scalar: Some(Scalar { value: Some(value) }), ..Resource::default() }
 }
 
-fn rack(value: &str) -> Vec<Attribute> {
-    vec![Attribute {
+fn rack(value: &str) -> Vec<Bytes> {
+    encoded(&[Attribute {
         name: Some("rack".into()),
         r#type: Some(ValueType::Text as i32),
         text: Some(Text { value: Some(value.into()) }),
         ..Attribute::default()
-    }]
+    }])
 }
 
 fn candidate<'a>(agent_id: &'a str, cpus: f64) -> Candidate<'a> {
     let mut holding = Holding::default();
-    holding.add(&[scalar("cpus", cpus)], "*");
+    holding.add(&encoded(&[scalar("cpus", cpus)]), "*");
     let traits = Traits { hostname: agent_id, ..Traits::default() };
     Candidate { agent_id, role: "*", traits, holding }
 }
@@ -191,7 +193,7 @@ fn an_agent_offered_to_two_roles_counts_once_and_gives_reserved_resources_first(
     reserved[1].holding = Holding::default();
     let reservation = mesos::wire::resource::ReservationInfo::default();
     let cpus = Resource { reservations: vec![reservation], ..scalar("cpus", 1.0) };
-    reserved[1].holding.add(&[cpus], "y");
+    reserved[1].holding.add(&encoded(&[cpus]), "y");
     let world = World::new(Placement::Spread);
     let mut ground = Ground::new(reserved.to_vec(), &world.tasks, &world.standings);
     assert_eq!(Placing::new(&ground, world.request(1)).run(&mut ground), [1]);

@@ -12,6 +12,7 @@ use domain::constraint::Constraint;
 use domain::state::State;
 use mesos::call::Call;
 use mesos::event::StatusUpdate;
+use mesos::wire;
 use mesos::wire::id::{AgentId, OfferId, TaskId};
 use mesos::wire::offer::Offer;
 use mesos::wire::resource::{
@@ -115,7 +116,7 @@ fn offer(agent: &str, resources: Vec<Resource>) -> Offer {
     Offer {
         agent_id: Some(AgentId::new(agent)),
         hostname: Some(format!("host-{agent}")),
-        resources,
+        resources: wire::encoded(&resources),
         ..Offer::default()
     }
 }
@@ -131,7 +132,7 @@ fn rack(offer: Offer, value: &str) -> Offer {
         text: Some(Text { value: Some(value.into()) }),
         ..Attribute::default()
     };
-    Offer { attributes: vec![rack], ..offer }
+    Offer { attributes: wire::encoded(&[rack]), ..offer }
 }
 
 /// The offers of one agent come when those of the other are refused, and the other way round.
@@ -359,13 +360,14 @@ fn garbage_offer() -> impl Strategy<Value = Offer> {
         proptest::collection::vec(garbage_resource(), 0..6),
         proptest::collection::vec(attribute, 0..3),
     )
-        .prop_map(|(agent, role, resources, attributes)| Offer {
-            allocation_info: role.map(|role| AllocationInfo { role: Some(role) }),
-            attributes: attributes
-                .into_iter()
-                .map(|(name, kind)| Attribute { name, r#type: kind, ..Attribute::default() })
-                .collect(),
-            ..offer(&agent, resources)
+        .prop_map(|(agent, role, resources, attributes)| {
+            let attribute = |(name, kind)| Attribute { name, r#type: kind, ..Attribute::default() };
+            let attributes: Vec<_> = attributes.into_iter().map(attribute).collect();
+            Offer {
+                allocation_info: role.map(|role| AllocationInfo { role: Some(role) }),
+                attributes: wire::encoded(&attributes),
+                ..offer(&agent, resources)
+            }
         })
 }
 

@@ -136,7 +136,7 @@ fn nothing_is_launched_where_maintenance_is_near() {
             id: Some(OfferId::new("o")),
             agent_id: Some(AgentId::new("a")),
             hostname: Some("a".to_owned()),
-            resources: vec![resource],
+            resources: wire::encoded(&[resource]),
             unavailability,
             ..Offer::default()
         };

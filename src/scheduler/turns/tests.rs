@@ -7,6 +7,7 @@ use crate::spec::Placement;
 use base::time::Moment;
 use domain::constraint::Traits;
 use domain::need::{Milli, Need};
+use mesos::wire::encoded;
 use mesos::wire::resource::{Resource, Scalar};
 use proptest::prelude::*;
 
@@ -30,8 +31,8 @@ fn handed_out(offers: &[i64], wants: &[Want]) -> Vec<Outcome> {
     let candidates = offers.iter().zip(&agents).map(|(milli, agent)| {
         let mut holding = Holding::default();
         let scalar = Scalar { value: Some(Milli(*milli).value()) };
-        holding
-            .add(&[Resource { name: Some("cpus".into()), scalar: Some(scalar), ..Resource::default() }], "*");
+        let cpus = Resource { name: Some("cpus".into()), scalar: Some(scalar), ..Resource::default() };
+        holding.add(&encoded(&[cpus]), "*");
         Candidate {
             agent_id: agent,
             role: "*",

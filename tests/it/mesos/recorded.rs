@@ -6,6 +6,8 @@ use bytes::{Buf as _, Bytes, BytesMut};
 use mesos::recordio;
 use mesos::wire::call::Call;
 use mesos::wire::event::Event;
+use mesos::wire::resource::{Attribute, Resource};
+use mesos::wire::view::{AttributeView, ResourceView};
 use prost::Message;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -35,14 +37,18 @@ fn calls_encode_to_what_was_recorded() {
 #[test]
 fn events_encode_to_what_was_recorded() {
     for (encoding, expected) in [(Encoding::Protobuf, 136), (Encoding::Json, 131)] {
-        let mut events = 0;
+        let (mut events, mut parts) = (0, 0);
         for path in files(encoding, ".stream.recordio") {
             for record in records([read(&path)]) {
                 check_same::<Event>(encoding, &record, &path);
                 events += 1;
+                if matches!(encoding, Encoding::Protobuf) {
+                    parts += check_parts_of_offers(&record, &path);
+                }
             }
         }
         assert_eq!(events, expected, "events in {encoding:?}");
+        assert!(parts > 100 || matches!(encoding, Encoding::Json), "{parts}");
     }
 }
 
@@ -122,6 +128,35 @@ fn check_same<M: Message + Default + PartialEq + Serialize + DeserializeOwned>(
             assert_eq!(with_plain_numbers(again), with_plain_numbers(recorded), "{}", path.display());
         }
     }
+}
+
+/// What an offer keeps encoded is the same for whoever decodes it and for whoever reads it in place. Answers how many
+/// parts there were.
+fn check_parts_of_offers(record: &Bytes, path: &Path) -> usize {
+    let offers = Event::decode(record.clone()).expect("decoded before").offers.unwrap_or_default().offers;
+    for part in offers.iter().flat_map(|offer| &offer.resources) {
+        check_same::<Resource>(Encoding::Protobuf, part, path);
+        let resource = Resource::decode(part.clone()).expect("decoded before");
+        let view = ResourceView::read(part).unwrap_or_else(|| panic!("{}: {part:?}", path.display()));
+        assert_eq!(Some(view.name), resource.name.as_deref());
+        assert_eq!(view.scalar, resource.scalar.and_then(|scalar| scalar.value).unwrap_or_default());
+        let ranges = resource.ranges.unwrap_or_default().range;
+        assert!(view.ranges().eq(ranges.iter().map(|range| (range.begin(), range.end()))));
+        assert_eq!(view.role, resource.role.as_deref());
+        assert_eq!(
+            view.allocated_to,
+            resource.allocation_info.as_ref().and_then(|info| info.role.as_deref())
+        );
+        assert_eq!(view.reservations, resource.reservations.len());
+    }
+    for part in offers.iter().flat_map(|offer| &offer.attributes) {
+        check_same::<Attribute>(Encoding::Protobuf, part, path);
+        let attribute = Attribute::decode(part.clone()).expect("decoded before");
+        let view = AttributeView::read(part).unwrap_or_else(|| panic!("{}: {part:?}", path.display()));
+        assert_eq!(Some(view.name), attribute.name.as_deref());
+        assert_eq!(view.text, attribute.text.as_ref().and_then(|text| text.value.as_deref()));
+    }
+    offers.iter().map(|offer| offer.resources.len() + offer.attributes.len()).sum()
 }
 
 /// JSON does not tell 4 from 4.0, `serde_json` does; and the client that sent the recorded requests spelled long

@@ -209,7 +209,8 @@ impl World {
                 .offers
                 .iter()
                 .map(|offer| {
-                    let resources = crate::resources::Resources::from_wire(&offer.resources);
+                    let resources: Vec<_> = mesos::wire::decoded(&offer.resources).expect("well-formed");
+                    let resources = crate::resources::Resources::from_wire(&resources);
                     let resources = resources.expect("well-formed").unallocated().to_string();
                     let agent = offer.agent_id.as_ref().map(AgentId::text).unwrap_or_default();
                     let role = offer.allocation_info.as_ref().and_then(|info| info.role.as_deref());
