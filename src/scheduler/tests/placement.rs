@@ -112,17 +112,17 @@ fn texts(ids: &[OfferId]) -> Vec<String> {
     ids.iter().map(|id| id.text().to_owned()).collect()
 }
 
-fn offer(agent: &str, resources: Vec<Resource>) -> Offer {
+fn offer(agent: &str, resources: &[Resource]) -> Offer {
     Offer {
         agent_id: Some(AgentId::new(agent)),
         hostname: Some(format!("host-{agent}")),
-        resources: wire::encoded(&resources),
+        resources: wire::encoded(resources),
         ..Offer::default()
     }
 }
 
 fn cpus(agent: &str, value: f64) -> Offer {
-    offer(agent, vec![scalar("cpus", value)])
+    offer(agent, &[scalar("cpus", value)])
 }
 
 fn rack(offer: Offer, value: &str) -> Offer {
@@ -257,7 +257,7 @@ fn each_role_gives_its_own_and_reserved_resources_first() {
     };
     let of_role = |role: &str, resources: &[Resource]| Offer {
         allocation_info: Some(AllocationInfo { role: Some(role.into()) }),
-        ..offer("a", resources.iter().map(|resource| allocated(role, resource.clone())).collect())
+        ..offer("a", &resources.iter().map(|resource| allocated(role, resource.clone())).collect::<Vec<_>>())
     };
     let mut bench = Bench::new(2, |_| {});
     let told = bench.offer(&[
@@ -366,7 +366,7 @@ fn garbage_offer() -> impl Strategy<Value = Offer> {
             Offer {
                 allocation_info: role.map(|role| AllocationInfo { role: Some(role) }),
                 attributes: wire::encoded(&attributes),
-                ..offer(&agent, resources)
+                ..offer(&agent, &resources)
             }
         })
 }
