@@ -22,7 +22,7 @@ pub use descriptor::{
 pub use entry::{Beginning, begin, end};
 pub use mask::{CHANGED, block_signals, end_by_signals, ignore_sigpipe, reset_dispositions, set_mask};
 pub use memory::trim_heap;
-pub use process::spawn;
+pub use process::{add_niceness, spawn};
 
 use super::action::Target;
 use super::oom;

@@ -30,6 +30,12 @@ pub fn spawn(spawn: &Spawn<'_>) -> Result<Pid, SpawnError> {
         .map_err(|(_, of_shell)| spawn.failure(&prepared, of_shell))
 }
 
+/// Of the calling thread.
+pub fn add_niceness(more: i32) {
+    // SAFETY: no memory is involved.
+    unsafe { libc::nice(more) };
+}
+
 type Failed = (Prepared, Failure);
 
 fn start(spawn: &Spawn<'_>) -> Result<Result<Pid, Failed>, SpawnError> {
