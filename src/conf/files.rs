@@ -16,9 +16,9 @@ pub const MAX_FILE_BYTES: u64 = 1 << 20;
 /// Why the configuration file cannot be read; each text names the file, and the line if there is one.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    #[error("read the configuration directory {}", path.display())]
+    #[error("cannot read the configuration directory {}", path.display())]
     Directory { path: PathBuf, source: io::Error },
-    #[error("read {}", path.display())]
+    #[error("cannot read {}", path.display())]
     File { path: PathBuf, source: io::Error },
     #[error("{}:{line}: not UTF-8", path.display())]
     NotText { path: PathBuf, line: usize },

@@ -23,9 +23,9 @@ const MAX_DEPTH: usize = 8;
 pub enum WriteError {
     #[error("`{key}` ({origin}) cannot be written to {}: {reason}", grammar.file_name())]
     Inexpressible { key: String, origin: String, grammar: Grammar, reason: &'static str },
-    #[error("read {}", path.display())]
+    #[error("cannot read {}", path.display())]
     Read { path: PathBuf, source: io::Error },
-    #[error("write {}", path.display())]
+    #[error("cannot write {}", path.display())]
     Write { path: PathBuf, source: io::Error },
     #[error("{} holds more than {MAX_COPIED_BYTES} bytes", path.display())]
     TooLarge { path: PathBuf },

@@ -110,7 +110,7 @@ fn what_cannot_be_read_is_named() {
         (2, 3),
         Exit::NoInput,
         &format!(
-            "read the configuration directory {}: No such file or directory (os error 2)",
+            "cannot read the configuration directory {}: No such file or directory (os error 2)",
             gone.display()
         ),
     );
@@ -145,7 +145,7 @@ fn what_cannot_be_read_is_named() {
         folder.path(),
         (2, 3),
         Exit::NoInput,
-        &format!("read {}/config.yaml: Is a directory (os error 21)", name(&folder)),
+        &format!("cannot read {}/config.yaml: Is a directory (os error 21)", name(&folder)),
     );
     let large = directory(&[("config.yaml", &"#".repeat(1 + (1 << 20)))]);
     assert!(matches!(files::read(large.path(), (2, 3)), Err(ReadError::TooLarge { .. })));
