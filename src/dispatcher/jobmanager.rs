@@ -1,9 +1,7 @@
 //! What people ask of the JobManager of a cluster.
 
-use manifest::{Change, Effect};
-
 use super::Dispatcher;
-use super::journal::Verb;
+use super::journal::{Verb, which};
 use super::order::Order;
 use super::refusal::Refusal;
 use domain::time::Timestamp;
@@ -18,8 +16,14 @@ impl Dispatcher {
         now: Timestamp,
     ) -> Result<(), Refusal> {
         let revision = self.cluster(name)?.status.revision;
-        let which = Change { field: request.to_owned(), old: None, new: None, effect: Effect::Nothing };
-        let writes = self.audit_of(name, Verb::AskJobManager, revision, &[which], Some(order), now);
+        let writes = self.audit_of(
+            name,
+            Verb::AskJobManager,
+            revision,
+            &[which(request.to_owned())],
+            Some(order),
+            now,
+        );
         self.commit(writes);
         Ok(())
     }

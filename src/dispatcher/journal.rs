@@ -1,7 +1,7 @@
 //! What happened: events of each cluster, and the audit of all orders.
 
 use base::events::Level;
-use manifest::Change;
+use manifest::{Change, Effect};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -164,6 +164,11 @@ impl Cluster {
         }
         event
     }
+}
+
+/// What an order concerns that changes no field.
+pub(crate) fn which(what: String) -> Change {
+    Change { field: what, old: None, new: None, effect: Effect::Nothing }
 }
 
 impl Dispatcher {

@@ -1,10 +1,10 @@
 //! What people order of the TaskManagers of a cluster.
 
-use manifest::{Change, Effect, Manifest};
+use manifest::Manifest;
 
 use super::Dispatcher;
 use super::apply::Outcome;
-use super::journal::Verb;
+use super::journal::{Verb, which};
 use super::order::Order;
 use super::refusal::Refusal;
 use domain::time::Timestamp;
@@ -48,8 +48,7 @@ impl Dispatcher {
             cluster.order_replacement(taskmanager, now)
         })?;
         if outcome == Outcome::Changed && !order.dry_run {
-            let field = format!("TaskManager {taskmanager}");
-            let which = Change { field, old: None, new: None, effect: Effect::Nothing };
+            let which = which(format!("TaskManager {taskmanager}"));
             self.store_order(name, verb, &[which], Vec::new(), order, now);
         }
         Ok(outcome)

@@ -12,6 +12,7 @@ pub mod leader;
 pub mod quota;
 pub mod recordio;
 pub mod report;
+pub mod role;
 pub mod session;
 pub mod teardown;
 pub mod wire;

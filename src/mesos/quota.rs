@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::role;
+
 /// Scalars by Mesos name; memory and disk in MB.
 pub type Amounts = BTreeMap<String, f64>;
 
@@ -63,8 +65,7 @@ impl Quotas {
 
     /// Those that hold for `role`, each with the role whose it is: its own first, then those of the roles above.
     pub fn of<'a>(&'a self, role: &'a str) -> impl Iterator<Item = (&'a str, &'a Quota)> {
-        let up = |role: &&'a str| role.rsplit_once('/').map(|(above, _)| above);
-        std::iter::successors(Some(role), up).filter_map(|name| Some((name, self.0.get(name)?)))
+        role::upwards(role).filter_map(|name| Some((name, self.0.get(name)?)))
     }
 }
 

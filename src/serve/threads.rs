@@ -29,11 +29,7 @@ impl Threads {
         for number in 1..count {
             let runtime = runtime()?;
             homes.push(runtime.handle().clone());
-            let thread = thread::Builder::new().name(format!("{name}-{number}"));
-            thread.spawn(move || {
-                init::give_way(NICENESS);
-                runtime.block_on(pending::<()>());
-            })?;
+            spawn(format!("{name}-{number}"), NICENESS, move || runtime.block_on(pending::<()>()))?;
         }
         Ok(Self { homes: homes.into(), given: Arc::default() })
     }
@@ -50,9 +46,7 @@ pub fn on_own_thread<F: Future<Output = ()>>(
     make: impl FnOnce() -> F + Send + 'static,
 ) -> io::Result<()> {
     let runtime = runtime()?;
-    let thread = thread::Builder::new().name(name.to_owned());
-    thread.spawn(move || runtime.block_on(make()))?;
-    Ok(())
+    spawn(name.to_owned(), 0, move || runtime.block_on(make()))
 }
 
 /// As [`on_own_thread`], with as many threads for connections as this process may use processors, which give way to others. The first
@@ -64,10 +58,14 @@ pub fn on_own_threads<F: Future<Output = ()>>(
     let runtime = runtime()?;
     let count = thread::available_parallelism().map_or(1, |count| count.get().min(MAX_THREADS));
     let threads = Threads::beside(runtime.handle().clone(), name, count)?;
-    let thread = thread::Builder::new().name(name.to_owned());
+    spawn(name.to_owned(), NICENESS, move || runtime.block_on(make(threads)))
+}
+
+fn spawn(name: String, niceness: i32, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let thread = thread::Builder::new().name(name);
     thread.spawn(move || {
-        init::give_way(NICENESS);
-        runtime.block_on(make(threads));
+        init::give_way(niceness);
+        run();
     })?;
     Ok(())
 }

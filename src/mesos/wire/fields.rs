@@ -42,16 +42,26 @@ impl<'a> Fields<'a> {
         Some(Some((key >> 3, value)))
     }
 
-    /// The last value with this number.
+    /// Hands each to `take`. None where the bytes are no message, or `take` says so.
     #[inline]
-    pub fn last(mut self, wanted: u64) -> Option<Option<Value<'a>>> {
-        let mut last = None;
+    pub fn each(mut self, mut take: impl FnMut(u64, Value<'a>) -> Option<()>) -> Option<()> {
         while let Some((number, value)) = self.next_field()? {
+            take(number, value)?;
+        }
+        Some(())
+    }
+
+    /// The last value with this number, if there is one; none as of [`Self::each`].
+    #[inline]
+    pub fn last<T>(self, wanted: u64, read: impl FnOnce(Value<'a>) -> Option<T>) -> Option<Option<T>> {
+        let mut last = None;
+        self.each(|number, value| {
             if number == wanted {
                 last = Some(value);
             }
-        }
-        Some(last)
+            Some(())
+        })?;
+        last.map_or(Some(None), |value| read(value).map(Some))
     }
 
     /// Every message or text with this number, up to where the bytes are no message any more.

@@ -2,7 +2,7 @@
 //!
 //! Offers come by the thousand with several of them each, and hardly any of those is more than counted or compared.
 
-use super::fields::Fields;
+use super::fields::{Fields, Value};
 use super::resource::ValueType;
 
 /// As much of an encoded [`Resource`](super::resource::Resource) as decides who may take how much of it.
@@ -41,8 +41,7 @@ impl<'a> ResourceView<'a> {
     /// None if it is no such message.
     pub fn read(resource: &'a [u8]) -> Option<Self> {
         let mut view = Self::default();
-        let mut fields = Fields(resource);
-        while let Some((number, value)) = fields.next_field()? {
+        Fields(resource).each(|number, value| {
             match number {
                 1 => view.name = value.text()?,
                 3 => view.scalar = double(value.bytes()?)?.unwrap_or(view.scalar),
@@ -55,7 +54,8 @@ impl<'a> ResourceView<'a> {
                 13 => view.reservations += 1,
                 _ => {}
             }
-        }
+            Some(())
+        })?;
         Some(view)
     }
 
@@ -69,8 +69,7 @@ impl<'a> AttributeView<'a> {
     /// None if it is no such message.
     pub fn read(attribute: &'a [u8]) -> Option<Self> {
         let mut view = Self::default();
-        let mut fields = Fields(attribute);
-        while let Some((number, value)) = fields.next_field()? {
+        Fields(attribute).each(|number, value| {
             match number {
                 1 => view.name = value.text()?,
                 2 => view.kind = i32::try_from(value.varint()?).ok().and_then(|kind| kind.try_into().ok()),
@@ -80,7 +79,8 @@ impl<'a> AttributeView<'a> {
                 6 => view.set = value.bytes()?,
                 _ => {}
             }
-        }
+            Some(())
+        })?;
         Some(view)
     }
 
@@ -97,32 +97,26 @@ impl<'a> AttributeView<'a> {
 
 /// Of a [`Scalar`](super::resource::Scalar).
 fn double(scalar: &[u8]) -> Option<Option<f64>> {
-    match Fields(scalar).last(1)? {
-        Some(value) => value.double().map(Some),
-        None => Some(None),
-    }
+    Fields(scalar).last(1, Value::double)
 }
 
 /// Of a [`Text`](super::resource::Text) or an [`AllocationInfo`](super::resource::AllocationInfo).
 fn text(message: &[u8]) -> Option<Option<&str>> {
-    match Fields(message).last(1)? {
-        Some(value) => value.text().map(Some),
-        None => Some(None),
-    }
+    Fields(message).last(1, Value::text)
 }
 
 /// Of [`Ranges`](super::resource::Ranges).
 fn ranges(message: &[u8]) -> impl Iterator<Item = (u64, u64)> {
     Fields(message).all(1).map_while(|range| {
         let mut bounds = (0, 0);
-        let mut fields = Fields(range);
-        while let Some((number, value)) = fields.next_field()? {
+        Fields(range).each(|number, value| {
             match number {
                 1 => bounds.0 = value.varint()?,
                 2 => bounds.1 = value.varint()?,
                 _ => {}
             }
-        }
+            Some(())
+        })?;
         Some(bounds)
     })
 }

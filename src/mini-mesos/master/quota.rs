@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use crate::resources::{Amount, Item, Milli, Resources};
+use mesos::role::{is_within, upwards};
 use mesos::wire::resource::Scalar;
 
 use super::offers::Announced;
@@ -29,16 +30,6 @@ pub struct QuotaConfig {
     /// None of them takes the quota away.
     #[serde(default)]
     pub limits: BTreeMap<String, Scalar>,
-}
-
-/// Whether `role` is `above`, or below it.
-pub fn is_within(role: &str, above: &str) -> bool {
-    role.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
-/// The role itself, then those above it.
-pub fn upwards(role: &str) -> impl Iterator<Item = &str> {
-    std::iter::successors(Some(role), |role| role.rsplit_once('/').map(|(above, _)| above))
 }
 
 impl Master {
@@ -154,7 +145,8 @@ impl Headrooms {
     }
 }
 
-fn add<'a>(sums: &mut Amounts, items: impl Iterator<Item = &'a Item>) {
+/// Adds up what there is of each.
+pub fn add<'a>(sums: &mut Amounts, items: impl Iterator<Item = &'a Item>) {
     for item in items {
         let sum = sums.entry(item.name().to_owned()).or_default();
         sum.0 = sum.0.saturating_add(item.amount.quantity().0);

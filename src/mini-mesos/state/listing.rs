@@ -3,10 +3,11 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::master::quota::{Amounts, is_within};
+use crate::master::quota::{self, Amounts};
 use crate::master::{Framework, Master, Task};
 use crate::resources::Resources;
 use base::time::Moment;
+use mesos::role;
 
 use super::{View, held_by, offered, task};
 
@@ -77,13 +78,13 @@ pub fn roles(master: &Master) -> Value {
     let role = |name: &str| {
         let members = master.frameworks().filter(|framework| framework.roles.contains(name));
         let tasks = master.frameworks().flat_map(|framework| framework.tasks.values());
-        let allocated = held_by(tasks.filter(|task| is_within(&task.role, name)));
-        let offered = offered(master.offers().filter(|offer| is_within(&offer.role, name)));
+        let allocated = held_by(tasks.filter(|task| role::is_within(&task.role, name)));
+        let offered = offered(master.offers().filter(|offer| role::is_within(&offer.role, name)));
         let mut both = allocated.clone();
         both.add_all(&offered);
         let agents = master.agents().map(|agent| &agent.description.resources);
         let reserved = agents.map(|resources| {
-            resources.filtered(|item| item.owner().is_some_and(|owner| is_within(owner, name)))
+            resources.filtered(|item| item.owner().is_some_and(|owner| role::is_within(owner, name)))
         });
         json!({
             "name": name,
@@ -107,9 +108,7 @@ pub fn roles(master: &Master) -> Value {
 /// Of all together, by name; each number of a range counts one.
 fn quantities<'a>(all: impl IntoIterator<Item = &'a Resources>) -> Value {
     let mut sums = Amounts::new();
-    for item in all.into_iter().flat_map(Resources::items) {
-        sums.entry(item.name().to_owned()).or_default().0 += item.amount.quantity().0;
-    }
+    quota::add(&mut sums, all.into_iter().flat_map(Resources::items));
     numbers(&sums)
 }
 

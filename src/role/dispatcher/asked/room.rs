@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::need::{Milli, Need};
 use mesos::quota::{Quota, Quotas};
+use mesos::role::is_within;
 
 /// Tasks of one kind that are still to be launched.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,10 +54,7 @@ impl Claim {
 
     /// Whichever of their roles they run in.
     fn is_within(&self, limited: &str) -> bool {
-        let below = |role: &String| {
-            role.strip_prefix(limited).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        !self.roles.is_empty() && self.roles.iter().all(below)
+        !self.roles.is_empty() && self.roles.iter().all(|role| is_within(role, limited))
     }
 
     fn text(&self) -> String {
