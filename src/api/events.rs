@@ -68,6 +68,8 @@ pub async fn events(
     let events = stream::iter(stored).chain(following.coming());
     // Nothing more for whose token was taken away or has expired.
     let told = events.take_while(move |_| future::ready(caller.is_still_known()));
+    let mut open = shared.sources.closing.open();
+    let told = told.take_until(async move { open.until_closing().await });
     let messages = told.map(move |event| {
         let _held = &place;
         Ok::<_, Infallible>(message(&event))

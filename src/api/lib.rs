@@ -44,6 +44,7 @@ use utoipa_axum::routes;
 
 use dispatcher::driver::Handle;
 use manifest::{Circumstances, FlinkVersion, MAX_BYTES};
+use serve::Closing;
 
 pub use answer::Problem;
 pub use apply::{Applied, Document};
@@ -79,6 +80,8 @@ pub struct Sources {
     pub appmasters: AppMasters,
     pub scheduling: Schedulings,
     pub jobmanagers: JobManagers,
+    /// Before the process ends.
+    pub closing: Closing,
 }
 
 #[derive(OpenApi)]

@@ -74,7 +74,8 @@ fn sources(handle: &Handle, standings: Standings, scheduling: Schedulings) -> So
     let appmasters: AppMasters = Arc::new(told);
     let flinks = Some([FlinkVersion::new(1, 20), FlinkVersion::new(2, 3)].into());
     let (handle, jobmanagers) = (handle.clone(), jobmanagers());
-    Sources { handle, standings, circumstances, flinks, appmasters, scheduling, jobmanagers }
+    let closing = serve::Closing::default();
+    Sources { handle, standings, circumstances, flinks, appmasters, scheduling, jobmanagers, closing }
 }
 
 fn known(sources: Sources) -> Router {

@@ -106,10 +106,12 @@ async fn work(
     let mut term = signal(SignalKind::terminate()).map_err(fatal(Exit::Os))?;
     init::unblock_signals(inherited);
     let opened = Opened::read(options, environment)?;
-    match &opened.dispatcher.zookeeper {
+    let ended = match &opened.dispatcher.zookeeper {
         None => alone(&opened, environment, &mut term).await,
         Some(ha) => elected::work(&opened, ha, environment, &mut term).await,
-    }
+    };
+    opened.closing.close().await;
+    ended
 }
 
 /// A dispatcher beside which there is no other.

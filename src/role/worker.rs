@@ -33,6 +33,7 @@ use scheduler::driver::requests::Request;
 use scheduler::driver::{Driver, Observer, RunError};
 use scheduler::spec::Spec;
 use scheduler::{Failure, Scheduler};
+use serve::Closing;
 use status::jobmanager::Watch;
 use status::lookout::Lookout;
 
@@ -86,7 +87,9 @@ pub fn run(options: &WorkerOptions, environment: &Environment, inherited: &Inher
     descriptors::raise();
     let runtime = super::runtime()?;
     runtime.spawn(log::catch_up("worker"));
-    let ended = runtime.block_on(work(options, environment, inherited));
+    let closing = Closing::default();
+    let ended = runtime.block_on(work(options, environment, inherited, &closing));
+    runtime.block_on(closing.close());
     // What is still being read for agents keeps nobody from hearing why this ends.
     runtime.shutdown_background();
     ended.map(|()| Exit::Ok.code())
@@ -96,12 +99,13 @@ async fn work(
     options: &WorkerOptions,
     environment: &Environment,
     inherited: &Inherited,
+    closing: &Closing,
 ) -> Result<(), Fatal> {
     let mut term = signal(SignalKind::terminate()).map_err(fatal(Exit::Os))?;
     init::unblock_signals(inherited);
     let state = adopt(options.state_fd)?;
     let again = || state.try_clone().map_err(fatal(Exit::Os));
-    let opened = match open(options, environment) {
+    let opened = match open(options, environment, closing) {
         Ok(opened) => opened,
         Err(fatal) => {
             farewell::tell_rest(&mut MemoryStore::new(state)).await;
@@ -141,13 +145,14 @@ struct Opened {
     masters: Masters,
     /// The embedded Mesos and its tasks end with this container.
     local: bool,
+    closing: Closing,
 }
 
-fn open(options: &WorkerOptions, environment: &Environment) -> Result<Opened, Fatal> {
+fn open(options: &WorkerOptions, environment: &Environment, closing: &Closing) -> Result<Opened, Fatal> {
     let mut handover = Handover::read(adopt(options.settings_fd)?).map_err(fatal(Exit::Software))?;
     handover.setup.environment = environment.clone();
     let masters = masters(&handover.settings)?;
-    Ok(Opened { handover, masters, local: options.local })
+    Ok(Opened { handover, masters, local: options.local, closing: closing.clone() })
 }
 
 /// Until the cluster has ended, for this worker or for all.
@@ -183,6 +188,7 @@ async fn serve(
         jobmanager: Watch::new(rest.clone(), rest_clients(rest.as_ref())?),
         about: about(options, handover, &framework),
         lookout: Arc::clone(&lookout),
+        closing: opened.closing.clone(),
     };
     let trust = trust(settings);
     let work = Work { spec, facts, framework, masters, credentials, trust, jobmanager, lookout, clock };

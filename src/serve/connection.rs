@@ -18,12 +18,12 @@ use super::transport::Transport;
 
 /// The connections of a listener.
 #[derive(Default)]
-pub struct Open {
+pub struct Connections {
     count: AtomicUsize,
     pub closed: Notify,
 }
 
-impl Open {
+impl Connections {
     pub fn count(&self) -> usize {
         self.count.load(Ordering::Relaxed)
     }
@@ -32,7 +32,7 @@ impl Open {
 pub struct Connection<S: Transport> {
     stream: S,
     home: Handle,
-    open: Arc<Open>,
+    open: Arc<Connections>,
     outbox: Outbox,
     /// Sent since others had their turn.
     since_turn: usize,
@@ -51,7 +51,7 @@ struct Waiting {
 
 impl<S: Transport> Connection<S> {
     /// `home`: the runtime that wakes `stream`.
-    pub fn new(stream: S, home: Handle, open: Arc<Open>, pace: Pace) -> Self {
+    pub fn new(stream: S, home: Handle, open: Arc<Connections>, pace: Pace) -> Self {
         open.count.fetch_add(1, Ordering::Relaxed);
         Self { stream, home, open, outbox: Outbox::default(), since_turn: 0, written: 0, pace, waiting: None }
     }

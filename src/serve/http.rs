@@ -1,8 +1,10 @@
 //! HTTP over the connections of a port.
 
 use std::convert::Infallible;
+use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 
 use axum::Router;
@@ -25,6 +27,7 @@ use tokio::runtime::Handle;
 use tower_service::Service as _;
 use tracing::debug;
 
+use super::closing::Closing;
 use super::connection::Connection;
 use super::file::Outbox;
 use super::listening::{Accept, Listening};
@@ -38,6 +41,8 @@ pub trait Port {
     fn next(&mut self) -> impl Future<Output = io::Result<(Self::Io, Client)>> + Send;
 
     fn limits(&self) -> super::Limits;
+
+    fn closing(&self) -> Closing;
 }
 
 /// The other end of a connection.
@@ -75,27 +80,43 @@ impl Connected<IncomingStream<'_, Listening<TcpListener>>> for Peer {
     }
 }
 
-/// Serves `routes` until the port can take no more connections. Handlers find the [`Peer`] as `ConnectInfo`,
+/// Serves `routes` until the port can take no more connections; none is taken from when it is to be closed. Handlers find the [`Peer`] as `ConnectInfo`,
 /// [`Credentials`], a [`Certificate`] and an [`Outbox`] as extensions, each where there is one.
 pub async fn serve<P: Port>(mut port: P, routes: Router) -> io::Result<Infallible> {
     // Once, so that connections share the routes: each would have a copy otherwise.
     let routes = routes.with_state(());
     let mut http = Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(port.limits().request_wait);
+    let closing = port.closing();
+    let mut accepting = closing.open();
     loop {
-        let (io, client) = port.next().await?;
+        let (io, client) = tokio::select! {
+            next = port.next() => next?,
+            () = accepting.until_closing() => break,
+        };
         if client.outbox.is_some() {
             // A body that stands for a file must not be copied.
             http.writev(true);
         }
         let home = client.home.clone();
         let connection = http.serve_connection(TokioIo::new(io), service(routes.clone(), client));
+        let mut open = closing.open();
         home.spawn(async move {
-            if let Err(error) = connection.await {
+            let mut connection = pin!(connection);
+            let served = tokio::select! {
+                served = &mut connection => served,
+                () = open.until_closing() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(error) = served {
                 debug!("a connection ends: {}", log::chain(&error));
             }
         });
     }
+    drop(accepting);
+    pending().await
 }
 
 fn service(
@@ -133,6 +154,10 @@ where
 
     fn limits(&self) -> super::Limits {
         Self::limits(self)
+    }
+
+    fn closing(&self) -> Closing {
+        Self::closing(self)
     }
 }
 

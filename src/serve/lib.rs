@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+mod closing;
 mod connection;
 mod file;
 mod http;
@@ -18,6 +19,7 @@ mod transport;
 #[cfg(test)]
 mod tests;
 
+pub use closing::{Closing, Open};
 pub use connection::Connection;
 pub use file::{Outbox, Part, Section, body};
 pub use http::{Certificate, Credentials, Peer, Port, guarded, serve, whole};

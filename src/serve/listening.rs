@@ -15,7 +15,8 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
 
-use super::connection::{Connection, Open};
+use super::closing::Closing;
+use super::connection::{Connection, Connections};
 use super::limits::Limits;
 use super::threads::Threads;
 use super::transport::Transport;
@@ -100,7 +101,8 @@ pub struct Listening<L> {
     name: &'static str,
     limits: Limits,
     threads: Option<Threads>,
-    open: Arc<Open>,
+    closing: Closing,
+    open: Arc<Connections>,
     lack: Option<Lack>,
     give_back_at: Option<Instant>,
 }
@@ -111,12 +113,30 @@ impl<L: Accept> Listening<L> {
     }
 
     pub fn within(limits: Limits, listener: L, name: &'static str) -> Self {
-        Self { listener, name, limits, threads: None, open: Arc::default(), lack: None, give_back_at: None }
+        Self {
+            listener,
+            name,
+            limits,
+            threads: None,
+            closing: Closing::default(),
+            open: Arc::default(),
+            lack: None,
+            give_back_at: None,
+        }
     }
 
     /// Connections take turns on `threads`, and no longer stay where they are accepted.
     pub fn spread(self, threads: Threads) -> Self {
         Self { threads: Some(threads), ..self }
+    }
+
+    /// No request is left without an answer when the process ends.
+    pub fn until(self, closing: Closing) -> Self {
+        Self { closing, ..self }
+    }
+
+    pub fn closing(&self) -> Closing {
+        self.closing.clone()
     }
 
     pub fn limits(&self) -> Limits {

@@ -14,7 +14,7 @@ use tokio_rustls::server::TlsStream;
 use tracing::debug;
 
 use crate::http::{Certificate, Client, Peer, Port};
-use crate::{Connection, Limits, Listening};
+use crate::{Closing, Connection, Limits, Listening};
 use base::log;
 
 /// Two round trips; whoever needs longer is not there.
@@ -26,16 +26,17 @@ const MAX_HANDSHAKES: usize = 256;
 pub struct TlsListener {
     accepted: mpsc::Receiver<io::Result<(Io, SocketAddr)>>,
     limits: Limits,
+    closing: Closing,
 }
 
 type Io = TlsStream<Connection<TcpStream>>;
 
 impl TlsListener {
     pub fn new(listener: Listening<TcpListener>, config: Arc<ServerConfig>) -> Self {
-        let limits = listener.limits();
+        let (limits, closing) = (listener.limits(), listener.closing());
         let (sender, accepted) = mpsc::channel(1);
         tokio::spawn(accept_all(listener, TlsAcceptor::from(config), sender));
-        Self { accepted, limits }
+        Self { accepted, limits, closing }
     }
 }
 
@@ -86,6 +87,10 @@ impl Port for TlsListener {
 
     fn limits(&self) -> Limits {
         self.limits
+    }
+
+    fn closing(&self) -> Closing {
+        self.closing.clone()
     }
 }
 

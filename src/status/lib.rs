@@ -30,7 +30,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use scheduler::driver::requests::Requests;
-use serve::Listening;
+use serve::{Closing, Listening};
 
 use board::Board;
 use jobmanager::Watch;
@@ -67,6 +67,8 @@ pub struct Sources {
     pub jobmanager: Watch,
     pub about: About,
     pub lookout: Arc<Lookout>,
+    /// Before the process ends.
+    pub closing: Closing,
 }
 
 #[derive(OpenApi)]
@@ -80,6 +82,7 @@ struct Description;
 struct Shared {
     board: Arc<Board>,
     pages: Arc<stream::OpenStreams>,
+    closing: Closing,
 }
 
 /// What the ports of the status have in common.
@@ -88,9 +91,9 @@ pub struct Server(Shared);
 
 impl Server {
     pub fn new(sources: Sources) -> Self {
-        let Sources { requests, jobmanager, about, lookout } = sources;
+        let Sources { requests, jobmanager, about, lookout, closing } = sources;
         let board = Arc::new(Board::new(requests, about, jobmanager, lookout));
-        Self(Shared { board, pages: Arc::default() })
+        Self(Shared { board, pages: Arc::default(), closing })
     }
 
     /// For whoever else reports and orders.
@@ -104,10 +107,11 @@ impl Server {
         serve::serve(Listening::new(listener, "status port"), routes).await
     }
 
-    /// Serves reports, and takes orders, of who owns this process.
+    /// Serves reports, and takes orders, of who owns this process. None is left without an answer when this process ends.
     pub async fn serve_operator(&self, listener: UnixListener) -> io::Result<Infallible> {
         let routes = described(for_operator()).with_state(self.0.clone());
-        serve::serve(Listening::new(OwnersOnly(listener), "operator's socket"), routes).await
+        let listening = Listening::new(OwnersOnly(listener), "operator's socket");
+        serve::serve(listening.until(self.0.closing.clone()), routes).await
     }
 
     /// Tells those who stay what changes, as long as there are any.

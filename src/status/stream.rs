@@ -58,7 +58,7 @@ struct OpenStream(Arc<OpenStreams>);
     (status = 503, description = "Too many streams are open", body = String, content_type = "text/plain; charset=utf-8"),
 ))]
 pub(super) async fn stream(
-    State(Shared { board, pages }): State<Shared>,
+    State(Shared { board, pages, closing }): State<Shared>,
     Query(wish): Query<StreamQuery>,
     headers: HeaderMap,
 ) -> Response {
@@ -72,6 +72,8 @@ pub(super) async fn stream(
         Of::Events => events.left_stream(),
         Of::All => stream::select(pictures(board), events).right_stream(),
     };
+    let mut open = closing.open();
+    let messages = messages.take_until(async move { open.until_closing().await });
     let messages = messages.map(move |message| {
         let _held = &place;
         Ok::<_, Infallible>(message)

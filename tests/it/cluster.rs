@@ -1,6 +1,7 @@
 //! The whole: this binary, its embedded Mesos and stock Flink, and what becomes of them when parts are killed.
 
 pub mod application;
+mod clues;
 mod crashes;
 mod elastic;
 pub mod ends;

@@ -13,7 +13,7 @@ use super::world::World;
 use super::{Answer, ask, call, jobmanagers, scheduling, session, told};
 use crate::{Sources, caller, router};
 use manifest::Circumstances;
-use serve::{Credentials, Peer};
+use serve::{Closing, Credentials, Peer};
 
 /// For callers who are not known.
 pub fn bare(world: &World) -> Router {
@@ -25,6 +25,7 @@ pub fn bare(world: &World) -> Router {
         appmasters: Arc::new(told),
         scheduling: Arc::new(scheduling::Told),
         jobmanagers: jobmanagers(),
+        closing: Closing::default(),
     })
 }
 

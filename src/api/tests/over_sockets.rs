@@ -12,7 +12,7 @@ use crate::standing as standings;
 use crate::{AuditQuery, EndQuery, EventsQuery, OrderQuery, Patch, Sources, caller, router};
 use dispatcher::{Match, Outcome, State};
 use manifest::Circumstances;
-use serve::Listening;
+use serve::{Closing, Listening};
 
 fn sources(world: &World) -> Sources {
     Sources {
@@ -23,6 +23,7 @@ fn sources(world: &World) -> Sources {
         appmasters: Arc::new(told),
         scheduling: Arc::new(scheduling::Told),
         jobmanagers: jobmanagers(),
+        closing: Closing::default(),
     }
 }
 

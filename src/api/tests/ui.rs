@@ -19,7 +19,7 @@ use super::{Answer, ask, call, jobmanagers, scheduling, session, told};
 use crate::standing::{self, Standing, Standings};
 use crate::{AppMaster, AppMasters, Sources, caller, router};
 use manifest::Circumstances;
-use serve::{Listening, Peer};
+use serve::{Closing, Listening, Peer};
 
 /// What a JobManager was asked.
 struct Asked {
@@ -114,6 +114,7 @@ impl Site {
             appmasters,
             scheduling: Arc::new(scheduling::Told),
             jobmanagers: jobmanagers(),
+            closing: Closing::default(),
         };
         let tokens = Arc::new(Mutex::new(parsed(&entries())));
         let known = Arc::clone(&tokens);

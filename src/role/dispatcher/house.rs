@@ -109,8 +109,16 @@ impl<'a> House<'a> {
         let scheduling = Arc::new(scheduling);
         let standings = others.standings.clone();
         let jobmanagers = admission::jobmanagers(&opened.dispatcher)?;
-        let sources =
-            api::Sources { handle, standings, circumstances, flinks, appmasters, scheduling, jobmanagers };
+        let sources = api::Sources {
+            handle,
+            standings,
+            circumstances,
+            flinks,
+            appmasters,
+            scheduling,
+            jobmanagers,
+            closing: opened.closing.clone(),
+        };
         let served = Served {
             requests: requests.clone(),
             files: files.clone(),

@@ -19,6 +19,7 @@ use conf::settings::{DispatcherSettings, FlinkSource, Settings};
 use conf::table::{Origin, Table};
 use conf::{Loaded, Mode, Request};
 use manifest::FlinkVersion;
+use serve::Closing;
 
 use super::tokens::TokenFile;
 use super::{PART, admission};
@@ -55,6 +56,8 @@ pub struct Opened {
     pub dispatcher: DispatcherSettings,
     pub loaded: Loaded,
     pub tokens: Option<TokenFile>,
+    /// Before the process ends.
+    pub closing: Closing,
     conf_dir: PathBuf,
 }
 
@@ -100,7 +103,7 @@ impl Opened {
         }
         let (found, _warnings) = findings.finish(settings.ok().zip(dispatcher.ok()))?;
         let (settings, dispatcher) = found;
-        Ok(Self { settings, dispatcher, loaded, tokens, conf_dir })
+        Ok(Self { settings, dispatcher, loaded, tokens, closing: Closing::default(), conf_dir })
     }
 
     pub fn table(&self) -> &Table {

@@ -114,6 +114,7 @@ impl Ports {
             let everybody = async {
                 let serve = async || {
                     let listening = Listening::new(serve::asynchronous(&port)?, "API port");
+                    let listening = listening.until(sources.closing.clone());
                     let routes = caller::by_port(api::router(sources.clone()), tokens.clone());
                     let routes = metrics.counted(routes);
                     match &tls {
@@ -126,6 +127,7 @@ impl Ports {
             let operator = async {
                 let serve = async || {
                     let listening = Listening::new(serve::asynchronous_unix(&socket)?, "operators' socket");
+                    let listening = listening.until(sources.closing.clone());
                     let routes = caller::by_user(api::router(sources.clone()));
                     serve::serve(listening, metrics.counted(routes)).await
                 };

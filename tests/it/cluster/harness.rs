@@ -17,10 +17,11 @@ use tls::Identity;
 use crate::flink::home;
 use crate::ports::free_ports;
 
+use super::clues;
 use super::processes::{self, Part, Process};
 
-/// Twice what the longest wait takes on an idle machine: for tasks that their master has lost.
-pub const PATIENCE: Duration = Duration::from_secs(180);
+/// Four times what the longest wait takes on an idle machine, for tasks that their master has lost: machines can be slow for minutes.
+pub const PATIENCE: Duration = Duration::from_secs(360);
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The end of the log that a failure shows.
@@ -187,6 +188,9 @@ impl Drop for Program {
         self.look();
         let _ended_already = self.child.kill();
         let _nothing_to_do = self.child.wait();
+        if std::thread::panicking() {
+            clues::tell(self.path());
+        }
         let start = Instant::now();
         while start.elapsed() < PATIENCE {
             let left = self.left();

@@ -72,6 +72,7 @@ impl AppMaster {
             jobmanager: Watch::default(),
             about: status::About::default(),
             lookout: Arc::default(),
+            closing: serve::Closing::default(),
         };
         let server = status::Server::new(sources);
         tokio::task::spawn_local(async move { server.serve_operator(unix).await });

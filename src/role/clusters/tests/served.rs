@@ -147,8 +147,16 @@ async fn serve(socket: PathBuf, state: PathBuf, ready: Sender<SocketAddr>) {
     let (circumstances, appmasters) = (Circumstances::default(), Arc::new(|_: &str| None));
     let jobmanagers = JobManagers::new(tls::http::plain().expect("TLS"), "own").expect("a client");
     let (standings, scheduling) = (api::standing::alone(), Arc::new(Small));
-    let sources =
-        Sources { handle, standings, circumstances, flinks: None, appmasters, scheduling, jobmanagers };
+    let sources = Sources {
+        handle,
+        standings,
+        circumstances,
+        flinks: None,
+        appmasters,
+        scheduling,
+        jobmanagers,
+        closing: serve::Closing::default(),
+    };
     let port = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = port.local_addr().expect("an address");
     let entry = Entry {
