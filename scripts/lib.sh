@@ -73,6 +73,27 @@ print(value)
 ' "$@"
 }
 
+# Prints where an archive of Debian's root file system with these packages is; makes it the first time, as root.
+debian_with() {
+    local packages=$1 archive suite log
+    suite="$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}")"
+    [[ "$(. /etc/os-release && printf '%s' "$ID")" == debian ]] || die "images are made of Debian's packages, on Debian"
+    archive="$cache/base-$suite-$(sha256sum <<<"$packages" | head --bytes=12).tar"
+    if [[ ! -e $archive ]]; then
+        command -v mmdebstrap >/dev/null || die "mmdebstrap is missing: scripts/setup --docker installs it"
+        say "$(basename "$0"): making a root file system of Debian's packages"
+        mkdir --parents "$cache"
+        log="$(mktemp)"
+        mmdebstrap --quiet --format=tar --variant=apt --include="$packages" "$suite" "$archive.new" 2>"$log" || {
+            tail --lines=5 "$log" >&2
+            die "mmdebstrap failed"
+        }
+        rm "$log"
+        mv "$archive.new" "$archive"
+    fi
+    printf '%s' "$archive"
+}
+
 # Copies conf/ to a new directory, its configuration named as this version of Flink expects it.
 # conf/config.yaml is written so that the grammar of flink-conf.yaml reads the same from it.
 copy_conf() {
