@@ -132,6 +132,19 @@ impl Program {
         }
     }
 
+    /// Kills it, and waits for the end of all that it started too: their ports are free then.
+    pub async fn kill(&mut self) {
+        self.signal(Signal::SIGKILL);
+        self.end().await;
+        let start = Instant::now();
+        let all = self.seen.take();
+        while let Some(left) = all.iter().find(|process| processes::is_alive(**process)) {
+            let text = processes::describe(*left);
+            assert!(start.elapsed() < PATIENCE, "left running: {text}\n{}", self.log_end());
+            tokio::time::sleep(POLL_INTERVAL).await;
+        }
+    }
+
     /// How it has ended, if it has.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.look();

@@ -3,7 +3,6 @@
 
 use std::process::Command;
 
-use nix::sys::signal::Signal;
 use nix::unistd::gethostname;
 
 use super::harness::{Cluster, FLINK, Program, Start, binary, scratch};
@@ -38,8 +37,7 @@ async fn frameworks_and_taskmanagers_that_are_not_ours_are_told() {
     let mut first = start(first_port);
     first.until_slots(1, 1).await;
     let old = first.framework_id();
-    first.program.signal(Signal::SIGKILL);
-    first.program.end().await;
+    first.program.kill().await;
 
     let second = start(second_port);
     let namesake = second

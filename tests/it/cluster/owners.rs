@@ -128,7 +128,7 @@ async fn kill_all(mut cluster: Cluster) {
         // Some end of others' ends.
         let _ = nix::sys::signal::kill(process.pid, Signal::SIGKILL);
     }
-    cluster.program.end().await;
+    cluster.program.kill().await;
 }
 
 async fn takes_none_of_the_old(second: &Cluster, old_ids: &BTreeSet<String>, jvms: &[Process]) {

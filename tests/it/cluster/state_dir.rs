@@ -101,8 +101,7 @@ impl Site {
 }
 
 async fn kill(mut cluster: Cluster) {
-    cluster.program.signal(Signal::SIGKILL);
-    cluster.program.end().await;
+    cluster.program.kill().await;
 }
 
 /// Killed, and told to stop: the next one has the same framework, tasks and processes. Torn down, none of them.

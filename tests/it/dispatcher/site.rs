@@ -124,7 +124,7 @@ impl Site {
         for process in self.program.everything() {
             processes::signal(process, Signal::SIGKILL);
         }
-        self.program.end().await;
+        self.program.kill().await;
     }
 
     /// What a command prints; it must succeed.
