@@ -137,7 +137,7 @@ impl Program {
         self.signal(Signal::SIGKILL);
         self.end().await;
         let start = Instant::now();
-        let all = self.seen.take();
+        let all = self.seen.borrow().clone();
         while let Some(left) = all.iter().find(|process| processes::is_alive(**process)) {
             let text = processes::describe(*left);
             assert!(start.elapsed() < PATIENCE, "left running: {text}\n{}", self.log_end());
