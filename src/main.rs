@@ -77,7 +77,7 @@ fn run(cli: Cli, environment: Environment, inherited: Inherited, beginning: Begi
         Command::Dispatch(options) => dispatcher::dispatch(&options, &environment, &inherited),
         Command::Purge(options) => dispatcher::purge::run(&options, &environment),
         Command::Taskmanager(options) => taskmanager::run(&options, environment, inherited),
-        Command::Mesos(options) => Ok(role::mesos::run(&options, &environment)),
+        Command::Mesos(options) => Ok(role::mesos::run(&options, &environment, &inherited)),
         Command::Exec(options) => exec::run_command(*options, environment, inherited, beginning),
         Command::Config(options) => config::run(&options, &environment),
         Command::Status(options) => operator::status(&options, &environment),
@@ -120,9 +120,9 @@ fn signals(command: &Command) -> Signals {
         | Command::Init(_)
         | Command::Other(_)
         | Command::Worker(_)
-        | Command::Dispatch(_) => Signals::ForOwnUse,
-        Command::Mesos(_)
-        | Command::Purge(_)
+        | Command::Dispatch(_)
+        | Command::Mesos(_) => Signals::ForOwnUse,
+        Command::Purge(_)
         | Command::Status(_)
         | Command::Explain(_)
         | Command::Scale(_)

@@ -23,6 +23,7 @@ use base::exit::Exit;
 use base::log;
 use base::time::{Clock, Moment};
 use conf::environment::Environment;
+use init::plan::Inherited;
 use mini_mesos::agent::Agent;
 use mini_mesos::cluster::{Cluster, MAX_INPUTS_WAITING, Pace};
 use mini_mesos::credentials::{Credentials, CredentialsError};
@@ -78,9 +79,9 @@ impl MesosError {
 }
 
 /// Runs until SIGTERM or SIGINT and returns the exit code.
-pub fn run(options: &Options, environment: &Environment) -> u8 {
+pub fn run(options: &Options, environment: &Environment, inherited: &Inherited) -> u8 {
     log::start(log::level(environment.text(log::LEVEL_VARIABLE)), "mesos", init::write_to_stderr);
-    match try_run(options) {
+    match try_run(options, inherited) {
         Ok(()) => Exit::Ok.code(),
         Err(error) => {
             log::line(Level::ERROR, "mesos", &log::chain(&error));
@@ -89,7 +90,7 @@ pub fn run(options: &Options, environment: &Environment) -> u8 {
     }
 }
 
-fn try_run(options: &Options) -> Result<(), MesosError> {
+fn try_run(options: &Options, inherited: &Inherited) -> Result<(), MesosError> {
     // Tasks are started with the limit that this process was started with.
     descriptors::raise();
     // One thread, for only such a process may fork.
@@ -97,15 +98,15 @@ fn try_run(options: &Options) -> Result<(), MesosError> {
     let runtime = runtime.map_err(MesosError::Runtime)?;
     runtime.spawn(log::catch_up("mesos"));
     match &options.master {
-        Some(master) => runtime.block_on(agent::serve(options, master)),
-        None => runtime.block_on(serve(options)),
+        Some(master) => runtime.block_on(agent::serve(options, master, inherited)),
+        None => runtime.block_on(serve(options, inherited)),
     }
 }
 
-async fn serve(options: &Options) -> Result<(), MesosError> {
+async fn serve(options: &Options, inherited: &Inherited) -> Result<(), MesosError> {
     let given = agent_options::read(options)?;
     let credentials = credentials(options)?;
-    let stop = stop_signal()?;
+    let stop = stop_signal(inherited)?;
     let ip = options.ip.unwrap_or(Ipv4Addr::LOCALHOST);
     let (listener, address) = listen(options, SocketAddr::from((ip, options.port.unwrap_or(PORT)))).await?;
     let reaper = Reaper::start().map_err(MesosError::Runtime)?;
@@ -122,10 +123,11 @@ async fn serve(options: &Options) -> Result<(), MesosError> {
     Ok(())
 }
 
-/// Waits for SIGTERM or SIGINT.
-fn stop_signal() -> Result<impl Future<Output = ()>, MesosError> {
+/// Waits for SIGTERM or SIGINT, which nobody takes but this, also as PID 1.
+fn stop_signal(inherited: &Inherited) -> Result<impl Future<Output = ()>, MesosError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(MesosError::Runtime)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(MesosError::Runtime)?;
+    init::unblock_signals(inherited);
     Ok(async move {
         tokio::select! {
             _ = terminate.recv() => {}

@@ -175,7 +175,7 @@ async fn serve(
     let facts = Facts::default();
     let files = Files::new(sources, settings, &server.url, facts.delivery.clone());
     let framework = framework::info(settings, &spec.roles);
-    let (masters, credentials) = (masters.clone(), credentials(settings)?);
+    let (masters, credentials, trust) = (masters.clone(), credentials(settings)?, trust(settings));
     let (requests, reception) = Reception::open(&facts, settings.succession());
     let (rpc, rest) = endpoints(settings, identity.as_deref())?;
     let clients = rest_clients(rest.as_ref())?;
@@ -190,7 +190,6 @@ async fn serve(
         lookout: Arc::clone(&lookout),
         closing: opened.closing.clone(),
     };
-    let trust = trust(settings);
     let work = Work { spec, facts, framework, masters, credentials, trust, jobmanager, lookout, clock };
     let origin =
         Origin { digest: keeper::digest(setup, &work.spec, configuration), artifact_port: address.port() };

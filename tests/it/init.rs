@@ -17,6 +17,7 @@ use process::{
 
 mod early;
 mod frozen;
+mod mesos;
 mod outside;
 mod plan;
 pub mod process;

@@ -4,6 +4,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs as _, UdpSocket};
 
 use base::time::Clock;
+use init::plan::Inherited;
 use mini_mesos::cluster::Pace;
 use mini_mesos::http::sandboxes;
 use mini_mesos::master::AgentDescription;
@@ -18,9 +19,9 @@ use super::{
 const PORT: u16 = 5051;
 
 /// Runs until it is stopped or its master sends it away.
-pub async fn serve(options: &Options, master: &str) -> Result<(), MesosError> {
+pub async fn serve(options: &Options, master: &str, inherited: &Inherited) -> Result<(), MesosError> {
     let given = agent_options::read(options)?.remove(0);
-    let stop = stop_signal()?;
+    let stop = stop_signal(inherited)?;
     let ip = match options.ip {
         Some(ip) => ip,
         None => {
