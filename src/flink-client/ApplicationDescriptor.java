@@ -100,6 +100,7 @@ final class ApplicationDescriptor implements ClusterDescriptor<StandaloneCluster
     }
 
     /** Flink 1.x has it. */
+    @SuppressWarnings("deprecation")
     public ClusterClientProvider<StandaloneClusterId> deployJobCluster(
             ClusterSpecification specification, JobGraph job, boolean isDetached) {
         throw new UnsupportedOperationException("a cluster for one job is an application: -t " + Targets.APPLICATION);
