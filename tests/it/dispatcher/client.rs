@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::site::{Site, session};
+use super::site::{Site, get, session};
 use crate::cluster::application::jar_for;
 use crate::cluster::harness::binary;
 use crate::flink::home;
@@ -86,8 +86,7 @@ fn library() -> PathBuf {
 async fn restored(site: &Site, job: &str) -> Value {
     let framework = site.framework("one").await.expect("it is registered");
     let url = format!("{}/jobs/{job}/checkpoints", framework["webui_url"].as_str().expect("a URL"));
-    let answer = reqwest::get(url).await.expect("an answer");
-    let checkpoints: Value = answer.json().await.expect("JSON");
+    let checkpoints: Value = get(&url).await.expect("an answer").json().await.expect("JSON");
     checkpoints["latest"]["restored"]["external_path"].clone()
 }
 
