@@ -150,3 +150,36 @@ async fn jobs_of_a_session(word: &str, version: &str) {
     assert!(text.contains(&format!("Cancelled job {second}.")), "{text}");
     assert!(!flink("list", &["-r"]).contains(&second));
 }
+
+#[tokio::test]
+async fn flink_submits_applications_and_talks_to_their_jobs() {
+    let site = Site::start(&[]).await;
+    let files = tempfile::tempdir().expect("a directory");
+    let versions = [("old", "1.20.5", "run-application"), ("new", "2.3.0", "run")];
+    for (name, version, verb) in versions {
+        let jar = format!("local://{}", jar_for(version, "Endless", files.path()));
+        let client = Distribution::of(version, &site);
+        let target = ["-t", "mesos-application", &format!("-Dmesos.cluster-id={name}")];
+        let sizes = ["jobmanager", "taskmanager"].map(|part| format!("-D{part}.memory.process.size=1g"));
+        let own = ["-Drestart-strategy.type=none", "-c", "Endless", &jar];
+        let text =
+            client.succeeds(&[&[verb], &target[..], &sizes.each_ref().map(|size| &**size), &own].concat());
+        assert!(text.contains(&format!("application {name}")), "{text}");
+        let said = client.flink(&[&[verb], &target[..], &own].concat());
+        assert!(
+            said.code != Some(0) && said.text.contains(&format!("cluster {name} exists already")),
+            "{}",
+            said.text
+        );
+
+        site.until_slots(name, 1).await;
+        let running = async || {
+            let text = client.flink(&[&["list", "-r"], &target[..]].concat()).text;
+            let line = text.lines().find(|line| line.ends_with("Endless (RUNNING)"))?;
+            Some(line.split(" : ").nth(1)?.to_owned())
+        };
+        let job = site.program.until("its job is in the list", running).await;
+        client.succeeds(&[&["cancel"], &target[..], &[&*job]].concat());
+        site.until_state(name, "finished").await;
+    }
+}
