@@ -14,6 +14,7 @@ import org.apache.flink.client.deployment.StandaloneClusterId;
 import org.apache.flink.client.deployment.application.ApplicationConfiguration;
 import org.apache.flink.client.program.ClusterClientProvider;
 import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.CoreOptions;
 import org.apache.flink.configuration.PipelineOptions;
 import org.apache.flink.runtime.jobgraph.JobGraph;
 import org.apache.flink.runtime.util.EnvironmentInformation;
@@ -90,6 +91,7 @@ final class ApplicationDescriptor implements ClusterDescriptor<StandaloneCluster
         }
         ArrayNode arguments = job.putArray("args");
         Arrays.stream(application.getProgramArguments()).forEach(arguments::add);
+        job.put("parallelism", configuration.get(CoreOptions.DEFAULT_PARALLELISM));
         job.put("upgradeMode", "stateless");
         return manifest;
     }
