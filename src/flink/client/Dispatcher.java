@@ -103,6 +103,8 @@ final class Dispatcher {
             connection.setRequestProperty("Authorization", "Bearer " + access.token());
         }
         if (body != null) {
+            // What is there already is not changed.
+            connection.setRequestProperty("If-None-Match", "*");
             connection.setDoOutput(true);
             connection.setRequestProperty("Content-Type", "application/json");
             connection.setFixedLengthStreamingMode(body.length);
