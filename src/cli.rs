@@ -118,6 +118,9 @@ pub enum Command {
     Events(EventsOptions),
     #[command(flatten)]
     Clusters(clusters::Command),
+    /// Have Flink's own command line find the clusters of a dispatcher
+    #[command(subcommand)]
+    Client(Client),
     /// Print a script with which a shell completes this program's commands and options
     Completions(CompletionsOptions),
     #[command(hide = true)]
@@ -248,6 +251,21 @@ pub struct ConfigOptions {
 pub enum Process {
     Jobmanager,
     Taskmanager,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Client {
+    /// Put the library for `flink run -t mesos-session` into a Flink distribution, or a newer one in its place
+    Install(InstallOptions),
+}
+
+#[derive(Debug, Args)]
+pub struct InstallOptions {
+    /// The distribution, with `bin` and `lib` in it
+    pub flink_home: PathBuf,
+    /// The library [default: flink-on-mesos-client.jar beside this program, else in /usr/share/flink-on-mesos]
+    #[arg(long, value_name = "FILE")]
+    pub jar: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, Args)]

@@ -14,7 +14,7 @@ use flink_on_mesos::cli::{self, AppmasterOptions, Cli, Command};
 use flink_on_mesos::role::appmaster::{self, Cluster};
 use flink_on_mesos::role::error::Fatal;
 use flink_on_mesos::role::{
-    self, claim, clusters, completions, config, dispatcher, exec, operator, taskmanager, worker,
+    self, claim, client, clusters, completions, config, dispatcher, exec, operator, taskmanager, worker,
 };
 use init::Beginning;
 use init::plan::Inherited;
@@ -89,6 +89,7 @@ fn run(cli: Cli, environment: Environment, inherited: Inherited, beginning: Begi
         Command::Events(options) if options.is_of_dispatcher() => clusters::events(&options, &environment),
         Command::Events(options) => operator::events(&options, &environment),
         Command::Clusters(command) => clusters::run(&command, &environment),
+        Command::Client(command) => client::run(&command),
         Command::Completions(options) => completions::run(options),
         Command::Init(options) => Ok(init::run(options.plan_fd, beginning)),
         Command::Worker(options) => worker::run(&options, &environment, &inherited),
@@ -130,6 +131,7 @@ fn signals(command: &Command) -> Signals {
         | Command::RestartTaskmanager(_)
         | Command::Events(_)
         | Command::Clusters(_)
+        | Command::Client(_)
         | Command::Completions(_)
         | Command::Claim(_) => Signals::Ordinary,
     }

@@ -5,6 +5,7 @@ pub mod appmaster;
 mod check;
 pub mod children;
 pub mod claim;
+pub mod client;
 pub mod clusters;
 pub mod completions;
 pub mod config;

@@ -5,6 +5,7 @@ mod applications;
 mod asked;
 mod available;
 mod browser;
+mod client;
 mod clusterd;
 mod described;
 mod orders;

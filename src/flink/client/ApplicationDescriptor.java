@@ -1,0 +1,123 @@
+package flinkonmesos;
+
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.apache.flink.client.deployment.ClusterDeploymentException;
+import org.apache.flink.client.deployment.ClusterDescriptor;
+import org.apache.flink.client.deployment.ClusterRetrieveException;
+import org.apache.flink.client.deployment.ClusterSpecification;
+import org.apache.flink.client.deployment.StandaloneClusterDescriptor;
+import org.apache.flink.client.deployment.StandaloneClusterId;
+import org.apache.flink.client.deployment.application.ApplicationConfiguration;
+import org.apache.flink.client.program.ClusterClientProvider;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.CoreOptions;
+import org.apache.flink.configuration.PipelineOptions;
+import org.apache.flink.runtime.jobgraph.JobGraph;
+import org.apache.flink.runtime.util.EnvironmentInformation;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ArrayNode;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ObjectNode;
+import org.apache.flink.util.FlinkException;
+
+/** Applications: the dispatcher is given a specification, and the job's {@code main} runs in the AppMaster. */
+final class ApplicationDescriptor implements ClusterDescriptor<StandaloneClusterId> {
+    /** What Flink's own configuration files say of the machine that they lie on. */
+    private static final Set<String> OF_THIS_MACHINE = new HashSet<>(Arrays.asList(
+            "jobmanager.rpc.address", "jobmanager.rpc.port", "jobmanager.bind-host", "taskmanager.bind-host", "taskmanager.host",
+            "rest.address", "rest.bind-address", "rest.port"));
+    /** What the specification says in another place, or what concerns the client alone. */
+    private static final Set<String> SAID_ELSEWHERE = new HashSet<>(Arrays.asList(
+            "execution.target", "execution.attached", "execution.shutdown-on-attached-exit", "pipeline.jars", "pipeline.classpaths",
+            Targets.CLUSTER_ID.key(), Access.DISPATCHER.key()));
+
+    private final Configuration configuration;
+
+    ApplicationDescriptor(Configuration configuration) {
+        this.configuration = configuration;
+    }
+
+    @Override
+    public String getClusterDescription() {
+        return "an application on Mesos";
+    }
+
+    @Override
+    public ClusterClientProvider<StandaloneClusterId> retrieve(StandaloneClusterId id) throws ClusterRetrieveException {
+        return new StandaloneClusterDescriptor(Session.of(configuration)).retrieve(id);
+    }
+
+    @Override
+    public ClusterClientProvider<StandaloneClusterId> deployApplicationCluster(
+            ClusterSpecification specification, ApplicationConfiguration application) throws ClusterDeploymentException {
+        String name = Targets.cluster(configuration);
+        try {
+            Dispatcher dispatcher = new Dispatcher(configuration);
+            dispatcher.create(manifest(name, application));
+            System.out.println("The dispatcher has taken application " + name + ".");
+            return new StandaloneClusterDescriptor(Session.of(configuration)).retrieve(StandaloneClusterId.getInstance());
+        } catch (Exception error) {
+            throw new ClusterDeploymentException("application " + name + " is not taken", error);
+        }
+    }
+
+    private ObjectNode manifest(String name, ApplicationConfiguration application) throws ClusterDeploymentException {
+        ObjectNode manifest = JsonNodeFactory.instance.objectNode();
+        manifest.put("apiVersion", "flink.apache.org/v1beta1").put("kind", "FlinkDeployment");
+        manifest.putObject("metadata").put("name", name);
+        ObjectNode spec = manifest.putObject("spec");
+        String[] version = EnvironmentInformation.getVersion().split("\\.");
+        spec.put("flinkVersion", "v" + version[0] + "_" + version[1]);
+        ObjectNode settings = spec.putObject("flinkConfiguration");
+        for (Map.Entry<String, String> setting : configuration.toMap().entrySet()) {
+            String key = setting.getKey();
+            if (!OF_THIS_MACHINE.contains(key) && !SAID_ELSEWHERE.contains(key) && !key.startsWith("$internal.")) {
+                settings.put(key, setting.getValue());
+            }
+        }
+        spec.putObject("jobManager");
+        spec.putObject("taskManager");
+        ObjectNode job = spec.putObject("job");
+        List<String> jars = configuration.get(PipelineOptions.JARS);
+        if (jars == null || jars.size() != 1) {
+            throw new ClusterDeploymentException("one jar is expected, not " + (jars == null ? 0 : jars.size()));
+        }
+        job.put("jarURI", jars.get(0));
+        if (application.getApplicationClassName() != null) {
+            job.put("entryClass", application.getApplicationClassName());
+        }
+        ArrayNode arguments = job.putArray("args");
+        Arrays.stream(application.getProgramArguments()).forEach(arguments::add);
+        job.put("parallelism", configuration.get(CoreOptions.DEFAULT_PARALLELISM));
+        job.put("upgradeMode", "stateless");
+        return manifest;
+    }
+
+    @Override
+    public ClusterClientProvider<StandaloneClusterId> deploySessionCluster(ClusterSpecification specification) {
+        throw new UnsupportedOperationException("`flink-on-mesos session create` makes sessions");
+    }
+
+    /** Flink 1.x has it. */
+    @SuppressWarnings("deprecation")
+    public ClusterClientProvider<StandaloneClusterId> deployJobCluster(
+            ClusterSpecification specification, JobGraph job, boolean isDetached) {
+        throw new UnsupportedOperationException("a cluster for one job is an application: -t " + Targets.APPLICATION);
+    }
+
+    @Override
+    public void killCluster(StandaloneClusterId id) throws FlinkException {
+        String name = Targets.cluster(configuration);
+        try {
+            new Dispatcher(configuration).delete(name);
+        } catch (Exception error) {
+            throw new FlinkException("application " + name + " cannot be deleted", error);
+        }
+    }
+
+    @Override
+    public void close() {}
+}
