@@ -239,7 +239,9 @@ impl Scheduler {
 
     /// Ids of the tasks that go on until others run.
     pub(super) fn replaced(&self) -> impl Iterator<Item = &String> {
-        self.state.tasks.iter().filter(|(_, record)| record.goal == Goal::Replace).map(|(id, _)| id)
+        // It is asked at every step, of thousands of tasks, and there is hardly ever one.
+        let tasks = self.census().has_replaced().then_some(&self.state.tasks).into_iter().flatten();
+        tasks.filter(|(_, record)| record.goal == Goal::Replace).map(|(id, _)| id)
     }
 
     /// Takes those that have run for long for registered where the JobManager says nothing.

@@ -6,7 +6,6 @@
 
 use std::fmt;
 
-use bytes::Bytes;
 use domain::need::{Milli, Need};
 use mesos::wire::resource::{Range, Ranges, Resource, Scalar, ValueType};
 use mesos::wire::view::ResourceView;
@@ -61,7 +60,7 @@ const MAX_OTHERS: usize = 28;
 
 impl Holding {
     /// Adds what [`Pool::add`] would.
-    pub fn add(&mut self, resources: &[Bytes], role: &str) {
+    pub fn add<'r>(&mut self, resources: impl Iterator<Item = &'r [u8]>, role: &str) {
         for (_, view) in usable(resources, role) {
             if view.name == PORTS {
                 self.ports += spans(&view).iter().map(|(first, last)| last - first + 1).sum::<u64>();
@@ -75,7 +74,8 @@ impl Holding {
     }
 
     fn add_scalar(&mut self, name: &str, free: Milli, is_reserved: bool) {
-        if self.amount(name).is_none() && self.others.len() < MAX_OTHERS {
+        let is_common = COMMON_NAMES.contains(&name);
+        if !is_common && self.amount(name).is_none() && self.others.len() < MAX_OTHERS {
             self.others.push((name.to_owned(), Amount::default()));
         }
         if let Some(amount) = self.amount_mut(name) {
@@ -176,7 +176,7 @@ pub struct Pool<'a> {
 
 #[derive(Clone, Debug)]
 struct Part<'a> {
-    offered: &'a Bytes,
+    offered: &'a [u8],
     name: &'a str,
     depth: usize,
     free: Milli,
@@ -187,7 +187,7 @@ struct Part<'a> {
 impl<'a> Pool<'a> {
     /// Adds an offer's resources, leaving out what a TaskManager must not take: revocable and shared
     /// resources, disks with a source or a volume on them, and what is allocated to another role than the offer.
-    pub fn add(&mut self, resources: &'a [Bytes], role: &str) {
+    pub fn add(&mut self, resources: impl Iterator<Item = &'a [u8]>, role: &str) {
         self.parts.extend(usable(resources, role).map(|(offered, view)| Part {
             offered,
             name: view.name,
@@ -256,13 +256,16 @@ impl Part<'_> {
 
     /// None if it was garbage where a [`ResourceView`] does not look.
     fn decoded(&self) -> Option<Resource> {
-        Resource::decode(self.offered.clone()).ok()
+        Resource::decode(self.offered).ok()
     }
 }
 
 /// What a TaskManager may take of an offer's resources; garbage is nothing.
-fn usable<'a>(resources: &'a [Bytes], role: &str) -> impl Iterator<Item = (&'a Bytes, ResourceView<'a>)> {
-    let views = resources.iter().filter_map(|resource| Some((resource, ResourceView::read(resource)?)));
+fn usable<'a>(
+    resources: impl Iterator<Item = &'a [u8]>,
+    role: &str,
+) -> impl Iterator<Item = (&'a [u8], ResourceView<'a>)> {
+    let views = resources.filter_map(|resource| Some((resource, ResourceView::read(resource)?)));
     views.filter(move |(_, view)| {
         let is_ours = view.allocated_to.is_none_or(|allocated| allocated == role);
         is_ours && !view.is_revocable && !view.is_shared && !view.is_special_disk
@@ -308,6 +311,7 @@ fn take_lowest(spans: &mut Vec<(u64, u64)>) -> Option<u64> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use bytes::Bytes;
     use mesos::wire::encoded;
     use mesos::wire::resource::{AllocationInfo, ReservationInfo, RevocableInfo};
 
@@ -341,13 +345,13 @@ pub(super) mod tests {
 
     fn pool(resources: &[Bytes]) -> Pool<'_> {
         let mut pool = Pool::default();
-        pool.add(resources, "flink");
+        pool.add(resources.iter().map(Bytes::as_ref), "flink");
         pool
     }
 
     fn holding(resources: &[Resource]) -> Holding {
         let mut holding = Holding::default();
-        holding.add(&encoded(resources), "flink");
+        holding.add(encoded(resources).iter().map(Bytes::as_ref), "flink");
         holding
     }
 

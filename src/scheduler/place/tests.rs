@@ -22,7 +22,7 @@ fn rack(value: &str) -> Vec<Bytes> {
 
 fn candidate<'a>(agent_id: &'a str, cpus: f64) -> Candidate<'a> {
     let mut holding = Holding::default();
-    holding.add(&encoded(&[scalar("cpus", cpus)]), "*");
+    holding.add(encoded(&[scalar("cpus", cpus)]).iter().map(Bytes::as_ref), "*");
     let traits = Traits { hostname: agent_id, ..Traits::default() };
     Candidate { agent_id, role: "*", traits, holding }
 }
@@ -193,7 +193,7 @@ fn an_agent_offered_to_two_roles_counts_once_and_gives_reserved_resources_first(
     reserved[1].holding = Holding::default();
     let reservation = mesos::wire::resource::ReservationInfo::default();
     let cpus = Resource { reservations: vec![reservation], ..scalar("cpus", 1.0) };
-    reserved[1].holding.add(&encoded(&[cpus]), "y");
+    reserved[1].holding.add(encoded(&[cpus]).iter().map(Bytes::as_ref), "y");
     let world = World::new(Placement::Spread);
     let mut ground = Ground::new(reserved.to_vec(), &world.tasks, &world.standings);
     assert_eq!(Placing::new(&ground, world.request(1)).run(&mut ground), [1]);
