@@ -246,7 +246,7 @@ impl Scheduler {
 
     /// Takes those that have run for long for registered where the JobManager says nothing.
     pub(super) fn settle(&mut self, now: Moment) {
-        if self.witness.answered.is_some() {
+        if self.witness.answered.is_some() || self.settles_from.is_none_or(|from| from > now) {
             return;
         }
         let mut settled = Vec::new();
@@ -256,6 +256,7 @@ impl Scheduler {
                 settled.push(id.clone());
             }
         }
+        self.settles_from = self.seen.values().filter_map(Seen::settles_at).min();
         self.registered(&settled, now);
     }
 
@@ -270,7 +271,8 @@ impl Scheduler {
 }
 
 impl Seen {
-    fn settles_at(&self) -> Option<Moment> {
+    /// When it counts as registered though nobody says so.
+    pub(super) fn settles_at(&self) -> Option<Moment> {
         self.running_since.filter(|_| !self.is_settled).map(|since| since + MAX_REGISTRATION)
     }
 }

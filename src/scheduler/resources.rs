@@ -62,7 +62,7 @@ impl Holding {
     /// Adds what [`Pool::add`] would.
     pub fn add<'r>(&mut self, resources: impl Iterator<Item = &'r [u8]>, role: &str) {
         for (_, view) in usable(resources, role) {
-            if view.name == PORTS {
+            if view.name == PORTS.as_bytes() {
                 self.ports += spans(&view).iter().map(|(first, last)| last - first + 1).sum::<u64>();
                 continue;
             }
@@ -73,17 +73,32 @@ impl Holding {
         }
     }
 
-    fn add_scalar(&mut self, name: &str, free: Milli, is_reserved: bool) {
-        let is_common = COMMON_NAMES.contains(&name);
-        if !is_common && self.amount(name).is_none() && self.others.len() < MAX_OTHERS {
-            self.others.push((name.to_owned(), Amount::default()));
-        }
-        if let Some(amount) = self.amount_mut(name) {
+    fn add_scalar(&mut self, name: &[u8], free: Milli, is_reserved: bool) {
+        let common = COMMON_NAMES.iter().position(|common| common.as_bytes() == name);
+        let amount = match common {
+            Some(index) => Some(&mut self.common[index]),
+            None => self.other(name),
+        };
+        if let Some(amount) = amount {
             amount.free.0 = amount.free.0.saturating_add(free.0);
             if is_reserved {
                 amount.reserved.0 = amount.reserved.0.saturating_add(free.0);
             }
         }
+    }
+
+    /// Of one that is none of the common ones. None if there are too many of these, or its name is no text.
+    fn other(&mut self, name: &[u8]) -> Option<&mut Amount> {
+        let index = match self.others.iter().position(|(known, _)| known.as_bytes() == name) {
+            Some(index) => index,
+            None if self.others.len() >= MAX_OTHERS => return None,
+            None => {
+                let name = std::str::from_utf8(name).ok()?;
+                self.others.push((name.to_owned(), Amount::default()));
+                self.others.len() - 1
+            }
+        };
+        self.others.get_mut(index).map(|(_, amount)| amount)
     }
 
     /// Takes `need` out if all of it is there.
@@ -177,7 +192,7 @@ pub struct Pool<'a> {
 #[derive(Clone, Debug)]
 struct Part<'a> {
     offered: &'a [u8],
-    name: &'a str,
+    name: &'a [u8],
     depth: usize,
     free: Milli,
     /// In ascending order.
@@ -193,7 +208,7 @@ impl<'a> Pool<'a> {
             name: view.name,
             depth: depth(&view),
             free: Milli::of(view.scalar),
-            spans: if view.name == PORTS { spans(&view) } else { Vec::new() },
+            spans: if view.name == PORTS.as_bytes() { spans(&view) } else { Vec::new() },
         }));
         // Reserved resources first, and those first that fewest others could use.
         self.parts.sort_by_key(|part| std::cmp::Reverse(part.depth));
@@ -211,7 +226,7 @@ impl<'a> Pool<'a> {
 
     fn take_scalar(&mut self, name: &str, needed: Milli, share: &mut Allotment) -> Option<()> {
         let mut left = needed;
-        for part in self.parts.iter_mut().filter(|part| part.name == name) {
+        for part in self.parts.iter_mut().filter(|part| part.name == name.as_bytes()) {
             let taken = left.min(part.free);
             if taken.0 > 0 {
                 share.resources.push(part.with_amount(taken)?);
@@ -223,7 +238,7 @@ impl<'a> Pool<'a> {
     }
 
     fn take_ports(&mut self, count: usize, share: &mut Allotment) -> Option<()> {
-        for part in self.parts.iter_mut().filter(|part| part.name == PORTS) {
+        for part in self.parts.iter_mut().filter(|part| part.name == PORTS.as_bytes()) {
             let mut taken = Vec::new();
             while share.ports.len() + taken.len() < count
                 && let Some(port) = take_lowest(&mut part.spans)
@@ -267,7 +282,7 @@ fn usable<'a>(
 ) -> impl Iterator<Item = (&'a [u8], ResourceView<'a>)> {
     let views = resources.filter_map(|resource| Some((resource, ResourceView::read(resource)?)));
     views.filter(move |(_, view)| {
-        let is_ours = view.allocated_to.is_none_or(|allocated| allocated == role);
+        let is_ours = view.allocated_to.is_none_or(|allocated| allocated == role.as_bytes());
         is_ours && !view.is_revocable && !view.is_shared && !view.is_special_disk
     })
 }

@@ -39,14 +39,15 @@ pub type Attributes<'a> = Repeated<'a, 7>;
 /// As much of an encoded [`Resource`](super::resource::Resource) as decides who may take how much of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ResourceView<'a> {
-    /// Empty if the sender left it out.
-    pub name: &'a str,
+    /// Empty if the sender left it out. Nobody has looked whether it is a text.
+    pub name: &'a [u8],
     /// Zero if the sender left it out.
     pub scalar: f64,
     ranges: &'a [u8],
     /// Whom it is reserved for, in the form from before reservations could be refined.
     pub role: Option<&'a str>,
-    pub allocated_to: Option<&'a str>,
+    /// Like the name.
+    pub allocated_to: Option<&'a [u8]>,
     /// How many there are, one within the other.
     pub reservations: usize,
     /// It is not plainly the disk of an agent: it has a source, or there is a volume on it.
@@ -144,14 +145,16 @@ impl<'a> ResourceView<'a> {
         let mut view = Self::default();
         Fields(resource).each(|number, value| {
             match number {
-                1 => view.name = value.text()?,
+                1 => view.name = value.bytes()?,
                 3 => view.scalar = double(value.bytes()?)?.unwrap_or(view.scalar),
                 4 => view.ranges = value.bytes()?,
                 6 => view.role = Some(value.text()?),
                 7 => view.is_special_disk |= !value.bytes()?.is_empty(),
                 9 => view.is_revocable = true,
                 10 => view.is_shared = true,
-                11 => view.allocated_to = text(value.bytes()?)?.or(view.allocated_to),
+                11 => {
+                    view.allocated_to = Fields(value.bytes()?).last(1, Value::bytes)?.or(view.allocated_to);
+                }
                 13 => view.reservations += 1,
                 _ => {}
             }

@@ -5,19 +5,22 @@ use bytes::Bytes;
 use domain::constraint::Traits;
 use domain::need::Milli;
 use mesos::wire::encoded;
+use mesos::wire::offer::Offer;
 use mesos::wire::resource::{Attribute, Resource, Scalar, Text, ValueType};
+use mesos::wire::view::OfferView;
 
 fn scalar(name: &str, value: f64) -> Resource {
     Resource { name: Some(name.into()), scalar: Some(Scalar { value: Some(value) }), ..Resource::default() }
 }
 
-fn rack(value: &str) -> Vec<Bytes> {
-    encoded(&[Attribute {
+fn offer_of_rack(value: &str) -> Offer {
+    let rack = Attribute {
         name: Some("rack".into()),
         r#type: Some(ValueType::Text as i32),
         text: Some(Text { value: Some(value.into()) }),
         ..Attribute::default()
-    }])
+    };
+    Offer { attributes: encoded(&[rack]), ..Offer::default() }
 }
 
 fn candidate<'a>(agent_id: &'a str, cpus: f64) -> Candidate<'a> {
@@ -171,10 +174,10 @@ fn constraints_that_count() {
 
 #[test]
 fn values_shared_by_several_agents() {
-    let racks = ["r1", "r2"].map(rack);
+    let offers = encoded(&["r1", "r1", "r2"].map(offer_of_rack));
     let mut candidates = three();
-    for (candidate, attributes) in candidates.iter_mut().zip([&racks[0], &racks[0], &racks[1]]) {
-        candidate.traits.attributes = attributes;
+    for (candidate, offer) in candidates.iter_mut().zip(&offers) {
+        candidate.traits.attributes = OfferView::read(offer).expect("an offer").attributes;
     }
     let world = World::new(Placement::Spread).hard("rack:GROUP_BY");
     assert_eq!(world.place(&candidates, 6), "a:2 b:1 c:3");

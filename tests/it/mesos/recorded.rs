@@ -141,14 +141,14 @@ fn check_parts_of_offers(record: &Bytes, path: &Path) -> usize {
         check_same::<Resource>(Encoding::Protobuf, part, path);
         let resource = Resource::decode(part.clone()).expect("decoded before");
         let view = ResourceView::read(part).unwrap_or_else(|| panic!("{}: {part:?}", path.display()));
-        assert_eq!(Some(view.name), resource.name.as_deref());
+        assert_eq!(Some(view.name), resource.name.as_deref().map(str::as_bytes));
         assert_eq!(view.scalar, resource.scalar.and_then(|scalar| scalar.value).unwrap_or_default());
         let ranges = resource.ranges.unwrap_or_default().range;
         assert!(view.ranges().eq(ranges.iter().map(|range| (range.begin(), range.end()))));
         assert_eq!(view.role, resource.role.as_deref());
         assert_eq!(
             view.allocated_to,
-            resource.allocation_info.as_ref().and_then(|info| info.role.as_deref())
+            resource.allocation_info.as_ref().and_then(|info| Some(info.role.as_deref()?.as_bytes()))
         );
         assert_eq!(view.reservations, resource.reservations.len());
     }

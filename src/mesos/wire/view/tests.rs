@@ -79,9 +79,12 @@ fn attribute() -> Attribute {
 fn a_resource_is_read_as_it_was_written() {
     let encoded = resource().encode_to_vec();
     let view = ResourceView::read(&encoded).expect("a resource");
-    assert_eq!((view.name, view.scalar), ("größe", 0.125));
+    assert_eq!((view.name, view.scalar), ("größe".as_bytes(), 0.125));
     assert_eq!(view.ranges().collect::<Vec<_>>(), [(31_000, u64::MAX), (0, 7)]);
-    assert_eq!((view.role, view.allocated_to, view.reservations), (Some("eng"), Some("eng/flink"), 2));
+    assert_eq!(
+        (view.role, view.allocated_to, view.reservations),
+        (Some("eng"), Some("eng/flink".as_bytes()), 2)
+    );
     assert_eq!((view.is_special_disk, view.is_revocable, view.is_shared), (false, false, false));
     assert_eq!(ResourceView::read(&[]), Some(ResourceView::default()));
 
@@ -166,7 +169,7 @@ fn damaged_resources_read_as_they_decode() {
         let Ok(resource) = Resource::decode(&bytes[..]) else { continue };
         decoded += 1;
         let Some(view) = ResourceView::read(&bytes) else { panic!("{bytes:?}") };
-        assert_eq!(view.name, resource.name.as_deref().unwrap_or_default(), "{bytes:?}");
+        assert_eq!(view.name, resource.name.as_deref().unwrap_or_default().as_bytes(), "{bytes:?}");
         let scalar = resource.scalar.and_then(|scalar| scalar.value).unwrap_or_default();
         assert_eq!(view.scalar.to_bits(), scalar.to_bits(), "{bytes:?}");
         assert_eq!(view.role, resource.role.as_deref(), "{bytes:?}");
