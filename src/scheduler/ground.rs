@@ -95,6 +95,7 @@ impl<'o> Ground<'o> {
     }
 
     fn know_agents(&mut self, tasks: &BTreeMap<String, TaskRecord>, standings: &BTreeMap<String, Standing>) {
+        // Ids of agents are the master's own: nobody makes them collide.
         let mut known = HashMap::with_capacity_and_hasher(self.candidates.len(), RandomState::default());
         for chunk in self.candidates.chunk_by(|one, other| one.agent_id == other.agent_id) {
             let start = self.agents.len();
