@@ -1,7 +1,5 @@
 //! SHA-256, by the library that does TLS.
 
-use std::fmt::Write as _;
-
 use ring::digest::{Context, SHA256};
 
 pub struct Sha256(Context);
@@ -30,8 +28,8 @@ impl Sha256 {
 
 pub fn hexadecimal(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        let _ = write!(text, "{byte:02x}");
+    for digit in bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]) {
+        text.push(char::from(b"0123456789abcdef"[usize::from(digit)]));
     }
     text
 }

@@ -3,13 +3,11 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
 use regex_lite::Regex;
 use serde::{Deserialize, Serialize};
 
-use mesos::wire::offer::Offer;
 use mesos::wire::resource::ValueType;
-use mesos::wire::view::AttributeView;
+use mesos::wire::view::{AttributeView, Attributes, OfferView};
 
 use super::need::Milli;
 
@@ -226,19 +224,13 @@ pub struct Traits<'a> {
     pub hostname: &'a str,
     pub region: Option<&'a str>,
     pub zone: Option<&'a str>,
-    /// As in the offer.
-    pub attributes: &'a [Bytes],
+    pub attributes: Attributes<'a>,
 }
 
 impl<'a> Traits<'a> {
-    pub fn of(offer: &'a Offer) -> Self {
-        let domain = offer.domain.as_ref().and_then(|domain| domain.fault_domain.as_ref());
-        Self {
-            hostname: offer.hostname.as_deref().unwrap_or_default(),
-            region: domain.and_then(|domain| domain.region.as_ref()?.name.as_deref()),
-            zone: domain.and_then(|domain| domain.zone.as_ref()?.name.as_deref()),
-            attributes: &offer.attributes,
-        }
+    pub fn of(offer: &OfferView<'a>) -> Self {
+        let OfferView { hostname, region, zone, attributes, .. } = *offer;
+        Self { hostname, region, zone, attributes }
     }
 
     /// The values as text, none for an attribute that the agent does not have; it may have one more than once.
@@ -261,7 +253,7 @@ impl<'a> Traits<'a> {
     }
 
     fn named(&self, name: &str) -> impl Iterator<Item = AttributeView<'a>> {
-        let attributes = self.attributes.iter().filter_map(|attribute| AttributeView::read(attribute));
+        let attributes = self.attributes.iter().filter_map(AttributeView::read);
         attributes.filter(move |attribute| attribute.name == name)
     }
 }

@@ -7,8 +7,9 @@ use bytes::Bytes;
 use super::wire;
 use super::wire::event::EventType;
 use super::wire::id::{AgentId, ExecutorId, FrameworkId, OfferId, TaskId};
-use super::wire::offer::{InverseOffer, Offer};
+use super::wire::offer::InverseOffer;
 use super::wire::status::{OperationStatus, Reason, StatusSource, TaskState, TaskStatus};
+use super::wire::view::OfferView;
 use base::addresses;
 
 /// What masters send when they do not say; today's say the same.
@@ -25,8 +26,8 @@ pub enum Event {
         heartbeat: Duration,
         master: MasterSummary,
     },
-    /// Each has an id and an agent's id.
-    Offers(Vec<Offer>),
+    /// Each is one that an [`OfferView`] reads, with an id and an agent's id.
+    Offers(Vec<Bytes>),
     Rescinded(OfferId),
     Updated(StatusUpdate),
     OperationUpdated(OperationStatus),
@@ -89,6 +90,8 @@ pub struct StatusUpdate {
 pub enum EventError {
     #[error("{event} without {field}")]
     Missing { event: &'static str, field: &'static str },
+    #[error("OFFERS with an offer that cannot be read")]
+    Offer,
     #[error("UPDATE of task {} with a uuid of {length} bytes, expected 16", .task_id.text())]
     Uuid { task_id: TaskId, length: usize },
 }
@@ -167,10 +170,11 @@ fn subscribed(subscribed: wire::event::Subscribed) -> Result<Event, EventError> 
 
 fn offers(offers: wire::event::Offers) -> Result<Event, EventError> {
     for offer in &offers.offers {
-        if is_missing(offer.id.as_ref(), OfferId::text) {
+        let offer = OfferView::read(offer).ok_or(EventError::Offer)?;
+        if offer.id.is_empty() {
             return Err(EventError::Missing { event: "OFFERS", field: "id" });
         }
-        if is_missing(offer.agent_id.as_ref(), AgentId::text) {
+        if offer.agent_id.is_empty() {
             return Err(EventError::Missing { event: "OFFERS", field: "agent_id" });
         }
     }
@@ -224,6 +228,7 @@ fn is_missing<I>(id: Option<&I>, text: fn(&I) -> &str) -> bool {
 mod tests {
     use super::*;
     use crate::wire::event::{Error, Offers, Subscribed, Update};
+    use crate::wire::offer::Offer;
 
     fn event(kind: EventType) -> wire::event::Event {
         wire::event::Event { r#type: Some(kind as i32), ..wire::event::Event::default() }
@@ -272,10 +277,15 @@ mod tests {
         );
         assert_eq!(
             parse(wire::event::Event {
-                offers: Some(Offers { offers: vec![offer] }),
+                offers: Some(Offers { offers: wire::encoded(&[offer]) }),
                 ..event(EventType::Offers)
             }),
             "OFFERS without agent_id"
+        );
+        let damaged = Offers { offers: vec![Bytes::from_static(b"\x0a\x7f")] };
+        assert_eq!(
+            parse(wire::event::Event { offers: Some(damaged), ..event(EventType::Offers) }),
+            "OFFERS with an offer that cannot be read"
         );
         assert_eq!(parse(event(EventType::Rescind)), "RESCIND without offer_id");
         assert_eq!(update(no_task).expect_err("an error").to_string(), "UPDATE without task_id");

@@ -6,8 +6,9 @@ use std::time::Duration;
 use base::time::Moment;
 use mesos::call::Call;
 use mesos::wire::id::{AgentId, OfferId};
-use mesos::wire::offer::{InverseOffer, Offer};
+use mesos::wire::offer::InverseOffer;
 use mesos::wire::time::Unavailability;
+use mesos::wire::view::OfferView;
 
 use super::ground::Standing;
 use super::{Note, Scheduler};
@@ -127,10 +128,9 @@ impl Scheduler {
     }
 
     /// What offers say of their agents' maintenance.
-    pub(super) fn learn_departures(&mut self, offers: &[Offer], now: Moment) {
+    pub(super) fn learn_departures(&mut self, offers: &[OfferView<'_>], now: Moment) {
         for offer in offers {
-            let agent_id = offer.agent_id.as_ref().map(AgentId::text).unwrap_or_default();
-            self.departures.learn(agent_id, offer.unavailability.as_ref(), self.spec.epoch, now);
+            self.departures.learn(offer.agent_id, offer.unavailability.as_ref(), self.spec.epoch, now);
         }
         self.move_no_more(now);
     }

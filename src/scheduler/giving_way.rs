@@ -239,12 +239,14 @@ impl Scheduler {
 
     /// Ids of the tasks that go on until others run.
     pub(super) fn replaced(&self) -> impl Iterator<Item = &String> {
-        self.state.tasks.iter().filter(|(_, record)| record.goal == Goal::Replace).map(|(id, _)| id)
+        // It is asked at every step, of thousands of tasks, and there is hardly ever one.
+        let tasks = self.census().has_replaced().then_some(&self.state.tasks).into_iter().flatten();
+        tasks.filter(|(_, record)| record.goal == Goal::Replace).map(|(id, _)| id)
     }
 
     /// Takes those that have run for long for registered where the JobManager says nothing.
     pub(super) fn settle(&mut self, now: Moment) {
-        if self.witness.answered.is_some() {
+        if self.witness.answered.is_some() || self.settles_from.is_none_or(|from| from > now) {
             return;
         }
         let mut settled = Vec::new();
@@ -254,6 +256,7 @@ impl Scheduler {
                 settled.push(id.clone());
             }
         }
+        self.settles_from = self.seen.values().filter_map(Seen::settles_at).min();
         self.registered(&settled, now);
     }
 
@@ -268,7 +271,8 @@ impl Scheduler {
 }
 
 impl Seen {
-    fn settles_at(&self) -> Option<Moment> {
+    /// When it counts as registered though nobody says so.
+    pub(super) fn settles_at(&self) -> Option<Moment> {
         self.running_since.filter(|_| !self.is_settled).map(|since| since + MAX_REGISTRATION)
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use base::time::Moment;
+use foldhash::fast::RandomState;
 
 use super::resources::Holding;
 use domain::constraint::Traits;
@@ -94,7 +95,8 @@ impl<'o> Ground<'o> {
     }
 
     fn know_agents(&mut self, tasks: &BTreeMap<String, TaskRecord>, standings: &BTreeMap<String, Standing>) {
-        let mut known: HashMap<&str, usize> = HashMap::with_capacity(self.candidates.len());
+        // Ids of agents are the master's own: nobody makes them collide.
+        let mut known = HashMap::with_capacity_and_hasher(self.candidates.len(), RandomState::default());
         for chunk in self.candidates.chunk_by(|one, other| one.agent_id == other.agent_id) {
             let start = self.agents.len();
             known.insert(chunk[0].agent_id, self.members.len());

@@ -133,6 +133,11 @@ impl Census {
         census
     }
 
+    /// Whether tasks go on until others run.
+    pub fn has_replaced(&self) -> bool {
+        self.groups.values().any(|tally| tally.replaced > 0)
+    }
+
     fn tally(&self, group: &GroupName) -> Tally {
         self.groups.get(group).copied().unwrap_or_default()
     }

@@ -93,6 +93,8 @@ pub struct Scheduler {
     agents: Agents,
     departures: Departures,
     witness: Witness,
+    /// No task settles by itself before; none while none runs that has not.
+    settles_from: Option<Moment>,
     reconciliation: Reconciliation,
     offered: Offered,
     counters: Counters,
@@ -180,6 +182,7 @@ impl Scheduler {
             agents: Agents::default(),
             departures: Departures::default(),
             witness: Witness::default(),
+            settles_from: None,
             failed_calls: FailedCalls::new(spec.patience.call_again),
             reviving: Reviving::new(spec.patience.revive),
             look: Look::default(),

@@ -2,12 +2,12 @@
 //!
 //! The offers themselves are answered at once. What is remembered of them says what was free when they came.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use base::time::Moment;
-use bytes::Bytes;
+use mesos::wire::view::Attributes;
 
 use super::ground::Candidate;
 use super::resources::Holding;
@@ -21,7 +21,8 @@ const MAX_ATTRIBUTE_BYTES: usize = 1024;
 
 #[derive(Clone, Debug, Default)]
 pub struct Offered {
-    agents: BTreeMap<String, Agent>,
+    /// In order of their ids.
+    agents: Vec<Agent>,
     roles: BTreeSet<Arc<str>>,
     /// REVIVE makes the master forget what was declined: the next offers are all that is free.
     is_superseded: bool,
@@ -29,10 +30,12 @@ pub struct Offered {
 
 #[derive(Clone, Debug)]
 struct Agent {
+    id: String,
     hostname: String,
     region: Option<String>,
     zone: Option<String>,
-    attributes: Vec<Bytes>,
+    /// Of [`Attributes`].
+    attributes: Box<[u8]>,
     /// In order of role.
     by_role: Vec<RoleOffer>,
 }
@@ -59,22 +62,24 @@ impl Offered {
         let mut fresh = Vec::new();
         for candidates in candidates.chunk_by(|one, other| one.agent_id == other.agent_id) {
             let Candidate { agent_id, traits, .. } = &candidates[0];
-            if let Some(agent) = self.agents.get_mut(*agent_id) {
-                if !agent.is(traits) {
-                    *agent = Agent { by_role: std::mem::take(&mut agent.by_role), ..Agent::new(traits) };
+            let agent = match self.agents.binary_search_by(|agent| (*agent.id).cmp(agent_id)) {
+                Ok(index) => {
+                    let agent = &mut self.agents[index];
+                    if !agent.is(traits) {
+                        let by_role = std::mem::take(&mut agent.by_role);
+                        *agent = Agent { by_role, ..Agent::new(agent_id, traits) };
+                    }
+                    agent
                 }
-                candidates.iter().for_each(|candidate| agent.offers(candidate, &mut self.roles, now));
-            } else if self.agents.len() + fresh.len() < MAX_AGENTS {
-                let mut agent = Agent::new(traits);
-                candidates.iter().for_each(|candidate| agent.offers(candidate, &mut self.roles, now));
-                fresh.push(((*agent_id).to_owned(), agent));
-            }
+                Err(_) if self.agents.len() + fresh.len() >= MAX_AGENTS => continue,
+                Err(_) => fresh.push_mut(Agent::new(agent_id, traits)),
+            };
+            candidates.iter().for_each(|candidate| agent.offers(candidate, &mut self.roles, now));
         }
-        if self.agents.is_empty() {
-            // They are in order: the map is made of them at once.
-            self.agents = fresh.into_iter().collect();
-        } else {
-            self.agents.extend(fresh);
+        if !fresh.is_empty() {
+            self.agents.append(&mut fresh);
+            // Two that are in order already, which takes no longer than to put one after the other.
+            self.agents.sort_by(|one, other| one.id.cmp(&other.id));
         }
     }
 
@@ -90,9 +95,9 @@ impl Offered {
 
     /// In order of agent and role.
     pub fn candidates(&self) -> Vec<Candidate<'_>> {
-        let by_role = self.agents.iter().flat_map(|(agent_id, agent)| {
+        let by_role = self.agents.iter().flat_map(|agent| {
             agent.by_role.iter().map(move |offer| Candidate {
-                agent_id,
+                agent_id: &agent.id,
                 role: &offer.role,
                 traits: agent.traits(),
                 holding: offer.holding.clone(),
@@ -103,7 +108,7 @@ impl Offered {
 
     /// How long ago each of [`Self::candidates`] was offered.
     pub fn ages(&self, now: Moment) -> Vec<Duration> {
-        self.agents.values().flat_map(|agent| &agent.by_role).map(|offer| now.since(offer.at)).collect()
+        self.agents.iter().flat_map(|agent| &agent.by_role).map(|offer| now.since(offer.at)).collect()
     }
 
     pub fn agents(&self) -> usize {
@@ -112,16 +117,13 @@ impl Offered {
 }
 
 impl Agent {
-    fn new(traits: &Traits<'_>) -> Self {
+    fn new(id: &str, traits: &Traits<'_>) -> Self {
         Self {
+            id: id.to_owned(),
             hostname: traits.hostname.to_owned(),
             region: traits.region.map(str::to_owned),
             zone: traits.zone.map(str::to_owned),
-            // Copied, for each is a part of the whole event.
-            attributes: remembered(traits.attributes)
-                .iter()
-                .map(|part| Bytes::copy_from_slice(part))
-                .collect(),
+            attributes: remembered(traits.attributes).encoded().into(),
             by_role: Vec::with_capacity(1),
         }
     }
@@ -145,7 +147,7 @@ impl Agent {
             hostname: &self.hostname,
             region: self.region.as_deref(),
             zone: self.zone.as_deref(),
-            attributes: &self.attributes,
+            attributes: Attributes::of(&self.attributes),
         }
     }
 }
@@ -163,7 +165,6 @@ fn role_offer(roles: &mut BTreeSet<Arc<str>>, candidate: &Candidate<'_>, now: Mo
     RoleOffer { role, holding: candidate.holding.clone(), at: now }
 }
 
-fn remembered(attributes: &[Bytes]) -> &[Bytes] {
-    let bytes: usize = attributes.iter().map(Bytes::len).sum();
-    if bytes > MAX_ATTRIBUTE_BYTES { &[] } else { attributes }
+fn remembered(attributes: Attributes<'_>) -> Attributes<'_> {
+    if attributes.encoded().len() > MAX_ATTRIBUTE_BYTES { Attributes::default() } else { attributes }
 }

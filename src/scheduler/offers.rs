@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use base::time::Moment;
+use bytes::Bytes;
 use mesos::call::Call;
-use mesos::wire::id::{AgentId, OfferId};
-use mesos::wire::offer::Offer;
+use mesos::wire::id::OfferId;
 use mesos::wire::task::TaskInfo;
+use mesos::wire::view::OfferView;
 
 use super::demand::Demand;
 use super::ground::{Candidate, Ground};
@@ -30,7 +31,7 @@ type Picks = BTreeMap<usize, BTreeMap<GroupName, usize>>;
 
 /// Offers put together that one ACCEPT may name, in order of agent and role.
 struct Lots<'a> {
-    offers: Vec<&'a Offer>,
+    offers: Vec<OfferView<'a>>,
     /// Which of the offers are of which candidate.
     ranges: Vec<Range<usize>>,
 }
@@ -44,11 +45,13 @@ struct Launch {
 }
 
 impl Scheduler {
-    /// The master offers resources.
-    pub fn handle_offers(&mut self, offers: &[Offer], now: Moment) {
+    /// The master offers resources. Each is one that an [`OfferView`] reads.
+    pub fn handle_offers(&mut self, offers: &[Bytes], now: Moment) {
         self.count_offers(offers.len());
+        let mut views = Vec::with_capacity(offers.len());
+        views.extend(offers.iter().filter_map(|offer| OfferView::read(offer)));
         // Whoever need not move any more needs no other in its place.
-        self.learn_departures(offers, now);
+        self.learn_departures(&views, now);
         self.let_go(now);
         let wanted = self.wanted_by_group(now);
         self.hear_offers(now);
@@ -57,7 +60,7 @@ impl Scheduler {
             // On their way when it was said, or SUPPRESS got lost: say it again.
             self.demand = None;
         }
-        let (lots, candidates) = in_lots(offers);
+        let (lots, candidates) = in_lots(views);
         self.offered.begin();
         self.offered.remember(&candidates, now);
         let (candidates, picks) = self.place(candidates, &wanted, offers.len(), now);
@@ -215,7 +218,7 @@ impl Scheduler {
             let offers = &lots.offers[lots.ranges[*index].clone()];
             let mut pool = Pool::default();
             for offer in offers {
-                pool.add(&offer.resources, candidate.role);
+                pool.add(offer.resources.iter(), candidate.role);
             }
             let mut tasks = Vec::new();
             for (name, count) in counts {
@@ -230,7 +233,7 @@ impl Scheduler {
             launches.push(Launch {
                 agent_id: candidate.agent_id.to_owned(),
                 hostname: candidate.traits.hostname.to_owned(),
-                offer_ids: offers.iter().filter_map(|offer| offer.id.clone()).collect(),
+                offer_ids: offers.iter().map(|offer| OfferId::new(offer.id)).collect(),
                 tasks,
             });
         }
@@ -303,33 +306,30 @@ impl Lots<'_> {
     fn unused(&self, picks: &Picks) -> Vec<OfferId> {
         let unused = self.ranges.iter().enumerate().filter(|(index, _)| !picks.contains_key(index));
         let offers = unused.flat_map(|(_, range)| &self.offers[range.clone()]);
-        offers.filter_map(|offer| offer.id.clone()).collect()
+        offers.map(|offer| OfferId::new(offer.id)).collect()
     }
 }
 
 /// Lots, and each of them as a candidate.
-fn in_lots(offers: &[Offer]) -> (Lots<'_>, Vec<Candidate<'_>>) {
-    let mut keyed: Vec<_> = offers.iter().map(|offer| (key(offer), offer)).collect();
-    keyed.sort_by_key(|(key, _)| *key);
-    let mut ranges = Vec::with_capacity(keyed.len());
-    let mut candidates = Vec::with_capacity(keyed.len());
+fn in_lots(mut offers: Vec<OfferView<'_>>) -> (Lots<'_>, Vec<Candidate<'_>>) {
+    offers.sort_by_key(key);
+    let mut ranges = Vec::with_capacity(offers.len());
+    let mut candidates = Vec::with_capacity(offers.len());
     let mut start = 0;
-    for chunk in keyed.chunk_by(|(one, _), (other, _)| one == other) {
-        let ((agent_id, role), first) = chunk[0];
+    for lot in offers.chunk_by(|one, other| key(one) == key(other)) {
+        let (agent_id, role) = key(&lot[0]);
         let mut holding = Holding::default();
-        for (_, offer) in chunk {
-            holding.add(&offer.resources, role);
+        for offer in lot {
+            holding.add(offer.resources.iter(), role);
         }
-        candidates.push(Candidate { agent_id, role, traits: Traits::of(first), holding });
-        ranges.push(start..start + chunk.len());
-        start += chunk.len();
+        candidates.push(Candidate { agent_id, role, traits: Traits::of(&lot[0]), holding });
+        ranges.push(start..start + lot.len());
+        start += lot.len();
     }
-    (Lots { offers: keyed.into_iter().map(|(_, offer)| offer).collect(), ranges }, candidates)
+    (Lots { offers, ranges }, candidates)
 }
 
 /// An offer's agent and role.
-fn key(offer: &Offer) -> (&str, &str) {
-    let agent_id = offer.agent_id.as_ref().map(AgentId::text).unwrap_or_default();
-    let role = offer.allocation_info.as_ref().and_then(|info| info.role.as_deref());
-    (agent_id, role.unwrap_or_default())
+fn key<'a>(offer: &OfferView<'a>) -> (&'a str, &'a str) {
+    (offer.agent_id, offer.role)
 }

@@ -6,7 +6,6 @@
 
 use std::fmt;
 
-use bytes::Bytes;
 use domain::need::{Milli, Need};
 use mesos::wire::resource::{Range, Ranges, Resource, Scalar, ValueType};
 use mesos::wire::view::ResourceView;
@@ -61,9 +60,9 @@ const MAX_OTHERS: usize = 28;
 
 impl Holding {
     /// Adds what [`Pool::add`] would.
-    pub fn add(&mut self, resources: &[Bytes], role: &str) {
+    pub fn add<'r>(&mut self, resources: impl Iterator<Item = &'r [u8]>, role: &str) {
         for (_, view) in usable(resources, role) {
-            if view.name == PORTS {
+            if view.name == PORTS.as_bytes() {
                 self.ports += spans(&view).iter().map(|(first, last)| last - first + 1).sum::<u64>();
                 continue;
             }
@@ -74,16 +73,32 @@ impl Holding {
         }
     }
 
-    fn add_scalar(&mut self, name: &str, free: Milli, is_reserved: bool) {
-        if self.amount(name).is_none() && self.others.len() < MAX_OTHERS {
-            self.others.push((name.to_owned(), Amount::default()));
-        }
-        if let Some(amount) = self.amount_mut(name) {
+    fn add_scalar(&mut self, name: &[u8], free: Milli, is_reserved: bool) {
+        let common = COMMON_NAMES.iter().position(|common| common.as_bytes() == name);
+        let amount = match common {
+            Some(index) => Some(&mut self.common[index]),
+            None => self.other(name),
+        };
+        if let Some(amount) = amount {
             amount.free.0 = amount.free.0.saturating_add(free.0);
             if is_reserved {
                 amount.reserved.0 = amount.reserved.0.saturating_add(free.0);
             }
         }
+    }
+
+    /// Of one that is none of the common ones. None if there are too many of these, or its name is no text.
+    fn other(&mut self, name: &[u8]) -> Option<&mut Amount> {
+        let index = match self.others.iter().position(|(known, _)| known.as_bytes() == name) {
+            Some(index) => index,
+            None if self.others.len() >= MAX_OTHERS => return None,
+            None => {
+                let name = std::str::from_utf8(name).ok()?;
+                self.others.push((name.to_owned(), Amount::default()));
+                self.others.len() - 1
+            }
+        };
+        self.others.get_mut(index).map(|(_, amount)| amount)
     }
 
     /// Takes `need` out if all of it is there.
@@ -176,8 +191,8 @@ pub struct Pool<'a> {
 
 #[derive(Clone, Debug)]
 struct Part<'a> {
-    offered: &'a Bytes,
-    name: &'a str,
+    offered: &'a [u8],
+    name: &'a [u8],
     depth: usize,
     free: Milli,
     /// In ascending order.
@@ -187,13 +202,13 @@ struct Part<'a> {
 impl<'a> Pool<'a> {
     /// Adds an offer's resources, leaving out what a TaskManager must not take: revocable and shared
     /// resources, disks with a source or a volume on them, and what is allocated to another role than the offer.
-    pub fn add(&mut self, resources: &'a [Bytes], role: &str) {
+    pub fn add(&mut self, resources: impl Iterator<Item = &'a [u8]>, role: &str) {
         self.parts.extend(usable(resources, role).map(|(offered, view)| Part {
             offered,
             name: view.name,
             depth: depth(&view),
             free: Milli::of(view.scalar),
-            spans: if view.name == PORTS { spans(&view) } else { Vec::new() },
+            spans: if view.name == PORTS.as_bytes() { spans(&view) } else { Vec::new() },
         }));
         // Reserved resources first, and those first that fewest others could use.
         self.parts.sort_by_key(|part| std::cmp::Reverse(part.depth));
@@ -211,7 +226,7 @@ impl<'a> Pool<'a> {
 
     fn take_scalar(&mut self, name: &str, needed: Milli, share: &mut Allotment) -> Option<()> {
         let mut left = needed;
-        for part in self.parts.iter_mut().filter(|part| part.name == name) {
+        for part in self.parts.iter_mut().filter(|part| part.name == name.as_bytes()) {
             let taken = left.min(part.free);
             if taken.0 > 0 {
                 share.resources.push(part.with_amount(taken)?);
@@ -223,7 +238,7 @@ impl<'a> Pool<'a> {
     }
 
     fn take_ports(&mut self, count: usize, share: &mut Allotment) -> Option<()> {
-        for part in self.parts.iter_mut().filter(|part| part.name == PORTS) {
+        for part in self.parts.iter_mut().filter(|part| part.name == PORTS.as_bytes()) {
             let mut taken = Vec::new();
             while share.ports.len() + taken.len() < count
                 && let Some(port) = take_lowest(&mut part.spans)
@@ -256,15 +271,18 @@ impl Part<'_> {
 
     /// None if it was garbage where a [`ResourceView`] does not look.
     fn decoded(&self) -> Option<Resource> {
-        Resource::decode(self.offered.clone()).ok()
+        Resource::decode(self.offered).ok()
     }
 }
 
 /// What a TaskManager may take of an offer's resources; garbage is nothing.
-fn usable<'a>(resources: &'a [Bytes], role: &str) -> impl Iterator<Item = (&'a Bytes, ResourceView<'a>)> {
-    let views = resources.iter().filter_map(|resource| Some((resource, ResourceView::read(resource)?)));
+fn usable<'a>(
+    resources: impl Iterator<Item = &'a [u8]>,
+    role: &str,
+) -> impl Iterator<Item = (&'a [u8], ResourceView<'a>)> {
+    let views = resources.filter_map(|resource| Some((resource, ResourceView::read(resource)?)));
     views.filter(move |(_, view)| {
-        let is_ours = view.allocated_to.is_none_or(|allocated| allocated == role);
+        let is_ours = view.allocated_to.is_none_or(|allocated| allocated == role.as_bytes());
         is_ours && !view.is_revocable && !view.is_shared && !view.is_special_disk
     })
 }
@@ -308,6 +326,7 @@ fn take_lowest(spans: &mut Vec<(u64, u64)>) -> Option<u64> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use bytes::Bytes;
     use mesos::wire::encoded;
     use mesos::wire::resource::{AllocationInfo, ReservationInfo, RevocableInfo};
 
@@ -341,13 +360,13 @@ pub(super) mod tests {
 
     fn pool(resources: &[Bytes]) -> Pool<'_> {
         let mut pool = Pool::default();
-        pool.add(resources, "flink");
+        pool.add(resources.iter().map(Bytes::as_ref), "flink");
         pool
     }
 
     fn holding(resources: &[Resource]) -> Holding {
         let mut holding = Holding::default();
-        holding.add(&encoded(resources), "flink");
+        holding.add(encoded(resources).iter().map(Bytes::as_ref), "flink");
         holding
     }
 

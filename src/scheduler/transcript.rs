@@ -100,7 +100,7 @@ impl Bench {
 
     fn offer(&mut self, agents: &[(&str, f64)]) -> String {
         let offers = self.offers_of(agents);
-        self.scheduler.handle_offers(&offers, self.now);
+        self.scheduler.handle_offers(&wire::encoded(&offers), self.now);
         self.orders()
     }
 

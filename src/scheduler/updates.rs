@@ -81,6 +81,7 @@ impl Scheduler {
         let starts = state == TaskState::Running && seen.running_since.is_none();
         if starts {
             seen.running_since = Some(now);
+            self.settles_from = self.settles_from.into_iter().chain(seen.settles_at()).min();
         }
         if returned {
             self.note(Note::Returned { task: id.to_owned() });

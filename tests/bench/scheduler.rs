@@ -199,7 +199,7 @@ fn scheduler(agents: usize) -> Scheduler {
 
 /// An OFFERS event with one offer of each agent, framed as on the stream.
 fn offers(agents: usize) -> Bytes {
-    let offers = (0..agents)
+    let offers: Vec<_> = (0..agents)
         .map(|agent| {
             let rack = Text { value: Some(format!("r{}", agent % 40)) };
             Offer {
@@ -221,7 +221,7 @@ fn offers(agents: usize) -> Bytes {
         .collect();
     let event = wire::event::Event {
         r#type: Some(EventType::Offers as i32),
-        offers: Some(Offers { offers }),
+        offers: Some(Offers { offers: wire::encoded(&offers) }),
         ..wire::event::Event::default()
     };
     let mut stream = BytesMut::new();

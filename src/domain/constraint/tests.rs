@@ -1,5 +1,6 @@
 use super::*;
 use mesos::wire::encoded;
+use mesos::wire::offer::Offer;
 use mesos::wire::resource::{Attribute, Range, Ranges, Scalar, Set, Text};
 
 fn attribute(name: &str, kind: ValueType) -> Attribute {
@@ -60,8 +61,9 @@ fn attributes_of_every_type() {
         ("rack:LIKE:r[12]", true),
         ("rack:unlike:r.*", false),
     ] {
-        let attributes = encoded(&attributes());
-        let traits = Traits { hostname: "host-7", region: Some("eu"), zone: None, attributes: &attributes };
+        let offer = encoded(&[Offer { attributes: encoded(&attributes()), ..Offer::default() }]);
+        let attributes = OfferView::read(&offer[0]).expect("an offer").attributes;
+        let traits = Traits { hostname: "host-7", region: Some("eu"), zone: None, attributes };
         let constraint = Constraint::parse(text).expect(text);
         assert_eq!(constraint.suits(&traits), expected, "{text}");
     }

@@ -87,9 +87,10 @@ pub struct Subscribed {
 #[derive(Clone, PartialEq, Message, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Offers {
-    #[prost(message, repeated, tag = "1")]
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub offers: Vec<Offer>,
+    /// Each an encoded [`Offer`], to be read by an [`OfferView`](super::view::OfferView).
+    #[prost(bytes = "bytes", repeated, tag = "1")]
+    #[serde(with = "json::Encoded::<Offer>", skip_serializing_if = "Vec::is_empty")]
+    pub offers: Vec<Bytes>,
 }
 
 /// `mesos.v1.scheduler.Event.InverseOffers`

@@ -1,4 +1,6 @@
 //! The fields of an encoded message, read where they lie.
+//!
+//! All that is done with each is inlined: a call for each field of thousands of offers takes longer than what it does.
 
 use prost::encoding::decode_varint;
 
@@ -14,7 +16,7 @@ pub enum Value<'a> {
 
 impl<'a> Fields<'a> {
     /// Number and value; `Some(None)` at the end, none where the bytes are no message.
-    #[inline]
+    #[inline(always)]
     pub fn next_field(&mut self) -> Option<Option<(u64, Value<'a>)>> {
         if self.0.is_empty() {
             return Some(None);
@@ -43,7 +45,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Hands each to `take`. None where the bytes are no message, or `take` says so.
-    #[inline]
+    #[inline(always)]
     pub fn each(mut self, mut take: impl FnMut(u64, Value<'a>) -> Option<()>) -> Option<()> {
         while let Some((number, value)) = self.next_field()? {
             take(number, value)?;
@@ -52,7 +54,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The last value with this number, if there is one; none as of [`Self::each`].
-    #[inline]
+    #[inline(always)]
     pub fn last<T>(self, wanted: u64, read: impl FnOnce(Value<'a>) -> Option<T>) -> Option<Option<T>> {
         let mut last = None;
         self.each(|number, value| {
@@ -76,7 +78,7 @@ impl<'a> Fields<'a> {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     fn varint(&mut self) -> Option<u64> {
         // Nearly all are of one byte.
         match self.0 {
@@ -90,6 +92,7 @@ impl<'a> Fields<'a> {
 }
 
 impl<'a> Value<'a> {
+    #[inline(always)]
     pub fn text(self) -> Option<&'a str> {
         match self {
             Self::Bytes(bytes) => std::str::from_utf8(bytes).ok(),
@@ -97,6 +100,7 @@ impl<'a> Value<'a> {
         }
     }
 
+    #[inline(always)]
     pub fn double(self) -> Option<f64> {
         match self {
             Self::Double(double) => Some(double),
@@ -104,6 +108,7 @@ impl<'a> Value<'a> {
         }
     }
 
+    #[inline(always)]
     pub fn varint(self) -> Option<u64> {
         match self {
             Self::Varint(number) => Some(number),
@@ -111,6 +116,7 @@ impl<'a> Value<'a> {
         }
     }
 
+    #[inline(always)]
     pub fn bytes(self) -> Option<&'a [u8]> {
         match self {
             Self::Bytes(bytes) => Some(bytes),

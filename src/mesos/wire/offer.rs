@@ -11,7 +11,7 @@ use super::json;
 use super::resource::{AllocationInfo, Attribute, Resource};
 use super::time::Unavailability;
 
-/// `mesos.v1.Offer`
+/// `mesos.v1.Offer`. Whoever gets offers reads them where they lie, by an [`OfferView`](super::view::OfferView).
 #[derive(Clone, PartialEq, Message, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Offer {
@@ -38,10 +38,9 @@ pub struct Offer {
     #[prost(bytes = "bytes", repeated, tag = "7")]
     #[serde(with = "json::Encoded::<Attribute>", skip_serializing_if = "Vec::is_empty")]
     pub attributes: Vec<Bytes>,
-    /// Boxed, as large as most of the rest: offers come by the thousand, and nobody looks at it.
-    #[prost(message, optional, boxed, tag = "8")]
+    #[prost(message, optional, tag = "8")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub url: Option<Box<Url>>,
+    pub url: Option<Url>,
     #[prost(message, optional, tag = "9")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unavailability: Option<Unavailability>,

@@ -55,7 +55,7 @@ impl Master {
         }
         let event = Event {
             r#type: Some(EventType::Offers as i32),
-            offers: Some(Offers { offers }),
+            offers: Some(Offers { offers: wire::encoded(&offers) }),
             ..Event::default()
         };
         self.send(framework, event);
@@ -144,7 +144,7 @@ fn describe(held: &HeldOffer, agent: &Agent, framework: &Framework) -> Offer {
         hostname: Some(hostname.clone()),
         resources: wire::encoded(&resources.to_wire(format)),
         attributes: wire::encoded(attributes),
-        url: Some(Box::new(url(&agent.description))),
+        url: Some(url(&agent.description)),
         allocation_info: is_multi_role.then(|| AllocationInfo { role: Some(held.role.clone()) }),
         domain: domain.clone(),
         unavailability: agent.unavailability.clone(),

@@ -5,24 +5,27 @@ use bytes::Bytes;
 use domain::constraint::Traits;
 use domain::need::Milli;
 use mesos::wire::encoded;
+use mesos::wire::offer::Offer;
 use mesos::wire::resource::{Attribute, Resource, Scalar, Text, ValueType};
+use mesos::wire::view::OfferView;
 
 fn scalar(name: &str, value: f64) -> Resource {
     Resource { name: Some(name.into()), scalar: Some(Scalar { value: Some(value) }), ..Resource::default() }
 }
 
-fn rack(value: &str) -> Vec<Bytes> {
-    encoded(&[Attribute {
+fn offer_of_rack(value: &str) -> Offer {
+    let rack = Attribute {
         name: Some("rack".into()),
         r#type: Some(ValueType::Text as i32),
         text: Some(Text { value: Some(value.into()) }),
         ..Attribute::default()
-    }])
+    };
+    Offer { attributes: encoded(&[rack]), ..Offer::default() }
 }
 
 fn candidate<'a>(agent_id: &'a str, cpus: f64) -> Candidate<'a> {
     let mut holding = Holding::default();
-    holding.add(&encoded(&[scalar("cpus", cpus)]), "*");
+    holding.add(encoded(&[scalar("cpus", cpus)]).iter().map(Bytes::as_ref), "*");
     let traits = Traits { hostname: agent_id, ..Traits::default() };
     Candidate { agent_id, role: "*", traits, holding }
 }
@@ -171,10 +174,10 @@ fn constraints_that_count() {
 
 #[test]
 fn values_shared_by_several_agents() {
-    let racks = ["r1", "r2"].map(rack);
+    let offers = encoded(&["r1", "r1", "r2"].map(offer_of_rack));
     let mut candidates = three();
-    for (candidate, attributes) in candidates.iter_mut().zip([&racks[0], &racks[0], &racks[1]]) {
-        candidate.traits.attributes = attributes;
+    for (candidate, offer) in candidates.iter_mut().zip(&offers) {
+        candidate.traits.attributes = OfferView::read(offer).expect("an offer").attributes;
     }
     let world = World::new(Placement::Spread).hard("rack:GROUP_BY");
     assert_eq!(world.place(&candidates, 6), "a:2 b:1 c:3");
@@ -193,7 +196,7 @@ fn an_agent_offered_to_two_roles_counts_once_and_gives_reserved_resources_first(
     reserved[1].holding = Holding::default();
     let reservation = mesos::wire::resource::ReservationInfo::default();
     let cpus = Resource { reservations: vec![reservation], ..scalar("cpus", 1.0) };
-    reserved[1].holding.add(&encoded(&[cpus]), "y");
+    reserved[1].holding.add(encoded(&[cpus]).iter().map(Bytes::as_ref), "y");
     let world = World::new(Placement::Spread);
     let mut ground = Ground::new(reserved.to_vec(), &world.tasks, &world.standings);
     assert_eq!(Placing::new(&ground, world.request(1)).run(&mut ground), [1]);

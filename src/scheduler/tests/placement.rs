@@ -74,7 +74,7 @@ impl Bench {
             self.offers += 1;
             offer.id = Some(OfferId::new(format!("o{}", self.offers)));
         }
-        self.scheduler.handle_offers(&offers, self.now);
+        self.scheduler.handle_offers(&wire::encoded(&offers), self.now);
         self.told()
     }
 

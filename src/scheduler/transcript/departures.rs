@@ -140,7 +140,7 @@ fn nothing_is_launched_where_maintenance_is_near() {
             unavailability,
             ..Offer::default()
         };
-        bench.scheduler.handle_offers(&[offer], bench.now);
+        bench.scheduler.handle_offers(&wire::encoded(&[offer]), bench.now);
         bench.orders()
     };
     assert_eq!(offer(&mut bench, 600), "decline(o)");

@@ -102,7 +102,7 @@ impl Site {
         let free: Vec<_> = free.iter().filter(|(_, cpus)| **cpus > 0.0).collect();
         let free: Vec<_> = free.into_iter().map(|(agent, cpus)| (agent.as_str(), *cpus)).collect();
         let offers = self.bench.offers_of(&free);
-        self.bench.scheduler.handle_offers(&offers, self.bench.now);
+        self.bench.scheduler.handle_offers(&wire::encoded(&offers), self.bench.now);
         self.carry_out();
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::{Action, Note};
-use super::{Bench, TaskState};
+use super::{Bench, TaskState, wire};
 
 /// What is told within so many seconds, and after how many.
 fn told(bench: &mut Bench, seconds: u64) -> Vec<(u64, String)> {
@@ -58,7 +58,7 @@ fn what_offers_lack_is_told_once_though_it_changes_with_each() {
     for step in 0..20_u32 {
         let cpus = f64::from(step) / 100.0;
         let offers = bench.offers_of(&[("a", cpus)]);
-        bench.scheduler.handle_offers(&offers, bench.now);
+        bench.scheduler.handle_offers(&wire::encoded(&offers), bench.now);
         while let Some(action) = bench.scheduler.next_action() {
             told += u32::from(matches!(action, Action::Note(Note::DoesNotFit { .. })));
         }

@@ -5,6 +5,7 @@ use crate::ground::Candidate;
 use crate::resources::Holding;
 use crate::spec::Placement;
 use base::time::Moment;
+use bytes::Bytes;
 use domain::constraint::Traits;
 use domain::need::{Milli, Need};
 use mesos::wire::encoded;
@@ -32,7 +33,7 @@ fn handed_out(offers: &[i64], wants: &[Want]) -> Vec<Outcome> {
         let mut holding = Holding::default();
         let scalar = Scalar { value: Some(Milli(*milli).value()) };
         let cpus = Resource { name: Some("cpus".into()), scalar: Some(scalar), ..Resource::default() };
-        holding.add(&encoded(&[cpus]), "*");
+        holding.add(encoded(&[cpus]).iter().map(Bytes::as_ref), "*");
         Candidate {
             agent_id: agent,
             role: "*",

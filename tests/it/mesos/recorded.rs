@@ -6,8 +6,10 @@ use bytes::{Buf as _, Bytes, BytesMut};
 use mesos::recordio;
 use mesos::wire::call::Call;
 use mesos::wire::event::Event;
+use mesos::wire::id::{AgentId, OfferId};
+use mesos::wire::offer::Offer;
 use mesos::wire::resource::{Attribute, Resource};
-use mesos::wire::view::{AttributeView, ResourceView};
+use mesos::wire::view::{AttributeView, OfferView, ResourceView};
 use prost::Message;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -130,22 +132,23 @@ fn check_same<M: Message + Default + PartialEq + Serialize + DeserializeOwned>(
     }
 }
 
-/// What an offer keeps encoded is the same for whoever decodes it and for whoever reads it in place. Answers how many
-/// parts there were.
+/// What is kept encoded is the same for whoever decodes it and for whoever reads it in place. Answers how many
+/// parts of offers there were.
 fn check_parts_of_offers(record: &Bytes, path: &Path) -> usize {
-    let offers = Event::decode(record.clone()).expect("decoded before").offers.unwrap_or_default().offers;
+    let parts = Event::decode(record.clone()).expect("decoded before").offers.unwrap_or_default().offers;
+    let offers: Vec<_> = parts.iter().map(|part| check_offer(part, path)).collect();
     for part in offers.iter().flat_map(|offer| &offer.resources) {
         check_same::<Resource>(Encoding::Protobuf, part, path);
         let resource = Resource::decode(part.clone()).expect("decoded before");
         let view = ResourceView::read(part).unwrap_or_else(|| panic!("{}: {part:?}", path.display()));
-        assert_eq!(Some(view.name), resource.name.as_deref());
+        assert_eq!(Some(view.name), resource.name.as_deref().map(str::as_bytes));
         assert_eq!(view.scalar, resource.scalar.and_then(|scalar| scalar.value).unwrap_or_default());
         let ranges = resource.ranges.unwrap_or_default().range;
         assert!(view.ranges().eq(ranges.iter().map(|range| (range.begin(), range.end()))));
         assert_eq!(view.role, resource.role.as_deref());
         assert_eq!(
             view.allocated_to,
-            resource.allocation_info.as_ref().and_then(|info| info.role.as_deref())
+            resource.allocation_info.as_ref().and_then(|info| Some(info.role.as_deref()?.as_bytes()))
         );
         assert_eq!(view.reservations, resource.reservations.len());
     }
@@ -157,6 +160,24 @@ fn check_parts_of_offers(record: &Bytes, path: &Path) -> usize {
         assert_eq!(view.text, attribute.text.as_ref().and_then(|text| text.value.as_deref()));
     }
     offers.iter().map(|offer| offer.resources.len() + offer.attributes.len()).sum()
+}
+
+fn check_offer(part: &Bytes, path: &Path) -> Offer {
+    check_same::<Offer>(Encoding::Protobuf, part, path);
+    let offer = Offer::decode(part.clone()).expect("decoded before");
+    let view = OfferView::read(part).unwrap_or_else(|| panic!("{}: {part:?}", path.display()));
+    assert_eq!(Some(view.id), offer.id.as_ref().map(OfferId::text));
+    assert_eq!(Some(view.agent_id), offer.agent_id.as_ref().map(AgentId::text));
+    assert_eq!(Some(view.hostname), offer.hostname.as_deref());
+    assert!(view.resources.iter().eq(offer.resources.iter().map(|resource| &resource[..])));
+    assert!(view.attributes.iter().eq(offer.attributes.iter().map(|attribute| &attribute[..])));
+    assert_eq!(view.unavailability, offer.unavailability);
+    let role = offer.allocation_info.as_ref().and_then(|info| info.role.as_deref());
+    assert_eq!(view.role, role.unwrap_or_default());
+    let fault_domain = offer.domain.as_ref().and_then(|domain| domain.fault_domain.as_ref());
+    assert_eq!(view.region, fault_domain.and_then(|domain| domain.region.as_ref()?.name.as_deref()));
+    assert_eq!(view.zone, fault_domain.and_then(|domain| domain.zone.as_ref()?.name.as_deref()));
+    offer
 }
 
 /// JSON does not tell 4 from 4.0, `serde_json` does; and the client that sent the recorded requests spelled long

@@ -1,9 +1,50 @@
 use super::*;
+use crate::wire::address::Url;
+use crate::wire::cluster::{DomainInfo, FaultDomain, RegionInfo, ZoneInfo};
+use crate::wire::encoded;
+use crate::wire::id::{AgentId, ExecutorId, FrameworkId, OfferId};
+use crate::wire::offer::Offer;
 use crate::wire::resource::{
     AllocationInfo, Attribute, DiskInfo, DiskSource, Persistence, Range, Ranges, ReservationInfo, Resource,
     RevocableInfo, Scalar, Set, SharedInfo, Text,
 };
-use prost::Message as _;
+use crate::wire::time::TimeInfo;
+
+fn offer() -> Offer {
+    let region = Some(RegionInfo { name: Some("eu".into()) });
+    let zone = Some(ZoneInfo { name: Some("a".into()) });
+    Offer {
+        id: Some(OfferId::new("o")),
+        framework_id: Some(FrameworkId::new("f")),
+        agent_id: Some(AgentId::new("s")),
+        hostname: Some("größe".into()),
+        resources: encoded(&[resource(), Resource::default()]),
+        executor_ids: vec![ExecutorId::new("e")],
+        attributes: encoded(&[attribute()]),
+        url: Some(Url { scheme: Some("http".into()), ..Url::default() }),
+        unavailability: Some(Unavailability {
+            start: Some(TimeInfo { nanoseconds: Some(7) }),
+            duration: None,
+        }),
+        allocation_info: Some(AllocationInfo { role: Some("eng".into()) }),
+        domain: Some(DomainInfo { fault_domain: Some(FaultDomain { region, zone }) }),
+    }
+}
+
+/// What the view has, of the message.
+fn check_view(view: &OfferView<'_>, offer: &Offer, what: &[u8]) {
+    let fault_domain = offer.domain.as_ref().and_then(|domain| domain.fault_domain.as_ref());
+    let region = fault_domain.and_then(|domain| domain.region.as_ref()?.name.as_deref());
+    let zone = fault_domain.and_then(|domain| domain.zone.as_ref()?.name.as_deref());
+    let role = offer.allocation_info.as_ref().and_then(|info| info.role.as_deref());
+    assert_eq!(view.id, offer.id.as_ref().map(OfferId::text).unwrap_or_default(), "{what:?}");
+    assert_eq!(view.agent_id, offer.agent_id.as_ref().map(AgentId::text).unwrap_or_default(), "{what:?}");
+    assert_eq!(view.hostname, offer.hostname.as_deref().unwrap_or_default(), "{what:?}");
+    assert!(view.resources.iter().eq(offer.resources.iter().map(|resource| &resource[..])), "{what:?}");
+    assert!(view.attributes.iter().eq(offer.attributes.iter().map(|attribute| &attribute[..])), "{what:?}");
+    assert_eq!(view.unavailability, offer.unavailability, "{what:?}");
+    assert_eq!((view.role, view.region, view.zone), (role.unwrap_or_default(), region, zone), "{what:?}");
+}
 
 fn resource() -> Resource {
     let range = |begin, end| Range { begin, end };
@@ -38,9 +79,12 @@ fn attribute() -> Attribute {
 fn a_resource_is_read_as_it_was_written() {
     let encoded = resource().encode_to_vec();
     let view = ResourceView::read(&encoded).expect("a resource");
-    assert_eq!((view.name, view.scalar), ("größe", 0.125));
+    assert_eq!((view.name, view.scalar), ("größe".as_bytes(), 0.125));
     assert_eq!(view.ranges().collect::<Vec<_>>(), [(31_000, u64::MAX), (0, 7)]);
-    assert_eq!((view.role, view.allocated_to, view.reservations), (Some("eng"), Some("eng/flink"), 2));
+    assert_eq!(
+        (view.role, view.allocated_to, view.reservations),
+        (Some("eng"), Some("eng/flink".as_bytes()), 2)
+    );
     assert_eq!((view.is_special_disk, view.is_revocable, view.is_shared), (false, false, false));
     assert_eq!(ResourceView::read(&[]), Some(ResourceView::default()));
 
@@ -78,21 +122,54 @@ fn an_attribute_is_read_as_it_was_written() {
     }
 }
 
-/// Whatever is damaged: what can be decoded reads the same.
 #[test]
-fn damaged_bytes_read_as_they_decode() {
-    let (whole, mut decoded) = (resource().encode_to_vec(), 0);
+fn an_offer_is_read_as_it_was_written() {
+    let encoded = offer().encode_to_vec();
+    let view = OfferView::read(&encoded).expect("an offer");
+    check_view(&view, &offer(), &encoded);
+    let attributes = Attributes::of(view.attributes.encoded());
+    assert_eq!((attributes, attributes.iter().count()), (view.attributes, 1));
+    assert_eq!(OfferView::read(&[]), Some(OfferView::default()));
+
+    // Two messages after each other are one that has the fields of both, whatever lies between them.
+    let twice = [encoded.clone(), encoded].concat();
+    let view = OfferView::read(&twice).expect("an offer");
+    check_view(&view, &Offer::decode(&twice[..]).expect("an offer"), &twice);
+    assert_eq!((view.resources.iter().count(), view.attributes.iter().count()), (4, 2));
+}
+
+/// Cut anywhere, or with another byte anywhere.
+fn damaged(whole: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     let cut = (0..whole.len()).map(|end| whole[..end].to_vec());
     let changed = (0..whole.len() * 256).map(|number| {
-        let mut bytes = whole.clone();
+        let mut bytes = whole.to_vec();
         bytes[number / 256] = u8::try_from(number % 256).expect("small");
         bytes
     });
-    for bytes in cut.chain(changed) {
+    cut.chain(changed)
+}
+
+/// Whatever is damaged: what can be decoded reads the same.
+#[test]
+fn damaged_offers_read_as_they_decode() {
+    let mut decoded = 0;
+    for bytes in damaged(&offer().encode_to_vec()) {
+        let Ok(offer) = Offer::decode(&bytes[..]) else { continue };
+        decoded += 1;
+        let Some(view) = OfferView::read(&bytes) else { panic!("{bytes:?}") };
+        check_view(&view, &offer, &bytes);
+    }
+    assert!(decoded > 5_000, "{decoded}");
+}
+
+#[test]
+fn damaged_resources_read_as_they_decode() {
+    let mut decoded = 0;
+    for bytes in damaged(&resource().encode_to_vec()) {
         let Ok(resource) = Resource::decode(&bytes[..]) else { continue };
         decoded += 1;
         let Some(view) = ResourceView::read(&bytes) else { panic!("{bytes:?}") };
-        assert_eq!(view.name, resource.name.as_deref().unwrap_or_default(), "{bytes:?}");
+        assert_eq!(view.name, resource.name.as_deref().unwrap_or_default().as_bytes(), "{bytes:?}");
         let scalar = resource.scalar.and_then(|scalar| scalar.value).unwrap_or_default();
         assert_eq!(view.scalar.to_bits(), scalar.to_bits(), "{bytes:?}");
         assert_eq!(view.role, resource.role.as_deref(), "{bytes:?}");

@@ -16,7 +16,7 @@ use mesos::wire::command::CommandInfo;
 use mesos::wire::event::{Event, UpdateOperationStatus};
 use mesos::wire::framework::{Capability, CapabilityType, FrameworkInfo};
 use mesos::wire::id::{AgentId, FrameworkId, OfferId, TaskId};
-use mesos::wire::offer::Filters;
+use mesos::wire::offer::{Filters, Offer};
 use mesos::wire::operation::{Launch, Operation, OperationType};
 use mesos::wire::status::{OperationState, Reason, TaskState, TaskStatus};
 use mesos::wire::task::TaskInfo;
@@ -205,8 +205,8 @@ impl World {
             return Some(format!("subscribed {}", self.short(id)));
         }
         if let Some(offers) = &event.offers {
+            let offers: Vec<Offer> = mesos::wire::decoded(&offers.offers).expect("well-formed");
             let mut lines: Vec<_> = offers
-                .offers
                 .iter()
                 .map(|offer| {
                     let resources: Vec<_> = mesos::wire::decoded(&offer.resources).expect("well-formed");

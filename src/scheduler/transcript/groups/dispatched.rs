@@ -50,7 +50,7 @@ impl Bench {
         for offer in &mut offers {
             offer.allocation_info = Some(AllocationInfo { role: Some(role.to_owned()) });
         }
-        self.scheduler.handle_offers(&offers, self.now);
+        self.scheduler.handle_offers(&wire::encoded(&offers), self.now);
         self.orders()
     }
 }
@@ -178,7 +178,7 @@ fn of_an_agent_that_offers_to_two_roles_each_group_takes_its_own() {
     for (offer, role) in offers.iter_mut().zip(["green", "red"]) {
         offer.allocation_info = Some(AllocationInfo { role: Some(role.to_owned()) });
     }
-    bench.scheduler.handle_offers(&offers, bench.now);
+    bench.scheduler.handle_offers(&wire::encoded(&offers), bench.now);
     assert_eq!(bench.orders(), "store accept(o1:other-00001,other-00002) accept(o2:blue-00003)");
 }
 
