@@ -186,7 +186,7 @@ impl<S: Sync> FromRequestParts<S> for Token {
     }
 }
 
-/// A thousand questions are held at once: nothing is kept of their requests but what the answer needs.
+/// A thousand questions are held at once: nothing is kept of their requests and connections but what the answer needs.
 async fn answer(
     State(shared): State<Arc<Shared>>,
     Path(task_id): Path<String>,
@@ -195,7 +195,7 @@ async fn answer(
 ) -> Response {
     match Box::pin(taken(shared, task_id, token, report)).await {
         Err(response) => response,
-        Ok(held) => held.answer().await,
+        Ok(held) => serve::held(held.answer()),
     }
 }
 
