@@ -36,7 +36,7 @@ impl Open {
     /// Until it is to be closed, which it is when this is dropped.
     pub async fn until_closing(&mut self) {
         if self.0.wait_for(|closing| *closing).await.is_err() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

@@ -142,14 +142,14 @@ fn service(
             }
             let may_be_held = held::may_be_held(&request);
             let body = Arc::clone(&seat);
-            let response = routes.call(request.map(|incoming| body.watched(incoming))).await?;
-            match Held::of(response) {
-                Err(answer) => Ok(answer),
-                Ok(held) if may_be_held && seat.may_part() => {
+            let mut response = routes.call(request.map(|incoming| body.watched(incoming))).await?;
+            match Held::of(&mut response) {
+                None => Ok(response),
+                Some(held) if may_be_held && seat.may_part() => {
                     seat.hold(held);
                     pending().await
                 }
-                Ok(held) => Ok(held.await),
+                Some(held) => Ok(held.await),
             }
         }
     })
@@ -186,7 +186,7 @@ impl<I: AsyncRead + Unpin> Line<I> {
                 return;
             }
         }
-        pending().await
+        pending::<()>().await;
     }
 
     fn begin_with(&mut self, request: &[u8]) {

@@ -22,10 +22,10 @@ pub fn held(answer: impl Future<Output = Response> + Send + 'static) -> Response
 }
 
 /// The answer itself, where it is held back once that is over.
-pub async fn answered(response: Response) -> Response {
-    match Held::of(response) {
-        Ok(held) => held.await,
-        Err(answer) => answer,
+pub async fn answered(mut response: Response) -> Response {
+    match Held::of(&mut response) {
+        Some(held) => held.await,
+        None => response,
     }
 }
 
@@ -35,10 +35,10 @@ pub struct Held(Pin<Box<dyn Future<Output = Response> + Send>>);
 struct Carried(Arc<Mutex<Option<Held>>>);
 
 impl Held {
-    /// The response itself where it is not held back.
-    pub fn of(mut response: Response) -> Result<Self, Response> {
-        let carried = response.extensions_mut().remove::<Carried>();
-        carried.and_then(|Carried(held)| lock(&held).take()).ok_or(response)
+    /// None where the response is the answer itself.
+    pub fn of(response: &mut Response) -> Option<Self> {
+        let Carried(held) = response.extensions_mut().remove::<Carried>()?;
+        lock(&held).take()
     }
 }
 
