@@ -97,11 +97,14 @@ impl Reports {
     /// The cluster's AppMasters are ordered to end it, where Flink keeps something that only Flink can delete. Whether there are
     /// such ones.
     pub fn end(&self, cluster: &str) -> bool {
-        let of_cluster = |(task_id, told): (&String, &Box<(Status, Instant)>)| {
+        let of_cluster = |task_id: &str, status: &Status| {
             let is_meant = configuration::cluster_of(task_id) == Some(cluster);
-            (is_meant && told.0.standing != dial::Standing::Alone).then(|| task_id.clone())
+            (is_meant && status.standing != dial::Standing::Alone).then(|| task_id.to_owned())
         };
-        let ending: Vec<_> = self.known().statuses.iter().filter_map(of_cluster).collect();
+        let known = self.known();
+        let told = known.statuses.iter().filter_map(|(task_id, told)| of_cluster(task_id, &told.0));
+        let ending: Vec<_> = told.collect();
+        drop(known);
         let any = !ending.is_empty();
         if any {
             self.0.ending.send_modify(|known| known.extend(ending));
