@@ -121,7 +121,7 @@ impl Dispatcher {
         }
         match self.clusters.get(name) {
             Some(cluster) if cluster.is_deleted() => Err(Refusal::BeingDeleted { name: name.to_owned() }),
-            known => Ok(known),
+            known => Ok(known.map(|cluster| &**cluster)),
         }
     }
 
@@ -173,7 +173,7 @@ impl Dispatcher {
         cluster.condition = Condition::of(&cluster);
         cluster.status.state = cluster.condition.state;
         let writes = cluster.revisions.values().map(|revision| Write::revision(&name, revision)).collect();
-        self.clusters.insert(name.clone(), cluster);
+        self.clusters.insert(name.clone(), Box::new(cluster));
         self.store_order(&name, Verb::Create, &[], writes, order, now);
         self.order_group(&name);
     }

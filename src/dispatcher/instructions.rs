@@ -155,9 +155,9 @@ impl Instruction {
 impl Dispatcher {
     /// What there is to do for AppMasters. Only what is durable may be told them: so it is asked when there is no next action.
     pub fn instructions(&self) -> Instructions {
-        let has_some = |cluster: &&Cluster| !cluster.status.pending.is_empty() && cluster.may_be_told();
+        let has_some = |cluster: &Cluster| !cluster.status.pending.is_empty() && cluster.may_be_told();
         let mut all = BTreeMap::new();
-        for cluster in self.clusters.values().filter(has_some) {
+        for cluster in self.clusters.values().filter(|cluster| has_some(cluster)) {
             let orders = Arc::new(cluster.status.pending.clone());
             let newest = cluster.current().map(|attempt| attempt.number).max();
             for attempt in cluster.current() {

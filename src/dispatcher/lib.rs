@@ -61,7 +61,8 @@ use stored::Write;
 /// All clusters of one dispatcher.
 pub struct Dispatcher {
     limits: Limits,
-    clusters: BTreeMap<String, Cluster>,
+    /// In boxes, as a map has much room to spare.
+    clusters: BTreeMap<String, Box<Cluster>>,
     /// Those of which a record cannot be read, by name, and why not: nothing of them is touched.
     unreadable: BTreeMap<String, String>,
     /// By number; none where the entry cannot be read.

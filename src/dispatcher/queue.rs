@@ -57,7 +57,7 @@ impl WaitsFor {
 impl Dispatcher {
     /// Those of which not all AppMasters run, by name.
     pub fn waiting(&self) -> Vec<WaitingCluster> {
-        self.clusters.values().filter_map(Cluster::waiting).collect()
+        self.clusters.values().filter_map(|cluster| cluster.waiting()).collect()
     }
 
     /// Task ids of AppMasters that have not ended, by cluster.

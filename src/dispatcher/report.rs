@@ -81,7 +81,7 @@ pub struct RevisionReport {
 impl Dispatcher {
     /// By name.
     pub fn list(&self) -> Vec<ClusterReport> {
-        let known = self.clusters.values().map(ClusterReport::of);
+        let known = self.clusters.values().map(|cluster| ClusterReport::of(cluster));
         let unreadable = self.unreadable.iter().map(|(name, why)| ClusterReport::unreadable(name, why));
         let mut reports: Vec<_> = known.chain(unreadable).collect();
         reports.sort_by(|one, other| one.name.cmp(&other.name));
@@ -95,7 +95,7 @@ impl Dispatcher {
 
     /// Of a cluster's AppMasters those that have not ended, as far as is known, the newest first.
     pub fn alive(&self, name: &str) -> impl Iterator<Item = &Attempt> {
-        self.clusters.get(name).into_iter().flat_map(Cluster::alive).rev()
+        self.clusters.get(name).into_iter().flat_map(|cluster| cluster.alive()).rev()
     }
 
     pub fn describe(&self, name: &str) -> Result<Description, Refusal> {
@@ -133,7 +133,7 @@ impl Dispatcher {
     /// What the cluster's AppMasters are launched with, secrets included; none where that cannot be read, or it is being
     /// deleted.
     pub fn definition(&self, name: &str) -> Option<Definition> {
-        self.clusters.get(name).filter(|cluster| !cluster.is_deleted()).map(Cluster::definition)
+        self.clusters.get(name).filter(|cluster| !cluster.is_deleted()).map(|cluster| cluster.definition())
     }
 
     /// The last specification that was applied, secrets included: what another one is compared with.
@@ -164,21 +164,22 @@ impl Dispatcher {
 
     /// A cluster of which an AppMaster was launched and has not ended, as far as is known.
     pub fn launched(&self) -> Option<&str> {
-        let runs = |cluster: &&Cluster| cluster.alive().next().is_some();
-        self.clusters.values().find(runs).map(|cluster| &*cluster.name)
+        let mut clusters = self.clusters.values();
+        clusters.find(|cluster| cluster.alive().next().is_some()).map(|cluster| &*cluster.name)
     }
 
     /// Tasks of the cluster's AppMasters that run. Where the scheduler has not told of them they may.
     pub fn running_appmasters(&self, name: &str) -> Vec<String> {
         let cluster = self.clusters.get(name);
-        cluster.into_iter().flat_map(Cluster::running_appmasters).map(str::to_owned).collect()
+        cluster.into_iter().flat_map(|cluster| cluster.running_appmasters()).map(str::to_owned).collect()
     }
 
     pub(crate) fn cluster(&self, name: &str) -> Result<&Cluster, Refusal> {
         if let Some(why) = self.unreadable.get(name) {
             return Err(Refusal::Unreadable { name: name.to_owned(), why: why.clone() });
         }
-        self.clusters.get(name).ok_or_else(|| Refusal::NoSuchCluster { name: name.to_owned() })
+        let known = self.clusters.get(name).map(|cluster| &**cluster);
+        known.ok_or_else(|| Refusal::NoSuchCluster { name: name.to_owned() })
     }
 }
 

@@ -51,7 +51,7 @@ impl Dispatcher {
             dispatcher.sequence = dispatcher.sequence.max(last.unwrap_or_default());
             match found.cluster(&name) {
                 Ok(cluster) => {
-                    dispatcher.clusters.insert(name, cluster);
+                    dispatcher.clusters.insert(name, Box::new(cluster));
                 }
                 Err(why) => {
                     dispatcher.unreadable.insert(name, why);

@@ -1,7 +1,7 @@
 //! Groups of tasks: each with a spec, a target, a start and failures of its own, beside what the framework has once.
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use base::time::{Deadline, Moment};
 use domain::demand::{Asked, Wish};
@@ -106,7 +106,7 @@ impl Group {
 }
 
 impl Census {
-    pub fn of(state: &State, groups: &BTreeMap<GroupName, Group>) -> Self {
+    pub fn of(state: &State, groups: &BTreeMap<GroupName, Box<Group>>) -> Self {
         let mut census = Self::default();
         let tasks: Vec<_> = state.tasks.iter().collect();
         // By their ids those of one group come one after the other.
@@ -155,7 +155,7 @@ impl Scheduler {
                 group.spec = spec;
             }
             None => {
-                self.groups.insert(name.clone(), Group::new(spec, now));
+                self.groups.insert(name.clone(), Box::new(Group::new(spec, now)));
             }
         }
         self.census = OnceLock::new();
@@ -229,7 +229,7 @@ impl Scheduler {
     /// What tasks of the group are given of files is known.
     pub fn handle_group_files_read(&mut self, name: &GroupName, delivery: Delivery, now: Moment) {
         if let Some(group) = self.groups.get_mut(name) {
-            group.spec.template.delivery = Some(delivery);
+            Arc::make_mut(&mut group.spec.template).delivery = Some(delivery);
         }
         self.plan(now);
     }

@@ -78,7 +78,8 @@ use witness::{Hearing, Witness};
 pub struct Scheduler {
     /// Without the groups.
     spec: Spec,
-    groups: BTreeMap<GroupName, Group>,
+    /// In boxes, as a map has much room to spare.
+    groups: BTreeMap<GroupName, Box<Group>>,
     state: SharedState,
     /// What we have seen of each task in `state.tasks`, by task id; lost with the worker and asked for again.
     seen: BTreeMap<String, Seen>,
@@ -178,7 +179,7 @@ impl Scheduler {
         let Spec { groups, has_jobmanager, .. } = spec;
         let spec = Spec { groups: BTreeMap::new(), ..spec };
         let mut scheduler = Self {
-            groups: groups.into_iter().map(|(name, spec)| (name, Group::new(spec, now))).collect(),
+            groups: groups.into_iter().map(|(name, spec)| (name, Box::new(Group::new(spec, now)))).collect(),
             agents: Agents::default(),
             departures: Departures::default(),
             witness: Witness::default(),

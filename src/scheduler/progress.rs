@@ -5,7 +5,7 @@ use std::time::Duration;
 use base::time::Moment;
 use mesos::wire::status::TaskState;
 
-use super::group::{Census, Group};
+use super::group::Census;
 use super::report::Reason;
 use super::{Note, Phase, Scheduler, Sight};
 use domain::group::GroupName;
@@ -87,7 +87,8 @@ impl Scheduler {
             self.note(note);
         }
         let is_over = self.phase != Phase::Working || (lacking.is_none() && starting == 0);
-        if let Some(Group { progress, .. }) = self.groups.get_mut(name) {
+        if let Some(group) = self.groups.get_mut(name) {
+            let progress = &mut group.progress;
             progress.told = if is_told { progress.told + 1 } else { 0 };
             progress.look_at = (!is_over).then(|| now + progress.wait());
         }

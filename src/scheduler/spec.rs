@@ -1,6 +1,7 @@
 //! What the tasks of each group need, and the limits and waits of the scheduler.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use base::time::BackoffPolicy;
@@ -48,7 +49,8 @@ pub struct GroupSpec {
     /// runs.
     pub waits_for_ends: bool,
     pub need: Need,
-    pub template: Template,
+    /// The same for many groups.
+    pub template: Arc<Template>,
     /// The one role whose offers it takes; any of the framework's without.
     pub role: Option<String>,
     pub placement: Placement,
@@ -98,7 +100,7 @@ impl GroupSpec {
             is_paused: true,
             waits_for_ends: false,
             need: Need { scalars: Vec::new(), ports: 0 },
-            template: Template::default(),
+            template: Arc::default(),
             role: None,
             placement: Placement::Spread,
             hard: Vec::new(),
@@ -155,7 +157,7 @@ impl GroupSpec {
             noun: "TaskManager",
             is_paused: false,
             need: Need { scalars: vec![("cpus".into(), cpus)], ports: 0 },
-            template: Template { delivery: Some(Delivery::default()), ..Template::default() },
+            template: Arc::new(Template { delivery: Some(Delivery::default()), ..Template::default() }),
             target,
             ..Self::paused()
         }

@@ -227,7 +227,7 @@ fn nothing_is_asked_for_before_the_jobmanager_listens() {
 
 #[test]
 fn nothing_is_asked_for_before_the_files_of_agents_are_known() {
-    let spec = Spec::of_one_cpu(1).with(|group| group.template.delivery = None);
+    let spec = Spec::of_one_cpu(1).with(|group| Arc::make_mut(&mut group.template).delivery = None);
     let mut bench = Bench::of(spec, State::default());
     bench.scheduler.handle_subscribed("f-1", bench.now);
     bench.scheduler.handle_jobmanager_listening(bench.now);

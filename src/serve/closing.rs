@@ -29,6 +29,10 @@ impl Closing {
 }
 
 impl Open {
+    pub fn is_closing(&self) -> bool {
+        *self.0.borrow()
+    }
+
     /// Until it is to be closed, which it is when this is dropped.
     pub async fn until_closing(&mut self) {
         if self.0.wait_for(|closing| *closing).await.is_err() {

@@ -4,12 +4,10 @@ use std::convert::Infallible;
 use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, HttpBody as _, to_bytes};
-use axum::extract::ConnectInfo;
 use axum::extract::connect_info::Connected;
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
@@ -17,21 +15,17 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use axum::serve::IncomingStream;
 use hyper::Request;
-use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::runtime::Handle;
-use tower_service::Service as _;
-use tracing::debug;
 
 use super::closing::Closing;
 use super::connection::Connection;
+use super::conversation::Conversation;
 use super::file::Outbox;
 use super::listening::{Accept, Listening};
-use base::log;
 
 /// What yields connections.
 pub trait Port {
@@ -87,6 +81,9 @@ pub async fn serve<P: Port>(mut port: P, routes: Router) -> io::Result<Infallibl
     let routes = routes.with_state(());
     let mut http = Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(port.limits().request_wait);
+    let plain = Arc::new(http.clone());
+    // A body that stands for a file must not be copied.
+    let with_files = Arc::new(http.writev(true).clone());
     let closing = port.closing();
     let mut accepting = closing.open();
     loop {
@@ -94,50 +91,13 @@ pub async fn serve<P: Port>(mut port: P, routes: Router) -> io::Result<Infallibl
             next = port.next() => next?,
             () = accepting.until_closing() => break,
         };
-        if client.outbox.is_some() {
-            // A body that stands for a file must not be copied.
-            http.writev(true);
-        }
+        let http = Arc::clone(if client.outbox.is_some() { &with_files } else { &plain });
         let home = client.home.clone();
-        let connection = http.serve_connection(TokioIo::new(io), service(routes.clone(), client));
-        let mut open = closing.open();
-        home.spawn(async move {
-            let mut connection = pin!(connection);
-            let served = tokio::select! {
-                served = &mut connection => served,
-                () = open.until_closing() => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
-                }
-            };
-            if let Err(error) = served {
-                debug!("a connection ends: {}", log::chain(&error));
-            }
-        });
+        let conversation = Conversation { http, routes: routes.clone(), client, open: closing.open() };
+        home.spawn(conversation.last(io));
     }
     drop(accepting);
     pending().await
-}
-
-fn service(
-    routes: Router,
-    client: Client,
-) -> impl hyper::service::Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send> {
-    service_fn(move |mut request: Request<Incoming>| {
-        if let Some(peer) = client.peer {
-            request.extensions_mut().insert(ConnectInfo(peer));
-        }
-        if let Some(credentials) = client.credentials {
-            request.extensions_mut().insert(credentials);
-        }
-        if let Some(outbox) = client.outbox.clone() {
-            request.extensions_mut().insert(outbox);
-        }
-        if let Some(certificate) = client.certificate.clone() {
-            request.extensions_mut().insert(certificate);
-        }
-        routes.clone().call(request.map(Body::new))
-    })
 }
 
 impl<L: Accept> Port for Listening<L>

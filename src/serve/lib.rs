@@ -6,7 +6,9 @@
 
 mod closing;
 mod connection;
+mod conversation;
 mod file;
+mod held;
 mod http;
 mod limits;
 mod listening;
@@ -22,6 +24,7 @@ mod tests;
 pub use closing::{Closing, Open};
 pub use connection::Connection;
 pub use file::{Outbox, Part, Section, body};
+pub use held::{answered, held};
 pub use http::{Certificate, Credentials, Peer, Port, guarded, serve, whole};
 pub use limits::{Limits, Pace};
 pub use listening::{Accept, Listening, asynchronous, asynchronous_unix};

@@ -98,13 +98,15 @@ impl Port for TlsListener {
 mod tests {
     use std::process::Command;
 
+    use axum::Router;
+    use axum::response::IntoResponse as _;
+    use axum::routing::get;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    use tokio_rustls::TlsConnector;
+    use tokio_rustls::{TlsConnector, client};
 
     use super::*;
 
-    #[tokio::test]
-    async fn who_never_says_a_word_keeps_nobody_waiting() {
+    fn identity() -> tls::Identity {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("store");
         let made = Command::new("keytool")
@@ -126,23 +128,63 @@ mod tests {
         assert!(made.status.success(), "{made:?}");
         let [password, key_password] = ["password"; 2].map(str::to_owned);
         let store = tls::store::Store { path, password, key_password };
-        let identity = tls::Identity::read(&store).expect("a key");
+        tls::Identity::read(&store).expect("a key")
+    }
+
+    async fn listen(identity: &tls::Identity) -> (TlsListener, SocketAddr) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let server = Arc::new(identity.server().expect("a server"));
-        let mut listener = TlsListener::new(Listening::new(listener, "test"), server);
+        (TlsListener::new(Listening::new(listener, "test"), server), address)
+    }
+
+    async fn connect(identity: &tls::Identity, address: SocketAddr) -> client::TlsStream<TcpStream> {
+        let stream = TcpStream::connect(address).await.expect("connected");
+        let name = "localhost".try_into().expect("a name");
+        let connector = TlsConnector::from(Arc::new(identity.client().expect("a client")));
+        connector.connect(name, stream).await.expect("a handshake")
+    }
+
+    #[tokio::test]
+    async fn who_never_says_a_word_keeps_nobody_waiting() {
+        let identity = identity();
+        let (mut listener, address) = listen(&identity).await;
         let _silent = TcpStream::connect(address).await.expect("connected");
         tokio::spawn(async move {
             let (mut stream, _) = listener.next().await.expect("a connection");
             let _ = stream.write_all(b"hello").await;
             let _ = stream.shutdown().await;
         });
-        let stream = TcpStream::connect(address).await.expect("connected");
-        let name = "localhost".try_into().expect("a name");
-        let connector = TlsConnector::from(Arc::new(identity.client().expect("a client")));
-        let mut stream = connector.connect(name, stream).await.expect("a handshake");
         let mut text = String::new();
-        stream.read_to_string(&mut text).await.expect("an answer");
+        connect(&identity, address).await.read_to_string(&mut text).await.expect("an answer");
         assert_eq!(text, "hello");
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_held_over_tls_too() {
+        let identity = identity();
+        let (listener, address) = listen(&identity).await;
+        let (asked, leave) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+        let (came, given) = (Arc::clone(&asked), Arc::clone(&leave));
+        let answer = async move || {
+            crate::held(async move {
+                came.add_permits(1);
+                given.acquire().await.expect("never closed").forget();
+                "done".into_response()
+            })
+        };
+        tokio::spawn(crate::serve(listener, Router::new().route("/", get(answer))));
+        let mut stream = connect(&identity, address).await;
+        for end in ["", "connection: close\r\n"] {
+            let request = format!("GET / HTTP/1.1\r\nhost: test\r\n{end}\r\n");
+            stream.write_all(request.as_bytes()).await.expect("written");
+            asked.acquire().await.expect("never closed").forget();
+            leave.add_permits(1);
+            let mut text = String::new();
+            while !text.ends_with("\r\n\r\ndone") {
+                text.push(char::from(stream.read_u8().await.expect("more")));
+            }
+        }
+        assert_eq!(stream.read(&mut [0]).await.expect("it is closed in order"), 0);
     }
 }

@@ -23,6 +23,8 @@ use super::{Limits, Listening, Outbox, Pace, Part, Section, Threads};
 use base::descriptors;
 use base::events::{Journal, Level};
 
+mod held;
+
 const SOON: Duration = Duration::from_secs(30);
 
 /// Long enough for those who ask at once, on a busy machine too.

@@ -167,7 +167,8 @@ fn scheduler(agents: usize) -> Scheduler {
             ),
             delivery: Some(Delivery::default()),
             ..Template::default()
-        },
+        }
+        .into(),
         placement: Placement::Spread,
         hard: Vec::new(),
         soft: Vec::new(),

@@ -47,7 +47,8 @@ struct Told {
 
 #[derive(Default)]
 struct Known {
-    statuses: BTreeMap<String, (Status, Instant)>,
+    /// In boxes, as a map has much room to spare.
+    statuses: BTreeMap<String, Box<(Status, Instant)>>,
     /// The highest id of an order that each was told.
     ordered: BTreeMap<String, u64>,
 }
@@ -58,9 +59,9 @@ impl Reports {
         let mut known = self.known();
         match known.statuses.get_mut(task_id) {
             // Mostly nothing is new, and then nothing is to be moved in memory.
-            Some((status, at)) if *status == told.0 => *at = told.1,
-            Some(known) => *known = told,
-            None => drop(known.statuses.insert(task_id.to_owned(), told)),
+            Some(known) if known.0 == told.0 => known.1 = told.1,
+            Some(known) => **known = told,
+            None => drop(known.statuses.insert(task_id.to_owned(), Box::new(told))),
         }
     }
 
@@ -90,17 +91,20 @@ impl Reports {
 
     /// Of one task.
     pub fn of(&self, task_id: &str) -> Option<AppMaster> {
-        self.known().statuses.get(task_id).map(|(status, at)| appmaster(task_id, status, *at))
+        self.known().statuses.get(task_id).map(|told| appmaster(task_id, &told.0, told.1))
     }
 
     /// The cluster's AppMasters are ordered to end it, where Flink keeps something that only Flink can delete. Whether there are
     /// such ones.
     pub fn end(&self, cluster: &str) -> bool {
-        let of_cluster = |(task_id, (status, _)): (&String, &(Status, Instant))| {
+        let of_cluster = |task_id: &str, status: &Status| {
             let is_meant = configuration::cluster_of(task_id) == Some(cluster);
-            (is_meant && status.standing != dial::Standing::Alone).then(|| task_id.clone())
+            (is_meant && status.standing != dial::Standing::Alone).then(|| task_id.to_owned())
         };
-        let ending: Vec<_> = self.known().statuses.iter().filter_map(of_cluster).collect();
+        let known = self.known();
+        let told = known.statuses.iter().filter_map(|(task_id, told)| of_cluster(task_id, &told.0));
+        let ending: Vec<_> = told.collect();
+        drop(known);
         let any = !ending.is_empty();
         if any {
             self.0.ending.send_modify(|known| known.extend(ending));
@@ -186,7 +190,7 @@ impl<S: Sync> FromRequestParts<S> for Token {
     }
 }
 
-/// A thousand questions are held at once: nothing is kept of their requests but what the answer needs.
+/// A thousand questions are held at once: nothing is kept of their requests and connections but what the answer needs.
 async fn answer(
     State(shared): State<Arc<Shared>>,
     Path(task_id): Path<String>,
@@ -195,7 +199,7 @@ async fn answer(
 ) -> Response {
     match Box::pin(taken(shared, task_id, token, report)).await {
         Err(response) => response,
-        Ok(held) => held.answer().await,
+        Ok(held) => serve::held(held.answer()),
     }
 }
 

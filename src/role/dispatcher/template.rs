@@ -3,7 +3,7 @@
 pub mod needs;
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use base::log;
@@ -21,7 +21,7 @@ use manifest::{Manifest, Memory, Specification};
 use mesos::wire::label::Label;
 use scheduler::spec::{Delivery, GroupSpec, Host, Own, OwnValue, Placement, Template, TooMany};
 
-use super::configuration::{self, Configured, Given};
+use super::configuration::{Basis, Configured, Recipe};
 use super::files::Files;
 use super::opened::Opened;
 use crate::cli::exec;
@@ -52,17 +52,17 @@ const JOB_ENDS: [u8; 2] = [0, 163];
 
 const APART: &str = "hostname:UNIQUE";
 
+/// Where nearly every cluster has a label of its own, nothing is gained by looking longer.
+const MAX_COMPARED: usize = 32;
+
 /// Where our image has the program.
 const PROGRAM_IN_IMAGE: &str = "/flink-on-mesos";
 
 /// What all clusters have in common.
 pub struct Makings {
     files: Files,
-    /// The dispatcher's configuration.
-    own: Table,
+    basis: Arc<Basis>,
     settings: Settings,
-    /// Of the framework's principal.
-    secret: Option<String>,
     /// By version of Flink.
     images: BTreeMap<String, String>,
     /// Where agents fetch.
@@ -70,6 +70,8 @@ pub struct Makings {
     /// To whom AppMasters report, separated by commas.
     dispatchers: String,
     configured: Configured,
+    /// What groups have now: most clusters have the same.
+    templates: Mutex<Vec<Weak<Template>>>,
     /// Those that cannot be launched here: how many there should be, and why there are none.
     unlaunchable: Mutex<BTreeMap<String, (u32, String)>>,
 }
@@ -114,16 +116,19 @@ impl Makings {
             FlinkSource::Image(image) => Some((version.clone(), image.clone())),
             FlinkSource::Directory(_) => None,
         });
+        // TaskManagers of AppMasters come later, when another dispatcher may be here.
+        let base_url = opened.settings.artifacts.base_url.as_deref().unwrap_or(artifacts_url).to_owned();
         let secret = worker::credentials(&opened.settings)?.map(|credentials| credentials.secret);
+        let basis = Basis { own: opened.table().clone(), base_url, secret };
         Ok(Self {
             files: files.clone(),
-            own: opened.table().clone(),
+            basis: Arc::new(basis),
             settings: opened.settings.clone(),
-            secret,
             images: images.collect(),
             artifacts_url: artifacts_url.to_owned(),
             dispatchers: dispatchers.join(","),
             configured,
+            templates: Mutex::default(),
             unlaunchable: Mutex::default(),
         })
     }
@@ -159,14 +164,21 @@ impl Makings {
     fn try_define(&self, definition: &Definition) -> Result<GroupSpec, Unlaunchable> {
         let manifest = &*definition.manifest;
         let origin = self.origin(&manifest.spec)?;
-        let table = self.table(manifest, &definition.place, &origin);
+        let recipe = Recipe {
+            basis: Arc::clone(&self.basis),
+            manifest: Arc::clone(&definition.manifest),
+            place: definition.place.as_str().into(),
+            delivery: origin.word,
+        };
+        let table = recipe.table();
         let settings = settings(&table)?;
         let need = need(&manifest.spec, &table)?;
-        self.configured.set(&definition.cluster, &configuration::files(manifest, &table)?);
+        let _is_written = recipe.files(&table)?;
+        self.configured.set(&definition.cluster, recipe);
         Ok(GroupSpec {
             noun: APPMASTER,
             need,
-            template: self.template(manifest, &settings, origin),
+            template: self.shared(self.template(manifest, &settings, origin)),
             placement: Placement::Spread,
             hard: manifest.spec.mesos.constraints.hard.clone(),
             soft: soft(&manifest.spec),
@@ -184,14 +196,6 @@ impl Makings {
             after_too_many: TooMany::Rest(REST),
             final_codes: if manifest.spec.job.is_some() { &JOB_ENDS[..] } else { &SESSION_ENDS }.to_vec(),
         })
-    }
-
-    /// Of the AppMaster's configuration.
-    fn table(&self, manifest: &Manifest, place: &str, origin: &Origin) -> Table {
-        // Its own TaskManagers come later, when another dispatcher may be here.
-        let base_url = self.settings.artifacts.base_url.as_deref().unwrap_or(&self.artifacts_url);
-        let given = Given { base_url, delivery: origin.word, secret: self.secret.as_deref() };
-        configuration::table(manifest, place, &self.own, &given)
     }
 
     /// The one role of the dispatcher's whose offers its tasks take.
@@ -214,6 +218,19 @@ impl Makings {
         let delivery = delivery.ok_or(Unlaunchable::NoFlink { version })?;
         let word = if self.files.has_java() { "all" } else { "flink" };
         Ok(Origin { delivery, word, program: format!("./{}", task::PROGRAM), image: None })
+    }
+
+    /// The one that is there already, if one of the last few is the same.
+    fn shared(&self, template: Template) -> Arc<Template> {
+        let mut templates = self.templates.lock().unwrap_or_else(PoisonError::into_inner);
+        templates.retain(|known| known.strong_count() > 0);
+        let known = templates.iter().rev().take(MAX_COMPARED).filter_map(Weak::upgrade);
+        if let Some(same) = known.into_iter().find(|known| **known == template) {
+            return same;
+        }
+        let new = Arc::new(template);
+        templates.push(Arc::downgrade(&new));
+        new
     }
 
     fn template(&self, manifest: &Manifest, settings: &Settings, origin: Origin) -> Template {

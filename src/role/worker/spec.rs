@@ -44,7 +44,7 @@ pub fn of(
         waits_for_ends: false,
         role: None,
         need: taskmanager_need(tasks, taskmanager_memory_mb(setup), port_keys.len()),
-        template: template(setup, settings, local, &port_keys, server, sources)?,
+        template: template(setup, settings, local, &port_keys, server, sources)?.into(),
         placement: match settings.placement {
             settings::Placement::Spread => Placement::Spread,
             settings::Placement::Pack => Placement::Pack,

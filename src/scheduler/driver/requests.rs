@@ -92,7 +92,7 @@ pub struct Requests {
     door: watch::Receiver<Door>,
     ends: mpsc::Sender<EndOrder>,
     facts: Facts,
-    last_report: Arc<Mutex<Option<Report>>>,
+    last_report: Arc<Mutex<Option<Arc<Report>>>>,
 }
 
 /// For whoever runs schedulers, one after the other.
@@ -184,16 +184,17 @@ impl Requests {
         let jobmanagers = self.facts.jobmanagers.borrow().clone();
         let (jobmanager_leader, jobmanager_trouble) = (jobmanagers.leader, jobmanagers.trouble);
         let report = Report { jobmanager_leader, jobmanager_trouble, ..report };
-        self.keep(&report);
+        self.keep(&Arc::new(report.clone()));
         Ok(report)
     }
 
     /// What the scheduler reports; one that may not act is waited for.
-    pub async fn scheduler_report(&self) -> Result<Report, Refusal> {
+    pub async fn scheduler_report(&self) -> Result<Arc<Report>, Refusal> {
         loop {
             match self.asked_report().await {
                 Err(Refusal::NotLeading(_)) => self.until_led().await,
                 Ok(report) => {
+                    let report = Arc::new(report);
                     self.keep(&report);
                     return Ok(report);
                 }
@@ -219,8 +220,8 @@ impl Requests {
         }
     }
 
-    fn keep(&self, report: &Report) {
-        *self.last_report.lock().unwrap_or_else(PoisonError::into_inner) = Some(report.clone());
+    fn keep(&self, report: &Arc<Report>) {
+        *self.last_report.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(report));
     }
 
     /// While the scheduler waits for the state to be stored.
@@ -229,7 +230,7 @@ impl Requests {
         let report = last.ok_or(Refusal::Busy)?;
         let taskmanagers = report.waiting.as_ref().map_or(0, |waiting| waiting.taskmanagers);
         let waiting = Waiting::new(taskmanagers, Reason::NotStored { why });
-        Ok(Report { waiting: Some(waiting), ..report })
+        Ok(Report { waiting: Some(waiting), ..Report::clone(&report) })
     }
 
     /// Has the cluster end.

@@ -188,7 +188,7 @@ async fn assert_undisturbed(site: &Site, dispatcher: &Dispatcher, clusters: usiz
 }
 
 impl Figures {
-    pub const HEAD: &str = "clusters    apply  running   CPU_s  round_ms  idle_CPU%  RSS_MiB  PSS_MiB  \
+    pub const HEAD: &str = "clusters    apply  running   CPU_s  round_ms  idle_CPU%  RSS_MiB  anon_MiB  PSS_MiB  \
         list_ms p50  p99  describe_ms p50  p99  plan_ms p50  p99";
 }
 
@@ -198,7 +198,8 @@ impl fmt::Display for Figures {
         let (apply, running) = (self.apply.as_secs_f64(), self.running.as_secs_f64());
         write!(out, "{:>8} {apply:>7.2}s {running:>7.2}s {:>7.2}", self.clusters, self.cpu.as_secs_f64())?;
         write!(out, " {:>9.2} {:>10.1}", ms(self.round), self.idle * 100.0)?;
-        write!(out, " {:>8.1} {:>8.1}", self.memory.rss_mib, self.memory.pss_mib)?;
+        let process::Memory { rss_mib, anonymous_mib, pss_mib } = self.memory;
+        write!(out, " {rss_mib:>8.1} {anonymous_mib:>9.1} {pss_mib:>8.1}")?;
         for (times, width) in [(&self.list, 12), (&self.describe, 16), (&self.plan, 12)] {
             write!(out, " {:>width$.1} {:>4.1}", ms(times.half), ms(times.most))?;
         }

@@ -8,6 +8,8 @@ use nix::unistd::{SysconfVar, sysconf};
 #[derive(Clone, Copy, Debug)]
 pub struct Memory {
     pub rss_mib: f64,
+    /// Of it what is of no file.
+    pub anonymous_mib: f64,
     pub pss_mib: f64,
 }
 
@@ -18,7 +20,7 @@ pub fn memory(pid: u32) -> Memory {
         let kib: f64 = value.trim().trim_end_matches(" kB").parse().expect("a number");
         kib / 1024.0
     };
-    Memory { rss_mib: mib("Rss:"), pss_mib: mib("Pss:") }
+    Memory { rss_mib: mib("Rss:"), anonymous_mib: mib("Anonymous:"), pss_mib: mib("Pss:") }
 }
 
 /// Of all its threads.

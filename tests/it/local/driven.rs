@@ -27,7 +27,7 @@ pub fn spec(target: u32, need: Need, template: Template) -> Spec {
         waits_for_ends: false,
         role: None,
         need,
-        template: Template { delivery: Some(Delivery::default()), ..template },
+        template: Template { delivery: Some(Delivery::default()), ..template }.into(),
         placement: Placement::Spread,
         hard: Vec::new(),
         soft: Vec::new(),

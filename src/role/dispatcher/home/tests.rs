@@ -11,6 +11,8 @@ use records::Records as _;
 use records::directory::DirectoryRecords;
 use scheduler::driver::facts::Facts;
 use scheduler::driver::requests;
+use serve::Listening;
+use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
@@ -148,6 +150,7 @@ impl Site {
         let path = Path(report.task_id.clone());
         let token = Token(String::new());
         let response = answer(State(Arc::clone(&self.shared)), path, token, Json(report)).await;
+        let response = serve::answered(response).await;
         let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.expect("a body");
         serde_json::from_slice(&body).ok()
     }
@@ -256,4 +259,32 @@ async fn a_dispatcher_that_does_not_lead_takes_no_outcome() {
     let shared = Arc::new(Shared { handle: nobody, ..Shared::clone(&site.shared) });
     let site = Site { shared, ..site };
     assert_eq!(site.send(report(FIRST, dial::Standing::Alone, HOLD, &[(1, Carried::Done)])).await, None);
+}
+
+/// As AppMasters ask.
+#[tokio::test]
+async fn a_question_that_is_held_over_http_is_answered_with_an_order_or_when_another_leads() {
+    let site = Site::new().await;
+    let (standing, standings) = watch::channel(Standing::Leads);
+    let Shared { requests, handle, reports, others } = Shared::clone(&site.shared);
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}{}", listener.local_addr().expect("an address"), dial::path(FIRST));
+    let routes = routes(requests, handle, reports, Others { standings, ..others });
+    tokio::spawn(serve::serve(Listening::new(listener, "test"), routes));
+    let client = tls::http::plain().expect("TLS").build().expect("a client");
+    let ask = async || {
+        let asked = client.post(&url).json(&report(FIRST, dial::Standing::Alone, HOLD, &[]));
+        let answer = asked.send().await.expect("an answer");
+        serde_json::from_slice::<Envelope>(&answer.bytes().await.expect("a body")).expect("an envelope")
+    };
+    let order = site.restart("tm-1");
+    let (envelope, ()) = timeout(SOON, async { tokio::join!(ask(), order) }).await.expect("soon");
+    assert_eq!(orders(&envelope), (vec![1], 0));
+
+    // The order has no outcome, so it would be told again, and later.
+    let told = async {
+        standing.send_replace(Standing::Standby { leader: None, has_read: true });
+    };
+    let (envelope, ()) = timeout(SOON, async { tokio::join!(ask(), told) }).await.expect("soon");
+    assert_eq!(orders(&envelope), (vec![], 0), "whoever leads next is to hear of it");
 }

@@ -32,7 +32,7 @@ impl Makings {
         let name = &manifest.metadata.name;
         let origin = self.origin(spec)?;
         // Where it stores anything changes nothing of what it takes.
-        let mut table = self.table(manifest, name, &origin);
+        let mut table = self.basis.table(manifest, name, origin.word);
         let appmaster = need(spec, &table)?;
         let (own_name, role) = (super::group(name).unwrap_or(GroupName::TASKMANAGERS), self.role(spec));
         let constraints = &spec.mesos.constraints;

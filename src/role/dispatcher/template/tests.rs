@@ -35,15 +35,18 @@ impl World {
         for (key, value) in more {
             own.set(*key, *value, From::Argument);
         }
+        let settings = Settings::from_table(&own).expect("good");
+        let secret = Some("hidden-of-the-principal".to_owned());
+        let base_url = settings.artifacts.base_url.clone().unwrap_or_else(|| URL.to_owned());
         let makings = Makings {
             files: read.expect("they can be read"),
-            settings: Settings::from_table(&own).expect("good"),
-            own,
-            secret: Some("hidden-of-the-principal".to_owned()),
+            basis: Arc::new(Basis { own, base_url, secret }),
+            settings,
             images: BTreeMap::from([("2.3".to_owned(), "registry/flink:2.3".to_owned())]),
             artifacts_url: URL.to_owned(),
             dispatchers: format!("{URL},http://d-2:26000"),
             configured: Configured::default(),
+            templates: Mutex::default(),
             unlaunchable: Mutex::default(),
         };
         Self { makings, _files: directory }
@@ -108,7 +111,8 @@ fn a_flink_from_a_directory_is_delivered_with_java() {
     let scalars: BTreeMap<_, _> = spec.need.scalars.into_iter().collect();
     assert_eq!(scalars["cpus"], Milli(500));
     assert_eq!(scalars["mem"], Milli::whole(1024 + OWN_MEMORY_MIB));
-    let Template { program, arguments, delivery, container, environment, .. } = spec.template;
+    let template = Arc::unwrap_or_clone(spec.template);
+    let Template { program, arguments, delivery, container, environment, .. } = template;
     assert_eq!(program, "./flink-on-mesos");
     let dispatchers = format!("{URL},http://d-2:26000");
     assert!(environment.contains(&(given::DISPATCHERS_VARIABLE.to_owned(), dispatchers)), "{environment:?}");
@@ -161,6 +165,16 @@ fn taskmanagers_fetch_where_the_dispatcher_s_configuration_says() {
     let spec = world.define(session("v1_20", ""));
     assert_eq!(spec.template.arguments[3], URL, "a token is known to dispatchers alone");
     assert!(world.configuration("one").contains(mirror));
+}
+
+#[test]
+fn clusters_share_what_their_tasks_have_in_common() {
+    let world = World::new(&[]);
+    let [one, other] = ["", ""].map(|more| world.define(session("v1_20", more)).template);
+    assert!(Arc::ptr_eq(&one, &other));
+    let labelled = world.define(session("v1_20", "  mesos: {labels: {a: b}}\n")).template;
+    assert_ne!(labelled, one);
+    assert!(Arc::ptr_eq(&labelled, &world.define(session("v1_20", "  mesos: {labels: {a: b}}\n")).template));
 }
 
 #[test]
@@ -222,7 +236,7 @@ fn each_cluster_has_an_id_of_its_own_in_the_zookeeper_of_the_dispatcher() {
 fn a_cluster_that_names_no_role_or_user_takes_the_dispatchers() {
     let (role, user) = ("mesos.resourcemanager.framework.role", "mesos.resourcemanager.framework.user");
     let world = World::new(&[(role, "own/role"), (user, "owner")]);
-    let user_of_task = world.define(session("v1_20", "")).template.user;
+    let user_of_task = world.define(session("v1_20", "")).template.user.clone();
     let configuration = world.configuration("one");
     assert_eq!(user_of_task.as_deref(), Some("owner"));
     assert!(configuration.contains("own/role") && configuration.contains("owner"), "{configuration}");
@@ -240,7 +254,7 @@ fn no_secret_is_in_what_mesos_shows() {
     let world = World::new(&[]);
     let template = world.define(manifest).template;
     assert!(world.why("secrets").is_none(), "{:?}", world.why("secrets"));
-    let Template { arguments, environment, labels, .. } = template;
+    let Template { arguments, environment, labels, .. } = &*template;
     let shown = format!("{arguments:?}{environment:?}");
     assert!(!shown.contains("hidden"), "{shown}");
     // What somebody writes into a label is for all to read.

@@ -70,7 +70,7 @@ async fn a_report_of_the_scheduler_waits_until_that_may_act() {
     let Some(Request::Report(reply)) = queue.recv().await else { panic!("no report is asked for") };
     let told = Report { framework_id: Some("F".to_owned()), ..Report::idle(Leadership::Leader) };
     reply.send(told.clone()).expect("it waits");
-    assert_eq!(report.await.expect("no panic"), Ok(told));
+    assert_eq!(report.await.expect("no panic").as_deref(), Ok(&told));
 }
 
 #[tokio::test]

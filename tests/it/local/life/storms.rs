@@ -1,6 +1,7 @@
 //! TaskManagers that fail at their start, as processes.
 
 use std::fs;
+use std::sync::Arc;
 use std::time::Instant;
 
 use scheduler::explain::Explanation;
@@ -28,7 +29,7 @@ fn spec_that_waits_for(file: &std::path::Path, target: u32) -> Spec {
     let script = format!("test -e {} || exit 1; exec sleep 1000", file.display());
     spec(vec!["flink".to_owned()]).with(|group| {
         group.target = target;
-        group.template.arguments = ["sh", "-c", &script].map(str::to_owned).to_vec();
+        Arc::make_mut(&mut group.template).arguments = ["sh", "-c", &script].map(str::to_owned).to_vec();
     })
 }
 
