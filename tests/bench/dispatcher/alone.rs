@@ -198,7 +198,7 @@ impl fmt::Display for Figures {
         let (apply, running) = (self.apply.as_secs_f64(), self.running.as_secs_f64());
         write!(out, "{:>8} {apply:>7.2}s {running:>7.2}s {:>7.2}", self.clusters, self.cpu.as_secs_f64())?;
         write!(out, " {:>9.2} {:>10.1}", ms(self.round), self.idle * 100.0)?;
-        let process::Memory { rss_mib, anonymous_mib, pss_mib } = self.memory;
+        let Memory { rss_mib, anonymous_mib, pss_mib } = self.memory;
         write!(out, " {rss_mib:>8.1} {anonymous_mib:>9.1} {pss_mib:>8.1}")?;
         for (times, width) in [(&self.list, 12), (&self.describe, 16), (&self.plan, 12)] {
             write!(out, " {:>width$.1} {:>4.1}", ms(times.half), ms(times.most))?;
