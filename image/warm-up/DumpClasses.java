@@ -23,15 +23,22 @@ public final class DumpClasses {
         environment.execute("DumpClasses");
     }
 
+    /** A JVM does it once, and stands still meanwhile: so long that Flink may take it for dead and begin the job again. */
     private static String dump(String path) throws Exception {
-        list(path + ".files");
-        Object answer = ManagementFactory.getPlatformMBeanServer()
-                .invoke(
-                        new ObjectName("com.sun.management:type=DiagnosticCommand"),
-                        "vmCds",
-                        new Object[] {new String[] {"dynamic_dump", path}},
-                        new String[] {String[].class.getName()});
-        return String.valueOf(answer);
+        // One for the whole JVM, whose jobs have class loaders of their own.
+        synchronized (ManagementFactory.class) {
+            if (Files.exists(Path.of(path))) {
+                return "it is there already";
+            }
+            list(path + ".files");
+            Object answer = ManagementFactory.getPlatformMBeanServer()
+                    .invoke(
+                            new ObjectName("com.sun.management:type=DiagnosticCommand"),
+                            "vmCds",
+                            new Object[] {new String[] {"dynamic_dump", path}},
+                            new String[] {String[].class.getName()});
+            return String.valueOf(answer);
+        }
     }
 
     /** What the archive depends on, so that it can be told whether it fits: size, modification time and path a line. */
