@@ -14,6 +14,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use zookeeper::security::Login;
 use zookeeper::{Access, Ensemble as Config};
+use zookeeper_client::Client;
 
 /// Installed by `scripts/setup --test`.
 const JARS: &str = "/usr/share/java/zookeeper.jar:/usr/share/java/slf4j-simple.jar";
@@ -212,6 +213,18 @@ impl Drop for Ensemble {
             let _ended_already = child.kill();
             let _nothing_to_do = child.wait();
         }
+    }
+}
+
+/// Of a client of ours, which gives up at the first server that answers too late.
+pub async fn session(config: &Config) -> Client {
+    let begin = Instant::now();
+    loop {
+        match config.connect(None).await {
+            Ok(client) => return client,
+            Err(error) => assert!(begin.elapsed() < PATIENCE, "no session: {error}"),
+        }
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 

@@ -8,7 +8,7 @@ use ha::flink::{self, JobManagers, Own};
 use tokio::sync::watch;
 use zookeeper_client::{Acls, Client, CreateMode, CreateSequence};
 
-use super::ensemble::Ensemble;
+use super::ensemble::{Ensemble, session};
 
 const NODE: &str = "/flink/test";
 const LATCH: &str = "/flink/test/leader/latch";
@@ -65,7 +65,7 @@ async fn until(jobmanagers: &mut watch::Receiver<JobManagers>, leader: Option<&s
 /// The worker's look at it, with the worker's client.
 async fn watch(ensemble: &Ensemble) -> (watch::Receiver<JobManagers>, watch::Sender<Option<Client>>, Client) {
     let config = ensemble.config(SESSION);
-    let worker = config.connect(None).await.expect("a session");
+    let worker = session(&config).await;
     let (clients, client) = watch::channel(Some(worker.clone()));
     (flink::watch(client, config, NODE.to_owned(), Some(OWN.to_owned()), Arc::default()), clients, worker)
 }
@@ -158,7 +158,7 @@ async fn a_line_that_somebody_removes_is_there_again_with_the_leader_at_its_fron
 #[tokio::test]
 async fn clusters_below_each_other_are_told_of() {
     let ensemble = Ensemble::start_with(1).await;
-    let worker = ensemble.config(SESSION).connect(None).await.expect("a session");
+    let worker = session(&ensemble.config(SESSION)).await;
     let (_clients, client) = watch::channel(Some(worker));
     let jobmanager = JobManager::start(&ensemble).await;
     for node in

@@ -5,7 +5,7 @@ use std::time::Duration;
 use zookeeper::Access;
 use zookeeper_client::{Acl, Acls, AuthId, Client, CreateMode, Permission};
 
-use super::ensemble::Ensemble;
+use super::ensemble::{Ensemble, session};
 use crate::ports::free_ports;
 use crate::refusals::{Case, with_ports};
 
@@ -67,7 +67,7 @@ async fn nodes_of_others() {
     let mut config = ensemble.config(SESSION);
     config.authorization = vec![("digest".to_owned(), "flink:right".to_owned())];
     config.access = Access::Creator;
-    let owner = config.connect(None).await.expect("a session");
+    let owner = session(&config).await;
     let closed = config.create(CreateMode::Persistent);
     let told = [&*ensemble.quorum(), "not authorized", "/flink/mesos-workers/one/line"];
 

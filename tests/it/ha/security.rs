@@ -19,7 +19,7 @@ use zookeeper::{Access, Ensemble as Config};
 use zookeeper_client::{Client, Error};
 
 use super::election::{paths, until, until_leading};
-use super::ensemble::{Ensemble, More};
+use super::ensemble::{Ensemble, More, session};
 use super::keys::{Keys, PASSWORD};
 use crate::cluster::harness::{Cluster, Start};
 use crate::cluster::masters::start_mesos;
@@ -169,7 +169,7 @@ async fn nodes_belong_to_who_logged_in() {
     assert_eq!(stranger.get_data(&state).await.expect_err("closed"), Error::NoAuth);
     assert_eq!(stranger.set_data(&state, b"mine", None).await.expect_err("closed"), Error::NoAuth);
     let owner = config(&ensemble, ensemble.quorum(), &login(&keys, "right"));
-    let owner = owner.connect(None).await.expect("a session");
+    let owner = session(&owner).await;
     let (acl, _) = owner.get_acl(&state).await.expect("an ACL");
     assert_eq!(
         format!("{:?}", acl.iter().map(|acl| (acl.scheme(), acl.id())).collect::<Vec<_>>()),
