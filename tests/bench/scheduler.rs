@@ -37,7 +37,7 @@ use scheduler::{Action, Scheduler};
 const AGENTS: [usize; 3] = [100, 1_000, 10_000];
 
 /// What the issue asks of 10,000 agents.
-const AIM: Duration = Duration::from_millis(50);
+const AIM: Duration = Duration::from_millis(25);
 
 /// Spans of one round.
 #[derive(Clone, Copy, Default)]
