@@ -99,6 +99,21 @@ job_ended() {
     state="$(curl --silent --fail --max-time 5 "$ui/jobs/$job" | json state)" && [[ $state == FINISHED || $state == FAILED ]]
 }
 
+# --- What the Mesos of this machine says, at `mesos_port`
+
+tasks() {
+    curl --silent --fail "http://127.0.0.1:$mesos_port/state" | python3 -c '
+import json, sys
+print(*sorted(t["id"] for f in json.load(sys.stdin)["frameworks"] for t in f["tasks"]))'
+}
+
+no_tasks() {
+    curl --silent --fail "http://127.0.0.1:$mesos_port/state" |
+        python3 -c 'import json, sys; sys.exit(any(f["tasks"] for f in json.load(sys.stdin)["frameworks"]))'
+}
+
+# ---
+
 until_true() {
     local what=$1 end=$((SECONDS + limit_s))
     shift
