@@ -5,7 +5,7 @@ use axum::extract::State;
 use super::Shared;
 use super::answer::Problem;
 use super::ask::ask;
-use super::standing::Standing;
+use super::standing::DispatcherStanding;
 
 /// Whether the dispatcher lives. Any answer shows it.
 #[utoipa::path(get, path = "/healthz", responses(
@@ -27,5 +27,5 @@ pub async fn ready(State(Shared { sources, .. }): State<Shared>) -> Result<Strin
         return Err(standing.refusal());
     }
     ask(&sources.handle, |_, _| ()).await?;
-    Ok(if standing == Standing::Leads { "ok\n".to_owned() } else { format!("{standing}\n") })
+    Ok(if standing == DispatcherStanding::Leads { "ok\n".to_owned() } else { format!("{standing}\n") })
 }

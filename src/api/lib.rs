@@ -54,7 +54,7 @@ pub use caller::{Caller, Tokens};
 pub use events::EventsQuery;
 pub use explain::{Explanation, Queue, Waiting};
 use scheduling::Schedulings;
-use standing::Standings;
+use standing::DispatcherStandings;
 
 pub use orders::{EndQuery, OrderQuery, Ordered, Patch};
 pub use taskmanagers::Scale;
@@ -72,7 +72,7 @@ const MAX_STREAMS: usize = 500;
 pub struct Sources {
     pub handle: Handle,
     /// Whether this dispatcher leads.
-    pub standings: Standings,
+    pub standings: DispatcherStandings,
     /// Under which specifications are accepted. The previous one is looked up for each.
     pub circumstances: Circumstances<'static>,
     /// The versions of Flink that clusters without an image can have; none where any will do.

@@ -21,7 +21,7 @@ const HEADER: HeaderName = HeaderName::from_static("dispatcher-standing");
 const RETRY_AFTER_S: u64 = 1;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum DispatcherStanding {
     /// It takes orders.
     Leads,
     /// It leads, and takes no orders until ZooKeeper answers.
@@ -38,14 +38,14 @@ pub enum Standing {
 }
 
 /// As it is now, for as long as it is asked.
-pub type Standings = watch::Receiver<Standing>;
+pub type DispatcherStandings = watch::Receiver<DispatcherStanding>;
 
 /// Of a dispatcher beside which there is no other.
-pub fn alone() -> Standings {
-    watch::channel(Standing::Leads).1
+pub fn alone() -> DispatcherStandings {
+    watch::channel(DispatcherStanding::Leads).1
 }
 
-impl Standing {
+impl DispatcherStanding {
     fn answers_reads(&self) -> bool {
         match self {
             Self::Leads | Self::Suspended => true,
@@ -80,7 +80,7 @@ impl Standing {
     }
 }
 
-impl fmt::Display for Standing {
+impl fmt::Display for DispatcherStanding {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Leads => write!(out, "this dispatcher leads"),
@@ -100,38 +100,44 @@ impl fmt::Display for Standing {
 }
 
 /// Reads are answered here, and orders go to whoever leads.
-pub async fn led(Extension(standings): Extension<Standings>, request: Request, next: Next) -> Response {
+pub async fn led(
+    Extension(standings): Extension<DispatcherStandings>,
+    request: Request,
+    next: Next,
+) -> Response {
     let standing = standings.borrow().clone();
     let is_read = is_read(&request);
     let header = standing.header();
     let mut response = match &standing {
-        Standing::Leads => next.run(request).await,
+        DispatcherStanding::Leads => next.run(request).await,
         _ if is_read && standing.answers_reads() => next.run(request).await,
-        Standing::Standby { leader: Some(leader), .. } if !is_read => sent_on(&standing, leader, &request),
-        Standing::Suspended | Standing::Standby { .. } | Standing::Away { .. } => {
-            standing.refusal().into_response()
+        DispatcherStanding::Standby { leader: Some(leader), .. } if !is_read => {
+            sent_on(&standing, leader, &request)
         }
+        DispatcherStanding::Suspended
+        | DispatcherStanding::Standby { .. }
+        | DispatcherStanding::Away { .. } => standing.refusal().into_response(),
     };
     response.headers_mut().extend(header.map(|header| (HEADER, header)));
     response
 }
 
 /// Why this is not for a dispatcher that stands so, where only the leader knows the answer.
-pub fn elsewhere(standings: &Standings, request: &Request) -> Option<Response> {
+pub fn elsewhere(standings: &DispatcherStandings, request: &Request) -> Option<Response> {
     let standing = standings.borrow().clone();
     let mut response = match &standing {
-        Standing::Leads => return None,
-        Standing::Suspended if is_read(request) => return None,
-        Standing::Standby { leader: Some(leader), .. } => sent_on(&standing, leader, request),
-        Standing::Suspended | Standing::Standby { .. } | Standing::Away { .. } => {
-            standing.refusal().into_response()
-        }
+        DispatcherStanding::Leads => return None,
+        DispatcherStanding::Suspended if is_read(request) => return None,
+        DispatcherStanding::Standby { leader: Some(leader), .. } => sent_on(&standing, leader, request),
+        DispatcherStanding::Suspended
+        | DispatcherStanding::Standby { .. }
+        | DispatcherStanding::Away { .. } => standing.refusal().into_response(),
     };
     response.headers_mut().extend(standing.header().map(|header| (HEADER, header)));
     Some(response)
 }
 
-fn sent_on(standing: &Standing, leader: &str, request: &Request) -> Response {
+fn sent_on(standing: &DispatcherStanding, leader: &str, request: &Request) -> Response {
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
     match HeaderValue::try_from(format!("{leader}{path}")) {
         Ok(location) => {

@@ -28,7 +28,7 @@ use tempfile::TempDir;
 use tower_service::Service as _;
 
 use super::scheduling::Schedulings;
-use super::standing::{self as standings, Standings};
+use super::standing::{self as standings, DispatcherStandings};
 use super::{AppMaster, AppMasters, Caller, JobManagers, Sources, router};
 use dispatcher::driver::Handle;
 use manifest::{Circumstances, FlinkVersion};
@@ -60,7 +60,7 @@ pub fn routes(handle: &Handle) -> Router {
     routes_of(handle, standings::alone())
 }
 
-pub fn routes_of(handle: &Handle, standings: Standings) -> Router {
+pub fn routes_of(handle: &Handle, standings: DispatcherStandings) -> Router {
     known(sources(handle, standings, Arc::new(scheduling::Told)))
 }
 
@@ -68,7 +68,7 @@ pub fn jobmanagers() -> JobManagers {
     JobManagers::new(tls::http::plain().expect("TLS"), "own").expect("a client")
 }
 
-fn sources(handle: &Handle, standings: Standings, scheduling: Schedulings) -> Sources {
+fn sources(handle: &Handle, standings: DispatcherStandings, scheduling: Schedulings) -> Sources {
     let circumstances =
         Circumstances { has_zookeeper: true, allows_http: false, flinks: None, previous: None };
     let appmasters: AppMasters = Arc::new(told);

@@ -6,7 +6,7 @@
 mod carry;
 mod isolation;
 mod path;
-mod places;
+mod permits;
 mod tickets;
 
 use std::net::SocketAddr;
@@ -39,14 +39,14 @@ use super::{Shared, permission, standing};
 pub use carry::JobManagers;
 use carry::Way;
 use path::Asked;
-use places::Places;
+use permits::Permits;
 use tickets::Tickets;
 
 /// What lasts from one request to the next.
 #[derive(Clone, Default)]
 pub struct Ui {
     tickets: Tickets,
-    places: Places,
+    permits: Permits,
 }
 
 /// Where a browser finds the Web UI of a cluster.
@@ -187,7 +187,7 @@ async fn hand_on(
     let url = path::at_jobmanager(&base, path, request.uri().query());
     let url =
         url.ok_or_else(|| Problem::bad_request("this path is not taken: it has characters to be encoded"))?;
-    let place = shared.ui.places.take(cluster).ok_or_else(|| {
+    let permit = shared.ui.permits.take(cluster).ok_or_else(|| {
         let text = format!("too many requests to the JobManager of cluster {cluster} are under way");
         Problem { retry_after: Some(1), ..Problem::new(StatusCode::SERVICE_UNAVAILABLE, text) }
     })?;
@@ -200,7 +200,7 @@ async fn hand_on(
     let address = caller.from.parse().map(|address: SocketAddr| address.ip().to_string());
     let asked_for = address.unwrap_or_else(|_| "unknown".to_owned());
     let way = Way { base: base.clone(), url, prefix: asked.prefix(), path: path.to_owned(), asked_for };
-    let answer = shared.sources.jobmanagers.ask(way, request, place).await;
+    let answer = shared.sources.jobmanagers.ask(way, request, permit).await;
     let answer = answer.map_err(|error| {
         let trust = match base.scheme() {
             "https" => "; its certificate must be of an authority in `security.ssl.rest.truststore` of the dispatcher",

@@ -8,7 +8,7 @@ use super::cluster::{Cluster, Revision, Status};
 use super::condition::{Condition, State};
 use super::journal::Event;
 use super::limits::Limits;
-use super::stored::{self, DecodeError, Place};
+use super::stored::{self, DecodeError, Subject};
 use super::{Action, Dispatcher};
 
 /// What was found of one cluster.
@@ -39,8 +39,8 @@ impl Dispatcher {
         let mut found = BTreeMap::<String, Found>::new();
         for record in &loaded.records {
             dispatcher.versions.insert(record.key.clone(), record.revision);
-            if let Some((name, place)) = stored::cluster_of(&record.key) {
-                found.entry(name.to_owned()).or_default().take(record, &place);
+            if let Some((name, subject)) = stored::cluster_of(&record.key) {
+                found.entry(name.to_owned()).or_default().take(record, &subject);
             } else if let Some(number) = stored::audit_number(&record.key) {
                 dispatcher.audit.insert(number, stored::decode(&record.value).ok());
                 dispatcher.sequence = dispatcher.sequence.max(number);
@@ -77,15 +77,15 @@ impl Dispatcher {
 }
 
 impl Found {
-    fn take(&mut self, record: &Record, place: &Place) {
+    fn take(&mut self, record: &Record, subject: &Subject) {
         let Record { key, value, .. } = record;
-        let taken = match place {
-            Place::Status => stored::decode(value).map(|status| self.status = Some(status)),
-            Place::Events => stored::decode(value).map(|events| self.events = events),
-            Place::Revision(number) => stored::decode::<Revision>(value).map(|revision| {
+        let taken = match subject {
+            Subject::Status => stored::decode(value).map(|status| self.status = Some(status)),
+            Subject::Events => stored::decode(value).map(|events| self.events = events),
+            Subject::Revision(number) => stored::decode::<Revision>(value).map(|revision| {
                 self.revisions.insert(*number, Box::new(revision));
             }),
-            Place::Unknown => {
+            Subject::Unknown => {
                 self.complain(key, "it is none that this program writes");
                 return;
             }

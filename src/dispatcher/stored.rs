@@ -32,7 +32,7 @@ pub struct Write {
 
 /// What a record of ours is about.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Subject {
     Status,
     Revision(u64),
     Events,
@@ -56,17 +56,17 @@ pub fn is_name(name: &str) -> bool {
 }
 
 /// The cluster that a record is about.
-pub fn cluster_of(key: &Key) -> Option<(&str, Place)> {
+pub fn cluster_of(key: &Key) -> Option<(&str, Subject)> {
     let mut segments = key.as_str().split('/');
     let name = segments.next().filter(|first| *first == CLUSTERS).and(segments.next())?;
     let rest: Vec<_> = segments.collect();
-    let place = match rest[..] {
-        ["status"] => Place::Status,
-        ["events"] => Place::Events,
-        ["revisions", number] => number.parse().map_or(Place::Unknown, Place::Revision),
-        _ => Place::Unknown,
+    let subject = match rest[..] {
+        ["status"] => Subject::Status,
+        ["events"] => Subject::Events,
+        ["revisions", number] => number.parse().map_or(Subject::Unknown, Subject::Revision),
+        _ => Subject::Unknown,
     };
-    Some((name, place))
+    Some((name, subject))
 }
 
 /// The number of an entry of the audit.
@@ -175,14 +175,14 @@ mod tests {
 
     #[test]
     fn records_are_found_by_their_names() {
-        let place = |text: &str| cluster_of(&key(text)).map(|(name, place)| (name.to_owned(), place));
-        assert_eq!(cluster_of(&status_key("a")), Some(("a", Place::Status)));
-        assert_eq!(cluster_of(&events_key("a")), Some(("a", Place::Events)));
-        assert_eq!(cluster_of(&revision_key("a", 12)), Some(("a", Place::Revision(12))));
-        assert_eq!(place("clusters/a/later"), Some(("a".to_owned(), Place::Unknown)));
-        assert_eq!(place("clusters/a/revisions/x"), Some(("a".to_owned(), Place::Unknown)));
-        assert_eq!(place("clusters"), None);
-        assert_eq!(place("scheduler/state"), None);
+        let subject = |text: &str| cluster_of(&key(text)).map(|(name, subject)| (name.to_owned(), subject));
+        assert_eq!(cluster_of(&status_key("a")), Some(("a", Subject::Status)));
+        assert_eq!(cluster_of(&events_key("a")), Some(("a", Subject::Events)));
+        assert_eq!(cluster_of(&revision_key("a", 12)), Some(("a", Subject::Revision(12))));
+        assert_eq!(subject("clusters/a/later"), Some(("a".to_owned(), Subject::Unknown)));
+        assert_eq!(subject("clusters/a/revisions/x"), Some(("a".to_owned(), Subject::Unknown)));
+        assert_eq!(subject("clusters"), None);
+        assert_eq!(subject("scheduler/state"), None);
         assert_eq!(audit_number(&audit_key(7)), Some(7));
         assert_eq!(audit_number(&status_key("a")), None);
     }

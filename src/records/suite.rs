@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Somewhere to keep records, with nothing in it at first.
-pub trait Place {
+pub trait Storage {
     type Records: Records;
 
     /// As another process would, after the one before has ended.
@@ -19,7 +19,7 @@ pub trait Place {
 
 const INSTANCE: &str = "one";
 
-pub async fn all(place: &mut impl Place) {
+pub async fn all(place: &mut impl Storage) {
     a_successor_finds_what_was_committed(place).await;
     a_change_that_does_not_find_what_it_expects_changes_nothing(place).await;
     what_is_too_large_is_refused_before_anything_is_written(place).await;
@@ -57,13 +57,13 @@ fn record(name: &str, revision: u64, value: &[u8]) -> Record {
     Record { key: key(name), revision: Revision(revision), value: value.to_vec() }
 }
 
-async fn opened<P: Place>(place: &mut P) -> (P::Records, Loaded) {
+async fn opened<P: Storage>(place: &mut P) -> (P::Records, Loaded) {
     let mut records = place.open(INSTANCE).await.expect("open");
     let loaded = records.load(None).await.expect("readable");
     (records, loaded)
 }
 
-async fn a_successor_finds_what_was_committed(place: &mut impl Place) {
+async fn a_successor_finds_what_was_committed(place: &mut impl Storage) {
     let (mut records, loaded) = opened(place).await;
     assert_eq!(loaded, Loaded { revision: Revision(0), records: Vec::new() });
     // Any bytes, none, and names on all levels.
@@ -88,7 +88,7 @@ async fn a_successor_finds_what_was_committed(place: &mut impl Place) {
     records.purge().await.expect("purged");
 }
 
-async fn a_change_that_does_not_find_what_it_expects_changes_nothing(place: &mut impl Place) {
+async fn a_change_that_does_not_find_what_it_expects_changes_nothing(place: &mut impl Storage) {
     let mut records = place.open(INSTANCE).await.expect("open");
     let early = records.commit(&[create("a", b"1")]).await;
     assert!(matches!(early, Err(CommitError::NotLoaded)), "{early:?}");
@@ -126,7 +126,7 @@ async fn a_change_that_does_not_find_what_it_expects_changes_nothing(place: &mut
     records.purge().await.expect("purged");
 }
 
-async fn what_is_too_large_is_refused_before_anything_is_written(place: &mut impl Place) {
+async fn what_is_too_large_is_refused_before_anything_is_written(place: &mut impl Storage) {
     let (mut records, _) = opened(place).await;
     let large = records.commit(&[create("a", b""), create("b/c", &vec![7; MAX_VALUE_BYTES + 1])]).await;
     let is_named = matches!(&large, Err(CommitError::TooLarge { key, .. }) if key.as_str() == "b/c");
@@ -154,7 +154,7 @@ async fn what_is_too_large_is_refused_before_anything_is_written(place: &mut imp
     records.purge().await.expect("purged");
 }
 
-async fn records_are_found_below_a_name(place: &mut impl Place) {
+async fn records_are_found_below_a_name(place: &mut impl Storage) {
     let (mut records, _) = opened(place).await;
     let names = ["a", "a-b", "a-b/c", "a/b", "a/b/c", "a/b0", "a0", "ab", "b/a"];
     let changes: Vec<_> = names.iter().map(|name| create(name, name.as_bytes())).collect();
@@ -175,7 +175,7 @@ async fn records_are_found_below_a_name(place: &mut impl Place) {
     records.purge().await.expect("purged");
 }
 
-async fn what_becomes_of_a_commit_that_nobody_waits_for_is_told_by_the_next_load(place: &mut impl Place) {
+async fn what_becomes_of_a_commit_that_nobody_waits_for_is_told_by_the_next_load(place: &mut impl Storage) {
     let (mut records, mut before) = opened(place).await;
     for round in 0..20_u8 {
         let change = [put("a", &[round]), put("b/c", &[round])];
@@ -194,7 +194,7 @@ async fn what_becomes_of_a_commit_that_nobody_waits_for_is_told_by_the_next_load
     records.purge().await.expect("purged");
 }
 
-async fn a_place_belongs_to_one_instance(place: &mut impl Place) {
+async fn a_place_belongs_to_one_instance(place: &mut impl Storage) {
     let (mut records, _) = opened(place).await;
     records.commit(&[create("a/b", b"1")]).await.expect("committed");
     drop(records);
@@ -277,7 +277,7 @@ impl Script {
     }
 }
 
-async fn a_history_of_many_changes_is_as_it_should_be(place: &mut impl Place, length: u64) {
+async fn a_history_of_many_changes_is_as_it_should_be(place: &mut impl Storage, length: u64) {
     let (mut records, _) = opened(place).await;
     let mut model = Model::default();
     let mut script = Script::new(7);

@@ -32,7 +32,7 @@ const TRANSACTION_BYTES: usize = 64 << 10;
 
 /// What one leader reads and writes, as long as it leads.
 pub struct ZooKeeperRecords {
-    place: Place,
+    place: Location,
     /// The leader's node, whose end ends its right to write.
     fence: String,
     /// None before the records have been loaded, and when they may be others.
@@ -48,11 +48,11 @@ struct Known {
 
 /// What somebody reads who does not lead.
 pub struct Reader {
-    place: Place,
+    place: Location,
 }
 
 /// Where the records of an instance lie.
-struct Place {
+struct Location {
     clients: Clients,
     root: String,
     instance: String,
@@ -65,7 +65,7 @@ impl Reader {
         root: &str,
         instance: &str,
     ) -> Self {
-        Self { place: Place::new(ensemble, clients, root, instance) }
+        Self { place: Location::new(ensemble, clients, root, instance) }
     }
 
     /// The record of this name and all below it, or all there are. While somebody writes, a record may be of a later commit
@@ -94,7 +94,7 @@ impl Reader {
     }
 }
 
-impl Place {
+impl Location {
     fn new(ensemble: Ensemble, clients: watch::Receiver<Option<Client>>, root: &str, instance: &str) -> Self {
         let clients = Clients::new(ensemble, clients);
         Self { clients, root: root.to_owned(), instance: instance.to_owned() }
@@ -143,7 +143,7 @@ impl ZooKeeperRecords {
         fence: &str,
         instance: &str,
     ) -> Result<Self, OpenError> {
-        let place = Place::new(ensemble, clients, root, instance);
+        let place = Location::new(ensemble, clients, root, instance);
         let mut records = Self { place, fence: fence.to_owned(), known: None };
         loop {
             if !records.leads().await? {
@@ -165,7 +165,7 @@ impl ZooKeeperRecords {
     }
 
     async fn begin(&mut self) -> Result<(), OpenError> {
-        let Place { clients, root, instance } = &mut self.place;
+        let Location { clients, root, instance } = &mut self.place;
         let options = clients.ensemble.create(CreateMode::Persistent);
         if let Some(parent) = parent(root) {
             let made = clients.ask(parent, async |client| client.mkdir(parent, &options).await).await;
@@ -182,7 +182,7 @@ impl ZooKeeperRecords {
 
     /// One attempt.
     async fn write(&mut self, changes: &[transaction::Change]) -> Result<Written, NodeError> {
-        let Place { clients, root, .. } = &mut self.place;
+        let Location { clients, root, .. } = &mut self.place;
         let client = clients.current(root).await?;
         let options = clients.ensemble.create(CreateMode::Persistent);
         match transaction::commit(&client, &self.fence, changes, &options).await {

@@ -76,7 +76,7 @@ pub enum FetchError {
 
 /// Where the configuration is fetched.
 #[derive(Clone, Copy, Debug)]
-pub struct Source<'a> {
+pub struct Origin<'a> {
     pub base: &'a str,
     /// Of whoever answers there, with HTTPS.
     pub certificate: Option<Fingerprint>,
@@ -133,11 +133,11 @@ pub fn receive(
 /// The configuration of the task `id`, which whoever gave it the token serves once.
 pub async fn fetch(
     part: &str,
-    source: &Source<'_>,
+    source: &Origin<'_>,
     id: &str,
     token: &str,
 ) -> Result<Configuration, FetchError> {
-    let Source { base, certificate } = *source;
+    let Origin { base, certificate } = *source;
     let url = format!("{}{}", base.trim_end_matches('/'), artifact::configuration_path(id));
     let (begin, mut backoff) = (Instant::now(), Backoff::new(FETCH_BACKOFF));
     loop {
@@ -220,7 +220,7 @@ mod tests {
     }
 
     async fn fetch_from(base: &str) -> Result<Configuration, FetchError> {
-        fetch("test", &Source { base, certificate: None }, "t-1", "token").await
+        fetch("test", &Origin { base, certificate: None }, "t-1", "token").await
     }
 
     #[tokio::test]

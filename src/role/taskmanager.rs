@@ -17,7 +17,7 @@ use super::error::{Fatal, fatal};
 use super::plugins;
 use super::rundir::RunDir;
 use super::setup::{Layers, Setup};
-use super::task::{self, Source, TOKEN_VARIABLE, Unpacked};
+use super::task::{self, Origin, TOKEN_VARIABLE, Unpacked};
 
 /// The variable that tells a task who can go on with its framework. Where its AppMaster says nothing, as on the embedded
 /// Mesos, whose tasks end with it, nobody watches over its claim.
@@ -44,7 +44,7 @@ pub fn run(
         environment.remove(TOKEN_VARIABLE);
         environment.remove(SUCCESSION_VARIABLE);
         let id = task_id(&cluster).map_err(fatal(Exit::NoInput))?;
-        let source = Source { base, certificate: options.task.artifacts_certificate };
+        let source = Origin { base, certificate: options.task.artifacts_certificate };
         let configuration = super::runtime()?
             .block_on(task::fetch("taskmanager", &source, id, &token))
             .map_err(fatal(Exit::NoInput))?;

@@ -8,7 +8,7 @@ use mesos::event::StatusUpdate;
 use mesos::wire::status::{Reason, TaskState};
 
 use super::cause::Symptom;
-use super::ground::Standing;
+use super::ground::Regard;
 
 /// A strike is forgotten after this long without another.
 const FORGIVEN_AFTER: Duration = Duration::from_secs(30 * 60);
@@ -163,17 +163,16 @@ impl Agents {
         starting: &BTreeSet<&str>,
         is_only_one: bool,
         now: Moment,
-    ) -> BTreeMap<String, Standing> {
+    ) -> BTreeMap<String, Regard> {
         let known = self.strikes.iter().filter(|(_, strikes)| !strikes.are_forgiven(now));
         let standings = known.map(|(agent_id, strikes)| {
             let until = self.quarantined_until(strikes, is_only_one).filter(|until| *until > now);
             let standing = match until {
-                Some(until) => Standing::Quarantined { until },
-                None if strikes.are_on_trial() => Standing::OnTrial {
-                    strikes: strikes.count,
-                    is_taken: starting.contains(agent_id.as_str()),
-                },
-                None => Standing::Avoided { strikes: strikes.count },
+                Some(until) => Regard::Quarantined { until },
+                None if strikes.are_on_trial() => {
+                    Regard::OnTrial { strikes: strikes.count, is_taken: starting.contains(agent_id.as_str()) }
+                }
+                None => Regard::Avoided { strikes: strikes.count },
             };
             (agent_id.clone(), standing)
         });

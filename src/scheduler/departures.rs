@@ -10,7 +10,7 @@ use mesos::wire::offer::InverseOffer;
 use mesos::wire::time::Unavailability;
 use mesos::wire::view::OfferView;
 
-use super::ground::Standing;
+use super::ground::Regard;
 use super::{Note, Scheduler};
 use domain::state::Goal;
 
@@ -95,10 +95,10 @@ impl Departures {
     }
 
     /// What it means for new TaskManagers.
-    fn standing(&self, agent_id: &str, now: Moment) -> Option<Standing> {
+    fn standing(&self, agent_id: &str, now: Moment) -> Option<Regard> {
         let departure =
             self.planned.get(agent_id).filter(|departure| departure.begin_early(AVOID_BEFORE) <= now)?;
-        Some(Standing::Leaving { at: departure.begin })
+        Some(Regard::Leaving { at: departure.begin })
     }
 }
 
@@ -136,7 +136,7 @@ impl Scheduler {
     }
 
     /// What is held against agents: failures, and that they leave.
-    pub(super) fn standings(&self, now: Moment) -> BTreeMap<String, Standing> {
+    pub(super) fn standings(&self, now: Moment) -> BTreeMap<String, Regard> {
         let starting = self.seen.iter().filter(|(_, seen)| seen.is_starting());
         let starting = starting.filter_map(|(id, _)| Some(self.state.tasks.get(id)?.agent_id.as_str()));
         let starting = if self.agents.has_trials() { starting.collect() } else { BTreeSet::new() };

@@ -51,14 +51,14 @@ pub enum RunError {
 pub trait Observer: Send + Sync {
     fn noted(&self, note: &Note);
     /// A fact was handled, and all orders that follow from it are carried out.
-    fn rounded(&self, took: Duration);
+    fn handled(&self, took: Duration);
     fn stored(&self, took: Duration);
 }
 
 /// Nobody watches.
 impl Observer for () {
     fn noted(&self, _: &Note) {}
-    fn rounded(&self, _: Duration) {}
+    fn handled(&self, _: Duration) {}
     fn stored(&self, _: Duration) {}
 }
 
@@ -116,7 +116,7 @@ impl<S: Store> Driver<S> {
                 return Ok(());
             }
             if let Some(begin) = begin.take() {
-                self.observer.rounded(self.clock.now().since(begin));
+                self.observer.handled(self.clock.now().since(begin));
             }
             if std::mem::replace(&mut has_changed, true) {
                 due = self.scheduler.poll_timeout();

@@ -22,7 +22,7 @@ pub struct Candidate<'a> {
 
 /// What is thought of an agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Standing {
+pub enum Regard {
     Good,
     /// Others are taken first, those with fewer strikes among them.
     Avoided {
@@ -43,7 +43,7 @@ pub enum Standing {
     },
 }
 
-impl Standing {
+impl Regard {
     /// Whether the agent gets none.
     pub(super) fn is_out(self) -> bool {
         match self {
@@ -56,7 +56,7 @@ impl Standing {
 /// What there is to place tasks on: all groups' tasks of a round take from the same.
 pub struct Ground<'o> {
     pub(super) candidates: Vec<Candidate<'o>>,
-    pub(super) standings: Vec<Standing>,
+    pub(super) standings: Vec<Regard>,
     /// By candidate; one agent may be several.
     pub(super) agents: Vec<usize>,
     /// By agent: the tasks there, and its candidates.
@@ -71,10 +71,10 @@ impl<'o> Ground<'o> {
     pub fn new(
         candidates: Vec<Candidate<'o>>,
         tasks: &BTreeMap<String, TaskRecord>,
-        standings: &BTreeMap<String, Standing>,
+        standings: &BTreeMap<String, Regard>,
     ) -> Self {
         let mut ground = Self {
-            standings: vec![Standing::Good; candidates.len()],
+            standings: vec![Regard::Good; candidates.len()],
             agents: Vec::with_capacity(candidates.len()),
             candidates,
             running: Vec::new(),
@@ -94,7 +94,7 @@ impl<'o> Ground<'o> {
         self.candidates
     }
 
-    fn know_agents(&mut self, tasks: &BTreeMap<String, TaskRecord>, standings: &BTreeMap<String, Standing>) {
+    fn know_agents(&mut self, tasks: &BTreeMap<String, TaskRecord>, standings: &BTreeMap<String, Regard>) {
         // Ids of agents are the master's own: nobody makes them collide.
         let mut known = HashMap::with_capacity_and_hasher(self.candidates.len(), RandomState::default());
         for chunk in self.candidates.chunk_by(|one, other| one.agent_id == other.agent_id) {
@@ -127,9 +127,9 @@ impl<'o> Ground<'o> {
         }
         self.running[self.agents[index]] += 1;
         self.taken.push(self.agents[index]);
-        if let Standing::OnTrial { strikes, .. } = self.standings[index] {
+        if let Regard::OnTrial { strikes, .. } = self.standings[index] {
             let members = self.members_of(index);
-            self.standings[members].fill(Standing::OnTrial { strikes, is_taken: true });
+            self.standings[members].fill(Regard::OnTrial { strikes, is_taken: true });
         }
         true
     }

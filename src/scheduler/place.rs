@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::ops::Range;
 
-use super::ground::{Candidate, Ground, Standing};
+use super::ground::{Candidate, Ground, Regard};
 use super::spec::Placement;
 use super::verdict::{Distance, Obstacle, Verdict, size};
 use domain::constraint::{Constraint, Spread};
@@ -36,7 +36,7 @@ pub struct Request<'a> {
 }
 
 /// Less trouble, more wishes fulfilled, then as the placement goes, reserved resources first, then in order.
-type Rank = (Standing, Reverse<usize>, i64, bool, usize);
+type Rank = (Regard, Reverse<usize>, i64, bool, usize);
 
 /// Candidates that differ in nothing that constraints count by: what such constraints say holds for all of them.
 #[derive(Default)]
@@ -120,12 +120,12 @@ impl<'w> Placing<'w> {
     pub fn verdict(&self, ground: &Ground<'_>, index: usize) -> Verdict {
         let candidate = &ground.candidates[index];
         let standing = match ground.standings[index] {
-            Standing::Quarantined { until } => Some(Obstacle::Quarantine { until, why: String::new() }),
-            Standing::OnTrial { is_taken: true, .. } => {
+            Regard::Quarantined { until } => Some(Obstacle::Quarantine { until, why: String::new() }),
+            Regard::OnTrial { is_taken: true, .. } => {
                 Some(Obstacle::Trial { noun: self.request.noun, why: String::new() })
             }
-            Standing::Leaving { at } => Some(Obstacle::Maintenance { at }),
-            Standing::Good | Standing::Avoided { .. } | Standing::OnTrial { is_taken: false, .. } => None,
+            Regard::Leaving { at } => Some(Obstacle::Maintenance { at }),
+            Regard::Good | Regard::Avoided { .. } | Regard::OnTrial { is_taken: false, .. } => None,
         };
         let broken = self.request.hard.iter().filter(|constraint| self.is_broken(ground, constraint, index));
         let broken = broken.map(|constraint| Obstacle::Constraint {
@@ -313,7 +313,7 @@ impl<'w> Placing<'w> {
             is_leveled |= value.is_some_and(|value| spread.add(value));
         }
         self.queue_members(ground, ground.members_of(index));
-        if matches!(ground.standings[index], Standing::OnTrial { .. }) {
+        if matches!(ground.standings[index], Regard::OnTrial { .. }) {
             // Others of its class go on.
             self.queue_class(ground, class);
         }

@@ -50,7 +50,7 @@ impl Observer for Lookout {
         self.journal.add(note.kind(), note.task(), note.level(), note.to_string());
     }
 
-    fn rounded(&self, took: Duration) {
+    fn handled(&self, took: Duration) {
         self.rounds.observe(took.as_secs_f64());
         self.changed.notify_one();
     }

@@ -29,7 +29,7 @@ fn sources(world: &World) -> Sources {
 
 /// A dispatcher that does not lead at a port, and what it says of itself.
 async fn standby(world: &World, leader: &str) -> Dispatcher {
-    let standing = standings::Standing::Standby { leader: Some(leader.to_owned()), has_read: true };
+    let standing = standings::DispatcherStanding::Standby { leader: Some(leader.to_owned()), has_read: true };
     let sources = Sources { standings: tokio::sync::watch::channel(standing).1, ..sources(world) };
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = format!("http://{}", listener.local_addr().expect("an address"));

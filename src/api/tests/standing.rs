@@ -4,10 +4,10 @@ use tokio::sync::watch;
 
 use super::world::World;
 use super::{ask, routes_of, session};
-use crate::standing::Standing;
+use crate::standing::DispatcherStanding;
 
-fn standby(leader: Option<&str>) -> Standing {
-    Standing::Standby { leader: leader.map(str::to_owned), has_read: true }
+fn standby(leader: Option<&str>) -> DispatcherStanding {
+    DispatcherStanding::Standby { leader: leader.map(str::to_owned), has_read: true }
 }
 
 const ORDERS: [(&str, &str); 7] = [
@@ -53,20 +53,25 @@ async fn orders_are_refused_while_nobody_takes_them() {
     for (standing, reads, ready, text) in [
         (standby(None), 200, 200, "this dispatcher is a standby, and no dispatcher leads yet"),
         (
-            Standing::Standby { leader: None, has_read: false },
+            DispatcherStanding::Standby { leader: None, has_read: false },
             503,
             503,
             "this dispatcher is a standby, and no dispatcher leads yet",
         ),
-        (Standing::Suspended, 200, 503, "this dispatcher leads, but does nothing until ZooKeeper answers"),
         (
-            Standing::Away { why: why.clone(), has_read: true },
+            DispatcherStanding::Suspended,
+            200,
+            503,
+            "this dispatcher leads, but does nothing until ZooKeeper answers",
+        ),
+        (
+            DispatcherStanding::Away { why: why.clone(), has_read: true },
             200,
             503,
             "this dispatcher does not reach ZooKeeper: no answer",
         ),
         (
-            Standing::Away { why, has_read: false },
+            DispatcherStanding::Away { why, has_read: false },
             503,
             503,
             "this dispatcher does not reach ZooKeeper: no answer",

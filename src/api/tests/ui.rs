@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use super::permissions::{ONE, entries, of, parsed};
 use super::world::World;
 use super::{Answer, ask, call, jobmanagers, scheduling, session, told};
-use crate::standing::{self, Standing, Standings};
+use crate::standing::{self, DispatcherStanding, DispatcherStandings};
 use crate::{AppMaster, AppMasters, Sources, caller, router};
 use manifest::Circumstances;
 use serve::{Closing, Listening, Peer};
@@ -95,7 +95,7 @@ impl Site {
 
     async fn with(
         jobmanager: JobManager,
-        standings: Standings,
+        standings: DispatcherStandings,
         reported: impl Fn(&str) -> Option<AppMaster> + Send + Sync + 'static,
     ) -> Self {
         let world = World::new().await;
@@ -361,13 +361,13 @@ async fn it_is_said_why_a_jobmanager_cannot_be_reached() {
 
 #[tokio::test]
 async fn only_the_leader_hands_on() {
-    let standby = Standing::Standby { leader: Some("http://d-2:8090".to_owned()), has_read: true };
+    let standby = DispatcherStanding::Standby { leader: Some("http://d-2:8090".to_owned()), has_read: true };
     let site = Site::with(JobManager::start().await, watch::channel(standby).1, told).await;
     for line in ["GET /ui/a/x?y", "POST /ui/a/x?y"] {
         let answer = site.as_("admin", line).await;
         assert_eq!((answer.status.as_u16(), answer.header("location")), (307, "http://d-2:8090/ui/a/x?y"));
     }
-    let suspended = watch::channel(Standing::Suspended).1;
+    let suspended = watch::channel(DispatcherStanding::Suspended).1;
     let jobmanager = JobManager::start().await;
     let url = jobmanager.url.clone();
     let site = Site::with(jobmanager, suspended, move |id| reported(id, &url)).await;

@@ -15,7 +15,7 @@ use reqwest::{Client, ClientBuilder, Url};
 use tokio::time::{sleep, timeout};
 
 use super::isolation;
-use super::places::Place;
+use super::permits::Permit;
 
 /// A JobManager that accepts no connection within this time is not there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -83,8 +83,8 @@ impl CarryError {
 }
 
 impl JobManagers {
-    /// The answer keeps the place until it has been read.
-    pub async fn ask(&self, way: Way, request: Request, place: Place) -> Result<Response, CarryError> {
+    /// The answer keeps the permit until it has been read.
+    pub async fn ask(&self, way: Way, request: Request, permit: Permit) -> Result<Response, CarryError> {
         let progress = Progress::default();
         let (head, body) = request.into_parts();
         let method = head.method.clone();
@@ -119,7 +119,7 @@ impl JobManagers {
             headers.remove(CONTENT_LENGTH);
             Body::from(isolation::without_cookies(&page(answer).await?))
         } else {
-            Body::from_stream(chunks(answer.bytes_stream(), place))
+            Body::from_stream(chunks(answer.bytes_stream(), permit))
         };
         let mut response = Response::new(body);
         *response.status_mut() = status;
@@ -142,14 +142,14 @@ async fn page(answer: reqwest::Response) -> Result<Vec<u8>, CarryError> {
 /// Until a JobManager stops sending.
 fn chunks(
     chunks: impl Stream<Item = reqwest::Result<Bytes>> + Send + 'static,
-    place: Place,
+    permit: Permit,
 ) -> impl Stream<Item = Result<Bytes, CarryError>> + Send {
-    stream::unfold((Box::pin(chunks), place), async |(mut chunks, place)| {
+    stream::unfold((Box::pin(chunks), permit), async |(mut chunks, permit)| {
         let chunk = match timeout(SILENCE, chunks.next()).await {
             Ok(chunk) => chunk?.map_err(CarryError::Unreachable),
             Err(_elapsed) => Err(CarryError::Silent),
         };
-        Some((chunk, (chunks, place)))
+        Some((chunk, (chunks, permit)))
     })
 }
 

@@ -79,7 +79,7 @@ struct Composer {
 
 /// What may stand in the place of a value.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Context {
     Flow,
     Block,
     /// The items of a list need not be indented more than the key.
@@ -114,7 +114,7 @@ impl Composer {
                 Kind::StreamEnd => return Ok(roots),
                 Kind::DocumentStart => self.explicit_document()?,
                 Kind::Directive(_) if is_ended => self.explicit_document()?,
-                _ if is_ended => self.node(Place::Block, 0)?,
+                _ if is_ended => self.node(Context::Block, 0)?,
                 _ => return Err(self.unexpected("`key: value`, or `---` in front of another document")),
             };
             roots.push(root);
@@ -126,7 +126,7 @@ impl Composer {
         let root = match self.peek() {
             Kind::StreamEnd => return Ok(Node { value: Value::Null, line: 1 }),
             Kind::Directive(_) | Kind::DocumentStart => self.explicit_document()?,
-            _ => self.node(Place::Block, 0)?,
+            _ => self.node(Context::Block, 0)?,
         };
         while self.takes(&Kind::DocumentEnd) {}
         match self.peek() {
@@ -149,7 +149,7 @@ impl Composer {
             Kind::Directive(_) | Kind::DocumentStart | Kind::DocumentEnd | Kind::StreamEnd => {
                 Ok(self.empty())
             }
-            _ => self.node(Place::Block, 0),
+            _ => self.node(Context::Block, 0),
         }
     }
 
@@ -168,7 +168,7 @@ impl Composer {
         }
     }
 
-    fn node(&mut self, place: Place, depth: usize) -> Result<Node, Remark> {
+    fn node(&mut self, context: Context, depth: usize) -> Result<Node, Remark> {
         if depth > MAX_DEPTH {
             return Err(self.wrong(format!("nested more than {MAX_DEPTH} deep")));
         }
@@ -183,7 +183,7 @@ impl Composer {
             self.anchors.insert(anchor.clone(), None);
         }
         let is_marked = anchor.is_some() || tag != Tag::None;
-        let value = self.content(place, &tag, is_marked, depth)?;
+        let value = self.content(context, &tag, is_marked, depth)?;
         let node = Node { value, line };
         if let Some(anchor) = anchor {
             self.anchors.insert(anchor, Some((node.clone(), self.nodes - before + 1)));
@@ -222,14 +222,20 @@ impl Composer {
         Ok(Tag::of(format!("{prefix}{suffix}")))
     }
 
-    fn content(&mut self, place: Place, tag: &Tag, is_marked: bool, depth: usize) -> Result<Value, Remark> {
-        let is_block = place != Place::Flow;
+    fn content(
+        &mut self,
+        context: Context,
+        tag: &Tag,
+        is_marked: bool,
+        depth: usize,
+    ) -> Result<Value, Remark> {
+        let is_block = context != Context::Flow;
         match self.peek() {
             Kind::Scalar { .. } => match self.next() {
                 Kind::Scalar { text, is_plain } => self.scalar(&text, is_plain, tag),
                 _ => Ok(Value::Null),
             },
-            Kind::BlockEntry if place == Place::BlockOfKey => {
+            Kind::BlockEntry if context == Context::BlockOfKey => {
                 let items = self.indentless_items(depth)?;
                 self.list(tag, items)
             }

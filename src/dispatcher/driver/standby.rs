@@ -20,7 +20,7 @@ const LOOK_TIMEOUT: Duration = Duration::from_secs(2);
 const MAX_READS: u32 = 3;
 
 /// Where records are read that somebody else writes.
-pub trait Source {
+pub trait RecordSource {
     /// Of the last commit.
     fn revision(&mut self) -> impl Future<Output = Result<Revision, LoadError>>;
 
@@ -28,7 +28,7 @@ pub trait Source {
     fn load(&mut self) -> impl Future<Output = Result<Loaded, LoadError>>;
 }
 
-impl Source for Reader {
+impl RecordSource for Reader {
     async fn revision(&mut self) -> Result<Revision, LoadError> {
         Reader::revision(self).await
     }
@@ -57,7 +57,7 @@ struct Known {
     revision: Revision,
 }
 
-impl<S: Source> Standby<S> {
+impl<S: RecordSource> Standby<S> {
     pub fn new(source: S, limits: Limits, clock: fn() -> Timestamp) -> (Self, Handle) {
         let (desk, handle) = Desk::new();
         let (due, has_read) = (Instant::now(), watch::Sender::new(false));

@@ -10,7 +10,7 @@ use super::world::World;
 use crate::ClusterReport;
 use crate::action::{Action, Definition};
 use crate::cluster::{Revision, Status, Wanted};
-use crate::stored::{self, Place};
+use crate::stored::{self, Subject};
 use domain::time::Timestamp;
 use domain::view::{End, View};
 
@@ -74,8 +74,8 @@ impl Mutation {
         let is_audit = |change: &Change| stored::audit_number(change.key()).is_some();
         match self {
             Self::LoseSpecifications => changes.retain(|change| {
-                let place = stored::cluster_of(change.key()).map(|(_, place)| place);
-                !matches!(place, Some(Place::Revision(2..))) || change.value().is_none()
+                let subject = stored::cluster_of(change.key()).map(|(_, subject)| subject);
+                !matches!(subject, Some(Subject::Revision(2..))) || change.value().is_none()
             }),
             Self::AuditNothing => changes.retain(|change| !is_audit(change)),
             Self::KeepAllAudit => {
@@ -97,7 +97,7 @@ impl Mutation {
 
     fn change_statuses(changes: &mut [Change], change: impl Fn(&mut Status)) {
         for written in changes {
-            let is_status = matches!(stored::cluster_of(written.key()), Some((_, Place::Status)));
+            let is_status = matches!(stored::cluster_of(written.key()), Some((_, Subject::Status)));
             let (Change::Put { key, value, .. } | Change::Create { key, value }) = written else { continue };
             if let Some(mut status) = is_status.then(|| stored::decode::<Status>(value).ok()).flatten() {
                 change(&mut status);
@@ -113,8 +113,8 @@ impl Mutation {
             return Vec::new();
         }
         let statuses = store.below("clusters/").into_iter().filter_map(|(key, value)| {
-            let (name, place) = stored::cluster_of(key)?;
-            let status = (place == Place::Status).then(|| stored::decode::<Status>(value).ok())??;
+            let (name, subject) = stored::cluster_of(key)?;
+            let status = (subject == Subject::Status).then(|| stored::decode::<Status>(value).ok())??;
             Some((name, status))
         });
         let waiting = statuses.filter(|(_, status)| status.frozen && status.running < status.revision);

@@ -15,7 +15,7 @@ use crate::cluster::{Revision, Status, Wanted};
 use crate::condition::State;
 use crate::journal::{AuditEntry, Event, Verb};
 use crate::limits::Limits;
-use crate::stored::{self, Place};
+use crate::stored::{self, Subject};
 
 type Judgement = Result<(), String>;
 
@@ -223,7 +223,7 @@ impl Oracle {
         }
         let mut revisions = BTreeMap::<&str, usize>::new();
         for (key, _) in store.below("clusters/") {
-            if let Some((name, Place::Revision(_))) = stored::cluster_of(key) {
+            if let Some((name, Subject::Revision(_))) = stored::cluster_of(key) {
                 *revisions.entry(name).or_default() += 1;
             }
         }
@@ -243,7 +243,8 @@ impl Oracle {
 
     fn nothing_secret(changes: &[Change]) -> Judgement {
         for change in changes {
-            let is_specification = matches!(stored::cluster_of(change.key()), Some((_, Place::Revision(_))));
+            let is_specification =
+                matches!(stored::cluster_of(change.key()), Some((_, Subject::Revision(_))));
             let text = String::from_utf8_lossy(change.value().unwrap_or_default());
             if !is_specification && text.contains(SECRET) {
                 return Err(format!("a secret is in {}", change.key()));

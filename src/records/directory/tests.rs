@@ -16,7 +16,7 @@ impl Directory {
     }
 }
 
-impl suite::Place for Directory {
+impl suite::Storage for Directory {
     type Records = DirectoryRecords;
 
     async fn open(&mut self, instance: &str) -> Result<DirectoryRecords, OpenError> {

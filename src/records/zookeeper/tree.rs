@@ -34,13 +34,13 @@ pub struct Step {
 
 /// What a node shall become.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wish<'a> {
+enum Target<'a> {
     Record(&'a [u8]),
     Empty,
     Gone,
 }
 
-type Wishes<'a> = BTreeMap<&'a str, Wish<'a>>;
+type Targets<'a> = BTreeMap<&'a str, Target<'a>>;
 
 impl Tree {
     pub fn insert(&mut self, path: String, node: Node) {
@@ -52,71 +52,71 @@ impl Tree {
         for change in changes {
             change.check(self.record(change.key().as_str()))?;
         }
-        let mut wishes = Wishes::new();
+        let mut targets = Targets::new();
         for change in changes {
             let key = change.key().as_str();
             match change.value() {
-                Some(value) => drop(wishes.insert(key, Wish::Record(value))),
-                None if self.record(key).is_some() => drop(wishes.insert(key, Wish::Gone)),
+                Some(value) => drop(targets.insert(key, Target::Record(value))),
+                None if self.record(key).is_some() => drop(targets.insert(key, Target::Gone)),
                 None => {}
             }
         }
-        self.make_room(changes, &mut wishes);
-        self.clear_away(changes, &mut wishes);
+        self.make_room(changes, &mut targets);
+        self.clear_away(changes, &mut targets);
         let step = |path: &str, content: Option<Vec<u8>>, revision| {
             let version = self.nodes.get(path).map(|node| node.version);
             Step { path: path.to_owned(), content, version, revision }
         };
-        let stay = wishes.iter().filter_map(|(path, wish)| match wish {
-            Wish::Record(value) => Some(step(path, Some(envelope::wrap(revision, value)), Some(revision))),
-            Wish::Empty => Some(step(path, Some(Vec::new()), None)),
-            Wish::Gone => None,
+        let stay = targets.iter().filter_map(|(path, target)| match target {
+            Target::Record(value) => Some(step(path, Some(envelope::wrap(revision, value)), Some(revision))),
+            Target::Empty => Some(step(path, Some(Vec::new()), None)),
+            Target::Gone => None,
         });
-        let go = wishes.iter().rev().filter(|(_, wish)| **wish == Wish::Gone);
+        let go = targets.iter().rev().filter(|(_, target)| **target == Target::Gone);
         Ok(stay.chain(go.map(|(path, _)| step(path, None, None))).collect())
     }
 
     /// What lies above a record is there.
-    fn make_room<'a>(&self, changes: &'a [Change], wishes: &mut Wishes<'a>) {
+    fn make_room<'a>(&self, changes: &'a [Change], targets: &mut Targets<'a>) {
         for change in changes.iter().filter(|change| change.value().is_some()) {
             for above in above(change.key().as_str()) {
-                match wishes.get(above) {
+                match targets.get(above) {
                     None if self.nodes.contains_key(above) => {}
-                    None | Some(Wish::Gone) => drop(wishes.insert(above, Wish::Empty)),
-                    Some(Wish::Record(_) | Wish::Empty) => {}
+                    None | Some(Target::Gone) => drop(targets.insert(above, Target::Empty)),
+                    Some(Target::Record(_) | Target::Empty) => {}
                 }
             }
         }
     }
 
     /// What has nothing below it any more, and is no record, goes.
-    fn clear_away<'a>(&self, changes: &'a [Change], wishes: &mut Wishes<'a>) {
+    fn clear_away<'a>(&self, changes: &'a [Change], targets: &mut Targets<'a>) {
         let mut gone: Vec<_> = changes.iter().map(|change| change.key().as_str()).collect();
-        gone.retain(|key| wishes.get(key) == Some(&Wish::Gone));
+        gone.retain(|key| targets.get(key) == Some(&Target::Gone));
         // Children first.
         gone.sort_by(|one, other| other.cmp(one));
         for key in gone {
-            if self.has_children(key, wishes) {
-                wishes.insert(key, Wish::Empty);
+            if self.has_children(key, targets) {
+                targets.insert(key, Target::Empty);
                 continue;
             }
             for above in above(key) {
-                let is_needed = wishes.contains_key(above)
+                let is_needed = targets.contains_key(above)
                     || self.record(above).is_some()
-                    || self.has_children(above, wishes);
+                    || self.has_children(above, targets);
                 if is_needed {
                     break;
                 }
-                wishes.insert(above, Wish::Gone);
+                targets.insert(above, Target::Gone);
             }
         }
     }
 
-    fn has_children(&self, path: &str, wishes: &Wishes<'_>) -> bool {
+    fn has_children(&self, path: &str, targets: &Targets<'_>) -> bool {
         let (first, end) = (format!("{path}/"), format!("{path}0"));
-        let stays = |path: &str| wishes.get(path) != Some(&Wish::Gone);
+        let stays = |path: &str| targets.get(path) != Some(&Target::Gone);
         self.nodes.range(first.clone()..end.clone()).any(|(path, _)| stays(path))
-            || wishes.range(&*first..&*end).any(|(_, wish)| *wish != Wish::Gone)
+            || targets.range(&*first..&*end).any(|(_, target)| *target != Target::Gone)
     }
 
     fn record(&self, path: &str) -> Option<Revision> {

@@ -13,7 +13,7 @@ use flink::command::Application;
 use super::super::application::{self, HandedJob};
 use super::super::error::{Fatal, fatal};
 use super::super::rundir::RunDir;
-use super::super::task::{self, Source, TOKEN_VARIABLE, Unpacked};
+use super::super::task::{self, Origin, TOKEN_VARIABLE, Unpacked};
 
 /// Which task it is.
 pub const TASK_VARIABLE: &str = "FLINK_ON_MESOS_TASK";
@@ -64,7 +64,7 @@ pub fn take(
     ] {
         environment.remove(variable);
     }
-    let source = Source { base, certificate: options.artifacts_certificate };
+    let source = Origin { base, certificate: options.artifacts_certificate };
     let mut configuration = super::super::runtime()?
         .block_on(task::fetch("appmaster", &source, &id, &token))
         .map_err(fatal(Exit::NoInput))?;

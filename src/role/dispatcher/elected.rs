@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::standing::Standing;
+use api::standing::DispatcherStanding;
 use base::exit::Exit;
 use base::log;
 use conf::environment::Environment;
@@ -73,7 +73,7 @@ struct Elected<'a> {
     ensemble: Ensemble,
     paths: Paths,
     contender: Contender,
-    standings: watch::Sender<Standing>,
+    standings: watch::Sender<DispatcherStanding>,
 }
 
 /// What comes after a reign.
@@ -93,7 +93,7 @@ pub async fn work(
     let security = worker::security_without_flink(opened.table(), environment, ha)?;
     let ensemble = worker::ensemble_with(security, ha)?;
     let ports = serving::bind(opened, environment, None)?;
-    let (standings, standing) = watch::channel(Standing::Away { why: None, has_read: false });
+    let (standings, standing) = watch::channel(DispatcherStanding::Away { why: None, has_read: false });
     let (dispatchers, told) = watch::channel(vec![ports.artifacts_url(&opened.settings)]);
     let others = Others { standings: standing, dispatchers: told };
     let house = House::open(opened, ports, Some(Leadership::Away { why: None }), others).await?;
@@ -162,7 +162,7 @@ impl Elected<'_> {
         }
     }
 
-    fn tell(&self, candidacy: &Candidacy, standing: Standing) {
+    fn tell(&self, candidacy: &Candidacy, standing: DispatcherStanding) {
         self.house.doorkeeper.stands(candidacy.leadership());
         self.standings.send_if_modified(|told| {
             let is_other = *told != standing;
@@ -225,8 +225,8 @@ impl Elected<'_> {
         loop {
             let known = candidacy.borrow_and_update().clone();
             let standing = match known {
-                Candidacy::Leading { .. } => Standing::Leads,
-                _ => Standing::Suspended,
+                Candidacy::Leading { .. } => DispatcherStanding::Leads,
+                _ => DispatcherStanding::Suspended,
             };
             self.tell(&known, standing);
             if candidacy.changed().await.is_err() {
@@ -312,17 +312,17 @@ pub async fn stored(
 }
 
 /// Of a dispatcher that does not lead, or has not read yet what it shall lead with.
-fn standing(candidacy: &Candidacy, has_read: bool) -> Standing {
+fn standing(candidacy: &Candidacy, has_read: bool) -> DispatcherStanding {
     match candidacy {
         Candidacy::Leading { .. } | Candidacy::Suspended { .. } | Candidacy::Standby { leader: None } => {
-            Standing::Standby { leader: None, has_read }
+            DispatcherStanding::Standby { leader: None, has_read }
         }
         Candidacy::Standby { leader: Some(about) } => {
             let about: About = serde_json::from_slice(about).unwrap_or_default();
-            Standing::Standby { leader: Some(about.api).filter(|api| !api.is_empty()), has_read }
+            DispatcherStanding::Standby { leader: Some(about.api).filter(|api| !api.is_empty()), has_read }
         }
-        Candidacy::Away { why } => Standing::Away { why: why.clone(), has_read },
-        Candidacy::Failed(error) => Standing::Away { why: Some(log::chain(&**error)), has_read },
+        Candidacy::Away { why } => DispatcherStanding::Away { why: why.clone(), has_read },
+        Candidacy::Failed(error) => DispatcherStanding::Away { why: Some(log::chain(&**error)), has_read },
     }
 }
 
@@ -363,13 +363,13 @@ mod tests {
         let bytes = serde_json::to_vec(&about).expect("text");
         let leader = Some("http://d-2:8090".to_owned());
         let found = standing(&Candidacy::Standby { leader: Some(bytes.clone()) }, true);
-        assert_eq!(found, Standing::Standby { leader, has_read: true });
+        assert_eq!(found, DispatcherStanding::Standby { leader, has_read: true });
         assert_eq!(About::of(&serde_json::from_slice(&bytes).expect("JSON")), about);
         for strange in [&b"{}"[..], b"", b"[1]"] {
             let found = standing(&Candidacy::Standby { leader: Some(strange.to_vec()) }, false);
-            assert_eq!(found, Standing::Standby { leader: None, has_read: false });
+            assert_eq!(found, DispatcherStanding::Standby { leader: None, has_read: false });
         }
         let leads = Candidacy::Leading { node: "a-0000000001".to_owned() };
-        assert_eq!(standing(&leads, true), Standing::Standby { leader: None, has_read: true });
+        assert_eq!(standing(&leads, true), DispatcherStanding::Standby { leader: None, has_read: true });
     }
 }

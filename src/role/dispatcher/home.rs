@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use api::AppMaster;
-use api::standing::{Standing, Standings};
+use api::standing::{DispatcherStanding, DispatcherStandings};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, State};
 use axum::http::request::Parts;
@@ -159,7 +159,7 @@ fn appmaster(task_id: &str, status: &Status, at: Instant) -> AppMaster {
 #[derive(Clone)]
 pub struct Others {
     /// How this one stands to them.
-    pub standings: Standings,
+    pub standings: DispatcherStandings,
     /// Where AppMasters find those that are there, this one among them.
     pub dispatchers: watch::Receiver<Vec<String>>,
 }
@@ -315,7 +315,7 @@ impl Held {
             tokio::select! {
                 () = sleep_until(wake) => if wake == until { return orders },
                 // Whoever leads next is to hear of it soon.
-                Ok(_) = standings.wait_for(|standing| *standing != Standing::Leads) => return Vec::new(),
+                Ok(_) = standings.wait_for(|standing| *standing != DispatcherStanding::Leads) => return Vec::new(),
                 Ok(_) = dispatchers.wait_for(|there| there != known) => return orders,
                 Ok(()) = instructions.changed() => {}
                 Ok(()) = ending.changed() => {}

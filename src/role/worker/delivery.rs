@@ -32,7 +32,7 @@ const JAVA_PARTS: [&str; 4] = ["bin", "conf", "lib", "legal"];
 /// What is to be read, and where it goes when it has been: nobody waits for it but the first launch, and by then the
 /// JobManager, whose start takes longer, is seldom there.
 pub struct Files {
-    sources: Vec<Source>,
+    sources: Vec<Fetchable>,
     /// Below which agents fetch.
     base_url: String,
     /// What the user wants agents to fetch besides.
@@ -58,13 +58,13 @@ impl Server {
 }
 
 /// Something that agents fetch.
-pub enum Source {
+pub enum Fetchable {
     /// Where this AppMaster was given it from, by its digest: it need not be read.
     Elsewhere(Delivered),
     Here(BundlePlan),
 }
 
-impl Source {
+impl Fetchable {
     pub fn name(&self) -> &str {
         match self {
             Self::Elsewhere(file) => &file.name,
@@ -80,7 +80,7 @@ pub fn sources(
     settings: &Settings,
     given: &[Delivered],
     local: bool,
-) -> Result<Vec<Source>, Fatal> {
+) -> Result<Vec<Fetchable>, Fatal> {
     use settings::Delivery;
     let delivery = if local { Delivery::Nothing } else { settings.tasks.delivery };
     let wanted: &[&str] = match delivery {
@@ -90,8 +90,8 @@ pub fn sources(
     };
     let given = if settings.artifacts.base_url.is_some() { given } else { &[] };
     let source = |name: &&str| match given.iter().find(|file| file.name == *name) {
-        Some(file) => Ok(Source::Elsewhere(file.clone())),
-        None => plan(setup, name).map(Source::Here),
+        Some(file) => Ok(Fetchable::Elsewhere(file.clone())),
+        None => plan(setup, name).map(Fetchable::Here),
     };
     wanted.iter().map(source).collect()
 }
@@ -154,7 +154,7 @@ pub fn deliver_stores(
 
 impl Files {
     pub fn new(
-        sources: Vec<Source>,
+        sources: Vec<Fetchable>,
         settings: &Settings,
         artifacts_url: &str,
         delivery: Fact<Option<Delivery>>,
@@ -177,7 +177,7 @@ impl Files {
     pub async fn read(self, journal: Arc<Journal>) -> Result<(), Fatal> {
         let begin = Instant::now();
         let Self { sources, base_url, more, bundles: served, delivery } = self;
-        let reading = tokio::task::spawn_blocking(|| sources.into_iter().map(Source::read).collect());
+        let reading = tokio::task::spawn_blocking(|| sources.into_iter().map(Fetchable::read).collect());
         let files: Result<Vec<File>, _> = reading.await.map_err(fatal(Exit::Software))?;
         let files = files.map_err(fatal(Exit::NoInput))?;
         let here: Vec<_> = files.iter().filter_map(|file| file.bundle.as_ref()).collect();
@@ -210,7 +210,7 @@ struct File {
     bundle: Option<Bundle>,
 }
 
-impl Source {
+impl Fetchable {
     fn read(self) -> Result<File, BundleError> {
         match self {
             Self::Elsewhere(Delivered { name, digest }) => Ok(File { name, digest, bundle: None }),

@@ -12,7 +12,7 @@ use flink::memory;
 use mesos::wire::label::Label;
 use scheduler::spec::{GroupSpec, Host, Own, Patience, Placement, Shell, Spec, Template, TooMany};
 
-use super::delivery::{Server, Source};
+use super::delivery::{Fetchable, Server};
 use super::{Fatal, access, container};
 use crate::role::setup::Setup;
 use crate::role::task::{self, PROGRAM};
@@ -31,7 +31,7 @@ pub fn of(
     settings: &Settings,
     local: bool,
     server: &Server,
-    sources: &[Source],
+    sources: &[Fetchable],
     epoch: Duration,
 ) -> Result<Spec, Fatal> {
     let tasks = &settings.tasks;
@@ -125,7 +125,7 @@ fn template(
     local: bool,
     port_keys: &[String],
     server: &Server,
-    sources: &[Source],
+    sources: &[Fetchable],
 ) -> Result<Template, Fatal> {
     let tasks = &settings.tasks;
     let text = |path: &std::path::Path| {

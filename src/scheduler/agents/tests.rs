@@ -30,32 +30,32 @@ fn fail(agents: &mut Agents, agent_id: &str, evidence: Evidence, message: &str, 
     );
 }
 
-fn standing(agents: &Agents, agent_id: &str, seconds: u64) -> Option<Standing> {
+fn standing(agents: &Agents, agent_id: &str, seconds: u64) -> Option<Regard> {
     agents.standings(&BTreeSet::new(), false, at(seconds)).get(agent_id).copied()
 }
 
 fn is_quarantined(agents: &Agents, agent_id: &str, seconds: u64) -> bool {
-    matches!(standing(agents, agent_id, seconds), Some(Standing::Quarantined { .. }))
+    matches!(standing(agents, agent_id, seconds), Some(Regard::Quarantined { .. }))
 }
 
 #[test]
 fn avoided_then_quarantined_then_tried_then_forgiven() {
     let mut agents = Agents::default();
     fail(&mut agents, "a", Evidence::Plain, "x", 0);
-    assert_eq!(standing(&agents, "a", 1), Some(Standing::Avoided { strikes: 1 }));
+    assert_eq!(standing(&agents, "a", 1), Some(Regard::Avoided { strikes: 1 }));
     fail(&mut agents, "a", Evidence::Plain, "x", 10);
-    assert_eq!(standing(&agents, "a", 11), Some(Standing::OnTrial { strikes: 2, is_taken: false }));
+    assert_eq!(standing(&agents, "a", 11), Some(Regard::OnTrial { strikes: 2, is_taken: false }));
     fail(&mut agents, "a", Evidence::Plain, "x", 20);
-    assert_eq!(standing(&agents, "a", 21), Some(Standing::Quarantined { until: at(80) }));
-    let tried = Some(Standing::OnTrial { strikes: 3, is_taken: false });
+    assert_eq!(standing(&agents, "a", 21), Some(Regard::Quarantined { until: at(80) }));
+    let tried = Some(Regard::OnTrial { strikes: 3, is_taken: false });
     assert_eq!(standing(&agents, "a", 80), tried, "one is tried again, after all other agents");
     let taken = agents.standings(&BTreeSet::from(["a"]), false, at(80)).get("a").copied();
-    assert_eq!(taken, Some(Standing::OnTrial { strikes: 3, is_taken: true }), "and no other meanwhile");
+    assert_eq!(taken, Some(Regard::OnTrial { strikes: 3, is_taken: true }), "and no other meanwhile");
     fail(&mut agents, "a", Evidence::Plain, "x", 100);
-    assert_eq!(standing(&agents, "a", 100), Some(Standing::Quarantined { until: at(220) }));
+    assert_eq!(standing(&agents, "a", 100), Some(Regard::Quarantined { until: at(220) }));
     assert_eq!(agents.last_failure("a"), Some("x"));
     agents.registered("a", at(221));
-    assert_eq!(standing(&agents, "a", 222), Some(Standing::Avoided { strikes: 4 }), "any number again");
+    assert_eq!(standing(&agents, "a", 222), Some(Regard::Avoided { strikes: 4 }), "any number again");
     assert_eq!(standing(&agents, "a", 100 + 1800), None);
     fail(&mut agents, "b", Evidence::Plain, "x", 100);
     agents.forgive("b");
@@ -70,7 +70,7 @@ fn those_that_were_launched_together_are_one_round() {
     }
     assert_eq!(
         standing(&agents, "a", 10),
-        Some(Standing::Quarantined { until: at(70) }),
+        Some(Regard::Quarantined { until: at(70) }),
         "not for half an hour"
     );
 }
@@ -79,7 +79,7 @@ fn those_that_were_launched_together_are_one_round() {
 fn what_may_be_anybodys_doing_never_keeps_an_agent_out() {
     let mut agents = Agents::default();
     (0..9).for_each(|second| fail(&mut agents, "a", Evidence::Faint, "x", second * 10));
-    assert_eq!(standing(&agents, "a", 90), Some(Standing::OnTrial { strikes: 9, is_taken: false }));
+    assert_eq!(standing(&agents, "a", 90), Some(Regard::OnTrial { strikes: 9, is_taken: false }));
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn what_fails_alike_on_several_agents_quarantines_none() {
     let alone = |agents: &Agents| agents.standings(&BTreeSet::new(), true, at(50)).get("c").copied();
     (0..5).for_each(|second| fail(&mut agents, "c", Evidence::Plain, "other", second * 10));
     assert!(is_quarantined(&agents, "c", 50), "this one fails of something else");
-    assert!(!matches!(alone(&agents), Some(Standing::Quarantined { .. })), "where there is no other agent");
+    assert!(!matches!(alone(&agents), Some(Regard::Quarantined { .. })), "where there is no other agent");
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn when_the_cause_is_gone_an_agent_is_tried_once_more() {
     agents.registered("a", at(60));
     assert_eq!(
         standing(&agents, "b", 60),
-        Some(Standing::Avoided { strikes: 5 }),
+        Some(Regard::Avoided { strikes: 5 }),
         "any number may start there"
     );
     fail(&mut agents, "b", Evidence::Plain, "no such image", 70);

@@ -51,7 +51,7 @@ impl Observer for Kinds {
         self.0.lock().expect("no panic").push(note.kind());
     }
 
-    fn rounded(&self, _: Duration) {}
+    fn handled(&self, _: Duration) {}
 
     fn stored(&self, _: Duration) {}
 }

@@ -37,7 +37,7 @@ struct World {
     hard: Vec<Constraint>,
     soft: Vec<Constraint>,
     tasks: BTreeMap<String, TaskRecord>,
-    standings: BTreeMap<String, Standing>,
+    standings: BTreeMap<String, Regard>,
     home_region: Option<&'static str>,
 }
 
@@ -71,7 +71,7 @@ impl World {
         self
     }
 
-    fn standing(mut self, agent: &str, standing: Standing) -> Self {
+    fn standing(mut self, agent: &str, standing: Regard) -> Self {
         self.standings.insert(agent.to_owned(), standing);
         self
     }
@@ -126,7 +126,7 @@ fn spread_and_pack() {
 
 #[test]
 fn a_trial_is_told_in_the_word_of_the_group() {
-    let world = World::new(Placement::Spread).standing("a", Standing::OnTrial { strikes: 2, is_taken: true });
+    let world = World::new(Placement::Spread).standing("a", Regard::OnTrial { strikes: 2, is_taken: true });
     let ground = Ground::new(vec![candidate("a", 4.0)], &world.tasks, &world.standings);
     for noun in ["AppMaster", "TaskManager"] {
         let placing = Placing::new(&ground, Request { noun, ..world.request(1) });
@@ -141,13 +141,13 @@ fn a_trial_is_told_in_the_word_of_the_group() {
 fn standings() {
     let until = Moment::START + std::time::Duration::from_secs(9);
     let world = World::new(Placement::Spread)
-        .standing("a", Standing::Avoided { strikes: 1 })
-        .standing("b", Standing::Quarantined { until });
+        .standing("a", Regard::Avoided { strikes: 1 })
+        .standing("b", Regard::Quarantined { until });
     assert_eq!(world.place(&three(), 4), "c:4");
     assert_eq!(world.place(&three(), 5), "a:1 c:4");
     let both = World::new(Placement::Pack)
-        .standing("a", Standing::Avoided { strikes: 2 })
-        .standing("c", Standing::Avoided { strikes: 1 });
+        .standing("a", Regard::Avoided { strikes: 2 })
+        .standing("c", Regard::Avoided { strikes: 1 });
     assert_eq!(both.place(&three(), 9), "a:1 b:4 c:4");
     let short = "nearest host=a cpus: needs 1, offered 0";
     assert_eq!(world.place(&three(), 9), format!("a:4 c:4; {short}"));
@@ -162,13 +162,13 @@ fn constraints_that_count() {
     assert_eq!(unique, "a:1 b:1 c:1; nearest host=a constraint HOSTNAME:UNIQUE: has a");
     assert_eq!(world().soft("HOSTNAME:MAX_PER:2").place(&three(), 7), "a:3 b:2 c:2");
     let until = Moment::START;
-    let held = world().hard("HOSTNAME:GROUP_BY").standing("b", Standing::Quarantined { until });
+    let held = world().hard("HOSTNAME:GROUP_BY").standing("b", Regard::Quarantined { until });
     let placed = held.place(&three(), 3);
     assert!(
         placed.starts_with("a:1 c:1;"),
         "a third would leave b, which is not to be had, behind: {placed}"
     );
-    let soft = world().soft("HOSTNAME:LIKE:[bc]").standing("c", Standing::Avoided { strikes: 1 });
+    let soft = world().soft("HOSTNAME:LIKE:[bc]").standing("c", Regard::Avoided { strikes: 1 });
     assert_eq!(soft.place(&three(), 3), "b:3");
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::Scheduler;
-use crate::ground::Standing;
+use crate::ground::Regard;
 use base::time::Moment;
 
 /// Of so many agents, those that something is held against first.
@@ -58,7 +58,7 @@ impl Scheduler {
         let mut used: BTreeMap<&String, (&String, usize)> = BTreeMap::new();
         for record in self.state.tasks.values() {
             used.entry(&record.agent_id).or_insert((&record.hostname, 0)).1 += 1;
-            standings.entry(record.agent_id.clone()).or_insert(Standing::Good);
+            standings.entry(record.agent_id.clone()).or_insert(Regard::Good);
         }
         let mut agents: Vec<_> = standings.into_iter().collect();
         agents.sort_by(|(left_id, left), (right_id, right)| (right, left_id).cmp(&(left, right_id)));
@@ -75,18 +75,16 @@ impl Scheduler {
         states.collect()
     }
 
-    fn agent_standing(&self, agent_id: &str, standing: Standing) -> AgentStanding {
+    fn agent_standing(&self, agent_id: &str, standing: Regard) -> AgentStanding {
         let why = || self.agents.last_failure(agent_id).unwrap_or_default().to_owned();
         match standing {
-            Standing::Good => AgentStanding::Good,
-            Standing::Avoided { strikes } => AgentStanding::Avoided { strikes, why: why() },
-            Standing::OnTrial { strikes, is_taken } => {
-                AgentStanding::OnTrial { strikes, is_taken, why: why() }
-            }
-            Standing::Quarantined { until } => {
+            Regard::Good => AgentStanding::Good,
+            Regard::Avoided { strikes } => AgentStanding::Avoided { strikes, why: why() },
+            Regard::OnTrial { strikes, is_taken } => AgentStanding::OnTrial { strikes, is_taken, why: why() },
+            Regard::Quarantined { until } => {
                 AgentStanding::Quarantined { until: self.since_1970(until), why: why() }
             }
-            Standing::Leaving { at } => AgentStanding::Leaving { at: self.since_1970(at) },
+            Regard::Leaving { at } => AgentStanding::Leaving { at: self.since_1970(at) },
         }
     }
 }

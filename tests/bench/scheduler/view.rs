@@ -76,7 +76,7 @@ fn start() -> (SocketAddr, Rounds) {
                     Some((begin, number)) = due.recv() => {
                         let handled = Instant::now();
                         hand_in(&mut scheduler, number);
-                        lookout.rounded(handled.elapsed());
+                        lookout.handled(handled.elapsed());
                         done.send(begin.elapsed()).expect("a listener");
                     }
                     Some(request) = asked.recv() => answer(&scheduler, request),

@@ -8,7 +8,7 @@ mod reigns;
 use std::time::Duration;
 
 use ha::contender::{Contender, Left};
-use records::suite::{self, Place};
+use records::suite::{self, Storage};
 use records::zookeeper::{Reader, ZooKeeperRecords};
 use records::{OpenError, Records as _};
 use tokio::sync::watch;
@@ -76,7 +76,7 @@ struct OneLeader {
     leader: Leader,
 }
 
-impl Place for OneLeader {
+impl Storage for OneLeader {
     type Records = ZooKeeperRecords;
 
     async fn open(&mut self, instance: &str) -> Result<ZooKeeperRecords, OpenError> {

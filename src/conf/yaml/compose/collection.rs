@@ -3,7 +3,7 @@
 use super::super::super::entry::Remark;
 use super::super::Value;
 use super::super::scan::Kind;
-use super::{Composer, Node, Place};
+use super::{Composer, Context, Node};
 
 impl Composer {
     pub(super) fn block_items(&mut self, depth: usize) -> Result<Vec<Node>, Remark> {
@@ -12,7 +12,7 @@ impl Composer {
         while self.takes(&Kind::BlockEntry) {
             items.push(match self.peek() {
                 Kind::BlockEntry | Kind::BlockEnd => self.empty(),
-                _ => self.node(Place::Block, depth + 1)?,
+                _ => self.node(Context::Block, depth + 1)?,
             });
         }
         match self.takes(&Kind::BlockEnd) {
@@ -26,7 +26,7 @@ impl Composer {
         while self.takes(&Kind::BlockEntry) {
             items.push(match self.peek() {
                 Kind::BlockEntry | Kind::Key | Kind::Value | Kind::BlockEnd => self.empty(),
-                _ => self.node(Place::Block, depth + 1)?,
+                _ => self.node(Context::Block, depth + 1)?,
             });
         }
         Ok(items)
@@ -48,7 +48,7 @@ impl Composer {
                     self.next();
                     self.block_value(depth)?
                 }
-                Kind::Scalar { .. } => self.node(Place::BlockOfKey, depth + 1)?,
+                Kind::Scalar { .. } => self.node(Context::BlockOfKey, depth + 1)?,
                 _ => self.empty(),
             };
             pairs.push((key, value));
@@ -59,7 +59,7 @@ impl Composer {
     fn block_value(&mut self, depth: usize) -> Result<Node, Remark> {
         match self.peek() {
             Kind::Key | Kind::Value | Kind::BlockEnd => Ok(self.empty()),
-            _ => self.node(Place::BlockOfKey, depth + 1),
+            _ => self.node(Context::BlockOfKey, depth + 1),
         }
     }
 
@@ -85,7 +85,7 @@ impl Composer {
                 let value = self.flow_value_of_key(depth + 1)?;
                 items.push(Node { value: Value::Map(vec![(key, value)]), line });
             } else {
-                items.push(self.node(Place::Flow, depth + 1)?);
+                items.push(self.node(Context::Flow, depth + 1)?);
             }
         }
     }
@@ -110,7 +110,7 @@ impl Composer {
                 let value = self.flow_value_of_key(depth)?;
                 pairs.push((key, value));
             } else {
-                let key = self.node(Place::Flow, depth + 1)?;
+                let key = self.node(Context::Flow, depth + 1)?;
                 let value = self.empty();
                 pairs.push((key, value));
             }
@@ -120,7 +120,7 @@ impl Composer {
     fn flow_value(&mut self, depth: usize) -> Result<Node, Remark> {
         match self.peek() {
             Kind::Value | Kind::FlowEntry | Kind::FlowSequenceEnd | Kind::FlowMappingEnd => Ok(self.empty()),
-            _ => self.node(Place::Flow, depth + 1),
+            _ => self.node(Context::Flow, depth + 1),
         }
     }
 

@@ -25,7 +25,7 @@ impl Shared {
     }
 }
 
-impl Source for Shared {
+impl RecordSource for Shared {
     async fn revision(&mut self) -> Result<Revision, LoadError> {
         self.with(|store, is_away| if *is_away { Err(Self::gone()) } else { Ok(Revision(store.revision)) })
     }
@@ -37,7 +37,7 @@ impl Source for Shared {
 
 impl Records for Shared {
     async fn load(&mut self, _: Option<&Key>) -> Result<Loaded, LoadError> {
-        Source::load(self).await
+        RecordSource::load(self).await
     }
 
     async fn commit(&mut self, changes: &[Change]) -> Result<Revision, CommitError> {

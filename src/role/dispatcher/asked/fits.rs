@@ -135,8 +135,8 @@ pub fn inquiry(makings: &Makings, sought: &Sought) -> Inquiry {
         }
     };
     let before = sought.before.as_ref().and_then(|before| makings.needs(before).ok());
-    let standing = Standing::of(sought, before.as_ref(), &needs);
-    let claims = standing.claims(sought, before.as_ref(), &needs);
+    let staying = Staying::of(sought, before.as_ref(), &needs);
+    let claims = staying.claims(sought, before.as_ref(), &needs);
     if sought.is_taken {
         if sought.begins_anew && sought.appmasters > 0 {
             return known(None, REPLACED.to_owned());
@@ -148,17 +148,17 @@ pub fn inquiry(makings: &Makings, sought: &Sought) -> Inquiry {
         return Inquiry::Asked { replicas, parts, claims };
     }
     let parts =
-        vec![part(standing.appmasters, needs.appmasters), part(standing.taskmanagers, needs.taskmanagers)];
+        vec![part(staying.appmasters, needs.appmasters), part(staying.taskmanagers, needs.taskmanagers)];
     Inquiry::Asked { replicas, parts, claims }
 }
 
 /// How many tasks stay, or leave their room to others.
-struct Standing {
+struct Staying {
     appmasters: usize,
     taskmanagers: usize,
 }
 
-impl Standing {
+impl Staying {
     fn of(sought: &Sought, before: Option<&Needs>, needs: &Needs) -> Self {
         let is_freed = |of: fn(&Needs) -> &Wanted| {
             before.is_some_and(|before| covers(&of(before).need, &of(needs).need))

@@ -265,7 +265,7 @@ async fn a_dispatcher_that_does_not_lead_takes_no_outcome() {
 #[tokio::test]
 async fn a_question_that_is_held_over_http_is_answered_with_an_order_or_when_another_leads() {
     let site = Site::new().await;
-    let (standing, standings) = watch::channel(Standing::Leads);
+    let (standing, standings) = watch::channel(DispatcherStanding::Leads);
     let Shared { requests, handle, reports, others } = Shared::clone(&site.shared);
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}{}", listener.local_addr().expect("an address"), dial::path(FIRST));
@@ -283,7 +283,7 @@ async fn a_question_that_is_held_over_http_is_answered_with_an_order_or_when_ano
 
     // The order has no outcome, so it would be told again, and later.
     let told = async {
-        standing.send_replace(Standing::Standby { leader: None, has_read: true });
+        standing.send_replace(DispatcherStanding::Standby { leader: None, has_read: true });
     };
     let (envelope, ()) = timeout(SOON, async { tokio::join!(ask(), told) }).await.expect("soon");
     assert_eq!(orders(&envelope), (vec![], 0), "whoever leads next is to hear of it");

@@ -11,17 +11,17 @@ const MOST_OF_ONE: usize = 48;
 
 /// By cluster.
 #[derive(Clone, Default)]
-pub struct Places(Arc<Mutex<BTreeMap<String, usize>>>);
+pub struct Permits(Arc<Mutex<BTreeMap<String, usize>>>);
 
 /// As long as it is held.
-pub struct Place {
-    places: Places,
+pub struct Permit {
+    permits: Permits,
     cluster: String,
 }
 
-impl Places {
+impl Permits {
     /// None where there is none left.
-    pub fn take(&self, cluster: &str) -> Option<Place> {
+    pub fn take(&self, cluster: &str) -> Option<Permit> {
         let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let all: usize = taken.values().sum();
         let of_one = taken.get(cluster).copied().unwrap_or_default();
@@ -29,13 +29,13 @@ impl Places {
             return None;
         }
         taken.insert(cluster.to_owned(), of_one + 1);
-        Some(Place { places: self.clone(), cluster: cluster.to_owned() })
+        Some(Permit { permits: self.clone(), cluster: cluster.to_owned() })
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
-        let mut taken = self.places.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = self.permits.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = taken.get_mut(&self.cluster) {
             *count -= 1;
             if *count == 0 {
@@ -50,16 +50,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_cluster_does_not_take_all_places() {
-        let places = Places::default();
-        let of_a: Vec<_> = std::iter::from_fn(|| places.take("a")).collect();
+    fn one_cluster_does_not_take_all_permits() {
+        let permits = Permits::default();
+        let of_a: Vec<_> = std::iter::from_fn(|| permits.take("a")).collect();
         assert_eq!(of_a.len(), MOST_OF_ONE);
         let names: Vec<_> = (0..10).map(|number| format!("b{number}")).collect();
-        let others: Vec<_> = names.iter().flat_map(|name| std::iter::from_fn(|| places.take(name))).collect();
+        let others: Vec<_> =
+            names.iter().flat_map(|name| std::iter::from_fn(|| permits.take(name))).collect();
         assert_eq!(of_a.len() + others.len(), MOST);
         drop(of_a);
-        assert!(places.take("a").is_some());
+        assert!(permits.take("a").is_some());
         drop(others);
-        assert!(places.0.lock().expect("no panic").is_empty());
+        assert!(permits.0.lock().expect("no panic").is_empty());
     }
 }
