@@ -42,7 +42,15 @@ fn machine() -> String {
         let text = read(&format!("/proc/pressure/{of}"));
         format!("{of} {}", text.lines().next().unwrap_or_default())
     });
-    format!("load {}, {available}, {}", load.trim(), pressure.join(", "))
+    let disk = nix::sys::statvfs::statvfs(&std::env::temp_dir()).map(|disk| {
+        format!("{} MiB free on the disk", (disk.blocks_available() * disk.fragment_size()) >> 20)
+    });
+    format!(
+        "load {}, {available}, {}, {}",
+        load.trim(),
+        disk.unwrap_or_else(|error| error.to_string()),
+        pressure.join(", ")
+    )
 }
 
 /// Each `stderr` once, although links lead there too.
