@@ -13,9 +13,12 @@ use tls::Fingerprint;
 pub mod clusters;
 pub mod exec;
 mod inner;
+mod links;
 pub mod mesos;
+pub mod session_script;
 
 use exec::ExecOptions;
+use session_script::SessionScript;
 
 pub use inner::{ClaimOptions, InitOptions, WorkerOptions};
 
@@ -61,7 +64,8 @@ impl Cli {
 
     /// What stays in memory as PID 1 is read without the parsers of all the other commands, and without any when there
     /// are no options: a parser takes more memory than init itself.
-    fn read_from(words: Vec<OsString>) -> Result<Self, clap::Error> {
+    pub fn read_from(words: Vec<OsString>) -> Result<Self, clap::Error> {
+        let words = links::as_first_words(words);
         let texts: Vec<_> = words.iter().take(4).map(|word| word.to_str()).collect();
         let command = match texts[..] {
             [_, Some("exec"), Some("--"), _] => {
@@ -72,6 +76,9 @@ impl Cli {
                 Command::Claim(options)
             }
             [_, Some("init"), ..] => Command::Init(Init::try_parse_from(&words[1..])?.options),
+            [_, Some(session_script::NAME), ..] => {
+                return Self::try_parse_from(session_script::with_long_options(words));
+            }
             _ => return Self::try_parse_from(words),
         };
         Ok(Self { command: Some(command), cluster: ClusterOptions::default() })
@@ -81,9 +88,11 @@ impl Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run a session cluster: JobManager, Mesos framework and TaskManagers
+    #[command(alias = links::APPMASTER)]
     Appmaster(AppmasterOptions),
     /// Run a cluster for one job and end with it: exit code 0 if the job finished or was canceled, 163 if it
     /// failed
+    #[command(alias = links::APPMASTER_JOB)]
     AppmasterJob(AppmasterJobOptions),
     /// Run a JobManager alone, for TaskManagers that are started in another way
     Jobmanager(ClusterOptions),
@@ -123,6 +132,8 @@ pub enum Command {
     Client(Client),
     /// Print a script with which a shell completes this program's commands and options
     Completions(CompletionsOptions),
+    #[command(name = session_script::NAME, hide = true)]
+    SessionScript(Box<SessionScript>),
     #[command(hide = true)]
     Dispatch(ClusterOptions),
     #[command(hide = true)]

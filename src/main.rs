@@ -89,6 +89,7 @@ fn run(cli: Cli, environment: Environment, inherited: Inherited, beginning: Begi
         Command::Events(options) if options.is_of_dispatcher() => clusters::events(&options, &environment),
         Command::Events(options) => operator::events(&options, &environment),
         Command::Clusters(command) => clusters::run(&command, &environment),
+        Command::SessionScript(options) => clusters::session_script(&options, &environment),
         Command::Client(command) => client::run(&command),
         Command::Completions(options) => completions::run(options),
         Command::Init(options) => Ok(init::run(options.plan_fd, beginning)),
@@ -131,6 +132,7 @@ fn signals(command: &Command) -> Signals {
         | Command::RestartTaskmanager(_)
         | Command::Events(_)
         | Command::Clusters(_)
+        | Command::SessionScript(_)
         | Command::Client(_)
         | Command::Completions(_)
         | Command::Claim(_) => Signals::Ordinary,

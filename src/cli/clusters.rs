@@ -80,6 +80,9 @@ pub struct CreateOptions {
     /// Memory of the JobManager
     #[arg(long, value_name = "SIZE", default_value = "2g")]
     pub jobmanager_memory: String,
+    /// The Mesos role [default: the dispatcher's own]
+    #[arg(long)]
+    pub role: Option<String>,
     /// A value of Flink's configuration
     #[arg(short = 'D', value_name = "KEY=VALUE", value_parser = super::key_value)]
     pub properties: Vec<(String, String)>,

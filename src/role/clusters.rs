@@ -2,6 +2,7 @@
 
 mod address;
 mod applying;
+mod attached;
 mod audit;
 mod credentials;
 mod describe;
@@ -13,6 +14,7 @@ mod ordering;
 mod queue;
 mod scaling;
 mod session;
+mod session_script;
 mod text;
 mod token;
 mod yaml;
@@ -34,6 +36,7 @@ use ordering::Verb;
 
 use super::error::Fatal;
 use super::runtime;
+pub use session_script::run as session_script;
 pub use text::say;
 
 pub fn run(command: &Command, environment: &Environment) -> Result<u8, Fatal> {

@@ -10,6 +10,7 @@ mod clusterd;
 mod described;
 mod orders;
 mod purged;
+mod script;
 mod services;
 mod several;
 mod site;

@@ -56,6 +56,9 @@ fn manifest(options: &CreateOptions) -> Value {
     if let Some(image) = &options.image {
         spec["image"] = json!(image);
     }
+    if let Some(role) = &options.role {
+        spec["mesos"] = json!({"role": role});
+    }
     taskmanager["resource"] = resource;
     spec["taskManager"] = taskmanager;
     json!({

@@ -1,0 +1,195 @@
+//! Staying with a session cluster, as `mesos-session.sh` does: it tells what becomes of the cluster, and takes orders on
+//! stdin.
+
+use std::future::pending;
+use std::io;
+use std::thread;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::Level;
+
+use api::client::{AskError, Dispatcher};
+use api::{Described, EndQuery};
+use base::exit::Exit;
+use base::log;
+use dispatcher::State;
+
+use super::text::{plain, say};
+
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Before its lines in logs.
+const LOGGER: &str = "mesos-session.sh";
+
+const NOT_FOUND: u16 = 404;
+
+/// What an end of this command means to the cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bond {
+    /// It was created for as long as the command lives.
+    Own,
+    /// It goes on.
+    Visited,
+}
+
+/// One line of stdin.
+#[derive(Debug, PartialEq, Eq)]
+enum Order {
+    Stop { force: bool },
+    Help,
+    Unknown(String),
+}
+
+const HELP: &str = "commands: `stop` ends the cluster, `stop --force` also where jobs run, `help` prints this";
+
+/// Until the cluster or the command ends. Answers with the command's exit code.
+pub async fn attend(dispatcher: &Dispatcher, name: &str, bond: Bond) -> Result<u8, AskError> {
+    let mut orders = Some(orders());
+    let mut signals = [SignalKind::interrupt(), SignalKind::terminate()].map(|kind| signal(kind).ok());
+    let mut ticks = interval(LOOK_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut seen = Seen::default();
+    let mut ends = false;
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => match dispatcher.cluster(name).await {
+                Ok(described) => seen.look(&described),
+                Err(error) if seen.is_known && is_not_there(&error) => {
+                    say(&format!("{name} has been deleted"));
+                    return Ok(Exit::Ok.code());
+                }
+                Err(error) => seen.lost(error)?,
+            },
+            order = next(&mut orders) => match order {
+                Some(Order::Stop { force }) => ends |= stop(dispatcher, name, force).await,
+                Some(Order::Help) => say(HELP),
+                Some(Order::Unknown(text)) => say(&format!("`{}` is unknown; {HELP}", plain(&text))),
+                None if bond == Bond::Visited && !ends => return Ok(Exit::Ok.code()),
+                None => orders = None,
+            },
+            () = caught(&mut signals) => {
+                let goes_on = bond == Bond::Visited || ends || !stop(dispatcher, name, false).await;
+                if goes_on {
+                    say(&format!("{name} is left: `mesos-session.sh -id {name}` comes back to it"));
+                    return Ok(Exit::Ok.code());
+                }
+                ends = true;
+            }
+        }
+    }
+}
+
+async fn next(orders: &mut Option<mpsc::Receiver<Order>>) -> Option<Order> {
+    match orders {
+        Some(orders) => orders.recv().await,
+        None => pending().await,
+    }
+}
+
+async fn caught(signals: &mut [Option<Signal>; 2]) {
+    let [interrupt, terminate] = signals;
+    tokio::select! {
+        () = one(interrupt) => {}
+        () = one(terminate) => {}
+    }
+}
+
+async fn one(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => pending().await,
+    }
+}
+
+/// Until stdin ends. A read cannot be given up, so a thread of its own waits for it.
+fn orders() -> mpsc::Receiver<Order> {
+    let (sender, orders) = mpsc::channel(1);
+    thread::spawn(move || {
+        for line in io::stdin().lines().map_while(Result::ok) {
+            let sent = Order::read(&line).is_none_or(|order| sender.blocking_send(order).is_ok());
+            if !sent {
+                return;
+            }
+        }
+    });
+    orders
+}
+
+impl Order {
+    fn read(line: &str) -> Option<Self> {
+        match *line.split_whitespace().collect::<Vec<_>>() {
+            [] => None,
+            ["stop"] => Some(Self::Stop { force: false }),
+            ["stop", "--force"] => Some(Self::Stop { force: true }),
+            ["help"] => Some(Self::Help),
+            _ => Some(Self::Unknown(line.to_owned())),
+        }
+    }
+}
+
+fn is_not_there(error: &AskError) -> bool {
+    matches!(error, AskError::Refused { problem, .. } if problem.status == NOT_FOUND)
+}
+
+/// Whether the dispatcher ends it; it refuses while jobs run.
+async fn stop(dispatcher: &Dispatcher, name: &str, force: bool) -> bool {
+    let query = EndQuery { force, ..EndQuery::default() };
+    let ended = dispatcher.delete(name, &query, None).await;
+    ended.inspect_err(|error| log::line(Level::ERROR, LOGGER, &log::chain(error))).is_ok()
+}
+
+/// What has been told.
+#[derive(Default)]
+struct Seen {
+    state: Option<(State, Option<String>)>,
+    ui: Option<String>,
+    is_lost: bool,
+    is_known: bool,
+}
+
+impl Seen {
+    fn look(&mut self, described: &Described) {
+        let cluster = &described.known.cluster;
+        (self.is_lost, self.is_known) = (false, true);
+        let state = (cluster.state, cluster.why.clone());
+        if self.state.as_ref() != Some(&state) {
+            let why = state.1.as_deref().map_or_else(String::new, |why| format!(": {}", plain(why)));
+            say(&format!("{} is {}{why}", cluster.name, state.0.word()));
+            self.state = Some(state);
+        }
+        if described.ui.is_some() && self.ui != described.ui {
+            self.ui.clone_from(&described.ui);
+            say(&format!("JobManager Web Interface: {}", described.ui.as_deref().unwrap_or_default()));
+            say(&format!("jobs: flink run -t mesos-session -Dmesos.cluster-id={} FILE.jar", cluster.name));
+        }
+    }
+
+    /// Another dispatcher may lead soon; but one that never answered is a mistake.
+    fn lost(&mut self, error: AskError) -> Result<(), AskError> {
+        if !self.is_known {
+            return Err(error);
+        }
+        if !self.is_lost {
+            log::line(Level::WARN, LOGGER, &log::chain(&error));
+        }
+        self.is_lost = true;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_an_order_or_unknown() {
+        assert_eq!(Order::read("  "), None);
+        assert_eq!(Order::read(" stop\t"), Some(Order::Stop { force: false }));
+        assert_eq!(Order::read("stop --force"), Some(Order::Stop { force: true }));
+        assert_eq!(Order::read("help"), Some(Order::Help));
+        assert_eq!(Order::read("stop now"), Some(Order::Unknown("stop now".to_owned())));
+    }
+}
