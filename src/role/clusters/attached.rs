@@ -43,7 +43,8 @@ enum Order {
     Unknown(String),
 }
 
-const HELP: &str = "commands: `stop` ends the cluster, `stop --force` also where jobs run, `help` prints this";
+const HELP: &str =
+    "commands: `stop` ends the cluster, `stop --force` also where jobs run, `help` prints this";
 
 /// Until the cluster or the command ends. Answers with the command's exit code.
 pub async fn attend(dispatcher: &Dispatcher, name: &str, bond: Bond) -> Result<u8, AskError> {

@@ -90,14 +90,12 @@ fn with_unit(size: &str) -> String {
 }
 
 fn made_up() -> String {
-    let end: String = std::iter::repeat_with(|| fastrand::lowercase()).take(RANDOM_CHARACTERS).collect();
+    let end: String = std::iter::repeat_with(fastrand::lowercase).take(RANDOM_CHARACTERS).collect();
     format!("session-{end}")
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser as _;
-
     use super::*;
     use crate::cli::{Cli, Command};
 

@@ -47,10 +47,8 @@ impl Script {
 
     /// Its code and what it said.
     async fn end(mut self, site: &Site) -> (Option<i32>, String) {
-        let status = site
-            .program
-            .until("the script ends", async || self.child.try_wait().expect("a child"))
-            .await;
+        let status =
+            site.program.until("the script ends", async || self.child.try_wait().expect("a child")).await;
         (status.code(), self.said())
     }
 
