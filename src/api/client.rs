@@ -108,6 +108,14 @@ impl Dispatcher {
         Ok(Self { address: address.clone(), base, client, authorization, credentials: credentials.clone() })
     }
 
+    /// A path of its API as a URL; of a socket, the path alone.
+    pub fn shown(&self, path: &str) -> String {
+        match &self.address {
+            Address::Url(url) => url.join(path).map_or_else(|_| path.to_owned(), String::from),
+            Address::Socket(_) => path.to_owned(),
+        }
+    }
+
     pub async fn clusters(&self) -> Result<Vec<ClusterReport>, AskError> {
         self.answer(self.get(&["clusters"])).await
     }

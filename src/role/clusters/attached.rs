@@ -57,7 +57,7 @@ pub async fn attend(dispatcher: &Dispatcher, name: &str, bond: Bond) -> Result<u
     loop {
         tokio::select! {
             _ = ticks.tick() => match dispatcher.cluster(name).await {
-                Ok(described) => seen.look(&described),
+                Ok(described) => seen.look(&described, dispatcher),
                 Err(error) if seen.is_known && is_not_there(&error) => {
                     say(&format!("{name} has been deleted"));
                     return Ok(Exit::Ok.code());
@@ -152,7 +152,7 @@ struct Seen {
 }
 
 impl Seen {
-    fn look(&mut self, described: &Described) {
+    fn look(&mut self, described: &Described, dispatcher: &Dispatcher) {
         let cluster = &described.known.cluster;
         (self.is_lost, self.is_known) = (false, true);
         let state = (cluster.state, cluster.why.clone());
@@ -161,10 +161,12 @@ impl Seen {
             say(&format!("{} is {}{why}", cluster.name, state.0.word()));
             self.state = Some(state);
         }
-        if described.ui.is_some() && self.ui != described.ui {
-            self.ui.clone_from(&described.ui);
-            say(&format!("JobManager Web Interface: {}", described.ui.as_deref().unwrap_or_default()));
+        if let Some(path) = &described.ui
+            && self.ui.as_ref() != Some(path)
+        {
+            say(&format!("JobManager Web Interface: {}", dispatcher.shown(path)));
             say(&format!("jobs: flink run -t mesos-session -Dmesos.cluster-id={} FILE.jar", cluster.name));
+            self.ui = Some(path.clone());
         }
     }
 

@@ -27,7 +27,7 @@ impl Script {
         symlink(binary(), &link).expect("a link");
         let said = File::create(directory.path().join("said")).expect("a file");
         let mut command = Command::new(link);
-        command.args(words).env("FLINK_ON_MESOS_DISPATCHER", site.socket()).stdin(Stdio::piped());
+        command.args(words).env("FLINK_ON_MESOS_DISPATCHER", site.url()).stdin(Stdio::piped());
         command.stderr(said.try_clone().expect("a descriptor")).stdout(said);
         Self { child: command.spawn().expect("it starts"), directory }
     }
@@ -71,7 +71,7 @@ async fn a_session_lives_as_long_as_its_script_or_the_word_stop() {
     let create = ["-n", "1", "-s", "1", "-jm", &memory, "-tm", &memory, "-fv", "v1_20"];
     let mut first = Script::start(&site, &[&create[..], &["-nm", "one"]].concat());
     first.until_said(&site, "one is running").await;
-    first.until_said(&site, "JobManager Web Interface: ").await;
+    first.until_said(&site, &format!("JobManager Web Interface: {}/ui/one/", site.url())).await;
     site.until_slots("one", 1).await;
     first.order("go");
     first.until_said(&site, "`go` is unknown").await;
