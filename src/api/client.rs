@@ -21,6 +21,7 @@ use super::events::EventsQuery;
 use super::explain::{Explanation, Queue};
 use super::orders::{EndQuery, OrderQuery, Ordered, Patch};
 use super::taskmanagers::Scale;
+use super::versions::FlinkVersions;
 
 pub use address::{Address, AddressError};
 
@@ -130,6 +131,10 @@ impl Dispatcher {
 
     pub async fn queue(&self) -> Result<Queue, AskError> {
         self.answer(self.get(&["queue"])).await
+    }
+
+    pub async fn flink_versions(&self) -> Result<FlinkVersions, AskError> {
+        self.answer(self.get(&["flink-versions"])).await
     }
 
     pub async fn audit(&self, query: &AuditQuery) -> Result<Vec<AuditEntry>, AskError> {

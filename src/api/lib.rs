@@ -26,6 +26,7 @@ mod taskmanagers;
 #[cfg(test)]
 mod tests;
 mod ui;
+mod versions;
 
 use std::sync::Arc;
 
@@ -60,6 +61,7 @@ pub use orders::{EndQuery, OrderQuery, Ordered, Patch};
 pub use taskmanagers::Scale;
 use ui::Ui;
 pub use ui::{JobManagers, Opened};
+pub use versions::FlinkVersions;
 
 /// Where an operator finds the dispatcher of this machine, unless it is told otherwise.
 pub const SOCKET: &str = "/run/flink-on-mesos/dispatcher.sock";
@@ -149,6 +151,7 @@ fn described() -> OpenApiRouter<Shared> {
         .routes(routes!(clusters::revision))
         .routes(routes!(explain::explain))
         .routes(routes!(explain::queue))
+        .routes(routes!(versions::versions))
         .routes(routes!(metrics::metrics))
         .routes(routes!(orders::restart))
         .routes(routes!(taskmanagers::scale))

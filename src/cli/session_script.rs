@@ -37,8 +37,8 @@ pub struct SessionScript {
     /// -nm: the cluster's name [default: one that is made up]
     #[arg(long, conflicts_with = "id")]
     pub name: Option<String>,
-    /// -fv: Flink's version as manifests have it, such as `v1_20`
-    #[arg(long = "flinkVersion", value_name = "VERSION", required_unless_present_any = ["id", "query"])]
+    /// -fv: Flink's version as manifests have it, such as `v1_20` [default: the newest that the dispatcher has]
+    #[arg(long = "flinkVersion", value_name = "VERSION")]
     pub flink_version: Option<String>,
     /// The Mesos role
     #[arg(short, long)]

@@ -104,6 +104,7 @@ fn questions() -> BTreeMap<(&'static str, &'static str), (&'static str, bool)> {
         (("delete", "/v1/tickets"), ("", false)),
         (("get", "/v1/audit"), ("", false)),
         (("get", "/v1/queue"), ("", false)),
+        (("get", "/v1/flink-versions"), ("", false)),
         (("get", "/metrics"), ("", false)),
         (("get", "/v1/events"), ("", false)),
     ])

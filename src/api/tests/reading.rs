@@ -110,6 +110,7 @@ async fn no_route_tells_a_secret() {
         ("GET /v1/audit", ""),
         ("GET /v1/events", ""),
         ("GET /v1/queue", ""),
+        ("GET /v1/flink-versions", ""),
         ("GET /metrics", ""),
     ] {
         let answer = world.ask(line, body.to_owned()).await;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Interval, MissedTickBehavior, interval};
 use tracing::Level;
 
 use api::client::{AskError, Dispatcher};
@@ -53,34 +53,47 @@ pub async fn attend(dispatcher: &Dispatcher, name: &str, bond: Bond) -> Result<u
     let mut ticks = interval(LOOK_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut seen = Seen::default();
-    let mut ends = false;
+    let (mut ends, mut is_refused) = (false, false);
+    let code = |is_refused| if is_refused { Exit::Unavailable.code() } else { Exit::Ok.code() };
     loop {
         tokio::select! {
-            _ = ticks.tick() => match dispatcher.cluster(name).await {
-                Ok(described) => seen.look(&described, dispatcher),
-                Err(error) if seen.is_known && is_not_there(&error) => {
+            looked = look(&mut ticks, dispatcher, name) => match looked {
+                Ok(described) => seen.tell(&described, dispatcher),
+                Err(error) if (seen.is_known || ends) && is_not_there(&error) => {
                     say(&format!("{name} has been deleted"));
                     return Ok(Exit::Ok.code());
                 }
                 Err(error) => seen.lost(error)?,
             },
             order = next(&mut orders) => match order {
-                Some(Order::Stop { force }) => ends |= stop(dispatcher, name, force).await,
+                Some(Order::Stop { force }) => {
+                    is_refused = !stop(dispatcher, name, force).await;
+                    ends |= !is_refused;
+                }
                 Some(Order::Help) => say(HELP),
                 Some(Order::Unknown(text)) => say(&format!("`{}` is unknown; {HELP}", plain(&text))),
-                None if bond == Bond::Visited && !ends => return Ok(Exit::Ok.code()),
+                None if bond == Bond::Visited && !ends => return Ok(code(is_refused)),
                 None => orders = None,
             },
             () = caught(&mut signals) => {
-                let goes_on = bond == Bond::Visited || ends || !stop(dispatcher, name, false).await;
-                if goes_on {
-                    say(&format!("{name} is left: `mesos-session.sh -id {name}` comes back to it"));
-                    return Ok(Exit::Ok.code());
+                if bond == Bond::Own && !ends {
+                    is_refused = !stop(dispatcher, name, false).await;
+                    ends = !is_refused;
+                    if ends {
+                        continue;
+                    }
                 }
-                ends = true;
+                say(&format!("{name} is left: `mesos-session.sh -id {name}` comes back to it"));
+                return Ok(code(is_refused));
             }
         }
     }
+}
+
+/// An answer that is long in coming is given up for an order or a signal.
+async fn look(ticks: &mut Interval, dispatcher: &Dispatcher, name: &str) -> Result<Described, AskError> {
+    ticks.tick().await;
+    dispatcher.cluster(name).await
 }
 
 async fn next(orders: &mut Option<mpsc::Receiver<Order>>) -> Option<Order> {
@@ -152,7 +165,7 @@ struct Seen {
 }
 
 impl Seen {
-    fn look(&mut self, described: &Described, dispatcher: &Dispatcher) {
+    fn tell(&mut self, described: &Described, dispatcher: &Dispatcher) {
         let cluster = &described.known.cluster;
         (self.is_lost, self.is_known) = (false, true);
         let state = (cluster.state, cluster.why.clone());

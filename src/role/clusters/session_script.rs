@@ -7,7 +7,7 @@ use base::log;
 use conf::environment::Environment;
 
 use super::attached::{self, Bond};
-use super::{connect, queue, session, unanswered};
+use super::{ask, connect, queue, session, unanswered};
 use crate::cli::clusters::{AnswerOptions, CreateOptions};
 use crate::cli::session_script::{NAME, SessionScript};
 use crate::role::error::Fatal;
@@ -27,7 +27,10 @@ pub fn run(options: &SessionScript, environment: &Environment) -> Result<u8, Fat
     let (name, bond) = match &options.id {
         Some(name) => (name.clone(), Bond::Visited),
         None => {
-            let create = creation(options)?;
+            let mut create = creation(options)?;
+            if create.flink_version.is_empty() {
+                create.flink_version = newest(options, environment)?;
+            }
             let code = session::create(&create, environment)?;
             if ![Exit::Ok, Exit::NotPlaceable].map(Exit::code).contains(&code) {
                 return Ok(code);
@@ -80,6 +83,12 @@ fn creation(options: &SessionScript) -> Result<CreateOptions, Fatal> {
     })
 }
 
+fn newest(options: &SessionScript, environment: &Environment) -> Result<String, Fatal> {
+    let known = ask(&options.dispatcher, environment, async |dispatcher| dispatcher.flink_versions().await)?;
+    let newest = known.versions.unwrap_or_default().pop();
+    newest.ok_or_else(|| Fatal::new(Exit::Usage, "-fv is needed: the dispatcher has no Flink of its own"))
+}
+
 fn answer(options: &SessionScript) -> AnswerOptions {
     AnswerOptions { dispatcher: options.dispatcher.clone(), ..AnswerOptions::default() }
 }
@@ -128,8 +137,8 @@ mod tests {
         let options = read(&["flink-on-mesos", NAME, "-fv", "v1_20", "-t", "/jars"]);
         let refused = creation(&options).map(drop).map_err(|error| error.error.to_string());
         assert!(refused.is_err_and(|words| words.starts_with("-t /jars: files are not shipped")));
-        for words in [&["-n", "1"][..], &["-id", "a", "-n", "1"], &["-id", "a", "-nm", "b"]] {
-            let words = [&["mesos-session.sh"], words].concat();
+        for words in [["-id", "a", "-n", "1"], ["-id", "a", "-nm", "b"]] {
+            let words = [&["mesos-session.sh"][..], &words].concat();
             assert!(Cli::read_from(words.iter().map(Into::into).collect()).is_err(), "{words:?}");
         }
     }

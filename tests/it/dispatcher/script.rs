@@ -93,8 +93,12 @@ async fn a_session_lives_as_long_as_its_script_or_the_word_stop() {
     }
     site.until_nothing_runs().await;
 
-    let second = Script::start(&site, &create);
+    let second = Script::start(&site, &create[..create.len() - 2]);
     second.until_said(&site, " is starting").await;
+    let said = second.said();
+    let name = said.split_whitespace().next().expect("it says the name");
+    let described = site.describe(name).expect("it is there");
+    assert_eq!(described["cluster"]["flink_version"], "v2_3", "the newest");
     second.interrupt();
     let (code, said) = second.end(&site).await;
     assert_eq!(code, Some(0), "{said}");
