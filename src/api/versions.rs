@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Shared;
+use super::answer::Unavailable;
 
 /// Those that clusters without an image can have.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -16,7 +17,7 @@ pub struct FlinkVersions {
 }
 
 /// The versions of Flink that the dispatcher has
-#[utoipa::path(get, path = "/v1/flink-versions", responses((status = 200, body = FlinkVersions)))]
+#[utoipa::path(get, path = "/v1/flink-versions", responses((status = 200, body = FlinkVersions), Unavailable))]
 pub async fn versions(State(Shared { sources, .. }): State<Shared>) -> Json<FlinkVersions> {
     let versions = sources.flinks.map(|flinks| {
         let mut flinks = flinks.to_vec();

@@ -83,6 +83,9 @@ async fn a_session_lives_as_long_as_its_script_or_the_word_stop() {
     assert_eq!(visitor.end(&site).await.0, Some(0));
     assert_eq!(site.describe("one").expect("it is there")["cluster"]["state"], "running");
 
+    // Before, it is not known whether any run, and nobody ends a session by mistake.
+    let told = async || site.describe("one")?["appmasters"][0]["jobs_running"].as_u64();
+    assert_eq!(site.program.until("its AppMaster tells of jobs", told).await, 0);
     let mut visitor = Script::start(&site, &["-id", "one"]);
     visitor.order("stop");
     drop(visitor.child.stdin.take());
