@@ -64,6 +64,12 @@ impl Drop for Script {
     }
 }
 
+/// Before its AppMaster tells, nobody ends it by mistake.
+async fn until_no_job_runs(site: &Site, name: &str) {
+    let told = async || site.describe(name)?["appmasters"][0]["jobs_running"].as_u64();
+    assert_eq!(site.program.until("its AppMaster tells of jobs", told).await, 0);
+}
+
 #[tokio::test]
 async fn a_session_lives_as_long_as_its_script_or_the_word_stop() {
     let site = Site::start(&[]).await;
@@ -83,9 +89,7 @@ async fn a_session_lives_as_long_as_its_script_or_the_word_stop() {
     assert_eq!(visitor.end(&site).await.0, Some(0));
     assert_eq!(site.describe("one").expect("it is there")["cluster"]["state"], "running");
 
-    // Before, it is not known whether any run, and nobody ends a session by mistake.
-    let told = async || site.describe("one")?["appmasters"][0]["jobs_running"].as_u64();
-    assert_eq!(site.program.until("its AppMaster tells of jobs", told).await, 0);
+    until_no_job_runs(&site, "one").await;
     let mut visitor = Script::start(&site, &["-id", "one"]);
     visitor.order("stop");
     drop(visitor.child.stdin.take());
@@ -102,6 +106,7 @@ async fn a_session_lives_as_long_as_its_script_or_the_word_stop() {
     let name = said.split_whitespace().next().expect("it says the name");
     let described = site.describe(name).expect("it is there");
     assert_eq!(described["cluster"]["flink_version"], "v2_3", "the newest");
+    until_no_job_runs(&site, name).await;
     second.interrupt();
     let (code, said) = second.end(&site).await;
     assert_eq!(code, Some(0), "{said}");
