@@ -18,11 +18,11 @@ use base::log;
 use dispatcher::State;
 
 use super::text::{plain, say};
+use super::unanswered;
+use crate::cli::session_script::NAME;
+use crate::role::error::{Fatal, fatal};
 
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
-
-/// Before its lines in logs.
-const LOGGER: &str = "mesos-session.sh";
 
 const NOT_FOUND: u16 = 404;
 
@@ -47,9 +47,10 @@ const HELP: &str =
     "commands: `stop` ends the cluster, `stop --force` also where jobs run, `help` prints this";
 
 /// Until the cluster or the command ends. Answers with the command's exit code.
-pub async fn attend(dispatcher: &Dispatcher, name: &str, bond: Bond) -> Result<u8, AskError> {
+pub async fn attend(dispatcher: &Dispatcher, name: &str, bond: Bond) -> Result<u8, Fatal> {
     let mut orders = Some(orders());
-    let mut signals = [SignalKind::interrupt(), SignalKind::terminate()].map(|kind| signal(kind).ok());
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(fatal(Exit::Os))?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(fatal(Exit::Os))?;
     let mut ticks = interval(LOOK_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut seen = Seen::default();
@@ -63,7 +64,7 @@ pub async fn attend(dispatcher: &Dispatcher, name: &str, bond: Bond) -> Result<u
                     say(&format!("{name} has been deleted"));
                     return Ok(Exit::Ok.code());
                 }
-                Err(error) => seen.lost(error)?,
+                Err(error) => seen.lost(error).map_err(unanswered)?,
             },
             order = next(&mut orders) => match order {
                 Some(Order::Stop { force }) => {
@@ -75,7 +76,7 @@ pub async fn attend(dispatcher: &Dispatcher, name: &str, bond: Bond) -> Result<u
                 None if bond == Bond::Visited && !ends => return Ok(code(is_refused)),
                 None => orders = None,
             },
-            () = caught(&mut signals) => {
+            () = caught(&mut interrupt, &mut terminate) => {
                 if bond == Bond::Own && !ends {
                     is_refused = !stop(dispatcher, name, false).await;
                     ends = !is_refused;
@@ -83,7 +84,7 @@ pub async fn attend(dispatcher: &Dispatcher, name: &str, bond: Bond) -> Result<u
                         continue;
                     }
                 }
-                say(&format!("{name} is left: `mesos-session.sh -id {name}` comes back to it"));
+                say(&format!("{name} is left: `{NAME} -id {name}` comes back to it"));
                 return Ok(code(is_refused));
             }
         }
@@ -103,18 +104,10 @@ async fn next(orders: &mut Option<mpsc::Receiver<Order>>) -> Option<Order> {
     }
 }
 
-async fn caught(signals: &mut [Option<Signal>; 2]) {
-    let [interrupt, terminate] = signals;
+async fn caught(interrupt: &mut Signal, terminate: &mut Signal) {
     tokio::select! {
-        () = one(interrupt) => {}
-        () = one(terminate) => {}
-    }
-}
-
-async fn one(signal: &mut Option<Signal>) {
-    match signal {
-        Some(signal) => drop(signal.recv().await),
-        None => pending().await,
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
     }
 }
 
@@ -152,7 +145,7 @@ fn is_not_there(error: &AskError) -> bool {
 async fn stop(dispatcher: &Dispatcher, name: &str, force: bool) -> bool {
     let query = EndQuery { force, ..EndQuery::default() };
     let ended = dispatcher.delete(name, &query, None).await;
-    ended.inspect_err(|error| log::line(Level::ERROR, LOGGER, &log::chain(error))).is_ok()
+    ended.inspect_err(|error| log::line(Level::ERROR, NAME, &log::chain(error))).is_ok()
 }
 
 /// What has been told.
@@ -189,7 +182,7 @@ impl Seen {
             return Err(error);
         }
         if !self.is_lost {
-            log::line(Level::WARN, LOGGER, &log::chain(&error));
+            log::line(Level::WARN, NAME, &log::chain(&error));
         }
         self.is_lost = true;
         Ok(())

@@ -7,7 +7,7 @@ use base::log;
 use conf::environment::Environment;
 
 use super::attached::{self, Bond};
-use super::{ask, connect, queue, session, unanswered};
+use super::{ask, connect, queue, session};
 use crate::cli::clusters::{AnswerOptions, CreateOptions};
 use crate::cli::session_script::{NAME, SessionScript};
 use crate::role::error::Fatal;
@@ -27,10 +27,10 @@ pub fn run(options: &SessionScript, environment: &Environment) -> Result<u8, Fat
     let (name, bond) = match &options.id {
         Some(name) => (name.clone(), Bond::Visited),
         None => {
-            let mut create = creation(options)?;
-            if create.flink_version.is_empty() {
-                create.flink_version = newest(options, environment)?;
-            }
+            check(options)?;
+            let version = options.flink_version.clone();
+            let version = version.map_or_else(|| newest(options, environment), Ok)?;
+            let create = creation(options, version);
             let code = session::create(&create, environment)?;
             if ![Exit::Ok, Exit::NotPlaceable].map(Exit::code).contains(&code) {
                 return Ok(code);
@@ -43,10 +43,11 @@ pub fn run(options: &SessionScript, environment: &Environment) -> Result<u8, Fat
         return Ok(Exit::Ok.code());
     }
     let dispatcher = connect(&options.dispatcher, environment)?;
-    runtime()?.block_on(attached::attend(&dispatcher, &name, bond)).map_err(unanswered)
+    runtime()?.block_on(attached::attend(&dispatcher, &name, bond))
 }
 
-fn creation(options: &SessionScript) -> Result<CreateOptions, Fatal> {
+/// What has no meaning here is told, and what would be missed is refused.
+fn check(options: &SessionScript) -> Result<(), Fatal> {
     if let Some(path) = options.ship.first() {
         let words = format!(
             "-t {}: files are not shipped from here; an image has them (`image`), or agents fetch them \
@@ -63,14 +64,18 @@ fn creation(options: &SessionScript) -> Result<CreateOptions, Fatal> {
             log::line(Level::WARN, NAME, &format!("{option} has no meaning here: {why}"));
         }
     }
+    Ok(())
+}
+
+fn creation(options: &SessionScript, flink_version: String) -> CreateOptions {
     let mut properties = options.properties.clone();
     if let Some(slots) = options.slots {
         properties.push((SLOTS.to_owned(), slots.to_string()));
     }
     let size = |size: &Option<String>| size.as_deref().map_or_else(|| MEMORY.to_owned(), with_unit);
-    Ok(CreateOptions {
+    CreateOptions {
         name: options.name.clone().unwrap_or_else(made_up),
-        flink_version: options.flink_version.clone().unwrap_or_default(),
+        flink_version,
         image: None,
         taskmanagers: options.taskmanagers,
         cpu: None,
@@ -80,7 +85,7 @@ fn creation(options: &SessionScript) -> Result<CreateOptions, Fatal> {
         properties,
         message: None,
         answer: answer(options),
-    })
+    }
 }
 
 fn newest(options: &SessionScript, environment: &Environment) -> Result<String, Fatal> {
@@ -123,7 +128,9 @@ mod tests {
         let words: Vec<_> = std::iter::once("/opt/bin/mesos-session.sh").chain(words.split(' ')).collect();
         let options = read(&words);
         assert!(options.detached);
-        let create = creation(&options).expect("nothing is refused");
+        check(&options).expect("nothing is refused");
+        assert_eq!(options.flink_version.as_deref(), Some("v1_20"));
+        let create = creation(&options, "v1_20".to_owned());
         assert_eq!((create.name, create.flink_version), ("a".to_owned(), "v1_20".to_owned()));
         assert_eq!(create.taskmanagers, Some(3));
         assert_eq!((create.memory, create.jobmanager_memory), ("4g".to_owned(), "1024m".to_owned()));
@@ -135,7 +142,7 @@ mod tests {
     #[test]
     fn what_cannot_be_done_is_refused() {
         let options = read(&["flink-on-mesos", NAME, "-fv", "v1_20", "-t", "/jars"]);
-        let refused = creation(&options).map(drop).map_err(|error| error.error.to_string());
+        let refused = check(&options).map_err(|error| error.error.to_string());
         assert!(refused.is_err_and(|words| words.starts_with("-t /jars: files are not shipped")));
         for words in [["-id", "a", "-n", "1"], ["-id", "a", "-nm", "b"]] {
             let words = [&["mesos-session.sh"][..], &words].concat();
