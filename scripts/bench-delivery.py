@@ -7,8 +7,9 @@ An AppMaster with stock Flink beside an embedded Mesos serves the archive of Fli
 pieces are in which the kernel's cache has a file, so both send the same pages. The sides take turns; a turn is some seconds
 in which 1, 8 or 64 readers fetch all of it over and over and throw it away. Then /v1/status is asked every 50 ms, so that most answers are kept ones, and every 300 ms, so that each asks
 the scheduler: while nobody reads, while 64 read from nginx, and while 64 read from the AppMaster. At the end stands the
-memory that the worker has to itself. Readers run at the lowest priority, as those of real agents run on other machines.
-Ends with 1 when a figure is worse than its aim.
+memory that the worker has to itself. Readers run at the lowest priority, as those of real agents run on other machines,
+and still take both processors of a small one: answers may take twice as long as the longer of quiet and nginx' takes,
+where a process sends that has no part in them. Ends with 1 when a figure is worse than its aim.
 """
 
 import argparse
@@ -247,8 +248,8 @@ def measure_waits(delivery, sides, options):
         cells.insert(2, " ")
         print(f"{who:>14} {''.join(cells)}")
     for kind in (0, 1):
-        slower = quantile(waits["AppMaster"][kind], 0.9) / quantile(waits["quiet"][kind], 0.9)
-        is_good = is_good and slower <= MAX_SLOWER
+        quiet, nginx, own = (quantile(waits[who][kind], 0.9) for who in ("quiet", "nginx", "AppMaster"))
+        is_good = is_good and own <= MAX_SLOWER * max(quiet, nginx)
     return is_good
 
 
