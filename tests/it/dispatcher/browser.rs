@@ -50,6 +50,7 @@ async fn a_cluster_is_created_used_and_comes_back_on_the_page() {
     deletes_the_cluster(&browser, &site).await;
 
     site.apply(&[&session("old", "v1_20", super::MEMORY)]);
+    sees_what_a_cluster_waits_for(&browser, &site).await;
     site.until_slots("old", 1).await;
     browser.client.goto(&format!("{}/ui/old/", site.url())).await.expect("the Web UI");
     submits_a_job(&browser, "1.20.5", files.path()).await;
@@ -269,6 +270,17 @@ async fn may_only_look_with_a_token(browser: &Browser, site: &Site) {
         "fetch('jars/upload', { method: 'POST', body: new FormData() }).then(answer => answer.status)";
     assert_eq!(browser.value(refused).await, 403);
     let _refusals = browser.log("browser").await;
+}
+
+async fn sees_what_a_cluster_waits_for(browser: &Browser, site: &Site) {
+    site.try_apply(&[&session("huge", "v2_3", super::MEMORY).replacen("cpu: 0.5", "cpu: 500", 1)]);
+    browser.client.goto(&format!("{}/#/clusters/huge", site.url())).await.expect("the page");
+    browser.until("document.getElementById('placing').textContent.includes('1 AppMaster not launched, each takes cpus 500')").await;
+    fits_every_screen(browser, "waiting").await;
+    browser.value("(location.hash = '#/', 0)").await;
+    browser.until("!document.getElementById('all').hidden").await;
+    site.command(&["delete", "huge"]);
+    site.until_gone("huge").await;
 }
 
 async fn deletes_the_cluster(browser: &Browser, site: &Site) {
