@@ -2,6 +2,7 @@
 
 use base::addresses;
 
+use super::artifact::{self, ArtifactUri};
 use super::configuration::CONFIGURATION;
 use super::draft::Circumstances;
 use super::fields::Reading;
@@ -38,12 +39,12 @@ pub fn check(spec: &Specification, circumstances: &Circumstances<'_>, reading: &
                 let reason = format!("expected {expected}, found `{}`", addresses::shown(uri));
                 reading.refuse("spec.job.jarURI", reason);
             }
-            Ok(()) if spec.flink_version < JARS_OPTION && !is_in_usrlib(uri) => {
+            Ok(()) if spec.flink_version < JARS_OPTION && !is_in_usrlib(uri) && !is_artifact(uri) => {
                 let reason =
                     format!("is not in {USRLIB}, and Flink {} runs no other jars", spec.flink_version);
                 reading.refuse("spec.job.jarURI", reason);
             }
-            Ok(()) => {}
+            Ok(()) => check_artifact(uri, circumstances, reading),
         }
     }
     if job.savepoint_redeploy_nonce.is_some() && job.initial_savepoint_path.is_none() {
@@ -72,9 +73,30 @@ fn is_in_usrlib(uri: &str) -> bool {
     uri.rsplit_once('/').is_some_and(|(directory, _)| directory == USRLIB)
 }
 
+fn check_artifact(uri: &str, circumstances: &Circumstances<'_>, reading: &mut Reading) {
+    let (Ok(ArtifactUri { digest, .. }), Some(there)) = (uri.parse(), circumstances.artifacts) else {
+        return;
+    };
+    if !there.contains(&digest) {
+        let reason = format!("there is no artifact {digest}: push it first, with `artifact push FILE`");
+        reading.refuse("spec.job.jarURI", reason);
+    }
+}
+
+/// The AppMaster puts it where Flink looks.
+fn is_artifact(uri: &str) -> bool {
+    uri.starts_with(artifact::SCHEME)
+}
+
 /// Answers a wrong one with what was expected.
 fn check_jar(uri: &str, allows_http: bool) -> Result<(), String> {
-    let schemes = if allows_http { "local, https or http" } else { "local or https" };
+    if is_artifact(uri) {
+        return match uri.parse::<ArtifactUri>() {
+            Ok(_) => Ok(()),
+            Err(expected) => Err(expected.to_string()),
+        };
+    }
+    let schemes = if allows_http { "local, artifact, https or http" } else { "local, artifact or https" };
     let expected = || format!("a URI with the scheme {schemes}, such as `local:///opt/flink/usrlib/job.jar`");
     let (scheme, rest) = uri.split_once("://").ok_or_else(expected)?;
     let is_allowed = match scheme {

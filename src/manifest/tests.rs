@@ -5,7 +5,7 @@ mod table;
 use super::*;
 
 const DISPATCHER: Circumstances<'_> =
-    Circumstances { has_zookeeper: true, allows_http: false, flinks: None, previous: None };
+    Circumstances { has_zookeeper: true, allows_http: false, flinks: None, artifacts: None, previous: None };
 
 /// The only manifest of `text`, which must be good.
 fn accepted(text: &str) -> Manifest {

@@ -95,6 +95,7 @@ impl<'a> House<'a> {
             has_zookeeper: opened.settings.high_availability.is_some(),
             allows_http: false,
             flinks: None,
+            artifacts: None,
             previous: None,
         };
         let flinks = Some(opened.flink_versions().collect());
