@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use manifest::Job;
+use manifest::{ArtifactUri, Job};
 use serde::{Deserialize, Serialize};
 
 use flink::command::{Application, UnrestoredState};
@@ -32,6 +32,16 @@ impl HandedJob {
             from_savepoint: job.initial_savepoint_path.clone(),
             allow_non_restored_state: job.allow_non_restored_state,
         }
+    }
+
+    /// What is to be fetched before it can run.
+    pub fn artifact(&self) -> Option<ArtifactUri> {
+        self.jar.as_ref()?.parse().ok()
+    }
+
+    /// The artifact is this file.
+    pub fn found(&mut self, path: &Path) {
+        self.jar = Some(format!("local://{}", path.display()));
     }
 
     pub fn encode(&self) -> Vec<u8> {

@@ -175,13 +175,9 @@ impl Store {
         Ok(Begun::Comes(Coming { store: Arc::clone(self), digest, reserved, length }))
     }
 
-    /// What is not referred to goes, once its grace is over.
-    pub async fn collect(self: &Arc<Self>, referred: &BTreeSet<Digest>) -> Result<Vec<Digest>, FileError> {
-        let due = self.keeping().collect(referred, (self.clock)());
-        for digest in &due {
-            self.remove(*digest).await?;
-        }
-        Ok(due)
+    /// What is not among these and had its grace: from now on it is not there, and [`Self::remove`] removes it.
+    pub fn due(&self, referred: &BTreeSet<Digest>) -> Vec<Digest> {
+        self.keeping().collect(referred, (self.clock)())
     }
 
     /// From now on it is not there, and [`Self::remove`] removes it. False where it was not.

@@ -15,6 +15,7 @@ use super::super::settings::agent::{self, Placement};
 use super::super::settings::parse::{self, Ports, Secret};
 use super::super::settings::task::{self, Delivery, Network, Volume};
 use super::super::settings::{artifacts, high_availability, quorum, scaling};
+use super::super::size::MemorySize;
 use super::super::variables::MAX_COUNT;
 
 /// Of a key's value.
@@ -53,6 +54,8 @@ pub const POSITIVE_SLOTS: Type<u32> =
 /// -1 for never.
 pub const FAILURES: Type<i64> = Type::plain("number", |text| parse::number(-1..=i64::from(u32::MAX))(text));
 pub const DURATION: Type<Duration> = Type::plain("duration", parse::duration);
+/// In bytes.
+pub const SIZE: Type<MemorySize> = Type::plain("size", size);
 pub const SECONDS: Type<Duration> = Type::plain("seconds", parse::seconds);
 pub const PORT: Type<u16> = Type::plain("port", parse::port_or_any);
 pub const PORTS: Type<Ports> = Type::plain("ports", parse::ports);
@@ -117,6 +120,11 @@ pub const AUTHORIZATION: Type<Vec<(String, Secret)>> =
 
 fn number(text: &str, range: RangeInclusive<u32>) -> Result<u32, String> {
     parse::number(range)(text)
+}
+
+fn size(text: &str) -> Result<MemorySize, String> {
+    let size = MemorySize::parse(text).filter(|size| *size > MemorySize::ZERO);
+    size.ok_or_else(|| "a size above 0, such as `512m` or `10g`".to_owned())
 }
 
 /// The address says what it expected where it is wrong.

@@ -1,7 +1,9 @@
 //! What an AppMaster that is a Mesos task itself is given by whoever launched it: the files that Mesos has fetched, and a
 //! configuration in the place of Flink's own.
 
-use std::path::Path;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use crate::cli::{ClusterOptions, TaskOptions};
 use artifact::delivered::Delivered;
@@ -9,11 +11,15 @@ use base::exit::Exit;
 use conf::environment::Environment;
 use dial::{Home, Told};
 use flink::command::Application;
+use manifest::ArtifactUri;
 
 use super::super::application::{self, HandedJob};
 use super::super::error::{Fatal, fatal};
 use super::super::rundir::RunDir;
 use super::super::task::{self, Origin, TOKEN_VARIABLE, Unpacked};
+
+/// Who it is in the log.
+const PART: &str = "appmaster";
 
 /// Which task it is.
 pub const TASK_VARIABLE: &str = "FLINK_ON_MESOS_TASK";
@@ -66,18 +72,31 @@ pub fn take(
     }
     let source = Origin { base, certificate: options.artifacts_certificate };
     let mut configuration = super::super::runtime()?
-        .block_on(task::fetch("appmaster", &source, &id, &token))
+        .block_on(task::fetch(PART, &source, &id, &token))
         .map_err(fatal(Exit::NoInput))?;
+    let run = RunDir::create(environment).map_err(fatal(Exit::CannotCreate))?;
     if let Some(handed) = configuration.files.remove(application::FILE) {
-        let job = HandedJob::decode(&handed).map_err(fatal(Exit::Software))?;
+        let mut job = HandedJob::decode(&handed).map_err(fatal(Exit::Software))?;
+        if let Some(uri) = job.artifact() {
+            let jar = jar(&uri, run.path()).map_err(fatal(Exit::CannotCreate))?;
+            let fetching = task::fetch_artifact(PART, &source, (&id, &token), &uri.digest, &jar);
+            super::super::runtime()?.block_on(fetching).map_err(fatal(Exit::NoInput))?;
+            job.found(&jar);
+        }
         given.job = Some(job.application(environment.get("FLINK_HOME").map(Path::new)));
     }
-    let run = RunDir::create(environment).map_err(fatal(Exit::CannotCreate))?;
     let fetched = run.path().join(task::FETCHED);
     configuration.store(&fetched).map_err(fatal(Exit::CannotCreate))?;
     cluster.conf_dir = Some(fetched);
     given.run = Some(run);
     Ok(given)
+}
+
+/// Where the job's jar is to be, beside nothing else.
+fn jar(uri: &ArtifactUri, run: &Path) -> io::Result<PathBuf> {
+    let directory = run.join("job");
+    fs::create_dir(&directory)?;
+    Ok(directory.join(uri.name.clone().unwrap_or_else(|| format!("{}.jar", uri.digest))))
 }
 
 /// None where nobody is named to report to.

@@ -29,7 +29,7 @@ use super::metrics::Metrics;
 use super::opened::Opened;
 use super::serving::{Ports, Served};
 use super::template::Makings;
-use super::{admission, begin, now, spec};
+use super::{admission, artifacts, begin, now, spec};
 use crate::role::error::{Fatal, fatal};
 use crate::role::worker::{self, Work};
 
@@ -110,6 +110,9 @@ impl<'a> House<'a> {
         let scheduling = Arc::new(scheduling);
         let standings = others.standings.clone();
         let jobmanagers = admission::jobmanagers(&opened.dispatcher)?;
+        let store = artifacts::open(opened, &lookout.journal).await;
+        let artifacts = artifacts::with_peers(store, others.peers.clone(), Arc::clone(&lookout.journal));
+        tokio::spawn(artifacts::look_after(handle.clone(), artifacts.clone(), Arc::clone(&lookout.journal)));
         let sources = api::Sources {
             handle,
             standings,
@@ -118,6 +121,7 @@ impl<'a> House<'a> {
             appmasters,
             scheduling,
             jobmanagers,
+            artifacts,
             closing: opened.closing.clone(),
         };
         let served = Served {
