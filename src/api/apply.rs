@@ -17,7 +17,7 @@ use manifest::{Accepted, Circumstances, Draft, Finding, Manifest, ReadError, Ref
 
 use super::answer::{Problem, Refused, Unavailable, WrongBody, answer};
 use super::appmasters::AppMasters;
-use super::artifacts::look_for;
+use super::artifacts::{Artifacts, look_for};
 use super::ask::ask;
 use super::caller::Caller;
 use super::condition::{Condition, etag};
@@ -191,11 +191,17 @@ async fn apply_one(
     let circumstances = sources.circumstances;
     let name = draft.name().map(str::to_owned);
     let appmasters = AppMasters::clone(&sources.appmasters);
-    let store = Arc::clone(&sources.artifacts.store);
+    let Artifacts { store, schemes, .. } = sources.artifacts.clone();
     let question = move |core: &mut Dispatcher, now| {
         let artifacts = draft.artifact().filter(|digest| store.has(digest)).into_iter().collect();
-        let circumstances =
-            Circumstances { flinks: flinks.as_deref(), artifacts: Some(&artifacts), ..circumstances };
+        let schemes: Option<Vec<_>> =
+            schemes.as_ref().map(|schemes| schemes.iter().map(String::as_str).collect());
+        let circumstances = Circumstances {
+            flinks: flinks.as_deref(),
+            artifacts: Some(&artifacts),
+            schemes: schemes.as_deref(),
+            ..circumstances
+        };
         let before = draft.name().map(|name| Before::of(core, name, &appmasters)).unwrap_or_default();
         let (document, manifest) = taken(core, draft, &grant, &order, condition, circumstances, now);
         let sought = manifest.and_then(|manifest| before.sought(&document, manifest, order.dry_run));

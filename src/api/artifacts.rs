@@ -45,6 +45,8 @@ pub struct Artifacts {
     pub store: Arc<Store>,
     /// Has an artifact come from another dispatcher that has it. Whether it has come.
     pub elsewhere: Elsewhere,
+    /// With which `spec.job.jarURI` may begin; with those that AppMasters fetch, if it is not said.
+    pub schemes: Option<Arc<[String]>>,
 }
 
 pub type Elsewhere = Arc<dyn Fn(Digest) -> BoxFuture<'static, bool> + Send + Sync>;
@@ -53,7 +55,7 @@ impl Artifacts {
     /// Of a dispatcher beside which there is no other.
     pub fn alone(store: Arc<Store>) -> Self {
         let elsewhere: Elsewhere = Arc::new(|_| Box::pin(async { false }));
-        Self { store, elsewhere }
+        Self { store, elsewhere, schemes: None }
     }
 
     /// The content, from wherever it is.

@@ -84,13 +84,7 @@ pub fn artifacts_in(directory: &Path) -> Artifacts {
 }
 
 fn sources(handle: &Handle, standings: DispatcherStandings, scheduling: Schedulings) -> Sources {
-    let circumstances = Circumstances {
-        has_zookeeper: true,
-        allows_http: false,
-        flinks: None,
-        artifacts: None,
-        previous: None,
-    };
+    let circumstances = Circumstances { has_zookeeper: true, ..Circumstances::default() };
     let appmasters: AppMasters = Arc::new(told);
     let flinks = Some([FlinkVersion::new(1, 20), FlinkVersion::new(2, 3)].into());
     let (handle, jobmanagers) = (handle.clone(), jobmanagers());

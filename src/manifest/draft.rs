@@ -23,8 +23,10 @@ pub struct Draft {
 pub struct Circumstances<'a> {
     /// The dispatcher gives its clusters high availability.
     pub has_zookeeper: bool,
-    /// A jar may come over plain HTTP.
-    pub allows_http: bool,
+    /// With which a jar's URI may begin; with those that an AppMaster fetches itself, where it is not known.
+    pub schemes: Option<&'a [&'a str]>,
+    /// Jars may come from servers that are not public.
+    pub allows_private_addresses: bool,
     /// The versions of Flink that clusters without an image can have; any, where it is not known.
     pub flinks: Option<&'a [FlinkVersion]>,
     /// Artifacts that are there; any, where it is not known.

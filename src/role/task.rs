@@ -42,7 +42,7 @@ const SILENCE: Duration = Duration::from_secs(60);
 const CONFIGURATION: &str = "the configuration";
 
 /// Artifacts may hold secrets of jobs.
-const OWNERS_ALONE: u32 = 0o600;
+pub const OWNERS_ALONE: u32 = 0o600;
 
 /// A worker that crashed is back within seconds: init starts it again. Its port stays open meanwhile, but a connection
 /// that it had accepted is lost.
@@ -98,15 +98,20 @@ pub enum FetchError {
 }
 
 /// When the same is asked again.
-enum Again {
+pub enum Again {
     /// The connection was lost, or there was none.
     Lost(String),
     /// Who was asked cannot answer now, and says when.
     Later(String, Duration),
 }
 
-impl FetchError {
+/// What may go better at another attempt.
+pub trait Retry {
     /// None where it would be in vain.
+    fn again(&self) -> Option<Again>;
+}
+
+impl Retry for FetchError {
     fn again(&self) -> Option<Again> {
         match self {
             Self::Http { source, .. } => Some(Again::Lost(log::chain(source))),
@@ -186,7 +191,7 @@ pub async fn fetch(
 ) -> Result<Configuration, FetchError> {
     let url = format!("{}{}", source.base.trim_end_matches('/'), artifact::configuration_path(id));
     let asked = Asked { what: CONFIGURATION.to_owned(), url, certificate: source.certificate, token };
-    again(part, &asked, async || configuration_once(&asked).await).await
+    again(part, (&asked.what, &asked.url), async || configuration_once(&asked).await).await
 }
 
 /// An artifact that the specification of task `id` names, as the file `path`, which must not be there.
@@ -201,7 +206,8 @@ pub async fn fetch_artifact(
     let url = format!("{}{artifact_path}", source.base.trim_end_matches('/'));
     let what = format!("artifact {digest}");
     let asked = Asked { what, url, certificate: source.certificate, token };
-    let fetched = again(part, &asked, async || artifact_once(&asked, digest, path).await).await;
+    let fetched =
+        again(part, (&asked.what, &asked.url), async || artifact_once(&asked, digest, path).await).await;
     if fetched.is_err() {
         // Part of it may be there, or nothing.
         let _ = std::fs::remove_file(path);
@@ -217,16 +223,16 @@ struct Asked<'a> {
     token: &'a str,
 }
 
-/// Until it is there, or it is in vain.
-async fn again<T>(
+/// Until it is there, or it is in vain. `what` is fetched from `url`.
+pub async fn again<T, E: Retry>(
     part: &str,
-    asked: &Asked<'_>,
-    once: impl AsyncFn() -> Result<T, FetchError>,
-) -> Result<T, FetchError> {
+    (what, url): (&str, &str),
+    once: impl AsyncFn() -> Result<T, E>,
+) -> Result<T, E> {
     let (begin, mut backoff) = (Instant::now(), Backoff::new(FETCH_BACKOFF));
     loop {
         let fetched = once().await;
-        let (why, wait, is_last) = match fetched.as_ref().err().and_then(FetchError::again) {
+        let (why, wait, is_last) = match fetched.as_ref().err().and_then(Retry::again) {
             None => return fetched,
             Some(Again::Lost(why)) => {
                 (why, backoff.failed(fastrand::f64()), backoff.attempts() >= MAX_FETCHES)
@@ -239,7 +245,6 @@ async fn again<T>(
         if is_last {
             return fetched;
         }
-        let Asked { what, url, .. } = asked;
         let text = format!("cannot fetch {what} from {url} yet, trying again: {why}");
         log::line(Level::WARN, part, &text);
         tokio::time::sleep(wait).await;

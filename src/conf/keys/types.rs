@@ -82,6 +82,7 @@ pub const WORD: Type<String> = Type::with(Secrecy::Text, "text", parse::word);
 pub const USER: Type<String> = Type::with(Secrecy::Text, "text", parse::user);
 pub const TEXTS: Type<Vec<String>> =
     Type::with(Secrecy::Text, "list of texts", |text| parse::list(parse::text)(text));
+pub const SCHEMES: Type<Vec<String>> = Type::plain("list of schemes", |text| parse::list(scheme)(text));
 pub const KEY_NAMES: Type<Vec<String>> =
     Type::with(Secrecy::Text, "list of keys", |text| parse::list(parse::word)(text));
 pub const NETWORK: Type<Network> = Type::with(Secrecy::Text, "host, bridge or a name", task::network);
@@ -120,6 +121,18 @@ pub const AUTHORIZATION: Type<Vec<(String, Secret)>> =
 
 fn number(text: &str, range: RangeInclusive<u32>) -> Result<u32, String> {
     parse::number(range)(text)
+}
+
+/// Of URIs.
+fn scheme(text: &str) -> Result<String, String> {
+    let is_inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '+' | '-' | '.');
+    match text.trim() {
+        "file" => Err("schemes other than `file`, which means another file on each machine".to_owned()),
+        text if text.starts_with(|c: char| c.is_ascii_lowercase()) && text.chars().all(is_inner) => {
+            Ok(text.to_owned())
+        }
+        _ => Err("schemes of URIs, such as `https`".to_owned()),
+    }
 }
 
 fn size(text: &str) -> Result<MemorySize, String> {

@@ -41,6 +41,9 @@ pub struct ArtifactSettings {
     pub max_file: MemorySize,
     pub max_total: MemorySize,
     pub grace: Duration,
+    /// Of jars.
+    pub schemes: Vec<String>,
+    pub allow_private_addresses: bool,
 }
 
 /// Where a version of Flink comes from.
@@ -71,6 +74,8 @@ impl DispatcherSettings {
                 max_file: reader.value(&keys::ARTIFACTS_MAX_FILE),
                 max_total: reader.value(&keys::ARTIFACTS_MAX_TOTAL),
                 grace: reader.value(&keys::ARTIFACTS_GRACE),
+                schemes: reader.value(&keys::ARTIFACTS_SCHEMES),
+                allow_private_addresses: reader.value(&keys::ARTIFACTS_ALLOW_PRIVATE),
             },
             java_home: reader.optional(&keys::JAVA_HOME),
             flinks: reader

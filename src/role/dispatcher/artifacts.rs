@@ -92,7 +92,7 @@ pub fn with_peers(store: Arc<Store>, peers: Peers, journal: Arc<Journal>) -> Art
         let (store, peers, journal) = (Arc::clone(&of_peers), peers.clone(), Arc::clone(&journal));
         async move { fetch(&store, &peers, &journal, digest).await }.boxed()
     });
-    Artifacts { store, elsewhere }
+    Artifacts { store, elsewhere, schemes: None }
 }
 
 async fn fetch(store: &Arc<Store>, peers: &Peers, journal: &Journal, digest: Digest) -> bool {
@@ -248,7 +248,7 @@ pub async fn look_after(handle: Handle, artifacts: Artifacts, journal: Arc<Journ
 }
 
 async fn look_once(handle: &Handle, artifacts: &Artifacts, journal: &Journal) {
-    let Artifacts { store, elsewhere } = artifacts;
+    let Artifacts { store, elsewhere, .. } = artifacts;
     let store_asked = Arc::clone(store);
     // What goes is marked where specifications are taken, so that none of them refers to it meanwhile.
     let asked = handle.ask(move |core, _| {

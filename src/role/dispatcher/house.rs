@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use api::Artifacts;
 use base::exit::Exit;
 use base::lease::Lease;
 use base::time::Clock;
@@ -93,7 +94,8 @@ impl<'a> House<'a> {
         let (seat, handle) = Seat::open();
         let circumstances = Circumstances {
             has_zookeeper: opened.settings.high_availability.is_some(),
-            allows_http: false,
+            schemes: None,
+            allows_private_addresses: opened.dispatcher.artifacts.allow_private_addresses,
             flinks: None,
             artifacts: None,
             previous: None,
@@ -112,6 +114,8 @@ impl<'a> House<'a> {
         let jobmanagers = admission::jobmanagers(&opened.dispatcher)?;
         let store = artifacts::open(opened, &lookout.journal).await;
         let artifacts = artifacts::with_peers(store, others.peers.clone(), Arc::clone(&lookout.journal));
+        let artifacts =
+            Artifacts { schemes: Some(opened.dispatcher.artifacts.schemes.clone().into()), ..artifacts };
         tokio::spawn(artifacts::look_after(handle.clone(), artifacts.clone(), Arc::clone(&lookout.journal)));
         let sources = api::Sources {
             handle,

@@ -12,6 +12,7 @@ use super::browser::{dispatcher, peak_kb};
 use super::several;
 use super::site::{Site, get, session};
 use crate::cluster::application::jar_for;
+use crate::flink::home;
 use crate::ha::ensemble::Ensemble;
 use crate::mount::Mount;
 
@@ -48,7 +49,8 @@ fn files(directory: &Path) -> Vec<String> {
 
 #[tokio::test]
 async fn applications_run_from_artifacts_that_stay_as_long_as_they_are_referred_to() {
-    let site = Site::start(&[]).await;
+    let oldest = format!("dispatcher.flink.1.17: {}", home::flink_home("1.17.2").display());
+    let site = Site::start(&[oldest]).await;
     let jars = tempfile::tempdir().expect("a directory");
     let missing = format!("artifact://{}", Digest::of("nothing"));
     let text = site.refused(&application("old", "v1_20", &missing));
@@ -56,10 +58,12 @@ async fn applications_run_from_artifacts_that_stay_as_long_as_they_are_referred_
     let text = site.refused(&application("old", "v1_20", "file:///etc/hosts"));
     assert!(text.contains("spec.job.jarURI") && text.contains("found `file:///etc/hosts`"), "{text}");
 
-    let uris = ["1.20.5", "2.3.0"].map(|version| push(&site, &jar_for(version, "CountJob", jars.path())));
+    let uris =
+        ["1.20.5", "2.3.0", "1.17.2"].map(|version| push(&site, &jar_for(version, "CountJob", jars.path())));
     assert!(uris[0].starts_with("artifact://") && uris[0].ends_with("/CountJob.jar"), "{uris:?}");
     site.apply(&[&application("old", "v1_20", &uris[0]), &application("new", "v2_3", &uris[1])]);
-    for (name, uri) in ["old", "new"].into_iter().zip(&uris) {
+    site.apply(&[&application("oldest", "v1_17", &uris[2])]);
+    for (name, uri) in ["old", "new", "oldest"].into_iter().zip(&uris) {
         site.until_state(name, "finished").await;
         assert_eq!(site.attempts(name), [1], "{}", site.program.log_end());
         let found =
@@ -71,7 +75,7 @@ async fn applications_run_from_artifacts_that_stay_as_long_as_they_are_referred_
     }
     let (code, _, err) = site.try_command(&["artifact", "rm", &uris[0]]);
     assert!(code == Some(69) && err.contains("is referred to by cluster"), "{err}");
-    for name in ["old", "new"] {
+    for name in ["old", "new", "oldest"] {
         site.command(&["delete", name]);
         site.until_gone(name).await;
     }
