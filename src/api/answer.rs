@@ -76,7 +76,9 @@ impl From<Refusal> for Problem {
             | Refusal::MaybeInUse { .. }
             | Refusal::FollowsJobs { .. }
             | Refusal::TooManyRestarts { .. }
-            | Refusal::TooManyClusters { .. } => Self::new(StatusCode::CONFLICT, error),
+            | Refusal::TooManyClusters { .. }
+            | Refusal::ArtifactInUse { .. }
+            | Refusal::ArtifactMaybeInUse { .. } => Self::new(StatusCode::CONFLICT, error),
             Refusal::TooManyAppMasters { .. } => {
                 Self::field(StatusCode::UNPROCESSABLE_ENTITY, "spec.jobManager.replicas", error)
             }

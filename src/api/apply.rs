@@ -17,6 +17,7 @@ use manifest::{Accepted, Circumstances, Draft, Finding, Manifest, ReadError, Ref
 
 use super::answer::{Problem, Refused, Unavailable, WrongBody, answer};
 use super::appmasters::AppMasters;
+use super::artifacts::{Artifacts, look_for};
 use super::ask::ask;
 use super::caller::Caller;
 use super::condition::{Condition, etag};
@@ -89,6 +90,7 @@ pub async fn apply(
         let text = "If-Match and If-None-Match are for one document; the body has more";
         return Err(Problem::bad_request(text));
     }
+    look_for(&sources.artifacts, drafts.iter().filter_map(Draft::artifact).collect()).await;
     let order = query.order(&caller, condition);
     let shared_names = names_of_several(&drafts);
     let (mut results, mut sought) = (Vec::<Document>::new(), Vec::new());
@@ -142,6 +144,7 @@ pub async fn put(
         return Err(Problem::field(StatusCode::UNPROCESSABLE_ENTITY, NAME, text));
     }
     let is_dry = query.dry_run;
+    look_for(&sources.artifacts, draft.artifact().into_iter().collect()).await;
     let order = query.order(&caller, condition);
     let (mut document, sought) = apply_one(&sources, draft, &caller, order, condition).await;
     document.fits = sources.scheduling.fits(sought.into_iter().collect()).await.pop().flatten();
@@ -188,8 +191,17 @@ async fn apply_one(
     let circumstances = sources.circumstances;
     let name = draft.name().map(str::to_owned);
     let appmasters = AppMasters::clone(&sources.appmasters);
+    let Artifacts { store, schemes, .. } = sources.artifacts.clone();
     let question = move |core: &mut Dispatcher, now| {
-        let circumstances = Circumstances { flinks: flinks.as_deref(), ..circumstances };
+        let artifacts = draft.artifact().filter(|digest| store.has(digest)).into_iter().collect();
+        let schemes: Option<Vec<_>> =
+            schemes.as_ref().map(|schemes| schemes.iter().map(String::as_str).collect());
+        let circumstances = Circumstances {
+            flinks: flinks.as_deref(),
+            artifacts: Some(&artifacts),
+            schemes: schemes.as_deref(),
+            ..circumstances
+        };
         let before = draft.name().map(|name| Before::of(core, name, &appmasters)).unwrap_or_default();
         let (document, manifest) = taken(core, draft, &grant, &order, condition, circumstances, now);
         let sought = manifest.and_then(|manifest| before.sought(&document, manifest, order.dry_run));

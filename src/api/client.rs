@@ -1,7 +1,9 @@
 //! The dispatcher, as commands ask it: over HTTP, HTTPS or a unix socket.
 
 mod address;
+mod artifacts;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -79,6 +81,12 @@ pub enum AskError {
     },
     #[error("dispatchers send to each other, {address} first: none of them leads yet")]
     NoLeader { address: Address },
+    #[error("cannot read {}", path.display())]
+    File {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
     #[error("the dispatcher at {address} no longer answers")]
     Ended { address: Address },
 }

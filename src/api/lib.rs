@@ -6,6 +6,7 @@
 mod answer;
 mod apply;
 mod appmasters;
+mod artifacts;
 mod ask;
 mod audit;
 pub mod caller;
@@ -50,6 +51,7 @@ use serve::Closing;
 pub use answer::Problem;
 pub use apply::{Applied, Document};
 pub use appmasters::{AppMaster, AppMasters, Described, Listed};
+pub use artifacts::{Artifact, Artifacts, Elsewhere, PushQuery, Pushed, content};
 pub use audit::AuditQuery;
 pub use caller::{Caller, Tokens};
 pub use events::EventsQuery;
@@ -82,6 +84,7 @@ pub struct Sources {
     pub appmasters: AppMasters,
     pub scheduling: Schedulings,
     pub jobmanagers: JobManagers,
+    pub artifacts: Artifacts,
     /// Before the process ends.
     pub closing: Closing,
 }
@@ -156,6 +159,8 @@ fn described() -> OpenApiRouter<Shared> {
         .routes(routes!(orders::restart))
         .routes(routes!(taskmanagers::scale))
         .routes(routes!(taskmanagers::restart))
+        .routes(routes!(artifacts::list))
+        .routes(routes!(artifacts::get, artifacts::put, artifacts::delete))
         .routes(routes!(audit::audit))
         .routes(routes!(events::events))
         .route_layer(middleware::from_fn(standing::led))

@@ -1,6 +1,7 @@
 //! The routes in this process, with a driver, a directory for records, and groups whose tasks run at once.
 
 mod applying;
+mod artifacts;
 mod callers;
 mod events;
 mod ordering;
@@ -15,9 +16,10 @@ mod unavailable;
 mod world;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
@@ -29,7 +31,8 @@ use tower_service::Service as _;
 
 use super::scheduling::Schedulings;
 use super::standing::{self as standings, DispatcherStandings};
-use super::{AppMaster, AppMasters, Caller, JobManagers, Sources, router};
+use super::{AppMaster, AppMasters, Artifacts, Caller, JobManagers, Sources, router};
+use dispatcher::Timestamp;
 use dispatcher::driver::Handle;
 use manifest::{Circumstances, FlinkVersion};
 
@@ -68,14 +71,36 @@ pub fn jobmanagers() -> JobManagers {
     JobManagers::new(tls::http::plain().expect("TLS"), "own").expect("a client")
 }
 
+/// Where none can be kept.
+pub fn no_artifacts() -> Artifacts {
+    artifacts_in(Path::new("/proc/nowhere"))
+}
+
+/// Of up to 100 bytes each.
+pub fn artifacts_in(directory: &Path) -> Artifacts {
+    let limits = uploads::Limits { file: 100, total: 150, grace: Duration::from_secs(3600) };
+    let store = uploads::Store::new(directory.to_owned(), limits, || Timestamp(1_700_000_000_000));
+    Artifacts::alone(Arc::new(store))
+}
+
 fn sources(handle: &Handle, standings: DispatcherStandings, scheduling: Schedulings) -> Sources {
-    let circumstances =
-        Circumstances { has_zookeeper: true, allows_http: false, flinks: None, previous: None };
+    let circumstances = Circumstances { has_zookeeper: true, ..Circumstances::default() };
     let appmasters: AppMasters = Arc::new(told);
     let flinks = Some([FlinkVersion::new(1, 20), FlinkVersion::new(2, 3)].into());
     let (handle, jobmanagers) = (handle.clone(), jobmanagers());
     let closing = serve::Closing::default();
-    Sources { handle, standings, circumstances, flinks, appmasters, scheduling, jobmanagers, closing }
+    let artifacts = no_artifacts();
+    Sources {
+        handle,
+        standings,
+        circumstances,
+        flinks,
+        appmasters,
+        scheduling,
+        jobmanagers,
+        artifacts,
+        closing,
+    }
 }
 
 fn known(sources: Sources) -> Router {

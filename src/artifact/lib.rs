@@ -157,6 +157,11 @@ pub fn configuration_path(task_id: &str) -> String {
     format!("/tasks/{task_id}/configuration")
 }
 
+/// Where an AppMaster finds what its specification names of what was uploaded to its dispatcher.
+pub fn artifact_path(task_id: &str, digest: &str) -> String {
+    format!("/tasks/{task_id}/artifacts/{digest}")
+}
+
 /// Where a task asks whether it is still wanted.
 pub fn claim_path(task_id: &str) -> String {
     format!("/tasks/{task_id}/claim")

@@ -11,5 +11,6 @@ pub mod exit;
 pub mod lease;
 pub mod log;
 pub mod passwd;
+pub mod public;
 pub mod random;
 pub mod time;

@@ -6,6 +6,8 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use access::Role;
 use api::client::Address;
+use base::digest::{Digest, DigestError};
+use manifest::ArtifactUri;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -41,6 +43,9 @@ pub enum Command {
     /// Create, list and end session clusters without a manifest
     #[command(subcommand)]
     Session(Session),
+    /// Push the files of jobs to the dispatcher, list them, and remove them
+    #[command(subcommand)]
+    Artifact(Artifact),
     /// Print a new token on stdout, and on stderr the entry to add to the file that `dispatcher.tokens` names
     Token(TokenOptions),
 }
@@ -55,6 +60,47 @@ pub enum Session {
     Scale(ScaleOptions),
     /// End session clusters and forget them
     Stop(EndOptions),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Artifact {
+    /// Push files, and print the URI of each for `spec.job.jarURI`; what is there already is not sent again
+    Push(PushOptions),
+    /// Print all artifacts, and which clusters refer to them
+    List(AnswerOptions),
+    /// Remove artifacts to which no cluster refers
+    Rm(RmOptions),
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct PushOptions {
+    /// The files
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Why, for the audit
+    #[arg(long, short, value_name = "TEXT")]
+    pub message: Option<String>,
+    #[command(flatten)]
+    pub answer: AnswerOptions,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct RmOptions {
+    /// SHA-256 in 64 hexadecimal digits, or the URI
+    #[arg(required = true, value_name = "DIGEST", value_parser = digest)]
+    pub digests: Vec<Digest>,
+    /// Why, for the audit
+    #[arg(long, short, value_name = "TEXT")]
+    pub message: Option<String>,
+    #[command(flatten)]
+    pub answer: AnswerOptions,
+}
+
+fn digest(text: &str) -> Result<Digest, String> {
+    match text.parse::<ArtifactUri>() {
+        Ok(uri) => Ok(uri.digest),
+        Err(_) => text.parse().map_err(|error: DigestError| error.to_string()),
+    }
 }
 
 /// What a manifest would say.

@@ -27,7 +27,7 @@ use super::problem::Problem;
 use super::table::Table;
 pub use agent::{Constraints, Placement};
 pub use artifacts::{Artifacts, Port};
-pub use dispatcher::{DispatcherSettings, FlinkSource};
+pub use dispatcher::{ArtifactSettings, DispatcherSettings, FlinkSource};
 use domain::succession::Succession;
 pub use high_availability::{HighAvailability, is_on as is_highly_available};
 use mesos::address::MasterAddress;

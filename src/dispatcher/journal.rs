@@ -42,6 +42,9 @@ pub enum Verb {
     /// The field says what.
     #[serde(rename = "ask_jobmanager")]
     AskJobManager,
+    /// Of no cluster; the field says which artifact.
+    PushArtifact,
+    RemoveArtifact,
     /// The dispatcher itself: nothing of the cluster is left.
     Forget,
 }
@@ -58,9 +61,10 @@ pub struct AuditEntry {
     /// From where.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
+    /// Empty where it is of none.
     pub cluster: String,
     pub verb: Verb,
-    /// The last one of the cluster after the change.
+    /// The last one of the cluster after the change; 0 without a cluster.
     pub revision: u64,
     /// Fields that are others than before, masked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -94,6 +98,8 @@ impl Verb {
             Self::Delete => "delete",
             Self::RestartTaskManager => "restart_taskmanager",
             Self::AskJobManager => "ask_jobmanager",
+            Self::PushArtifact => "push_artifact",
+            Self::RemoveArtifact => "remove_artifact",
             Self::Forget => "forget",
         }
     }
@@ -110,6 +116,8 @@ impl Verb {
             Self::Delete => "deleted",
             Self::RestartTaskManager => "restart ordered",
             Self::AskJobManager => "asked",
+            Self::PushArtifact => "pushed",
+            Self::RemoveArtifact => "removed",
             Self::Forget => "gone",
         }
     }
@@ -125,7 +133,11 @@ impl Verb {
             | Self::Thaw
             | Self::Delete
             | Self::Forget => true,
-            Self::Freeze | Self::RestartTaskManager | Self::AskJobManager => false,
+            Self::Freeze
+            | Self::RestartTaskManager
+            | Self::AskJobManager
+            | Self::PushArtifact
+            | Self::RemoveArtifact => false,
         }
     }
 

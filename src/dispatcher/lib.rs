@@ -16,6 +16,7 @@
 
 mod action;
 mod apply;
+mod artifacts;
 mod cluster;
 mod condition;
 pub mod driver;
@@ -41,6 +42,7 @@ use records::{Change, Expected, Key, Revision};
 
 pub use action::{Action, Definition};
 pub use apply::{Outcome, Plan};
+pub use artifacts::References;
 pub use base::events::Level;
 pub use cluster::{Attempt, Ended, Wanted};
 pub use condition::{Condition, State};

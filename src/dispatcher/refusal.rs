@@ -1,5 +1,6 @@
 //! Why an order is refused. Nothing was changed.
 
+use base::digest::Digest;
 use records::MAX_VALUE_BYTES;
 
 use super::limits::MAX_MESSAGE;
@@ -55,6 +56,13 @@ pub enum Refusal {
     Name { name: String },
     #[error("the specification of {name} takes {bytes} bytes, at most {MAX_VALUE_BYTES}")]
     TooLarge { name: String, bytes: usize },
+    #[error("artifact {digest} is referred to by cluster {}", clusters.join(", "))]
+    ArtifactInUse { digest: Digest, clusters: Vec<String> },
+    #[error(
+        "artifact {digest} may be referred to by cluster {}, of which what is stored cannot be read",
+        clusters.join(", ")
+    )]
+    ArtifactMaybeInUse { digest: Digest, clusters: Vec<String> },
     #[error("the message has {bytes} bytes, at most {MAX_MESSAGE}")]
     LongMessage { bytes: usize },
 }

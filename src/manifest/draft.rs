@@ -1,6 +1,9 @@
 //! A manifest that was read, and whether it is accepted.
 
+use std::collections::BTreeSet;
 use std::fmt;
+
+use base::digest::Digest;
 
 use super::fields::{MAX_TOLD, Reading};
 use super::finding::{Finding, Lines};
@@ -20,10 +23,14 @@ pub struct Draft {
 pub struct Circumstances<'a> {
     /// The dispatcher gives its clusters high availability.
     pub has_zookeeper: bool,
-    /// A jar may come over plain HTTP.
-    pub allows_http: bool,
+    /// With which a jar's URI may begin; with those that an AppMaster fetches itself, where it is not known.
+    pub schemes: Option<&'a [&'a str]>,
+    /// Jars may come from servers that are not public.
+    pub allows_private_addresses: bool,
     /// The versions of Flink that clusters without an image can have; any, where it is not known.
     pub flinks: Option<&'a [FlinkVersion]>,
+    /// Artifacts that are there; any, where it is not known.
+    pub artifacts: Option<&'a BTreeSet<Digest>>,
     /// What the cluster of this name is now.
     pub previous: Option<&'a Specification>,
 }
@@ -59,6 +66,11 @@ impl Draft {
     /// By which the previous specification is found.
     pub fn name(&self) -> Option<&str> {
         self.manifest.as_ref().map(|manifest| manifest.metadata.name.as_str()).filter(|name| !name.is_empty())
+    }
+
+    /// To which it refers.
+    pub fn artifact(&self) -> Option<Digest> {
+        self.manifest.as_ref()?.spec.artifact()
     }
 
     /// It could not be kept, whatever is in it.

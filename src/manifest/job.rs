@@ -1,7 +1,9 @@
 //! What is tried of an application's job, and of a change to it.
 
 use base::addresses;
+use base::public::is_public;
 
+use super::artifact::ArtifactUri;
 use super::configuration::CONFIGURATION;
 use super::draft::Circumstances;
 use super::fields::Reading;
@@ -17,6 +19,12 @@ const SAVEPOINTS: Names =
 
 /// The first that takes jars from anywhere.
 const JARS_OPTION: FlinkVersion = FlinkVersion::new(1, 19);
+/// AppMasters fetch what these name themselves, or have it.
+const SCHEMES: [&str; 4] = ["local", "artifact", "https", "http"];
+
+/// Told of what is on the machine of whoever hands it in.
+const FILE: &str = "; a file of yours is pushed with `artifact push`";
+
 const USRLIB: &str = "local:///opt/flink/usrlib";
 
 pub fn check(spec: &Specification, circumstances: &Circumstances<'_>, reading: &mut Reading) {
@@ -32,19 +40,10 @@ pub fn check(spec: &Specification, circumstances: &Circumstances<'_>, reading: &
         }
         Some(_) | None => {}
     }
-    if let Some(uri) = &job.jar_uri {
-        match check_jar(uri, circumstances.allows_http) {
-            Err(expected) => {
-                let reason = format!("expected {expected}, found `{}`", addresses::shown(uri));
-                reading.refuse("spec.job.jarURI", reason);
-            }
-            Ok(()) if spec.flink_version < JARS_OPTION && !is_in_usrlib(uri) => {
-                let reason =
-                    format!("is not in {USRLIB}, and Flink {} runs no other jars", spec.flink_version);
-                reading.refuse("spec.job.jarURI", reason);
-            }
-            Ok(()) => {}
-        }
+    if let Some(uri) = &job.jar_uri
+        && let Err(reason) = check_jar(uri, spec.flink_version, circumstances)
+    {
+        reading.refuse("spec.job.jarURI", reason);
     }
     if job.savepoint_redeploy_nonce.is_some() && job.initial_savepoint_path.is_none() {
         let reason = "needs spec.job.initialSavepointPath, the savepoint from which the job starts again";
@@ -72,23 +71,71 @@ fn is_in_usrlib(uri: &str) -> bool {
     uri.rsplit_once('/').is_some_and(|(directory, _)| directory == USRLIB)
 }
 
-/// Answers a wrong one with what was expected.
-fn check_jar(uri: &str, allows_http: bool) -> Result<(), String> {
-    let schemes = if allows_http { "local, https or http" } else { "local or https" };
-    let expected = || format!("a URI with the scheme {schemes}, such as `local:///opt/flink/usrlib/job.jar`");
-    let (scheme, rest) = uri.split_once("://").ok_or_else(expected)?;
-    let is_allowed = match scheme {
-        "local" | "https" => true,
-        "http" => allows_http,
-        _ => false,
+/// Answers what is wrong.
+fn check_jar(uri: &str, version: FlinkVersion, circumstances: &Circumstances<'_>) -> Result<(), String> {
+    let schemes = circumstances.schemes.unwrap_or(&SCHEMES);
+    if let Err(expected) = check_uri(uri, schemes) {
+        let hint = if uri.starts_with("file:") { FILE } else { "" };
+        return Err(format!("expected {expected}, found `{}`{hint}", addresses::shown(uri)));
+    }
+    match uri.split_once("://") {
+        Some(("artifact", _)) => check_artifact(uri, circumstances),
+        Some(("http" | "https", rest)) => check_server(rest, circumstances),
+        Some(_) | None if version < JARS_OPTION && !is_in_usrlib(uri) => {
+            Err(format!("is not in {USRLIB}, and Flink {version} runs no other jars"))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn check_artifact(uri: &str, circumstances: &Circumstances<'_>) -> Result<(), String> {
+    let (Ok(ArtifactUri { digest, .. }), Some(there)) = (uri.parse(), circumstances.artifacts) else {
+        return Ok(());
     };
-    if !is_allowed || uri.contains(|c: char| c.is_whitespace() || c.is_control()) {
+    if there.contains(&digest) {
+        return Ok(());
+    }
+    Err(format!("there is no artifact {digest}: push it first, with `artifact push FILE`"))
+}
+
+/// Names are looked up by the AppMaster that fetches from there.
+fn check_server(rest: &str, circumstances: &Circumstances<'_>) -> Result<(), String> {
+    let authority = rest.split('/').next().unwrap_or_default();
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let host = match host.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    let is_private =
+        host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|address| !is_public(address));
+    if is_private && !circumstances.allows_private_addresses {
+        return Err(format!(
+            "{host} is no public address, and this dispatcher allows no others (`dispatcher.artifacts.allow-private-addresses`)"
+        ));
+    }
+    Ok(())
+}
+
+/// Answers a wrong one with what was expected.
+fn check_uri(uri: &str, schemes: &[&str]) -> Result<(), String> {
+    let known = match schemes {
+        [] => "of none".to_owned(),
+        [only] => (*only).to_owned(),
+        [all @ .., last] => format!("{} or {last}", all.join(", ")),
+    };
+    let expected = || format!("a URI with the scheme {known}, such as `local:///opt/flink/usrlib/job.jar`");
+    let (scheme, rest) = uri.split_once("://").ok_or_else(expected)?;
+    if !schemes.contains(&scheme) || uri.contains(|c: char| c.is_whitespace() || c.is_control()) {
         return Err(expected());
     }
+    if scheme == "artifact" {
+        return uri.parse::<ArtifactUri>().map(drop).map_err(|expected| expected.to_string());
+    }
     let (host, path) = rest.split_once('/').ok_or_else(expected)?;
-    let is_local = scheme == "local";
-    if is_local != host.is_empty() {
-        return Err(if is_local { "an absolute path behind `local://`".to_owned() } else { expected() });
+    match scheme {
+        "local" if !host.is_empty() => return Err("an absolute path behind `local://`".to_owned()),
+        "http" | "https" if host.is_empty() => return Err(expected()),
+        _ => {}
     }
     if path.split(['?', '#']).next().is_none_or(|path| path.is_empty() || path.ends_with('/')) {
         return Err("the path of a file".to_owned());

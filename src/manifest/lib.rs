@@ -9,6 +9,7 @@
 
 #![forbid(unsafe_code)]
 
+mod artifact;
 mod canonical;
 mod configuration;
 mod diff;
@@ -28,6 +29,7 @@ mod tests;
 mod validate;
 mod version;
 
+pub use artifact::{ArtifactUri, ArtifactUriError};
 pub use canonical::{CanonicalError, MAX_CANONICAL};
 pub use diff::{Change, Effect, diff, effect_of};
 pub use draft::{Accepted, Circumstances, Draft, Refused};

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use base::digest::Digest;
 use domain::constraint::Constraint;
 
+use super::artifact::ArtifactUri;
 use super::quantity::{Cpus, Memory};
 use super::version::FlinkVersion;
 
@@ -264,6 +266,12 @@ impl Job {
 }
 
 impl Specification {
+    /// To which it refers.
+    pub fn artifact(&self) -> Option<Digest> {
+        let uri = self.job.as_ref()?.jar_uri.as_ref()?.parse::<ArtifactUri>();
+        uri.ok().map(|uri| uri.digest)
+    }
+
     /// Of an application whose job shall not run.
     pub fn is_suspended(&self) -> bool {
         self.job.as_ref().is_some_and(|job| job.state == JobState::Suspended)

@@ -4,8 +4,14 @@ mod table;
 
 use super::*;
 
-const DISPATCHER: Circumstances<'_> =
-    Circumstances { has_zookeeper: true, allows_http: false, flinks: None, previous: None };
+const DISPATCHER: Circumstances<'_> = Circumstances {
+    has_zookeeper: true,
+    schemes: Some(&["local", "artifact", "https"]),
+    allows_private_addresses: false,
+    flinks: None,
+    artifacts: None,
+    previous: None,
+};
 
 /// The only manifest of `text`, which must be good.
 fn accepted(text: &str) -> Manifest {

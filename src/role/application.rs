@@ -3,9 +3,10 @@
 
 use std::path::Path;
 
-use manifest::Job;
+use manifest::{ArtifactUri, Job};
 use serde::{Deserialize, Serialize};
 
+use super::appmaster::download::Rules;
 use flink::command::{Application, UnrestoredState};
 
 /// Among the files of the configuration.
@@ -14,6 +15,16 @@ pub const FILE: &str = "flink-on-mesos-job.json";
 /// Where Flink's own images have it.
 const HOME_IN_IMAGES: &str = "/opt/flink/";
 
+/// Where a jar is.
+pub enum Source<'a> {
+    /// At the dispatcher.
+    Artifact(ArtifactUri),
+    Server {
+        url: &'a str,
+        rules: &'a Rules,
+    },
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HandedJob {
     jar: Option<String>,
@@ -21,17 +32,36 @@ pub struct HandedJob {
     arguments: Vec<String>,
     from_savepoint: Option<String>,
     allow_non_restored_state: bool,
+    /// By which a jar is fetched from elsewhere than the dispatcher.
+    #[serde(default)]
+    rules: Rules,
 }
 
 impl HandedJob {
-    pub fn of(job: &Job) -> Self {
+    pub fn of(job: &Job, rules: &Rules) -> Self {
         Self {
             jar: job.jar_uri.clone(),
             class: job.entry_class.clone(),
             arguments: job.args.clone(),
             from_savepoint: job.initial_savepoint_path.clone(),
             allow_non_restored_state: job.allow_non_restored_state,
+            rules: rules.clone(),
         }
+    }
+
+    /// Where the jar is to be fetched before the job can run.
+    pub fn source(&self) -> Option<Source<'_>> {
+        let jar = self.jar.as_ref()?;
+        if let Ok(uri) = jar.parse() {
+            return Some(Source::Artifact(uri));
+        }
+        let is_on_server = jar.starts_with("http://") || jar.starts_with("https://");
+        is_on_server.then_some(Source::Server { url: jar, rules: &self.rules })
+    }
+
+    /// The jar is this file.
+    pub fn found(&mut self, path: &Path) {
+        self.jar = Some(format!("local://{}", path.display()));
     }
 
     pub fn encode(&self) -> Vec<u8> {
@@ -66,7 +96,8 @@ mod tests {
 
     fn handed(jar: &str) -> HandedJob {
         let (jar, arguments) = (Some(jar.to_owned()), vec!["--input".to_owned()]);
-        HandedJob { jar, class: None, arguments, from_savepoint: None, allow_non_restored_state: true }
+        let rules = Rules::default();
+        HandedJob { jar, class: None, arguments, from_savepoint: None, allow_non_restored_state: true, rules }
     }
 
     #[test]

@@ -33,6 +33,7 @@ use super::setup::{self, Dirs, Layers, Setup};
 use super::sockets;
 use super::{user, worker};
 
+pub(super) mod download;
 pub(super) mod given;
 pub(super) mod listening;
 
@@ -103,6 +104,9 @@ fn run_given(
         Cluster::Mesos | Cluster::Alone => Mode::Cluster,
     };
     let mut setup = Setup::open(options, environment, Layers::All(mode))?;
+    if given.serves_files {
+        setup.loaded.table.remove(keys::ARTIFACT_BASE_URL.name);
+    }
     let embedded = embed(cluster, &mut setup.loaded)?;
     if matches!(cluster, Cluster::Alone) {
         // Without a framework nobody asks for it, but the settings are read as a whole.

@@ -2,6 +2,7 @@
 
 mod address;
 mod applying;
+mod artifact;
 mod attached;
 mod audit;
 mod credentials;
@@ -57,6 +58,7 @@ pub fn run(command: &Command, environment: &Environment) -> Result<u8, Fatal> {
         Command::Queue(options) => queue::run(options, environment),
         Command::Audit(options) => audit(options, environment),
         Command::Token(options) => token::run(options),
+        Command::Artifact(command) => artifact::run(command, environment),
         Command::Session(Session::Create(options)) => session::create(options, environment),
         Command::Session(Session::List(options)) => session::list(options, environment),
         Command::Session(Session::Scale(options)) => scaling::scale(options, environment),
@@ -143,6 +145,7 @@ fn unanswered(error: AskError) -> Fatal {
             None => refused(problem.status),
         },
         AskError::Certificates(_) | AskError::Token => Exit::Data,
+        AskError::File { .. } => Exit::NoInput,
         AskError::Tls(_)
         | AskError::NoAnswer { .. }
         | AskError::NoLeader { .. }

@@ -2,6 +2,7 @@
 //! records what is wanted, has the scheduler keep one group of tasks for each cluster, and serves the API.
 
 mod admission;
+mod artifacts;
 mod asked;
 mod configuration;
 mod elected;
@@ -44,6 +45,7 @@ use super::children::{self, Own};
 use super::error::{Fatal, fatal};
 use super::patient::Patient;
 use super::worker;
+use artifacts::Peers;
 use home::Others;
 use house::{Ended, House, Kept};
 use opened::Opened;
@@ -120,7 +122,11 @@ async fn alone(opened: &Opened, environment: &Environment, term: &mut Signal) ->
     let before = state.as_ref().and_then(|state| state.artifact_port);
     let ports = serving::bind(opened, environment, before)?;
     let url = ports.artifacts_url(&opened.settings);
-    let others = Others { standings: api::standing::alone(), dispatchers: watch::channel(vec![url]).1 };
+    let others = Others {
+        standings: api::standing::alone(),
+        dispatchers: watch::channel(vec![url]).1,
+        peers: Peers::none(),
+    };
     let house = House::open(opened, ports, None, others).await?;
     let (trouble, journal) = (house.facts.not_stored.clone(), Arc::clone(&house.lookout.journal));
     let store = Patient { store, trouble, journal, meanwhile: MEANWHILE };

@@ -2,14 +2,19 @@
 //! launched the task serves once, for its token.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use reqwest::StatusCode;
+use futures_util::StreamExt as _;
+use reqwest::{ClientBuilder, Response, StatusCode};
 use tracing::Level;
 
 use artifact::delivered::{Delivered, DeliveryError};
 use artifact::{self, Configuration, NameError};
+use base::digest::{Digest, Sha256};
 use base::log;
 use base::time::{Backoff, BackoffPolicy};
 use conf::environment::Environment;
@@ -31,6 +36,14 @@ pub const FETCHED: &str = "fetched";
 /// For one answer, which is given from memory.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// While nothing comes of an artifact.
+const SILENCE: Duration = Duration::from_secs(60);
+
+const CONFIGURATION: &str = "the configuration";
+
+/// Artifacts may hold secrets of jobs.
+pub const OWNERS_ALONE: u32 = 0o600;
+
 /// A worker that crashed is back within seconds: init starts it again. Its port stays open meanwhile, but a connection
 /// that it had accepted is lost.
 const FETCH_BACKOFF: BackoffPolicy =
@@ -50,14 +63,15 @@ const MAX_ASK_AGAIN: Duration = Duration::from_secs(10);
 pub enum FetchError {
     #[error("cannot set up TLS")]
     Tls(#[from] rustls::Error),
-    #[error("failed to fetch the configuration from {url}")]
+    #[error("failed to fetch {what} from {url}")]
     Http {
+        what: String,
         url: String,
         #[source]
         source: reqwest::Error,
     },
-    #[error("{url} refused the configuration: {status} {text}")]
-    Refused { url: String, status: u16, text: String },
+    #[error("{url} refused {what}: {status} {text}")]
+    Refused { what: String, url: String, status: u16, text: String },
     #[error("{url} cannot answer now: {text}")]
     NotNow { url: String, text: String, again: Duration },
     #[error("what {url} answered is not a configuration")]
@@ -72,6 +86,44 @@ pub enum FetchError {
         #[source]
         source: NameError,
     },
+    #[error("what {url} sent is not {what}: it has the SHA-256 {found}")]
+    Different { what: String, url: String, found: Digest },
+    #[error("cannot store {what} as {}", path.display())]
+    Store {
+        what: String,
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// When the same is asked again.
+pub enum Again {
+    /// The connection was lost, or there was none.
+    Lost(String),
+    /// Who was asked cannot answer now, and says when.
+    Later(String, Duration),
+}
+
+/// What may go better at another attempt.
+pub trait Retry {
+    /// None where it would be in vain.
+    fn again(&self) -> Option<Again>;
+}
+
+impl Retry for FetchError {
+    fn again(&self) -> Option<Again> {
+        match self {
+            Self::Http { source, .. } => Some(Again::Lost(log::chain(source))),
+            Self::NotNow { text, again, .. } => Some(Again::Later(text.clone(), *again)),
+            Self::Tls(_)
+            | Self::Refused { .. }
+            | Self::Malformed { .. }
+            | Self::Name { .. }
+            | Self::Different { .. }
+            | Self::Store { .. } => None,
+        }
+    }
 }
 
 /// Where the configuration is fetched.
@@ -137,61 +189,124 @@ pub async fn fetch(
     id: &str,
     token: &str,
 ) -> Result<Configuration, FetchError> {
-    let Origin { base, certificate } = *source;
-    let url = format!("{}{}", base.trim_end_matches('/'), artifact::configuration_path(id));
+    let url = format!("{}{}", source.base.trim_end_matches('/'), artifact::configuration_path(id));
+    let asked = Asked { what: CONFIGURATION.to_owned(), url, certificate: source.certificate, token };
+    again(part, (&asked.what, &asked.url), async || configuration_once(&asked).await).await
+}
+
+/// An artifact that the specification of task `id` names, as the file `path`, which must not be there.
+pub async fn fetch_artifact(
+    part: &str,
+    source: &Origin<'_>,
+    (id, token): (&str, &str),
+    digest: &Digest,
+    path: &Path,
+) -> Result<(), FetchError> {
+    let artifact_path = artifact::artifact_path(id, &digest.to_string());
+    let url = format!("{}{artifact_path}", source.base.trim_end_matches('/'));
+    let what = format!("artifact {digest}");
+    let asked = Asked { what, url, certificate: source.certificate, token };
+    let fetched =
+        again(part, (&asked.what, &asked.url), async || artifact_once(&asked, digest, path).await).await;
+    if fetched.is_err() {
+        // Part of it may be there, or nothing.
+        let _ = std::fs::remove_file(path);
+    }
+    fetched
+}
+
+/// What is fetched, and with what.
+struct Asked<'a> {
+    what: String,
+    url: String,
+    certificate: Option<Fingerprint>,
+    token: &'a str,
+}
+
+/// Until it is there, or it is in vain. `what` is fetched from `url`.
+pub async fn again<T, E: Retry>(
+    part: &str,
+    (what, url): (&str, &str),
+    once: impl AsyncFn() -> Result<T, E>,
+) -> Result<T, E> {
     let (begin, mut backoff) = (Instant::now(), Backoff::new(FETCH_BACKOFF));
     loop {
-        let fetched = fetch_once(&url, certificate, token).await;
-        let (why, wait, is_last) = match &fetched {
-            Err(FetchError::Http { source, .. }) => {
-                let wait = backoff.failed(fastrand::f64());
-                (log::chain(source), wait, backoff.attempts() >= MAX_FETCHES)
+        let fetched = once().await;
+        let (why, wait, is_last) = match fetched.as_ref().err().and_then(Retry::again) {
+            None => return fetched,
+            Some(Again::Lost(why)) => {
+                (why, backoff.failed(fastrand::f64()), backoff.attempts() >= MAX_FETCHES)
             }
             // All that were started together do not come again together.
-            Err(FetchError::NotNow { text, again, .. }) => {
-                (text.clone(), again.mul_f64(1.0 + fastrand::f64()), begin.elapsed() >= PATIENCE)
+            Some(Again::Later(why, wait)) => {
+                (why, wait.mul_f64(1.0 + fastrand::f64()), begin.elapsed() >= PATIENCE)
             }
-            Ok(_)
-            | Err(
-                FetchError::Tls(_)
-                | FetchError::Refused { .. }
-                | FetchError::Malformed { .. }
-                | FetchError::Name { .. },
-            ) => return fetched,
         };
         if is_last {
             return fetched;
         }
-        let text = format!("cannot fetch the configuration from {url} yet, trying again: {why}");
+        let text = format!("cannot fetch {what} from {url} yet, trying again: {why}");
         log::line(Level::WARN, part, &text);
         tokio::time::sleep(wait).await;
     }
 }
 
-async fn fetch_once(
-    url: &str,
-    certificate: Option<Fingerprint>,
-    token: &str,
-) -> Result<Configuration, FetchError> {
-    let url = url.to_owned();
-    let failed = |source| FetchError::Http { url: url.clone(), source };
+/// The answer, if it is a good one.
+async fn ask(
+    asked: &Asked<'_>,
+    limited: impl Fn(ClientBuilder) -> ClientBuilder,
+) -> Result<Response, FetchError> {
+    let Asked { what, url, certificate, token } = asked;
+    let (what, url) = (what.clone(), url.clone());
+    let failed = |source| FetchError::Http { what: what.clone(), url: url.clone(), source };
     let builder = match certificate {
         None => http::plain()?,
         Some(certificate) => http::trusting(certificate.client()?),
     };
-    let client = builder.timeout(FETCH_TIMEOUT).build().map_err(failed)?;
+    let client = limited(builder).build().map_err(failed)?;
     let answer = client.get(&url).bearer_auth(token).send().await.map_err(failed)?;
     let status = answer.status();
+    if status.is_success() {
+        return Ok(answer);
+    }
     let again = answer.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
     let body = answer.bytes().await.map_err(failed)?;
-    if !status.is_success() {
-        let text = String::from_utf8_lossy(&body).trim().to_owned();
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            let again = again.map_or(ASK_AGAIN, Duration::from_secs).min(MAX_ASK_AGAIN);
-            return Err(FetchError::NotNow { url, text, again });
-        }
-        return Err(FetchError::Refused { url, status: status.as_u16(), text });
+    let text = String::from_utf8_lossy(&body).trim().to_owned();
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        let again = again.map_or(ASK_AGAIN, Duration::from_secs).min(MAX_ASK_AGAIN);
+        return Err(FetchError::NotNow { url, text, again });
     }
+    Err(FetchError::Refused { what, url, status: status.as_u16(), text })
+}
+
+async fn artifact_once(asked: &Asked<'_>, digest: &Digest, path: &Path) -> Result<(), FetchError> {
+    let answer = ask(asked, |builder| builder.connect_timeout(FETCH_TIMEOUT).read_timeout(SILENCE)).await?;
+    let (what, url) = (asked.what.clone(), asked.url.clone());
+    let stored = |source| FetchError::Store { what: what.clone(), path: path.to_owned(), source };
+    let mut file = File::options()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(OWNERS_ALONE)
+        .open(path)
+        .map_err(stored)?;
+    let (mut chunks, mut hash) = (answer.bytes_stream(), Sha256::begin());
+    while let Some(chunk) = chunks.next().await {
+        let chunk =
+            chunk.map_err(|source| FetchError::Http { what: what.clone(), url: url.clone(), source })?;
+        hash.update(&chunk);
+        file.write_all(&chunk).map_err(stored)?;
+    }
+    let found = hash.digest();
+    if found == *digest { Ok(()) } else { Err(FetchError::Different { what, url, found }) }
+}
+
+async fn configuration_once(asked: &Asked<'_>) -> Result<Configuration, FetchError> {
+    let answer = ask(asked, |builder| builder.timeout(FETCH_TIMEOUT)).await?;
+    let url = asked.url.clone();
+    let body = answer.bytes().await;
+    let body =
+        body.map_err(|source| FetchError::Http { what: asked.what.clone(), url: url.clone(), source })?;
     let configuration = Configuration::decode(&body[..])
         .map_err(|source| FetchError::Malformed { url: url.clone(), source })?;
     configuration.check().map_err(|source| FetchError::Name { url, source })?;

@@ -2,6 +2,7 @@
 
 mod agents;
 mod applications;
+mod artifacts;
 mod asked;
 mod available;
 mod browser;

@@ -10,7 +10,7 @@ use axum::extract::ConnectInfo;
 use axum::http::Request;
 
 use super::world::World;
-use super::{Answer, ask, call, jobmanagers, scheduling, session, told};
+use super::{Answer, ask, call, jobmanagers, no_artifacts, scheduling, session, told};
 use crate::{Sources, caller, router};
 use manifest::Circumstances;
 use serve::{Closing, Credentials, Peer};
@@ -25,6 +25,7 @@ pub fn bare(world: &World) -> Router {
         appmasters: Arc::new(told),
         scheduling: Arc::new(scheduling::Told),
         jobmanagers: jobmanagers(),
+        artifacts: no_artifacts(),
         closing: Closing::default(),
     })
 }
@@ -40,6 +41,7 @@ async fn who_is_not_known_is_told_nothing() {
         ("GET /v1/audit", 403),
         ("GET /v1/queue", 403),
         ("GET /v1/flink-versions", 403),
+        ("GET /v1/artifacts", 403),
         ("GET /metrics", 403),
         ("DELETE /v1/clusters/a", 403),
         ("GET /healthz", 200),

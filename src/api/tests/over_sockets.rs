@@ -23,6 +23,7 @@ fn sources(world: &World) -> Sources {
         appmasters: Arc::new(told),
         scheduling: Arc::new(scheduling::Told),
         jobmanagers: jobmanagers(),
+        artifacts: super::no_artifacts(),
         closing: Closing::default(),
     }
 }

@@ -102,6 +102,10 @@ fn questions() -> BTreeMap<(&'static str, &'static str), (&'static str, bool)> {
         (("post", "/v1/clusters/{name}/taskmanagers/{id}/restart"), ("", true)),
         (("post", "/v1/clusters/{name}/ui"), ("", false)),
         (("delete", "/v1/tickets"), ("", false)),
+        (("get", "/v1/artifacts"), ("", false)),
+        (("get", "/v1/artifacts/{digest}"), ("", false)),
+        (("put", "/v1/artifacts/{digest}"), ("", true)),
+        (("delete", "/v1/artifacts/{digest}"), ("", true)),
         (("get", "/v1/audit"), ("", false)),
         (("get", "/v1/queue"), ("", false)),
         (("get", "/v1/flink-versions"), ("", false)),
@@ -129,17 +133,23 @@ async fn each_route_has_its_rule() {
     for ((method, path), (body, changes)) in questions {
         let dry = if changes { "?dryRun=true" } else { "" };
         let path_of_a = path.replace("{name}", "a").replace("{number}", "1").replace("{id}", "tm-1");
+        let path_of_a = path_of_a.replace("{digest}", &"0a".repeat(32));
         let line = format!("{} {path_of_a}{dry}", method.to_uppercase());
         let body = body.replace("MANIFEST", &session("a"));
-        let good = if path == "/v1/tickets" { 204 } else { 200 };
+        let good = match (method, path) {
+            (_, "/v1/tickets") => 204,
+            // There is none.
+            ("get" | "delete", "/v1/artifacts/{digest}") => 404,
+            _ => 200,
+        };
         let operation = &document["paths"][path][method];
         for (token, expected) in [
             ("", 401),
             ("forged", 401),
             ("old", 401),
             ("view", if changes { 403 } else { good }),
-            // Cluster `a` is of the dispatcher's own role.
-            ("one", if changes { 403 } else { good }),
+            // Cluster `a` is of the dispatcher's own role, and artifacts are of none.
+            ("one", if changes && !path.starts_with("/v1/artifacts") { 403 } else { good }),
             ("edit", good),
             ("admin", good),
         ] {

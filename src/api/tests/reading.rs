@@ -111,6 +111,7 @@ async fn no_route_tells_a_secret() {
         ("GET /v1/events", ""),
         ("GET /v1/queue", ""),
         ("GET /v1/flink-versions", ""),
+        ("GET /v1/artifacts", ""),
         ("GET /metrics", ""),
     ] {
         let answer = world.ask(line, body.to_owned()).await;
@@ -121,7 +122,7 @@ async fn no_route_tells_a_secret() {
     let statuses: Vec<_> = told.iter().map(|(_, status)| *status).collect();
     assert_eq!(
         statuses,
-        [200, 201, 200, 422, 200, 422, 202, 202, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200],
+        [200, 201, 200, 422, 200, 422, 202, 202, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200],
         "{told:?}"
     );
 }
@@ -134,10 +135,12 @@ async fn the_description_has_every_route() {
     let of = |path: &str| paths[path].as_object().expect("methods").keys().cloned().collect::<Vec<_>>();
     assert_eq!(of("/v1/clusters"), ["get", "post"]);
     assert_eq!(of("/v1/clusters/{name}"), ["get", "put", "delete", "patch"]);
+    assert_eq!(of("/v1/artifacts/{digest}"), ["get", "put", "delete"]);
     for path in [
         "/v1/clusters/{name}/revisions/{number}",
         "/v1/clusters/{name}/explain",
         "/v1/clusters/{name}/restart",
+        "/v1/artifacts",
         "/v1/audit",
         "/v1/events",
         "/v1/queue",

@@ -2,9 +2,11 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use mesos::address::ZooKeeperAddress;
 
+use super::super::size::MemorySize;
 use super::{Definition, Key, Tried, types};
 
 /// Each is followed by a version, as `1.20`, and names where that Flink is.
@@ -14,6 +16,48 @@ pub const ADDRESS: Key<String> = Key {
     name: "dispatcher.address",
     meaning: "HOST:PORT or URL at which other dispatchers and users reach this dispatcher's API. If not set, the name of this machine and the port of the API.",
     ..Key::of(types::API_ADDRESS)
+};
+
+pub const ARTIFACTS_ALLOW_PRIVATE: Key<bool> = Key {
+    name: "dispatcher.artifacts.allow-private-addresses",
+    default: Some("false"),
+    meaning: "Whether AppMasters fetch jars from http:// and https:// addresses that are not public: of loopback, private networks and link-local ones.",
+    ..Key::of(types::BOOLEAN)
+};
+
+pub const ARTIFACTS_DIR: Key<PathBuf> = Key {
+    name: "dispatcher.artifacts.dir",
+    meaning: "Directory of the artifacts that users push, its own for each dispatcher or one that all dispatchers share. If not set, artifacts in dispatcher.state-dir.",
+    tried: Tried::Directory,
+    ..Key::of(types::DIRECTORY)
+};
+
+pub const ARTIFACTS_GRACE: Key<Duration> = Key {
+    name: "dispatcher.artifacts.grace",
+    default: Some("1 h"),
+    meaning: "How long an artifact is kept to which no specification refers.",
+    ..Key::of(types::DURATION)
+};
+
+pub const ARTIFACTS_MAX_FILE: Key<MemorySize> = Key {
+    name: "dispatcher.artifacts.max-file",
+    default: Some("1g"),
+    meaning: "How large an artifact may be.",
+    ..Key::of(types::SIZE)
+};
+
+pub const ARTIFACTS_MAX_TOTAL: Key<MemorySize> = Key {
+    name: "dispatcher.artifacts.max-total",
+    default: Some("10g"),
+    meaning: "How large all artifacts together may be.",
+    ..Key::of(types::SIZE)
+};
+
+pub const ARTIFACTS_SCHEMES: Key<Vec<String>> = Key {
+    name: "dispatcher.artifacts.schemes",
+    default: Some("local,artifact,https,http"),
+    meaning: "With which schemes spec.job.jarURI may begin. Those of Flink's file systems, such as s3, are fetched by Flink from 1.19 on.",
+    ..Key::of(types::SCHEMES)
 };
 
 pub const BIND_ADDRESS: Key<IpAddr> = Key {
@@ -66,8 +110,14 @@ pub const ZOOKEEPER: Key<ZooKeeperAddress> = Key {
 };
 
 /// In order of their names.
-pub const KEYS: [Definition; 8] = [
+pub const KEYS: [Definition; 14] = [
     ADDRESS.definition(),
+    ARTIFACTS_ALLOW_PRIVATE.definition(),
+    ARTIFACTS_DIR.definition(),
+    ARTIFACTS_GRACE.definition(),
+    ARTIFACTS_MAX_FILE.definition(),
+    ARTIFACTS_MAX_TOTAL.definition(),
+    ARTIFACTS_SCHEMES.definition(),
     BIND_ADDRESS.definition(),
     JAVA_HOME.definition(),
     PORT.definition(),

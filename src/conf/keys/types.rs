@@ -15,6 +15,7 @@ use super::super::settings::agent::{self, Placement};
 use super::super::settings::parse::{self, Ports, Secret};
 use super::super::settings::task::{self, Delivery, Network, Volume};
 use super::super::settings::{artifacts, high_availability, quorum, scaling};
+use super::super::size::MemorySize;
 use super::super::variables::MAX_COUNT;
 
 /// Of a key's value.
@@ -53,6 +54,8 @@ pub const POSITIVE_SLOTS: Type<u32> =
 /// -1 for never.
 pub const FAILURES: Type<i64> = Type::plain("number", |text| parse::number(-1..=i64::from(u32::MAX))(text));
 pub const DURATION: Type<Duration> = Type::plain("duration", parse::duration);
+/// In bytes.
+pub const SIZE: Type<MemorySize> = Type::plain("size", size);
 pub const SECONDS: Type<Duration> = Type::plain("seconds", parse::seconds);
 pub const PORT: Type<u16> = Type::plain("port", parse::port_or_any);
 pub const PORTS: Type<Ports> = Type::plain("ports", parse::ports);
@@ -79,6 +82,7 @@ pub const WORD: Type<String> = Type::with(Secrecy::Text, "text", parse::word);
 pub const USER: Type<String> = Type::with(Secrecy::Text, "text", parse::user);
 pub const TEXTS: Type<Vec<String>> =
     Type::with(Secrecy::Text, "list of texts", |text| parse::list(parse::text)(text));
+pub const SCHEMES: Type<Vec<String>> = Type::plain("list of schemes", |text| parse::list(scheme)(text));
 pub const KEY_NAMES: Type<Vec<String>> =
     Type::with(Secrecy::Text, "list of keys", |text| parse::list(parse::word)(text));
 pub const NETWORK: Type<Network> = Type::with(Secrecy::Text, "host, bridge or a name", task::network);
@@ -117,6 +121,23 @@ pub const AUTHORIZATION: Type<Vec<(String, Secret)>> =
 
 fn number(text: &str, range: RangeInclusive<u32>) -> Result<u32, String> {
     parse::number(range)(text)
+}
+
+/// Of URIs.
+fn scheme(text: &str) -> Result<String, String> {
+    let is_inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '+' | '-' | '.');
+    match text.trim() {
+        "file" => Err("schemes other than `file`, which means another file on each machine".to_owned()),
+        text if text.starts_with(|c: char| c.is_ascii_lowercase()) && text.chars().all(is_inner) => {
+            Ok(text.to_owned())
+        }
+        _ => Err("schemes of URIs, such as `https`".to_owned()),
+    }
+}
+
+fn size(text: &str) -> Result<MemorySize, String> {
+    let size = MemorySize::parse(text).filter(|size| *size > MemorySize::ZERO);
+    size.ok_or_else(|| "a size above 0, such as `512m` or `10g`".to_owned())
 }
 
 /// The address says what it expected where it is wrong.

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::super::keys::dispatcher as keys;
 use super::super::problem::Problem;
+use super::super::size::MemorySize;
 use super::super::table::Table;
 use super::high_availability::{self, HighAvailability};
 use super::reader::Reader;
@@ -26,9 +28,22 @@ pub struct DispatcherSettings {
     pub state_dir: PathBuf,
     /// Where several dispatchers elect their leader; then there is no state directory.
     pub zookeeper: Option<HighAvailability>,
+    pub artifacts: ArtifactSettings,
     pub java_home: Option<PathBuf>,
     /// By version, as `1.20`.
     pub flinks: BTreeMap<String, FlinkSource>,
+}
+
+/// What users push.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArtifactSettings {
+    pub directory: Option<PathBuf>,
+    pub max_file: MemorySize,
+    pub max_total: MemorySize,
+    pub grace: Duration,
+    /// Of jars.
+    pub schemes: Vec<String>,
+    pub allow_private_addresses: bool,
 }
 
 /// Where a version of Flink comes from.
@@ -54,6 +69,14 @@ impl DispatcherSettings {
             jobmanager_trust: Truststore::if_named(&mut reader),
             tokens: reader.optional(&keys::TOKENS),
             state_dir: reader.value(&keys::STATE_DIR),
+            artifacts: ArtifactSettings {
+                directory: reader.optional(&keys::ARTIFACTS_DIR),
+                max_file: reader.value(&keys::ARTIFACTS_MAX_FILE),
+                max_total: reader.value(&keys::ARTIFACTS_MAX_TOTAL),
+                grace: reader.value(&keys::ARTIFACTS_GRACE),
+                schemes: reader.value(&keys::ARTIFACTS_SCHEMES),
+                allow_private_addresses: reader.value(&keys::ARTIFACTS_ALLOW_PRIVATE),
+            },
             java_home: reader.optional(&keys::JAVA_HOME),
             flinks: reader
                 .with_prefix(keys::FLINK)

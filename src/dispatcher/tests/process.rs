@@ -145,7 +145,9 @@ impl Process {
             Verb::AskJobManager => {
                 core.ask_jobmanager(name, "POST /jars/upload", &order, now).map(|()| Outcome::Changed)
             }
-            Verb::Create | Verb::Change | Verb::Forget => unreachable!("by no order of these"),
+            Verb::Create | Verb::Change | Verb::PushArtifact | Verb::RemoveArtifact | Verb::Forget => {
+                unreachable!("by no order of these")
+            }
         }?;
         if outcome == Outcome::Changed {
             self.oracle.expect(name, verb, None);

@@ -1,5 +1,6 @@
 package flinkonmesos;
 
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
@@ -56,7 +57,7 @@ final class ApplicationDescriptor implements ClusterDescriptor<StandaloneCluster
         String name = Targets.cluster(configuration);
         try {
             Dispatcher dispatcher = new Dispatcher(configuration);
-            dispatcher.create(manifest(name, application));
+            dispatcher.create(manifest(name, application, jar(dispatcher)));
             System.out.println("The dispatcher has taken application " + name + ".");
             return new StandaloneClusterDescriptor(Session.of(configuration)).retrieve(StandaloneClusterId.getInstance());
         } catch (Exception error) {
@@ -64,7 +65,17 @@ final class ApplicationDescriptor implements ClusterDescriptor<StandaloneCluster
         }
     }
 
-    private ObjectNode manifest(String name, ApplicationConfiguration application) throws ClusterDeploymentException {
+    /** Where the AppMaster finds the job: a file of this machine is pushed to the dispatcher. */
+    private String jar(Dispatcher dispatcher) throws Exception {
+        List<String> jars = configuration.get(PipelineOptions.JARS);
+        if (jars == null || jars.size() != 1) {
+            throw new ClusterDeploymentException("one jar is expected, not " + (jars == null ? 0 : jars.size()));
+        }
+        Path file = Artifact.local(jars.get(0));
+        return file == null ? jars.get(0) : dispatcher.push(Artifact.of(file));
+    }
+
+    private ObjectNode manifest(String name, ApplicationConfiguration application, String jar) {
         ObjectNode manifest = JsonNodeFactory.instance.objectNode();
         manifest.put("apiVersion", "flink.apache.org/v1beta1").put("kind", "FlinkDeployment");
         manifest.putObject("metadata").put("name", name);
@@ -81,11 +92,7 @@ final class ApplicationDescriptor implements ClusterDescriptor<StandaloneCluster
         spec.putObject("jobManager");
         spec.putObject("taskManager");
         ObjectNode job = spec.putObject("job");
-        List<String> jars = configuration.get(PipelineOptions.JARS);
-        if (jars == null || jars.size() != 1) {
-            throw new ClusterDeploymentException("one jar is expected, not " + (jars == null ? 0 : jars.size()));
-        }
-        job.put("jarURI", jars.get(0));
+        job.put("jarURI", jar);
         if (application.getApplicationClassName() != null) {
             job.put("entryClass", application.getApplicationClassName());
         }

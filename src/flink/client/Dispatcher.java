@@ -18,15 +18,28 @@ import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.ObjectMap
 final class Dispatcher {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final int MAX_WAIT_MS = 30_000;
+    /** The dispatcher has a file on its disk before it answers. */
+    private static final int MAX_WAIT_FOR_FILE_MS = 300_000;
     private static final int MAX_ANSWER = 16 << 20;
     private static final int MAX_HOPS = 4;
     /** In the order in which they are preferred, as in the dispatcher's own answers. */
     private static final List<String> LEADING = Arrays.asList("leader", "alone", "suspended");
 
     private final Access access;
+    /** The dispatcher that has answered last, as it leads; a token does not leave TLS. */
+    private URL base;
+    private boolean isTrusted = true;
 
     Dispatcher(Configuration configuration) throws IOException {
         this.access = Access.of(configuration);
+        this.base = new URL(access.address() + "/");
+    }
+
+    /** What goes with a request. */
+    private interface Body {
+        long length();
+
+        void write(OutputStream out) throws IOException;
     }
 
     /** It has answered, and will not do what it is asked. */
@@ -59,27 +72,57 @@ final class Dispatcher {
 
     /** A cluster that does not exist yet. */
     JsonNode create(JsonNode manifest) throws IOException {
-        return ask("POST", "/v1/clusters", JSON.writeValueAsBytes(manifest));
+        byte[] text = JSON.writeValueAsBytes(manifest);
+        return ask("POST", "/v1/clusters", new Body() {
+            @Override
+            public long length() {
+                return text.length;
+            }
+
+            @Override
+            public void write(OutputStream out) throws IOException {
+                out.write(text);
+            }
+        });
+    }
+
+    /** The URI of a file, which is sent unless the dispatcher has it. Before that it is asked whether it takes it, and who does. */
+    String push(Artifact file) throws IOException {
+        String path = "/v1/artifacts/" + file.digest() + "?name=" + URLEncoder.encode(file.name(), "UTF-8");
+        JsonNode answer = ask("PUT", path + "&dryRun=true&size=" + file.size(), null);
+        if (!"unchanged".equals(answer.path("outcome").asText())) {
+            answer = ask("PUT", path, new Body() {
+                @Override
+                public long length() {
+                    return file.size();
+                }
+
+                @Override
+                public void write(OutputStream out) throws IOException {
+                    file.write(out);
+                }
+            });
+        }
+        return answer.get("uri").asText();
     }
 
     JsonNode delete(String cluster) throws IOException {
         return ask("DELETE", "/v1/clusters/" + URLEncoder.encode(cluster, "UTF-8"), null);
     }
 
-    private JsonNode ask(String method, String path, byte[] body) throws IOException {
-        URL url = new URL(access.address() + path);
-        boolean isTrusted = true;
+    private JsonNode ask(String method, String path, Body body) throws IOException {
+        URL url = new URL(base.toString().replaceAll("/+$", "") + path);
         for (int hop = 0; hop < MAX_HOPS; hop++) {
             HttpURLConnection connection = (HttpURLConnection) url.openConnection();
             try {
-                send(connection, method, body, isTrusted);
+                send(connection, method, body);
                 int status = answered(connection, url);
                 String location = connection.getHeaderField("Location");
                 if (status == 307 && location != null) {
                     URL next = new URL(url, location);
-                    // A token does not leave TLS.
                     isTrusted = isTrusted && (next.getProtocol().equals(url.getProtocol()) || next.getProtocol().equals("https"));
                     url = next;
+                    base = new URL(url, "/");
                     continue;
                 }
                 return read(connection, status, url);
@@ -90,9 +133,9 @@ final class Dispatcher {
         throw new IOException("dispatchers send from one to the other, last to " + url);
     }
 
-    private void send(HttpURLConnection connection, String method, byte[] body, boolean isTrusted) throws IOException {
+    private void send(HttpURLConnection connection, String method, Body body) throws IOException {
         connection.setConnectTimeout(MAX_WAIT_MS);
-        connection.setReadTimeout(MAX_WAIT_MS);
+        connection.setReadTimeout(body != null && method.equals("PUT") ? MAX_WAIT_FOR_FILE_MS : MAX_WAIT_MS);
         connection.setInstanceFollowRedirects(false);
         connection.setRequestMethod(method);
         connection.setRequestProperty("Accept", "application/json");
@@ -103,13 +146,13 @@ final class Dispatcher {
             connection.setRequestProperty("Authorization", "Bearer " + access.token());
         }
         if (body != null) {
-            // What is there already is not changed.
+            // A cluster that is there already is not changed.
             connection.setRequestProperty("If-None-Match", "*");
             connection.setDoOutput(true);
-            connection.setRequestProperty("Content-Type", "application/json");
-            connection.setFixedLengthStreamingMode(body.length);
+            connection.setRequestProperty("Content-Type", method.equals("PUT") ? "application/octet-stream" : "application/json");
+            connection.setFixedLengthStreamingMode(body.length());
             try (OutputStream out = connection.getOutputStream()) {
-                out.write(body);
+                body.write(out);
             } catch (IOException error) {
                 throw unreachable(connection.getURL(), error);
             }

@@ -1,6 +1,9 @@
 //! Manifests as people write them: each is applied, with the configuration that its AppMaster gets, or refused with fields and reasons.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
+
+use base::digest::Digest;
 
 use super::super::*;
 use super::{DISPATCHER, accepted, only, session};
@@ -80,7 +83,7 @@ fn what_the_dispatcher_has_decides() {
     let one = sizes.replace("replicas: 2, ", "");
     let last_state = "job: {parallelism: 1, jarURI: 'local:///a.jar', upgradeMode: last-state}\nflinkConfiguration: {state.checkpoints.dir: 's3://b/c'}\n";
     let alone = Circumstances::default();
-    let with_http = Circumstances { allows_http: true, ..DISPATCHER };
+    let with_http = Circumstances { schemes: None, ..DISPATCHER };
     let kubernetes = "flinkConfiguration: {high-availability: org.apache.flink.kubernetes.highavailability.KubernetesHaServicesFactory}\n";
     let own = "flinkConfiguration: {high-availability.type: zookeeper, high-availability.zookeeper.quorum: 'z:2181', high-availability.storageDir: 's3://b/p'}\n";
     for (more, circumstances, fields) in [
@@ -122,12 +125,59 @@ fn before_1_19_only_jars_in_usrlib_can_be_named() {
     };
     let usrlib = "/opt/flink/usrlib/a.jar";
     assert!(accepts("v1_18", usrlib).is_ok() && accepts("v1_19", "/opt/a.jar").is_ok());
+    // The AppMaster puts it there.
+    for fetched in ["https://example.com/a.jar", &format!("artifact://{}/a.jar", Digest::of("a"))] {
+        let text = format!(
+            "job: {{parallelism: 1, jarURI: '{fetched}'}}\njobManager: {{resource: {{memory: 1g}}}}\ntaskManager: {{resource: {{memory: 1g}}}}\n"
+        );
+        assert!(only(&session(&text).replace("v1_20", "v1_18")).validate(&DISPATCHER).is_ok(), "{fetched}");
+    }
     for jar in ["/opt/a.jar", "/opt/flink/usrlib/more/a.jar"] {
         let error = accepts("v1_18", jar).expect_err("refused");
         assert!(
             error.contains("is not in local:///opt/flink/usrlib, and Flink v1_18 runs no other"),
             "{error}"
         );
+    }
+}
+
+#[test]
+fn a_jar_comes_from_where_the_dispatcher_allows() {
+    let refused = |jar: &str, circumstances: Circumstances<'_>| {
+        let text = format!(
+            "job: {{parallelism: 1, jarURI: '{jar}'}}\njobManager: {{resource: {{memory: 1g}}}}\ntaskManager: {{resource: {{memory: 1g}}}}\n"
+        );
+        only(&session(&text)).validate(&circumstances).err().map(|refused| refused.findings[0].reason.clone())
+    };
+    let digest = Digest::of("a");
+    let (none, there) = (BTreeSet::new(), BTreeSet::from([digest]));
+    let artifact = format!("artifact://{digest}/a.jar");
+    let schemes = ["artifact", "s3"];
+    let narrow = Circumstances { schemes: Some(&schemes), ..DISPATCHER };
+    let private = Circumstances { allows_private_addresses: true, ..DISPATCHER };
+    for (jar, circumstances, told) in [
+        (&*artifact, DISPATCHER, None),
+        (&artifact, Circumstances { artifacts: Some(&there), ..DISPATCHER }, None),
+        (&artifact, Circumstances { artifacts: Some(&none), ..DISPATCHER }, Some("push it first")),
+        ("artifact://abc", DISPATCHER, Some("64 hexadecimal digits")),
+        ("s3://bucket/a.jar", narrow, None),
+        ("s3://bucket/a.jar", DISPATCHER, Some("the scheme local, artifact or https")),
+        ("local:///a.jar", narrow, Some("the scheme artifact or s3")),
+        ("file:///a.jar", DISPATCHER, Some("`artifact push`")),
+        ("file:/a.jar", DISPATCHER, Some("`artifact push`")),
+        ("https://example.com/a.jar", DISPATCHER, None),
+        ("https://127.0.0.1/a.jar", DISPATCHER, Some("127.0.0.1 is no public address")),
+        ("https://u:p@[::1]:8443/a.jar", DISPATCHER, Some("::1 is no public address")),
+        ("https://localhost/a.jar", DISPATCHER, Some("localhost is no public address")),
+        ("https://169.254.169.254/a.jar", DISPATCHER, Some("is no public address")),
+        ("https://127.0.0.1/a.jar", private, None),
+    ] {
+        let found = refused(jar, circumstances);
+        let is_so = match (&found, told) {
+            (Some(found), Some(told)) => found.contains(told),
+            (found, told) => found.is_none() && told.is_none(),
+        };
+        assert!(is_so, "{jar}: {found:?}");
     }
 }
 

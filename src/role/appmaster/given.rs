@@ -1,7 +1,9 @@
 //! What an AppMaster that is a Mesos task itself is given by whoever launched it: the files that Mesos has fetched, and a
 //! configuration in the place of Flink's own.
 
-use std::path::Path;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use crate::cli::{ClusterOptions, TaskOptions};
 use artifact::delivered::Delivered;
@@ -9,11 +11,20 @@ use base::exit::Exit;
 use conf::environment::Environment;
 use dial::{Home, Told};
 use flink::command::Application;
+use flink::distribution::Distribution;
+use flink::version::Version;
 
-use super::super::application::{self, HandedJob};
+use super::super::application::{self, HandedJob, Source};
 use super::super::error::{Fatal, fatal};
 use super::super::rundir::RunDir;
 use super::super::task::{self, Origin, TOKEN_VARIABLE, Unpacked};
+use super::download;
+
+/// The directory of the job's jar below that of the run.
+const JOB: &str = "job";
+
+/// Who it is in the log.
+const PART: &str = "appmaster";
 
 /// Which task it is.
 pub const TASK_VARIABLE: &str = "FLINK_ON_MESOS_TASK";
@@ -34,6 +45,8 @@ pub struct Given {
     pub home: Option<Home>,
     /// Of an application.
     pub job: Option<Application>,
+    /// TaskManagers need what only this AppMaster has.
+    pub serves_files: bool,
     /// What was checked, by the digests that agents can fetch it by too.
     pub files: Vec<Delivered>,
 }
@@ -41,6 +54,14 @@ pub struct Given {
 #[derive(Debug, thiserror::Error)]
 #[error("{TASK_VARIABLE} is missing, which names the task that --artifacts is for")]
 struct NoTask;
+
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "Flink {version} of an image runs jars of that image alone: others need Flink 1.19, or a Flink from a directory of the dispatcher"
+)]
+struct OldFlinkInImage {
+    version: Version,
+}
 
 /// Takes it, and takes what only concerns the start out of the environment; `cluster` is led to the configuration.
 pub fn take(
@@ -66,18 +87,80 @@ pub fn take(
     }
     let source = Origin { base, certificate: options.artifacts_certificate };
     let mut configuration = super::super::runtime()?
-        .block_on(task::fetch("appmaster", &source, &id, &token))
+        .block_on(task::fetch(PART, &source, &id, &token))
         .map_err(fatal(Exit::NoInput))?;
+    let run = RunDir::create(environment).map_err(fatal(Exit::CannotCreate))?;
     if let Some(handed) = configuration.files.remove(application::FILE) {
-        let job = HandedJob::decode(&handed).map_err(fatal(Exit::Software))?;
+        let mut job = HandedJob::decode(&handed).map_err(fatal(Exit::Software))?;
+        bring(
+            &mut job,
+            &mut given,
+            &Bringing { source, id: &id, token: &token, run: run.path(), environment },
+        )?;
         given.job = Some(job.application(environment.get("FLINK_HOME").map(Path::new)));
     }
-    let run = RunDir::create(environment).map_err(fatal(Exit::CannotCreate))?;
     let fetched = run.path().join(task::FETCHED);
     configuration.store(&fetched).map_err(fatal(Exit::CannotCreate))?;
     cluster.conf_dir = Some(fetched);
     given.run = Some(run);
     Ok(given)
+}
+
+/// With what a jar is fetched.
+struct Bringing<'a> {
+    source: Origin<'a>,
+    id: &'a str,
+    token: &'a str,
+    run: &'a Path,
+    environment: &'a Environment,
+}
+
+/// The job's jar, from where it is.
+fn bring(job: &mut HandedJob, given: &mut Given, with: &Bringing<'_>) -> Result<(), Fatal> {
+    let Some(source) = job.source() else { return Ok(()) };
+    let name = match &source {
+        Source::Artifact(uri) => uri.name.clone(),
+        Source::Server { url, .. } => download::name(url),
+    };
+    let old = old_flink(with.environment.get("FLINK_HOME").map(Path::new), &given.files)?;
+    let directory = old.as_ref().map_or_else(|| with.run.join(JOB), Distribution::usrlib);
+    let jar = place(&directory, name).map_err(fatal(Exit::CannotCreate))?;
+    let runtime = super::super::runtime()?;
+    match source {
+        Source::Artifact(uri) => {
+            let fetching = task::fetch_artifact(PART, &with.source, (with.id, with.token), &uri.digest, &jar);
+            runtime.block_on(fetching).map_err(fatal(Exit::NoInput))?;
+        }
+        Source::Server { url, rules } => {
+            runtime.block_on(download::fetch(PART, url, &jar, rules)).map_err(fatal(Exit::NoInput))?;
+        }
+    }
+    // TaskManagers find it where this AppMaster has it, with the rest of its Flink.
+    given.serves_files = old.is_some();
+    job.found(&jar);
+    Ok(())
+}
+
+/// One that takes no jars but those in a directory of its own, if it is here; an image's cannot be added to for TaskManagers too.
+fn old_flink(home: Option<&Path>, files: &[Delivered]) -> Result<Option<Distribution>, Fatal> {
+    // A Flink that cannot be read is told of later.
+    let Some(flink) = home.and_then(|home| Distribution::open(home).ok()) else { return Ok(None) };
+    if flink.version.at_least(1, 19) {
+        return Ok(None);
+    }
+    if files.iter().any(|file| file.name == task::FLINK_ARCHIVE) {
+        return Ok(Some(flink));
+    }
+    Err(Fatal::new(Exit::Config, OldFlinkInImage { version: flink.version }))
+}
+
+/// The path of the job's jar in a directory that may not be there yet.
+fn place(directory: &Path, name: Option<String>) -> io::Result<PathBuf> {
+    fs::create_dir_all(directory)?;
+    let name = name.unwrap_or_else(|| JOB.to_owned());
+    // Where Flink looks for jars it knows them by that.
+    let name = if name.ends_with(".jar") { name } else { name + ".jar" };
+    Ok(directory.join(name))
 }
 
 /// None where nobody is named to report to.

@@ -6,9 +6,10 @@ mod served;
 use clap::Parser as _;
 
 use super::{events, explain};
-use crate::cli::clusters::Command;
+use crate::cli::clusters::{AnswerOptions, Artifact, Command, PushOptions};
 use crate::cli::{self, Cli};
 use crate::role::error::Fatal;
+use base::digest::Digest;
 use base::exit::Exit;
 use base::log;
 use conf::environment::Environment;
@@ -78,6 +79,11 @@ fn commands_of_a_dispatcher_are_no_programs() {
             "token --name a --role edit --mesos-role team/* --mesos-role b --user u --expires 2027-01-31T00:00:00Z",
             true,
         ),
+        ("artifact push a.jar b.jar -m why", true),
+        ("artifact push", false),
+        ("artifact list -o json", true),
+        (&format!("artifact rm {} artifact://{}/a.jar", "0a".repeat(32), "0b".repeat(32)), true),
+        ("artifact rm a.jar", false),
         ("token --name a --role viewer", false),
         ("token --name a", false),
         ("token --role view", false),
@@ -247,6 +253,37 @@ fn who_has_no_token_or_too_small_a_one_is_told_what_to_do() {
         assert_eq!(run(line, &environment), (69, denied.clone()), "{line}");
     }
     assert_eq!(served.standing("a"), None);
+}
+
+#[test]
+fn a_file_is_pushed_and_removed_by_commands() {
+    let served = Served::start();
+    let environment = &served.environment;
+    let (file, digest) = (served.write("my orders.jar", "jar"), Digest::of("jar"));
+    let push = |file: &str| Command::Artifact(Artifact::Push(push_of(file)));
+    let missing = served.path("missing.jar");
+    let Err(Fatal { exit, error }) = super::run(&push(&missing), environment) else { panic!("pushed") };
+    assert_eq!((exit, error.to_string()), (Exit::NoInput, format!("cannot read {missing}")));
+    for _ in 0..2 {
+        assert!(super::run(&push(&file), environment).is_ok());
+    }
+    assert_eq!(served.artifacts(), [(digest, "my orders.jar".to_owned())]);
+    assert_eq!(run("artifact list", environment), (0, String::new()));
+    let large = served.write("large.jar", &"x".repeat((1 << 20) + 1));
+    let Err(Fatal { exit, error }) = super::run(&push(&large), environment) else { panic!("pushed") };
+    let told = "refused: an artifact may have 1048576 bytes at most (`dispatcher.artifacts.max-file`), and this one has 1048577";
+    assert!(exit == Exit::Data && error.to_string().ends_with(told), "{error}");
+    assert_eq!(
+        run(&format!("artifact rm artifact://{digest}/any.jar -m old"), environment),
+        (0, String::new())
+    );
+    let (code, text) = run(&format!("artifact rm {digest}"), environment);
+    assert!(code == 69 && text.ends_with(&format!("there is no artifact {digest}")), "{text}");
+    assert_eq!(served.artifacts(), []);
+}
+
+fn push_of(file: &str) -> PushOptions {
+    PushOptions { files: vec![file.into()], message: None, answer: AnswerOptions::default() }
 }
 
 #[test]

@@ -12,6 +12,7 @@ use conf::write::{self, WriteError};
 use manifest::Manifest;
 
 use crate::role::application::{self, HandedJob};
+use crate::role::appmaster::download::Rules;
 
 /// What AppMasters take over from the dispatcher unless their manifest says otherwise: how to reach the master, and the ZooKeeper
 /// that they elect their leaders with.
@@ -49,6 +50,8 @@ pub struct Basis {
     pub base_url: String,
     /// Of the framework's principal: where it stands in a file, AppMasters do not have that.
     pub secret: Option<String>,
+    /// By which AppMasters fetch jars.
+    pub rules: Rules,
 }
 
 impl Configured {
@@ -124,7 +127,7 @@ impl Recipe {
             texts.map(|(name, text)| (name.clone(), text.clone().into_bytes())).collect();
         files.insert(grammar.file_name().to_owned(), write::render(table, grammar)?.into_bytes());
         if let Some(job) = &spec.job {
-            files.insert(application::FILE.to_owned(), HandedJob::of(job).encode());
+            files.insert(application::FILE.to_owned(), HandedJob::of(job, &self.basis.rules).encode());
         }
         Ok(Configuration { files })
     }
@@ -141,7 +144,12 @@ mod tests {
         let text = "apiVersion: flink.apache.org/v1beta1\nkind: FlinkDeployment\nmetadata: {name: a-b}\nspec: {flinkVersion: v1_20, jobManager: {resource: {memory: 1g}}, taskManager: {resource: {memory: 1g}}}\n";
         let draft = manifest::read(text).expect("a manifest").remove(0);
         let manifest = draft.validate(&Circumstances::default()).expect("good").manifest;
-        let basis = Basis { own: Table::default(), base_url: "http://d:1".to_owned(), secret: None };
+        let basis = Basis {
+            own: Table::default(),
+            base_url: "http://d:1".to_owned(),
+            secret: None,
+            rules: Rules::default(),
+        };
         let configured = Configured::default();
         let (basis, manifest) = (Arc::new(basis), Arc::new(manifest));
         configured.set("a-b", Recipe { basis, manifest, place: "a-b-1".into(), delivery: "none" });

@@ -25,6 +25,7 @@ use tokio::signal::unix::Signal;
 use tokio::sync::watch;
 use zookeeper::Ensemble;
 
+use super::artifacts::{Peer, Peers};
 use super::home::Others;
 use super::house::{Ended, House, Kept};
 use super::opened::Opened;
@@ -48,6 +49,8 @@ pub struct About {
     pub api: String,
     /// Where AppMasters report.
     pub artifacts: String,
+    /// With what other dispatchers ask it for artifacts that they have not.
+    pub secret: String,
 }
 
 impl About {
@@ -95,18 +98,22 @@ pub async fn work(
     let ports = serving::bind(opened, environment, None)?;
     let (standings, standing) = watch::channel(DispatcherStanding::Away { why: None, has_read: false });
     let (dispatchers, told) = watch::channel(vec![ports.artifacts_url(&opened.settings)]);
-    let others = Others { standings: standing, dispatchers: told };
+    let (there, peers) = watch::channel(Vec::new());
+    let peers = Peers::new(peers);
+    let secret = peers.secret.to_string();
+    let others = Others { standings: standing, dispatchers: told, peers };
     let house = House::open(opened, ports, Some(Leadership::Away { why: None }), others).await?;
     let about = About {
         host: setup::host_name(),
         api: house.api_url.clone(),
         artifacts: house.artifacts_url.clone(),
+        secret,
     };
     let about = serde_json::to_vec(&about).map_err(fatal(Exit::Software))?;
     let paths = Paths::new(&ha.root, "", "");
     let journal = Arc::clone(&house.lookout.journal);
     let contender = contender::start_as(PART, ensemble.clone(), paths.clone(), about, journal);
-    tokio::spawn(tell_members(contender.members.clone(), contender.candidacy.clone(), dispatchers));
+    tokio::spawn(tell_members(contender.members.clone(), contender.candidacy.clone(), dispatchers, there));
     Elected { house, ensemble, paths, contender, standings }.work(term).await
 }
 
@@ -331,18 +338,17 @@ async fn tell_members(
     members: Members,
     mut candidacy: watch::Receiver<Candidacy>,
     told: watch::Sender<Vec<String>>,
+    peers: watch::Sender<Vec<Peer>>,
 ) {
     loop {
         if let Some(all) = members.about().await {
-            let all =
-                all.iter().map(|about| serde_json::from_slice::<About>(about).unwrap_or_default().artifacts);
-            let all: Vec<_> = all.filter(|url| !url.is_empty()).collect();
+            let all = all.iter().map(|about| serde_json::from_slice::<About>(about).unwrap_or_default());
+            let all: Vec<_> = all.filter(|about| !about.artifacts.is_empty()).collect();
             if !all.is_empty() {
-                told.send_if_modified(|known| {
-                    let is_other = *known != all;
-                    *known = all;
-                    is_other
-                });
+                let peer =
+                    |about: &About| Peer { url: about.artifacts.clone(), secret: about.secret.clone() };
+                tell(&peers, all.iter().map(peer).collect());
+                tell(&told, all.into_iter().map(|about| about.artifacts).collect());
             }
         }
         let changed = tokio::time::timeout(LOOK_EVERY, candidacy.changed()).await;
@@ -352,14 +358,26 @@ async fn tell_members(
     }
 }
 
+fn tell<T: PartialEq>(told: &watch::Sender<T>, now: T) {
+    told.send_if_modified(|known| {
+        let is_other = *known != now;
+        *known = now;
+        is_other
+    });
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_standby_knows_the_leader_by_what_that_says_of_itself() {
-        let about =
-            About { host: "d-2".into(), api: "http://d-2:8090".into(), artifacts: "http://d-2:1".into() };
+        let about = About {
+            host: "d-2".into(),
+            api: "http://d-2:8090".into(),
+            artifacts: "http://d-2:1".into(),
+            secret: "s".into(),
+        };
         let bytes = serde_json::to_vec(&about).expect("text");
         let leader = Some("http://d-2:8090".to_owned());
         let found = standing(&Candidacy::Standby { leader: Some(bytes.clone()) }, true);

@@ -22,6 +22,7 @@ use scheduler::driver::requests::{Refusal, Request, Requests};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
+use super::artifacts::Peers;
 use super::elected::About;
 use super::{configuration, now};
 
@@ -162,6 +163,8 @@ pub struct Others {
     pub standings: DispatcherStandings,
     /// Where AppMasters find those that are there, this one among them.
     pub dispatchers: watch::Receiver<Vec<String>>,
+    /// Those that may have artifacts that this one has not.
+    pub peers: Peers,
 }
 
 #[derive(Clone)]
@@ -300,7 +303,7 @@ impl Held {
 
     async fn orders(&self) -> Vec<Order> {
         let Self { shared, dispatchers: known, .. } = self;
-        let Others { mut standings, mut dispatchers } = shared.others.clone();
+        let Others { mut standings, mut dispatchers, .. } = shared.others.clone();
         let (mut instructions, mut ending) =
             (shared.handle.instructions(), shared.reports.0.ending.subscribe());
         let begin = Instant::now();

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use api::Artifacts;
 use base::exit::Exit;
 use base::lease::Lease;
 use base::time::Clock;
@@ -29,7 +30,7 @@ use super::metrics::Metrics;
 use super::opened::Opened;
 use super::serving::{Ports, Served};
 use super::template::Makings;
-use super::{admission, begin, now, spec};
+use super::{admission, artifacts, begin, now, spec};
 use crate::role::error::{Fatal, fatal};
 use crate::role::worker::{self, Work};
 
@@ -93,8 +94,10 @@ impl<'a> House<'a> {
         let (seat, handle) = Seat::open();
         let circumstances = Circumstances {
             has_zookeeper: opened.settings.high_availability.is_some(),
-            allows_http: false,
+            schemes: None,
+            allows_private_addresses: opened.dispatcher.artifacts.allow_private_addresses,
             flinks: None,
+            artifacts: None,
             previous: None,
         };
         let flinks = Some(opened.flink_versions().collect());
@@ -109,6 +112,11 @@ impl<'a> House<'a> {
         let scheduling = Arc::new(scheduling);
         let standings = others.standings.clone();
         let jobmanagers = admission::jobmanagers(&opened.dispatcher)?;
+        let store = artifacts::open(opened, &lookout.journal).await;
+        let artifacts = artifacts::with_peers(store, others.peers.clone(), Arc::clone(&lookout.journal));
+        let artifacts =
+            Artifacts { schemes: Some(opened.dispatcher.artifacts.schemes.clone().into()), ..artifacts };
+        tokio::spawn(artifacts::look_after(handle.clone(), artifacts.clone(), Arc::clone(&lookout.journal)));
         let sources = api::Sources {
             handle,
             standings,
@@ -117,6 +125,7 @@ impl<'a> House<'a> {
             appmasters,
             scheduling,
             jobmanagers,
+            artifacts,
             closing: opened.closing.clone(),
         };
         let served = Served {

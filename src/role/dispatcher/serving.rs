@@ -21,7 +21,7 @@ use super::home::{self, Others, Reports};
 use super::metrics::Metrics;
 use super::opened::{self, Opened};
 use super::tokens::TokenFile;
-use super::{PART, admission};
+use super::{PART, admission, artifacts as uploaded};
 use crate::role::appmaster::listening::{self, cannot_bind};
 use crate::role::error::{Fatal, fatal};
 use crate::role::setup;
@@ -106,7 +106,14 @@ impl Ports {
             configurations: Arc::new(move |task_id: &str| configured.of_task(task_id)),
             bundles: files.bundles(),
             identity: None,
-            more: home::routes(requests.clone(), sources.handle.clone(), reports, others),
+            more: home::routes(requests.clone(), sources.handle.clone(), reports, others.clone()).merge(
+                uploaded::routes(
+                    requests.clone(),
+                    sources.handle.clone(),
+                    sources.artifacts.clone(),
+                    others.peers,
+                ),
+            ),
         };
         worker::start_artifacts(artifacts, requests, Arc::clone(&journal))?;
         let tokens = tokens.map(|file| file.watched(Arc::clone(&journal)));

@@ -208,13 +208,13 @@ async fn uploads_take_no_memory(site: &Site) {
     assert!(peak < before + MAX_MORE_KB, "{before} kB, then {peak} kB");
 }
 
-fn dispatcher(site: &Site) -> Process {
+pub fn dispatcher(site: &Site) -> Process {
     let is_it = |process: &Process| processes::argv(*process).get(1).is_some_and(|word| word == "dispatch");
     site.program.everything().into_iter().find(is_it).expect("it runs")
 }
 
 /// The most memory that it had.
-fn peak_kb(process: Process) -> usize {
+pub fn peak_kb(process: Process) -> usize {
     let status = fs::read_to_string(format!("/proc/{}/status", process.pid)).expect("it runs");
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a line");
     line.trim().trim_end_matches(" kB").parse().expect("a number")

@@ -157,7 +157,9 @@ async fn flink_submits_applications_and_talks_to_their_jobs() {
     let files = tempfile::tempdir().expect("a directory");
     let versions = [("old", "1.20.5", "run-application"), ("new", "2.3.0", "run")];
     for (name, version, verb) in versions {
-        let jar = format!("local://{}", jar_for(version, "Endless", files.path()));
+        let local = jar_for(version, "Endless", files.path());
+        // One by its path, which is pushed, and one that agents have.
+        let jar = if name == "new" { local } else { format!("local://{local}") };
         let client = Distribution::of(version, &site);
         let target = ["-t", "mesos-application", &format!("-Dmesos.cluster-id={name}")];
         let sizes = ["jobmanager", "taskmanager"].map(|part| format!("-D{part}.memory.process.size=1g"));
@@ -172,6 +174,9 @@ async fn flink_submits_applications_and_talks_to_their_jobs() {
             said.text
         );
 
+        let spec = site.describe(name).expect("it is there")["manifest"]["spec"].clone();
+        let uri = spec["job"]["jarURI"].as_str().expect("a URI").to_owned();
+        assert_eq!(uri.starts_with("artifact://") && uri.ends_with("/Endless.jar"), name == "new", "{uri}");
         site.until_slots(name, 1).await;
         let running = async || {
             let text = client.flink(&[&["list", "-r"], &target[..]].concat()).text;

@@ -138,7 +138,7 @@ async fn ask_at(url: &str, method: Method, path: &str) -> Option<Answer> {
     Some(Answer { status, standing, location, text: answer.text().await.ok()? })
 }
 
-async fn leads(site: &Site) -> bool {
+pub async fn leads(site: &Site) -> bool {
     ask(site, Method::GET, "/readyz").await.is_some_and(|answer| answer.text == "ok\n")
 }
 

@@ -111,6 +111,7 @@ const PURE: &[&str] = &[
     "src/ha/directory/record_file.rs",
     "src/ha/election*",
     "src/manifest/**",
+    "src/uploads/keeping.rs",
     "src/mini-mesos/agent.rs",
     "src/mini-mesos/agent/**",
     "src/mini-mesos/master.rs",

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
+use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::net::{TcpListener, UnixListener};
@@ -13,7 +14,8 @@ use tokio::net::{TcpListener, UnixListener};
 use access::{Defaults, Entry, Role, Tokens};
 use api::client::{Address, AskError, Dispatcher as Client};
 use api::scheduling::{Fits, Line, Places, Placing, Scheduling, Sought, Told};
-use api::{JobManagers, Sources, caller, router};
+use api::{Artifacts, JobManagers, Sources, caller, router};
+use base::digest::Digest;
 use base::events::Journal;
 use conf::environment::Environment;
 use dispatcher::driver::{Driver, Groups};
@@ -119,6 +121,15 @@ impl Served {
         self.write(name, &format!("{head}spec: {{flinkVersion: v1_20, restartNonce: {nonce}, {sizes}}}\n"))
     }
 
+    /// With their names.
+    pub fn artifacts(&self) -> Vec<(Digest, String)> {
+        let address = Address::Socket(self.directory.path().join("socket"));
+        let client = Client::at(&address).expect("a client");
+        let listed = crate::role::runtime().expect("a runtime").block_on(client.artifacts());
+        let named = listed.expect("a list").into_iter();
+        named.map(|artifact| (artifact.digest, artifact.name.unwrap_or_default())).collect()
+    }
+
     /// None of a cluster that there is not.
     pub fn standing(&self, name: &str) -> Option<String> {
         let address = Address::Socket(self.directory.path().join("socket"));
@@ -147,6 +158,8 @@ async fn serve(socket: PathBuf, state: PathBuf, ready: Sender<SocketAddr>) {
     let (circumstances, appmasters) = (Circumstances::default(), Arc::new(|_: &str| None));
     let jobmanagers = JobManagers::new(tls::http::plain().expect("TLS"), "own").expect("a client");
     let (standings, scheduling) = (api::standing::alone(), Arc::new(Small));
+    let limits = uploads::Limits { file: 1 << 20, total: 1 << 20, grace: Duration::from_secs(3600) };
+    let artifacts = Artifacts::alone(Arc::new(uploads::Store::new(state.join("artifacts"), limits, clock)));
     let sources = Sources {
         handle,
         standings,
@@ -155,6 +168,7 @@ async fn serve(socket: PathBuf, state: PathBuf, ready: Sender<SocketAddr>) {
         appmasters,
         scheduling,
         jobmanagers,
+        artifacts,
         closing: serve::Closing::default(),
     };
     let port = TcpListener::bind("127.0.0.1:0").await.expect("a port");

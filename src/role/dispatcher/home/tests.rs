@@ -99,7 +99,11 @@ impl Site {
                 let _ = reply.send(if held { claim::Answer::Held } else { claim::Answer::Gone });
             }
         });
-        let others = Others { standings: api::standing::alone(), dispatchers: watch::channel(Vec::new()).1 };
+        let others = Others {
+            standings: api::standing::alone(),
+            dispatchers: watch::channel(Vec::new()).1,
+            peers: Peers::none(),
+        };
         let shared = Arc::new(Shared { requests, handle, reports: Reports::default(), others });
         let site = Self { shared, tasks, _seat: seat, _directory: directory };
         site.create().await;

@@ -40,7 +40,7 @@ impl World {
         let base_url = settings.artifacts.base_url.clone().unwrap_or_else(|| URL.to_owned());
         let makings = Makings {
             files: read.expect("they can be read"),
-            basis: Arc::new(Basis { own, base_url, secret }),
+            basis: Arc::new(Basis { own, base_url, secret, rules: Rules::default() }),
             settings,
             images: BTreeMap::from([("2.3".to_owned(), "registry/flink:2.3".to_owned())]),
             artifacts_url: URL.to_owned(),

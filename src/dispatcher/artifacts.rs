@@ -1,0 +1,72 @@
+//! To which artifacts clusters refer, and what is noted of artifacts. The files are somebody else's.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base::digest::Digest;
+
+use super::Dispatcher;
+use super::journal::{Verb, which};
+use super::order::Order;
+use super::refusal::Refusal;
+use domain::time::Timestamp;
+
+/// Clusters by the artifacts to which a revision of theirs refers that is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct References {
+    pub clusters: BTreeMap<Digest, BTreeSet<String>>,
+    /// Clusters that cannot be read: nobody knows to what they refer.
+    pub unknown: Vec<String>,
+}
+
+impl References {
+    /// Whether it may go.
+    pub fn check(&self, digest: &Digest) -> Result<(), Refusal> {
+        if let Some(clusters) = self.clusters.get(digest) {
+            let clusters = clusters.iter().cloned().collect();
+            return Err(Refusal::ArtifactInUse { digest: *digest, clusters });
+        }
+        match &self.unknown[..] {
+            [] => Ok(()),
+            unknown => Err(Refusal::ArtifactMaybeInUse { digest: *digest, clusters: unknown.to_vec() }),
+        }
+    }
+
+    /// What is to be kept; none where that is not known.
+    pub fn all(&self) -> Option<BTreeSet<Digest>> {
+        self.unknown.is_empty().then(|| self.clusters.keys().copied().collect())
+    }
+}
+
+impl Dispatcher {
+    pub fn references(&self) -> References {
+        let mut references =
+            References { unknown: self.unreadable.keys().cloned().collect(), ..References::default() };
+        for cluster in self.clusters.values() {
+            for digest in cluster.revisions.values().filter_map(|revision| revision.manifest.spec.artifact())
+            {
+                references.clusters.entry(digest).or_default().insert(cluster.name.clone());
+            }
+        }
+        references
+    }
+
+    /// Whether a revision of this cluster refers to it.
+    pub fn refers(&self, name: &str, digest: &Digest) -> bool {
+        let revisions = self.clusters.get(name).into_iter().flat_map(|cluster| cluster.revisions.values());
+        revisions.filter_map(|revision| revision.manifest.spec.artifact()).any(|found| found == *digest)
+    }
+
+    /// An artifact was pushed, or is to be removed: `what` says which.
+    pub fn note_artifact(
+        &mut self,
+        verb: Verb,
+        what: String,
+        order: &Order,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        order.check()?;
+        let writes = self.audit_of("", verb, 0, &[which(what)], Some(order), now);
+        self.commit(writes);
+        Ok(())
+    }
+}
