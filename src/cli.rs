@@ -15,9 +15,11 @@ mod inner;
 mod links;
 pub mod mesos;
 mod operator;
+pub mod run;
 pub mod session_script;
 
 use exec::ExecOptions;
+use run::RunOptions;
 use session_script::SessionScript;
 
 pub use inner::{ClaimOptions, InitOptions, WorkerOptions};
@@ -129,6 +131,8 @@ pub enum Command {
     RestartTaskmanager(RestartOptions),
     /// Print the last events of the running AppMaster, or of a dispatcher's clusters
     Events(EventsOptions),
+    /// Run a job: in a session cluster of the dispatcher, as an application of its own there, or in the running AppMaster
+    Run(Box<RunOptions>),
     #[command(flatten)]
     Clusters(clusters::Command),
     /// Have Flink's own command line find the clusters of a dispatcher
@@ -217,6 +221,9 @@ pub struct LocalOptions {
     /// TaskManagers take]
     #[arg(long, value_name = "TEXT")]
     pub resources: Option<String>,
+    /// Run a dispatcher in the place of a cluster: clusters are created, and end with it
+    #[arg(long)]
+    pub dispatcher: bool,
 }
 
 #[derive(Clone, Debug, Args)]

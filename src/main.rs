@@ -69,6 +69,9 @@ fn run(cli: Cli, environment: Environment, inherited: Inherited, beginning: Begi
             let entrypoint = Entrypoint::Application(options.application());
             appmaster::run(&Cluster::Alone, &entrypoint, &options.cluster, environment, inherited)
         }
+        Command::Local(options) if options.dispatcher => {
+            dispatcher::local::run(&options, &environment, inherited)
+        }
         Command::Local(options) => {
             let embedded = Cluster::Embedded { agents: options.agents, resources: options.resources };
             appmaster::run(&embedded, &Entrypoint::Session, &options.cluster, environment, inherited)
@@ -86,9 +89,14 @@ fn run(cli: Cli, environment: Environment, inherited: Inherited, beginning: Begi
         Command::Scale(options) => operator::scale(&options, &environment),
         Command::Teardown(options) => operator::teardown(&options, &environment),
         Command::RestartTaskmanager(options) => operator::restart_taskmanager(&options, &environment),
+        Command::Run(options) => match (&options.session, &options.application) {
+            (Some(name), _) => clusters::run::in_session(name, &options, &environment),
+            (None, Some(name)) => clusters::run::as_application(name, &options, &environment),
+            (None, None) => operator::run::here(&options, &environment),
+        },
         Command::Events(options) if options.is_of_dispatcher() => clusters::events(&options, &environment),
         Command::Events(options) => operator::events(&options, &environment),
-        Command::Clusters(command) => clusters::run(&command, &environment),
+        Command::Clusters(command) => clusters::run_command(&command, &environment),
         Command::SessionScript(options) => clusters::session_script(&options, &environment),
         Command::Client(command) => client::run(&command),
         Command::Completions(options) => completions::run(options),
@@ -131,6 +139,7 @@ fn signals(command: &Command) -> Signals {
         | Command::Teardown(_)
         | Command::RestartTaskmanager(_)
         | Command::Events(_)
+        | Command::Run(_)
         | Command::Clusters(_)
         | Command::SessionScript(_)
         | Command::Client(_)

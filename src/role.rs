@@ -13,6 +13,7 @@ pub mod dispatcher;
 pub mod error;
 pub mod exec;
 mod findings;
+mod following;
 mod handover;
 mod job;
 pub mod mesos;

@@ -60,7 +60,7 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let error = refusal.to_string();
         match refusal {
-            Refusal::NoSuchCluster { .. } | Refusal::NoSuchRevision { .. } => {
+            Refusal::NoSuchCluster { .. } | Refusal::NoSuchRevision { .. } | Refusal::NoSuchJob { .. } => {
                 Self::new(StatusCode::NOT_FOUND, error)
             }
             Refusal::Conflict { .. } => Self::new(StatusCode::PRECONDITION_FAILED, error),
@@ -76,15 +76,22 @@ impl From<Refusal> for Problem {
             | Refusal::MaybeInUse { .. }
             | Refusal::FollowsJobs { .. }
             | Refusal::TooManyRestarts { .. }
+            | Refusal::OtherJob { .. }
+            | Refusal::IsApplication { .. }
+            | Refusal::TooManyJobs { .. }
             | Refusal::TooManyClusters { .. }
             | Refusal::ArtifactInUse { .. }
             | Refusal::ArtifactMaybeInUse { .. } => Self::new(StatusCode::CONFLICT, error),
             Refusal::TooManyAppMasters { .. } => {
                 Self::field(StatusCode::UNPROCESSABLE_ENTITY, "spec.jobManager.replicas", error)
             }
-            Refusal::TaskManager { .. } => Self::new(StatusCode::UNPROCESSABLE_ENTITY, error),
+            Refusal::TaskManager { .. } | Refusal::JobId { .. } => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, error)
+            }
             Refusal::Name { .. } => Self::field(StatusCode::UNPROCESSABLE_ENTITY, "metadata.name", error),
             Refusal::TooLarge { .. } => Self::field(StatusCode::PAYLOAD_TOO_LARGE, "spec", error),
+            Refusal::Jar { .. } => Self::field(StatusCode::UNPROCESSABLE_ENTITY, "jarURI", error),
+            Refusal::LargeJob { .. } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, error),
             Refusal::LongMessage { .. } => Self::field(StatusCode::BAD_REQUEST, "message", error),
         }
     }

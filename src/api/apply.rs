@@ -17,7 +17,7 @@ use manifest::{Accepted, Circumstances, Draft, Finding, Manifest, ReadError, Ref
 
 use super::answer::{Problem, Refused, Unavailable, WrongBody, answer};
 use super::appmasters::AppMasters;
-use super::artifacts::{Artifacts, look_for};
+use super::artifacts::look_for;
 use super::ask::ask;
 use super::caller::Caller;
 use super::condition::{Condition, etag};
@@ -191,11 +191,10 @@ async fn apply_one(
     let circumstances = sources.circumstances;
     let name = draft.name().map(str::to_owned);
     let appmasters = AppMasters::clone(&sources.appmasters);
-    let Artifacts { store, schemes, .. } = sources.artifacts.clone();
+    let known = sources.artifacts.clone();
     let question = move |core: &mut Dispatcher, now| {
-        let artifacts = draft.artifact().filter(|digest| store.has(digest)).into_iter().collect();
-        let schemes: Option<Vec<_>> =
-            schemes.as_ref().map(|schemes| schemes.iter().map(String::as_str).collect());
+        let artifacts = draft.artifact().filter(|digest| known.store.has(digest)).into_iter().collect();
+        let schemes = known.schemes();
         let circumstances = Circumstances {
             flinks: flinks.as_deref(),
             artifacts: Some(&artifacts),

@@ -19,6 +19,8 @@ use tokio::time::timeout;
 use tracing::info;
 use utoipa::ToSchema;
 
+use domain::job::Rules;
+
 use dispatcher::{Dispatcher, Order, Outcome, References, Timestamp, Verb};
 use manifest::ArtifactUri;
 use serve::Outbox;
@@ -45,8 +47,8 @@ pub struct Artifacts {
     pub store: Arc<Store>,
     /// Has an artifact come from another dispatcher that has it. Whether it has come.
     pub elsewhere: Elsewhere,
-    /// With which `spec.job.jarURI` may begin; with those that AppMasters fetch, if it is not said.
-    pub schemes: Option<Arc<[String]>>,
+    /// Where jars may be; wherever AppMasters can fetch them, if it is not said.
+    pub rules: Option<Arc<Rules>>,
 }
 
 pub type Elsewhere = Arc<dyn Fn(Digest) -> BoxFuture<'static, bool> + Send + Sync>;
@@ -55,7 +57,12 @@ impl Artifacts {
     /// Of a dispatcher beside which there is no other.
     pub fn alone(store: Arc<Store>) -> Self {
         let elsewhere: Elsewhere = Arc::new(|_| Box::pin(async { false }));
-        Self { store, elsewhere, schemes: None }
+        Self { store, elsewhere, rules: None }
+    }
+
+    /// With which the URI of a jar may begin, as far as it is said.
+    pub(crate) fn schemes(&self) -> Option<Vec<&str>> {
+        Some(self.rules.as_ref()?.schemes.iter().map(String::as_str).collect())
     }
 
     /// The content, from wherever it is.

@@ -13,7 +13,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Described;
-use dispatcher::{AuditEntry, ClusterReport, Event, Match, Plan};
+use dispatcher::{AuditEntry, ClusterReport, Event, Match, Plan, Submission};
+use domain::job::SessionJob;
 use tls::http;
 
 use super::answer::Problem;
@@ -221,6 +222,35 @@ impl Dispatcher {
         self.order(self.request(Method::DELETE, &["clusters", name]), query, if_revision).await
     }
 
+    /// The same job again, under the same id, is no other job.
+    pub async fn submit(
+        &self,
+        name: &str,
+        id: &str,
+        job: &SessionJob,
+        query: &OrderQuery,
+    ) -> Result<Ordered, AskError> {
+        let request = self.request(Method::PUT, &["clusters", name, "jobs", id]).json(job);
+        self.order(request, query, None).await
+    }
+
+    pub async fn submission(&self, name: &str, id: &str) -> Result<Submission, AskError> {
+        self.answer(self.get(&["clusters", name, "jobs", id])).await
+    }
+
+    /// What the cluster's JobManager answers at this path of its REST API; [`AskError::Strange`] has its status where that is
+    /// none of success.
+    pub async fn jobmanager<T: DeserializeOwned>(
+        &self,
+        name: &str,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<T, AskError> {
+        let path = [&["ui", name][..], path].concat();
+        self.answer(self.request_at(method, &path).query(query)).await
+    }
+
     /// Those that are stored and all that come, until the dispatcher ends, which is an error.
     pub async fn follow(&self, query: &EventsQuery, mut tell: impl FnMut(Event)) -> Result<(), AskError> {
         let request = self.get(&["events"]).query(query).header(ACCEPT, "text/event-stream");
@@ -255,9 +285,13 @@ impl Dispatcher {
     }
 
     fn request(&self, method: Method, path: &[&str]) -> RequestBuilder {
+        self.request_at(method, &[&["v1"][..], path].concat())
+    }
+
+    fn request_at(&self, method: Method, path: &[&str]) -> RequestBuilder {
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().push("v1").extend(path);
+            segments.pop_if_empty().extend(path);
         }
         let request = self.client.request(method, url).timeout(ANSWER_TIMEOUT);
         match (&self.address, &self.authorization) {

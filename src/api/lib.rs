@@ -17,6 +17,7 @@ mod events;
 mod explain;
 mod extract;
 mod health;
+mod jobs;
 mod metrics;
 mod orders;
 mod page;
@@ -161,6 +162,8 @@ fn described() -> OpenApiRouter<Shared> {
         .routes(routes!(taskmanagers::restart))
         .routes(routes!(artifacts::list))
         .routes(routes!(artifacts::get, artifacts::put, artifacts::delete))
+        .routes(routes!(jobs::submit, jobs::one))
+        .routes(routes!(jobs::list))
         .routes(routes!(audit::audit))
         .routes(routes!(events::events))
         .route_layer(middleware::from_fn(standing::led))

@@ -108,9 +108,21 @@ fn digest(text: &str) -> Result<Digest, String> {
 pub struct CreateOptions {
     /// The cluster
     pub name: String,
-    /// Flink's version as manifests have it, such as `v1_20`
+    #[command(flatten)]
+    pub creation: CreationOptions,
+    /// Why, for the audit
+    #[arg(long, short, value_name = "TEXT")]
+    pub message: Option<String>,
+    #[command(flatten)]
+    pub answer: AnswerOptions,
+}
+
+/// What a new cluster is like.
+#[derive(Clone, Debug, Default, PartialEq, Args)]
+pub struct CreationOptions {
+    /// Flink's version as manifests have it, such as `v1_20` [default: the newest that the dispatcher has]
     #[arg(long, value_name = "VERSION")]
-    pub flink_version: String,
+    pub flink_version: Option<String>,
     /// The image of all processes [default: none; agents download Flink and java]
     #[arg(long, value_name = "IMAGE")]
     pub image: Option<String>,
@@ -120,23 +132,18 @@ pub struct CreateOptions {
     /// CPUs of a TaskManager
     #[arg(long, value_name = "CPUS")]
     pub cpu: Option<f64>,
-    /// Memory of a TaskManager
-    #[arg(long, value_name = "SIZE", default_value = "2g")]
-    pub memory: String,
-    /// Memory of the JobManager
-    #[arg(long, value_name = "SIZE", default_value = "2g")]
-    pub jobmanager_memory: String,
+    /// Memory of a TaskManager [default: 2g]
+    #[arg(long, value_name = "SIZE")]
+    pub memory: Option<String>,
+    /// Memory of the JobManager [default: 2g]
+    #[arg(long, value_name = "SIZE")]
+    pub jobmanager_memory: Option<String>,
     /// The Mesos role [default: the dispatcher's own]
     #[arg(long)]
     pub role: Option<String>,
     /// A value of Flink's configuration
     #[arg(short = 'D', value_name = "KEY=VALUE", value_parser = super::key_value)]
     pub properties: Vec<(String, String)>,
-    /// Why, for the audit
-    #[arg(long, short, value_name = "TEXT")]
-    pub message: Option<String>,
-    #[command(flatten)]
-    pub answer: AnswerOptions,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -151,7 +158,8 @@ pub enum Output {
 #[derive(Clone, Debug, Default, Args)]
 pub struct DispatcherOptions {
     /// The dispatcher, as `http://HOST:PORT`, `https://HOST:PORT` or `unix:PATH` [default: $FLINK_ON_MESOS_DISPATCHER,
-    /// else the first line of ~/.config/flink-on-mesos/dispatcher, else the socket of this machine]
+    /// else the first line of ~/.config/flink-on-mesos/dispatcher, else the socket of this machine, and
+    /// without one port 8090 of 127.0.0.1]
     #[arg(long, value_name = "ADDRESS")]
     pub dispatcher: Option<Address>,
     /// Authorities that vouch for the dispatcher's certificate, in PEM [default: $FLINK_ON_MESOS_CA, else those of the

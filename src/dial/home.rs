@@ -79,6 +79,19 @@ impl Home {
         Ok(Self { dispatchers, certificates, task_id, attempt, token })
     }
 
+    /// Their addresses, as they were known when the task was launched.
+    pub fn dispatchers(&self) -> &[String] {
+        &self.dispatchers
+    }
+
+    pub fn certificate(&self) -> Option<Fingerprint> {
+        self.certificates.first().copied()
+    }
+
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
     /// Where reports go, at each dispatcher.
     pub(crate) fn urls(&self) -> Vec<Url> {
         urls(&self.dispatchers, &self.task_id).collect()

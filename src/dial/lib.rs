@@ -15,6 +15,7 @@ mod parting;
 use std::fmt;
 use std::time::Duration;
 
+use domain::job::{Rules, SessionJob};
 use domain::remains::Remains;
 use serde::{Deserialize, Serialize};
 
@@ -160,6 +161,14 @@ pub enum What {
     Scale { taskmanagers: u32 },
     /// Replace a TaskManager: start a new one, stop the old one once it has registered.
     Replace { taskmanager: String },
+    /// Give the session a job, unless its JobManager has one of this id.
+    Submit {
+        job_id: String,
+        job: SessionJob,
+        /// For a jar that is on a server.
+        #[serde(default)]
+        rules: Rules,
+    },
     /// End the cluster and its framework; unless it is forced, only where no job runs. The end of the task may be its only
     /// outcome.
     End {
@@ -184,6 +193,7 @@ impl fmt::Display for What {
         match self {
             Self::Scale { taskmanagers } => write!(out, "keep {taskmanagers} TaskManagers"),
             Self::Replace { taskmanager } => write!(out, "replace the TaskManager {taskmanager}"),
+            Self::Submit { job_id, .. } => write!(out, "submit job {job_id}"),
             Self::End { force: true } => out.write_str("end the cluster even if jobs run"),
             Self::End { force: false } => out.write_str("end the cluster"),
             Self::Unknown => out.write_str("do something that this version does not know"),

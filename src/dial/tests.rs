@@ -122,7 +122,9 @@ impl Cluster for Scripted {
         self.0.lock().expect("whole").push(what.clone());
         match what {
             What::Unknown => Carried::Refused { why: "unknown".to_owned() },
-            What::Scale { .. } | What::Replace { .. } | What::End { .. } => Carried::Done,
+            What::Scale { .. } | What::Replace { .. } | What::Submit { .. } | What::End { .. } => {
+                Carried::Done
+            }
         }
     }
 }

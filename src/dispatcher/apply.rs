@@ -160,6 +160,7 @@ impl Dispatcher {
             attempts: Vec::new(),
             ordered: 0,
             pending: Vec::new(),
+            jobs: Vec::new(),
         };
         let mut cluster = Cluster {
             name: name.clone(),

@@ -3,14 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use base::digest::Digest;
+use manifest::ArtifactUri;
 
 use super::Dispatcher;
+use super::cluster::Cluster;
+use super::instructions::Instruction;
 use super::journal::{Verb, which};
 use super::order::Order;
 use super::refusal::Refusal;
 use domain::time::Timestamp;
 
-/// Clusters by the artifacts to which a revision of theirs refers that is kept.
+/// Clusters by the artifacts to which a revision of theirs refers that is kept, or a job that is still to be submitted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct References {
     pub clusters: BTreeMap<Digest, BTreeSet<String>>,
@@ -42,8 +45,7 @@ impl Dispatcher {
         let mut references =
             References { unknown: self.unreadable.keys().cloned().collect(), ..References::default() };
         for cluster in self.clusters.values() {
-            for digest in cluster.revisions.values().filter_map(|revision| revision.manifest.spec.artifact())
-            {
+            for digest in cluster.artifacts() {
                 references.clusters.entry(digest).or_default().insert(cluster.name.clone());
             }
         }
@@ -52,8 +54,8 @@ impl Dispatcher {
 
     /// Whether a revision of this cluster refers to it.
     pub fn refers(&self, name: &str, digest: &Digest) -> bool {
-        let revisions = self.clusters.get(name).into_iter().flat_map(|cluster| cluster.revisions.values());
-        revisions.filter_map(|revision| revision.manifest.spec.artifact()).any(|found| found == *digest)
+        let mut found = self.clusters.get(name).into_iter().flat_map(|cluster| cluster.artifacts());
+        found.any(|found| found == *digest)
     }
 
     /// An artifact was pushed, or is to be removed: `what` says which.
@@ -68,5 +70,16 @@ impl Dispatcher {
         let writes = self.audit_of("", verb, 0, &[which(what)], Some(order), now);
         self.commit(writes);
         Ok(())
+    }
+}
+
+impl Cluster {
+    fn artifacts(&self) -> impl Iterator<Item = Digest> {
+        let revisions = self.revisions.values().filter_map(|revision| revision.manifest.spec.artifact());
+        let pending = self.status.pending.iter().filter_map(|order| match &order.what {
+            Instruction::Submit { job, .. } => job.jar_uri.parse::<ArtifactUri>().ok(),
+            Instruction::Scale { .. } | Instruction::Replace { .. } => None,
+        });
+        revisions.chain(pending.map(|uri| uri.digest))
     }
 }

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use super::condition::{Condition, State};
 use super::instructions::{Instruction, PendingOrder};
+use super::jobs::Submission;
 use super::journal::Event;
 use domain::time::Timestamp;
 use domain::view::View;
@@ -86,6 +87,9 @@ pub struct Status {
     /// Those without a stored outcome, by their ids.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pending: Vec<PendingOrder>,
+    /// That a session was given, the last ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub jobs: Vec<Submission>,
 }
 
 fn first() -> u64 {
@@ -190,8 +194,8 @@ impl Cluster {
     pub fn begin(&mut self) {
         self.status.generation += 1;
         self.status.ended = None;
-        // The next ones may find TaskManagers and their number where these have stored it.
-        self.status.pending.retain(|order| matches!(order.what, Instruction::Scale { .. }));
+        // The next ones may find TaskManagers and their number where these have stored it, and have jobs still to submit.
+        self.status.pending.retain(|order| !matches!(order.what, Instruction::Replace { .. }));
         let spec = &self.last().manifest.spec;
         let (is_application, starts_empty) = (spec.job.is_some(), starts_empty(spec));
         self.status.makes_way = is_application;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use base::events::Level;
 use base::time::{Backoff, BackoffPolicy};
 use domain::carried::Carried;
+use domain::job::SessionJob;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -18,8 +19,10 @@ use super::stored::Write;
 use super::{Action, Dispatcher};
 use domain::time::Timestamp;
 
-/// Of one cluster: one number of TaskManagers, and restarts of some.
-pub const MAX_PENDING: usize = 16;
+/// Of one cluster: one number of TaskManagers, restarts of some, and jobs.
+#[cfg(test)]
+pub const MAX_PENDING: usize = 1 + MAX_RESTARTS + super::jobs::MAX_UNSUBMITTED;
+const MAX_RESTARTS: usize = 15;
 
 /// An id that is never given: what an AppMaster is told last may have it.
 pub const LAST_ID: u64 = u64::MAX;
@@ -35,6 +38,8 @@ pub enum Instruction {
     Scale { taskmanagers: u32 },
     /// Start another TaskManager in the place of this one.
     Replace { taskmanager: String },
+    /// Give the JobManager this job.
+    Submit { job_id: String, job: SessionJob },
 }
 
 /// An order to a cluster's AppMaster of which no outcome is stored.
@@ -132,6 +137,7 @@ impl fmt::Display for Instruction {
         match self {
             Self::Scale { taskmanagers } => write!(out, "scaling to {}", counted(*taskmanagers)),
             Self::Replace { taskmanager } => write!(out, "restart of TaskManager {taskmanager}"),
+            Self::Submit { job_id, .. } => write!(out, "submission of job {job_id}"),
         }
     }
 }
@@ -141,6 +147,7 @@ impl Instruction {
         match self {
             Self::Scale { taskmanagers } => format!("scaled to {}", counted(*taskmanagers)),
             Self::Replace { taskmanager } => format!("TaskManager {taskmanager} is being replaced"),
+            Self::Submit { job_id, .. } => format!("job {job_id} was submitted"),
         }
     }
 
@@ -148,6 +155,7 @@ impl Instruction {
         match self {
             Self::Scale { .. } => "scaled",
             Self::Replace { .. } => "replaced",
+            Self::Submit { .. } => "job",
         }
     }
 }
@@ -254,15 +262,14 @@ impl Cluster {
             return Ok(false);
         }
         let replaces = |order: &&PendingOrder| matches!(order.what, Instruction::Replace { .. });
-        let most = MAX_PENDING - 1;
-        if self.status.pending.iter().filter(replaces).count() >= most {
-            return Err(Refusal::TooManyRestarts { name: self.name.clone(), most });
+        if self.status.pending.iter().filter(replaces).count() >= MAX_RESTARTS {
+            return Err(Refusal::TooManyRestarts { name: self.name.clone(), most: MAX_RESTARTS });
         }
         self.order(what, now);
         Ok(true)
     }
 
-    fn order(&mut self, what: Instruction, at: Timestamp) {
+    pub(crate) fn order(&mut self, what: Instruction, at: Timestamp) {
         let id = self.next_id();
         let pending = PendingOrder { id, what, at, postponed: 0, not_before: None, why: None };
         self.status.pending.push(pending);
@@ -277,6 +284,9 @@ impl Cluster {
     fn take_outcome(&mut self, id: u64, carried: &Carried, now: Timestamp) -> Option<Told> {
         let place = self.status.pending.iter().position(|order| order.id == id)?;
         let order = self.status.pending.remove(place);
+        if let Instruction::Submit { job_id, .. } = &order.what {
+            self.take_submission(job_id, carried);
+        }
         let kind = order.what.word();
         let event = match carried {
             Carried::Done => Some((kind, Level::Info, order.what.done())),

@@ -39,6 +39,9 @@ pub enum Verb {
     Delete,
     #[serde(rename = "restart_taskmanager")]
     RestartTaskManager,
+    /// The field says which.
+    #[serde(rename = "submit_job")]
+    SubmitJob,
     /// The field says what.
     #[serde(rename = "ask_jobmanager")]
     AskJobManager,
@@ -97,6 +100,7 @@ impl Verb {
             Self::Thaw => "thaw",
             Self::Delete => "delete",
             Self::RestartTaskManager => "restart_taskmanager",
+            Self::SubmitJob => "submit_job",
             Self::AskJobManager => "ask_jobmanager",
             Self::PushArtifact => "push_artifact",
             Self::RemoveArtifact => "remove_artifact",
@@ -115,6 +119,7 @@ impl Verb {
             Self::Thaw => "thawed",
             Self::Delete => "deleted",
             Self::RestartTaskManager => "restart ordered",
+            Self::SubmitJob => "submission ordered",
             Self::AskJobManager => "asked",
             Self::PushArtifact => "pushed",
             Self::RemoveArtifact => "removed",
@@ -135,6 +140,7 @@ impl Verb {
             | Self::Forget => true,
             Self::Freeze
             | Self::RestartTaskManager
+            | Self::SubmitJob
             | Self::AskJobManager
             | Self::PushArtifact
             | Self::RemoveArtifact => false,
@@ -146,6 +152,9 @@ impl Verb {
         let mut text = self.past().to_owned();
         if let (Self::RestartTaskManager, Some(which)) = (self, fields.first()) {
             text = format!("restart of {} ordered", which.field);
+        }
+        if let (Self::SubmitJob, Some(which)) = (self, fields.first()) {
+            text = format!("submission of {} ordered", which.field);
         }
         if let Some(order) = order {
             text.push_str(&format!(" by {}", order.user()));

@@ -202,6 +202,7 @@ impl Cluster {
     pub(crate) fn settle(&mut self, now: Timestamp) -> bool {
         if self.is_over() {
             self.status.pending.clear();
+            self.abandon_submissions();
         }
         self.condition = Condition::of(self);
         let is_other = self.status.state != self.condition.state;

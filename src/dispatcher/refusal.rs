@@ -42,6 +42,20 @@ pub enum Refusal {
         "{most} restarts of TaskManagers of cluster {name} are pending: wait until its AppMaster has carried them out"
     )]
     TooManyRestarts { name: String, most: usize },
+    #[error("{id:?} cannot be the id of a job: 32 digits of 0 to 9 and a to f are expected")]
+    JobId { id: String },
+    #[error("jarURI: {reason}")]
+    Jar { reason: String },
+    #[error("session {name} was given another job with the id {id}")]
+    OtherJob { name: String, id: String },
+    #[error("jar, class, arguments and savepoint of the job take {bytes} bytes as JSON, at most {most}")]
+    LargeJob { bytes: usize, most: usize },
+    #[error("{name} is an application, which runs its own job alone: submit to a session")]
+    IsApplication { name: String },
+    #[error("{most} jobs of session {name} are still to be submitted: wait until its AppMaster has done so")]
+    TooManyJobs { name: String, most: usize },
+    #[error("session {name} was given no job {id}, or forgot it after many others")]
+    NoSuchJob { name: String, id: String },
     #[error("{id:?} cannot be the id of a TaskManager")]
     TaskManager { id: String },
     #[error(

@@ -119,7 +119,7 @@ impl Dispatcher {
             revisions: revisions.map(|revision| RevisionReport::of(revision, cluster)).collect(),
             attempts: cluster.status.attempts.iter().rev().cloned().collect(),
             events: cluster.events.iter().rev().cloned().collect(),
-            pending: cluster.status.pending.clone(),
+            pending: cluster.status.pending.iter().map(PendingOrder::told).collect(),
         })
     }
 

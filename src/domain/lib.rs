@@ -7,6 +7,7 @@ pub mod carried;
 pub mod constraint;
 pub mod demand;
 pub mod group;
+pub mod job;
 pub mod leadership;
 pub mod need;
 pub mod record;

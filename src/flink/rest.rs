@@ -1,5 +1,6 @@
 //! Flink's REST API: the few calls that we need.
 
+mod jars;
 mod types;
 
 use std::time::Duration;
@@ -10,9 +11,10 @@ use serde::de::DeserializeOwned;
 
 use tls::http;
 
+pub use jars::{JarRun, UploadError};
 pub use types::{
-    AllocatedSlot, Heartbeat, Job, JobDetails, JobState, MemoryConfiguration, Overview, Requirements,
-    TaskManager, TaskManagerDetails, Tasks, Vertex,
+    AllocatedSlot, Heartbeat, Job, JobDetails, JobProgress, JobState, MemoryConfiguration, Overview,
+    Requirements, TaskManager, TaskManagerDetails, Tasks, Vertex,
 };
 
 /// A JobManager that accepts no connection within this time is not there.
@@ -86,6 +88,21 @@ impl RestClient {
     /// Flink answers from a picture that may be as old as `web.refresh-interval`, by default three seconds.
     pub async fn job(&self, id: &str) -> Result<JobDetails, RestError> {
         self.get(&format!("/jobs/{}", path_segment(id))).await
+    }
+
+    /// None where there is no such job.
+    pub async fn progress(&self, id: &str) -> Result<Option<JobProgress>, RestError> {
+        match self.get(&format!("/jobs/{}", path_segment(id))).await {
+            Ok(progress) => Ok(Some(progress)),
+            Err(RestError::Refused { status: StatusCode::NOT_FOUND, .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub async fn cancel_job(&self, id: &str) -> Result<(), RestError> {
+        let path = format!("/jobs/{}?mode=cancel", path_segment(id));
+        let _empty: serde_json::Value = self.send(&path, self.request(Method::PATCH, &path)).await?;
+        Ok(())
     }
 
     /// None for a job that is not under the adaptive scheduler, and before Flink 1.18.

@@ -71,6 +71,11 @@ fn is_in_usrlib(uri: &str) -> bool {
     uri.rsplit_once('/').is_some_and(|(directory, _)| directory == USRLIB)
 }
 
+/// What is wrong with where the jar of a session's job is; what Flink runs does not depend on its version.
+pub fn check_session_jar(uri: &str, circumstances: &Circumstances<'_>) -> Result<(), String> {
+    check_jar(uri, JARS_OPTION, circumstances)
+}
+
 /// Answers what is wrong.
 fn check_jar(uri: &str, version: FlinkVersion, circumstances: &Circumstances<'_>) -> Result<(), String> {
     let schemes = circumstances.schemes.unwrap_or(&SCHEMES);

@@ -34,6 +34,7 @@ pub use canonical::{CanonicalError, MAX_CANONICAL};
 pub use diff::{Change, Effect, diff, effect_of};
 pub use draft::{Accepted, Circumstances, Draft, Refused};
 pub use finding::Finding;
+pub use job::check_session_jar;
 pub use quantity::{Cpus, Memory};
 pub use read::{MAX_BYTES, ReadError, read};
 pub use specification::{

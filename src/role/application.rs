@@ -1,12 +1,12 @@
 //! The job of an application, as a dispatcher hands it to the AppMaster that it launches: with the configuration and not with
 //! the task's arguments, which everybody may read who may look at Mesos.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use manifest::{ArtifactUri, Job};
 use serde::{Deserialize, Serialize};
 
-use super::appmaster::download::Rules;
+use domain::job::Rules;
 use flink::command::{Application, UnrestoredState};
 
 /// Among the files of the configuration.
@@ -75,8 +75,7 @@ impl HandedJob {
     /// Manifests name jars where images have them; with a Flink from elsewhere they are below its `home`.
     pub fn application(self, home: Option<&Path>) -> Application {
         let led_home = |jar: String| {
-            let rest = jar.strip_prefix("local://").and_then(|path| path.strip_prefix(HOME_IN_IMAGES));
-            let there = home.zip(rest).map(|(home, rest)| home.join(rest)).filter(|path| path.exists());
+            let there = jar.strip_prefix("local://").and_then(|path| in_home(home, path));
             there.map_or(jar, |path| format!("local://{}", path.display()))
         };
         Application {
@@ -88,6 +87,13 @@ impl HandedJob {
             arguments: self.arguments.into_iter().map(Into::into).collect(),
         }
     }
+}
+
+/// Where a file of an image is in a Flink from elsewhere.
+pub fn in_home(home: Option<&Path>, path: &str) -> Option<PathBuf> {
+    home.zip(path.strip_prefix(HOME_IN_IMAGES))
+        .map(|(home, rest)| home.join(rest))
+        .filter(|path| path.exists())
 }
 
 #[cfg(test)]

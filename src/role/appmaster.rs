@@ -220,7 +220,8 @@ fn start(
         let local = matches!(cluster, Cluster::Embedded { .. });
         let delivered = worker::delivered(&setup, &settings, &dirs.conf, local)?;
         let (files, home) = (given.files, given.home);
-        let handover = Handover { shown: setup.shown(), setup, settings, delivered, files, home, warnings };
+        let (shown, scratch) = (setup.shown(), run.path().to_owned());
+        let handover = Handover { shown, setup, settings, delivered, files, scratch, home, warnings };
         let (child, socket) = worker_child(local, &handover, told)?;
         children.push(child);
         cleanup.extend(socket.map(PathBuf::into_os_string));

@@ -13,6 +13,7 @@ mod files;
 mod list;
 mod ordering;
 mod queue;
+pub mod run;
 mod scaling;
 mod session;
 mod session_script;
@@ -40,7 +41,7 @@ use super::runtime;
 pub use session_script::run as session_script;
 pub use text::say;
 
-pub fn run(command: &Command, environment: &Environment) -> Result<u8, Fatal> {
+pub fn run_command(command: &Command, environment: &Environment) -> Result<u8, Fatal> {
     match command {
         Command::Apply(options) => applying::apply(options, environment),
         Command::Plan(options) => applying::plan(options, environment),

@@ -10,6 +10,7 @@ mod files;
 mod groups;
 mod home;
 mod house;
+pub mod local;
 mod metrics;
 mod opened;
 pub mod purge;
@@ -36,7 +37,7 @@ use dispatcher::{Action, Dispatcher, Limits, Timestamp};
 use domain::group::GroupName;
 use domain::store::Store as _;
 use ha::directory::{DirectoryStore, Hold};
-use init::plan::{Inherited, Kind};
+use init::plan::{Child, Inherited, Kind};
 use records::Records as _;
 use records::directory::DirectoryRecords;
 use scheduler::spec::{GroupSpec, Spec};
@@ -71,6 +72,13 @@ pub fn run(options: &ClusterOptions, environment: &Environment, inherited: Inher
     let opened = Opened::read(options, environment)?;
     opened.tell();
     let init = exec::Options::for_jvm(environment).map_err(fatal(Exit::Usage))?;
+    let child = child(options, environment)?;
+    let Err(fatal) = children::enter(&init.plan(vec![child], inherited));
+    Err(fatal)
+}
+
+/// Whose end is the container's.
+fn child(options: &ClusterOptions, environment: &Environment) -> Result<Child, Fatal> {
     let mut arguments = vec!["dispatch".into()];
     if let Some(directory) = &options.conf_dir {
         arguments.extend(["--configDir".into(), directory.clone().into_os_string()]);
@@ -81,8 +89,7 @@ pub fn run(options: &ClusterOptions, environment: &Environment, inherited: Inher
     let own = Own { name: PART, arguments, keep_fds: Vec::new(), stop_order: 0 };
     let mut child = children::own(own, environment)?;
     child.kind = Kind::Main;
-    let Err(fatal) = children::enter(&init.plan(vec![child], inherited));
-    Err(fatal)
+    Ok(child)
 }
 
 /// The child of init.

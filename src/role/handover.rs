@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt as _;
+use std::path::PathBuf;
 
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
@@ -31,6 +32,8 @@ pub struct Handover {
     pub shown: Vec<Setting>,
     /// What agents can fetch at the base URL, as this AppMaster was given it itself.
     pub files: Vec<Delivered>,
+    /// Where a jar is kept while it is handed to the JobManager.
+    pub scratch: PathBuf,
     /// Where its dispatcher is, if one has launched it.
     pub home: Option<Home>,
     /// What was odd when the cluster started.
@@ -170,7 +173,16 @@ mod tests {
         };
         let home = Some(Home::of(told).expect("good"));
         let warnings = vec!["odd".to_owned()];
-        Handover { shown: setup.shown(), setup, settings, delivered, files, home, warnings }
+        Handover {
+            shown: setup.shown(),
+            setup,
+            settings,
+            delivered,
+            files,
+            scratch: PathBuf::new(),
+            home,
+            warnings,
+        }
     }
 
     #[test]

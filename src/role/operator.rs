@@ -2,6 +2,7 @@
 
 mod events;
 pub mod explain;
+pub mod run;
 mod status;
 pub mod table;
 

@@ -57,6 +57,7 @@ mod pulse;
 mod reception;
 pub mod servers;
 mod spec;
+mod submission;
 mod watches;
 
 use access::identity;

@@ -70,6 +70,10 @@ impl Watch {
         Self { rest, clients, known: Mutex::default() }
     }
 
+    pub fn clients(&self) -> &[RestClient] {
+        &self.clients
+    }
+
     /// Why it does not answer right now.
     pub async fn silence(&self) -> Option<String> {
         let silence = self.rest.as_ref()?.check().await.err()?;

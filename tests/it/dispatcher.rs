@@ -11,6 +11,7 @@ mod clusterd;
 mod described;
 mod orders;
 mod purged;
+mod running;
 mod script;
 mod services;
 mod several;

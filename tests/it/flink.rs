@@ -3,6 +3,5 @@
 mod cluster;
 mod conf;
 pub mod home;
-pub mod jars;
 mod memory;
 mod scripts;

@@ -43,6 +43,7 @@ async fn a_frozen_cluster_is_left_alone() {
         ("DELETE /v1/clusters/a", ""),
         ("POST /v1/clusters/a/restart", ""),
         ("POST /v1/clusters/a/taskmanagers/tm-1/restart", ""),
+        ("PUT /v1/clusters/a/jobs/0123456789abcdef0123456789abcdef", r#"{"jarURI": "local:///a.jar"}"#),
         ("PATCH /v1/clusters/a", r#"{"suspended": true}"#),
     ] {
         let answer = world.ask(line, body).await;
@@ -109,6 +110,7 @@ async fn orders_can_expect_a_revision() {
         ("PATCH /v1/clusters/a", r#"{"frozen": false}"#),
         ("POST /v1/clusters/a/restart", ""),
         ("POST /v1/clusters/a/taskmanagers/tm-1/restart", ""),
+        ("PUT /v1/clusters/a/jobs/0123456789abcdef0123456789abcdef", r#"{"jarURI": "local:///a.jar"}"#),
         ("POST /v1/clusters/a/scale?dryRun=true", r#"{"taskmanagers": 2}"#),
         ("DELETE /v1/clusters/a", ""),
     ] {
@@ -197,6 +199,45 @@ async fn a_restart_of_a_taskmanager_is_pending_until_its_appmaster_says_what_cam
     let description = world.ask("GET /v1/clusters/a", "").await.json();
     assert_eq!(description["pending"], json!(null));
     assert_eq!(description["events"][0]["text"], "TaskManager tm-1 is being replaced");
+}
+
+#[tokio::test]
+async fn a_job_is_pending_until_the_appmaster_says_what_came_of_it() {
+    let world = running().await;
+    let line = "PUT /v1/clusters/a/jobs/0123456789abcdef0123456789abcdef";
+    let body = r#"{"jarURI": "local:///a.jar", "args": ["--word=sesame"], "parallelism": 2}"#;
+    assert_eq!(world.ask(&format!("{line}?dryRun=true"), body).await.status, 200);
+    assert_eq!(world.ask(line, body).await.status, 202);
+    assert_eq!(world.ask(line, body).await.status, 200);
+    assert_eq!(world.ask(line, r#"{"jarURI": "local:///b.jar"}"#).await.status, 409);
+    for (line, body, status) in [
+        ("PUT /v1/clusters/a/jobs/1", r#"{"jarURI": "local:///a.jar"}"#.to_owned(), 422),
+        (line, r#"{"jarUri": "local:///a.jar"}"#.to_owned(), 422),
+        (line, "{}".to_owned(), 422),
+        (
+            "PUT /v1/clusters/a/jobs/0123456789abcdef0123456789abcde0",
+            format!(r#"{{"jarURI": "{}"}}"#, "x".repeat(20_000)),
+            413,
+        ),
+    ] {
+        let answer = world.ask(line, body).await;
+        assert_eq!((answer.status.as_u16(), answer.error().is_empty()), (status, false), "{line}");
+    }
+    let job = world.ask("GET /v1/clusters/a/jobs/0123456789abcdef0123456789abcdef", "").await.json();
+    assert_eq!((&job["state"], &job["jar"]), (&json!("pending"), &json!("local:///a.jar")));
+    let told = world.handle.instructions().borrow().clone();
+    assert_eq!(told.due("a-1-1", Asker::Alone, Timestamp(u64::MAX)).orders.len(), 1);
+    let why = "no class Main".to_owned();
+    let outcome = |core: &mut Dispatcher, now: Timestamp| {
+        core.handle_outcome("a-1-1", 1, &Carried::Refused { why }, now)
+    };
+    assert_eq!(world.handle.ask_leader(outcome).await, Ok(true));
+    let jobs = world.ask("GET /v1/clusters/a/jobs", "").await.json();
+    assert_eq!((&jobs[0]["state"], &jobs[0]["why"]), (&json!("refused"), &json!("no class Main")));
+    let description = world.ask("GET /v1/clusters/a", "").await;
+    assert!(!description.text.contains("sesame"), "{}", description.text);
+    assert_eq!(world.ask("GET /v1/clusters/a/jobs/1", "").await.status, 404);
+    assert_eq!(world.ask("GET /v1/clusters/b/jobs", "").await.status, 404);
 }
 
 #[tokio::test]

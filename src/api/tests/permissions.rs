@@ -100,6 +100,9 @@ fn questions() -> BTreeMap<(&'static str, &'static str), (&'static str, bool)> {
         (("post", "/v1/clusters/{name}/restart"), ("", true)),
         (("post", "/v1/clusters/{name}/scale"), ("{\"taskmanagers\": 2}", true)),
         (("post", "/v1/clusters/{name}/taskmanagers/{id}/restart"), ("", true)),
+        (("get", "/v1/clusters/{name}/jobs"), ("", false)),
+        (("get", "/v1/clusters/{name}/jobs/{id}"), ("", false)),
+        (("put", "/v1/clusters/{name}/jobs/{id}"), ("{\"jarURI\": \"local:///a.jar\"}", true)),
         (("post", "/v1/clusters/{name}/ui"), ("", false)),
         (("delete", "/v1/tickets"), ("", false)),
         (("get", "/v1/artifacts"), ("", false)),
@@ -130,9 +133,15 @@ async fn each_route_has_its_rule() {
     let questions = questions();
     assert_eq!(described, questions.keys().copied().collect(), "a route without a rule");
     assert_eq!(port.status("admin", "POST /v1/clusters", &session("a")).await, 201);
+    let job = "/v1/clusters/a/jobs/0123456789abcdef0123456789abcdef";
+    assert_eq!(port.status("admin", &format!("PUT {job}"), "{\"jarURI\": \"local:///a.jar\"}").await, 202);
     for ((method, path), (body, changes)) in questions {
         let dry = if changes { "?dryRun=true" } else { "" };
-        let path_of_a = path.replace("{name}", "a").replace("{number}", "1").replace("{id}", "tm-1");
+        let path_of_a = path
+            .replace("{name}", "a")
+            .replace("{number}", "1")
+            .replace("jobs/{id}", "jobs/0123456789abcdef0123456789abcdef")
+            .replace("{id}", "tm-1");
         let path_of_a = path_of_a.replace("{digest}", &"0a".repeat(32));
         let line = format!("{} {path_of_a}{dry}", method.to_uppercase());
         let body = body.replace("MANIFEST", &session("a"));
@@ -250,6 +259,10 @@ async fn clusters_of_others_are_left_alone() {
         ("POST /v1/clusters/a/restart", String::new()),
         ("POST /v1/clusters/a/scale", "{\"taskmanagers\": 2}".to_owned()),
         ("POST /v1/clusters/a/taskmanagers/tm-1/restart", String::new()),
+        (
+            "PUT /v1/clusters/a/jobs/0123456789abcdef0123456789abcdef",
+            "{\"jarURI\": \"local:///a.jar\"}".to_owned(),
+        ),
         ("DELETE /v1/clusters/a?force=true", String::new()),
         ("PATCH /v1/clusters/a", "{\"suspended\": true}".to_owned()),
         ("PATCH /v1/clusters/a", "{\"frozen\": true}".to_owned()),

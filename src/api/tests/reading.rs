@@ -112,6 +112,7 @@ async fn no_route_tells_a_secret() {
         ("GET /v1/queue", ""),
         ("GET /v1/flink-versions", ""),
         ("GET /v1/artifacts", ""),
+        ("GET /v1/clusters/secrets/jobs", ""),
         ("GET /metrics", ""),
     ] {
         let answer = world.ask(line, body.to_owned()).await;

@@ -10,13 +10,14 @@ fn standby(leader: Option<&str>) -> DispatcherStanding {
     DispatcherStanding::Standby { leader: leader.map(str::to_owned), has_read: true }
 }
 
-const ORDERS: [(&str, &str); 7] = [
+const ORDERS: [(&str, &str); 8] = [
     ("POST /v1/clusters?dryRun=true&message=a%20b", ""),
     ("PUT /v1/clusters/a", ""),
     ("PATCH /v1/clusters/a", r#"{"frozen": true}"#),
     ("POST /v1/clusters/a/restart", ""),
     ("POST /v1/clusters/a/scale", r#"{"taskmanagers": 2}"#),
     ("POST /v1/clusters/a/taskmanagers/tm-1/restart", ""),
+    ("PUT /v1/clusters/a/jobs/0123456789abcdef0123456789abcdef", r#"{"jarURI": "local:///a.jar"}"#),
     ("DELETE /v1/clusters/a", ""),
 ];
 

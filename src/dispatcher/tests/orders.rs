@@ -1,6 +1,7 @@
 //! What AppMasters are told to do, and what comes of it.
 
 use domain::carried::Carried;
+use domain::job::SessionJob;
 use manifest::Manifest;
 use serde_json::json;
 
@@ -11,6 +12,7 @@ use crate::apply::Outcome;
 use crate::cluster::Status;
 use crate::condition::State;
 use crate::instructions::{Asker, Instruction};
+use crate::jobs::SubmissionState;
 use crate::journal::Verb;
 use crate::limits::Limits;
 use crate::order::Order;
@@ -364,4 +366,88 @@ fn a_status_of_before_there_were_orders_can_be_read() {
     assert!(!content.contains_key("pending"));
     let status: Status = stored::decode(json.to_string().as_bytes()).expect("it is read");
     assert_eq!((status.state, status.ordered, status.pending.len()), (State::Running, 0, 0));
+}
+
+const JOB: &str = "0123456789abcdef0123456789abcdef";
+
+fn submit(process: &mut Process, id: &str, job: SessionJob) -> Result<Outcome, Refusal> {
+    let outcome = process.core.submit_job("a", id, job, &by("ann"), process.now);
+    if outcome == Ok(Outcome::Changed) {
+        process.oracle.expect("a", Verb::SubmitJob, None);
+        carry_out(process);
+    }
+    outcome
+}
+
+fn jar(name: &str) -> SessionJob {
+    SessionJob {
+        jar_uri: format!("local:///{name}.jar"),
+        args: vec!["--word=sesame".to_owned()],
+        ..SessionJob::default()
+    }
+}
+
+fn submission(process: &Process) -> (SubmissionState, Option<String>) {
+    let known = process.core.submission("a", JOB).expect("it was handed in");
+    (known.state, known.why)
+}
+
+#[test]
+fn a_job_that_is_handed_in_again_is_the_same_job() {
+    let mut process = running();
+    assert_eq!(submit(&mut process, JOB, jar("a")), Ok(Outcome::Changed));
+    assert_eq!(submit(&mut process, JOB, jar("a")), Ok(Outcome::Unchanged));
+    let (name, id) = ("a".to_owned(), JOB.to_owned());
+    assert_eq!(submit(&mut process, JOB, jar("b")), Err(Refusal::OtherJob { name, id }));
+    let described = process.core.describe("a").expect("a cluster");
+    assert_eq!(described.pending.len(), 1);
+    assert!(
+        !serde_json::to_string(&described).expect("JSON").contains("password"),
+        "arguments may have secrets"
+    );
+    assert_eq!(submission(&process), (SubmissionState::Pending, None));
+    process.ask("a", TASK, &mut |_| Carried::NotNow { why: "no JobManager".to_owned() }).expect("asked");
+    process.say("a", TASK, false).expect("said");
+    carry_out(&mut process);
+    assert_eq!(submission(&process), (SubmissionState::Pending, Some("no JobManager".to_owned())));
+    process.now.0 += 60_000;
+    process.ask("a", TASK, &mut |_| Carried::Done).expect("asked");
+    process.say("a", TASK, false).expect("said");
+    carry_out(&mut process);
+    assert_eq!(submission(&process), (SubmissionState::Submitted, None));
+    assert_eq!(submit(&mut process, JOB, jar("a")), Ok(Outcome::Unchanged));
+}
+
+#[test]
+fn a_job_that_no_session_can_run_is_refused() {
+    let mut process = running();
+    for id in ["", "0123", "0123456789ABCDEF0123456789abcdef", "../6789abcdef0123456789abcdef0123"] {
+        assert_eq!(submit(&mut process, id, jar("a")), Err(Refusal::JobId { id: id.to_owned() }));
+    }
+    let large = SessionJob { args: vec!["x".repeat(20_000)], ..jar("a") };
+    assert!(matches!(submit(&mut process, JOB, large), Err(Refusal::LargeJob { most: 16_384, .. })));
+    let id = |number: usize| format!("{number:032x}");
+    for number in 0..8 {
+        assert_eq!(submit(&mut process, &id(number), jar("a")), Ok(Outcome::Changed));
+    }
+    assert!(matches!(submit(&mut process, JOB, jar("a")), Err(Refusal::TooManyJobs { most: 8, .. })));
+    process.order_to(Verb::Suspend, "a").expect("it is taken");
+    carry_out(&mut process);
+    let jobs = process.core.submissions("a").expect("a cluster");
+    assert_eq!(jobs.len(), 8);
+    for job in jobs {
+        assert_eq!(job.state, SubmissionState::Refused);
+        assert_eq!(job.why.as_deref(), Some("the session ended before it was submitted"));
+    }
+    assert_eq!(submit(&mut process, JOB, jar("a")), Err(Refusal::Suspended { name: "a".to_owned() }));
+    assert!(matches!(process.core.submission("a", JOB), Err(Refusal::NoSuchJob { .. })));
+}
+
+#[test]
+fn a_session_that_begins_anew_is_given_the_jobs_that_wait() {
+    let mut process = running();
+    submit(&mut process, JOB, jar("a")).expect("it is taken");
+    process.order_to(Verb::Restart, "a").expect("it is taken");
+    process.come_to_rest().expect("no violation");
+    assert_eq!(submission(&process).0, SubmissionState::Submitted);
 }

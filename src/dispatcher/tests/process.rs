@@ -16,6 +16,7 @@ use crate::order::Order;
 use crate::orders::Jobs;
 use crate::refusal::Refusal;
 use crate::{ClusterReport, Dispatcher};
+use domain::job::SessionJob;
 use domain::time::Timestamp;
 use domain::view::View;
 use manifest::Manifest;
@@ -132,6 +133,15 @@ impl Process {
         Ok(plan)
     }
 
+    /// The same job under any id.
+    pub fn submit(&mut self, name: &str, id: &str) -> Result<Outcome, Refusal> {
+        let outcome = self.core.submit_job(name, id, SessionJob::default(), &by("ann"), self.now)?;
+        if outcome == Outcome::Changed {
+            self.oracle.expect(name, Verb::SubmitJob, None);
+        }
+        Ok(outcome)
+    }
+
     pub fn order_to(&mut self, verb: Verb, name: &str) -> Result<Outcome, Refusal> {
         let (core, order, now) = (&mut self.core, by("ann"), self.now);
         let outcome = match verb {
@@ -145,7 +155,12 @@ impl Process {
             Verb::AskJobManager => {
                 core.ask_jobmanager(name, "POST /jars/upload", &order, now).map(|()| Outcome::Changed)
             }
-            Verb::Create | Verb::Change | Verb::PushArtifact | Verb::RemoveArtifact | Verb::Forget => {
+            Verb::Create
+            | Verb::Change
+            | Verb::SubmitJob
+            | Verb::PushArtifact
+            | Verb::RemoveArtifact
+            | Verb::Forget => {
                 unreachable!("by no order of these")
             }
         }?;

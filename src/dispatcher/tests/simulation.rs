@@ -205,9 +205,19 @@ impl Run {
             Verb::RestartTaskManager,
             Verb::AskJobManager,
         ];
+        if self.random.u8(..5) == 0 {
+            return self.submit(name);
+        }
         let verb = verbs[self.random.usize(..verbs.len())];
         let outcome = self.process.order_to(verb, name);
         self.log.push(format!("{verb:?} {name}: {outcome:?}"));
+    }
+
+    /// A job that may have been submitted before.
+    fn submit(&mut self, name: &str) {
+        let id = format!("{:032x}", self.random.u8(..40));
+        let outcome = self.process.submit(name, &id);
+        self.log.push(format!("submit job {id} to {name}: {outcome:?}"));
     }
 
     fn scale(&mut self, name: &str) {
@@ -233,10 +243,11 @@ impl Run {
             let (seen, views) = self.process.look();
             self.process.hear(seen, &views);
             self.process.carry_out(usize::MAX)?;
-            match self.random.u8(..5) {
+            match self.random.u8(..6) {
                 0 => self.scale(name),
+                5 => self.submit(name),
                 1 => self.fail(name)?,
-                2..4 => {
+                2 | 3 => {
                     let outcome = self.process.order_to(Verb::RestartTaskManager, name);
                     self.log.push(format!("restart a TaskManager of {name}: {outcome:?}"));
                 }
@@ -275,7 +286,7 @@ impl Run {
                     let why = || "the scheduler is starting".to_owned();
                     match random.u8(..6) {
                         0 => Carried::NotNow { why: why() },
-                        1 if matches!(what, Instruction::Replace { .. }) => Carried::Refused { why: why() },
+                        1 if !matches!(what, Instruction::Scale { .. }) => Carried::Refused { why: why() },
                         _ => Carried::Done,
                     }
                 };

@@ -5,6 +5,7 @@ use super::mutations::Mutation;
 use super::process::Process;
 use super::{by, session, with_nonce};
 use crate::condition::State;
+use crate::jobs::SubmissionState;
 use crate::journal::Verb;
 use crate::limits::Limits;
 use crate::refusal::Refusal;
@@ -175,6 +176,27 @@ fn a_restart_of_a_taskmanager_comes_out_as_without_a_crash() {
             assert_eq!((state(process), launched(process)), (Some(State::Running), 1));
             let events = process.core.describe("a").expect("a cluster").events;
             let done = events.iter().filter(|event| event.text.ends_with("is being replaced"));
+            assert_eq!(done.count(), 1, "{events:?}");
+            assert_eq!(process.core.audit().count(), 2);
+        },
+    );
+}
+
+/// Whoever submits it does so again until it is answered.
+#[test]
+fn a_job_comes_out_as_without_a_crash() {
+    let id = "0123456789abcdef0123456789abcdef";
+    die_at_each_step(
+        running,
+        |process| process.submit("a", id).map(|_| ()),
+        |process| {
+            let jobs = process.core.submissions("a").expect("a session");
+            assert_eq!(
+                jobs.iter().map(|job| (&*job.id, job.state)).collect::<Vec<_>>(),
+                [(id, SubmissionState::Submitted)]
+            );
+            let events = process.core.describe("a").expect("a cluster").events;
+            let done = events.iter().filter(|event| event.text.ends_with("was submitted"));
             assert_eq!(done.count(), 1, "{events:?}");
             assert_eq!(process.core.audit().count(), 2);
         },

@@ -7,6 +7,7 @@ use domain::carried::Carried;
 use super::store::{Store, Stored};
 use crate::cluster::{Revision, Status, Wanted};
 use crate::instructions::{Instruction, MAX_PENDING, PendingOrder};
+use crate::jobs::{Submission, SubmissionState};
 use crate::journal::Event;
 
 type Judgement = Result<(), String>;
@@ -69,7 +70,24 @@ impl Telling {
         if is_over(name, &new, store) && !new.pending.is_empty() {
             return Err(format!("{name} is over, and has pending orders: {:?}", new.pending));
         }
+        let is_told = |job: &Submission| {
+            new.pending
+                .iter()
+                .any(|order| matches!(&order.what, Instruction::Submit { job_id, .. } if *job_id == job.id))
+        };
+        if let Some(job) = new.jobs.iter().find(|job| (job.state == SubmissionState::Pending) != is_told(job))
+        {
+            return Err(format!("{name} has {job:?}, and pending orders {:?}", new.pending));
+        }
         let Some(old) = old else { return Ok(()) };
+        let is_other = |job: &&Submission| {
+            old.jobs
+                .iter()
+                .any(|known| known.id == job.id && known.state != SubmissionState::Pending && known != *job)
+        };
+        if let Some(job) = new.jobs.iter().find(is_other) {
+            return Err(format!("{name} has {job:?}, of which something else was said before"));
+        }
         let known: BTreeSet<_> = old.pending.iter().map(|order| order.id).collect();
         let is_again = |order: &&PendingOrder| !known.contains(&order.id) && order.id <= old.ordered;
         if let Some(order) = new.pending.iter().find(is_again) {
@@ -90,8 +108,9 @@ impl Telling {
         (before, store): (&Store, &Store),
     ) -> Judgement {
         let is_scale = |order: &PendingOrder| matches!(order.what, Instruction::Scale { .. });
+        let is_replacement = matches!(order.what, Instruction::Replace { .. });
         let later = new.pending.iter().filter(|other| other.id > order.id);
-        let begins_anew = is_over(name, new, store) || (new.generation > old.generation && !is_scale(order));
+        let begins_anew = is_over(name, new, store) || (new.generation > old.generation && is_replacement);
         if begins_anew || later.clone().any(|other| is_scale(order) && is_scale(other)) {
             return Ok(());
         }

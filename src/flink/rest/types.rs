@@ -122,6 +122,17 @@ pub enum JobState {
     Other,
 }
 
+/// How far a job is.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub struct JobProgress {
+    pub name: String,
+    pub state: JobState,
+    /// How many vertices are in which state, in Flink's words.
+    #[serde(default)]
+    pub status_counts: BTreeMap<String, u32>,
+}
+
 /// How many tasks are in which state.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 pub struct Tasks {

@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use base::digest::Digest;
 use base::{addresses, log, public};
+use domain::job::Rules;
 use futures_util::StreamExt as _;
 use manifest::ArtifactUri;
 use reqwest::header::LOCATION;
 use reqwest::{Response, StatusCode, Url};
-use serde::{Deserialize, Serialize};
 use tls::http;
 use tokio::net::lookup_host;
 
@@ -25,14 +25,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// While nothing comes.
 const SILENCE: Duration = Duration::from_secs(60);
-
-/// What the dispatcher allows.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rules {
-    pub schemes: Vec<String>,
-    pub allow_private_addresses: bool,
-    pub max_bytes: u64,
-}
 
 #[derive(Debug, thiserror::Error)]
 pub enum DownloadError {

@@ -155,7 +155,7 @@ fn old_flink(home: Option<&Path>, files: &[Delivered]) -> Result<Option<Distribu
 }
 
 /// The path of the job's jar in a directory that may not be there yet.
-fn place(directory: &Path, name: Option<String>) -> io::Result<PathBuf> {
+pub fn place(directory: &Path, name: Option<String>) -> io::Result<PathBuf> {
     fs::create_dir_all(directory)?;
     let name = name.unwrap_or_else(|| JOB.to_owned());
     // Where Flink looks for jars it knows them by that.

@@ -10,6 +10,8 @@ use conf::environment::Environment;
 use crate::role::error::Fatal;
 
 const VARIABLE: &str = "FLINK_ON_MESOS_DISPATCHER";
+/// The usual one of the API.
+const PORT: &str = "http://127.0.0.1:8090";
 const HOME: &str = "HOME";
 const FILE: &str = ".config/flink-on-mesos/dispatcher";
 
@@ -33,7 +35,12 @@ pub fn address(option: Option<Address>, environment: &Environment) -> Result<Add
         return address.map_err(|error| Fatal::new(Exit::Config, error));
     }
     let file = environment.text(HOME).map(|home| Path::new(home).join(FILE));
-    Ok(file.map(of_file).transpose()?.flatten().unwrap_or_default())
+    Ok(file.map(of_file).transpose()?.flatten().unwrap_or_else(|| usual(Path::new(api::SOCKET))))
+}
+
+/// The socket of this machine's dispatcher, or its port where there is no socket: who is not root has none.
+fn usual(socket: &Path) -> Address {
+    if socket.exists() { Address::default() } else { PORT.parse().expect("a constant") }
 }
 
 /// None where there is no file, or nothing in it.
@@ -65,7 +72,7 @@ mod tests {
         let home = tempfile::tempdir().expect("a directory");
         let file = home.path().join(FILE);
         let mut environment: Environment = [(HOME, home.path())].into_iter().collect();
-        let usual = Ok("unix:/run/flink-on-mesos/dispatcher.sock".to_owned());
+        let usual = Ok(usual(Path::new(api::SOCKET)).to_string());
         assert_eq!(found(None, &Environment::default()), usual);
         assert_eq!(found(None, &environment), usual);
         std::fs::create_dir_all(file.parent().expect("a directory")).expect("created");
@@ -76,6 +83,13 @@ mod tests {
         environment.set(VARIABLE, "http://variable:1");
         assert_eq!(found(None, &environment), Ok("http://variable:1".to_owned()));
         assert_eq!(found(Some("unix:/option"), &environment), Ok("unix:/option".to_owned()));
+    }
+
+    #[test]
+    fn without_a_socket_the_port_is_asked() {
+        let socket = tempfile::NamedTempFile::new().expect("a file");
+        assert_eq!(usual(socket.path()).to_string(), "unix:/run/flink-on-mesos/dispatcher.sock");
+        assert_eq!(usual(Path::new("/no/such/socket")).to_string(), "http://127.0.0.1:8090");
     }
 
     #[test]

@@ -137,7 +137,7 @@ impl Order {
     }
 }
 
-fn is_not_there(error: &AskError) -> bool {
+pub fn is_not_there(error: &AskError) -> bool {
     matches!(error, AskError::Refused { problem, .. } if problem.status == NOT_FOUND)
 }
 
@@ -150,15 +150,15 @@ async fn stop(dispatcher: &Dispatcher, name: &str, force: bool) -> bool {
 
 /// What has been told.
 #[derive(Default)]
-struct Seen {
+pub struct Seen {
     state: Option<(State, Option<String>)>,
     ui: Option<String>,
     is_lost: bool,
-    is_known: bool,
+    pub is_known: bool,
 }
 
 impl Seen {
-    fn tell(&mut self, described: &Described, dispatcher: &Dispatcher) {
+    pub fn tell(&mut self, described: &Described, dispatcher: &Dispatcher) {
         let cluster = &described.known.cluster;
         (self.is_lost, self.is_known) = (false, true);
         let state = (cluster.state, cluster.why.clone());
@@ -171,13 +171,18 @@ impl Seen {
             && self.ui.as_ref() != Some(path)
         {
             say(&format!("JobManager Web Interface: {}", dispatcher.shown(path)));
-            say(&format!("jobs: flink run -t mesos-session -Dmesos.cluster-id={} FILE.jar", cluster.name));
+            if !cluster.is_application {
+                say(&format!(
+                    "jobs: flink run -t mesos-session -Dmesos.cluster-id={} FILE.jar",
+                    cluster.name
+                ));
+            }
             self.ui = Some(path.clone());
         }
     }
 
     /// Another dispatcher may lead soon; but one that never answered is a mistake.
-    fn lost(&mut self, error: AskError) -> Result<(), AskError> {
+    pub fn lost(&mut self, error: AskError) -> Result<(), AskError> {
         if !self.is_known {
             return Err(error);
         }

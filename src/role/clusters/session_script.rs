@@ -7,13 +7,11 @@ use base::log;
 use conf::environment::Environment;
 
 use super::attached::{self, Bond};
-use super::{ask, connect, queue, session};
-use crate::cli::clusters::{AnswerOptions, CreateOptions};
+use super::{connect, queue, session};
+use crate::cli::clusters::{AnswerOptions, CreateOptions, CreationOptions};
 use crate::cli::session_script::{NAME, SessionScript};
 use crate::role::error::Fatal;
 use crate::role::runtime;
-
-const MEMORY: &str = "2g";
 
 const SLOTS: &str = "taskmanager.numberOfTaskSlots";
 
@@ -28,9 +26,7 @@ pub fn run(options: &SessionScript, environment: &Environment) -> Result<u8, Fat
         Some(name) => (name.clone(), Bond::Visited),
         None => {
             check(options)?;
-            let version = options.flink_version.clone();
-            let version = version.map_or_else(|| newest(options, environment), Ok)?;
-            let create = creation(options, version);
+            let create = creation(options);
             let code = session::create(&create, environment)?;
             if ![Exit::Ok, Exit::NotPlaceable].map(Exit::code).contains(&code) {
                 return Ok(code);
@@ -67,31 +63,26 @@ fn check(options: &SessionScript) -> Result<(), Fatal> {
     Ok(())
 }
 
-fn creation(options: &SessionScript, flink_version: String) -> CreateOptions {
+fn creation(options: &SessionScript) -> CreateOptions {
     let mut properties = options.properties.clone();
     if let Some(slots) = options.slots {
         properties.push((SLOTS.to_owned(), slots.to_string()));
     }
-    let size = |size: &Option<String>| size.as_deref().map_or_else(|| MEMORY.to_owned(), with_unit);
+    let size = |size: &Option<String>| size.as_deref().map(with_unit);
     CreateOptions {
         name: options.name.clone().unwrap_or_else(made_up),
-        flink_version,
-        image: None,
-        taskmanagers: options.taskmanagers,
-        cpu: None,
-        memory: size(&options.taskmanager_memory),
-        jobmanager_memory: size(&options.jobmanager_memory),
-        role: options.role.clone(),
-        properties,
+        creation: CreationOptions {
+            flink_version: options.flink_version.clone(),
+            taskmanagers: options.taskmanagers,
+            memory: size(&options.taskmanager_memory),
+            jobmanager_memory: size(&options.jobmanager_memory),
+            role: options.role.clone(),
+            properties,
+            ..CreationOptions::default()
+        },
         message: None,
         answer: answer(options),
     }
-}
-
-fn newest(options: &SessionScript, environment: &Environment) -> Result<String, Fatal> {
-    let known = ask(&options.dispatcher, environment, async |dispatcher| dispatcher.flink_versions().await)?;
-    let newest = known.versions.unwrap_or_default().pop();
-    newest.ok_or_else(|| Fatal::new(Exit::Usage, "-fv is needed: the dispatcher has no Flink of its own"))
 }
 
 fn answer(options: &SessionScript) -> AnswerOptions {
@@ -130,13 +121,19 @@ mod tests {
         assert!(options.detached);
         check(&options).expect("nothing is refused");
         assert_eq!(options.flink_version.as_deref(), Some("v1_20"));
-        let create = creation(&options, "v1_20".to_owned());
-        assert_eq!((create.name, create.flink_version), ("a".to_owned(), "v1_20".to_owned()));
-        assert_eq!(create.taskmanagers, Some(3));
-        assert_eq!((create.memory, create.jobmanager_memory), ("4g".to_owned(), "1024m".to_owned()));
-        assert_eq!(create.role.as_deref(), Some("streaming"));
+        let create = creation(&options);
+        assert_eq!(create.name, "a");
         let properties = [("x.y", "z"), ("taskmanager.numberOfTaskSlots", "2")];
-        assert_eq!(create.properties, properties.map(|(key, value)| (key.to_owned(), value.to_owned())));
+        let expected = CreationOptions {
+            flink_version: Some("v1_20".to_owned()),
+            taskmanagers: Some(3),
+            memory: Some("4g".to_owned()),
+            jobmanager_memory: Some("1024m".to_owned()),
+            role: Some("streaming".to_owned()),
+            properties: properties.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec(),
+            ..CreationOptions::default()
+        };
+        assert_eq!(create.creation, expected);
     }
 
     #[test]

@@ -23,7 +23,7 @@ fn parse(line: &str) -> Result<Cli, String> {
 /// The exit code, and what is wrong.
 fn run(line: &str, environment: &Environment) -> (u8, String) {
     let done = match parse(line).expect("understood").command {
-        Some(cli::Command::Clusters(command)) => super::run(&command, environment),
+        Some(cli::Command::Clusters(command)) => super::run_command(&command, environment),
         Some(cli::Command::Explain(options)) if options.name.is_some() => explain(&options, environment),
         Some(cli::Command::Events(options)) if options.is_of_dispatcher() => events(&options, environment),
         other => panic!("another command: {other:?}"),
@@ -262,15 +262,17 @@ fn a_file_is_pushed_and_removed_by_commands() {
     let (file, digest) = (served.write("my orders.jar", "jar"), Digest::of("jar"));
     let push = |file: &str| Command::Artifact(Artifact::Push(push_of(file)));
     let missing = served.path("missing.jar");
-    let Err(Fatal { exit, error }) = super::run(&push(&missing), environment) else { panic!("pushed") };
+    let Err(Fatal { exit, error }) = super::run_command(&push(&missing), environment) else {
+        panic!("pushed")
+    };
     assert_eq!((exit, error.to_string()), (Exit::NoInput, format!("cannot read {missing}")));
     for _ in 0..2 {
-        assert!(super::run(&push(&file), environment).is_ok());
+        assert!(super::run_command(&push(&file), environment).is_ok());
     }
     assert_eq!(served.artifacts(), [(digest, "my orders.jar".to_owned())]);
     assert_eq!(run("artifact list", environment), (0, String::new()));
     let large = served.write("large.jar", &"x".repeat((1 << 20) + 1));
-    let Err(Fatal { exit, error }) = super::run(&push(&large), environment) else { panic!("pushed") };
+    let Err(Fatal { exit, error }) = super::run_command(&push(&large), environment) else { panic!("pushed") };
     let told = "refused: an artifact may have 1048576 bytes at most (`dispatcher.artifacts.max-file`), and this one has 1048577";
     assert!(exit == Exit::Data && error.to_string().ends_with(told), "{error}");
     assert_eq!(

@@ -92,7 +92,7 @@ pub fn with_peers(store: Arc<Store>, peers: Peers, journal: Arc<Journal>) -> Art
         let (store, peers, journal) = (Arc::clone(&of_peers), peers.clone(), Arc::clone(&journal));
         async move { fetch(&store, &peers, &journal, digest).await }.boxed()
     });
-    Artifacts { store, elsewhere, schemes: None }
+    Artifacts { store, elsewhere, rules: None }
 }
 
 async fn fetch(store: &Arc<Store>, peers: &Peers, journal: &Journal, digest: Digest) -> bool {

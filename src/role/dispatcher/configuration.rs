@@ -12,7 +12,7 @@ use conf::write::{self, WriteError};
 use manifest::Manifest;
 
 use crate::role::application::{self, HandedJob};
-use crate::role::appmaster::download::Rules;
+use domain::job::Rules;
 
 /// What AppMasters take over from the dispatcher unless their manifest says otherwise: how to reach the master, and the ZooKeeper
 /// that they elect their leaders with.

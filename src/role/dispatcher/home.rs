@@ -16,6 +16,7 @@ use axum::routing::post;
 use dial::{Answer, Envelope, HOLD, Order, Outcome, PROTOCOL, Report, Status, What};
 use dispatcher::driver::{Handle, NotAnswered};
 use dispatcher::{Asker, Instruction, Instructions, LAST_ID, Timestamp};
+use domain::job::Rules;
 use domain::leadership::{Leadership, NotLeading};
 use domain::remains::Remains;
 use scheduler::driver::requests::{Refusal, Request, Requests};
@@ -173,13 +174,21 @@ struct Shared {
     handle: Handle,
     reports: Reports,
     others: Others,
+    /// For jars that are on a server.
+    rules: Arc<Rules>,
 }
 
-pub fn routes(requests: Requests, handle: Handle, reports: Reports, others: Others) -> Router {
+pub fn routes(
+    requests: Requests,
+    handle: Handle,
+    reports: Reports,
+    others: Others,
+    rules: Arc<Rules>,
+) -> Router {
     Router::new()
         .route(&dial::path("{task_id}"), post(answer))
         .layer(DefaultBodyLimit::max(MAX_REPORT_BYTES))
-        .with_state(Arc::new(Shared { requests, handle, reports, others }))
+        .with_state(Arc::new(Shared { requests, handle, reports, others, rules }))
 }
 
 /// Of the task that asks; empty where it sends none.
@@ -334,7 +343,9 @@ impl Held {
         if let Some(asker) = shared.reports.asker(task_id) {
             let now = now();
             let due = instructions.due(task_id, asker, now);
-            orders.extend(due.orders.iter().map(|order| Order { id: order.id, what: what(&order.what) }));
+            orders.extend(
+                due.orders.iter().map(|order| Order { id: order.id, what: what(&order.what, &shared.rules) }),
+            );
             let wait = due.next.map(|next| Duration::from_millis(next.0.saturating_sub(now.0)));
             next = wait.map(|wait| Instant::now() + wait);
         }
@@ -345,10 +356,13 @@ impl Held {
     }
 }
 
-fn what(instruction: &Instruction) -> What {
+fn what(instruction: &Instruction, rules: &Rules) -> What {
     match instruction {
         Instruction::Scale { taskmanagers } => What::Scale { taskmanagers: *taskmanagers },
         Instruction::Replace { taskmanager } => What::Replace { taskmanager: taskmanager.clone() },
+        Instruction::Submit { job_id, job } => {
+            What::Submit { job_id: job_id.clone(), job: job.clone(), rules: rules.clone() }
+        }
     }
 }
 

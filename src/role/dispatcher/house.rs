@@ -114,8 +114,7 @@ impl<'a> House<'a> {
         let jobmanagers = admission::jobmanagers(&opened.dispatcher)?;
         let store = artifacts::open(opened, &lookout.journal).await;
         let artifacts = artifacts::with_peers(store, others.peers.clone(), Arc::clone(&lookout.journal));
-        let artifacts =
-            Artifacts { schemes: Some(opened.dispatcher.artifacts.schemes.clone().into()), ..artifacts };
+        let artifacts = Artifacts { rules: Some(Arc::new(opened.rules())), ..artifacts };
         tokio::spawn(artifacts::look_after(handle.clone(), artifacts.clone(), Arc::clone(&lookout.journal)));
         let sources = api::Sources {
             handle,

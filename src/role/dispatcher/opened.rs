@@ -18,6 +18,7 @@ use conf::keys;
 use conf::settings::{DispatcherSettings, FlinkSource, Settings};
 use conf::table::{Origin, Table};
 use conf::{Loaded, Mode, Request};
+use domain::job::Rules;
 use manifest::FlinkVersion;
 use serve::Closing;
 
@@ -28,7 +29,7 @@ use crate::role::findings::Findings;
 use crate::role::{setup, user};
 
 /// Where packages put it.
-const CONF_DIR: &str = "/etc/flink-on-mesos";
+pub const CONF_DIR: &str = "/etc/flink-on-mesos";
 
 /// Its file is written as Flink writes its own since 2.0.
 const GRAMMAR_OF: conf::grammar::Version = (2, 0);
@@ -62,6 +63,16 @@ pub struct Opened {
 }
 
 impl Opened {
+    /// Where jars may be.
+    pub fn rules(&self) -> Rules {
+        let artifacts = &self.dispatcher.artifacts;
+        Rules {
+            schemes: artifacts.schemes.clone(),
+            allow_private_addresses: artifacts.allow_private_addresses,
+            max_bytes: artifacts.max_file.bytes(),
+        }
+    }
+
     /// All that is wrong at once.
     pub fn read(options: &ClusterOptions, environment: &Environment) -> Result<Self, Fatal> {
         let conf_dir = options.conf_dir.clone().unwrap_or_else(|| CONF_DIR.into());

@@ -29,7 +29,7 @@ use crate::role::sockets;
 use crate::role::worker::{self, Artifacts};
 
 /// In which commands find the dispatcher too.
-const SOCKET_VARIABLE: &str = "FLINK_ON_MESOS_DISPATCHER";
+pub const SOCKET_VARIABLE: &str = "FLINK_ON_MESOS_DISPATCHER";
 
 /// Bound before anything is launched.
 pub struct Ports {
@@ -101,19 +101,19 @@ impl Ports {
     pub fn serve(self, sources: Sources, served: Served) -> Result<(), Fatal> {
         let Self { artifacts, api: port, tls, tokens, socket, socket_path } = self;
         let Served { requests, files, configured, reports, others, journal, metrics } = served;
+        let rules = sources.artifacts.rules.clone().unwrap_or_default();
         let artifacts = Artifacts {
             listener: artifacts,
             configurations: Arc::new(move |task_id: &str| configured.of_task(task_id)),
             bundles: files.bundles(),
             identity: None,
-            more: home::routes(requests.clone(), sources.handle.clone(), reports, others.clone()).merge(
-                uploaded::routes(
+            more: home::routes(requests.clone(), sources.handle.clone(), reports, others.clone(), rules)
+                .merge(uploaded::routes(
                     requests.clone(),
                     sources.handle.clone(),
                     sources.artifacts.clone(),
                     others.peers,
-                ),
-            ),
+                )),
         };
         worker::start_artifacts(artifacts, requests, Arc::clone(&journal))?;
         let tokens = tokens.map(|file| file.watched(Arc::clone(&journal)));

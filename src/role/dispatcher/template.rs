@@ -25,7 +25,6 @@ use super::configuration::{Basis, Configured, Recipe};
 use super::files::Files;
 use super::opened::Opened;
 use crate::cli::exec;
-use crate::role::appmaster::download::Rules;
 use crate::role::appmaster::given;
 use crate::role::error::Fatal;
 use crate::role::task;
@@ -120,13 +119,7 @@ impl Makings {
         // TaskManagers of AppMasters come later, when another dispatcher may be here.
         let base_url = opened.settings.artifacts.base_url.as_deref().unwrap_or(artifacts_url).to_owned();
         let secret = worker::credentials(&opened.settings)?.map(|credentials| credentials.secret);
-        let rules = &opened.dispatcher.artifacts;
-        let rules = Rules {
-            schemes: rules.schemes.clone(),
-            allow_private_addresses: rules.allow_private_addresses,
-            max_bytes: rules.max_file.bytes(),
-        };
-        let basis = Basis { own: opened.table().clone(), base_url, secret, rules };
+        let basis = Basis { own: opened.table().clone(), base_url, secret, rules: opened.rules() };
         Ok(Self {
             files: files.clone(),
             basis: Arc::new(basis),

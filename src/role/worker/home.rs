@@ -3,6 +3,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ use status::board::{self, Board};
 use status::orders::NotOrdered;
 
 use super::farewell::{Ended, Leaves};
+use super::submission::Submissions;
 use super::{Fatal, Handover, adopt, fatal};
 
 /// Init's grace is longer, and a dispatcher that has just ended an AppMaster is there.
@@ -35,6 +37,8 @@ pub struct Caller {
     /// By what name others reach this AppMaster.
     host: String,
     tell: oneshot::Sender<Superseded>,
+    scratch: PathBuf,
+    flink_home: PathBuf,
 }
 
 /// Whether another attempt is the current one; none where nobody could say so.
@@ -44,14 +48,17 @@ pub fn open(options: &WorkerOptions, handover: &Handover) -> Result<(Option<Call
     let Some((home, fd)) = handover.home.clone().zip(options.orders_fd) else { return Ok((None, None)) };
     let (tell, told) = oneshot::channel();
     let (orders, host) = (MemoryFile::new(adopt(fd)?), handover.settings.job_manager.address.clone());
-    Ok((Some(Caller { home, orders, host, tell }), Some(told)))
+    let (scratch, flink_home) = (handover.scratch.clone(), handover.setup.distribution.home.clone());
+    Ok((Some(Caller { home, orders, host, tell, scratch, flink_home }), Some(told)))
 }
 
 impl Caller {
     /// Until another attempt is the current one, which is then told; `port` is that of the status.
     pub async fn keep(self, board: Arc<Board>, journal: &Journal, port: Option<u16>) {
-        let Self { home, orders, host, tell } = self;
-        let cluster = Cluster { board, status_url: port.map(|port| format!("http://{host}:{port}")) };
+        let Self { home, orders, host, tell, scratch, flink_home } = self;
+        let jobs = Submissions { home: home.clone(), board: Arc::clone(&board), scratch, flink_home };
+        let status_url = port.map(|port| format!("http://{host}:{port}"));
+        let cluster = Cluster { board, status_url, jobs };
         match dial::keep(&home, &cluster, Kept(orders), journal).await {
             // The worker may be ending of something else.
             Ok(superseded) => drop(tell.send(superseded)),
@@ -112,6 +119,7 @@ impl dial::Memory for Kept {
 struct Cluster {
     board: Arc<Board>,
     status_url: Option<String>,
+    jobs: Submissions,
 }
 
 impl dial::Cluster for Cluster {
@@ -124,6 +132,7 @@ impl dial::Cluster for Cluster {
         let ordered = match what {
             What::Scale { taskmanagers } => self.board.scale(*taskmanagers).await,
             What::Replace { taskmanager } => self.board.replace(taskmanager.clone()).await,
+            What::Submit { job_id, job, rules } => return self.jobs.submit(job_id, job, rules).await,
             What::End { force } => self.board.end(*force).await,
             What::Unknown => {
                 return Carried::Refused { why: "this version does not know such an order".to_owned() };

@@ -4,7 +4,7 @@ use flink::rest::JobState;
 
 use super::harness::{Cluster, Start};
 use crate::flink::home;
-use crate::flink::jars::{JarRun, Jars as _};
+use flink::rest::JarRun;
 
 #[tokio::test]
 async fn flink_1_20_gets_taskmanagers_for_its_jobs() {

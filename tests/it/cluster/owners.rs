@@ -11,8 +11,8 @@ use super::harness::{Cluster, Program, Start};
 use super::masters::start_mesos;
 use super::processes::{self, Part, Process};
 use super::stop;
-use crate::flink::jars::{JarRun, Jars as _};
 use crate::ports::{free_ports, free_range};
+use flink::rest::JarRun;
 
 /// From the answer of the new JobManager's REST API on.
 const NONE_OF_THE_OLD_AFTER: Duration = Duration::from_secs(30);

@@ -7,7 +7,7 @@ use flink::rest::JobState;
 
 use super::harness::{Cluster, Start};
 use super::stop::{self, picture};
-use crate::flink::jars::{JarRun, Jars as _};
+use flink::rest::JarRun;
 
 const GIB: u64 = 1 << 30;
 

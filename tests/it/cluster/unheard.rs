@@ -11,8 +11,8 @@ use super::elastic;
 use super::harness::{Cluster, FLINK, Program, Start, binary, scratch};
 use super::processes::{self, Part, Process};
 use super::stop;
-use crate::flink::jars::{JarRun, Jars as _};
 use crate::ports::{free_ports, free_range};
+use flink::rest::JarRun;
 
 /// Short enough for a test, and long enough for a loaded machine.
 const SHORT: [(&str, &str); 6] = [

@@ -16,8 +16,8 @@ use crate::cluster::harness::{Cluster, Program, Start};
 use crate::cluster::masters::start_mesos_with;
 use crate::cluster::processes::{self, Part, Process};
 use crate::cluster::stop;
-use crate::flink::jars::{JarRun, Jars as _};
 use crate::ports::{free_ports, free_range};
+use flink::rest::JarRun;
 
 #[tokio::test]
 async fn an_encrypted_cluster_hands_out_all_that_taskmanagers_need_and_tells_no_secret() {

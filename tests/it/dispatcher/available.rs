@@ -7,8 +7,8 @@ use super::applications::application;
 use super::site::{Site, get, session};
 use crate::cluster::application as jobs;
 use crate::cluster::processes::{self, Part};
-use crate::flink::jars::{JarRun, Jars as _};
 use crate::ha::ensemble::Ensemble;
+use flink::rest::JarRun;
 
 #[tokio::test]
 async fn a_cluster_keeps_framework_taskmanagers_and_job_when_its_appmaster_dies() {

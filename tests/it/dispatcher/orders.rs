@@ -8,8 +8,8 @@ use super::available::with_zookeeper;
 use super::site::{Site, session};
 use crate::cluster::application as jobs;
 use crate::cluster::processes::{self, Part};
-use crate::flink::jars::{JarRun, Jars as _};
 use crate::ha::ensemble::Ensemble;
+use flink::rest::JarRun;
 
 #[tokio::test]
 async fn a_session_is_scaled_and_its_taskmanagers_are_replaced_by_its_appmaster() {

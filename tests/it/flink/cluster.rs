@@ -16,8 +16,8 @@ use flink::memory;
 use flink::rest::{JobState, RestClient};
 
 use super::home;
-use super::jars::{JarRun, Jars as _};
 use crate::ports::free_ports;
+use flink::rest::JarRun;
 
 /// Ten times what it takes on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -101,7 +101,7 @@ async fn run_a_job(version: &str) {
     assert_eq!(flink.taskmanager("task-2").await.expect("an answer"), None);
 
     let jar_id = flink.upload_jar(&cluster.job_jar()).await.expect("an upload");
-    let run = JarRun { parallelism: Some(2), arguments: vec!["1000".to_owned()] };
+    let run = JarRun { parallelism: Some(2), arguments: vec!["1000".to_owned()], ..JarRun::default() };
     let job_id = flink.run_jar(&jar_id, &run).await.expect("a start");
     eventually(&mut taskmanager, "the job finishes", async || {
         let jobs = flink.jobs().await.ok()?;

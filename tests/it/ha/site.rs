@@ -12,8 +12,8 @@ use crate::cluster::harness::{Cluster, FLINK, Program, Start};
 use crate::cluster::masters::start_mesos;
 use crate::cluster::processes::{Part, Process};
 use crate::delivery::files_below;
-use crate::flink::jars::{JarRun, Jars as _};
 use crate::ports::{free_ports, free_range};
+use flink::rest::JarRun;
 
 /// Of both sessions, ours and Flink's.
 pub const SESSION: Duration = Duration::from_secs(3);

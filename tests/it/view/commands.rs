@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::cluster::application;
 use crate::cluster::harness::{Cluster, Start, task_number};
-use crate::flink::jars::{JarRun, Jars as _};
+use flink::rest::JarRun;
 
 const PROPERTIES: [(&str, &str); 3] =
     [("mesos.initial-tasks", "1"), ("heartbeat.interval", "1000"), ("heartbeat.timeout", "8000")];

@@ -104,7 +104,8 @@ impl Site {
             dispatchers: watch::channel(Vec::new()).1,
             peers: Peers::none(),
         };
-        let shared = Arc::new(Shared { requests, handle, reports: Reports::default(), others });
+        let shared =
+            Arc::new(Shared { requests, handle, reports: Reports::default(), others, rules: Arc::default() });
         let site = Self { shared, tasks, _seat: seat, _directory: directory };
         site.create().await;
         site.tasks.set(&[(FIRST, 1)]);
@@ -270,10 +271,10 @@ async fn a_dispatcher_that_does_not_lead_takes_no_outcome() {
 async fn a_question_that_is_held_over_http_is_answered_with_an_order_or_when_another_leads() {
     let site = Site::new().await;
     let (standing, standings) = watch::channel(DispatcherStanding::Leads);
-    let Shared { requests, handle, reports, others } = Shared::clone(&site.shared);
+    let Shared { requests, handle, reports, others, rules } = Shared::clone(&site.shared);
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}{}", listener.local_addr().expect("an address"), dial::path(FIRST));
-    let routes = routes(requests, handle, reports, Others { standings, ..others });
+    let routes = routes(requests, handle, reports, Others { standings, ..others }, rules);
     tokio::spawn(serve::serve(Listening::new(listener, "test"), routes));
     let client = tls::http::plain().expect("TLS").build().expect("a client");
     let ask = async || {

@@ -1,3 +1,4 @@
+use domain::job::Rules;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;

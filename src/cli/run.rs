@@ -1,0 +1,70 @@
+//! `run`: a job from the command line, without Java here.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::clusters::{CreationOptions, DispatcherOptions};
+use super::operator::SocketOptions;
+
+#[derive(Clone, Debug, Args)]
+pub struct RunOptions {
+    /// A session cluster of the dispatcher [default: the running AppMaster of this machine]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["application", "socket"])]
+    pub session: Option<String>,
+    /// Create an application of this name at the dispatcher, which ends with the job; it must not exist
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["socket", "job_id"])]
+    pub application: Option<String>,
+    /// Do not wait for the job's end
+    #[arg(long, short)]
+    pub detached: bool,
+    /// The class with `main` [default: the one that the jar's manifest names]
+    #[arg(long = "class", short, value_name = "CLASS")]
+    pub class: Option<String>,
+    /// The job's parallelism
+    #[arg(long, short, value_name = "N")]
+    pub parallelism: Option<u32>,
+    /// The savepoint or checkpoint that the job starts from
+    #[arg(long = "fromSavepoint", short = 's', value_name = "PATH")]
+    pub from_savepoint: Option<String>,
+    /// Start even if the savepoint holds state of operators that the job does not have
+    #[arg(long = "allowNonRestoredState", short = 'n')]
+    pub allow_non_restored_state: bool,
+    /// The job's id, 32 hexadecimal digits: the same command with the same id again is the same job [default: one that is
+    /// made up and printed first]
+    #[arg(long, value_name = "ID", value_parser = super::job_id)]
+    pub job_id: Option<String>,
+    #[command(flatten)]
+    pub creation: CreationOptions,
+    /// Why, for the audit
+    #[arg(long, short, value_name = "TEXT")]
+    pub message: Option<String>,
+    #[command(flatten)]
+    pub dispatcher: DispatcherOptions,
+    #[command(flatten)]
+    pub socket: SocketOptions,
+    /// The job's jar: a file here, or `artifact://…`, `https://…`, `local:///…` (on the AppMaster's agent or in its image)
+    #[arg(value_name = "JAR")]
+    pub jar: String,
+    /// The job's own arguments
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARG")]
+    pub arguments: Vec<String>,
+}
+
+/// Where a jar is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Jar {
+    /// On this machine.
+    File(PathBuf),
+    Uri(String),
+}
+
+impl RunOptions {
+    pub fn jar(&self) -> Jar {
+        match self.jar.split_once(':') {
+            Some(("file", path)) => Jar::File(path.trim_start_matches("//").into()),
+            Some((_, rest)) if rest.starts_with("//") => Jar::Uri(self.jar.clone()),
+            _ => Jar::File(self.jar.clone().into()),
+        }
+    }
+}
