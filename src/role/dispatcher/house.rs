@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use api::Artifacts;
 use base::exit::Exit;
 use base::lease::Lease;
 use base::time::Clock;
@@ -112,11 +111,7 @@ impl<'a> House<'a> {
         let scheduling = Arc::new(scheduling);
         let standings = others.standings.clone();
         let jobmanagers = admission::jobmanagers(&opened.dispatcher)?;
-        let store = artifacts::open(opened, &lookout.journal).await;
-        let artifacts = artifacts::with_peers(store, others.peers.clone(), Arc::clone(&lookout.journal));
-        let artifacts =
-            Artifacts { schemes: Some(opened.dispatcher.artifacts.schemes.clone().into()), ..artifacts };
-        tokio::spawn(artifacts::look_after(handle.clone(), artifacts.clone(), Arc::clone(&lookout.journal)));
+        let artifacts = artifacts::open(opened, &handle, &others, Arc::clone(&lookout.journal)).await;
         let sources = api::Sources {
             handle,
             standings,
