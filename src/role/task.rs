@@ -384,6 +384,26 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_artifact_is_what_its_digest_says_or_nothing() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("a.jar");
+        let head = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\n";
+        let [whole, cut, other] = ["jar", "ja", "jam"].map(|body| [head, body].concat().into_bytes());
+        let base = serve(vec![cut, whole, other]);
+        let digest = Digest::of("jar");
+        let fetched = async || {
+            let source = Origin { base: &base, certificate: None };
+            fetch_artifact("test", &source, ("t-1", "token"), &digest, &path).await
+        };
+        fetched().await.expect("the second answer");
+        assert_eq!(std::fs::read_to_string(&path).expect("a text"), "jar");
+        let error = fetched().await.expect_err("another").to_string();
+        let (what, found) = (format!("is not artifact {digest}"), Digest::of("jam").to_string());
+        assert!(error.contains(&what) && error.ends_with(&found), "{error}");
+        assert!(!path.exists());
+    }
+
+    #[tokio::test]
     async fn a_refusal_is_final() {
         let answer = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 6\r\nConnection: close\r\n\r\nused\r\n";
         let base = serve(vec![answer.to_vec()]);

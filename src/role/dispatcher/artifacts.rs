@@ -289,3 +289,6 @@ async fn look_once(handle: &Handle, artifacts: &Artifacts, late: Duration, journ
         elsewhere(*digest).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -93,11 +93,8 @@ impl<'a> House<'a> {
         let (seat, handle) = Seat::open();
         let circumstances = Circumstances {
             has_zookeeper: opened.settings.high_availability.is_some(),
-            schemes: None,
             allows_private_addresses: opened.dispatcher.artifacts.allow_private_addresses,
-            flinks: None,
-            artifacts: None,
-            previous: None,
+            ..Circumstances::default()
         };
         let flinks = Some(opened.flink_versions().collect());
         let told = reports.clone();
