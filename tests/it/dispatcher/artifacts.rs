@@ -12,6 +12,7 @@ use super::browser::{dispatcher, peak_kb};
 use super::several;
 use super::site::{Site, get, session};
 use crate::cluster::application::jar_for;
+use crate::delivery::files_below;
 use crate::flink::home;
 use crate::ha::ensemble::Ensemble;
 use crate::mount::Mount;
@@ -91,6 +92,30 @@ async fn applications_run_from_artifacts_that_stay_as_long_as_they_are_referred_
     assert!(files(&directory(&site)).is_empty());
     let audit = site.command(&["audit"]);
     assert!(audit.contains("push_artifact") && audit.contains("remove_artifact"), "{audit}");
+}
+
+#[tokio::test]
+async fn a_jar_that_was_damaged_runs_nowhere_and_the_next_attempt_goes_on_with_a_good_one() {
+    let site = Site::start(&[]).await;
+    let jars = tempfile::tempdir().expect("a directory");
+    let jar = jar_for("2.3.0", "CountJob", jars.path());
+    let uri = push(&site, &jar);
+    let digest = &uri["artifact://".len()..][..64];
+    let kept = directory(&site).join(digest);
+    fs::write(&kept, "damaged").expect("written");
+    site.apply(&[&application("orders", "v2_3", &uri)]);
+    let told = format!("is not artifact {digest}: it has the SHA-256 {}", Digest::of("damaged"));
+    let is_told = async || {
+        let logs = files_below(site.mesos.path()).into_iter().filter(|path| path.ends_with("stderr"));
+        let mut texts = logs.filter_map(|path| fs::read_to_string(path).ok());
+        texts.any(|text| text.contains(&told)).then_some(())
+    };
+    site.mesos.until("its AppMaster has refused it", is_told).await;
+    site.program
+        .until("another one is tried", async || (site.attempts("orders").len() > 1).then_some(()))
+        .await;
+    fs::copy(&jar, &kept).expect("copied");
+    site.until_state("orders", "finished").await;
 }
 
 /// A connection on which an upload has begun of which more is announced.
