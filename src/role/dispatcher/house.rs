@@ -101,14 +101,15 @@ impl<'a> House<'a> {
         let appmasters: api::AppMasters = Arc::new(move |task_id: &str| told.of(task_id));
         let (artifact_port, artifacts_url) = (ports.artifact_port(), ports.artifacts_url(&opened.settings));
         let api_url = ports.api_url(opened);
-        let metrics = Arc::new(Metrics::new(handle.clone(), Arc::clone(&lookout)));
+        let artifacts = artifacts::open(opened, &handle, &others, Arc::clone(&lookout.journal)).await;
+        let store = Arc::clone(&artifacts.store);
+        let metrics = Arc::new(Metrics::new(handle.clone(), Arc::clone(&lookout), store));
         let makings = Makings::new(opened, &files, &artifacts_url, &[], Configured::default())?;
         let quotas = Arc::new(Quotas::default());
         let scheduling = Asked::new(requests.clone(), makings, Arc::clone(&metrics), Arc::clone(&quotas));
         let scheduling = Arc::new(scheduling);
         let standings = others.standings.clone();
         let jobmanagers = admission::jobmanagers(&opened.dispatcher)?;
-        let artifacts = artifacts::open(opened, &handle, &others, Arc::clone(&lookout.journal)).await;
         let sources = api::Sources {
             handle,
             standings,
