@@ -384,6 +384,59 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_artifact_is_what_its_digest_says_or_nothing() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("a.jar");
+        let head = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\n";
+        let [whole, cut, other] = ["jar", "ja", "jam"].map(|body| [head, body].concat().into_bytes());
+        let base = serve(vec![cut, whole, other]);
+        let digest = Digest::of("jar");
+        let fetched = async || {
+            let source = Origin { base: &base, certificate: None };
+            fetch_artifact("test", &source, ("t-1", "token"), &digest, &path).await
+        };
+        fetched().await.expect("the second answer");
+        assert_eq!(std::fs::read_to_string(&path).expect("a text"), "jar");
+        let error = fetched().await.expect_err("another").to_string();
+        let (what, found) = (format!("is not artifact {digest}"), Digest::of("jam").to_string());
+        assert!(error.contains(&what) && error.ends_with(&found), "{error}");
+        assert!(!path.exists());
+    }
+
+    /// In KiB, the most that this process had.
+    fn peak() -> usize {
+        let status = std::fs::read_to_string("/proc/self/status").expect("a status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a line");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+
+    #[tokio::test]
+    async fn a_large_artifact_takes_no_memory() {
+        const MIB: usize = 600;
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let base = format!("http://{}", listener.local_addr().expect("an address"));
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            let _ = stream.read(&mut [0; 4096]);
+            let head =
+                format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", MIB << 20);
+            stream.write_all(head.as_bytes()).expect("written");
+            (0..MIB).for_each(|_| stream.write_all(&[0; 1 << 20]).expect("written"));
+        });
+        let mut hash = Sha256::begin();
+        (0..MIB).for_each(|_| hash.update([0; 1 << 20]));
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("a.jar");
+        let source = Origin { base: &base, certificate: None };
+        let before = peak();
+        fetch_artifact("test", &source, ("t-1", "token"), &hash.digest(), &path).await.expect("fetched");
+        let after = peak();
+        println!("{MIB} MiB: {before} kB before, {after} kB at most");
+        assert_eq!(std::fs::metadata(&path).expect("it is there").len(), (MIB as u64) << 20);
+        assert!(after < before + (16 << 10), "{before} kB, then {after} kB");
+    }
+
+    #[tokio::test]
     async fn a_refusal_is_final() {
         let answer = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 6\r\nConnection: close\r\n\r\nused\r\n";
         let base = serve(vec![answer.to_vec()]);

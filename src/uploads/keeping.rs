@@ -161,9 +161,11 @@ impl Keeping {
         }
     }
 
-    /// Specifications refer to these and to no others. What goes for that is not there from now on.
-    pub fn collect(&mut self, referred: &BTreeSet<Digest>, now: Timestamp) -> Vec<Digest> {
-        let grace = u64::try_from(self.limits.grace.as_millis()).unwrap_or(u64::MAX);
+    /// Specifications refer to these and to no others, as was known `late` ago at the latest. What goes for that is not there from
+    /// now on.
+    pub fn collect(&mut self, referred: &BTreeSet<Digest>, late: Duration, now: Timestamp) -> Vec<Digest> {
+        let grace = self.limits.grace.saturating_add(late);
+        let grace = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
         let mut due = Vec::new();
         for (digest, entry) in self.entries.iter_mut().filter(|(_, entry)| !entry.is_going) {
             if referred.contains(digest) {
@@ -201,16 +203,16 @@ mod tests {
         keeping.handle_stored(a, about(1), at(0));
         keeping.handle_stored(b, about(2), at(0));
         let only_a = BTreeSet::from([a]);
-        assert_eq!(keeping.collect(&only_a, at(0)), []);
-        assert_eq!(keeping.collect(&only_a, at(1)), [b]);
-        assert_eq!(keeping.collect(&only_a, at(9)), [], "it goes once");
+        assert_eq!(keeping.collect(&only_a, Duration::ZERO, at(0)), []);
+        assert_eq!(keeping.collect(&only_a, Duration::ZERO, at(1)), [b]);
+        assert_eq!(keeping.collect(&only_a, Duration::ZERO, at(9)), [], "it goes once");
         assert!(keeping.get(&b).is_none() && keeping.get(&a).is_some());
         assert_eq!(keeping.renew(&b, at(9)), Err(Refusal::Going { digest: b }));
         keeping.end_removal(&b, true);
         assert_eq!(keeping.renew(&b, at(9)), Ok(None));
         // The grace begins when the last reference goes.
-        assert_eq!(keeping.collect(&BTreeSet::new(), at(9)), []);
-        assert_eq!(keeping.collect(&BTreeSet::new(), at(10)), [a]);
+        assert_eq!(keeping.collect(&BTreeSet::new(), Duration::ZERO, at(9)), []);
+        assert_eq!(keeping.collect(&BTreeSet::new(), Duration::ZERO, at(10)), [a]);
         keeping.end_removal(&a, false);
         assert!(keeping.get(&a).is_some());
     }
@@ -221,8 +223,13 @@ mod tests {
         let a = Digest::of("a");
         keeping.handle_stored(a, about(1), at(0));
         assert_eq!(keeping.renew(&a, at(5)), Ok(Some(about(1))));
-        assert_eq!(keeping.collect(&BTreeSet::new(), at(5)), []);
-        assert_eq!(keeping.collect(&BTreeSet::new(), at(6)), [a]);
+        assert_eq!(keeping.collect(&BTreeSet::new(), Duration::ZERO, at(5)), []);
+        assert_eq!(
+            keeping.collect(&BTreeSet::new(), Duration::from_secs(1), at(6)),
+            [],
+            "it may be referred to by now"
+        );
+        assert_eq!(keeping.collect(&BTreeSet::new(), Duration::ZERO, at(6)), [a]);
     }
 
     #[test]
@@ -249,7 +256,7 @@ mod tests {
         keeping.handle_stored(a, about(1), at(0));
         keeping.handle_found(BTreeMap::from([(b, about(2))]), at(7));
         assert_eq!(keeping.list(), [Listed { digest: b, about: about(2) }]);
-        assert_eq!(keeping.collect(&BTreeSet::new(), at(7)), []);
+        assert_eq!(keeping.collect(&BTreeSet::new(), Duration::ZERO, at(7)), []);
         assert!(keeping.begin_removal(&b) && !keeping.begin_removal(&b) && !keeping.begin_removal(&a));
         // Its file is not away yet.
         keeping.handle_found(BTreeMap::from([(b, about(2))]), at(8));

@@ -86,7 +86,7 @@ fn is_abandoned(path: &Path) -> bool {
         Ok(()) => true,
         Err(TryLockError::WouldBlock) => false,
         Err(TryLockError::Error(_)) => {
-            let modified = file.metadata().map(|metadata| metadata.mtime()).unwrap_or(i64::MAX);
+            let modified = file.metadata().map_or(i64::MAX, |metadata| metadata.mtime());
             let now = SystemTime::UNIX_EPOCH.elapsed().map(|now| now.as_secs()).unwrap_or_default();
             now.saturating_sub(modified.max(0).cast_unsigned()) > ABANDONED_AFTER.as_secs()
         }

@@ -175,9 +175,10 @@ impl Store {
         Ok(Begun::Comes(Coming { store: Arc::clone(self), digest, reserved, length }))
     }
 
-    /// What is not among these and had its grace: from now on it is not there, and [`Self::remove`] removes it.
-    pub fn due(&self, referred: &BTreeSet<Digest>) -> Vec<Digest> {
-        self.keeping().collect(referred, (self.clock)())
+    /// What is not among these, which were known `late` ago at the latest, and had its grace: from now on it is not there, and
+    /// [`Self::remove`] removes it.
+    pub fn due(&self, referred: &BTreeSet<Digest>, late: Duration) -> Vec<Digest> {
+        self.keeping().collect(referred, late, (self.clock)())
     }
 
     /// From now on it is not there, and [`Self::remove`] removes it. False where it was not.

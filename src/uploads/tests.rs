@@ -59,8 +59,8 @@ async fn what_was_pushed_is_found_by_the_next_process() {
     fs::remove_file(directory.path().join("artifacts").join(format!("{digest}.json"))).expect("removed");
     next.refresh().await.expect("read");
     assert_eq!(next.list()[0].about.size, 7);
-    assert_eq!(next.due(&[digest].into()), []);
-    assert_eq!(next.due(&[].into()), [digest]);
+    assert_eq!(next.due(&[digest].into(), Duration::ZERO), []);
+    assert_eq!(next.due(&[].into(), Duration::ZERO), [digest]);
     next.remove(digest).await.expect("removed");
     assert!(next.open(digest).await.expect("read").is_none());
     assert_eq!(files(&directory), 0);

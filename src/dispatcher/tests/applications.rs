@@ -1,5 +1,6 @@
 //! Clusters with a job of their own, which runs once.
 
+use base::digest::Digest;
 use domain::remains::Remains;
 use manifest::Manifest;
 use serde_json::json;
@@ -7,6 +8,7 @@ use serde_json::json;
 use super::mutations::Mutation;
 use super::process::Process;
 use super::{by, manifest, session};
+use crate::References;
 use crate::action::Action;
 use crate::condition::State;
 use crate::journal::Verb;
@@ -24,6 +26,31 @@ fn running(mode: &str) -> Process {
     process.come_to_rest().expect("no violation");
     assert_eq!(state(&process), State::Running);
     process
+}
+
+#[test]
+fn what_any_revision_refers_to_is_kept_and_nothing_is_known_of_what_cannot_be_read() {
+    let mut process = Process::new(Limits::default(), Mutation::None);
+    let [old, new] = ["old", "new"].map(Digest::of);
+    for digest in [old, new] {
+        let job = json!({"jarURI": format!("artifact://{digest}/a.jar"), "upgradeMode": "stateless"});
+        apply(&mut process, &manifest("a", json!({"job": job})));
+        process.come_to_rest().expect("no violation");
+    }
+    let references = process.core.references();
+    assert_eq!(references.all(), Some([old, new].into()));
+    assert!(process.core.refers("a", &old) && !process.core.refers("b", &old));
+    let refusal = references.check(&old).expect_err("it is referred to").to_string();
+    assert_eq!(refusal, format!("artifact {old} is referred to by cluster a"));
+    let none = Digest::of("none");
+    assert_eq!(references.check(&none), Ok(()));
+    let unreadable = References { unknown: vec!["b".to_owned()], ..references };
+    assert_eq!(unreadable.all(), None);
+    assert!(
+        unreadable
+            .check(&none)
+            .is_err_and(|refusal| refusal.to_string().contains("may be referred to by cluster b"))
+    );
 }
 
 fn apply(process: &mut Process, manifest: &Manifest) {

@@ -96,10 +96,18 @@ pub fn name(url: &str) -> Option<String> {
 
 /// What `url` has, as the file `path`.
 pub async fn fetch(part: &str, url: &str, path: &Path, rules: &Rules) -> Result<(), DownloadError> {
+    let is_allowed = |address: IpAddr| rules.allow_private_addresses || public::is_public(address);
+    fetch_where(part, url, path, (rules, &is_allowed)).await
+}
+
+/// The rules, and with which addresses it may be spoken.
+type Allowed<'a> = (&'a Rules, &'a (dyn Fn(IpAddr) -> bool + Sync));
+
+async fn fetch_where(part: &str, url: &str, path: &Path, allowed: Allowed<'_>) -> Result<(), DownloadError> {
     let told = addresses::shown(url);
     let first = Url::parse(url).map_err(|_| DownloadError::Address { url: told.clone() })?;
     let fetched =
-        task::again(part, ("the job's jar", &told), async || fetch_once(&first, path, rules).await).await;
+        task::again(part, ("the job's jar", &told), async || fetch_once(&first, path, allowed).await).await;
     if fetched.is_err() {
         // Part of it may be there, or nothing.
         let _ = std::fs::remove_file(path);
@@ -107,11 +115,11 @@ pub async fn fetch(part: &str, url: &str, path: &Path, rules: &Rules) -> Result<
     fetched
 }
 
-async fn fetch_once(first: &Url, path: &Path, rules: &Rules) -> Result<(), DownloadError> {
+async fn fetch_once(first: &Url, path: &Path, allowed: Allowed<'_>) -> Result<(), DownloadError> {
     let mut url = first.clone();
     for _ in 0..=MAX_REDIRECTS {
         let told = addresses::shown(url.as_str());
-        let answer = ask(&url, rules).await?;
+        let answer = ask(&url, allowed).await?;
         let location = answer.headers().get(LOCATION).filter(|_| answer.status().is_redirection());
         if let Some(location) = location.and_then(|location| location.to_str().ok()) {
             url =
@@ -121,13 +129,13 @@ async fn fetch_once(first: &Url, path: &Path, rules: &Rules) -> Result<(), Downl
         if answer.status() != StatusCode::OK {
             return Err(DownloadError::Refused { url: told, status: answer.status().as_u16() });
         }
-        return store(answer, told, path, rules.max_bytes).await;
+        return store(answer, told, path, allowed.0.max_bytes).await;
     }
     Err(DownloadError::TooManyRedirects { url: addresses::shown(url.as_str()) })
 }
 
 /// At none but the addresses that were looked at, whatever the name means in the next moment.
-async fn ask(url: &Url, rules: &Rules) -> Result<Response, DownloadError> {
+async fn ask(url: &Url, (rules, is_allowed): Allowed<'_>) -> Result<Response, DownloadError> {
     let told = || addresses::shown(url.as_str());
     let scheme = url.scheme();
     if !["http", "https"].contains(&scheme) || !rules.schemes.iter().any(|allowed| allowed == scheme) {
@@ -140,8 +148,7 @@ async fn ask(url: &Url, rules: &Rules) -> Result<Response, DownloadError> {
     let found = lookup_host((name, port)).await;
     let found: Vec<SocketAddr> =
         found.map_err(|source| DownloadError::Lookup { host: host.to_owned(), source })?.collect();
-    let private = found.iter().map(SocketAddr::ip).find(|address| !public::is_public(*address));
-    if let Some(address) = private.filter(|_| !rules.allow_private_addresses) {
+    if let Some(address) = found.iter().map(SocketAddr::ip).find(|address| !is_allowed(*address)) {
         return Err(DownloadError::Private { url: told(), address });
     }
     let builder = if scheme == "https" { http::secure() } else { http::plain()? };
@@ -252,13 +259,20 @@ mod tests {
         }
     }
 
-    /// Looked at before anything is sent there, also where a public server sends on to it.
+    /// Where a server that may be asked sends on to one that may not.
     #[tokio::test]
-    async fn a_redirect_to_a_private_address_is_refused() {
-        let strict = Rules { allow_private_addresses: false, ..rules() };
-        let next =
-            Url::parse("http://1.1.1.1/a").and_then(|url| url.join("http://127.0.0.1:9/")).expect("a URL");
-        let error = ask(&next, &strict).await.expect_err("refused").to_string();
-        assert!(error.contains("127.0.0.1, which is no public address"), "{error}");
+    async fn a_redirect_to_a_private_address_is_not_followed() {
+        let inner = TcpListener::bind("127.0.0.2:0").expect("a port");
+        let address = inner.local_addr().expect("an address");
+        let base = serve(move |_| on(&format!("http://{address}/a.jar")));
+        let rules = Rules { allow_private_addresses: false, ..rules() };
+        let is_allowed = |address: IpAddr| address == IpAddr::from([127, 0, 0, 1]);
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("a.jar");
+        let error = fetch_where("test", &format!("{base}/a.jar"), &path, (&rules, &is_allowed)).await;
+        let error = error.expect_err("refused").to_string();
+        assert!(error.contains("is at 127.0.0.2, which is no public address"), "{error}");
+        inner.set_nonblocking(true).expect("set");
+        assert!(inner.accept().is_err(), "it was asked");
     }
 }

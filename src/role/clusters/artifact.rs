@@ -48,7 +48,7 @@ fn remove(options: &RmOptions, environment: &Environment) -> Result<(), Fatal> {
     Ok(())
 }
 
-fn text(artifacts: &[Artifact]) -> String {
+pub fn text(artifacts: &[Artifact]) -> String {
     if artifacts.is_empty() {
         return "no artifacts\n".to_owned();
     }

@@ -2,7 +2,7 @@
 
 use dispatcher::AuditEntry;
 
-use super::text::{plain, time};
+use super::text::{or_dash, plain, time};
 use crate::role::operator::table::table;
 
 pub fn text(entries: &[AuditEntry]) -> String {
@@ -27,11 +27,12 @@ fn row(entry: &AuditEntry) -> [String; 7] {
         (Some(first), all) => format!("{} and {} more", plain(&first.field), all - 1),
         (None, _) => "-".to_owned(),
     };
+    let cluster = Some(&entry.cluster).filter(|cluster| !cluster.is_empty());
     [
         time(entry.at),
-        plain(&entry.cluster),
+        or_dash(cluster),
         entry.verb.word().to_owned(),
-        entry.revision.to_string(),
+        or_dash(cluster.map(|_| entry.revision)),
         by,
         fields,
         entry.message.as_deref().map(plain).unwrap_or_default(),

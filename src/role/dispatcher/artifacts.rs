@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::standing::{DispatcherStanding, DispatcherStandings};
 use api::{Artifacts, Elsewhere, content};
 use axum::Extension;
 use axum::Router;
@@ -26,11 +27,12 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use uploads::{About, Begun, Limits, Store};
 
+use super::home::Others;
 use super::opened::{self, Opened};
 use super::{configuration, now};
 
 /// In the state directory.
-const DIRECTORY: &str = "artifacts";
+pub const DIRECTORY: &str = "artifacts";
 
 /// Another dispatcher that accepts no connection within this time is not there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -38,6 +40,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// As often it is looked what can go, and what is missing here.
 const MAX_ROUND: Duration = Duration::from_secs(60);
 const MIN_ROUND: Duration = Duration::from_secs(1);
+
+/// Far longer than a standby takes to read what is stored.
+const MAX_LATE: Duration = Duration::from_secs(10 * 60);
 
 /// Where another dispatcher serves its artifacts, and with what it is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,8 +70,8 @@ impl Peers {
     }
 }
 
-/// Where they are, whether or not anything can be kept there.
-pub async fn open(opened: &Opened, journal: &Journal) -> Arc<Store> {
+/// Looked after from now on, whether or not anything can be kept.
+pub async fn open(opened: &Opened, handle: &Handle, others: &Others, journal: Arc<Journal>) -> Artifacts {
     let settings = &opened.dispatcher;
     let directory = settings.artifacts.directory.clone().unwrap_or_else(|| {
         // Without it the first upload says what is missing.
@@ -77,7 +82,10 @@ pub async fn open(opened: &Opened, journal: &Journal) -> Arc<Store> {
     if let Err(error) = store.begin_with().await {
         journal.warn("artifacts_unreadable", log::chain(&error));
     }
-    store
+    let elsewhere = of_peers(Arc::clone(&store), others.peers.clone(), Arc::clone(&journal));
+    let artifacts = Artifacts { store, elsewhere, rules: Some(Arc::new(opened.rules())) };
+    tokio::spawn(look_after(handle.clone(), artifacts.clone(), others.standings.clone(), journal));
+    artifacts
 }
 
 fn limits(settings: &ArtifactSettings) -> Limits {
@@ -85,14 +93,12 @@ fn limits(settings: &ArtifactSettings) -> Limits {
     Limits { file: max_file.bytes(), total: max_total.bytes(), grace: *grace }
 }
 
-/// With what other dispatchers have.
-pub fn with_peers(store: Arc<Store>, peers: Peers, journal: Arc<Journal>) -> Artifacts {
-    let of_peers = Arc::clone(&store);
-    let elsewhere: Elsewhere = Arc::new(move |digest| {
-        let (store, peers, journal) = (Arc::clone(&of_peers), peers.clone(), Arc::clone(&journal));
+/// Has what other dispatchers have come from them.
+fn of_peers(store: Arc<Store>, peers: Peers, journal: Arc<Journal>) -> Elsewhere {
+    Arc::new(move |digest| {
+        let (store, peers, journal) = (Arc::clone(&store), peers.clone(), Arc::clone(&journal));
         async move { fetch(&store, &peers, &journal, digest).await }.boxed()
-    });
-    Artifacts { store, elsewhere, rules: None }
+    })
 }
 
 async fn fetch(store: &Arc<Store>, peers: &Peers, journal: &Journal, digest: Digest) -> bool {
@@ -235,7 +241,12 @@ async fn of_peer(
 }
 
 /// As long as the process lasts: what nothing refers to goes after its grace, and what is missing here is fetched.
-pub async fn look_after(handle: Handle, artifacts: Artifacts, journal: Arc<Journal>) {
+async fn look_after(
+    handle: Handle,
+    artifacts: Artifacts,
+    standings: DispatcherStandings,
+    journal: Arc<Journal>,
+) {
     let round = (artifacts.store.limits().grace / 4).clamp(MIN_ROUND, MAX_ROUND);
     loop {
         sleep(round).await;
@@ -243,17 +254,26 @@ pub async fn look_after(handle: Handle, artifacts: Artifacts, journal: Arc<Journ
             journal.warn("artifacts_unreadable", log::chain(&error));
             continue;
         }
-        look_once(&handle, &artifacts, &journal).await;
+        let standing = standings.borrow().clone();
+        let late = match standing {
+            DispatcherStanding::Leads => Duration::ZERO,
+            DispatcherStanding::Standby { has_read: true, .. } => MAX_LATE,
+            // What it knows may be of any age.
+            DispatcherStanding::Standby { has_read: false, .. }
+            | DispatcherStanding::Suspended
+            | DispatcherStanding::Away { .. } => continue,
+        };
+        look_once(&handle, &artifacts, late, &journal).await;
     }
 }
 
-async fn look_once(handle: &Handle, artifacts: &Artifacts, journal: &Journal) {
+async fn look_once(handle: &Handle, artifacts: &Artifacts, late: Duration, journal: &Journal) {
     let Artifacts { store, elsewhere, .. } = artifacts;
     let store_asked = Arc::clone(store);
     // What goes is marked where specifications are taken, so that none of them refers to it meanwhile.
     let asked = handle.ask(move |core, _| {
         let references = core.references();
-        let due = references.all().map(|all| store_asked.due(&all)).unwrap_or_default();
+        let due = references.all().map(|all| store_asked.due(&all, late)).unwrap_or_default();
         (references, due)
     });
     let Ok((References { clusters, .. }, due)) = asked.await else { return };
@@ -268,3 +288,6 @@ async fn look_once(handle: &Handle, artifacts: &Artifacts, journal: &Journal) {
         elsewhere(*digest).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

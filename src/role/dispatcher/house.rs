@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use api::Artifacts;
 use base::exit::Exit;
 use base::lease::Lease;
 use base::time::Clock;
@@ -94,28 +93,23 @@ impl<'a> House<'a> {
         let (seat, handle) = Seat::open();
         let circumstances = Circumstances {
             has_zookeeper: opened.settings.high_availability.is_some(),
-            schemes: None,
             allows_private_addresses: opened.dispatcher.artifacts.allow_private_addresses,
-            flinks: None,
-            artifacts: None,
-            previous: None,
+            ..Circumstances::default()
         };
         let flinks = Some(opened.flink_versions().collect());
         let told = reports.clone();
         let appmasters: api::AppMasters = Arc::new(move |task_id: &str| told.of(task_id));
         let (artifact_port, artifacts_url) = (ports.artifact_port(), ports.artifacts_url(&opened.settings));
         let api_url = ports.api_url(opened);
-        let metrics = Arc::new(Metrics::new(handle.clone(), Arc::clone(&lookout)));
+        let artifacts = artifacts::open(opened, &handle, &others, Arc::clone(&lookout.journal)).await;
+        let store = Arc::clone(&artifacts.store);
+        let metrics = Arc::new(Metrics::new(handle.clone(), Arc::clone(&lookout), store));
         let makings = Makings::new(opened, &files, &artifacts_url, &[], Configured::default())?;
         let quotas = Arc::new(Quotas::default());
         let scheduling = Asked::new(requests.clone(), makings, Arc::clone(&metrics), Arc::clone(&quotas));
         let scheduling = Arc::new(scheduling);
         let standings = others.standings.clone();
         let jobmanagers = admission::jobmanagers(&opened.dispatcher)?;
-        let store = artifacts::open(opened, &lookout.journal).await;
-        let artifacts = artifacts::with_peers(store, others.peers.clone(), Arc::clone(&lookout.journal));
-        let artifacts = Artifacts { rules: Some(Arc::new(opened.rules())), ..artifacts };
-        tokio::spawn(artifacts::look_after(handle.clone(), artifacts.clone(), Arc::clone(&lookout.journal)));
         let sources = api::Sources {
             handle,
             standings,

@@ -14,6 +14,7 @@ use prometheus::{IntCounterVec, Opts};
 use scheduler::report::Report;
 use status::exposition::{PREFIX, Page, quarantined};
 use status::lookout::Lookout;
+use uploads::Store;
 
 use super::now;
 
@@ -24,6 +25,7 @@ const OTHER_METHODS: &str = "other";
 pub struct Metrics {
     handle: Handle,
     lookout: Arc<Lookout>,
+    store: Arc<Store>,
     answers: IntCounterVec,
 }
 
@@ -35,14 +37,14 @@ struct Known {
 }
 
 impl Metrics {
-    pub fn new(handle: Handle, lookout: Arc<Lookout>) -> Self {
+    pub fn new(handle: Handle, lookout: Arc<Lookout>, store: Arc<Store>) -> Self {
         let options = Opts::new(
             format!("{PREFIX}api_requests_total"),
             "Requests to the dispatcher's API, by method and by the HTTP status of the answer.",
         );
         let answers =
             IntCounterVec::new(options, &["method", "code"]).expect("name and labels are constants");
-        Self { handle, lookout, answers }
+        Self { handle, lookout, store, answers }
     }
 
     /// These routes, with their answers counted.
@@ -79,7 +81,15 @@ impl Metrics {
             None | Some(Leadership::Leader | Leadership::Suspended) => true,
             Some(Leadership::Standby { .. } | Leadership::Away { .. }) => false,
         };
+        let artifacts = self.store.list();
+        let bytes = artifacts.iter().fold(0u64, |sum, listed| sum.saturating_add(listed.about.size));
         page.gauges(&[
+            ("artifacts", "Artifacts that this dispatcher has.", artifacts.len()),
+            (
+                "artifacts_bytes",
+                "Bytes of artifacts that this dispatcher has.",
+                usize::try_from(bytes).unwrap_or(usize::MAX),
+            ),
             ("leader", "Whether this dispatcher leads.", usize::from(leads)),
             ("subscribed", "Whether the framework is subscribed at Mesos.", usize::from(report.subscribed)),
             (

@@ -20,7 +20,7 @@ use tokio::time::timeout;
 use super::elected::{self, About};
 use super::house::Kept;
 use super::opened::Opened;
-use super::{CLUSTERS, PART, SCHEDULER};
+use super::{CLUSTERS, PART, SCHEDULER, artifacts};
 use crate::cli::PurgeOptions;
 use crate::role::clusters::say;
 use crate::role::error::{Fatal, fatal};
@@ -85,6 +85,10 @@ async fn in_directory(opened: &Opened, force: bool) -> Result<(), Fatal> {
     let _store = remove(opened, kept, force).await?;
     for name in [SCHEDULER, CLUSTERS] {
         remove_directory(&directory.join(name))?;
+    }
+    let artifacts = directory.join(artifacts::DIRECTORY);
+    if artifacts.is_dir() {
+        remove_directory(&artifacts)?;
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ use super::browser::{dispatcher, peak_kb};
 use super::several;
 use super::site::{Site, get, session};
 use crate::cluster::application::jar_for;
+use crate::delivery::files_below;
 use crate::flink::home;
 use crate::ha::ensemble::Ensemble;
 use crate::mount::Mount;
@@ -50,7 +51,8 @@ fn files(directory: &Path) -> Vec<String> {
 #[tokio::test]
 async fn applications_run_from_artifacts_that_stay_as_long_as_they_are_referred_to() {
     let oldest = format!("dispatcher.flink.1.17: {}", home::flink_home("1.17.2").display());
-    let site = Site::start(&[oldest]).await;
+    let private = "dispatcher.artifacts.allow-private-addresses: true".to_owned();
+    let site = Site::start(&[oldest, private]).await;
     let jars = tempfile::tempdir().expect("a directory");
     let missing = format!("artifact://{}", Digest::of("nothing"));
     let text = site.refused(&application("old", "v1_20", &missing));
@@ -63,6 +65,10 @@ async fn applications_run_from_artifacts_that_stay_as_long_as_they_are_referred_
     assert!(uris[0].starts_with("artifact://") && uris[0].ends_with("/CountJob.jar"), "{uris:?}");
     site.apply(&[&application("old", "v1_20", &uris[0]), &application("new", "v2_3", &uris[1])]);
     site.apply(&[&application("oldest", "v1_17", &uris[2])]);
+    // Any server will do.
+    let digest = uris[1]["artifact://".len()..].split('/').next().expect("a digest");
+    let served = format!("{}/v1/artifacts/{digest}", site.url());
+    site.apply(&[&application("served", "v2_3", &served)]);
     for (name, uri) in ["old", "new", "oldest"].into_iter().zip(&uris) {
         site.until_state(name, "finished").await;
         assert_eq!(site.attempts(name), [1], "{}", site.program.log_end());
@@ -73,9 +79,10 @@ async fn applications_run_from_artifacts_that_stay_as_long_as_they_are_referred_
             "{found}"
         );
     }
+    site.until_state("served", "finished").await;
     let (code, _, err) = site.try_command(&["artifact", "rm", &uris[0]]);
     assert!(code == Some(69) && err.contains("is referred to by cluster"), "{err}");
-    for name in ["old", "new", "oldest"] {
+    for name in ["old", "new", "oldest", "served"] {
         site.command(&["delete", name]);
         site.until_gone(name).await;
     }
@@ -85,6 +92,30 @@ async fn applications_run_from_artifacts_that_stay_as_long_as_they_are_referred_
     assert!(files(&directory(&site)).is_empty());
     let audit = site.command(&["audit"]);
     assert!(audit.contains("push_artifact") && audit.contains("remove_artifact"), "{audit}");
+}
+
+#[tokio::test]
+async fn a_jar_that_was_damaged_runs_nowhere_and_the_next_attempt_goes_on_with_a_good_one() {
+    let site = Site::start(&[]).await;
+    let jars = tempfile::tempdir().expect("a directory");
+    let jar = jar_for("2.3.0", "CountJob", jars.path());
+    let uri = push(&site, &jar);
+    let digest = &uri["artifact://".len()..][..64];
+    let kept = directory(&site).join(digest);
+    fs::write(&kept, "damaged").expect("written");
+    site.apply(&[&application("orders", "v2_3", &uri)]);
+    let told = format!("is not artifact {digest}: it has the SHA-256 {}", Digest::of("damaged"));
+    let is_told = async || {
+        let logs = files_below(site.mesos.path()).into_iter().filter(|path| path.ends_with("stderr"));
+        let mut texts = logs.filter_map(|path| fs::read_to_string(path).ok());
+        texts.any(|text| text.contains(&told)).then_some(())
+    };
+    site.mesos.until("its AppMaster has refused it", is_told).await;
+    site.program
+        .until("another one is tried", async || (site.attempts("orders").len() > 1).then_some(()))
+        .await;
+    fs::copy(&jar, &kept).expect("copied");
+    site.until_state("orders", "finished").await;
 }
 
 /// A connection on which an upload has begun of which more is announced.
@@ -188,6 +219,31 @@ async fn a_full_disk_is_told_and_harms_nobody() {
     assert!(site.describe("one").is_some());
     fs::write(&file, "small").expect("written");
     push(&site, file.to_str().expect("UTF-8"));
+}
+
+#[tokio::test]
+async fn what_nothing_refers_to_goes_after_its_grace() {
+    let site = Site::without_agents(&["dispatcher.artifacts.grace: 1 s".to_owned()]).await;
+    let files = tempfile::tempdir().expect("a directory");
+    let uris = ["one", "two"].map(|content| {
+        let file = files.path().join(content);
+        fs::write(&file, content).expect("written");
+        let uri = push(&site, file.to_str().expect("UTF-8"));
+        if content == "one" {
+            site.apply(&[&application("orders", "v1_20", &uri)]);
+        }
+        uri
+    });
+    let left = async |count: usize| {
+        let is_so = async || (listed(&site).len() == count).then_some(());
+        site.program.until(&format!("{count} are left"), is_so).await;
+    };
+    left(1).await;
+    assert_eq!(listed(&site)[0]["uri"], uris[0]);
+    site.command(&["delete", "orders"]);
+    site.until_gone("orders").await;
+    left(0).await;
+    assert!(self::files(&directory(&site)).is_empty());
 }
 
 #[tokio::test]

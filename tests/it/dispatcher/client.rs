@@ -159,7 +159,7 @@ async fn flink_submits_applications_and_talks_to_their_jobs() {
     for (name, version, verb) in versions {
         let local = jar_for(version, "Endless", files.path());
         // One by its path, which is pushed, and one that agents have.
-        let jar = if name == "new" { local } else { format!("local://{local}") };
+        let jar = if name == "old" { local } else { format!("local://{local}") };
         let client = Distribution::of(version, &site);
         let target = ["-t", "mesos-application", &format!("-Dmesos.cluster-id={name}")];
         let sizes = ["jobmanager", "taskmanager"].map(|part| format!("-D{part}.memory.process.size=1g"));
@@ -176,7 +176,7 @@ async fn flink_submits_applications_and_talks_to_their_jobs() {
 
         let spec = site.describe(name).expect("it is there")["manifest"]["spec"].clone();
         let uri = spec["job"]["jarURI"].as_str().expect("a URI").to_owned();
-        assert_eq!(uri.starts_with("artifact://") && uri.ends_with("/Endless.jar"), name == "new", "{uri}");
+        assert_eq!(uri.starts_with("artifact://") && uri.ends_with("/Endless.jar"), name == "old", "{uri}");
         site.until_slots(name, 1).await;
         let running = async || {
             let text = client.flink(&[&["list", "-r"], &target[..]].concat()).text;

@@ -4,7 +4,7 @@ use tracing::Level;
 
 use super::super::applying::{From, applied, compared, messages, planned};
 use super::super::ordering::{Verb, told};
-use super::super::{audit, describe, events, explain, list, queue};
+use super::super::{artifact, audit, describe, events, explain, list, queue};
 use crate::cli::clusters::Force;
 use api::scheduling::Fits;
 use dispatcher::Plan;
@@ -163,16 +163,40 @@ fn changes_say_who_made_them() {
         json!({"id": 1, "at": 0, "user": "ann", "from": "here", "cluster": "a", "verb": "change", "revision": 2,
             "fields": [field("spec.x"), field("spec.y")], "more_fields": 3, "message": "why"}),
         json!({"id": 2, "at": 0, "cluster": "a", "verb": "forget", "revision": 2}),
+        json!({"id": 3, "at": 0, "user": "ann", "from": "here", "cluster": "", "verb": "push_artifact", "revision": 0,
+            "fields": [field("0a a.jar")]}),
     ]
     .map(read)
     .into();
     assert_eq!(
         audit::text(&entries),
-        "  AT                    CLUSTER  CHANGE  REVISION  BY              FIELDS             MESSAGE\n  \
-           1970-01-01T00:00:00Z  a        change  2         ann, here       spec.x and 4 more  why\n  \
-           1970-01-01T00:00:00Z  a        forget  2         the dispatcher  -\n"
+        "  AT                    CLUSTER  CHANGE         REVISION  BY              FIELDS             MESSAGE\n  \
+           1970-01-01T00:00:00Z  a        change         2         ann, here       spec.x and 4 more  why\n  \
+           1970-01-01T00:00:00Z  a        forget         2         the dispatcher  -\n  \
+           1970-01-01T00:00:00Z  -        push_artifact  -         ann, here       0a a.jar\n"
     );
     assert_eq!(audit::text(&[]), "no changes\n");
+}
+
+#[test]
+fn artifacts_are_lines_of_a_table() {
+    let digest = "0a".repeat(32);
+    let artifacts: Vec<_> = [
+        json!({"digest": digest, "uri": format!("artifact://{digest}/a.jar"), "name": "a\n.jar", "size": 3,
+            "uploaded_at": 60_000, "uploaded_by": "ann", "used_by": ["one", "two"]}),
+        json!({"digest": digest, "uri": format!("artifact://{digest}"), "size": 4, "uploaded_at": 0}),
+    ]
+    .map(read)
+    .into();
+    assert_eq!(
+        artifact::text(&artifacts),
+        format!(
+            "  NAME    BYTES  PUSHED                BY   CLUSTERS  URI\n  \
+               a .jar  3      1970-01-01T00:01:00Z  ann  one,two   artifact://{digest}/a.jar\n  \
+               -       4      1970-01-01T00:00:00Z  -    -         artifact://{digest}\n"
+        )
+    );
+    assert_eq!(artifact::text(&[]), "no artifacts\n");
 }
 
 #[test]
