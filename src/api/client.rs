@@ -2,6 +2,7 @@
 
 mod address;
 
+use std::io;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -9,6 +10,7 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue, IF_MATCH, IF_NONE_MATC
 use reqwest::{Client, ClientBuilder, Method, RequestBuilder, Response, StatusCode, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::Described;
 use dispatcher::{AuditEntry, ClusterReport, Event, Match, Plan};
@@ -19,6 +21,7 @@ use super::apply::Applied;
 use super::audit::AuditQuery;
 use super::events::EventsQuery;
 use super::explain::{Explanation, Queue};
+use super::logs::LogsQuery;
 use super::orders::{EndQuery, OrderQuery, Ordered, Patch};
 use super::taskmanagers::Scale;
 use super::versions::FlinkVersions;
@@ -81,6 +84,14 @@ pub enum AskError {
     NoLeader { address: Address },
     #[error("the dispatcher at {address} no longer answers")]
     Ended { address: Address },
+    #[error("the log breaks off at {address}: the dispatcher, the agent or the task's sandbox is gone")]
+    Cut {
+        address: Address,
+        #[source]
+        source: reqwest::Error,
+    },
+    #[error("cannot print the log")]
+    Print(#[source] io::Error),
 }
 
 /// One dispatcher.
@@ -240,6 +251,30 @@ impl Dispatcher {
             }
         }
         Err(self.ended())
+    }
+
+    /// A log of the cluster to its end, in parts.
+    pub async fn logs(
+        &self,
+        name: &str,
+        query: &LogsQuery,
+        mut print: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> Result<(), AskError> {
+        let request = self.get(&["clusters", name, "logs"]).query(query);
+        let mut response = self.send(request.timeout(Duration::MAX)).await?;
+        let status = response.status();
+        if status != StatusCode::OK {
+            let bytes = response.bytes().await.map_err(|source| self.no_answer(source))?;
+            return match self.parsed::<Value>(status.as_u16(), &bytes) {
+                Err(error) => Err(error),
+                Ok(_) => Err(self.ended()),
+            };
+        }
+        let cut = |source| AskError::Cut { address: self.address.clone(), source };
+        while let Some(chunk) = response.chunk().await.map_err(cut)? {
+            print(&chunk).map_err(AskError::Print)?;
+        }
+        Ok(())
     }
 
     fn get(&self, path: &[&str]) -> RequestBuilder {

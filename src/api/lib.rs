@@ -16,6 +16,7 @@ mod events;
 mod explain;
 mod extract;
 mod health;
+mod logs;
 mod metrics;
 mod orders;
 mod page;
@@ -54,6 +55,7 @@ pub use audit::AuditQuery;
 pub use caller::{Caller, Tokens};
 pub use events::EventsQuery;
 pub use explain::{Explanation, Queue, Waiting};
+pub use logs::{AtMesos, LogsQuery, Sandboxes};
 use scheduling::Schedulings;
 use standing::DispatcherStandings;
 
@@ -82,6 +84,7 @@ pub struct Sources {
     pub appmasters: AppMasters,
     pub scheduling: Schedulings,
     pub jobmanagers: JobManagers,
+    pub sandboxes: Arc<dyn Sandboxes>,
     /// Before the process ends.
     pub closing: Closing,
 }
@@ -160,6 +163,10 @@ fn described() -> OpenApiRouter<Shared> {
         .routes(routes!(events::events))
         .route_layer(middleware::from_fn(standing::led))
         .route_layer(middleware::from_fn(caller::required));
+    let for_the_leader = OpenApiRouter::new()
+        .routes(routes!(logs::logs))
+        .route_layer(middleware::from_fn(standing::by_the_leader))
+        .route_layer(middleware::from_fn(caller::required));
     let for_lookers = OpenApiRouter::new()
         .routes(routes!(ui::open))
         .routes(routes!(ui::close))
@@ -170,5 +177,6 @@ fn described() -> OpenApiRouter<Shared> {
         .routes(routes!(health::health))
         .routes(routes!(health::ready))
         .merge(for_callers)
+        .merge(for_the_leader)
         .merge(for_lookers)
 }

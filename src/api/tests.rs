@@ -3,6 +3,7 @@
 mod applying;
 mod callers;
 mod events;
+mod logs;
 mod ordering;
 mod over_sockets;
 mod over_tls;
@@ -75,7 +76,18 @@ fn sources(handle: &Handle, standings: DispatcherStandings, scheduling: Scheduli
     let flinks = Some([FlinkVersion::new(1, 20), FlinkVersion::new(2, 3)].into());
     let (handle, jobmanagers) = (handle.clone(), jobmanagers());
     let closing = serve::Closing::default();
-    Sources { handle, standings, circumstances, flinks, appmasters, scheduling, jobmanagers, closing }
+    let sandboxes = Arc::new(logs::Nowhere);
+    Sources {
+        handle,
+        standings,
+        circumstances,
+        flinks,
+        appmasters,
+        scheduling,
+        jobmanagers,
+        sandboxes,
+        closing,
+    }
 }
 
 fn known(sources: Sources) -> Router {

@@ -10,6 +10,7 @@ mod events;
 mod explain;
 mod files;
 mod list;
+mod logs;
 mod ordering;
 mod queue;
 mod scaling;
@@ -55,6 +56,7 @@ pub fn run(command: &Command, environment: &Environment) -> Result<u8, Fatal> {
         Command::Freeze(options) => ordering::run(Verb::Freeze, &options.names, &options.order, environment),
         Command::Thaw(options) => ordering::run(Verb::Thaw, &options.names, &options.order, environment),
         Command::Queue(options) => queue::run(options, environment),
+        Command::Logs(options) => logs::run(options, environment),
         Command::Audit(options) => audit(options, environment),
         Command::Token(options) => token::run(options),
         Command::Session(Session::Create(options)) => session::create(options, environment),
@@ -147,7 +149,9 @@ fn unanswered(error: AskError) -> Fatal {
         | AskError::NoAnswer { .. }
         | AskError::NoLeader { .. }
         | AskError::Strange { .. }
-        | AskError::Ended { .. } => Exit::Unavailable,
+        | AskError::Ended { .. }
+        | AskError::Cut { .. } => Exit::Unavailable,
+        AskError::Print(_) => Exit::Os,
     };
     Fatal::new(exit, error)
 }

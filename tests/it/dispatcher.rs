@@ -8,6 +8,7 @@ mod browser;
 mod client;
 mod clusterd;
 mod described;
+mod logs;
 mod orders;
 mod purged;
 mod script;

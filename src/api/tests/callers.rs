@@ -25,6 +25,7 @@ pub fn bare(world: &World) -> Router {
         appmasters: Arc::new(told),
         scheduling: Arc::new(scheduling::Told),
         jobmanagers: jobmanagers(),
+        sandboxes: Arc::new(super::logs::Nowhere),
         closing: Closing::default(),
     })
 }

@@ -23,6 +23,7 @@ fn sources(world: &World) -> Sources {
         appmasters: Arc::new(told),
         scheduling: Arc::new(scheduling::Told),
         jobmanagers: jobmanagers(),
+        sandboxes: Arc::new(super::logs::Nowhere),
         closing: Closing::default(),
     }
 }

@@ -114,6 +114,7 @@ impl Site {
             appmasters,
             scheduling: Arc::new(scheduling::Told),
             jobmanagers: jobmanagers(),
+            sandboxes: Arc::new(super::logs::Nowhere),
             closing: Closing::default(),
         };
         let tokens = Arc::new(Mutex::new(parsed(&entries())));

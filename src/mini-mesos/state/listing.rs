@@ -8,6 +8,7 @@ use crate::master::{Framework, Master, Task};
 use crate::resources::Resources;
 use base::time::Moment;
 use mesos::role;
+use mesos::wire::id::AgentId;
 
 use super::{View, held_by, offered, task};
 
@@ -24,6 +25,13 @@ pub struct TasksQuery {
     pub order: Order,
 }
 
+/// The query of `/slaves`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct SlavesQuery {
+    pub slave_id: Option<String>,
+}
+
 /// By the time of the first update.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 pub enum Order {
@@ -35,11 +43,13 @@ pub enum Order {
 }
 
 /// `/slaves`
-pub fn slaves(master: &Master, now: Moment) -> Value {
+pub fn slaves(master: &Master, query: &SlavesQuery, now: Moment) -> Value {
     let view = View { master, now };
+    let wanted = |id: &AgentId| query.slave_id.as_ref().is_none_or(|wanted| id.text() == wanted);
+    let agents = master.agents().filter(|agent| wanted(&agent.id));
     json!({
-        "slaves": master.agents().map(|agent| view.agent(agent)).collect::<Vec<_>>(),
-        "recovered_slaves": master.recovered_agents().map(|id| json!({ "id": id.text() })).collect::<Vec<_>>(),
+        "slaves": agents.map(|agent| view.agent(agent)).collect::<Vec<_>>(),
+        "recovered_slaves": master.recovered_agents().filter(|id| wanted(id)).map(|id| json!({ "id": id.text() })).collect::<Vec<_>>(),
     })
 }
 

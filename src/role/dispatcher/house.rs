@@ -21,6 +21,7 @@ use tokio::sync::mpsc;
 
 use super::asked::Asked;
 use super::asked::quotas::Quotas;
+use super::asked::sandboxes::InSandboxes;
 use super::configuration::Configured;
 use super::files::{self, Files};
 use super::groups::Groups;
@@ -105,6 +106,8 @@ impl<'a> House<'a> {
         let metrics = Arc::new(Metrics::new(handle.clone(), Arc::clone(&lookout)));
         let makings = Makings::new(opened, &files, &artifacts_url, &[], Configured::default())?;
         let quotas = Arc::new(Quotas::default());
+        let sandboxes =
+            InSandboxes { quotas: Arc::clone(&quotas), requests: requests.clone(), reports: reports.clone() };
         let scheduling = Asked::new(requests.clone(), makings, Arc::clone(&metrics), Arc::clone(&quotas));
         let scheduling = Arc::new(scheduling);
         let standings = others.standings.clone();
@@ -117,6 +120,7 @@ impl<'a> House<'a> {
             appmasters,
             scheduling,
             jobmanagers,
+            sandboxes: Arc::new(sandboxes),
             closing: opened.closing.clone(),
         };
         let served = Served {
