@@ -40,6 +40,7 @@ async fn who_is_not_known_is_told_nothing() {
         ("GET /v1/events", 403),
         ("GET /v1/audit", 403),
         ("GET /v1/queue", 403),
+        ("GET /v1/clusters/a/logs", 403),
         ("GET /v1/flink-versions", 403),
         ("GET /metrics", 403),
         ("DELETE /v1/clusters/a", 403),

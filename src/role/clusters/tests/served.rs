@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, UnixListener};
 use access::{Defaults, Entry, Role, Tokens};
 use api::client::{Address, AskError, Dispatcher as Client};
 use api::scheduling::{Fits, Line, Places, Placing, Scheduling, Sought, Told};
-use api::{JobManagers, Sources, caller, router};
+use api::{AtMesos, JobManagers, Sandboxes, Sources, caller, router};
 use base::events::Journal;
 use conf::environment::Environment;
 use dispatcher::driver::{Driver, Groups};
@@ -155,6 +155,7 @@ async fn serve(socket: PathBuf, state: PathBuf, ready: Sender<SocketAddr>) {
         appmasters,
         scheduling,
         jobmanagers,
+        sandboxes: Arc::new(Nowhere),
         closing: serve::Closing::default(),
     };
     let port = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -176,4 +177,16 @@ async fn serve(socket: PathBuf, state: PathBuf, ready: Sender<SocketAddr>) {
     ready.send(address).expect("somebody waits");
     let Err(error) = serve::serve(Listening::new(listener, "test"), routes).await;
     panic!("{error}");
+}
+
+struct Nowhere;
+
+impl Sandboxes for Nowhere {
+    fn mesos(&self) -> Told<AtMesos> {
+        std::future::ready(Err("there is no Mesos".to_owned())).boxed()
+    }
+
+    fn frameworks(&self, _: &str) -> Vec<String> {
+        Vec::new()
+    }
 }
