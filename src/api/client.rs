@@ -1,6 +1,7 @@
 //! The dispatcher, as commands ask it: over HTTP, HTTPS or a unix socket.
 
 mod address;
+mod logs;
 
 use std::io;
 use std::time::Duration;
@@ -10,7 +11,6 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue, IF_MATCH, IF_NONE_MATC
 use reqwest::{Client, ClientBuilder, Method, RequestBuilder, Response, StatusCode, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use super::Described;
 use dispatcher::{AuditEntry, ClusterReport, Event, Match, Plan};
@@ -21,7 +21,6 @@ use super::apply::Applied;
 use super::audit::AuditQuery;
 use super::events::EventsQuery;
 use super::explain::{Explanation, Queue};
-use super::logs::LogsQuery;
 use super::orders::{EndQuery, OrderQuery, Ordered, Patch};
 use super::taskmanagers::Scale;
 use super::versions::FlinkVersions;
@@ -251,30 +250,6 @@ impl Dispatcher {
             }
         }
         Err(self.ended())
-    }
-
-    /// A log of the cluster to its end, in parts.
-    pub async fn logs(
-        &self,
-        name: &str,
-        query: &LogsQuery,
-        mut print: impl FnMut(&[u8]) -> io::Result<()>,
-    ) -> Result<(), AskError> {
-        let request = self.get(&["clusters", name, "logs"]).query(query);
-        let mut response = self.send(request.timeout(Duration::MAX)).await?;
-        let status = response.status();
-        if status != StatusCode::OK {
-            let bytes = response.bytes().await.map_err(|source| self.no_answer(source))?;
-            return match self.parsed::<Value>(status.as_u16(), &bytes) {
-                Err(error) => Err(error),
-                Ok(_) => Err(self.ended()),
-            };
-        }
-        let cut = |source| AskError::Cut { address: self.address.clone(), source };
-        while let Some(chunk) = response.chunk().await.map_err(cut)? {
-            print(&chunk).map_err(AskError::Print)?;
-        }
-        Ok(())
     }
 
     fn get(&self, path: &[&str]) -> RequestBuilder {

@@ -55,7 +55,7 @@ pub use audit::AuditQuery;
 pub use caller::{Caller, Tokens};
 pub use events::EventsQuery;
 pub use explain::{Explanation, Queue, Waiting};
-pub use logs::{AtMesos, LogsQuery, Sandboxes};
+pub use logs::{AtMesos, Sandboxes};
 use scheduling::Schedulings;
 use standing::DispatcherStandings;
 

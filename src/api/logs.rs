@@ -10,13 +10,10 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use base::log;
 use futures_util::StreamExt as _;
-use futures_util::stream;
-use serde::{Deserialize, Serialize};
 
 use dispatcher::Attempt;
-use logs::find::{self, FindError};
-use logs::name::LogName;
-use logs::reader::{LogError, Place, Reader, Wanted};
+use logs::query::{self, Fault, LogsQuery, OpenError};
+use logs::reader::Place;
 use mesos::client::operator::Operator;
 
 use super::answer::{NotFound, Problem, Unavailable};
@@ -42,30 +39,6 @@ pub struct AtMesos {
     pub framework_id: String,
 }
 
-/// The query of `GET /v1/clusters/{name}/logs`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(default, deny_unknown_fields)]
-pub struct LogsQuery {
-    /// The task of an AppMaster or TaskManager, or the beginning of its id; without it, or with `jobmanager`, the AppMaster
-    /// that leads, else the last one
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub task: Option<String>,
-    /// `stdout`, `stderr` or another log in the sandbox, such as `flink.log`; without it `stdout`
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub file: Option<String>,
-    /// Where to begin, in bytes
-    pub offset: u64,
-    /// So many bytes at most
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub length: Option<u64>,
-    /// So many of the last lines, in place of `offset`
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tail: Option<u64>,
-    /// Go on with what is written, until the task has ended
-    pub follow: bool,
-}
-
 /// A log of one task of a cluster, from its sandbox at Mesos; of a task that has ended too, as long as Mesos keeps that. An
 /// answer that breaks off is not the whole log.
 #[utoipa::path(get, path = "/v1/clusters/{name}/logs", params(("name" = String, Path), LogsQuery), responses(
@@ -81,35 +54,21 @@ pub async fn logs(
     Path(name): Path<String>,
     Query(query): Query<LogsQuery>,
 ) -> Result<Response, Problem> {
-    let LogsQuery { task, file, offset, length, tail, follow } = query;
-    let file = file.map_or_else(|| Ok(LogName::stdout()), |file| file.parse());
-    let file = file.map_err(|error| Problem::bad_request(error.to_string()))?;
+    let wanted = query.wanted().map_err(|error| Problem::bad_request(error.to_string()))?;
     let asked = name.clone();
     let known = ask(&shared.sources.handle, move |core, _| core.describe(&asked)).await??;
     let Ok(place) = Arc::clone(&shared.streams).try_acquire_owned() else {
         let text = format!("{MAX_STREAMS} streams are open already");
         return Err(Problem { retry_after: Some(5), ..Problem::new(StatusCode::SERVICE_UNAVAILABLE, text) });
     };
-    let mesos = shared.sources.sandboxes.mesos().await.map_err(|why| {
+    let AtMesos { operator, framework_id } = shared.sources.sandboxes.mesos().await.map_err(|why| {
         let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, why);
         Problem { retry_after: Some(5), ..problem }
     })?;
-    let appmasters = appmasters(&known.attempts, &shared.sources.appmasters, &mesos.framework_id);
+    let appmasters = appmasters(&known.attempts, &shared.sources.appmasters, &framework_id);
     let frameworks = shared.sources.sandboxes.frameworks(&name);
-    let found = find::find(&mesos.operator, appmasters, &frameworks, task.as_deref()).await;
-    let found = found.map_err(|error| not_found(&name, &error))?;
-    let wanted = Wanted { name: file, offset, length, tail, follow };
-    let reader = Reader::open(mesos.operator, found, wanted).await.map_err(|error| unreadable(&error))?;
-    let chunks = stream::unfold(Some(reader), async |reader| {
-        let mut reader = reader?;
-        match reader.next().await {
-            Ok(chunk) => Some((Ok(chunk?), Some(reader))),
-            Err(error) => {
-                tracing::warn!("a log that was being read breaks off: {}", log::chain(&error));
-                Some((Err(error), None))
-            }
-        }
-    });
+    let reader = query::open(operator, appmasters, &frameworks, query.task.as_deref(), wanted).await;
+    let chunks = query::chunks(reader.map_err(|error| problem(&name, &error))?);
     // Nothing more for whose token was taken away or has expired.
     let chunks = chunks.take_while(move |_| std::future::ready(caller.is_still_known()));
     let mut open = shared.sources.closing.open();
@@ -139,19 +98,11 @@ fn appmasters(attempts: &[Attempt], told: &AppMasters, framework_id: &str) -> Ve
     ordered.into_iter().map(place).collect()
 }
 
-fn not_found(cluster: &str, error: &FindError) -> Problem {
-    let status = match error {
-        FindError::NoAppMaster | FindError::NoTask { .. } => StatusCode::NOT_FOUND,
-        FindError::Ambiguous { .. } => StatusCode::BAD_REQUEST,
-        FindError::Master { .. } => StatusCode::BAD_GATEWAY,
+fn problem(cluster: &str, error: &OpenError) -> Problem {
+    let status = match error.fault() {
+        Fault::Question => StatusCode::BAD_REQUEST,
+        Fault::NotFound => StatusCode::NOT_FOUND,
+        Fault::Mesos => StatusCode::BAD_GATEWAY,
     };
     Problem::new(status, format!("cluster {cluster}: {}", log::chain(error)))
-}
-
-fn unreadable(error: &LogError) -> Problem {
-    let status = match error {
-        LogError::NoFile { .. } | LogError::NoAgent { .. } => StatusCode::NOT_FOUND,
-        LogError::Master(_) | LogError::Files { .. } => StatusCode::BAD_GATEWAY,
-    };
-    Problem::new(status, log::chain(error))
 }

@@ -7,6 +7,9 @@ use clap::{Args, Subcommand, ValueEnum};
 use access::Role;
 use api::client::Address;
 use logs::name::LogName;
+use logs::query::LogsQuery;
+
+use super::SocketOptions;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -232,11 +235,15 @@ pub struct DeleteOptions {
 
 #[derive(Clone, Debug, Args)]
 pub struct LogsOptions {
-    /// The cluster
-    pub name: String,
+    /// A cluster of the dispatcher [default: that of the running AppMaster]
+    #[arg(conflicts_with = "socket")]
+    pub name: Option<String>,
     /// The task, or the beginning of its id [default: the AppMaster that leads, else the last one]
     #[arg(value_name = "jobmanager|TASK")]
-    pub task: Option<String>,
+    task: Option<String>,
+    /// The same where no cluster is named
+    #[arg(long = "task", value_name = "TASK", conflicts_with = "task")]
+    of: Option<String>,
     /// Then go on with what is written until the task has ended
     #[arg(long, short)]
     pub follow: bool,
@@ -246,7 +253,21 @@ pub struct LogsOptions {
     #[arg(long, value_name = "N")]
     pub tail: Option<u64>,
     #[command(flatten)]
+    pub socket: SocketOptions,
+    #[command(flatten)]
     pub dispatcher: DispatcherOptions,
+}
+
+impl LogsOptions {
+    pub fn query(&self) -> LogsQuery {
+        LogsQuery {
+            task: self.task.clone().or_else(|| self.of.clone()),
+            file: self.file.name(),
+            tail: self.tail,
+            follow: self.follow,
+            ..LogsQuery::default()
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default, Args)]
@@ -264,7 +285,7 @@ pub struct LogFile {
 }
 
 impl LogFile {
-    pub fn name(&self) -> Option<String> {
+    fn name(&self) -> Option<String> {
         match &self.file {
             Some(name) => Some(name.to_string()),
             None => self.stderr.then(|| "stderr".to_owned()),

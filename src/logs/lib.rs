@@ -6,6 +6,7 @@
 pub mod find;
 pub mod follow;
 pub mod name;
+pub mod query;
 pub mod reader;
 pub mod tail;
 

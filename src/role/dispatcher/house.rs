@@ -98,7 +98,6 @@ impl<'a> House<'a> {
             flinks: None,
             previous: None,
         };
-        let flinks = Some(opened.flink_versions().collect());
         let told = reports.clone();
         let appmasters: api::AppMasters = Arc::new(move |task_id: &str| told.of(task_id));
         let (artifact_port, artifacts_url) = (ports.artifact_port(), ports.artifacts_url(&opened.settings));
@@ -116,7 +115,7 @@ impl<'a> House<'a> {
             handle,
             standings,
             circumstances,
-            flinks,
+            flinks: Some(opened.flink_versions().collect()),
             appmasters,
             scheduling,
             jobmanagers,

@@ -209,7 +209,7 @@ fn ours(home: &Path, role: &str, scratch: &Path) -> Line {
         conf_dir: &conf_dir(scratch),
         log_dir: &scratch.join("log"),
         tmp_dir: None,
-        log_file: &LogFile::OfRun,
+        log_file: &LogFile::KeptIn(scratch.join("log")),
         log4j: Log4j::Stock,
         cpus: 2.0,
         identity: None,
