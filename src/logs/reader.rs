@@ -70,7 +70,7 @@ impl From<TaskSite> for Place {
 }
 
 impl Place {
-    /// Under which agents show a sandbox; the task's own work directory has no part in it.
+    /// Under which agents show a sandbox since Mesos 1.5, wherever their work directory is.
     fn sandbox(&self) -> String {
         format!("/frameworks/{}/executors/{}/runs/latest", self.framework_id, self.executor)
     }
@@ -82,6 +82,8 @@ pub struct Reader {
     place: Place,
     name: LogName,
     files: AgentFiles,
+    /// Under which the agent shows it.
+    sandbox: String,
     follower: Follower,
     clock: Clock,
     /// Read before anybody asked for it, to know whether there is such a file.
@@ -102,7 +104,10 @@ impl Reader {
         let Wanted { name, offset, length, tail, follow } = wanted;
         let follower = Follower::new(name.to_string(), offset, length, follow);
         let (clock, retries) = (Clock::start(), Backoff::new(RETRIES));
-        let mut reader = Self { operator, place, name, files, follower, clock, first: None, retries };
+        let sandbox = place.sandbox();
+        let mut reader =
+            Self { operator, place, name, files, sandbox, follower, clock, first: None, retries };
+        reader.find_sandbox().await?;
         let offset = match tail {
             None => offset,
             Some(lines) => reader.tail(lines).await?,
@@ -180,6 +185,19 @@ impl Reader {
         Ok(())
     }
 
+    /// Older agents show a sandbox under its directory alone.
+    async fn find_sandbox(&mut self) -> Result<(), LogError> {
+        match self.files.read(&self.path(self.name.as_str()), 0, 0).await {
+            Ok(_) => return Ok(()),
+            Err(FilesError::NotFound { .. }) => {}
+            Err(error) => return Err(self.failed(error)),
+        }
+        let Place { framework_id, executor, .. } = &self.place;
+        let found = self.files.directory(framework_id, executor).await;
+        self.sandbox = found.map_err(|error| self.failed(error))?.ok_or_else(|| self.no_file())?;
+        Ok(())
+    }
+
     async fn tail(&self, lines: u64) -> Result<u64, LogError> {
         let path = self.path(self.name.as_str());
         let size = self.files.read(&path, 0, 0).await.map_err(|error| self.failed(error))?.size;
@@ -216,23 +234,21 @@ impl Reader {
     }
 
     fn described(&self, file: &FileInfo) -> Option<Beside> {
-        let name =
-            file.path.as_deref()?.strip_prefix(&self.place.sandbox())?.trim_start_matches('/').to_owned();
+        let name = file.path.as_deref()?.strip_prefix(&*self.sandbox)?.trim_start_matches('/').to_owned();
         let written = file.mtime.as_ref().and_then(|time| time.nanoseconds).unwrap_or_default();
         Some(Beside { name, written })
     }
 
     /// A master that has just been elected does not know the tasks of agents that have not come back to it.
     async fn has_ended(&self) -> Result<bool, LogError> {
-        let tasks = self.operator.tasks(&self.place.framework_id).await?;
-        match tasks.iter().find(|task| task.id == self.place.task_id) {
+        match self.operator.task(&self.place.framework_id, &self.place.task_id).await? {
             Some(task) => Ok(task.has_ended()),
             None => Ok(self.operator.agent(&self.place.agent_id).await?.is_some()),
         }
     }
 
     fn path(&self, name: &str) -> String {
-        format!("{}/{name}", self.place.sandbox())
+        format!("{}/{name}", self.sandbox)
     }
 
     fn failed(&self, error: FilesError) -> LogError {

@@ -1,4 +1,4 @@
-//! What the master's `/tasks` and `/slaves` say of where something is.
+//! What the master's `/tasks` and `/slaves`, and an agent's `/state`, say of where something is.
 
 use std::fmt;
 
@@ -88,9 +88,9 @@ impl AgentSite {
         Some(Self { id: agent.id, scheme, authority, process: process.to_owned() })
     }
 
-    /// Of its operator API.
-    pub(crate) fn url(&self) -> String {
-        format!("{}://{}/{}/api/v1", self.scheme.name(), self.authority, self.process)
+    /// Of one of its endpoints.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}://{}/{}/{path}", self.scheme.name(), self.authority, self.process)
     }
 }
 
@@ -98,6 +98,43 @@ impl fmt::Display for AgentSite {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{} at {}", self.id, self.authority)
     }
+}
+
+#[derive(Deserialize)]
+struct AgentState {
+    #[serde(default)]
+    frameworks: Vec<Framework>,
+    #[serde(default)]
+    completed_frameworks: Vec<Framework>,
+}
+
+#[derive(Deserialize)]
+struct Framework {
+    id: String,
+    #[serde(default)]
+    executors: Vec<Executor>,
+    #[serde(default)]
+    completed_executors: Vec<Executor>,
+}
+
+#[derive(Deserialize)]
+struct Executor {
+    id: String,
+    directory: String,
+}
+
+/// Where the sandbox of an executor is on its agent, by the agent's `/state`.
+pub(crate) fn directory(
+    json: &[u8],
+    framework_id: &str,
+    executor: &str,
+) -> Result<Option<String>, serde_json::Error> {
+    let AgentState { frameworks, completed_frameworks } = serde_json::from_slice(json)?;
+    let frameworks = frameworks.into_iter().chain(completed_frameworks);
+    let meant = frameworks.filter(|framework| framework.id == framework_id);
+    let mut executors =
+        meant.flat_map(|framework| framework.executors.into_iter().chain(framework.completed_executors));
+    Ok(executors.find(|found| found.id == executor).map(|found| found.directory))
 }
 
 #[cfg(test)]
@@ -128,9 +165,25 @@ mod tests {
     }
 
     #[test]
+    fn sandboxes_are_found_by_their_executors() {
+        let state = r#"{"frameworks":[{"id":"f-1","executors":[{"id":"t-1","directory":"/w/1","tasks":[]}],
+            "completed_executors":[{"id":"t-2","directory":"/w/2"}]}],
+            "completed_frameworks":[{"id":"f-2","executors":[],"completed_executors":[{"id":"t-1","directory":"/w/3"}]}]}"#;
+        let of = |framework, executor| directory(state.as_bytes(), framework, executor).expect("a state");
+        let found = [("f-1", "t-1"), ("f-1", "t-2"), ("f-2", "t-1"), ("f-2", "t-2"), ("f-3", "t-1")]
+            .map(|(framework, executor)| of(framework, executor));
+        assert_eq!(
+            found.each_ref().map(Option::as_deref),
+            [Some("/w/1"), Some("/w/2"), Some("/w/3"), None, None]
+        );
+        assert!(directory(b"<html>", "f-1", "t-1").is_err());
+    }
+
+    #[test]
     fn agents_are_found_where_their_master_finds_them() {
-        let of =
-            |id, scheme| AgentSite::read(AGENTS.as_bytes(), id, scheme).expect("agents").map(|at| at.url());
+        let of = |id, scheme| {
+            AgentSite::read(AGENTS.as_bytes(), id, scheme).expect("agents").map(|at| at.url("api/v1"))
+        };
         let url = |text: &str| Some(text.to_owned());
         assert_eq!(of("S0", Scheme::Http), url("http://10.0.0.1:5051/slave(1)/api/v1"));
         assert_eq!(of("S0", Scheme::Https), url("https://a.example:5051/slave(1)/api/v1"));

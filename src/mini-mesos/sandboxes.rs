@@ -1,6 +1,7 @@
 //! What is in the sandboxes of agents, of tasks that run and of those that have ended. Nothing else can be named, not even
 //! through a link.
 
+use std::collections::BTreeMap;
 use std::fs::Metadata;
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -89,6 +90,25 @@ impl Sandboxes {
         Ok((File::open(&path).await?, metadata.len()))
     }
 
+    /// By framework, executors with the directories of their last runs.
+    pub async fn executors(&self) -> BTreeMap<String, BTreeMap<String, PathBuf>> {
+        let mut found: BTreeMap<String, BTreeMap<String, PathBuf>> = BTreeMap::new();
+        for work_dir in &*self.work_dirs {
+            for agent in entries(&work_dir.join(WAY[0])).await {
+                for framework in entries(&agent.join(WAY[1])).await {
+                    let executors = found.entry(name(&framework)).or_default();
+                    for executor in entries(&framework.join(WAY[2])).await {
+                        let latest = executor.join(WAY[3]).join("latest");
+                        if let Ok(directory) = fs::canonicalize(latest).await {
+                            executors.insert(name(&executor), directory);
+                        }
+                    }
+                }
+            }
+        }
+        found
+    }
+
     /// Of a path as `MESOS_SANDBOX` has it, or as `/frameworks/F/executors/E/runs/latest/…`.
     async fn resolve(&self, path: &str) -> Result<PathBuf, FilesError> {
         let named = Path::new(path);
@@ -99,7 +119,8 @@ impl Sandboxes {
         for work_dir in &*self.work_dirs {
             let mut candidates = Vec::new();
             if below_root.starts_with(WAY[1]) {
-                candidates.extend(agents(work_dir).await.map(|agent| agent.join(below_root)));
+                let agents = entries(&work_dir.join(WAY[0])).await;
+                candidates.extend(agents.iter().map(|agent| agent.join(below_root)));
             }
             candidates.push(named.to_owned());
             for candidate in candidates {
@@ -112,14 +133,19 @@ impl Sandboxes {
     }
 }
 
-async fn agents(work_dir: &Path) -> impl Iterator<Item = PathBuf> {
+/// None where there is no such directory.
+async fn entries(directory: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    if let Ok(mut entries) = fs::read_dir(work_dir.join(WAY[0])).await {
+    if let Ok(mut entries) = fs::read_dir(directory).await {
         while let Ok(Some(entry)) = entries.next_entry().await {
             found.push(entry.path());
         }
     }
-    found.into_iter()
+    found
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// Where `path` leads, if that is the sandbox that it names or something in it.

@@ -25,8 +25,6 @@ use flink::pulse::Endpoint;
 use flink::rest::RestClient;
 use ha::memory::MemoryStore;
 use init::plan::Inherited;
-use logs::reader::Place;
-use mesos::client::operator::Operator;
 use mesos::client::{self, Config, Credentials, Masters, Trust};
 use mesos::wire::framework::FrameworkInfo;
 use mesos::wire::id::FrameworkId;
@@ -54,6 +52,7 @@ mod ha_worker;
 mod home;
 mod jobmanager;
 mod keeper;
+mod logs;
 mod neighbours;
 mod pulse;
 mod reception;
@@ -166,8 +165,7 @@ async fn serve(
 ) -> Result<(), Ended> {
     let Opened { handover, masters, .. } = opened;
     let Handover { setup, settings, delivered: configuration, .. } = handover;
-    let clock = Clock::start();
-    let epoch = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    let (clock, epoch) = (Clock::start(), SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default());
     let artifacts = StdTcpListener::from(adopt(options.artifacts_fd)?);
     let address = artifacts.local_addr().map_err(fatal(Exit::Os))?;
     let identity = identity(settings)?.map(Arc::new);
@@ -184,14 +182,13 @@ async fn serve(
     let jobmanager = watch_taskmanagers(clients.clone(), facts.heard.clone());
     let lookout = Arc::new(Lookout::default());
     let journal = Arc::clone(&lookout.journal);
-    let logs = logs(&setup.environment, &masters, &trust, credentials.as_ref())?;
     let status = status::Sources {
         requests,
         // On a thread of their own: connections belong to the runtime that opened them.
         jobmanager: Watch::new(rest.clone(), rest_clients(rest.as_ref())?),
         about: about(options, handover, &framework),
         lookout: Arc::clone(&lookout),
-        logs: Some(logs),
+        logs: Some(logs::of(&setup.environment, &masters, &trust, credentials.as_ref())?),
         closing: opened.closing.clone(),
     };
     let work = Work { spec, facts, framework, masters, credentials, trust, jobmanager, lookout, clock };
@@ -333,27 +330,6 @@ fn adopt(fd: i32) -> Result<OwnedFd, Fatal> {
 }
 
 /// What the status tells besides reports.
-/// Where logs of the framework's tasks are, and this AppMaster's own if it is a task of the same Mesos.
-fn logs(
-    environment: &Environment,
-    masters: &Masters,
-    trust: &Trust,
-    credentials: Option<&Credentials>,
-) -> Result<status::Logs, Fatal> {
-    let operator = Operator::new(masters.clone(), trust, credentials).map_err(fatal(Exit::Config))?;
-    let variable = |name| environment.text(name).map(str::to_owned);
-    let own = || {
-        let executor = variable("MESOS_EXECUTOR_ID")?;
-        Some(Place {
-            task_id: executor.clone(),
-            framework_id: variable("MESOS_FRAMEWORK_ID")?,
-            executor,
-            agent_id: variable("MESOS_SLAVE_ID")?,
-        })
-    };
-    Ok(status::Logs { operator: Arc::new(operator), own: own() })
-}
-
 fn about(options: &WorkerOptions, handover: &Handover, framework: &FrameworkInfo) -> status::About {
     status::About {
         framework_name: framework.name.clone().unwrap_or_default(),

@@ -3,14 +3,14 @@
 use bytes::Bytes;
 use prost::Message as _;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
-use reqwest::{Client, StatusCode};
+use reqwest::{Client, RequestBuilder, StatusCode};
 
 use crate::answer::Answer;
-use crate::site::AgentSite;
+use crate::site::{self, AgentSite};
 use crate::wire::agent::{Call, CallType, FileInfo, ListFiles, ReadFile, Response};
 
-/// A listing of ten thousand files, and more than an agent reads at once.
-const MAX_BYTES: usize = 4 << 20;
+/// The state of an agent with many ended tasks, and more than it reads of a file at once.
+const MAX_BYTES: usize = 16 << 20;
 
 /// One agent.
 #[derive(Clone, Debug)]
@@ -53,6 +53,12 @@ pub enum FilesError {
         #[source]
         source: prost::DecodeError,
     },
+    #[error("the answer of agent {agent} is not what an agent writes of its state")]
+    NotJson {
+        agent: String,
+        #[source]
+        source: serde_json::Error,
+    },
 }
 
 impl AgentFiles {
@@ -76,15 +82,30 @@ impl AgentFiles {
         Ok(self.call(path, &call).await?.list_files.unwrap_or_default().file_infos)
     }
 
+    /// Of an executor's sandbox, whether it runs or has ended; none where the agent has forgotten it.
+    pub async fn directory(&self, framework_id: &str, executor: &str) -> Result<Option<String>, FilesError> {
+        let path = "state";
+        let body = self.answer(path, self.client.get(self.site.url(path))).await?;
+        let found = site::directory(&body, framework_id, executor);
+        found.map_err(|source| FilesError::NotJson { agent: self.site.to_string(), source })
+    }
+
     async fn call(&self, path: &str, call: &Call) -> Result<Response, FilesError> {
-        let agent = || self.site.to_string();
-        let transport = |source| FilesError::Transport { agent: agent(), source };
-        let mut request = self
+        let request = self
             .client
-            .post(self.site.url())
+            .post(self.site.url("api/v1"))
             .header(CONTENT_TYPE, Answer::MEDIA_TYPE)
             .header(ACCEPT, Answer::MEDIA_TYPE)
             .body(call.encode_to_vec());
+        let body = self.answer(path, request).await?;
+        Response::decode(&body[..])
+            .map_err(|source| FilesError::Malformed { agent: self.site.to_string(), source })
+    }
+
+    /// Of a request about `path`.
+    async fn answer(&self, path: &str, mut request: RequestBuilder) -> Result<Vec<u8>, FilesError> {
+        let agent = || self.site.to_string();
+        let transport = |source| FilesError::Transport { agent: agent(), source };
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization.clone());
         }
@@ -98,9 +119,7 @@ impl AgentFiles {
             body.extend_from_slice(&chunk);
         }
         match status {
-            StatusCode::OK => {
-                Response::decode(&body[..]).map_err(|source| FilesError::Malformed { agent: agent(), source })
-            }
+            StatusCode::OK => Ok(body),
             StatusCode::NOT_FOUND => Err(FilesError::NotFound { agent: agent(), path: path.to_owned() }),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 Err(FilesError::Forbidden { agent: agent(), status })

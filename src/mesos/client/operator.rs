@@ -31,8 +31,8 @@ pub struct Operator {
     authorization: Option<HeaderValue>,
 }
 
-/// Tasks of a framework that are told: as many as a master keeps of those that have ended, and as many that run.
-const MAX_TASKS: usize = 20_000;
+/// Tasks of a framework that are told, those first that began last: as many as fit into an answer.
+const MAX_TASKS: &str = "5000";
 
 #[derive(Debug, thiserror::Error)]
 pub enum OperatorError {
@@ -92,13 +92,22 @@ impl Operator {
 
     /// Of a framework, those that have ended too as long as the master remembers them.
     pub async fn tasks(&self, framework_id: &str) -> Result<Vec<TaskSite>, OperatorError> {
-        let (master, body) = self.ask(&Question::Tasks { framework_id: framework_id.to_owned() }).await?;
+        let (master, body) = self.ask(&Question::Tasks { framework_id, task_id: None }).await?;
         TaskSite::read(&body, framework_id).map_err(not_json(&master, "tasks"))
+    }
+
+    /// One of them, if the master remembers it.
+    pub async fn task(&self, framework_id: &str, task_id: &str) -> Result<Option<TaskSite>, OperatorError> {
+        let question = Question::Tasks { framework_id, task_id: Some(task_id) };
+        let (master, body) = self.ask(&question).await?;
+        // Masters before 1.5 tell all.
+        let tasks = TaskSite::read(&body, framework_id).map_err(not_json(&master, "tasks"))?;
+        Ok(tasks.into_iter().find(|task| task.id == task_id))
     }
 
     /// None where the master has no such agent.
     pub async fn agent(&self, id: &str) -> Result<Option<AgentSite>, OperatorError> {
-        let (master, body) = self.ask(&Question::Agent { id: id.to_owned() }).await?;
+        let (master, body) = self.ask(&Question::Agent { id }).await?;
         AgentSite::read(&body, id, master.scheme).map_err(not_json(&master, "agents"))
     }
 
@@ -107,7 +116,7 @@ impl Operator {
         AgentFiles::new(self.agents.clone(), agent.clone(), self.authorization.clone())
     }
 
-    async fn ask(&self, question: &Question) -> Result<(Master, Vec<u8>), OperatorError> {
+    async fn ask(&self, question: &Question<'_>) -> Result<(Master, Vec<u8>), OperatorError> {
         let masters = match &self.masters {
             Masters::Known(masters) => masters.clone(),
             Masters::Detected { leader, .. } => leader.borrow().iter().cloned().collect(),
@@ -122,7 +131,7 @@ impl Operator {
         Err(failure)
     }
 
-    async fn answer(&self, master: &Master, question: &Question) -> Result<Vec<u8>, OperatorError> {
+    async fn answer(&self, master: &Master, question: &Question<'_>) -> Result<Vec<u8>, OperatorError> {
         let named = || master.to_string();
         let transport = |source| OperatorError::Transport { master: named(), source };
         let mut request = question.request(&self.client, &format!("{}://{master}", master.scheme.name()));
@@ -149,14 +158,14 @@ fn not_json(master: &Master, what: &'static str) -> impl FnOnce(serde_json::Erro
     move |source| OperatorError::NotJson { master, what, source }
 }
 
-enum Question {
+enum Question<'a> {
     Frameworks,
     Roles,
-    Tasks { framework_id: String },
-    Agent { id: String },
+    Tasks { framework_id: &'a str, task_id: Option<&'a str> },
+    Agent { id: &'a str },
 }
 
-impl Question {
+impl Question<'_> {
     fn request(&self, client: &Client, master: &str) -> RequestBuilder {
         match self {
             Self::Frameworks => client
@@ -165,9 +174,10 @@ impl Question {
                 .header(ACCEPT, Answer::MEDIA_TYPE)
                 .body(Call { r#type: Some(CallType::GetFrameworks as i32) }.encode_to_vec()),
             Self::Roles => client.get(format!("{master}/roles")),
-            Self::Tasks { framework_id } => client
+            Self::Tasks { framework_id, task_id } => client
                 .get(format!("{master}/tasks"))
-                .query(&[("framework_id", framework_id.as_str()), ("limit", &MAX_TASKS.to_string())]),
+                .query(&[("framework_id", *framework_id), ("limit", MAX_TASKS)])
+                .query(&task_id.map(|id| ("task_id", id)).into_iter().collect::<Vec<_>>()),
             Self::Agent { id } => client.get(format!("{master}/slaves")).query(&[("slave_id", id)]),
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
 use std::time::UNIX_EPOCH;
 
 use axum::Router;
@@ -18,6 +19,7 @@ use tokio::io::AsyncReadExt as _;
 
 use super::guard::{Guards, Realm};
 use super::{answer_json, page, version};
+use crate::master;
 use crate::request::MediaType;
 use crate::sandboxes::{FilesError, MAX_READ_BYTES, Part, Sandboxes};
 use mesos::wire::agent::{Call, CallType, FileInfo, FileRead, FilesListed, Response as Answer, ResponseType};
@@ -43,6 +45,7 @@ pub fn routes(sandboxes: Sandboxes, guards: &Guards) -> Router {
             .route(&format!("/files/read{suffix}"), get(read))
             .route(&format!("/files/download{suffix}"), get(download));
     }
+    readonly = readonly.route("/{process}/state", get(state_of_process));
     let readwrite = Router::new().route("/{process}/api/v1", post(call_of_process));
     Router::new()
         .route("/", get(page::page))
@@ -98,6 +101,31 @@ async fn download(State(sandboxes): State<Sandboxes>, Query(query): Parameters) 
     respond(file.await)
 }
 
+/// Of an agent's state as much as says where sandboxes are; of all in this process alike.
+async fn state_of_process(Path(process): Path<String>, State(sandboxes): State<Sandboxes>) -> Response {
+    if !is_agent(&process) {
+        return (StatusCode::NOT_FOUND, "404 Not Found.").into_response();
+    }
+    let executor =
+        |(id, directory): (&String, &PathBuf)| json!({ "id": id, "directory": directory.to_string_lossy() });
+    let frameworks = sandboxes.executors().await;
+    let frameworks = frameworks.iter().map(|(id, executors)| {
+        let executors: Vec<_> = executors.iter().map(executor).collect();
+        json!({ "id": id, "executors": executors, "completed_executors": [] })
+    });
+    answer_json(&json!({
+        "version": master::VERSION,
+        "frameworks": frameworks.collect::<Vec<_>>(),
+        "completed_frameworks": [],
+    }))
+}
+
+/// By its libprocess name.
+fn is_agent(process: &str) -> bool {
+    let number = process.strip_prefix("slave(").and_then(|rest| rest.strip_suffix(')'));
+    number.is_some_and(|number| number.parse::<u16>().is_ok())
+}
+
 /// Of one of several agents that share a port, as libprocess names it.
 async fn call_of_process(
     Path(process): Path<String>,
@@ -105,8 +133,7 @@ async fn call_of_process(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let number = process.strip_prefix("slave(").and_then(|rest| rest.strip_suffix(')'));
-    if number.is_none_or(|number| number.parse::<u16>().is_err()) {
+    if !is_agent(&process) {
         return (StatusCode::NOT_FOUND, "404 Not Found.").into_response();
     }
     call(sandboxes, headers, body).await

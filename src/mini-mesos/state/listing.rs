@@ -20,6 +20,7 @@ const TASKS_SHOWN: usize = 100;
 #[serde(default)]
 pub struct TasksQuery {
     pub framework_id: Option<String>,
+    pub task_id: Option<String>,
     pub limit: Option<usize>,
     pub offset: usize,
     pub order: Order,
@@ -72,8 +73,9 @@ pub fn tasks(master: &Master, query: &TasksQuery) -> Value {
         query.framework_id.as_ref().is_none_or(|wanted| framework.id.text() == wanted)
     };
     let frameworks = master.frameworks().chain(master.completed_frameworks()).filter(wanted);
-    let mut all: Vec<(&Framework, &Task)> =
-        frameworks.flat_map(|framework| every_task(framework).map(move |task| (framework, task))).collect();
+    let is_meant = |task: &&Task| query.task_id.as_ref().is_none_or(|wanted| task.id().text() == wanted);
+    let tasks = |framework| every_task(framework).filter(is_meant).map(move |task| (framework, task));
+    let mut all: Vec<(&Framework, &Task)> = frameworks.flat_map(tasks).collect();
     let began = |task: &Task| task.statuses.first().and_then(|status| status.timestamp).unwrap_or(f64::MAX);
     all.sort_by(|(_, one), (_, other)| began(one).total_cmp(&began(other)));
     if query.order == Order::Descending {

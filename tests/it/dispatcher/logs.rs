@@ -85,7 +85,7 @@ async fn taskmanager(site: &Site, cluster: &str) -> String {
 
 #[tokio::test]
 async fn logs_of_tasks_that_run_and_of_those_that_have_ended() {
-    let site = Site::start(&[]).await;
+    let mut site = Site::start(&[]).await;
     site.apply(&[&session("one", "v1_20", MEMORY)]);
     site.until_state("one", "running").await;
     site.until_slots("one", 1).await;
@@ -110,6 +110,16 @@ async fn logs_of_tasks_that_run_and_of_those_that_have_ended() {
         let (found, _, err) = site.try_command(words);
         assert_eq!((found, err.contains(error)), (Some(code), true), "{words:?}: {err}");
     }
+
+    // A log that breaks off is not taken for a whole one.
+    let cut = Following::start(&site, &["one", &task]);
+    cut.until_printed(&site, BEGINNING).await;
+    site.kill_dispatcher().await;
+    let (code, printed) = cut.end(&site).await;
+    assert_eq!(code, Some(69), "{printed}");
+    site.start_again().await;
+    let again = async || (site.try_command(&["logs", "one", &task]).0 == Some(0)).then_some(());
+    site.program.until("its AppMaster has told of its framework again", again).await;
 
     let following = Following::start(&site, &["one", &task]);
     following.until_printed(&site, BEGINNING).await;

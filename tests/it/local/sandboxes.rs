@@ -86,6 +86,10 @@ fn sandboxes_of_ended_tasks_are_shown_as_a_real_agent_shows_them() {
     ] {
         assert_eq!(get(at, &path).status, status, "{path}");
     }
+    let tasks = |query: &str| {
+        json_of(at, &format!("/tasks?framework_id={}{query}", scheduler.framework))["tasks"].take()
+    };
+    assert_eq!((&tasks("&task_id=t")[0]["id"], tasks("&task_id=u")), (&json!("t"), json!([])));
     let page = get(at, "/");
     assert!(page.content_type.is_some_and(|kind| kind.starts_with("text/html")));
 
@@ -192,6 +196,15 @@ async fn a_log_is_followed_through_rotations_to_the_end_of_its_task() {
     let lines: Vec<_> = (1..=40).map(|n| format!("line {n} of a log that is rotated\n")).collect();
     assert_eq!(text, lines.concat());
     assert!(clock.now().since(begin).as_secs() >= 2, "it followed");
+
+    // As for agents before Mesos 1.5.
+    let operator_of_all = operator(&mesos, Some(&known));
+    let site = operator_of_all.agent(&place.agent_id).await.expect("it answers").expect("it is there");
+    let files = operator_of_all.files(&site);
+    let directory = files.directory(&place.framework_id, "t").await.expect("it answers").expect("a sandbox");
+    let part = files.read(&format!("{directory}/flink.log.1"), 0, 6).await.expect("it can be read");
+    assert_eq!(&part.data[..], b"line 3");
+    assert_eq!(files.directory(&place.framework_id, "u").await.expect("it answers"), None);
 
     let mut last = wanted();
     (last.name, last.tail, last.follow) = ("flink.log.1".parse().expect("a log"), Some(2), false);
