@@ -238,7 +238,7 @@ pub struct LogsOptions {
     /// A cluster of the dispatcher [default: that of the running AppMaster]
     #[arg(conflicts_with = "socket")]
     pub name: Option<String>,
-    /// The task, or the beginning of its id [default: the AppMaster that leads, else the last one]
+    /// The task, or the beginning of its id, or the number at its end [default: the AppMaster that leads, else the last one]
     #[arg(value_name = "jobmanager|TASK")]
     task: Option<String>,
     /// The same where no cluster is named

@@ -14,9 +14,9 @@ const MAX_NAMED: usize = 5;
 pub enum FindError {
     #[error("no AppMaster has been launched yet")]
     NoAppMaster,
-    #[error("there is no task that begins with {word:?}, or Mesos has forgotten it")]
+    #[error("there is no task whose id begins with {word:?} or ends with -{word}, or Mesos has forgotten it")]
     NoTask { word: String },
-    #[error("several tasks begin with {word:?}: {}", names.join(", "))]
+    #[error("{word:?} is of several tasks: {}", names.join(", "))]
     Ambiguous { word: String, names: Vec<String> },
     #[error("cannot ask the Mesos master for the tasks of framework {framework_id}")]
     Master {
@@ -26,7 +26,7 @@ pub enum FindError {
     },
 }
 
-/// Without a word the first of the AppMasters; else the one task, of them or of their frameworks, whose id begins with it.
+/// Without a word the first of the AppMasters; else the one task, of them or of their frameworks, whose id begins with it, or ends with it as with a number.
 pub async fn find(
     operator: &Operator,
     appmasters: Vec<Place>,
@@ -50,7 +50,7 @@ pub async fn find(
 }
 
 fn choose(places: Vec<Place>, word: &str) -> Result<Place, FindError> {
-    let mut meant: Vec<_> = places.into_iter().filter(|place| place.task_id.starts_with(word)).collect();
+    let mut meant: Vec<_> = places.into_iter().filter(|place| is_of(&place.task_id, word)).collect();
     let exactly = meant.iter().position(|place| place.task_id == word);
     let index = match (exactly, meant.len()) {
         (Some(index), _) => index,
@@ -65,6 +65,12 @@ fn choose(places: Vec<Place>, word: &str) -> Result<Place, FindError> {
         }
     };
     Ok(meant.swap_remove(index))
+}
+
+/// Ids of one framework have the same beginning and a number at their end.
+fn is_of(task_id: &str, word: &str) -> bool {
+    let is_number = |rest: &str| rest.ends_with('-') && !word.is_empty();
+    task_id.starts_with(word) || task_id.strip_suffix(word).is_some_and(is_number)
 }
 
 #[cfg(test)]
@@ -89,10 +95,16 @@ mod tests {
         assert_eq!(chosen(&["a-1", "a-10", "b-1"], "b").as_deref(), Ok("b-1"));
         assert_eq!(chosen(&["a-10", "a-1", "b-1"], "a-1").as_deref(), Ok("a-1"));
         let error = chosen(&["a-1", "a-10", "b-1"], "a").expect_err("two");
-        assert_eq!(error, "several tasks begin with \"a\": a-1, a-10");
+        assert_eq!(error, "\"a\" is of several tasks: a-1, a-10");
+        assert_eq!(chosen(&["a-01", "a-11", "b-02"], "02").as_deref(), Ok("b-02"));
+        assert_eq!(chosen(&["a-01", "a-11", "b-02"], "11").as_deref(), Ok("a-11"));
+        assert!(chosen(&["a-01", "a-11", "b-02"], "1").is_err(), "no whole number");
         let error = chosen(&["a-1", "a-2", "a-3", "a-4", "a-5", "a-6", "a-7"], "").expect_err("seven");
         assert!(error.ends_with("a-5, and 2 more"), "{error}");
         let error = chosen(&["a-1"], "c").expect_err("none");
-        assert_eq!(error, "there is no task that begins with \"c\", or Mesos has forgotten it");
+        assert_eq!(
+            error,
+            "there is no task whose id begins with \"c\" or ends with -c, or Mesos has forgotten it"
+        );
     }
 }

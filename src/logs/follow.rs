@@ -110,7 +110,7 @@ impl Follower {
         let new =
             data.filter(|data| data.starts_with(&self.overlap)).map(|data| data.slice(self.overlap.len()..));
         match (&mut self.state, new) {
-            (State::Reading { .. }, Some(new)) if !new.is_empty() => return self.told(new),
+            (State::Reading { .. }, Some(new)) if !new.is_empty() => return self.told(&new),
             (State::Reading { renamed }, Some(_)) if !renamed.is_empty() => {
                 renamed.remove(0);
                 self.begin_anew();
@@ -128,7 +128,7 @@ impl Follower {
             (State::Seeking { candidates, index }, Some(new)) => {
                 let renamed: Vec<_> = candidates.drain(..=*index).rev().collect();
                 self.state = State::Reading { renamed };
-                return self.told(new);
+                return self.told(&new);
             }
             (State::Seeking { candidates, index }, None) => {
                 *index += 1;
@@ -171,7 +171,7 @@ impl Follower {
         self.state = State::Reading { renamed: Vec::new() };
     }
 
-    fn told(&mut self, new: Bytes) -> Bytes {
+    fn told(&mut self, new: &Bytes) -> Bytes {
         let most = self.left.and_then(|left| usize::try_from(left).ok()).unwrap_or(usize::MAX);
         let new = new.slice(..new.len().min(most));
         self.left = self.left.map(|left| left - new.len() as u64);

@@ -17,7 +17,7 @@ use super::reader::{LogError, Place, Reader, Wanted};
 #[into_params(parameter_in = Query)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogsQuery {
-    /// The task of an AppMaster or TaskManager, or the beginning of its id; without it, or with `jobmanager`, the AppMaster
+    /// The task of an AppMaster or TaskManager, or the beginning of its id, or the number at its end; without it, or with `jobmanager`, the AppMaster
     /// that leads, else the last one
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task: Option<String>,

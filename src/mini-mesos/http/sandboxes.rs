@@ -83,8 +83,8 @@ async fn download(State(sandboxes): State<Sandboxes>, Query(query): Parameters) 
     let file = async {
         let path = path_of(&query)?;
         let (file, size) = sandboxes.open(path, "download").await?;
-        let name: String =
-            path.rsplit('/').next().unwrap_or_default().chars().filter(|c| c.is_ascii_graphic()).collect();
+        let is_plain = |c: &char| c.is_ascii_alphanumeric() || "._-".contains(*c);
+        let name: String = path.rsplit('/').next().unwrap_or_default().chars().filter(is_plain).collect();
         let head = [
             (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
             (header::CONTENT_DISPOSITION, format!("attachment; filename={name}")),

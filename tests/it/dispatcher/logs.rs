@@ -59,13 +59,13 @@ impl Following {
     async fn interrupt(self, site: &Site) -> Option<i32> {
         kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGINT).expect("it runs");
         let mut this = self;
-        let status = site.program.until("it ends", async || this.child.try_wait().expect("a child")).await;
+        let status = site.mesos.until("it ends", async || this.child.try_wait().expect("a child")).await;
         status.signal()
     }
 
     /// Its code and all that it has printed.
     async fn end(mut self, site: &Site) -> (Option<i32>, String) {
-        let status = site.program.until("it ends", async || self.child.try_wait().expect("a child")).await;
+        let status = site.mesos.until("it ends", async || self.child.try_wait().expect("a child")).await;
         (status.code(), self.printed())
     }
 }
@@ -102,7 +102,7 @@ async fn logs_of_tasks_that_run_and_of_those_that_have_ended() {
 
     for (words, code, error) in [
         (&["logs", "two"][..], 69, "there is no cluster two"),
-        (&["logs", "one", "nothing"], 69, "there is no task that begins with \"nothing\""),
+        (&["logs", "one", "nothing"], 69, "there is no task whose id begins with \"nothing\""),
         (&["logs", "one", "--file", "no.log"], 69, "has no no.log, or it was removed"),
         (&["logs", "one", "--file", "../x.log"], 64, "is no log"),
         (&["logs", "one", "--file", "conf/config.yaml"], 64, "is no log"),
