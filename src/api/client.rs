@@ -2,7 +2,9 @@
 
 mod address;
 mod artifacts;
+mod logs;
 
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -86,10 +88,18 @@ pub enum AskError {
     File {
         path: PathBuf,
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
     #[error("the dispatcher at {address} no longer answers")]
     Ended { address: Address },
+    #[error("the log breaks off at {address}: the dispatcher, the agent or the task's sandbox is gone")]
+    Cut {
+        address: Address,
+        #[source]
+        source: reqwest::Error,
+    },
+    #[error("cannot print the log")]
+    Print(#[source] io::Error),
 }
 
 /// One dispatcher.

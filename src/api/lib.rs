@@ -18,6 +18,7 @@ mod explain;
 mod extract;
 mod health;
 mod jobs;
+mod logs;
 mod metrics;
 mod orders;
 mod page;
@@ -57,6 +58,7 @@ pub use audit::AuditQuery;
 pub use caller::{Caller, Tokens};
 pub use events::EventsQuery;
 pub use explain::{Explanation, Queue, Waiting};
+pub use logs::{AtMesos, Sandboxes};
 use scheduling::Schedulings;
 use standing::DispatcherStandings;
 
@@ -86,6 +88,7 @@ pub struct Sources {
     pub scheduling: Schedulings,
     pub jobmanagers: JobManagers,
     pub artifacts: Artifacts,
+    pub sandboxes: Arc<dyn Sandboxes>,
     /// Before the process ends.
     pub closing: Closing,
 }
@@ -168,6 +171,10 @@ fn described() -> OpenApiRouter<Shared> {
         .routes(routes!(events::events))
         .route_layer(middleware::from_fn(standing::led))
         .route_layer(middleware::from_fn(caller::required));
+    let for_the_leader = OpenApiRouter::new()
+        .routes(routes!(logs::logs))
+        .route_layer(middleware::from_fn(standing::by_the_leader))
+        .route_layer(middleware::from_fn(caller::required));
     let for_lookers = OpenApiRouter::new()
         .routes(routes!(ui::open))
         .routes(routes!(ui::close))
@@ -178,5 +185,6 @@ fn described() -> OpenApiRouter<Shared> {
         .routes(routes!(health::health))
         .routes(routes!(health::ready))
         .merge(for_callers)
+        .merge(for_the_leader)
         .merge(for_lookers)
 }

@@ -122,6 +122,18 @@ pub async fn led(
     response
 }
 
+/// As [`led`], for what only the leader knows.
+pub async fn by_the_leader(
+    Extension(standings): Extension<DispatcherStandings>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match elsewhere(&standings, &request) {
+        Some(response) => response,
+        None => next.run(request).await,
+    }
+}
+
 /// Why this is not for a dispatcher that stands so, where only the leader knows the answer.
 pub fn elsewhere(standings: &DispatcherStandings, request: &Request) -> Option<Response> {
     let standing = standings.borrow().clone();

@@ -4,6 +4,7 @@ mod applying;
 mod artifacts;
 mod callers;
 mod events;
+mod logs;
 mod ordering;
 mod over_sockets;
 mod over_tls;
@@ -90,6 +91,7 @@ fn sources(handle: &Handle, standings: DispatcherStandings, scheduling: Scheduli
     let (handle, jobmanagers) = (handle.clone(), jobmanagers());
     let closing = serve::Closing::default();
     let artifacts = no_artifacts();
+    let sandboxes = Arc::new(logs::Nowhere);
     Sources {
         handle,
         standings,
@@ -99,6 +101,7 @@ fn sources(handle: &Handle, standings: DispatcherStandings, scheduling: Scheduli
         scheduling,
         jobmanagers,
         artifacts,
+        sandboxes,
         closing,
     }
 }

@@ -7,7 +7,11 @@ use clap::{Args, Subcommand, ValueEnum};
 use access::Role;
 use api::client::Address;
 use base::digest::{Digest, DigestError};
+use logs::name::LogName;
+use logs::query::LogsQuery;
 use manifest::ArtifactUri;
+
+use super::SocketOptions;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -38,6 +42,8 @@ pub enum Command {
     Freeze(NamesOptions),
     /// Take the manifests that were applied to frozen clusters
     Thaw(NamesOptions),
+    /// Print what an AppMaster or TaskManager of a cluster has written into its sandbox at Mesos
+    Logs(LogsOptions),
     /// Print who has changed what
     Audit(AuditOptions),
     /// Create, list and end session clusters without a manifest
@@ -279,6 +285,66 @@ pub struct DeleteOptions {
     pub force: Force,
     #[command(flatten)]
     pub order: OrderOptions,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct LogsOptions {
+    /// A cluster of the dispatcher [default: that of the running AppMaster]
+    #[arg(conflicts_with = "socket")]
+    pub name: Option<String>,
+    /// The task, or the beginning of its id, or the number at its end [default: the AppMaster that leads, else the last one]
+    #[arg(value_name = "jobmanager|TASK")]
+    task: Option<String>,
+    /// The same where no cluster is named
+    #[arg(long = "task", value_name = "TASK", conflicts_with = "task")]
+    of: Option<String>,
+    /// Then go on with what is written until the task has ended
+    #[arg(long, short)]
+    pub follow: bool,
+    #[command(flatten)]
+    pub file: LogFile,
+    /// So many of the last lines [default: all]
+    #[arg(long, value_name = "N")]
+    pub tail: Option<u64>,
+    #[command(flatten)]
+    pub socket: SocketOptions,
+    #[command(flatten)]
+    pub dispatcher: DispatcherOptions,
+}
+
+impl LogsOptions {
+    pub fn query(&self) -> LogsQuery {
+        LogsQuery {
+            task: self.task.clone().or_else(|| self.of.clone()),
+            file: self.file.name(),
+            tail: self.tail,
+            follow: self.follow,
+            ..LogsQuery::default()
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default, Args)]
+#[group(multiple = false)]
+pub struct LogFile {
+    /// What the process printed [default]
+    #[arg(long)]
+    pub stdout: bool,
+    /// What the process, and Mesos for it, printed on stderr
+    #[arg(long)]
+    pub stderr: bool,
+    /// Another log in the sandbox, such as `flink.log`
+    #[arg(long, value_name = "NAME")]
+    pub file: Option<LogName>,
+}
+
+impl LogFile {
+    fn name(&self) -> Option<String> {
+        match &self.file {
+            Some(name) => Some(name.to_string()),
+            None => self.stderr.then(|| "stderr".to_owned()),
+        }
+    }
 }
 
 /// What stands beside the token's hash.

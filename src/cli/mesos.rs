@@ -9,12 +9,11 @@ use std::time::Duration;
 use mesos::wire::cluster::DomainInfo;
 
 /// Options that say nothing to a single agent.
-const MASTERS_OWN: [&str; 11] = [
+const MASTERS_OWN: [&str; 10] = [
     "agents",
     "agent_domain",
     "roles",
     "authenticate_http_frameworks",
-    "credentials",
     "listen_fd",
     "agent_ping_timeout",
     "max_agent_ping_timeouts",
@@ -90,8 +89,17 @@ pub struct Options {
     #[arg(long, alias = "authenticate_http_frameworks", requires = "credentials")]
     pub authenticate_http_frameworks: bool,
 
+    /// Whoever looks at the master's state or into sandboxes must prove who that is with HTTP Basic authentication; needs
+    /// --credentials
+    #[arg(long, alias = "authenticate_http_readonly", requires = "credentials")]
+    pub authenticate_http_readonly: bool,
+
+    /// The same for the operator's API of the master and of agents
+    #[arg(long, alias = "authenticate_http_readwrite", requires = "credentials")]
+    pub authenticate_http_readwrite: bool,
+
     /// File of principals and secrets: a pair on each line, or JSON as the real master reads it
-    #[arg(long)]
+    #[arg(long, alias = "http_credentials")]
     pub credentials: Option<PathBuf>,
 
     /// File to which the port is written once it is open

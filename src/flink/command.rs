@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 pub use application::{Application, UnrestoredState};
 pub use classpath::HadoopClassPath;
-pub use log4j::Log4j;
+pub use log4j::{Log4j, LogFile};
 
 use crate::distribution::Distribution;
 use crate::java::JavaHome;
@@ -61,8 +61,9 @@ pub struct Launch<'a> {
     pub hadoop: &'a HadoopClassPath,
     /// The directory with the effective configuration.
     pub conf_dir: &'a Path,
-    /// For Flink's log file, if its configuration writes one, crash reports and heap dumps.
+    /// For crash reports and heap dumps.
     pub log_dir: &'a Path,
+    pub log_file: &'a LogFile,
     /// Java's temporary directory: on a file system that allows executing, for unpacked native libraries.
     pub tmp_dir: Option<&'a Path>,
     pub log4j: Log4j,

@@ -1,5 +1,6 @@
 //! A scheduler's connection to the master: the thin driver around [`super::session`].
 
+pub mod agent;
 mod driver;
 mod http;
 pub mod operator;

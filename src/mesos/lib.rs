@@ -14,5 +14,6 @@ pub mod recordio;
 pub mod report;
 pub mod role;
 pub mod session;
+pub mod site;
 pub mod teardown;
 pub mod wire;

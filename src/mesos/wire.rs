@@ -6,6 +6,7 @@
 //! mapping: names as in the original, 64-bit integers as numbers, bytes in base64, enums by name.
 
 pub mod address;
+pub mod agent;
 pub mod call;
 pub mod check;
 pub mod cluster;

@@ -3,8 +3,10 @@
 mod agent;
 #[cfg(feature = "faults")]
 mod fault;
+pub mod guard;
 mod leadership;
 mod operator;
+mod page;
 pub mod sandboxes;
 mod scheduler;
 mod stream;
@@ -26,7 +28,10 @@ use super::credentials::Credentials;
 use super::leadership::Leadership;
 use super::link;
 use super::master;
-use super::state::{Question, TasksQuery};
+use super::sandboxes::Sandboxes;
+use super::state::{Question, SlavesQuery, TasksQuery};
+
+use guard::{Guards, Realm};
 
 /// Largest request body: as large as the largest event a scheduler must be ready for.
 const MAX_BODY_BYTES: usize = 256 << 20;
@@ -40,39 +45,48 @@ pub struct Server {
     /// Whom schedulers must prove to be; without them anybody may call.
     pub credentials: Option<Arc<Credentials>>,
     pub leadership: watch::Receiver<Leadership>,
+    /// Of the agents in this process.
+    pub sandboxes: Sandboxes,
+    pub guards: Guards,
 }
 
 pub fn router(server: Server) -> Router {
-    let mut router = Router::new();
+    let (guards, sandboxes) = (server.guards.clone(), server.sandboxes.clone());
+    let (mut router, mut readonly, mut readwrite) = (Router::new(), Router::new(), Router::new());
     for prefix in ["", "/master"] {
         let at = |path: &str| format!("{prefix}{path}");
         router = router
             .route(&at("/api/v1/scheduler"), any(scheduler::call))
-            .route(&at("/api/v1"), post(operator::call))
             .route(&at("/health"), get(StatusCode::OK))
-            .route(&at("/redirect"), get(redirect))
-            .route(&at("/teardown"), post(operator::teardown))
+            .route(&at("/redirect"), get(redirect));
+        readwrite = readwrite
+            .route(&at("/api/v1"), post(operator::call))
+            .route(&at("/teardown"), post(operator::teardown));
+        readonly = readonly
             .route(&at("/roles"), get(roles))
-            .route(&at("/tasks"), get(tasks));
+            .route(&at("/tasks"), get(tasks))
+            .route(&at("/slaves"), get(slaves));
         for (path, question) in [
             ("/state", Question::State),
             ("/state.json", Question::State),
             ("/state-summary", Question::Summary),
-            ("/slaves", Question::Slaves),
             ("/frameworks", Question::Frameworks),
         ] {
             let show = |State(server): State<Server>| async move { ask(&server, question).await };
-            router = router.route(&at(path), get(show));
+            readonly = readonly.route(&at(path), get(show));
         }
     }
     #[cfg(feature = "faults")]
     let router = router.route("/mini/{fault}", post(fault::call));
+    let readonly = readonly.route("/metrics/snapshot", get(metrics));
     router
         .route(link::PATH, post(agent::join))
         .route("/version", get(version))
-        .route("/metrics/snapshot", get(metrics))
+        .merge(guards.guard(Realm::MasterReadonly, readonly))
+        .merge(guards.guard(Realm::MasterReadwrite, readwrite))
         .fallback((StatusCode::NOT_FOUND, "404 Not Found."))
         .with_state(server)
+        .merge(sandboxes::routes(sandboxes, &guards))
 }
 
 /// Where the leader is: here, as long as this one leads.
@@ -100,6 +114,10 @@ async fn version() -> Response {
 
 async fn tasks(State(server): State<Server>, Query(query): Query<TasksQuery>) -> Response {
     ask(&server, Question::Tasks(query)).await
+}
+
+async fn slaves(State(server): State<Server>, Query(query): Query<SlavesQuery>) -> Response {
+    ask(&server, Question::Slaves(query)).await
 }
 
 async fn roles(State(server): State<Server>) -> Response {

@@ -31,6 +31,7 @@ pub mod reaper;
 pub mod remote;
 pub mod request;
 pub mod resources;
+pub mod sandboxes;
 pub mod state;
 pub mod timing;
 pub mod tool;

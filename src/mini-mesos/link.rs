@@ -180,6 +180,7 @@ mod tests {
             hostname: "h".to_owned(),
             ip: "127.0.0.2".to_owned(),
             port: 5051,
+            number: 1,
             attributes: parse_attributes("rack:r1;generation:2").expect("attributes"),
             domain: None,
             resources: resources.allocated_to("flink"),

@@ -48,7 +48,7 @@ impl MediaType {
         }
     }
 
-    fn of_body(content_type: &str) -> Option<Self> {
+    pub fn of_body(content_type: &str) -> Option<Self> {
         [Self::Json, Self::Protobuf].into_iter().find(|media| media.name() == content_type)
     }
 

@@ -15,14 +15,14 @@ use mesos::wire::status::{TaskState, TaskStatus};
 use super::master::{self, Agent, Duty, Framework, HeldOffer, Link, Master, Task};
 use super::resources::{Amount, Milli, Resources};
 
-pub use listing::TasksQuery;
+pub use listing::{SlavesQuery, TasksQuery};
 
 /// What an operator's tool asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Question {
     State,
     Summary,
-    Slaves,
+    Slaves(SlavesQuery),
     Frameworks,
     Tasks(TasksQuery),
     Roles,
@@ -33,7 +33,7 @@ pub fn answer(question: &Question, master: &Master, now: Moment) -> Value {
     match question {
         Question::State => state(master, now),
         Question::Summary => listing::summary(master, now),
-        Question::Slaves => listing::slaves(master, now),
+        Question::Slaves(query) => listing::slaves(master, query, now),
         Question::Frameworks => listing::frameworks(master, now),
         Question::Tasks(query) => listing::tasks(master, query),
         Question::Roles => listing::roles(master),
@@ -131,14 +131,13 @@ impl View<'_> {
         let description = &agent.description;
         let tasks = self.master.frameworks().flat_map(|framework| framework.tasks.values());
         let offers = self.master.offers().filter(|offer| offer.agent == agent.id);
-        let (ip, port) = (&description.ip, description.port);
         json!({
             "id": agent.id.text(),
             "hostname": description.hostname,
-            "port": port,
+            "port": description.port,
             "attributes": attributes(&description.attributes),
             "domain": description.domain,
-            "pid": format!("slave(1)@{ip}:{port}"),
+            "pid": description.pid(),
             "registered_time": self.time(agent.registered),
             "resources": amounts(&description.resources),
             "used_resources": amounts(&held_by(tasks.filter(|task| task.agent == agent.id))),

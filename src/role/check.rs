@@ -126,7 +126,8 @@ fn log_configuration(setup: &Setup) -> Option<String> {
 /// For command lines that are only looked at.
 pub fn read_only_dirs(setup: &Setup) -> Dirs {
     let base = rundir::base(&setup.environment);
-    Dirs { conf: setup.conf_dir.clone(), log: base.clone(), tmp: base, log4j: setup.log4j() }
+    let log_file = rundir::log_file(&setup.environment);
+    Dirs { conf: setup.conf_dir.clone(), log: base.clone(), log_file, tmp: base, log4j: setup.log4j() }
 }
 
 /// Of a directory on this machine.

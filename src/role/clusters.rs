@@ -11,6 +11,7 @@ mod events;
 mod explain;
 mod files;
 mod list;
+mod logs;
 mod ordering;
 mod queue;
 pub mod run;
@@ -57,6 +58,7 @@ pub fn run_command(command: &Command, environment: &Environment) -> Result<u8, F
         Command::Freeze(options) => ordering::run(Verb::Freeze, &options.names, &options.order, environment),
         Command::Thaw(options) => ordering::run(Verb::Thaw, &options.names, &options.order, environment),
         Command::Queue(options) => queue::run(options, environment),
+        Command::Logs(options) => logs::run(options, environment),
         Command::Audit(options) => audit(options, environment),
         Command::Token(options) => token::run(options),
         Command::Artifact(command) => artifact::run(command, environment),
@@ -151,7 +153,9 @@ fn unanswered(error: AskError) -> Fatal {
         | AskError::NoAnswer { .. }
         | AskError::NoLeader { .. }
         | AskError::Strange { .. }
-        | AskError::Ended { .. } => Exit::Unavailable,
+        | AskError::Ended { .. }
+        | AskError::Cut { .. } => Exit::Unavailable,
+        AskError::Print(_) => Exit::Os,
     };
     Fatal::new(exit, error)
 }

@@ -27,11 +27,13 @@ use init::plan::Inherited;
 use mini_mesos::agent::Agent;
 use mini_mesos::cluster::{Cluster, MAX_INPUTS_WAITING, Pace};
 use mini_mesos::credentials::{Credentials, CredentialsError};
+use mini_mesos::http::guard::Guards;
 use mini_mesos::http::{self, Server};
 use mini_mesos::ids::Ids;
 use mini_mesos::link::DialError;
 use mini_mesos::master::{self, AgentDescription, Master};
 use mini_mesos::reaper::Reaper;
+use mini_mesos::sandboxes::Sandboxes;
 use mini_mesos::timing::Timing;
 use serve::{Listening, Peer};
 
@@ -105,17 +107,26 @@ fn try_run(options: &Options, inherited: &Inherited) -> Result<(), MesosError> {
 
 async fn serve(options: &Options, inherited: &Inherited) -> Result<(), MesosError> {
     let given = agent_options::read(options)?;
-    let credentials = credentials(options)?;
+    let credentials = credentials(options, options.authenticate_http_frameworks)?;
+    let guards = guards(options)?;
     let stop = stop_signal(inherited)?;
     let ip = options.ip.unwrap_or(Ipv4Addr::LOCALHOST);
     let (listener, address) = listen(options, SocketAddr::from((ip, options.port.unwrap_or(PORT)))).await?;
     let reaper = Reaper::start().map_err(MesosError::Runtime)?;
-    let cluster = assemble(options, given, ip, address.port(), &reaper)?;
+    let (cluster, sandboxes) = assemble(options, given, ip, address.port(), &reaper)?;
     announce(options, address)?;
     let (inputs, receiver) = mpsc::channel(MAX_INPUTS_WAITING);
     let hostname = hostname(options, ip);
     let leadership = cluster.leadership();
-    let router = http::router(Server { cluster: inputs, address, hostname, credentials, leadership });
+    let router = http::router(Server {
+        cluster: inputs,
+        address,
+        hostname,
+        credentials,
+        leadership,
+        sandboxes,
+        guards,
+    });
     let service = router.into_make_service_with_connect_info::<Peer>();
     let server = tokio::spawn(axum::serve(Listening::new(listener, "mesos"), service).into_future());
     cluster.run(receiver, stop).await;
@@ -164,8 +175,16 @@ fn write_port(path: &Path, port: u16) -> io::Result<()> {
     std::fs::rename(unfinished, path)
 }
 
-fn credentials(options: &Options) -> Result<Option<Arc<Credentials>>, MesosError> {
-    let Some(path) = options.credentials.as_ref().filter(|_| options.authenticate_http_frameworks) else {
+fn guards(options: &Options) -> Result<Guards, MesosError> {
+    Ok(Guards {
+        readonly: credentials(options, options.authenticate_http_readonly)?,
+        readwrite: credentials(options, options.authenticate_http_readwrite)?,
+    })
+}
+
+/// None where nobody is asked for them.
+fn credentials(options: &Options, are_asked_for: bool) -> Result<Option<Arc<Credentials>>, MesosError> {
+    let Some(path) = options.credentials.as_ref().filter(|_| are_asked_for) else {
         return Ok(None);
     };
     let text =
@@ -191,7 +210,7 @@ fn assemble(
     ip: Ipv4Addr,
     port: u16,
     reaper: &Reaper,
-) -> Result<Cluster, MesosError> {
+) -> Result<(Cluster, Sandboxes), MesosError> {
     let epoch = epoch();
     let clock = Clock::start();
     let mut ids = ids(options);
@@ -214,17 +233,18 @@ fn assemble(
     let mut master = Master::new(settings, ids.fork(), Moment::START);
     let work_dir = absolute(&options.work_dir)?;
     let several = given.len() > 1;
-    let mut agents = BTreeMap::new();
+    let (mut agents, mut work_dirs) = (BTreeMap::new(), Vec::new());
     for (number, agent) in (1..=MAX_AGENTS).zip(given) {
         let work_dir = if several { work_dir.join(number.to_string()) } else { work_dir.clone() };
         make(&work_dir)?;
+        work_dirs.push(work_dir.clone());
         let ip_text = ip.to_string();
-        // Nothing listens there: the number only tells agents on one host apart.
-        let agent_port = port.wrapping_add(number);
         let description = AgentDescription {
             hostname: hostname(options, ip),
             ip: ip_text,
-            port: agent_port,
+            // All in this process share its port, as in `mesos-local`.
+            port,
+            number,
             attributes: agent.attributes,
             domain: agent.domain,
             resources: agent.resources,
@@ -235,7 +255,8 @@ fn assemble(
             mini_mesos::agent::Settings { id: id.clone(), description, work_dir, timing, epoch, containment };
         agents.insert(id, Agent::new(settings, ids.fork(), Moment::START));
     }
-    Ok(Cluster::new(master, agents, ids, Pace::new(clock, options.time_scale), reaper))
+    let sandboxes = Sandboxes::new(work_dirs);
+    Ok((Cluster::new(master, agents, ids, Pace::new(clock, options.time_scale), reaper), sandboxes))
 }
 
 /// Seconds since 1970, now.

@@ -79,7 +79,7 @@ pub fn events(options: &EventsOptions, environment: &Environment) -> Result<u8, 
     Ok(Exit::Ok.code())
 }
 
-fn ask<T, F>(
+pub fn ask<T, F>(
     options: &SocketOptions,
     environment: &Environment,
     question: impl FnOnce(AppMaster) -> F,

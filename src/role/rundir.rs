@@ -9,12 +9,16 @@ use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{AccessFlags, access};
 
 use conf::environment::Environment;
+use flink::command::LogFile;
 use init::guard;
 
 /// Logs, heap dumps and temporary files hold what the configuration's secrets protect.
 const OWNERS_ALONE: u32 = 0o700;
 
 const SANDBOX: &str = "MESOS_SANDBOX";
+
+/// As Flink's own scripts have it.
+const LOG_DIR: &str = "FLINK_LOG_DIR";
 
 #[derive(Debug, thiserror::Error)]
 #[error("failed to create a directory for this run in {}", base.display())]
@@ -100,6 +104,20 @@ pub fn base(environment: &Environment) -> PathBuf {
     }
 }
 
+/// In the Mesos sandbox if there is one, so that it is there when the task has ended; but where somebody names a directory,
+/// there.
+pub fn log_file(environment: &Environment) -> LogFile {
+    let writable = |name| {
+        let path = environment.text(name).filter(|path| !path.is_empty()).map(PathBuf::from)?;
+        access(&path, AccessFlags::W_OK | AccessFlags::X_OK).is_ok().then_some(path)
+    };
+    match (writable(LOG_DIR), writable(SANDBOX)) {
+        (Some(directory), _) => LogFile::KeptIn(directory),
+        (None, Some(sandbox)) => LogFile::Kept(sandbox.join("flink.log")),
+        (None, None) => LogFile::OfRun,
+    }
+}
+
 fn temporary(environment: &Environment) -> PathBuf {
     PathBuf::from(environment.text("TMPDIR").unwrap_or("/tmp"))
 }
@@ -120,6 +138,22 @@ mod tests {
             let mode = std::fs::metadata(path).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o700, "{}", path.display());
         }
+    }
+
+    #[test]
+    fn the_log_is_kept_where_somebody_looks_for_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let (sandbox, logs) = (directory.path().join("sandbox"), directory.path().join("logs"));
+        let of = |names: &[&str]| {
+            let named = [(SANDBOX, sandbox.as_path()), (LOG_DIR, logs.as_path())];
+            log_file(&named.into_iter().filter(|(name, _)| names.contains(name)).collect())
+        };
+        assert_eq!(of(&[SANDBOX, LOG_DIR]), LogFile::OfRun, "neither is there");
+        std::fs::create_dir(&sandbox).unwrap();
+        assert_eq!(of(&[SANDBOX, LOG_DIR]), LogFile::Kept(sandbox.join("flink.log")));
+        std::fs::create_dir(&logs).unwrap();
+        assert_eq!(of(&[SANDBOX, LOG_DIR]), LogFile::KeptIn(logs.clone()));
+        assert_eq!((of(&[LOG_DIR]), of(&[])), (LogFile::KeptIn(logs.clone()), LogFile::OfRun));
     }
 
     #[test]

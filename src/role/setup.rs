@@ -1,5 +1,6 @@
 //! What every role that runs Flink needs first: the distribution, java, and the configuration of all layers.
 
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::geteuid;
@@ -16,7 +17,7 @@ use conf::retired::{self, JOB_MANAGER, TASK_MANAGER};
 use conf::settings::Settings;
 use conf::table::Table;
 use conf::{self, Loaded, Mode, Request, redact, write};
-use flink::command::{HadoopClassPath, Identity, Launch, Log4j};
+use flink::command::{HadoopClassPath, Identity, Launch, Log4j, LogFile};
 use flink::distribution::Distribution;
 use flink::java::{JavaCandidates, JavaHome};
 use flink::manifest::{self, CdsArchives, Manifest};
@@ -26,7 +27,7 @@ use status::Setting;
 
 use super::error::{Fatal, fatal};
 use super::findings::Findings;
-use super::rundir::{RunDir, is_noexec};
+use super::rundir::{self, RunDir, is_noexec};
 use super::user;
 
 /// Where official images have Flink.
@@ -173,6 +174,7 @@ impl Setup {
             hadoop: &self.hadoop,
             conf_dir: &dirs.conf,
             log_dir: &dirs.log,
+            log_file: &dirs.log_file,
             tmp_dir: Some(&dirs.tmp),
             log4j: dirs.log4j,
             cpus,
@@ -183,7 +185,7 @@ impl Setup {
 
     /// Writes what Flink reads into `run`, and our own log configuration if the user has none.
     pub fn write_conf(&self, run: &RunDir) -> Result<Dirs, Fatal> {
-        let dirs = Dirs::of(run, self.log4j());
+        let dirs = Dirs::of(run, self.log4j(), rundir::log_file(&self.environment));
         let table = write::for_flink(&self.loaded.table);
         write::write(&table, self.loaded.grammar, &self.conf_dir, &dirs.conf).map_err(|error| {
             let exit = error.exit();
@@ -193,6 +195,10 @@ impl Setup {
             let path = dirs.conf.join(dirs.log4j.file_name());
             std::fs::write(path, flink::command::log4j::CONTAINER_PROPERTIES)
                 .map_err(fatal(Exit::CannotCreate))?;
+        }
+        if let LogFile::Kept(path) = &dirs.log_file {
+            // Flink shows as the process's output what lies beside its log; without it that page is empty.
+            let _ = symlink("stdout", path.with_extension("out"));
         }
         Ok(dirs)
     }
@@ -217,13 +223,14 @@ impl Setup {
 pub struct Dirs {
     pub conf: PathBuf,
     pub log: PathBuf,
+    pub log_file: LogFile,
     pub tmp: PathBuf,
     pub log4j: Log4j,
 }
 
 impl Dirs {
-    fn of(run: &RunDir, log4j: Log4j) -> Self {
-        Self { conf: run.conf(), log: run.log(), tmp: run.tmp(), log4j }
+    fn of(run: &RunDir, log4j: Log4j, log_file: LogFile) -> Self {
+        Self { conf: run.conf(), log: run.log(), log_file, tmp: run.tmp(), log4j }
     }
 
     /// Flink's own directory for temporary files, if the user named none: it goes with the run.

@@ -52,6 +52,7 @@ mod ha_worker;
 mod home;
 mod jobmanager;
 mod keeper;
+mod logs;
 mod neighbours;
 mod pulse;
 mod reception;
@@ -165,8 +166,7 @@ async fn serve(
 ) -> Result<(), Ended> {
     let Opened { handover, masters, .. } = opened;
     let Handover { setup, settings, delivered: configuration, .. } = handover;
-    let clock = Clock::start();
-    let epoch = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    let (clock, epoch) = (Clock::start(), SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default());
     let artifacts = StdTcpListener::from(adopt(options.artifacts_fd)?);
     let address = artifacts.local_addr().map_err(fatal(Exit::Os))?;
     let identity = identity(settings)?.map(Arc::new);
@@ -189,6 +189,7 @@ async fn serve(
         jobmanager: Watch::new(rest.clone(), rest_clients(rest.as_ref())?),
         about: about(options, handover, &framework),
         lookout: Arc::clone(&lookout),
+        logs: Some(logs::of(&setup.environment, &masters, &trust, credentials.as_ref())?),
         closing: opened.closing.clone(),
     };
     let work = Work { spec, facts, framework, masters, credentials, trust, jobmanager, lookout, clock };

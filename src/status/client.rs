@@ -1,5 +1,6 @@
 //! The commands that talk to a running AppMaster through its unix socket.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use reqwest::{Client, RequestBuilder, Response};
 use serde::de::DeserializeOwned;
 
 use base::events::Event;
+use logs::query::LogsQuery;
 use tls::http;
 
 use super::api::{After, Ask};
@@ -45,6 +47,14 @@ pub enum CommandError {
     },
     #[error("the AppMaster at {} has ended", socket.display())]
     Ended { socket: PathBuf },
+    #[error("the log breaks off: the AppMaster at {}, the agent or the task's sandbox is gone", socket.display())]
+    Cut {
+        socket: PathBuf,
+        #[source]
+        source: reqwest::Error,
+    },
+    #[error("cannot print the log")]
+    Print(#[source] io::Error),
 }
 
 /// One AppMaster.
@@ -55,12 +65,7 @@ pub struct AppMaster {
 
 impl AppMaster {
     pub fn at(socket: &Path) -> Result<Self, CommandError> {
-        let client = http::plain()?
-            .unix_socket(socket)
-            .read_timeout(TEARDOWN_TIMEOUT)
-            .build()
-            .map_err(|source| CommandError::NoAnswer { socket: socket.to_owned(), source })?;
-        Ok(Self { socket: socket.to_owned(), client })
+        Ok(Self { socket: socket.to_owned(), client: client(socket, Some(TEARDOWN_TIMEOUT))? })
     }
 
     /// The status as JSON text.
@@ -118,6 +123,22 @@ impl AppMaster {
         Err(CommandError::Ended { socket: self.socket.clone() })
     }
 
+    /// A log of a task to its end, in parts.
+    pub async fn logs(
+        &self,
+        query: &LogsQuery,
+        mut print: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> Result<(), CommandError> {
+        // What is followed may be silent for as long as it likes.
+        let client = client(&self.socket, None)?;
+        let mut answer = self.answer(client.get(format!("{BASE}/v1/logs")).query(query)).await?;
+        let cut = |source| CommandError::Cut { socket: self.socket.clone(), source };
+        while let Some(chunk) = answer.chunk().await.map_err(cut)? {
+            print(&chunk).map_err(CommandError::Print)?;
+        }
+        Ok(())
+    }
+
     fn get(&self, path: &str) -> RequestBuilder {
         self.client.get(format!("{BASE}{path}")).timeout(ANSWER_TIMEOUT)
     }
@@ -153,4 +174,13 @@ impl AppMaster {
         serde_json::from_slice(text.as_bytes())
             .map_err(|source| CommandError::Malformed { socket: self.socket.clone(), source })
     }
+}
+
+fn client(socket: &Path, silence: Option<Duration>) -> Result<Client, CommandError> {
+    let builder = http::plain()?.unix_socket(socket);
+    let builder = match silence {
+        Some(silence) => builder.read_timeout(silence),
+        None => builder,
+    };
+    builder.build().map_err(|source| CommandError::NoAnswer { socket: socket.to_owned(), source })
 }

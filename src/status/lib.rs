@@ -10,6 +10,7 @@ pub mod client;
 pub mod exposition;
 mod fresh;
 pub mod jobmanager;
+mod logs;
 pub mod lookout;
 mod metrics;
 pub mod orders;
@@ -34,6 +35,7 @@ use serve::{Closing, Listening};
 
 use board::Board;
 use jobmanager::Watch;
+pub use logs::Logs;
 use lookout::Lookout;
 use peers::OwnersOnly;
 
@@ -43,7 +45,7 @@ pub struct About {
     pub framework_name: String,
     /// Flink's Web UI, as others reach it.
     pub flink_ui: Option<String>,
-    /// Whether the master has one; the embedded Mesos does not.
+    /// Whether others reach the master's; that of `local` is for this machine alone.
     pub mesos_ui: bool,
     /// What was odd when the cluster started.
     pub warnings: Vec<String>,
@@ -67,6 +69,8 @@ pub struct Sources {
     pub jobmanager: Watch,
     pub about: About,
     pub lookout: Arc<Lookout>,
+    /// Where TaskManagers' logs are, where that can be asked.
+    pub logs: Option<Logs>,
     /// Before the process ends.
     pub closing: Closing,
 }
@@ -82,6 +86,7 @@ struct Description;
 struct Shared {
     board: Arc<Board>,
     pages: Arc<stream::OpenStreams>,
+    logs: Option<Logs>,
     closing: Closing,
 }
 
@@ -91,9 +96,9 @@ pub struct Server(Shared);
 
 impl Server {
     pub fn new(sources: Sources) -> Self {
-        let Sources { requests, jobmanager, about, lookout, closing } = sources;
+        let Sources { requests, jobmanager, about, lookout, logs, closing } = sources;
         let board = Arc::new(Board::new(requests, about, jobmanager, lookout));
-        Self(Shared { board, pages: Arc::default(), closing })
+        Self(Shared { board, pages: Arc::default(), logs, closing })
     }
 
     /// For whoever else reports and orders.
@@ -128,6 +133,7 @@ fn for_everybody() -> OpenApiRouter<Shared> {
 fn for_operator() -> OpenApiRouter<Shared> {
     reading()
         .routes(routes!(api::suppose))
+        .routes(routes!(logs::logs))
         .routes(routes!(orders::scale))
         .routes(routes!(orders::teardown))
         .routes(routes!(orders::restart))

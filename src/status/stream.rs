@@ -58,7 +58,7 @@ struct OpenStream(Arc<OpenStreams>);
     (status = 503, description = "Too many streams are open", body = String, content_type = "text/plain; charset=utf-8"),
 ))]
 pub(super) async fn stream(
-    State(Shared { board, pages, closing }): State<Shared>,
+    State(Shared { board, pages, closing, .. }): State<Shared>,
     Query(wish): Query<StreamQuery>,
     headers: HeaderMap,
 ) -> Response {

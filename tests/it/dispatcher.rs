@@ -9,6 +9,7 @@ mod browser;
 mod client;
 mod clusterd;
 mod described;
+mod logs;
 mod orders;
 mod purged;
 mod running;

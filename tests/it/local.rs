@@ -16,6 +16,7 @@ mod pymesos;
 mod recorded;
 mod remote;
 mod replay;
+mod sandboxes;
 mod scheduler;
 mod tasks;
 mod tls;

@@ -26,6 +26,7 @@ pub fn bare(world: &World) -> Router {
         scheduling: Arc::new(scheduling::Told),
         jobmanagers: jobmanagers(),
         artifacts: no_artifacts(),
+        sandboxes: Arc::new(super::logs::Nowhere),
         closing: Closing::default(),
     })
 }
@@ -40,6 +41,7 @@ async fn who_is_not_known_is_told_nothing() {
         ("GET /v1/events", 403),
         ("GET /v1/audit", 403),
         ("GET /v1/queue", 403),
+        ("GET /v1/clusters/a/logs", 403),
         ("GET /v1/flink-versions", 403),
         ("GET /v1/artifacts", 403),
         ("GET /v1/clusters/a/jobs", 403),

@@ -24,6 +24,7 @@ fn sources(world: &World) -> Sources {
         scheduling: Arc::new(scheduling::Told),
         jobmanagers: jobmanagers(),
         artifacts: super::no_artifacts(),
+        sandboxes: Arc::new(super::logs::Nowhere),
         closing: Closing::default(),
     }
 }

@@ -97,6 +97,7 @@ fn questions() -> BTreeMap<(&'static str, &'static str), (&'static str, bool)> {
         (("delete", "/v1/clusters/{name}"), ("", true)),
         (("get", "/v1/clusters/{name}/revisions/{number}"), ("", false)),
         (("get", "/v1/clusters/{name}/explain"), ("", false)),
+        (("get", "/v1/clusters/{name}/logs"), ("", false)),
         (("post", "/v1/clusters/{name}/restart"), ("", true)),
         (("post", "/v1/clusters/{name}/scale"), ("{\"taskmanagers\": 2}", true)),
         (("post", "/v1/clusters/{name}/taskmanagers/{id}/restart"), ("", true)),
@@ -149,6 +150,8 @@ async fn each_route_has_its_rule() {
             (_, "/v1/tickets") => 204,
             // There is none.
             ("get" | "delete", "/v1/artifacts/{digest}") => 404,
+            // There is no Mesos.
+            (_, "/v1/clusters/{name}/logs") => 503,
             _ => 200,
         };
         let operation = &document["paths"][path][method];

@@ -30,6 +30,8 @@ async fn clusters_are_described_with_their_revisions_and_attempts() {
     for (path, status) in [
         ("/v1/clusters/b", 404),
         ("/v1/clusters/b/explain", 404),
+        ("/v1/clusters/b/logs", 404),
+        ("/v1/clusters/a/logs?file=config.yaml", 400),
         ("/v1/clusters/b/revisions/1", 404),
         ("/v1/clusters/a/revisions/9", 404),
         ("/v1/clusters/a/revisions/x", 400),

@@ -115,6 +115,7 @@ impl Site {
             scheduling: Arc::new(scheduling::Told),
             jobmanagers: jobmanagers(),
             artifacts: super::no_artifacts(),
+            sandboxes: Arc::new(super::logs::Nowhere),
             closing: Closing::default(),
         };
         let tokens = Arc::new(Mutex::new(parsed(&entries())));

@@ -215,6 +215,21 @@ fn warns_of_what_breaks_the_shutdown() {
     assert_eq!(case.jobmanager(&Entrypoint::Session).unwrap().warnings.len(), 2);
 }
 
+#[test]
+fn little_is_kept_of_a_log_that_goes_with_the_run() {
+    let mut case = Case::new("1.20.5");
+    let logging = |case: &Case| -> Vec<String> {
+        let args = case.taskmanager().args.into_iter().map(|arg| arg.into_string().unwrap());
+        args.filter(|arg| arg.starts_with("-Dlog.")).collect()
+    };
+    let of_run = ["-Dlog.file=/log/flink-taskmanager.log", "-Dlog.file.size=4MB", "-Dlog.file.number=1"];
+    assert_eq!(logging(&case), of_run);
+    case.log_file = LogFile::KeptIn("/var/log/flink".into());
+    assert_eq!(logging(&case), ["-Dlog.file=/var/log/flink/flink-taskmanager.log"]);
+    case.log_file = LogFile::Kept("/sandbox/flink.log".into());
+    assert_eq!(logging(&case), ["-Dlog.file=/sandbox/flink.log"]);
+}
+
 /// A launch that can be changed before it is used.
 struct Case {
     distribution: Distribution,
@@ -222,6 +237,7 @@ struct Case {
     table: Table,
     environment: Environment,
     hadoop: HadoopClassPath,
+    log_file: LogFile,
     cpus: f64,
     identity: Option<Identity>,
     properties: Vec<(String, String)>,
@@ -237,6 +253,7 @@ impl Case {
             table: Table::default(),
             environment: Environment::default(),
             hadoop: HadoopClassPath::default(),
+            log_file: LogFile::OfRun,
             cpus: 2.0,
             identity: None,
             properties: vec![],
@@ -259,6 +276,7 @@ impl Case {
             hadoop: &self.hadoop,
             conf_dir: Path::new("/conf"),
             log_dir: Path::new("/log"),
+            log_file: &self.log_file,
             tmp_dir: None,
             log4j: Log4j::Stock,
             cpus: self.cpus,

@@ -13,7 +13,8 @@ const PATH_DEFAULT: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 
 /// Sorted by name.
 pub fn of(run: &Run, sandbox: &Path, settings: &Settings) -> Vec<(String, String)> {
-    let Settings { id, description: AgentDescription { ip, port, .. }, .. } = settings;
+    let Settings { id, description, .. } = settings;
+    let AgentDescription { ip, port, .. } = description;
     let checkpoint = run.info.checkpoint.unwrap_or_default();
     let task = run.task.task_id.as_ref().map(TaskId::text).unwrap_or_default();
     let sandbox = sandbox.to_string_lossy();
@@ -33,7 +34,7 @@ pub fn of(run: &Run, sandbox: &Path, settings: &Settings) -> Vec<(String, String
     set("MESOS_HTTP_COMMAND_EXECUTOR", "0");
     set("MESOS_SANDBOX", &sandbox);
     set("MESOS_SLAVE_ID", id.text());
-    set("MESOS_SLAVE_PID", &format!("slave(1)@{ip}:{port}"));
+    set("MESOS_SLAVE_PID", &description.pid());
     if checkpoint {
         set("MESOS_RECOVERY_TIMEOUT", "15mins");
         set("MESOS_SUBSCRIPTION_BACKOFF_MAX", "2secs");

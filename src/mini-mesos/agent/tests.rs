@@ -60,6 +60,7 @@ impl Bench {
                 hostname: "localhost".to_owned(),
                 ip: "127.0.0.1".to_owned(),
                 port: 5051,
+                number: 1,
                 attributes: Vec::new(),
                 domain: None,
                 resources: Resources::default(),

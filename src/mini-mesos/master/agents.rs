@@ -41,9 +41,31 @@ pub struct AgentDescription {
     pub hostname: String,
     pub ip: String,
     pub port: u16,
+    /// Among the agents at this address, from 1.
+    #[serde(default = "alone")]
+    pub number: u16,
     pub attributes: Vec<Attribute>,
     pub domain: Option<DomainInfo>,
     pub resources: Resources,
+}
+
+fn alone() -> u16 {
+    1
+}
+
+impl AgentDescription {
+    /// Under which its endpoints are found, as libprocess names it.
+    pub fn process(&self) -> String {
+        format!("slave({})", self.number)
+    }
+
+    pub fn pid(&self) -> String {
+        format!("{}@{}:{}", self.process(), self.ip, self.port)
+    }
+
+    fn is_at_the_place_of(&self, other: &Self) -> bool {
+        (&self.ip, self.port, self.number) == (&other.ip, other.port, other.number)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,9 +113,7 @@ impl Agent {
 impl Master {
     /// A new agent, which gets a new id. One that had the same address has been replaced by it.
     pub fn handle_agent_registered(&mut self, description: AgentDescription, now: Moment) -> AgentId {
-        let same = |agent: &&Agent| {
-            agent.description.ip == description.ip && agent.description.port == description.port
-        };
+        let same = |agent: &&Agent| agent.description.is_at_the_place_of(&description);
         if let Some(old) = self.agents.values().find(same).map(|agent| agent.id.clone()) {
             self.leave(&old, Leave::Removed { why: "a new agent registered at the same address" }, now);
         }

@@ -196,6 +196,7 @@ mod tests {
             hostname: "host1".to_owned(),
             ip: "10.0.0.1".to_owned(),
             port: 5051,
+            number: 1,
             attributes: parse_attributes("rack:r1;generation:2").expect("attributes"),
             domain: Some(DomainInfo { fault_domain: Some(fault_domain) }),
             resources: Resources::default(),

@@ -161,7 +161,7 @@ pub(super) fn url(agent: &AgentDescription) -> Url {
             ip: Some(agent.ip.clone()),
             port: Some(i32::from(agent.port)),
         }),
-        path: Some("/slave(1)".to_owned()),
+        path: Some(format!("/{}", agent.process())),
         ..Url::default()
     }
 }

@@ -8,6 +8,7 @@ use crate::master::{Framework, Master, Task};
 use crate::resources::Resources;
 use base::time::Moment;
 use mesos::role;
+use mesos::wire::id::AgentId;
 
 use super::{View, held_by, offered, task};
 
@@ -19,9 +20,17 @@ const TASKS_SHOWN: usize = 100;
 #[serde(default)]
 pub struct TasksQuery {
     pub framework_id: Option<String>,
+    pub task_id: Option<String>,
     pub limit: Option<usize>,
     pub offset: usize,
     pub order: Order,
+}
+
+/// The query of `/slaves`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct SlavesQuery {
+    pub slave_id: Option<String>,
 }
 
 /// By the time of the first update.
@@ -35,11 +44,13 @@ pub enum Order {
 }
 
 /// `/slaves`
-pub fn slaves(master: &Master, now: Moment) -> Value {
+pub fn slaves(master: &Master, query: &SlavesQuery, now: Moment) -> Value {
     let view = View { master, now };
+    let wanted = |id: &AgentId| query.slave_id.as_ref().is_none_or(|wanted| id.text() == wanted);
+    let agents = master.agents().filter(|agent| wanted(&agent.id));
     json!({
-        "slaves": master.agents().map(|agent| view.agent(agent)).collect::<Vec<_>>(),
-        "recovered_slaves": master.recovered_agents().map(|id| json!({ "id": id.text() })).collect::<Vec<_>>(),
+        "slaves": agents.map(|agent| view.agent(agent)).collect::<Vec<_>>(),
+        "recovered_slaves": master.recovered_agents().filter(|id| wanted(id)).map(|id| json!({ "id": id.text() })).collect::<Vec<_>>(),
     })
 }
 
@@ -62,8 +73,9 @@ pub fn tasks(master: &Master, query: &TasksQuery) -> Value {
         query.framework_id.as_ref().is_none_or(|wanted| framework.id.text() == wanted)
     };
     let frameworks = master.frameworks().chain(master.completed_frameworks()).filter(wanted);
-    let mut all: Vec<(&Framework, &Task)> =
-        frameworks.flat_map(|framework| every_task(framework).map(move |task| (framework, task))).collect();
+    let is_meant = |task: &&Task| query.task_id.as_ref().is_none_or(|wanted| task.id().text() == wanted);
+    let tasks = |framework| every_task(framework).filter(is_meant).map(move |task| (framework, task));
+    let mut all: Vec<(&Framework, &Task)> = frameworks.flat_map(tasks).collect();
     let began = |task: &Task| task.statuses.first().and_then(|status| status.timestamp).unwrap_or(f64::MAX);
     all.sort_by(|(_, one), (_, other)| began(one).total_cmp(&began(other)));
     if query.order == Order::Descending {

@@ -3,6 +3,7 @@
 pub mod fits;
 pub mod quotas;
 mod room;
+pub mod sandboxes;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! Where AppMasters dial home: each tells how its cluster is, and is answered when there is something to order or the time is up.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -33,6 +33,9 @@ const MAX_REPORT_BYTES: usize = 64 << 10;
 /// No order follows it, so its number need not be kept anywhere.
 const LAST_ORDER: u64 = LAST_ID;
 
+/// Mesos does not keep the sandboxes of older ones for long.
+const MAX_FRAMEWORKS: usize = 10;
+
 /// An order without an outcome may not have arrived, or may take long.
 const TELL_AGAIN: Duration = Duration::from_secs(5);
 
@@ -51,6 +54,8 @@ struct Told {
 struct Known {
     /// In boxes, as a map has much room to spare.
     statuses: BTreeMap<String, Box<(Status, Instant)>>,
+    /// The frameworks that AppMasters of each cluster had, the newest first; also those of AppMasters that are gone.
+    frameworks: BTreeMap<String, VecDeque<String>>,
     /// The highest id of an order that each was told.
     ordered: BTreeMap<String, u64>,
 }
@@ -61,10 +66,25 @@ impl Reports {
         let mut known = self.known();
         match known.statuses.get_mut(task_id) {
             // Mostly nothing is new, and then nothing is to be moved in memory.
-            Some(known) if known.0 == told.0 => known.1 = told.1,
-            Some(known) => **known = told,
-            None => drop(known.statuses.insert(task_id.to_owned(), Box::new(told))),
+            Some(known) if known.0 == told.0 => {
+                known.1 = told.1;
+                return;
+            }
+            Some(known) => **known = told.clone(),
+            None => drop(known.statuses.insert(task_id.to_owned(), Box::new(told.clone()))),
         }
+        if let Some((cluster, framework_id)) = configuration::cluster_of(task_id).zip(told.0.framework_id) {
+            let frameworks = known.frameworks.entry(cluster.to_owned()).or_default();
+            if !frameworks.contains(&framework_id) {
+                frameworks.push_front(framework_id);
+                frameworks.truncate(MAX_FRAMEWORKS);
+            }
+        }
+    }
+
+    /// Of a cluster, the newest first.
+    pub fn frameworks(&self, cluster: &str) -> Vec<String> {
+        self.known().frameworks.get(cluster).into_iter().flatten().cloned().collect()
     }
 
     fn forget(&self, task_id: &str) {

@@ -21,6 +21,7 @@ use tokio::sync::mpsc;
 
 use super::asked::Asked;
 use super::asked::quotas::Quotas;
+use super::asked::sandboxes::InSandboxes;
 use super::configuration::Configured;
 use super::files::{self, Files};
 use super::groups::Groups;
@@ -96,7 +97,6 @@ impl<'a> House<'a> {
             allows_private_addresses: opened.dispatcher.artifacts.allow_private_addresses,
             ..Circumstances::default()
         };
-        let flinks = Some(opened.flink_versions().collect());
         let told = reports.clone();
         let appmasters: api::AppMasters = Arc::new(move |task_id: &str| told.of(task_id));
         let (artifact_port, artifacts_url) = (ports.artifact_port(), ports.artifacts_url(&opened.settings));
@@ -106,6 +106,8 @@ impl<'a> House<'a> {
         let metrics = Arc::new(Metrics::new(handle.clone(), Arc::clone(&lookout), store));
         let makings = Makings::new(opened, &files, &artifacts_url, &[], Configured::default())?;
         let quotas = Arc::new(Quotas::default());
+        let sandboxes =
+            InSandboxes { quotas: Arc::clone(&quotas), requests: requests.clone(), reports: reports.clone() };
         let scheduling = Asked::new(requests.clone(), makings, Arc::clone(&metrics), Arc::clone(&quotas));
         let scheduling = Arc::new(scheduling);
         let standings = others.standings.clone();
@@ -114,11 +116,12 @@ impl<'a> House<'a> {
             handle,
             standings,
             circumstances,
-            flinks,
+            flinks: Some(opened.flink_versions().collect()),
             appmasters,
             scheduling,
             jobmanagers,
             artifacts,
+            sandboxes: Arc::new(sandboxes),
             closing: opened.closing.clone(),
         };
         let served = Served {

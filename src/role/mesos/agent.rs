@@ -10,10 +10,12 @@ use mini_mesos::http::sandboxes;
 use mini_mesos::master::AgentDescription;
 use mini_mesos::reaper::Reaper;
 use mini_mesos::remote::{RemoteAgent, Settings};
+use mini_mesos::sandboxes::Sandboxes;
 use serve::Listening;
 
 use super::{
-    MesosError, Options, absolute, agent_options, announce, epoch, hostname, ids, listen, make, stop_signal,
+    MesosError, Options, absolute, agent_options, announce, epoch, guards, hostname, ids, listen, make,
+    stop_signal,
 };
 
 const PORT: u16 = 5051;
@@ -36,11 +38,13 @@ pub async fn serve(options: &Options, master: &str, inherited: &Inherited) -> Re
         hostname: hostname(options, ip),
         ip: ip.to_string(),
         port: address.port(),
+        number: 1,
         attributes: given.attributes,
         domain: given.domain,
         resources: given.resources,
     };
-    let service = sandboxes::router(work_dir.clone()).into_make_service();
+    let service =
+        sandboxes::router(Sandboxes::new([work_dir.clone()]), &guards(options)?).into_make_service();
     let server = tokio::spawn(axum::serve(Listening::new(listener, "agent"), service).into_future());
     let settings = Settings {
         master: master.to_owned(),

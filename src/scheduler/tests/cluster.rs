@@ -506,6 +506,7 @@ fn description(number: usize) -> AgentDescription {
         // The master takes one at the address of another for its successor.
         ip: format!("127.0.0.{}", number + 1),
         port: 5051,
+        number: 1,
         attributes: Vec::new(),
         domain: None,
         resources: parse(&format!("cpus:{CPUS};mem:4096")).expect("resources"),

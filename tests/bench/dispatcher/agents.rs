@@ -90,6 +90,7 @@ async fn join(master: &str, number: usize, room: &str) -> Link {
         ip: "127.0.0.1".to_owned(),
         // Who comes to an address takes the place of whoever was there.
         port: u16::try_from(FIRST_PORT + number).expect("a port"),
+        number: 1,
         attributes: Vec::new(),
         domain: None,
         resources: resources::parse(room).expect("resources"),

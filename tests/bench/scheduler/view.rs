@@ -60,6 +60,7 @@ fn start() -> (SocketAddr, Rounds) {
                 jobmanager: Watch::default(),
                 about: About::default(),
                 lookout: Arc::clone(&lookout),
+                logs: None,
                 closing: serve::Closing::default(),
             };
             serve::on_own_thread("status", async move || {

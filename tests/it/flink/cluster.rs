@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use conf::environment::Environment;
 use conf::table::{Origin, Table};
-use flink::command::{self, Application, Entrypoint, HadoopClassPath, Launch, Log4j, log4j};
+use flink::command::{self, Application, Entrypoint, HadoopClassPath, Launch, Log4j, LogFile, log4j};
 use flink::distribution::Distribution;
 use flink::java::JavaHome;
 use flink::memory;
@@ -214,6 +214,7 @@ impl Cluster {
             conf_dir: &scratch.join("conf"),
             log_dir: scratch,
             tmp_dir: Some(scratch),
+            log_file: &LogFile::OfRun,
             log4j: Log4j::Container,
             cpus: 1.0,
             identity: None,

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use conf::environment::Environment;
 use conf::table::{Origin, Table};
-use flink::command::{self, Entrypoint, HadoopClassPath, Launch, Log4j};
+use flink::command::{self, Entrypoint, HadoopClassPath, Launch, Log4j, LogFile};
 use flink::distribution::Distribution;
 
 use super::home;
@@ -209,6 +209,7 @@ fn ours(home: &Path, role: &str, scratch: &Path) -> Line {
         conf_dir: &conf_dir(scratch),
         log_dir: &scratch.join("log"),
         tmp_dir: None,
+        log_file: &LogFile::KeptIn(scratch.join("log")),
         log4j: Log4j::Stock,
         cpus: 2.0,
         identity: None,

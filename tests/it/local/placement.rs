@@ -72,6 +72,7 @@ impl AppMaster {
             jobmanager: Watch::default(),
             about: status::About::default(),
             lookout: Arc::default(),
+            logs: None,
             closing: serve::Closing::default(),
         };
         let server = status::Server::new(sources);

@@ -78,6 +78,8 @@ pub const WALLS: &[Wall] = &[
 /// The cores: facts in, decisions out.
 const PURE: &[&str] = &[
     "src/access/**",
+    "src/logs/follow.rs",
+    "src/logs/tail.rs",
     "src/artifact/range.rs",
     "src/claim/lib.rs",
     "src/init/action.rs",

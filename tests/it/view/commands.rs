@@ -59,6 +59,13 @@ fn tables_say_what_json_does(cluster: &Cluster) {
     let kinds: Vec<_> = events.iter().filter_map(|event| event["kind"].as_str()).collect();
     assert!(kinds.contains(&"subscribed") && kinds.contains(&"running"), "{kinds:?}");
     assert_eq!(text(&["events"]).lines().count(), events.len());
+    let task = cluster.running().and_then(|running| running.into_iter().next()).expect("one runs");
+    let log = text(&["logs", "--task", &task, "--file", "flink.log"]);
+    assert!(log.contains("Starting TaskManager"), "{log}");
+    assert_eq!(text(&["logs", "--task", &task, "--tail", "2"]).lines().count(), 2);
+    let own = cluster.command(&["logs"]);
+    assert_eq!(own.status.code(), Some(69));
+    assert!(String::from_utf8_lossy(&own.stderr).contains("the JobManager is no Mesos task"), "{own:?}");
     let unknown = cluster.command(&["restart-taskmanager", "a/b"]);
     assert_eq!(unknown.status.code(), Some(69));
     assert!(String::from_utf8_lossy(&unknown.stderr).contains("there is no TaskManager a/b"), "{unknown:?}");

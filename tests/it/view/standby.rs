@@ -81,6 +81,16 @@ async fn shows_sandboxes(browser: &Browser, leader: &Cluster, mesos_port: u16) {
         );
         assert_eq!(browser.value(&found).await, Value::Bool(true), "{path}");
     }
+    // The embedded Mesos has such a page itself.
+    let href = browser.value("document.querySelector('#tasks a:not([hidden])').href").await;
+    browser.client.goto(href.as_str().expect("an address")).await.expect("the sandbox");
+    let link = "[...document.querySelectorAll('#rows a')].find(a => a.textContent === 'stdout')";
+    browser.until(&format!("Boolean({link})")).await;
+    let text = format!("const answer = await fetch({link}.href); return (await answer.text()).length > 0;");
+    let is_read = browser.value(&format!("(async () => {{ {text} }})()")).await;
+    assert_eq!(is_read, Value::Bool(true), "its output can be downloaded");
+    let complaints = browser.log("browser").await;
+    assert!(complaints.is_empty(), "{complaints:#?}");
 }
 
 fn tells_followers(cluster: &Cluster) {

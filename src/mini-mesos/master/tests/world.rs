@@ -50,6 +50,7 @@ impl World {
                 hostname: "localhost".to_owned(),
                 ip: "127.0.0.1".to_owned(),
                 port,
+                number: 1,
                 attributes: Vec::new(),
                 domain: None,
                 resources: parse(resources).expect("resources"),

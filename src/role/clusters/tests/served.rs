@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, UnixListener};
 use access::{Defaults, Entry, Role, Tokens};
 use api::client::{Address, AskError, Dispatcher as Client};
 use api::scheduling::{Fits, Line, Places, Placing, Scheduling, Sought, Told};
-use api::{Artifacts, JobManagers, Sources, caller, router};
+use api::{Artifacts, AtMesos, JobManagers, Sandboxes, Sources, caller, router};
 use base::digest::Digest;
 use base::events::Journal;
 use conf::environment::Environment;
@@ -169,6 +169,7 @@ async fn serve(socket: PathBuf, state: PathBuf, ready: Sender<SocketAddr>) {
         scheduling,
         jobmanagers,
         artifacts,
+        sandboxes: Arc::new(Nowhere),
         closing: serve::Closing::default(),
     };
     let port = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -190,4 +191,16 @@ async fn serve(socket: PathBuf, state: PathBuf, ready: Sender<SocketAddr>) {
     ready.send(address).expect("somebody waits");
     let Err(error) = serve::serve(Listening::new(listener, "test"), routes).await;
     panic!("{error}");
+}
+
+struct Nowhere;
+
+impl Sandboxes for Nowhere {
+    fn mesos(&self) -> Told<AtMesos> {
+        std::future::ready(Err("there is no Mesos".to_owned())).boxed()
+    }
+
+    fn frameworks(&self, _: &str) -> Vec<String> {
+        Vec::new()
+    }
 }

@@ -34,8 +34,13 @@ impl Quotas {
     }
 
     /// None of a dispatcher that does not lead.
+    pub fn operator(&self) -> Option<Arc<Operator>> {
+        self.operator.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
+    }
+
+    /// None of a dispatcher that does not lead.
     pub async fn told(&self) -> Option<Told> {
-        let operator = self.operator.lock().unwrap_or_else(PoisonError::into_inner).upgrade()?;
+        let operator = self.operator()?;
         let mut last = self.last.lock().await;
         if let Some((_, told)) = last.as_ref().filter(|(at, _)| at.elapsed() < FRESH) {
             return Some(told.clone());
