@@ -1,16 +1,27 @@
 //! What is pushed, listed, fetched, referred to and removed.
 
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
 use axum::Router;
 use axum::body::Body;
+use axum::http::{Method, Request};
+use axum::middleware::{self, Next};
 use base::digest::Digest;
 use bytes::Bytes;
 use futures_util::stream;
 use serde_json::json;
 use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use super::world::World;
 use super::{Answer, artifacts_in, ask, known, scheduling, sources, standings};
-use std::sync::Arc;
+use crate::client::Dispatcher;
+use crate::standing::DispatcherStanding;
+use crate::{Artifacts, PushQuery};
+use dispatcher::{Outcome, Timestamp};
+use serve::Listening;
 
 struct Place {
     world: World,
@@ -79,6 +90,50 @@ async fn an_artifact_is_pushed_once_listed_and_fetched() {
         (&entry["cluster"], &entry["fields"][0]["field"]),
         (&json!(""), &json!(format!("{digest} my orders.jar")))
     );
+}
+
+async fn at_port(routes: Router) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(serve::serve(Listening::new(listener, "test"), routes));
+    format!("http://{address}")
+}
+
+#[tokio::test]
+async fn a_file_is_sent_to_the_leader_alone_and_once() {
+    const SIZE: u64 = 32 << 20;
+    let (leads, stands_by) = (World::new().await, World::new().await);
+    let directory = tempfile::tempdir().expect("a directory");
+    let limits = uploads::Limits { file: SIZE, total: SIZE, grace: Duration::from_secs(3600) };
+    let store = uploads::Store::new(directory.path().join("artifacts"), limits, || Timestamp(1));
+    let mut of_leader = sources(&leads.handle, standings::alone(), Arc::new(scheduling::Told));
+    of_leader.artifacts = Artifacts::alone(Arc::new(store));
+    // What each was asked to take, as its requests announce it.
+    let taken = [(); 2].map(|()| Arc::<Mutex<Vec<(Method, u64)>>>::default());
+    let counted = |routes: Router, taken: &Arc<Mutex<Vec<(Method, u64)>>>| {
+        let taken = Arc::clone(taken);
+        routes.layer(middleware::from_fn(move |request: Request<Body>, next: Next| {
+            let length =
+                request.headers().get("content-length").and_then(|value| value.to_str().ok()?.parse().ok());
+            taken.lock().expect("no panic").push((request.method().clone(), length.unwrap_or_default()));
+            next.run(request)
+        }))
+    };
+    let leader = at_port(counted(known(of_leader), &taken[0])).await;
+    let standing = DispatcherStanding::Standby { leader: Some(leader), has_read: true };
+    let of_standby = sources(&stands_by.handle, watch::channel(standing).1, Arc::new(scheduling::Told));
+    let address = at_port(counted(known(of_standby), &taken[1])).await;
+    let file = directory.path().join("large.jar");
+    std::fs::File::create(&file).and_then(|file| file.set_len(SIZE)).expect("created");
+    let client = Dispatcher::at(&address.parse().expect("an address")).expect("a client");
+    let query = PushQuery { name: Some("large.jar".to_owned()), ..PushQuery::default() };
+    for outcome in [Outcome::Created, Outcome::Unchanged] {
+        assert_eq!(client.push(&file, &query).await.expect("pushed").outcome, outcome);
+    }
+    let taken = taken.map(|taken| taken.lock().expect("no panic").clone());
+    let asked = (Method::PUT, 0);
+    assert_eq!(taken[0], [asked.clone(), (Method::PUT, SIZE), asked.clone()], "asked, sent, asked again");
+    assert_eq!(taken[1], [asked.clone(), asked], "nothing is sent where nobody takes it");
 }
 
 #[tokio::test]
