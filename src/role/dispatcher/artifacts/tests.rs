@@ -64,7 +64,7 @@ async fn serve_in(directory: &Path, peers: Peers) -> (String, Artifacts) {
     let limits = Limits { file: 100, total: 1000, grace: Duration::from_secs(3600) };
     let store = Arc::new(Store::new(directory.join("artifacts"), limits, now));
     let elsewhere = of_peers(Arc::clone(&store), peers.clone(), Arc::default());
-    let artifacts = Artifacts { store, elsewhere, schemes: None };
+    let artifacts = Artifacts { store, elsewhere, rules: None };
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let base = format!("http://{}", listener.local_addr().expect("an address"));
     let routes = routes(requests, handle, artifacts.clone(), peers);
