@@ -2,6 +2,7 @@
 
 mod address;
 mod artifacts;
+mod jobs;
 mod logs;
 
 use std::io;
@@ -15,8 +16,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Described;
-use dispatcher::{AuditEntry, ClusterReport, Event, Match, Plan, Submission};
-use domain::job::SessionJob;
+use dispatcher::{AuditEntry, ClusterReport, Event, Match, Plan};
 use tls::http;
 
 use super::answer::Problem;
@@ -230,35 +230,6 @@ impl Dispatcher {
         if_revision: Option<u64>,
     ) -> Result<Ordered, AskError> {
         self.order(self.request(Method::DELETE, &["clusters", name]), query, if_revision).await
-    }
-
-    /// The same job again, under the same id, is no other job.
-    pub async fn submit(
-        &self,
-        name: &str,
-        id: &str,
-        job: &SessionJob,
-        query: &OrderQuery,
-    ) -> Result<Ordered, AskError> {
-        let request = self.request(Method::PUT, &["clusters", name, "jobs", id]).json(job);
-        self.order(request, query, None).await
-    }
-
-    pub async fn submission(&self, name: &str, id: &str) -> Result<Submission, AskError> {
-        self.answer(self.get(&["clusters", name, "jobs", id])).await
-    }
-
-    /// What the cluster's JobManager answers at this path of its REST API; [`AskError::Strange`] has its status where that is
-    /// none of success.
-    pub async fn jobmanager<T: DeserializeOwned>(
-        &self,
-        name: &str,
-        method: Method,
-        path: &[&str],
-        query: &[(&str, &str)],
-    ) -> Result<T, AskError> {
-        let path = [&["ui", name][..], path].concat();
-        self.answer(self.request_at(method, &path).query(query)).await
     }
 
     /// Those that are stored and all that come, until the dispatcher ends, which is an error.

@@ -216,7 +216,7 @@ async fn a_job_is_pending_until_the_appmaster_says_what_came_of_it() {
         (line, "{}".to_owned(), 422),
         (
             "PUT /v1/clusters/a/jobs/0123456789abcdef0123456789abcde0",
-            format!(r#"{{"jarURI": "{}"}}"#, "x".repeat(20_000)),
+            format!(r#"{{"jarURI": "local:///{}"}}"#, "x".repeat(20_000)),
             413,
         ),
     ] {

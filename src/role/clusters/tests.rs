@@ -34,6 +34,57 @@ fn run(line: &str, environment: &Environment) -> (u8, String) {
     }
 }
 
+/// Whether it is understood as a command of a dispatcher.
+fn judge(line: &str, is_good: bool) {
+    match parse(line) {
+        Ok(Cli { command: Some(cli::Command::Clusters(_) | cli::Command::Run(_)), .. }) => {
+            assert!(is_good, "{line}");
+        }
+        Ok(other) => panic!("{line}: {other:?}"),
+        Err(error) => assert!(!is_good && error.starts_with("error: "), "{line}: {error}"),
+    }
+}
+
+#[test]
+fn jobs_and_their_jars_are_named_as_flink_names_them() {
+    let digests = format!("artifact rm {} artifact://{}/a.jar", "0a".repeat(32), "0b".repeat(32));
+    let id = "0123456789abcdef".repeat(2);
+    for (line, is_good) in [
+        ("artifact push a.jar b.jar -m why", true),
+        ("artifact push", false),
+        ("artifact list -o json", true),
+        (&digests, true),
+        ("artifact rm a.jar", false),
+        ("run a.jar", true),
+        ("run", false),
+        ("run --socket /x -d a.jar --input b", true),
+        ("run --session a --socket /x a.jar", false),
+        ("run --session a -c Main -p 2 -s s3://b/c -n artifact://x --parallelism 3", true),
+        (&format!("run --session a --job-id {id} a.jar"), true),
+        ("run --session a --job-id 1 a.jar", false),
+        ("run --application a --flink-version v1_20 -D a=b --memory 1g a.jar", true),
+        ("run --application a --session b a.jar", false),
+        (&format!("run --application a --job-id {id} a.jar"), false),
+    ] {
+        judge(line, is_good);
+    }
+}
+
+#[test]
+fn tokens_are_made_with_all_that_they_allow() {
+    for (line, is_good) in [
+        (
+            "token --name a --role edit --mesos-role team/* --mesos-role b --user u --expires 2027-01-31T00:00:00Z",
+            true,
+        ),
+        ("token --name a --role viewer", false),
+        ("token --name a", false),
+        ("token --role view", false),
+    ] {
+        judge(line, is_good);
+    }
+}
+
 #[test]
 fn commands_of_a_dispatcher_are_no_programs() {
     for (line, is_good) in [
@@ -73,7 +124,8 @@ fn commands_of_a_dispatcher_are_no_programs() {
         ("queue -o json", true),
         ("queue a", false),
         ("session create a --flink-version v1_20 -D a=b --taskmanagers 2 --cpu 0.5 -m why", true),
-        ("session create a", false),
+        ("session create a", true),
+        ("session create", false),
         ("session list -o yaml", true),
         ("session stop a", true),
         ("session stop a --force", true),
@@ -82,24 +134,8 @@ fn commands_of_a_dispatcher_are_no_programs() {
         ("session scale a -1", false),
         ("session stop", false),
         ("get --dispatcher https://h --ca a --client-certificate b", true),
-        (
-            "token --name a --role edit --mesos-role team/* --mesos-role b --user u --expires 2027-01-31T00:00:00Z",
-            true,
-        ),
-        ("artifact push a.jar b.jar -m why", true),
-        ("artifact push", false),
-        ("artifact list -o json", true),
-        (&format!("artifact rm {} artifact://{}/a.jar", "0a".repeat(32), "0b".repeat(32)), true),
-        ("artifact rm a.jar", false),
-        ("token --name a --role viewer", false),
-        ("token --name a", false),
-        ("token --role view", false),
     ] {
-        match parse(line) {
-            Ok(Cli { command: Some(cli::Command::Clusters(_)), .. }) => assert!(is_good, "{line}"),
-            Ok(other) => panic!("{line}: {other:?}"),
-            Err(error) => assert!(!is_good && error.starts_with("error: "), "{line}: {error}"),
-        }
+        judge(line, is_good);
     }
     let Some(cli::Command::Clusters(Command::Apply(options))) =
         parse("apply -f a -f - -m why").expect("good").command

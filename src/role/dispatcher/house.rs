@@ -109,17 +109,14 @@ impl<'a> House<'a> {
         let sandboxes =
             InSandboxes { quotas: Arc::clone(&quotas), requests: requests.clone(), reports: reports.clone() };
         let scheduling = Asked::new(requests.clone(), makings, Arc::clone(&metrics), Arc::clone(&quotas));
-        let scheduling = Arc::new(scheduling);
-        let standings = others.standings.clone();
-        let jobmanagers = admission::jobmanagers(&opened.dispatcher)?;
         let sources = api::Sources {
             handle,
-            standings,
+            standings: others.standings.clone(),
             circumstances,
             flinks: Some(opened.flink_versions().collect()),
             appmasters,
-            scheduling,
-            jobmanagers,
+            scheduling: Arc::new(scheduling),
+            jobmanagers: admission::jobmanagers(&opened.dispatcher)?,
             artifacts,
             sandboxes: Arc::new(sandboxes),
             closing: opened.closing.clone(),

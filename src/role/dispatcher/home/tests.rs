@@ -1,5 +1,9 @@
 //! AppMasters that dial home, and a core that has something to order.
 
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use dial::Status;
 use std::convert::Infallible;
 
 use base::events::Journal;
