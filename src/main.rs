@@ -89,11 +89,7 @@ fn run(cli: Cli, environment: Environment, inherited: Inherited, beginning: Begi
         Command::Scale(options) => operator::scale(&options, &environment),
         Command::Teardown(options) => operator::teardown(&options, &environment),
         Command::RestartTaskmanager(options) => operator::restart_taskmanager(&options, &environment),
-        Command::Run(options) => match (&options.session, &options.application) {
-            (Some(name), _) => clusters::run::in_session(name, &options, &environment),
-            (None, Some(name)) => clusters::run::as_application(name, &options, &environment),
-            (None, None) => operator::run::here(&options, &environment),
-        },
+        Command::Run(options) => role::run(&options, &environment),
         Command::Events(options) if options.is_of_dispatcher() => clusters::events(&options, &environment),
         Command::Events(options) => operator::events(&options, &environment),
         Command::Clusters(command) => clusters::run_command(&command, &environment),

@@ -31,8 +31,20 @@ pub mod worker;
 use tokio::runtime::{Builder, Runtime};
 
 use base::exit::Exit;
+use conf::environment::Environment;
 
+use crate::cli::run::RunOptions;
 use error::{Fatal, fatal};
+
+/// A job, wherever it is to run.
+pub fn run(options: &RunOptions, environment: &Environment) -> Result<u8, Fatal> {
+    options.check().map_err(|why| Fatal::new(Exit::Usage, why))?;
+    match (&options.session, &options.application) {
+        (Some(name), _) => clusters::run::in_session(name, options, environment),
+        (None, Some(name)) => clusters::run::as_application(name, options, environment),
+        (None, None) => operator::run::here(options, environment),
+    }
+}
 
 /// The one-threaded runtime of every role that needs one.
 fn runtime() -> Result<Runtime, Fatal> {

@@ -43,12 +43,16 @@ pub struct RunOptions {
     pub dispatcher: DispatcherOptions,
     #[command(flatten)]
     pub socket: SocketOptions,
-    /// The job's jar: a file here, or `artifact://…`, `https://…`, `local:///…` (on the AppMaster's agent or in its image)
-    #[arg(value_name = "JAR")]
-    pub jar: String,
-    /// The job's own arguments
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARG")]
-    pub arguments: Vec<String>,
+    /// The job's jar, and all that follows it is the job's own. The jar is a file here, or `artifact://…`, `https://…`,
+    /// `local:///…` (on the AppMaster's agent or in its image)
+    #[arg(
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        num_args = 1..,
+        value_name = "JAR"
+    )]
+    words: Vec<String>,
 }
 
 /// Where a jar is.
@@ -61,10 +65,24 @@ pub enum Jar {
 
 impl RunOptions {
     pub fn jar(&self) -> Jar {
-        match self.jar.split_once(':') {
+        let word = self.words.first().map(String::as_str).unwrap_or_default();
+        match word.split_once(':') {
             Some(("file", path)) => Jar::File(path.trim_start_matches("//").into()),
-            Some((_, rest)) if rest.starts_with("//") => Jar::Uri(self.jar.clone()),
-            _ => Jar::File(self.jar.clone().into()),
+            Some((_, rest)) if rest.starts_with("//") => Jar::Uri(word.to_owned()),
+            _ => Jar::File(word.into()),
+        }
+    }
+
+    /// Of the job's `main`.
+    pub fn arguments(&self) -> &[String] {
+        self.words.get(1..).unwrap_or_default()
+    }
+
+    /// The first word is a jar, and none of the options that are misspelt.
+    pub fn check(&self) -> Result<(), String> {
+        match self.words.first().filter(|word| word.starts_with('-')) {
+            None => Ok(()),
+            Some(word) => Err(format!("{word} is no option of `run`; a jar of this name is ./{word}")),
         }
     }
 }

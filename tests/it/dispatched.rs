@@ -70,7 +70,8 @@ async fn it_starts_from_a_token_and_does_what_the_dispatcher_orders() {
     assert_eq!(appmaster.program.end().await.code(), Some(0), "{}", appmaster.program.log_end());
     appmaster.program.assert_nothing_left(AT_ONCE).await;
     let left: Vec<_> = files_below(&appmaster.sandbox());
-    assert_eq!(left, [appmaster.sandbox().join("flink-on-mesos")], "what was unpacked is gone");
+    let expected = ["flink-on-mesos", "flink.log"].map(|name| appmaster.sandbox().join(name));
+    assert_eq!(left, expected, "what was unpacked is gone, and the log stays");
     mesos
         .until("no TaskManager is left", async || mesos.parts(Part::TaskManager).is_empty().then_some(()))
         .await;

@@ -10,6 +10,7 @@ use super::world::World;
 use crate::ClusterReport;
 use crate::action::{Action, Definition};
 use crate::cluster::{Revision, Status, Wanted};
+use crate::jobs::{Submission, SubmissionState};
 use crate::stored::{self, Subject};
 use domain::time::Timestamp;
 use domain::view::{End, View};
@@ -49,6 +50,10 @@ pub enum Mutation {
     SettleNext,
     /// An AppMaster that is launched later begins as the first did.
     LaunchWithOldNumber,
+    /// What came of a job is not written down with it.
+    ForgetSubmissions,
+    /// A job that was submitted is refused afterwards.
+    TakeSubmissionsBack,
 }
 
 impl Mutation {
@@ -91,6 +96,13 @@ impl Mutation {
                 changes.push(Change::Create { key: write.key, value });
             }
             Self::NumberAgain => Self::change_statuses(changes, |status| status.revision = 1),
+            Self::ForgetSubmissions => Self::change_statuses(changes, |status| {
+                status.jobs.iter_mut().for_each(|job| job.state = SubmissionState::Pending);
+            }),
+            Self::TakeSubmissionsBack => Self::change_statuses(changes, |status| {
+                let is_later = |job: &&mut Submission| job.state == SubmissionState::Submitted && status.ordered % 2 == 0;
+                status.jobs.iter_mut().filter(is_later).for_each(|job| job.state = SubmissionState::Refused);
+            }),
             _ => {}
         }
     }

@@ -69,6 +69,8 @@ fn every_broken_invariant_is_caught() {
         (Mutation::TellOutOfOrder, "after a later one"),
         (Mutation::SettleNext, "is gone without an outcome"),
         (Mutation::LaunchWithOldNumber, "TaskManagers, and not"),
+        (Mutation::ForgetSubmissions, "and pending orders"),
+        (Mutation::TakeSubmissionsBack, "of which something else was said before"),
     ] {
         let mut others = Vec::new();
         let is_caught =

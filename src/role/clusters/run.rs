@@ -110,7 +110,7 @@ fn job(options: &RunOptions) -> SessionJob {
     SessionJob {
         jar_uri: String::new(),
         entry_class: options.class.clone(),
-        args: options.arguments.clone(),
+        args: options.arguments().to_vec(),
         parallelism: options.parallelism,
         initial_savepoint_path: options.from_savepoint.clone(),
         allow_non_restored_state: options.allow_non_restored_state,

@@ -16,7 +16,7 @@ use crate::role::runtime;
 
 pub fn here(options: &RunOptions, environment: &Environment) -> Result<u8, Fatal> {
     let Jar::File(file) = options.jar() else {
-        let why = format!("{}: without a dispatcher the jar is a file of this machine", options.jar);
+        let why = "without a dispatcher (--session, --application) the jar is a file of this machine";
         return Err(Fatal::new(Exit::Usage, why));
     };
     let client = client(options, environment)?;
@@ -61,7 +61,7 @@ async fn submit(
     let run = JarRun {
         job_id: Some(id.to_owned()),
         entry_class: options.class.clone(),
-        arguments: options.arguments.clone(),
+        arguments: options.arguments().to_vec(),
         parallelism: options.parallelism,
         savepoint_path: options.from_savepoint.clone(),
         allow_non_restored_state: options.allow_non_restored_state,

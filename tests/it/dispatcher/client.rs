@@ -13,6 +13,8 @@ use crate::cluster::application::jar_for;
 use crate::cluster::harness::binary;
 use crate::flink::home;
 
+const OLDEST: &str = "1.17.2";
+
 /// A distribution with the library in it, as users have one.
 struct Distribution {
     directory: TempDir,
@@ -82,6 +84,11 @@ fn library() -> PathBuf {
     String::from_utf8(output.stdout).expect("a path").trim_end().into()
 }
 
+/// The oldest Flink, as the dispatcher is told where it is.
+fn oldest() -> String {
+    format!("dispatcher.flink.1.17: {}", home::flink_home(OLDEST).display())
+}
+
 /// What a job of the cluster began with.
 async fn restored(site: &Site, job: &str) -> Value {
     let framework = site.framework("one").await.expect("it is registered");
@@ -97,6 +104,11 @@ fn after<'a>(text: &'a str, mark: &str) -> &'a str {
 }
 
 #[tokio::test]
+async fn flink_1_17_runs_and_stops_jobs_of_sessions() {
+    jobs_of_a_session("v1_17", OLDEST).await;
+}
+
+#[tokio::test]
 async fn flink_1_20_runs_and_stops_jobs_of_sessions() {
     jobs_of_a_session("v1_20", "1.20.5").await;
 }
@@ -108,7 +120,7 @@ async fn flink_2_3_runs_and_stops_jobs_of_sessions() {
 
 /// Run to its end, run detached, listed, stopped with a savepoint, resumed from that, saved, and canceled.
 async fn jobs_of_a_session(word: &str, version: &str) {
-    let site = Site::start(&[]).await;
+    let site = Site::start(&[oldest()]).await;
     let files = tempfile::tempdir().expect("a directory");
     let [count, endless] = ["CountJob", "Endless"].map(|class| jar_for(version, class, files.path()));
     let client = Distribution::of(version, &site);
@@ -153,13 +165,17 @@ async fn jobs_of_a_session(word: &str, version: &str) {
 
 #[tokio::test]
 async fn flink_submits_applications_and_talks_to_their_jobs() {
-    let site = Site::start(&[]).await;
+    let site = Site::start(&[oldest()]).await;
     let files = tempfile::tempdir().expect("a directory");
-    let versions = [("old", "1.20.5", "run-application"), ("new", "2.3.0", "run")];
+    let versions = [
+        ("oldest", OLDEST, "run-application"),
+        ("old", "1.20.5", "run-application"),
+        ("new", "2.3.0", "run"),
+    ];
     for (name, version, verb) in versions {
         let local = jar_for(version, "Endless", files.path());
         // One by its path, which is pushed, and one that agents have.
-        let jar = if name == "old" { local } else { format!("local://{local}") };
+        let jar = if name == "new" { format!("local://{local}") } else { local };
         let client = Distribution::of(version, &site);
         let target = ["-t", "mesos-application", &format!("-Dmesos.cluster-id={name}")];
         let sizes = ["jobmanager", "taskmanager"].map(|part| format!("-D{part}.memory.process.size=1g"));
@@ -176,7 +192,7 @@ async fn flink_submits_applications_and_talks_to_their_jobs() {
 
         let spec = site.describe(name).expect("it is there")["manifest"]["spec"].clone();
         let uri = spec["job"]["jarURI"].as_str().expect("a URI").to_owned();
-        assert_eq!(uri.starts_with("artifact://") && uri.ends_with("/Endless.jar"), name == "old", "{uri}");
+        assert_eq!(uri.starts_with("artifact://") && uri.ends_with("/Endless.jar"), name != "new", "{uri}");
         site.until_slots(name, 1).await;
         let running = async || {
             let text = client.flink(&[&["list", "-r"], &target[..]].concat()).text;

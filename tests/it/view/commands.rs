@@ -20,6 +20,7 @@ async fn restart_and_teardown_spare_a_running_job() {
     cluster.program.until_log("registered task=").await;
     tables_say_what_json_does(&cluster);
     another_one_takes_over(&cluster).await;
+    jobs_run_from_here(&cluster);
     run_endless_job(&cluster).await;
 
     let refused = cluster.command(&["teardown"]);
@@ -43,6 +44,27 @@ fn every_line_is_an_object(log: &str) {
     let id = running["event.task_id"].as_str().expect("an id");
     assert_eq!(task_number(id), 1);
     assert_eq!(running["message"], format!("running task={id} host=localhost"));
+}
+
+/// In the AppMaster that the socket leads to.
+fn jobs_run_from_here(cluster: &Cluster) {
+    let jar = application::jar("CountJob", cluster.program.path());
+    let run = |words: &[&str]| {
+        let output = cluster.command(&[&["run"], words].concat());
+        let [out, err] = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        (output.status.code(), out, err)
+    };
+    let id = "0123456789abcdef".repeat(2);
+    // What follows the jar is the job's own.
+    for _ in 0..2 {
+        let (code, out, err) = run(&["--job-id", &id, "-c", "CountJob", &jar, "1000", "-c", "x", "--detached"]);
+        assert_eq!(code, Some(0), "{out}{err}");
+        assert!(out.contains(&format!("JobID {id}")) && out.contains("(count) has finished"), "{out}");
+    }
+    let (code, _, err) = run(&["-c", "NoSuchClass", &jar]);
+    assert!(code == Some(69) && err.contains("NoSuchClass"), "{err}");
+    let (code, _, err) = run(&["--detach", &jar]);
+    assert!(code == Some(64) && err.contains("--detach"), "{code:?} {err}");
 }
 
 fn tables_say_what_json_does(cluster: &Cluster) {
