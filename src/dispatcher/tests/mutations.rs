@@ -100,7 +100,9 @@ impl Mutation {
                 status.jobs.iter_mut().for_each(|job| job.state = SubmissionState::Pending);
             }),
             Self::TakeSubmissionsBack => Self::change_statuses(changes, |status| {
-                let is_later = |job: &&mut Submission| job.state == SubmissionState::Submitted && status.ordered % 2 == 0;
+                let is_later = |job: &&mut Submission| {
+                    job.state == SubmissionState::Submitted && status.ordered % 2 == 0
+                };
                 status.jobs.iter_mut().filter(is_later).for_each(|job| job.state = SubmissionState::Refused);
             }),
             _ => {}

@@ -15,10 +15,15 @@ use crate::flink::home;
 
 const OLDEST: &str = "1.17.2";
 
+/// Flink before 1.18 does not say by itself what it opens in Java 17.
+const OPENS: &str = "--add-opens=java.base/java.lang=ALL-UNNAMED --add-opens=java.base/java.util=ALL-UNNAMED";
+
 /// A distribution with the library in it, as users have one.
 struct Distribution {
     directory: TempDir,
     dispatcher: String,
+    /// For the JVM of the command line.
+    arguments: &'static str,
 }
 
 struct Said {
@@ -39,7 +44,8 @@ impl Distribution {
             let jar = jar.expect("an entry");
             symlink(jar.path(), directory.path().join("lib").join(jar.file_name())).expect("a link");
         }
-        let distribution = Self { directory, dispatcher: site.url() };
+        let arguments = if version == OLDEST { OPENS } else { "" };
+        let distribution = Self { directory, dispatcher: site.url(), arguments };
         let library = library();
         let jar = library.to_str().expect("UTF-8");
         let mut install = Command::new(binary());
@@ -54,6 +60,7 @@ impl Distribution {
             .args(words)
             .env("FLINK_ON_MESOS_DISPATCHER", &self.dispatcher)
             .env("FLINK_CONF_DIR", self.directory.path().join("conf"))
+            .env("JVM_ARGS", self.arguments)
             .env_remove("FLINK_HOME")
             .output()
             .expect("it starts");

@@ -51,13 +51,15 @@ fn jobs_run_from_here(cluster: &Cluster) {
     let jar = application::jar("CountJob", cluster.program.path());
     let run = |words: &[&str]| {
         let output = cluster.command(&[&["run"], words].concat());
-        let [out, err] = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        let [out, err] =
+            [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         (output.status.code(), out, err)
     };
     let id = "0123456789abcdef".repeat(2);
     // What follows the jar is the job's own.
     for _ in 0..2 {
-        let (code, out, err) = run(&["--job-id", &id, "-c", "CountJob", &jar, "1000", "-c", "x", "--detached"]);
+        let (code, out, err) =
+            run(&["--job-id", &id, "-c", "CountJob", &jar, "1000", "-c", "x", "--detached"]);
         assert_eq!(code, Some(0), "{out}{err}");
         assert!(out.contains(&format!("JobID {id}")) && out.contains("(count) has finished"), "{out}");
     }
