@@ -232,6 +232,7 @@ fn start(
     plan.status_fd = jobmanager_end;
     plan.cleanup = cleanup;
     plan.cleanup.push(run.keep().into_os_string());
+    plan.cleanup.extend(dirs.link().map(PathBuf::into_os_string));
     plan.cleanup.extend(given.unpacked.hand_on());
     children::enter(&plan)
 }

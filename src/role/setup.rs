@@ -23,6 +23,7 @@ use flink::java::{JavaCandidates, JavaHome};
 use flink::manifest::{self, CdsArchives, Manifest};
 use flink::memory;
 use flink::version::Version;
+use init::guard;
 use status::Setting;
 
 use super::error::{Fatal, fatal};
@@ -196,9 +197,8 @@ impl Setup {
             std::fs::write(path, flink::command::log4j::CONTAINER_PROPERTIES)
                 .map_err(fatal(Exit::CannotCreate))?;
         }
-        if let LogFile::Kept(path) = &dirs.log_file {
-            // Flink shows as the process's output what lies beside its log; without it that page is empty.
-            let _ = symlink("stdout", path.with_extension("out"));
+        if let Some(link) = dirs.link() {
+            let _ = guard::create(|| symlink("stdout", &link).map(|()| ((), link.clone())));
         }
         Ok(dirs)
     }
@@ -231,6 +231,14 @@ pub struct Dirs {
 impl Dirs {
     fn of(run: &RunDir, log4j: Log4j, log_file: LogFile) -> Self {
         Self { conf: run.conf(), log: run.log(), log_file, tmp: run.tmp(), log4j }
+    }
+
+    /// Flink shows as the process's output what lies beside its log; without it that page is empty. It goes with the process.
+    pub fn link(&self) -> Option<PathBuf> {
+        match &self.log_file {
+            LogFile::Kept(path) => Some(path.with_extension("out")),
+            LogFile::KeptIn(_) | LogFile::OfRun => None,
+        }
     }
 
     /// Flink's own directory for temporary files, if the user named none: it goes with the run.

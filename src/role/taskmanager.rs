@@ -1,5 +1,7 @@
 //! `taskmanager`: inside a Mesos task, one TaskManager under init.
 
+use std::path::PathBuf;
+
 use std::convert::Infallible;
 
 use tracing::Level;
@@ -115,6 +117,7 @@ fn start(
     let mut plan = options.plan(children, inherited);
     plan.options.interrupted_codes = children::TASKMANAGER_INTERRUPTED.to_vec();
     plan.cleanup.push(run.keep().into_os_string());
+    plan.cleanup.extend(dirs.link().map(PathBuf::into_os_string));
     plan.cleanup.extend(unpacked.hand_on());
     children::enter(&plan)
 }
