@@ -212,11 +212,13 @@ async fn flinks_own_log_is_shown_by_flink_and_followed_through_rotations() {
     // Threads that write at the same time do so in another order in each of the two.
     let begin = all.iter().position(|line| *line == printed[0]).expect("what was followed is there");
     let (printed_counts, all_counts) = (counted(&printed), counted(&all[begin.saturating_sub(20)..]));
-    for (line, count) in counted(&all[begin + 20..]) {
+    // At the end of a JVM Log4j stops one appender after the other, so the last lines may be in one of the two alone.
+    let end = all.len().saturating_sub(20).max(begin + 20);
+    for (line, count) in counted(&all[begin + 20..end]) {
         assert!(printed_counts.get(&line).is_some_and(|printed| *printed >= count), "lost: {line}");
     }
-    for (line, count) in &printed_counts {
-        assert!(all_counts.get(line).is_some_and(|all| all >= count), "told twice: {line}");
+    for (line, count) in counted(&printed[..printed.len().saturating_sub(20)]) {
+        assert!(all_counts.get(&line).is_some_and(|all| *all >= count), "told twice: {line}");
     }
     assert!(printed.len() > 200, "{} lines", printed.len());
 }
