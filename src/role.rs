@@ -25,6 +25,7 @@ pub mod setup;
 pub mod sockets;
 mod task;
 pub mod taskmanager;
+mod terminal;
 mod user;
 pub mod worker;
 

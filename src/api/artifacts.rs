@@ -22,7 +22,7 @@ use utoipa::ToSchema;
 use domain::job::Rules;
 
 use dispatcher::{Dispatcher, Order, Outcome, References, Timestamp, Verb};
-use manifest::ArtifactUri;
+use manifest::{ArtifactUri, MAX_ARTIFACT_NAME};
 use serve::Outbox;
 use uploads::{About, Begun, Coming, FileError, Listed, Refusal, Store, UploadError};
 
@@ -33,9 +33,6 @@ use super::caller::Caller;
 use super::condition::Condition;
 use super::extract::{Path, Query};
 use super::orders::OrderQuery;
-
-/// Longer ones no file system takes.
-const MAX_NAME: usize = 200;
 
 /// What of a refused upload is read on, so that whoever sends it hears why: an answer before the end closes the connection.
 const MAX_DISCARDED: u64 = 256 << 20;
@@ -91,7 +88,7 @@ pub struct Artifact {
     pub uploaded_by: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uploaded_from: Option<String>,
-    /// Clusters of which a revision that is kept refers to it.
+    /// Clusters of which a revision that is kept refers to it, or a job that is still to be submitted.
     #[serde(default)]
     pub used_by: Vec<String>,
 }
@@ -343,12 +340,12 @@ fn told(digest: &Digest, about: &About) -> String {
 
 fn check_name(name: Option<&str>) -> Result<(), Problem> {
     let is_good = |name: &str| {
-        (1..=MAX_NAME).contains(&name.len()) && !name.contains(|c: char| c == '/' || c.is_control())
+        (1..=MAX_ARTIFACT_NAME).contains(&name.len()) && !name.contains(|c: char| c == '/' || c.is_control())
     };
     if name.is_none_or(is_good) {
         return Ok(());
     }
-    let text = format!("`name`: expected the name of a file, of {MAX_NAME} bytes at most");
+    let text = format!("`name`: expected the name of a file, of {MAX_ARTIFACT_NAME} bytes at most");
     Err(Problem::field(StatusCode::BAD_REQUEST, "name", text))
 }
 

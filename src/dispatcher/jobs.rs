@@ -1,6 +1,6 @@
 //! Jobs that sessions are given. Who hands one in says its id, and hands it in again as often as they like: it is one job.
 
-use base::digest::{Sha256, hexadecimal};
+use base::digest::Digest;
 use domain::carried::Carried;
 use domain::job::{self, SessionJob};
 use domain::time::Timestamp;
@@ -32,7 +32,8 @@ pub struct Submission {
     pub id: String,
     pub jar: String,
     /// SHA-256 of all that was handed in.
-    pub digest: String,
+    #[schema(value_type = String)]
+    pub digest: Digest,
     pub user: String,
     pub at: Timestamp,
     pub state: SubmissionState,
@@ -94,7 +95,7 @@ impl Cluster {
     /// Whether that is new.
     fn submit(&mut self, id: &str, job: SessionJob, user: String, now: Timestamp) -> Result<bool, Refusal> {
         let name = || self.name.clone();
-        let digest = hexadecimal(&Sha256::of(encoded(&job)));
+        let digest = Digest::of(encoded(&job));
         if let Some(known) = self.status.jobs.iter().find(|known| known.id == id) {
             let is_same = known.digest == digest;
             return if is_same {

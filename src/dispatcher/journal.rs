@@ -149,13 +149,11 @@ impl Verb {
 
     /// `cluster orders: frozen by ann`
     fn told(self, fields: &[Change], order: Option<&Order>) -> String {
-        let mut text = self.past().to_owned();
-        if let (Self::RestartTaskManager, Some(which)) = (self, fields.first()) {
-            text = format!("restart of {} ordered", which.field);
-        }
-        if let (Self::SubmitJob, Some(which)) = (self, fields.first()) {
-            text = format!("submission of {} ordered", which.field);
-        }
+        let mut text = match (self, fields.first()) {
+            (Self::RestartTaskManager, Some(which)) => format!("restart of {} ordered", which.field),
+            (Self::SubmitJob, Some(which)) => format!("submission of {} ordered", which.field),
+            _ => self.past().to_owned(),
+        };
         if let Some(order) = order {
             text.push_str(&format!(" by {}", order.user()));
             if let Some(message) = &order.message {

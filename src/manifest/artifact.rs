@@ -8,7 +8,7 @@ use base::digest::Digest;
 pub const SCHEME: &str = "artifact://";
 
 /// Longer ones no file system takes.
-const MAX_NAME: usize = 200;
+pub const MAX_ARTIFACT_NAME: usize = 200;
 
 /// `artifact://DIGEST/NAME`; the name is for people, and of the file that the AppMaster makes of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl ArtifactUri {
         let plain = |name: &str| {
             let is_first_dot = |(at, c): (usize, char)| if at == 0 && c == '.' { '_' } else { c };
             let plain = name.chars().map(|c| if is_plain(c) { c } else { '_' });
-            plain.enumerate().map(is_first_dot).take(MAX_NAME).collect::<String>()
+            plain.enumerate().map(is_first_dot).take(MAX_ARTIFACT_NAME).collect::<String>()
         };
         Self { digest, name: name.map(plain).filter(|name| !name.is_empty()) }
     }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use manifest::{ArtifactUri, Job};
 use serde::{Deserialize, Serialize};
 
+use super::appmaster::download;
 use domain::job::Rules;
 use flink::command::{Application, UnrestoredState};
 
@@ -23,6 +24,25 @@ pub enum Source<'a> {
         url: &'a str,
         rules: &'a Rules,
     },
+}
+
+impl<'a> Source<'a> {
+    /// None where the jar need not be fetched before Flink sees it.
+    pub fn of(jar: &'a str, rules: &'a Rules) -> Option<Self> {
+        if let Ok(uri) = jar.parse() {
+            return Some(Self::Artifact(uri));
+        }
+        let is_on_server = jar.starts_with("http://") || jar.starts_with("https://");
+        is_on_server.then_some(Self::Server { url: jar, rules })
+    }
+
+    /// As far as it is plain.
+    pub fn file_name(&self) -> Option<String> {
+        match self {
+            Self::Artifact(uri) => uri.name.clone(),
+            Self::Server { url, .. } => download::name(url),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,12 +71,7 @@ impl HandedJob {
 
     /// Where the jar is to be fetched before the job can run.
     pub fn source(&self) -> Option<Source<'_>> {
-        let jar = self.jar.as_ref()?;
-        if let Ok(uri) = jar.parse() {
-            return Some(Source::Artifact(uri));
-        }
-        let is_on_server = jar.starts_with("http://") || jar.starts_with("https://");
-        is_on_server.then_some(Source::Server { url: jar, rules: &self.rules })
+        Source::of(self.jar.as_ref()?, &self.rules)
     }
 
     /// The jar is this file.

@@ -209,7 +209,13 @@ fn start(
     let (mut children, mut cleanup, mut jobmanager_end) = (Vec::new(), Vec::new(), None);
     if let (Cluster::Embedded { agents, resources }, Some(listener)) = (cluster, embedded) {
         let resources = resources.clone().unwrap_or_else(|| enough_resources(&setup, &settings, *agents));
-        children.push(mesos(&setup, *agents, resources, listener, &run)?);
+        children.push(children::mesos(
+            (*agents, resources),
+            listener,
+            &run,
+            MESOS_ORDER,
+            &setup.environment,
+        )?);
     }
     let (child, warnings) = jobmanager(entrypoint, &setup, &settings, &run, &dirs, &warned)?;
     children.push(child);
@@ -325,26 +331,6 @@ fn worker_child(local: bool, handover: &Handover, told: Told) -> Result<(Child, 
         *farewell = Some("--farewell".into());
     }
     Ok((child, path))
-}
-
-fn mesos(
-    setup: &Setup,
-    agents: u32,
-    resources: String,
-    listener: TcpListener,
-    run: &RunDir,
-) -> Result<Child, Fatal> {
-    let fd = children::hand_down(listener)?;
-    let work_dir = run.path().join("mesos");
-    let mut arguments: Vec<OsString> = vec!["mesos".into(), "--listen-fd".into(), fd.to_string().into()];
-    arguments.extend(["--agents".into(), agents.to_string().into()]);
-    arguments.extend(["--resources".into(), resources.into()]);
-    arguments.extend(["--work-dir".into(), work_dir.into()]);
-    arguments.extend(["--hostname".into(), "localhost".into()]);
-    // Whoever starts this need not be root, nor somebody whom this machine knows by name.
-    arguments.push("--no-switch_user".into());
-    let own = Own { name: "mesos", arguments, keep_fds: vec![fd], stop_order: MESOS_ORDER };
-    children::own(own, &setup.environment)
 }
 
 /// What all TaskManagers take, shared out among the agents, with room for as many again: the embedded Mesos keeps

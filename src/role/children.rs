@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::ffi::OsString;
+use std::net::TcpListener;
 use std::os::fd::{IntoRawFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 
@@ -13,6 +14,7 @@ use flink::command::Command;
 use init::plan::{Child, Kind, Plan, Restart};
 
 use super::error::{Fatal, fatal};
+use super::rundir::RunDir;
 
 /// A JVM has 5 s for its shutdown hooks before Flink itself ends it.
 const JVM_SHARE_MS: u64 = 7_000;
@@ -99,6 +101,26 @@ pub fn claim(words: Vec<OsString>, environment: &Environment) -> Result<Child, F
         kind: Kind::Helper { restart, ending_codes, urgent_codes: Vec::new(), farewell: None },
         ..watcher
     })
+}
+
+/// An embedded Mesos with these agents; its files are below the run's directory.
+pub fn mesos(
+    (agents, resources): (u32, String),
+    listener: TcpListener,
+    run: &RunDir,
+    stop_order: u8,
+    environment: &Environment,
+) -> Result<Child, Fatal> {
+    let fd = hand_down(listener)?;
+    let work_dir = run.path().join("mesos");
+    let mut arguments: Vec<OsString> = vec!["mesos".into(), "--listen-fd".into(), fd.to_string().into()];
+    arguments.extend(["--agents".into(), agents.to_string().into()]);
+    arguments.extend(["--resources".into(), resources.into()]);
+    arguments.extend(["--work-dir".into(), work_dir.into()]);
+    arguments.extend(["--hostname".into(), "localhost".into()]);
+    // Whoever starts this need not be root, nor somebody whom this machine knows by name.
+    arguments.push("--no-switch_user".into());
+    own(Own { name: "mesos", arguments, keep_fds: vec![fd], stop_order }, environment)
 }
 
 pub fn own(own: Own, environment: &Environment) -> Result<Child, Fatal> {

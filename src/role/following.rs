@@ -2,11 +2,8 @@
 
 use std::error::Error;
 use std::io::{self, IsTerminal as _};
-use std::thread;
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 use tracing::Level;
 
@@ -15,7 +12,8 @@ use base::log;
 use flink::rest::{JobProgress, JobState};
 
 use super::clusters::say;
-use super::error::{Fatal, fatal};
+use super::error::Fatal;
+use super::terminal::{Lines, Signals};
 
 const PART: &str = "run";
 
@@ -40,35 +38,12 @@ pub trait Job {
     fn is_over(error: &Self::Error) -> bool;
 }
 
-/// Those who may end this command.
-pub struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    pub fn open() -> Result<Self, Fatal> {
-        let interrupt = signal(SignalKind::interrupt()).map_err(fatal(Exit::Os))?;
-        let terminate = signal(SignalKind::terminate()).map_err(fatal(Exit::Os))?;
-        Ok(Self { interrupt, terminate })
-    }
-
-    /// The code of a command that it ends.
-    pub async fn next(&mut self) -> u8 {
-        let kind = tokio::select! {
-            _ = self.interrupt.recv() => SignalKind::interrupt(),
-            _ = self.terminate.recv() => SignalKind::terminate(),
-        };
-        u8::try_from(128 + kind.as_raw_value()).unwrap_or(u8::MAX)
-    }
-}
-
 /// Answers with the command's exit code: the job's, or that of a signal.
 pub async fn follow<J: Job>(job: &J, id: &str, signals: &mut Signals) -> Result<u8, Fatal> {
     let mut ticks = interval(LOOK_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut seen = Seen::new(id);
-    let mut lines: Option<mpsc::Receiver<String>> = None;
+    let mut lines = Lines::unread();
     loop {
         tokio::select! {
             looked = look(&mut ticks, job) => match looked {
@@ -82,13 +57,13 @@ pub async fn follow<J: Job>(job: &J, id: &str, signals: &mut Signals) -> Result<
                 Err(error) => seen.lost(&error),
             },
             code = signals.next() => {
-                if lines.is_some() || !io::stdin().is_terminal() {
+                if lines.are_read() || !io::stdin().is_terminal() {
                     return Ok(leave(id, code));
                 }
                 say(&format!("job {id} goes on by itself: `c` cancels it, `d` leaves it, all else stays with it"));
-                lines = Some(read_lines());
+                lines = Lines::of_stdin();
             }
-            line = next(&mut lines) => match line.as_deref().map(str::trim) {
+            line = lines.next() => match line.as_deref().map(str::trim) {
                 Some("c") => {
                     if let Err(error) = job.cancel().await {
                         log::line(Level::ERROR, PART, &format!("cannot cancel job {id}: {}", log::chain(&error)));
@@ -96,7 +71,7 @@ pub async fn follow<J: Job>(job: &J, id: &str, signals: &mut Signals) -> Result<
                 }
                 Some("d") => return Ok(leave(id, Exit::Ok.code())),
                 Some(_) => {}
-                None => lines = None,
+                None => lines = Lines::unread(),
             },
         }
     }
@@ -110,26 +85,6 @@ async fn look<J: Job>(ticks: &mut Interval, job: &J) -> Result<Option<JobProgres
 fn leave(id: &str, code: u8) -> u8 {
     say(&format!("job {id} is left, and goes on: the same command with `--job-id {id}` comes back to it"));
     code
-}
-
-/// A read cannot be given up, so a thread of its own waits for it.
-fn read_lines() -> mpsc::Receiver<String> {
-    let (sender, lines) = mpsc::channel(1);
-    thread::spawn(move || {
-        for line in io::stdin().lines().map_while(Result::ok) {
-            if sender.blocking_send(line).is_err() {
-                return;
-            }
-        }
-    });
-    lines
-}
-
-async fn next(lines: &mut Option<mpsc::Receiver<String>>) -> Option<String> {
-    match lines {
-        Some(lines) => lines.recv().await,
-        None => std::future::pending().await,
-    }
 }
 
 /// What has been told of a job.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use base::digest::hexadecimal;
 use base::random;
 use bytes::Bytes;
+use domain::job::SessionJob;
 use futures_util::{StreamExt as _, stream};
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use reqwest::{Body, Method};
@@ -37,6 +38,19 @@ pub struct JarRun {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub savepoint_path: Option<String>,
     pub allow_non_restored_state: bool,
+}
+
+impl JarRun {
+    pub fn of(job_id: &str, job: &SessionJob) -> Self {
+        Self {
+            job_id: Some(job_id.to_owned()),
+            entry_class: job.entry_class.clone(),
+            arguments: job.args.clone(),
+            parallelism: job.parallelism,
+            savepoint_path: job.initial_savepoint_path.clone(),
+            allow_non_restored_state: job.allow_non_restored_state,
+        }
+    }
 }
 
 #[derive(Deserialize)]

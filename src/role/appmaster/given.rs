@@ -118,13 +118,9 @@ struct Bringing<'a> {
 /// The job's jar, from where it is.
 fn bring(job: &mut HandedJob, given: &mut Given, with: &Bringing<'_>) -> Result<(), Fatal> {
     let Some(source) = job.source() else { return Ok(()) };
-    let name = match &source {
-        Source::Artifact(uri) => uri.name.clone(),
-        Source::Server { url, .. } => download::name(url),
-    };
     let old = old_flink(with.environment.get("FLINK_HOME").map(Path::new), &given.files)?;
     let directory = old.as_ref().map_or_else(|| with.run.join(JOB), Distribution::usrlib);
-    let jar = place(&directory, name).map_err(fatal(Exit::CannotCreate))?;
+    let jar = place(&directory, source.file_name()).map_err(fatal(Exit::CannotCreate))?;
     let runtime = super::super::runtime()?;
     match source {
         Source::Artifact(uri) => {

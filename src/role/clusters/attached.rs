@@ -1,13 +1,8 @@
 //! Staying with a session cluster, as `mesos-session.sh` does: it tells what becomes of the cluster, and takes orders on
 //! stdin.
 
-use std::future::pending;
-use std::io;
-use std::thread;
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tracing::Level;
 
@@ -20,7 +15,8 @@ use dispatcher::State;
 use super::text::{plain, say};
 use super::unanswered;
 use crate::cli::session_script::NAME;
-use crate::role::error::{Fatal, fatal};
+use crate::role::error::Fatal;
+use crate::role::terminal::{Lines, Signals};
 
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -48,9 +44,8 @@ const HELP: &str =
 
 /// Until the cluster or the command ends. Answers with the command's exit code.
 pub async fn attend(dispatcher: &Dispatcher, name: &str, bond: Bond) -> Result<u8, Fatal> {
-    let mut orders = Some(orders());
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(fatal(Exit::Os))?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(fatal(Exit::Os))?;
+    let mut lines = Lines::of_stdin();
+    let mut signals = Signals::open()?;
     let mut ticks = interval(LOOK_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut seen = Seen::default();
@@ -66,17 +61,18 @@ pub async fn attend(dispatcher: &Dispatcher, name: &str, bond: Bond) -> Result<u
                 }
                 Err(error) => seen.lost(error).map_err(unanswered)?,
             },
-            order = next(&mut orders) => match order {
-                Some(Order::Stop { force }) => {
+            line = lines.next() => match line.as_deref().map(Order::read) {
+                Some(None) => {}
+                Some(Some(Order::Stop { force })) => {
                     is_refused = !stop(dispatcher, name, force).await;
                     ends |= !is_refused;
                 }
-                Some(Order::Help) => say(HELP),
-                Some(Order::Unknown(text)) => say(&format!("`{}` is unknown; {HELP}", plain(&text))),
+                Some(Some(Order::Help)) => say(HELP),
+                Some(Some(Order::Unknown(text))) => say(&format!("`{}` is unknown; {HELP}", plain(&text))),
                 None if bond == Bond::Visited && !ends => return Ok(code(is_refused)),
-                None => orders = None,
+                None => lines = Lines::unread(),
             },
-            () = caught(&mut interrupt, &mut terminate) => {
+            _ = signals.next() => {
                 if bond == Bond::Own && !ends {
                     is_refused = !stop(dispatcher, name, false).await;
                     ends = !is_refused;
@@ -95,34 +91,6 @@ pub async fn attend(dispatcher: &Dispatcher, name: &str, bond: Bond) -> Result<u
 async fn look(ticks: &mut Interval, dispatcher: &Dispatcher, name: &str) -> Result<Described, AskError> {
     ticks.tick().await;
     dispatcher.cluster(name).await
-}
-
-async fn next(orders: &mut Option<mpsc::Receiver<Order>>) -> Option<Order> {
-    match orders {
-        Some(orders) => orders.recv().await,
-        None => pending().await,
-    }
-}
-
-async fn caught(interrupt: &mut Signal, terminate: &mut Signal) {
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
-}
-
-/// Until stdin ends. A read cannot be given up, so a thread of its own waits for it.
-fn orders() -> mpsc::Receiver<Order> {
-    let (sender, orders) = mpsc::channel(1);
-    thread::spawn(move || {
-        for line in io::stdin().lines().map_while(Result::ok) {
-            let sent = Order::read(&line).is_none_or(|order| sender.blocking_send(order).is_ok());
-            if !sent {
-                return;
-            }
-        }
-    });
-    orders
 }
 
 impl Order {

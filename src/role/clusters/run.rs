@@ -23,8 +23,9 @@ use super::{connect, unanswered};
 use crate::cli::clusters::{CreationOptions, Output};
 use crate::cli::run::{Jar, RunOptions};
 use crate::role::error::Fatal;
-use crate::role::following::{self, Job, Signals};
+use crate::role::following::{self, Job};
 use crate::role::runtime;
+use crate::role::terminal::Signals;
 
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -106,7 +107,7 @@ async fn uri(dispatcher: &Dispatcher, options: &RunOptions) -> Result<String, Fa
 }
 
 /// But for the jar.
-fn job(options: &RunOptions) -> SessionJob {
+pub fn job(options: &RunOptions) -> SessionJob {
     SessionJob {
         jar_uri: String::new(),
         entry_class: options.class.clone(),

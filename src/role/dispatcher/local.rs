@@ -1,6 +1,5 @@
 //! A dispatcher on an embedded Mesos, all on this machine, for whoever wants to try one.
 
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -14,7 +13,7 @@ use init::plan::Inherited;
 
 use super::opened::{CONF_DIR, Opened};
 use super::{PART, serving};
-use crate::role::children::{self, Own};
+use crate::role::children;
 use crate::role::error::{Fatal, fatal};
 use crate::role::rundir::RunDir;
 use crate::role::{available_cpus, sockets};
@@ -48,17 +47,10 @@ pub fn run(options: &LocalOptions, environment: &Environment, inherited: Inherit
     }
     let opened = Opened::read(&cluster, &environment)?;
     opened.tell();
-    let fd = children::hand_down(listener)?;
     let cpus = available_cpus().max(MIN_CPUS) / f64::from(options.agents.max(1));
     let resources = options.resources.clone().unwrap_or_else(|| format!("cpus:{cpus}"));
-    let work_dir = run.path().join("mesos");
-    let mut arguments: Vec<OsString> = vec!["mesos".into(), "--listen-fd".into(), fd.to_string().into()];
-    arguments.extend(["--agents".into(), options.agents.to_string().into()]);
-    arguments.extend(["--resources".into(), resources.into()]);
-    arguments.extend(["--work-dir".into(), work_dir.into()]);
-    arguments.extend(["--hostname".into(), "localhost".into(), "--no-switch_user".into()]);
-    let mesos = Own { name: "mesos", arguments, keep_fds: vec![fd], stop_order: MESOS_ORDER };
-    let mesos = children::own(mesos, &environment)?;
+    let agents = (options.agents, resources);
+    let mesos = children::mesos(agents, listener, &run, MESOS_ORDER, &environment)?;
     let dispatcher = super::child(&cluster, &environment)?;
     let url = format!("http://{LOOPBACK}:{}/", opened.dispatcher.port);
     log::line(

@@ -1,18 +1,22 @@
 //! `run` without a dispatcher: a job in the AppMaster of this machine.
 
+use std::path::Path;
+
 use reqwest::Url;
 
 use ::status::board::Status;
 use base::exit::Exit;
+use base::log;
 use conf::environment::Environment;
-use flink::rest::{JarRun, JobProgress, RestClient, RestError};
+use flink::rest::{JarRun, JobProgress, RestClient, RestError, UploadError};
 
 use super::ask;
 use crate::cli::run::{Jar, RunOptions};
 use crate::role::clusters::{run, say};
 use crate::role::error::{Fatal, fatal};
-use crate::role::following::{self, Job, Signals};
+use crate::role::following::{self, Job};
 use crate::role::runtime;
+use crate::role::terminal::Signals;
 
 pub fn here(options: &RunOptions, environment: &Environment) -> Result<u8, Fatal> {
     let Jar::File(file) = options.jar() else {
@@ -52,25 +56,13 @@ fn client(options: &RunOptions, environment: &Environment) -> Result<RestClient,
     RestClient::new(&url).map_err(fatal(Exit::Unavailable))
 }
 
-async fn submit(
-    client: &RestClient,
-    file: &std::path::Path,
-    id: &str,
-    options: &RunOptions,
-) -> Result<(), Fatal> {
-    let run = JarRun {
-        job_id: Some(id.to_owned()),
-        entry_class: options.class.clone(),
-        arguments: options.arguments().to_vec(),
-        parallelism: options.parallelism,
-        savepoint_path: options.from_savepoint.clone(),
-        allow_non_restored_state: options.allow_non_restored_state,
-    };
+async fn submit(client: &RestClient, file: &Path, id: &str, options: &RunOptions) -> Result<(), Fatal> {
+    let run = JarRun::of(id, &run::job(options));
     let jar = client.upload_jar(file).await.map_err(|error| match &error {
-        flink::rest::UploadError::File(_) => {
-            Fatal::new(Exit::NoInput, format!("{}: {}", file.display(), base::log::chain(&error)))
+        UploadError::File(_) => {
+            Fatal::new(Exit::NoInput, format!("{}: {}", file.display(), log::chain(&error)))
         }
-        flink::rest::UploadError::Rest(_) => Fatal::new(Exit::Unavailable, error),
+        UploadError::Rest(_) => Fatal::new(Exit::Unavailable, error),
     })?;
     let submitted = client.run_jar(&jar, &run).await;
     // It is of no use once the job is there, and of none if it is not.

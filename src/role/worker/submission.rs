@@ -15,7 +15,7 @@ use flink::rest::{JarRun, RestClient, RestError, UploadError, first_answer};
 use manifest::ArtifactUri;
 use status::board::Board;
 
-use super::super::application;
+use super::super::application::{self, Source};
 use super::super::appmaster::download::{self, DownloadError};
 use super::super::appmaster::given;
 use super::super::task::{self, FetchError, Origin, Retry as _};
@@ -95,28 +95,27 @@ impl Submissions {
 
     /// With the directory that it is in, if that is to go.
     async fn jar(&self, uri: &str, rules: &Rules) -> Result<(PathBuf, Option<TempDir>), NotSubmitted> {
-        let artifact = uri.parse::<ArtifactUri>().ok();
-        let name = match (&artifact, uri.strip_prefix(LOCAL)) {
-            (None, Some(path)) => {
-                let found = application::in_home(Some(&self.flink_home), path).unwrap_or_else(|| path.into());
-                let is_file = found.is_file();
-                return if is_file {
-                    Ok((found, None))
-                } else {
-                    Err(NotSubmitted::NoFile { uri: uri.to_owned() })
-                };
-            }
-            (Some(artifact), _) => artifact.name.clone(),
-            (None, None) => download::name(uri),
+        let source = match (Source::of(uri, rules), uri.strip_prefix(LOCAL)) {
+            (Some(source), _) => source,
+            (None, Some(path)) => return self.here(uri, path),
+            // The rules say that there is no such.
+            (None, None) => Source::Server { url: uri, rules },
         };
         let room = |source| NotSubmitted::Room { directory: self.scratch.clone(), source };
         let directory = tempfile::tempdir_in(&self.scratch).map_err(room)?;
-        let path = given::place(directory.path(), name).map_err(room)?;
-        match artifact {
-            Some(artifact) => self.fetch(&artifact, &path).await.map_err(NotSubmitted::Fetch)?,
-            None => download::fetch(PART, uri, &path, rules).await.map_err(NotSubmitted::Download)?,
+        let path = given::place(directory.path(), source.file_name()).map_err(room)?;
+        match source {
+            Source::Artifact(artifact) => self.fetch(&artifact, &path).await.map_err(NotSubmitted::Fetch)?,
+            Source::Server { url, rules } => {
+                download::fetch(PART, url, &path, rules).await.map_err(NotSubmitted::Download)?;
+            }
         }
         Ok((path, Some(directory)))
+    }
+
+    fn here(&self, uri: &str, path: &str) -> Result<(PathBuf, Option<TempDir>), NotSubmitted> {
+        let found = application::in_home(Some(&self.flink_home), path).unwrap_or_else(|| path.into());
+        if found.is_file() { Ok((found, None)) } else { Err(NotSubmitted::NoFile { uri: uri.to_owned() }) }
     }
 
     /// From the dispatcher that has it, whichever leads.
@@ -135,15 +134,7 @@ impl Submissions {
 }
 
 async fn run(client: &RestClient, jar: &str, id: &str, job: &SessionJob) -> Result<(), NotSubmitted> {
-    let run = JarRun {
-        job_id: Some(id.to_owned()),
-        entry_class: job.entry_class.clone(),
-        arguments: job.args.clone(),
-        parallelism: job.parallelism,
-        savepoint_path: job.initial_savepoint_path.clone(),
-        allow_non_restored_state: job.allow_non_restored_state,
-    };
-    let Err(error) = client.run_jar(jar, &run).await else { return Ok(()) };
+    let Err(error) = client.run_jar(jar, &JarRun::of(id, job)).await else { return Ok(()) };
     // The answer may be lost and the job not.
     if client.knows_job(id).await.map_err(NotSubmitted::Silent)? {
         return Ok(());

@@ -3,13 +3,12 @@
 use std::fs;
 use std::path::Path;
 
-use access::{Entry, Role};
 use fantoccini::{Locator, wd::WindowHandle};
 use futures_util::stream;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use super::site::{Site, session};
+use super::site::{Site, looker, session};
 use crate::cluster::application::jar_for;
 use crate::cluster::processes::{self, Process};
 use crate::view::browser::{Browser, SCREENS};
@@ -26,7 +25,7 @@ const MAX_MORE_KB: usize = 16 << 10;
 #[tokio::test]
 async fn a_cluster_is_created_used_and_comes_back_on_the_page() {
     let files = tempfile::tempdir().expect("a directory");
-    let site = Site::start(&[with_tokens(files.path())]).await;
+    let site = Site::start(&[looker(files.path(), TOKEN)]).await;
     let browser = Browser::start_with(&[&format!("--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1")]).await;
     browser.client.goto(&site.url()).await.expect("the page");
     let page = browser.client.window().await.expect("a window");
@@ -55,19 +54,6 @@ async fn a_cluster_is_created_used_and_comes_back_on_the_page() {
     browser.client.goto(&format!("{}/ui/old/", site.url())).await.expect("the Web UI");
     submits_a_job(&browser, "1.20.5", files.path()).await;
     browser.client.close().await.expect("it ends");
-}
-
-fn with_tokens(directory: &Path) -> String {
-    let entry = Entry {
-        name: "looker".to_owned(),
-        role: Role::View,
-        mesos_roles: Vec::new(),
-        users: Vec::new(),
-        expires: None,
-    };
-    let path = directory.join("tokens.yaml");
-    fs::write(&path, format!("tokens:\n{}", entry.text(TOKEN))).expect("written");
-    format!("dispatcher.tokens: {}", path.display())
 }
 
 /// Whether the element with this id shows this text.

@@ -6,16 +6,14 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
 
-use access::{Entry, Role};
 use flink::command::log4j::CONTAINER_PROPERTIES;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::MEMORY;
-use super::site::{Site, get, session};
+use super::site::{Site, get, looker, session};
 use crate::cluster::harness::binary;
 
 /// As much as each of its files has of a log that is rotated all the time.
@@ -161,16 +159,7 @@ fn counted(lines: &[&str]) -> BTreeMap<String, usize> {
 #[tokio::test]
 async fn flinks_own_log_is_shown_by_flink_and_followed_through_rotations() {
     let files = tempfile::tempdir().expect("a directory");
-    let entry = Entry {
-        name: "looker".to_owned(),
-        role: Role::View,
-        mesos_roles: Vec::new(),
-        users: Vec::new(),
-        expires: None,
-    };
-    let path = files.path().join("tokens.yaml");
-    fs::write(&path, format!("tokens:\n{}", entry.text("look"))).expect("written");
-    let site = Site::start(&[format!("dispatcher.tokens: {}", path.display())]).await;
+    let site = Site::start(&[looker(files.path(), "look")]).await;
     site.apply(&[&session("quiet", "v1_20", MEMORY), &talkative("talkative")]);
     site.until_state("talkative", "running").await;
     let task = taskmanager(&site, "talkative").await;

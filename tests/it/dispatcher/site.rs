@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::rc::Rc;
 
+use access::{Entry, Role};
 use flink::rest::RestClient;
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -284,6 +285,20 @@ fn is_of(process: Process, name: &str) -> bool {
     let sandbox = format!("/{name}-");
     let environment = processes::environment(process);
     environment.iter().any(|variable| variable.starts_with("MESOS_") && variable.contains(&sandbox))
+}
+
+/// A line of the configuration, for somebody who may look with this token.
+pub fn looker(directory: &Path, token: &str) -> String {
+    let entry = Entry {
+        name: "looker".to_owned(),
+        role: Role::View,
+        mesos_roles: Vec::new(),
+        users: Vec::new(),
+        expires: None,
+    };
+    let path = directory.join("tokens.yaml");
+    fs::write(&path, format!("tokens:\n{}", entry.text(token))).expect("written");
+    format!("dispatcher.tokens: {}", path.display())
 }
 
 /// The answer, if it is a good one.
