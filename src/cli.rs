@@ -138,6 +138,12 @@ pub enum Command {
     /// Have Flink's own command line find the clusters of a dispatcher
     #[command(subcommand)]
     Client(Client),
+    /// Run Flink's own command line, with the library for clusters of a dispatcher
+    #[command(name = links::FLINK, disable_help_flag = true)]
+    Flink(ConsoleOptions),
+    /// Run Flink's SQL client
+    #[command(name = links::SQL_CLIENT, disable_help_flag = true)]
+    SqlClient(ConsoleOptions),
     /// Print a script with which a shell completes this program's commands and options
     Completions(CompletionsOptions),
     #[command(name = session_script::NAME, hide = true)]
@@ -288,6 +294,13 @@ pub struct InstallOptions {
     /// The library [default: flink-on-mesos-client.jar beside this program, else in /usr/share/flink-on-mesos]
     #[arg(long, value_name = "FILE")]
     pub jar: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct ConsoleOptions {
+    /// What Flink's own script takes; `--help` lists it
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARG")]
+    pub words: Vec<OsString>,
 }
 
 #[derive(Clone, Copy, Debug, Args)]

@@ -9,12 +9,12 @@ use tracing::Level;
 use base::exit::Exit;
 use base::log;
 use conf::environment::Environment;
-use flink::command::Entrypoint;
+use flink::command::{Console, Entrypoint};
 use flink_on_mesos::cli::{self, AppmasterOptions, Cli, Command};
 use flink_on_mesos::role::appmaster::{self, Cluster};
 use flink_on_mesos::role::error::Fatal;
 use flink_on_mesos::role::{
-    self, claim, client, clusters, completions, config, dispatcher, exec, operator, taskmanager, worker,
+    self, claim, client, clusters, completions, config, console, dispatcher, exec, operator, taskmanager, worker,
 };
 use init::Beginning;
 use init::plan::Inherited;
@@ -95,6 +95,10 @@ fn run(cli: Cli, environment: Environment, inherited: Inherited, beginning: Begi
         Command::Clusters(command) => clusters::run_command(&command, &environment),
         Command::SessionScript(options) => clusters::session_script(&options, &environment),
         Command::Client(command) => client::run(&command),
+        Command::Flink(options) => console::run(Console::Flink, &options.words, environment, inherited),
+        Command::SqlClient(options) => {
+            console::run(Console::SqlClient, &options.words, environment, inherited)
+        }
         Command::Completions(options) => completions::run(options),
         Command::Init(options) => Ok(init::run(options.plan_fd, beginning)),
         Command::Worker(options) => worker::run(&options, &environment, &inherited),
@@ -121,6 +125,8 @@ fn signals(command: &Command) -> Signals {
         | Command::Local(_)
         | Command::Dispatcher(_)
         | Command::Taskmanager(_)
+        | Command::Flink(_)
+        | Command::SqlClient(_)
         | Command::Config(_) => Signals::EndTheStart,
         Command::Exec(_)
         | Command::Init(_)

@@ -90,7 +90,7 @@ pub async fn apply(
         let text = "If-Match and If-None-Match are for one document; the body has more";
         return Err(Problem::bad_request(text));
     }
-    look_for(&sources.artifacts, drafts.iter().filter_map(Draft::artifact).collect()).await;
+    look_for(&sources.artifacts, drafts.iter().flat_map(Draft::artifacts).collect()).await;
     let order = query.order(&caller, condition);
     let shared_names = names_of_several(&drafts);
     let (mut results, mut sought) = (Vec::<Document>::new(), Vec::new());
@@ -144,7 +144,7 @@ pub async fn put(
         return Err(Problem::field(StatusCode::UNPROCESSABLE_ENTITY, NAME, text));
     }
     let is_dry = query.dry_run;
-    look_for(&sources.artifacts, draft.artifact().into_iter().collect()).await;
+    look_for(&sources.artifacts, draft.artifacts().collect()).await;
     let order = query.order(&caller, condition);
     let (mut document, sought) = apply_one(&sources, draft, &caller, order, condition).await;
     document.fits = sources.scheduling.fits(sought.into_iter().collect()).await.pop().flatten();
@@ -193,7 +193,7 @@ async fn apply_one(
     let appmasters = AppMasters::clone(&sources.appmasters);
     let known = sources.artifacts.clone();
     let question = move |core: &mut Dispatcher, now| {
-        let artifacts = draft.artifact().filter(|digest| known.store.has(digest)).into_iter().collect();
+        let artifacts = draft.artifacts().filter(|digest| known.store.has(digest)).collect();
         let schemes = known.schemes();
         let circumstances = Circumstances {
             flinks: flinks.as_deref(),

@@ -43,7 +43,7 @@ pub struct RunOptions {
     pub dispatcher: DispatcherOptions,
     #[command(flatten)]
     pub socket: SocketOptions,
-    /// The job's jar, and all that follows it is the job's own. The jar is a file here, or `artifact://…`, `https://…`,
+    /// The job's jar, SQL script (.sql) or Python program (.py), and all that follows it is the job's own. It is a file here, or `artifact://…`, `https://…`,
     /// `local:///…` (on the AppMaster's agent or in its image)
     #[arg(
         required = true,

@@ -18,6 +18,9 @@ const MAX_COPIED_BYTES: u64 = 64 << 20;
 /// How deep directories are copied; ends loops of links.
 const MAX_DEPTH: usize = 8;
 
+/// `src/flink/client/Access.java` and `Targets.java`.
+const OF_THE_CLIENT: [&str; 2] = ["mesos.dispatcher", "mesos.cluster-id"];
+
 /// Why the effective configuration is not there; each text names the key or the file.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
@@ -54,6 +57,15 @@ pub fn for_flink(table: &Table) -> Table {
     };
     for (key, _) in table.iter().filter(|(key, _)| is_ours(key)) {
         flinks.remove(key);
+    }
+    flinks
+}
+
+/// The same for Flink's command line, whose library from us has keys of its own.
+pub fn for_client(table: &Table) -> Table {
+    let mut flinks = for_flink(table);
+    for (key, setting) in table.iter().filter(|(key, _)| OF_THE_CLIENT.contains(key)) {
+        flinks.set(key, &setting.value, setting.origin.clone());
     }
     flinks
 }

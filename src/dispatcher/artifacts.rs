@@ -75,7 +75,7 @@ impl Dispatcher {
 
 impl Cluster {
     fn artifacts(&self) -> impl Iterator<Item = Digest> {
-        let revisions = self.revisions.values().filter_map(|revision| revision.manifest.spec.artifact());
+        let revisions = self.revisions.values().flat_map(|revision| revision.manifest.spec.artifacts());
         let pending = self.status.pending.iter().filter_map(|order| match &order.what {
             Instruction::Submit { job, .. } => job.jar_uri.parse::<ArtifactUri>().ok(),
             Instruction::Scale { .. } | Instruction::Replace { .. } => None,

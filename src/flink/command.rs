@@ -1,10 +1,11 @@
-//! The java command lines of the JobManager and the TaskManager, as Flink's scripts would start them.
+//! The java command lines of the JobManager, the TaskManager and Flink's consoles, as Flink's scripts would start them.
 //!
 //! Order on the line: what we add, so that a user's flag wins; `JVM_ARGS`; the memory; the user's flags; logging; class path;
 //! main class; arguments. Everything on it can be read by every user of the host, so nothing secret belongs there.
 
 mod application;
 mod classpath;
+mod console;
 mod jvm;
 pub mod log4j;
 mod options;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 pub use application::{Application, UnrestoredState};
 pub use classpath::HadoopClassPath;
+pub use console::{Console, console};
 pub use log4j::{Log4j, LogFile};
 
 use crate::distribution::Distribution;
@@ -113,6 +115,9 @@ pub enum CommandError {
     #[error("Flink {version} does not know --jars, which came with 1.19; put the jar into {usrlib}", usrlib = usrlib.display())]
     NoJarsOption { version: Version, usrlib: PathBuf },
 
+    #[error("there is no {name}*.jar in {opt}: this Flink came without its SQL client", opt = opt.display())]
+    NoOptionalJar { name: &'static str, opt: PathBuf },
+
     #[error("{path} cannot be on a class path because its name has a colon", path = path.display())]
     ColonInPath { path: PathBuf },
 }
@@ -150,7 +155,7 @@ pub fn jobmanager(launch: &Launch<'_>, entrypoint: &Entrypoint) -> Result<Comman
             APPLICATION
         }
     };
-    let mut command = assemble(launch, &role, main_class, args)?;
+    let mut command = assemble(launch, &role, main_class, &[], args)?;
     if memory.heap < jvm::RECOMMENDED_JOBMANAGER_HEAP {
         let warning = format!("the JobManager's heap is only {}, less than Flink recommends", memory.heap);
         command.warnings.push(warning);
@@ -189,7 +194,7 @@ pub fn taskmanager(launch: &Launch<'_>) -> Result<Command, CommandError> {
     args.extend(conf_dir(launch));
     args.extend(properties(&memory.dynamic_properties()));
     args.extend(properties(launch.properties));
-    let command = assemble(launch, &role, TASK_MANAGER, args)?;
+    let command = assemble(launch, &role, TASK_MANAGER, &[], args)?;
     Ok(command)
 }
 
@@ -216,6 +221,7 @@ fn assemble(
     launch: &Launch<'_>,
     role: &Role,
     main_class: &str,
+    further_jars: &[PathBuf],
     main_args: Vec<OsString>,
 ) -> Result<Command, CommandError> {
     check_versions(launch)?;
@@ -227,7 +233,7 @@ fn assemble(
     args.extend(user.last.iter().map(OsString::from));
     args.extend(log4j::args(launch, role.name));
     args.push("-classpath".into());
-    args.push(classpath::class_path(launch.distribution, launch.hadoop)?);
+    args.push(classpath::class_path(launch.distribution, further_jars, launch.hadoop)?);
     args.push(main_class.into());
     args.extend(main_args);
     Ok(Command {

@@ -21,7 +21,6 @@ use std::ffi::{CString, OsStr};
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd, RawFd};
-use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
@@ -130,8 +129,8 @@ fn execute(plan: &Plan) -> Result<Infallible, EnterError> {
     let mut file = File::from(memory);
     file.write_all(&bytes).and_then(|()| file.rewind()).map_err(EnterError::Memory)?;
     let number = CString::new(file.as_raw_fd().to_string()).unwrap_or_default();
-    let name = std::env::args_os().next().unwrap_or_else(|| "flink-on-mesos".into());
-    let name = CString::new(name.into_vec()).unwrap_or_default();
+    // A link by which this program was called would be a command.
+    let name = c"flink-on-mesos".into();
     Err(EnterError::Exec(sys::exec_self(&[name, c"init".into(), c"--plan-fd".into(), number])))
 }
 

@@ -57,6 +57,17 @@ impl fmt::Display for ArtifactUri {
     }
 }
 
+/// What a file that is fetched from there is called; none where nothing of that is plain.
+pub fn file_name(uri: &str) -> Option<String> {
+    if let Ok(uri) = uri.parse::<ArtifactUri>() {
+        return uri.name;
+    }
+    let (_, rest) = uri.split_once("://")?;
+    let (_, path) = rest.split(['?', '#']).next()?.split_once('/')?;
+    let last = path.rsplit('/').next()?;
+    ArtifactUri::named(Digest::of(last), Some(last)).name
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -69,8 +69,8 @@ impl Draft {
     }
 
     /// To which it refers.
-    pub fn artifact(&self) -> Option<Digest> {
-        self.manifest.as_ref()?.spec.artifact()
+    pub fn artifacts(&self) -> impl Iterator<Item = Digest> {
+        self.manifest.iter().flat_map(|manifest| manifest.spec.artifacts())
     }
 
     /// It could not be kept, whatever is in it.

@@ -1,9 +1,11 @@
 //! What is tried of an application's job, and of a change to it.
 
+use std::collections::BTreeSet;
+
 use base::addresses;
 use base::public::is_public;
 
-use super::artifact::ArtifactUri;
+use super::artifact::{self, ArtifactUri};
 use super::configuration::CONFIGURATION;
 use super::draft::Circumstances;
 use super::fields::Reading;
@@ -25,13 +27,20 @@ const SCHEMES: [&str; 4] = ["local", "artifact", "https", "http"];
 /// Told of what is on the machine of whoever hands it in.
 const FILE: &str = "; a file of yours is pushed with `artifact push`";
 
+const URIS: &str = "spec.mesos.uris";
+
 const USRLIB: &str = "local:///opt/flink/usrlib";
 
 pub fn check(spec: &Specification, circumstances: &Circumstances<'_>, reading: &mut Reading) {
     if let Some(previous) = circumstances.previous {
         check_change(previous, spec, reading);
     }
-    let Some(job) = &spec.job else { return };
+    let Some(job) = &spec.job else {
+        if !spec.mesos.uris.is_empty() {
+            reading.refuse(URIS, "is for applications, whose AppMaster fetches them, and spec.job is not set");
+        }
+        return;
+    };
     match job.parallelism {
         Some(0) => reading.refuse("spec.job.parallelism", "expected a whole number from 1"),
         None if spec.task_manager.replicas.is_none() => {
@@ -45,11 +54,33 @@ pub fn check(spec: &Specification, circumstances: &Circumstances<'_>, reading: &
     {
         reading.refuse("spec.job.jarURI", reason);
     }
+    check_files(spec, circumstances, reading);
     if job.savepoint_redeploy_nonce.is_some() && job.initial_savepoint_path.is_none() {
         let reason = "needs spec.job.initialSavepointPath, the savepoint from which the job starts again";
         reading.refuse("spec.job.savepointRedeployNonce", reason);
     }
     check_directories(spec, job, reading);
+}
+
+/// They lie beside each other.
+fn check_files(spec: &Specification, circumstances: &Circumstances<'_>, reading: &mut Reading) {
+    let mut names = BTreeSet::new();
+    for (index, uri) in spec.mesos.uris.iter().enumerate() {
+        let field = format!("{URIS}[{index}]");
+        if uri.starts_with("local:") {
+            reading.refuse(&field, "is on the AppMaster's agent or in its image already");
+        } else if let Err(reason) = check_jar(uri, JARS_OPTION, circumstances) {
+            reading.refuse(&field, reason);
+        } else {
+            match artifact::file_name(uri) {
+                None => reading.refuse(&field, "has no name that a file can have"),
+                Some(name) if names.contains(&name) => {
+                    reading.refuse(&field, format!("is the second file that is called {name}"));
+                }
+                Some(name) => _ = names.insert(name),
+            }
+        }
+    }
 }
 
 /// Without them there is nothing to go on from.

@@ -29,7 +29,7 @@ mod tests;
 mod validate;
 mod version;
 
-pub use artifact::{ArtifactUri, ArtifactUriError, MAX_ARTIFACT_NAME};
+pub use artifact::{ArtifactUri, ArtifactUriError, MAX_ARTIFACT_NAME, file_name};
 pub use canonical::{CanonicalError, MAX_CANONICAL};
 pub use diff::{Change, Effect, diff, effect_of};
 pub use draft::{Accepted, Circumstances, Draft, Refused};

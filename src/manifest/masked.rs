@@ -31,6 +31,9 @@ impl Specification {
             *text = redact::shown(ANY_TEXT, text).into_owned();
         }
         masked.job = masked.job.map(mask_job);
+        for uri in &mut masked.mesos.uris {
+            *uri = addresses::shown(uri);
+        }
         for parameter in &mut masked.mesos.container.parameters {
             parameter.value = parameter_value(parameter);
         }

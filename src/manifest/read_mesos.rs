@@ -20,6 +20,7 @@ pub fn mesos(mut fields: Fields<'_>) -> Mesos {
         container: fields.nested("container").map(container).unwrap_or_default(),
         priority: fields.number("priority", "a whole number").unwrap_or_default(),
         labels: fields.map("labels"),
+        uris: fields.texts("uris"),
     };
     if fields.has("principal") {
         fields.take("principal");

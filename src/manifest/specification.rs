@@ -187,6 +187,9 @@ pub struct Mesos {
     pub priority: i32,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
+    /// Files that an application's AppMaster fetches into its working directory before the job's `main` runs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub uris: Vec<String>,
 }
 
 /// In the order of their texts, each once.
@@ -267,9 +270,10 @@ impl Job {
 
 impl Specification {
     /// To which it refers.
-    pub fn artifact(&self) -> Option<Digest> {
-        let uri = self.job.as_ref()?.jar_uri.as_ref()?.parse::<ArtifactUri>();
-        uri.ok().map(|uri| uri.digest)
+    pub fn artifacts(&self) -> impl Iterator<Item = Digest> {
+        let jar = self.job.as_ref().and_then(|job| job.jar_uri.as_ref());
+        let uris = jar.into_iter().chain(&self.mesos.uris).filter_map(|uri| uri.parse::<ArtifactUri>().ok());
+        uris.map(|uri| uri.digest)
     }
 
     /// Of an application whose job shall not run.

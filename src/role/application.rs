@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use manifest::{ArtifactUri, Job};
 use serde::{Deserialize, Serialize};
 
-use super::appmaster::download;
 use domain::job::Rules;
 use flink::command::{Application, UnrestoredState};
 
@@ -15,6 +14,9 @@ pub const FILE: &str = "flink-on-mesos-job.json";
 
 /// Where Flink's own images have it.
 const HOME_IN_IMAGES: &str = "/opt/flink/";
+
+/// What a Python program follows on the command line.
+const PYTHON_PROGRAM: [&str; 2] = ["-py", "--python"];
 
 /// Where a jar is.
 pub enum Source<'a> {
@@ -40,7 +42,7 @@ impl<'a> Source<'a> {
     pub fn file_name(&self) -> Option<String> {
         match self {
             Self::Artifact(uri) => uri.name.clone(),
-            Self::Server { url, .. } => download::name(url),
+            Self::Server { url, .. } => manifest::file_name(url),
         }
     }
 }
@@ -55,10 +57,12 @@ pub struct HandedJob {
     /// By which a jar is fetched from elsewhere than the dispatcher.
     #[serde(default)]
     rules: Rules,
+    #[serde(default)]
+    uris: Vec<String>,
 }
 
 impl HandedJob {
-    pub fn of(job: &Job, rules: &Rules) -> Self {
+    pub fn of(job: &Job, uris: &[String], rules: &Rules) -> Self {
         Self {
             jar: job.jar_uri.clone(),
             class: job.entry_class.clone(),
@@ -66,12 +70,30 @@ impl HandedJob {
             from_savepoint: job.initial_savepoint_path.clone(),
             allow_non_restored_state: job.allow_non_restored_state,
             rules: rules.clone(),
+            uris: uris.to_vec(),
         }
+    }
+
+    /// What is to be fetched into the working directory.
+    pub fn files(&self) -> impl Iterator<Item = Source<'_>> {
+        self.uris.iter().filter_map(|uri| Source::of(uri, &self.rules))
     }
 
     /// Where the jar is to be fetched before the job can run.
     pub fn source(&self) -> Option<Source<'_>> {
         Source::of(self.jar.as_ref()?, &self.rules)
+    }
+
+    /// The files are in `directory`. Flink's driver of Python programs starts those somewhere else, so it is told the whole path.
+    pub fn placed(&mut self, directory: &Path) {
+        let names: Vec<_> = self.files().filter_map(|file| file.file_name()).collect();
+        let mut is_program = false;
+        for argument in &mut self.arguments {
+            if is_program && names.contains(argument) {
+                *argument = directory.join(&argument).display().to_string();
+            }
+            is_program = PYTHON_PROGRAM.contains(&argument.as_str());
+        }
     }
 
     /// The jar is this file.
@@ -118,7 +140,15 @@ mod tests {
     fn handed(jar: &str) -> HandedJob {
         let (jar, arguments) = (Some(jar.to_owned()), vec!["--input".to_owned()]);
         let rules = Rules::default();
-        HandedJob { jar, class: None, arguments, from_savepoint: None, allow_non_restored_state: true, rules }
+        HandedJob {
+            jar,
+            class: None,
+            arguments,
+            from_savepoint: None,
+            allow_non_restored_state: true,
+            rules,
+            uris: vec![],
+        }
     }
 
     #[test]
@@ -132,6 +162,18 @@ mod tests {
         for elsewhere in ["local:///opt/flink/b.jar", "local:///opt/a.jar", "https://host/opt/flink/a.jar"] {
             assert_eq!(jars(elsewhere), [elsewhere]);
         }
+    }
+
+    #[test]
+    fn a_python_program_that_was_fetched_is_found_from_anywhere() {
+        let mut job = handed("local:///a.jar");
+        job.uris = vec!["https://h/a/count.py?b".to_owned()];
+        job.arguments = ["-py", "count.py", "--input", "count.py"].map(ToOwned::to_owned).to_vec();
+        job.placed(Path::new("/sandbox"));
+        assert_eq!(job.arguments, ["-py", "/sandbox/count.py", "--input", "count.py"]);
+        job.arguments = ["--python", "other.py"].map(ToOwned::to_owned).to_vec();
+        job.placed(Path::new("/sandbox"));
+        assert_eq!(job.arguments, ["--python", "other.py"]);
     }
 
     #[test]

@@ -218,7 +218,7 @@ fn start(
         )?);
     }
     let (child, warnings) = jobmanager(entrypoint, &setup, &settings, &run, &dirs, &warned)?;
-    children.push(child);
+    children.push(Child { cwd: given.directory.map(PathBuf::into_os_string), ..child });
     if !matches!(cluster, Cluster::Alone) {
         let end = children::hand_down(ha::memory::create().map_err(fatal(Exit::Os))?)?;
         let farewell = options.grace.0 * 2 / 3;

@@ -30,7 +30,7 @@ const OURS: &[u8] = b"flinkonmesos/SessionExecutorFactory.class";
 enum InstallError {
     #[error("Flink {version} in {} is older than {OLDEST}, the oldest that the library is for", home.display())]
     TooOld { version: Version, home: PathBuf },
-    #[error("{NAME} is neither in {} nor in {SHARED}: `--jar` names it, scripts/client builds it", beside.display())]
+    #[error("{NAME} is neither in {} nor in {SHARED}: scripts/client builds it, and `client install --jar` takes it from elsewhere", beside.display())]
     NoLibrary { beside: PathBuf },
     #[error("cannot read {}", path.display())]
     Read { path: PathBuf, source: io::Error },
@@ -87,11 +87,31 @@ fn put(jar: Option<&Path>, distribution: &Distribution) -> Result<PathBuf, Insta
     Ok(path)
 }
 
+/// The library beside this program, or where packages have it.
 fn found() -> Result<PathBuf, InstallError> {
     let program = std::env::current_exe().unwrap_or_default();
     let beside = program.parent().map(Path::to_owned).unwrap_or_default();
     let candidates = [&beside, Path::new(SHARED)].map(|directory| directory.join(NAME));
     candidates.into_iter().find(|path| path.is_file()).ok_or(InstallError::NoLibrary { beside })
+}
+
+/// Where it is, or that it is not there `what_for`.
+pub fn library(what_for: &str) -> Result<PathBuf, Fatal> {
+    found().map_err(|error| Fatal::new(error.exit(), Needed { what_for: what_for.to_owned(), error }))
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{NAME} is needed {what_for}")]
+struct Needed {
+    what_for: String,
+    #[source]
+    error: InstallError,
+}
+
+/// For a console of this Flink that has none of its own.
+pub fn library_for(distribution: &Distribution) -> Option<PathBuf> {
+    let has_one = distribution.lib().join(NAME).exists();
+    if has_one || distribution.version < OLDEST { None } else { found().ok() }
 }
 
 #[cfg(test)]

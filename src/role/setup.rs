@@ -186,19 +186,27 @@ impl Setup {
 
     /// Writes what Flink reads into `run`, and our own log configuration if the user has none.
     pub fn write_conf(&self, run: &RunDir) -> Result<Dirs, Fatal> {
-        let dirs = Dirs::of(run, self.log4j(), rundir::log_file(&self.environment));
-        let table = write::for_flink(&self.loaded.table);
-        write::write(&table, self.loaded.grammar, &self.conf_dir, &dirs.conf).map_err(|error| {
+        let dirs = self.write(run, self.log4j(), &write::for_flink(&self.loaded.table))?;
+        if let Some(link) = dirs.link() {
+            let _ = guard::create(|| symlink("stdout", &link).map(|()| ((), link.clone())));
+        }
+        Ok(dirs)
+    }
+
+    /// The same for what people type at.
+    pub fn write_client_conf(&self, run: &RunDir) -> Result<Dirs, Fatal> {
+        self.write(run, Log4j::Client, &write::for_client(&self.loaded.table))
+    }
+
+    fn write(&self, run: &RunDir, log4j: Log4j, table: &Table) -> Result<Dirs, Fatal> {
+        let dirs = Dirs::of(run, log4j, rundir::log_file(&self.environment));
+        write::write(table, self.loaded.grammar, &self.conf_dir, &dirs.conf).map_err(|error| {
             let exit = error.exit();
             Fatal::new(exit, error)
         })?;
-        if dirs.log4j == Log4j::Container {
-            let path = dirs.conf.join(dirs.log4j.file_name());
-            std::fs::write(path, flink::command::log4j::CONTAINER_PROPERTIES)
-                .map_err(fatal(Exit::CannotCreate))?;
-        }
-        if let Some(link) = dirs.link() {
-            let _ = guard::create(|| symlink("stdout", &link).map(|()| ((), link.clone())));
+        let path = dirs.conf.join(log4j.file_name());
+        if let Some(text) = log4j.ours().filter(|_| !path.exists()) {
+            std::fs::write(path, text).map_err(fatal(Exit::CannotCreate))?;
         }
         Ok(dirs)
     }

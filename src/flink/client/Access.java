@@ -26,6 +26,8 @@ final class Access {
             .noDefaultValue()
             .withDescription("The dispatcher: http://HOST:PORT or https://HOST:PORT.");
     private static final String ADDRESS = "FLINK_ON_MESOS_DISPATCHER";
+    /** A dispatcher of this machine. */
+    private static final String USUAL = "http://127.0.0.1:8090";
     private static final String TOKEN = "FLINK_ON_MESOS_TOKEN";
     private static final String AUTHORITIES = "FLINK_ON_MESOS_CA";
     private static final Path HOME = Paths.get(System.getProperty("user.home"), ".config", "flink-on-mesos");
@@ -44,10 +46,7 @@ final class Access {
     static Access of(Configuration configuration) throws IOException {
         String given = configuration.get(DISPATCHER);
         String address = given != null ? given : variableOrFile(ADDRESS, HOME.resolve("dispatcher"));
-        if (address == null) {
-            throw new IOException("where is the dispatcher? -D" + DISPATCHER.key() + "=http://HOST:PORT, $" + ADDRESS + " or "
-                    + HOME.resolve("dispatcher") + " says it");
-        }
+        address = address != null ? address : USUAL;
         if (!address.startsWith("http://") && !address.startsWith("https://")) {
             throw new IOException("`" + address + "` is no address of a dispatcher that Flink's command line can ask: expected"
                     + " http://HOST:PORT or https://HOST:PORT");

@@ -57,7 +57,7 @@ final class ApplicationDescriptor implements ClusterDescriptor<StandaloneCluster
         String name = Targets.cluster(configuration);
         try {
             Dispatcher dispatcher = new Dispatcher(configuration);
-            dispatcher.create(manifest(name, application, jar(dispatcher)));
+            dispatcher.create(manifest(name, application, dispatcher));
             System.out.println("The dispatcher has taken application " + name + ".");
             return new StandaloneClusterDescriptor(Session.of(configuration)).retrieve(StandaloneClusterId.getInstance());
         } catch (Exception error) {
@@ -75,7 +75,9 @@ final class ApplicationDescriptor implements ClusterDescriptor<StandaloneCluster
         return file == null ? jars.get(0) : dispatcher.push(Artifact.of(file));
     }
 
-    private ObjectNode manifest(String name, ApplicationConfiguration application, String jar) {
+    private ObjectNode manifest(String name, ApplicationConfiguration application, Dispatcher dispatcher) throws Exception {
+        ApplicationFiles files = new ApplicationFiles(dispatcher);
+        String entryClass = application.getApplicationClassName();
         ObjectNode manifest = JsonNodeFactory.instance.objectNode();
         manifest.put("apiVersion", "flink.apache.org/v1beta1").put("kind", "FlinkDeployment");
         manifest.putObject("metadata").put("name", name);
@@ -83,7 +85,7 @@ final class ApplicationDescriptor implements ClusterDescriptor<StandaloneCluster
         String[] version = EnvironmentInformation.getVersion().split("\\.");
         spec.put("flinkVersion", "v" + version[0] + "_" + version[1]);
         ObjectNode settings = spec.putObject("flinkConfiguration");
-        for (Map.Entry<String, String> setting : configuration.toMap().entrySet()) {
+        for (Map.Entry<String, String> setting : files.settings(configuration).toMap().entrySet()) {
             String key = setting.getKey();
             if (!OF_THIS_MACHINE.contains(key) && !SAID_ELSEWHERE.contains(key) && !key.startsWith("$internal.")) {
                 settings.put(key, setting.getValue());
@@ -92,14 +94,21 @@ final class ApplicationDescriptor implements ClusterDescriptor<StandaloneCluster
         spec.putObject("jobManager");
         spec.putObject("taskManager");
         ObjectNode job = spec.putObject("job");
-        job.put("jarURI", jar);
-        if (application.getApplicationClassName() != null) {
-            job.put("entryClass", application.getApplicationClassName());
+        // Flink itself knows where the jar for Python is.
+        if (!ApplicationFiles.isPython(entryClass)) {
+            job.put("jarURI", jar(dispatcher));
+        }
+        if (entryClass != null) {
+            job.put("entryClass", entryClass);
         }
         ArrayNode arguments = job.putArray("args");
-        Arrays.stream(application.getProgramArguments()).forEach(arguments::add);
+        Arrays.stream(files.arguments(application.getProgramArguments())).forEach(arguments::add);
         job.put("parallelism", configuration.get(CoreOptions.DEFAULT_PARALLELISM));
         job.put("upgradeMode", "stateless");
+        if (!files.uris().isEmpty()) {
+            ArrayNode uris = spec.putObject("mesos").putArray("uris");
+            files.uris().forEach(uris::add);
+        }
         return manifest;
     }
 

@@ -30,6 +30,12 @@ final class Artifact {
         return jar.contains(":/") ? null : Paths.get(jar);
     }
 
+    /** The name that the dispatcher makes of one. */
+    static String plain(String name) {
+        String plain = name.replaceAll("[^A-Za-z0-9.+_-]", "_");
+        return plain.startsWith(".") ? "_" + plain.substring(1) : plain;
+    }
+
     static Artifact of(Path file) throws IOException {
         MessageDigest hash;
         try {

@@ -48,12 +48,13 @@ impl HadoopClassPath {
 
 pub(super) fn class_path(
     distribution: &Distribution,
+    further: &[PathBuf],
     hadoop: &HadoopClassPath,
 ) -> Result<OsString, CommandError> {
-    if let Some(path) = distribution.jars.iter().find(|jar| jar.as_os_str().as_bytes().contains(&b':')) {
+    if let Some(path) = distribution.jars.iter().chain(further).find(|jar| jar.as_os_str().as_bytes().contains(&b':')) {
         return Err(CommandError::ColonInPath { path: PathBuf::from(path) });
     }
-    let jars = distribution.jars.iter().map(|jar| jar.as_os_str());
+    let jars = distribution.jars.iter().chain(further).map(|jar| jar.as_os_str());
     let elements: Vec<_> = jars.chain(hadoop.elements.iter().map(OsStr::new)).collect();
     Ok(elements.join(OsStr::new(":")))
 }

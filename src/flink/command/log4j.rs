@@ -10,12 +10,35 @@ use super::{Launch, joined};
 pub enum Log4j {
     /// The one that Flink ships, or the user's in its place.
     Stock,
-    /// Ours: the caller writes [`CONTAINER_PROPERTIES`] to [`CONTAINER_FILE`].
+    /// Ours.
     Container,
+    /// Of a console: the one that Flink ships, the user's, or ours where there is neither.
+    Client,
 }
 
 pub const STOCK_FILE: &str = "log4j-console.properties";
 pub const CONTAINER_FILE: &str = "log4j-container.properties";
+const CLIENT_FILE: &str = "log4j-cli.properties";
+
+/// The screen belongs to what the console itself says.
+const CLIENT_PROPERTIES: &str = "\
+# Written by flink-on-mesos, because the configuration directory has no log4j-cli.properties.
+rootLogger.level = ${env:ROOT_LOG_LEVEL:-INFO}
+rootLogger.appenderRef.file.ref = File
+
+appender.file.name = File
+appender.file.type = File
+appender.file.append = false
+appender.file.fileName = ${sys:log.file}
+appender.file.layout.type = PatternLayout
+appender.file.layout.pattern = %d{yyyy-MM-dd HH:mm:ss,SSS} %-5p %-60c %x - %m%n
+
+# As without Hadoop's native libraries.
+logger.hadoop.name = org.apache.hadoop.util.NativeCodeLoader
+logger.hadoop.level = OFF
+logger.netty.name = org.jboss.netty.channel.DefaultChannelPipeline
+logger.netty.level = OFF
+";
 
 /// Writes to the standard output and to the [`LogFile`], at the level of `ROOT_LOG_LEVEL`.
 pub const CONTAINER_PROPERTIES: &str = "\
@@ -63,6 +86,23 @@ impl Log4j {
         match self {
             Self::Stock => STOCK_FILE,
             Self::Container => CONTAINER_FILE,
+            Self::Client => CLIENT_FILE,
+        }
+    }
+
+    /// What the caller writes to the file if it is not there.
+    pub fn ours(self) -> Option<&'static str> {
+        match self {
+            Self::Stock => None,
+            Self::Container => Some(CONTAINER_PROPERTIES),
+            Self::Client => Some(CLIENT_PROPERTIES),
+        }
+    }
+
+    fn logback_file_name(self) -> &'static str {
+        match self {
+            Self::Stock | Self::Container => "logback-console.xml",
+            Self::Client => "logback.xml",
         }
     }
 }
@@ -105,7 +145,7 @@ pub(super) fn args(launch: &Launch<'_>, role: &str) -> Vec<OsString> {
     args.extend([
         joined("-Dlog4j.configuration=file:", &log4j),
         joined("-Dlog4j.configurationFile=file:", &log4j),
-        joined("-Dlogback.configurationFile=file:", launch.conf_dir.join("logback-console.xml")),
+        joined("-Dlogback.configurationFile=file:", launch.conf_dir.join(launch.log4j.logback_file_name())),
     ]);
     args
 }

@@ -33,9 +33,13 @@ pub(super) fn value(launch: &Launch<'_>, role: &str, name: &str) -> Option<Strin
 
 /// Empty counts as given.
 fn given(launch: &Launch<'_>, role: &str, name: &str) -> Option<String> {
-    let prefix = if role == super::JOB_MANAGER { MASTER_ENVIRONMENT } else { TASK_MANAGER_ENVIRONMENT };
-    let of_process = launch.table.get(&format!("{prefix}{name}")).map(str::to_owned);
-    of_process.or_else(|| launch.environment.get(name)?.to_str().map(str::to_owned))
+    let prefix = match role {
+        super::JOB_MANAGER => Some(MASTER_ENVIRONMENT),
+        super::console::CLIENT => None,
+        _ => Some(TASK_MANAGER_ENVIRONMENT),
+    };
+    let of_process = prefix.and_then(|prefix| launch.table.get(&format!("{prefix}{name}")));
+    of_process.map(str::to_owned).or_else(|| launch.environment.get(name)?.to_str().map(str::to_owned))
 }
 
 /// What the scripts set where nothing else is.

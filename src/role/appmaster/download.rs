@@ -8,11 +8,9 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use base::digest::Digest;
 use base::{addresses, log, public};
 use domain::job::Rules;
 use futures_util::StreamExt as _;
-use manifest::ArtifactUri;
 use reqwest::header::LOCATION;
 use reqwest::{Response, StatusCode, Url};
 use tls::http;
@@ -85,13 +83,6 @@ impl Retry for DownloadError {
             | Self::Store { .. } => None,
         }
     }
-}
-
-/// The name of the file that it names, as far as it is plain.
-pub fn name(url: &str) -> Option<String> {
-    let url = Url::parse(url).ok()?;
-    let last = url.path_segments()?.next_back()?;
-    ArtifactUri::named(Digest::of(last), Some(last)).name
 }
 
 /// What `url` has, as the file `path`.

@@ -16,7 +16,7 @@ use flink::version::Version;
 
 use super::super::application::{self, HandedJob, Source};
 use super::super::error::{Fatal, fatal};
-use super::super::rundir::RunDir;
+use super::super::rundir::{self, RunDir};
 use super::super::task::{self, Origin, TOKEN_VARIABLE, Unpacked};
 use super::download;
 
@@ -45,6 +45,8 @@ pub struct Given {
     pub home: Option<Home>,
     /// Of an application.
     pub job: Option<Application>,
+    /// Where the JobManager's JVM works, if it has to be there that the job's files are.
+    pub directory: Option<PathBuf>,
     /// TaskManagers need what only this AppMaster has.
     pub serves_files: bool,
     /// What was checked, by the digests that agents can fetch it by too.
@@ -61,6 +63,12 @@ struct NoTask;
 )]
 struct OldFlinkInImage {
     version: Version,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("spec.mesos.uris has a file that would become {}, which is there already", path.display())]
+struct Taken {
+    path: PathBuf,
 }
 
 /// Takes it, and takes what only concerns the start out of the environment; `cluster` is led to the configuration.
@@ -106,7 +114,7 @@ pub fn take(
     Ok(given)
 }
 
-/// With what a jar is fetched.
+/// With what files are fetched.
 struct Bringing<'a> {
     source: Origin<'a>,
     id: &'a str,
@@ -115,22 +123,39 @@ struct Bringing<'a> {
     environment: &'a Environment,
 }
 
-/// The job's jar, from where it is.
+impl Bringing<'_> {
+    fn fetch(&self, source: Source<'_>, path: &Path) -> Result<(), Fatal> {
+        let runtime = super::super::runtime()?;
+        match source {
+            Source::Artifact(uri) => {
+                let task = (self.id, self.token);
+                let fetching = task::fetch_artifact(PART, &self.source, task, &uri.digest, path);
+                runtime.block_on(fetching).map_err(fatal(Exit::NoInput))
+            }
+            Source::Server { url, rules } => {
+                runtime.block_on(download::fetch(PART, url, path, rules)).map_err(fatal(Exit::NoInput))
+            }
+        }
+    }
+}
+
+/// The job's jar, and what else it needs, from where they are.
 fn bring(job: &mut HandedJob, given: &mut Given, with: &Bringing<'_>) -> Result<(), Fatal> {
+    let directory = rundir::base(with.environment);
+    for file in job.files() {
+        let path = directory.join(file.file_name().unwrap_or_else(|| JOB.to_owned()));
+        if path.exists() {
+            return Err(Fatal::new(Exit::CannotCreate, Taken { path }));
+        }
+        with.fetch(file, &path)?;
+        given.directory = Some(directory.clone());
+    }
+    job.placed(&directory);
     let Some(source) = job.source() else { return Ok(()) };
     let old = old_flink(with.environment.get("FLINK_HOME").map(Path::new), &given.files)?;
     let directory = old.as_ref().map_or_else(|| with.run.join(JOB), Distribution::usrlib);
     let jar = place(&directory, source.file_name()).map_err(fatal(Exit::CannotCreate))?;
-    let runtime = super::super::runtime()?;
-    match source {
-        Source::Artifact(uri) => {
-            let fetching = task::fetch_artifact(PART, &with.source, (with.id, with.token), &uri.digest, &jar);
-            runtime.block_on(fetching).map_err(fatal(Exit::NoInput))?;
-        }
-        Source::Server { url, rules } => {
-            runtime.block_on(download::fetch(PART, url, &jar, rules)).map_err(fatal(Exit::NoInput))?;
-        }
-    }
+    with.fetch(source, &jar)?;
     // TaskManagers find it where this AppMaster has it, with the rest of its Flink.
     given.serves_files = old.is_some();
     job.found(&jar);

@@ -24,6 +24,7 @@ use crate::cli::clusters::{CreationOptions, Output};
 use crate::cli::run::{Jar, RunOptions};
 use crate::role::error::Fatal;
 use crate::role::following::{self, Job};
+use crate::role::program::Program;
 use crate::role::runtime;
 use crate::role::terminal::Signals;
 
@@ -41,10 +42,14 @@ pub fn in_session(name: &str, options: &RunOptions, environment: &Environment) -
     let dispatcher = connect(&options.dispatcher, environment)?;
     runtime()?.block_on(async {
         let mut signals = Signals::open()?;
-        let id = id(options);
+        let (id, program) = (id(options), Program::of_session(options)?);
         // Whoever repeats the command with it, because this one was interrupted, gets the same job.
         say(&format!("job {id}"));
-        let job = SessionJob { jar_uri: uri(&dispatcher, options).await?, ..job(options) };
+        let jar_uri = match &program.jar {
+            Some(jar) => uri(&dispatcher, jar, options).await?,
+            None => String::new(),
+        };
+        let job = SessionJob { jar_uri, ..job(&program, options) };
         let query = OrderQuery { dry_run: false, message: options.message.clone() };
         dispatcher.submit(name, &id, &job, &query).await.map_err(unanswered)?;
         tokio::select! {
@@ -67,10 +72,12 @@ pub fn as_application(name: &str, options: &RunOptions, environment: &Environmen
     let dispatcher = connect(&options.dispatcher, environment)?;
     runtime()?.block_on(async {
         let mut signals = Signals::open()?;
+        let (job, uris) = declared(&dispatcher, options).await?;
         let new = New {
             name,
             creation: &options.creation,
-            job: Some(declared(&uri(&dispatcher, options).await?, options)),
+            job: Some(job),
+            uris,
             message: options.message.clone(),
             output: Output::Table,
         };
@@ -96,36 +103,52 @@ pub fn id(options: &RunOptions) -> String {
 }
 
 /// A file that is here is pushed.
-async fn uri(dispatcher: &Dispatcher, options: &RunOptions) -> Result<String, Fatal> {
-    let file = match options.jar() {
-        Jar::Uri(uri) => return Ok(uri),
+async fn uri(dispatcher: &Dispatcher, jar: &Jar, options: &RunOptions) -> Result<String, Fatal> {
+    let file = match jar {
+        Jar::Uri(uri) => return Ok(uri.clone()),
         Jar::File(file) => file,
     };
     let name = file.file_name().map(|name| name.to_string_lossy().into_owned());
     let query = PushQuery { name, message: options.message.clone(), ..PushQuery::default() };
-    Ok(dispatcher.push(&file, &query).await.map_err(unanswered)?.uri)
+    Ok(dispatcher.push(file, &query).await.map_err(unanswered)?.uri)
 }
 
 /// But for the jar.
-pub fn job(options: &RunOptions) -> SessionJob {
+pub fn job(program: &Program, options: &RunOptions) -> SessionJob {
     SessionJob {
         jar_uri: String::new(),
-        entry_class: options.class.clone(),
-        args: options.arguments().to_vec(),
+        entry_class: program.class.clone(),
+        args: program.arguments.clone(),
         parallelism: options.parallelism,
         initial_savepoint_path: options.from_savepoint.clone(),
         allow_non_restored_state: options.allow_non_restored_state,
     }
 }
 
-/// `spec.job` of a manifest.
-fn declared(jar_uri: &str, options: &RunOptions) -> Value {
-    let job = SessionJob { jar_uri: jar_uri.to_owned(), ..job(options) };
-    let mut job = serde_json::to_value(job).expect("all keys are texts");
+/// `spec.job` of a manifest, and `spec.mesos.uris`.
+async fn declared(dispatcher: &Dispatcher, options: &RunOptions) -> Result<(Value, Vec<String>), Fatal> {
+    let mut program = Program::of_application(options)?;
+    let mut uris = vec![];
+    if let Some((argument, file)) = &program.file {
+        let there = uri(dispatcher, file, options).await?;
+        program.arguments[*argument] = match there.strip_prefix("local://") {
+            Some(path) => path.to_owned(),
+            None => {
+                let name = manifest::file_name(&there).unwrap_or_default();
+                uris.push(there);
+                name
+            }
+        };
+    }
+    let mut job = serde_json::to_value(job(&program, options)).expect("all keys are texts");
+    match &program.jar {
+        Some(jar) => job["jarURI"] = json!(uri(dispatcher, jar, options).await?),
+        None => _ = job.as_object_mut().and_then(|fields| fields.remove("jarURI")),
+    }
     if options.parallelism.is_none() && options.creation.taskmanagers.is_none() {
         job["parallelism"] = json!(1);
     }
-    job
+    Ok((job, uris))
 }
 
 /// Until Flink has taken the job, or somebody has refused it.

@@ -20,7 +20,7 @@ const MEMORY: &str = "2g";
 /// Creates it, and tells what came of it. The code says whether it fits.
 pub fn create(options: &CreateOptions, environment: &Environment) -> Result<u8, Fatal> {
     let CreateOptions { name, creation, message, answer } = options;
-    let new = New { name, creation, job: None, message: message.clone(), output: answer.output };
+    let new = New { name, creation, job: None, uris: vec![], message: message.clone(), output: answer.output };
     let dispatcher = connect(&answer.dispatcher, environment)?;
     runtime()?.block_on(new.create(&dispatcher))
 }
@@ -31,6 +31,8 @@ pub struct New<'a> {
     pub creation: &'a CreationOptions,
     /// As manifests have it, of an application.
     pub job: Option<Value>,
+    /// What its AppMaster fetches.
+    pub uris: Vec<String>,
     pub message: Option<String>,
     pub output: Output,
 }
@@ -84,7 +86,10 @@ impl New<'_> {
             spec["image"] = json!(image);
         }
         if let Some(role) = role {
-            spec["mesos"] = json!({"role": role});
+            spec["mesos"]["role"] = json!(role);
+        }
+        if !self.uris.is_empty() {
+            spec["mesos"]["uris"] = json!(self.uris);
         }
         if let Some(job) = &self.job {
             spec["job"] = job.clone();

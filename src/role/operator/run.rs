@@ -8,6 +8,7 @@ use ::status::board::Status;
 use base::exit::Exit;
 use base::log;
 use conf::environment::Environment;
+use domain::job::SessionJob;
 use flink::rest::{JarRun, JobProgress, RestClient, RestError, UploadError};
 
 use super::ask;
@@ -15,11 +16,13 @@ use crate::cli::run::{Jar, RunOptions};
 use crate::role::clusters::{run, say};
 use crate::role::error::{Fatal, fatal};
 use crate::role::following::{self, Job};
+use crate::role::program::Program;
 use crate::role::runtime;
 use crate::role::terminal::Signals;
 
 pub fn here(options: &RunOptions, environment: &Environment) -> Result<u8, Fatal> {
-    let Jar::File(file) = options.jar() else {
+    let program = Program::of_session(options)?;
+    let Some(Jar::File(file)) = &program.jar else {
         let why = "without a dispatcher (--session, --application) the jar is a file of this machine";
         return Err(Fatal::new(Exit::Usage, why));
     };
@@ -30,7 +33,7 @@ pub fn here(options: &RunOptions, environment: &Environment) -> Result<u8, Fatal
         say(&format!("job {id}"));
         let asked = Here { client: &client, id: &id };
         if asked.progress().await.map_err(fatal(Exit::Unavailable))?.is_none() {
-            submit(&client, &file, &id, options).await?;
+            submit(&client, file, &id, &run::job(&program, options)).await?;
         }
         say(&format!("Job has been submitted with JobID {id}"));
         if options.detached {
@@ -56,8 +59,8 @@ fn client(options: &RunOptions, environment: &Environment) -> Result<RestClient,
     RestClient::new(&url).map_err(fatal(Exit::Unavailable))
 }
 
-async fn submit(client: &RestClient, file: &Path, id: &str, options: &RunOptions) -> Result<(), Fatal> {
-    let run = JarRun::of(id, &run::job(options));
+async fn submit(client: &RestClient, file: &Path, id: &str, job: &SessionJob) -> Result<(), Fatal> {
+    let run = JarRun::of(id, job);
     let jar = client.upload_jar(file).await.map_err(|error| match &error {
         UploadError::File(_) => {
             Fatal::new(Exit::NoInput, format!("{}: {}", file.display(), log::chain(&error)))

@@ -14,6 +14,10 @@ use crate::cluster::harness::binary;
 use crate::flink::home;
 
 const OLDEST: &str = "1.17.2";
+const NEWEST: &str = "2.3.0";
+
+/// Not among those that other tests run.
+const BETWEEN: &str = "2.1.3";
 
 /// Flink before 1.18 does not say by itself what it opens in Java 17.
 const OPENS: &str = "--add-opens=java.base/java.lang=ALL-UNNAMED --add-opens=java.base/java.util=ALL-UNNAMED";
@@ -55,7 +59,9 @@ impl Distribution {
         distribution
     }
 
+    /// What a test is about is in its output.
     fn flink(&self, words: &[&str]) -> Said {
+        println!("$ flink {}", words.join(" "));
         let output = Command::new(self.directory.path().join("bin/flink"))
             .args(words)
             .env("FLINK_ON_MESOS_DISPATCHER", &self.dispatcher)
@@ -65,7 +71,9 @@ impl Distribution {
             .output()
             .expect("it starts");
         let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-        Said { code: output.status.code(), text: text.concat() }
+        let said = Said { code: output.status.code(), text: text.concat() };
+        println!("{}[{:?}]\n", said.text, said.code);
+        said
     }
 
     /// What it says where it must succeed.
@@ -91,14 +99,27 @@ fn library() -> PathBuf {
     String::from_utf8(output.stdout).expect("a path").trim_end().into()
 }
 
-/// The oldest Flink, as the dispatcher is told where it is.
-fn oldest() -> String {
-    format!("dispatcher.flink.1.17: {}", home::flink_home(OLDEST).display())
+/// A dispatcher that has this Flink, if it is none of those that it always has.
+async fn site(version: &str) -> Site {
+    let line = |of: &str| format!("dispatcher.flink.{of}: {}", home::flink_home(version).display());
+    let more = match version {
+        OLDEST => vec![line("1.17")],
+        BETWEEN => vec![line("2.1")],
+        _ => vec![],
+    };
+    Site::start(&more).await
+}
+
+/// As manifests name it.
+fn word(version: &str) -> String {
+    let mut numbers = version.split('.');
+    let mut number = || numbers.next().expect("a number");
+    format!("v{}_{}", number(), number())
 }
 
 /// What a job of the cluster began with.
-async fn restored(site: &Site, job: &str) -> Value {
-    let framework = site.framework("one").await.expect("it is registered");
+async fn restored(site: &Site, cluster: &str, job: &str) -> Value {
+    let framework = site.framework(cluster).await.expect("it is registered");
     let url = format!("{}/jobs/{job}/checkpoints", framework["webui_url"].as_str().expect("a URL"));
     let checkpoints: Value = get(&url).await.expect("an answer").json().await.expect("JSON");
     checkpoints["latest"]["restored"]["external_path"].clone()
@@ -112,22 +133,29 @@ fn after<'a>(text: &'a str, mark: &str) -> &'a str {
 
 #[tokio::test]
 async fn flink_1_17_runs_and_stops_jobs_of_sessions() {
-    jobs_of_a_session("v1_17", OLDEST).await;
-}
-
-#[tokio::test]
-async fn flink_1_20_runs_and_stops_jobs_of_sessions() {
-    jobs_of_a_session("v1_20", "1.20.5").await;
+    jobs_of_a_session(OLDEST).await;
 }
 
 #[tokio::test]
 async fn flink_2_3_runs_and_stops_jobs_of_sessions() {
-    jobs_of_a_session("v2_3", "2.3.0").await;
+    jobs_of_a_session(NEWEST).await;
+}
+
+#[tokio::test]
+#[ignore = "scripts/client-test runs it"]
+async fn flink_1_20_runs_and_stops_jobs_of_sessions() {
+    jobs_of_a_session("1.20.5").await;
+}
+
+#[tokio::test]
+#[ignore = "scripts/client-test runs it"]
+async fn flink_2_1_runs_and_stops_jobs_of_sessions() {
+    jobs_of_a_session(BETWEEN).await;
 }
 
 /// Run to its end, run detached, listed, stopped with a savepoint, resumed from that, saved, and canceled.
-async fn jobs_of_a_session(word: &str, version: &str) {
-    let site = Site::start(&[oldest()]).await;
+async fn jobs_of_a_session(version: &str) {
+    let site = site(version).await;
     let files = tempfile::tempdir().expect("a directory");
     let [count, endless] = ["CountJob", "Endless"].map(|class| jar_for(version, class, files.path()));
     let client = Distribution::of(version, &site);
@@ -139,31 +167,22 @@ async fn jobs_of_a_session(word: &str, version: &str) {
     let said = client.flink(&["list", "-t", "mesos-session"]);
     assert!(said.code != Some(0) && said.text.contains("-Dmesos.cluster-id=NAME"), "{}", said.text);
 
-    site.apply(&[&session("one", word, super::MEMORY)]);
+    site.apply(&[&session("one", &word(version), super::MEMORY)]);
     site.until_slots("one", 1).await;
     let text = flink("run", &[&count, "1000"]);
     assert!(text.contains("Program execution finished"), "{text}");
 
     let text = flink("run", &["-d", &endless]);
     let first = after(&text, "Job has been submitted with JobID ").to_owned();
-    let runs = async |job: &str| {
-        let is_running =
-            async || flink("list", &["-r"]).contains(&format!("{job} : Endless (RUNNING)")).then_some(());
-        site.program.until("the list has the job that runs", is_running).await;
-    };
-    runs(&first).await;
-    let directory = format!("file://{}", files.path().join("savepoints").display());
-    let savepoint = {
-        let text = flink("stop", &["-p", &directory, &first]);
-        after(&text, "Savepoint completed. Path: ").to_owned()
-    };
+    runs(&site, &client, &target, &first).await;
+    let savepoint = stopped(&client, &target, &first, files.path());
     assert!(!flink("list", &["-r"]).contains(&first));
 
     let text = flink("run", &["-d", "-s", &savepoint, &endless]);
     let second = after(&text, "Job has been submitted with JobID ").to_owned();
-    runs(&second).await;
-    assert_eq!(restored(&site, &second).await, savepoint);
-    let text = flink("savepoint", &[&second, &directory]);
+    runs(&site, &client, &target, &second).await;
+    assert_eq!(restored(&site, "one", &second).await, savepoint);
+    let text = flink("savepoint", &[&second, &savepoints(files.path())]);
     assert!(text.contains("Savepoint completed. Path: file:"), "{text}");
     let text = flink("cancel", &[&second]);
     assert!(text.contains(&format!("Cancelled job {second}.")), "{text}");
@@ -171,43 +190,94 @@ async fn jobs_of_a_session(word: &str, version: &str) {
 }
 
 #[tokio::test]
-async fn flink_submits_applications_and_talks_to_their_jobs() {
-    let site = Site::start(&[oldest()]).await;
-    let files = tempfile::tempdir().expect("a directory");
-    let versions = [
-        ("oldest", OLDEST, "run-application"),
-        ("old", "1.20.5", "run-application"),
-        ("new", "2.3.0", "run"),
-    ];
-    for (name, version, verb) in versions {
-        let local = jar_for(version, "Endless", files.path());
-        // One by its path, which is pushed, and one that agents have.
-        let jar = if name == "new" { format!("local://{local}") } else { local };
-        let client = Distribution::of(version, &site);
-        let target = ["-t", "mesos-application", &format!("-Dmesos.cluster-id={name}")];
-        let sizes = ["jobmanager", "taskmanager"].map(|part| format!("-D{part}.memory.process.size=1g"));
-        let own = ["-Drestart-strategy.type=none", "-c", "Endless", &jar];
-        let text =
-            client.succeeds(&[&[verb], &target[..], &sizes.each_ref().map(|size| &**size), &own].concat());
-        assert!(text.contains(&format!("application {name}")), "{text}");
-        let said = client.flink(&[&[verb], &target[..], &own].concat());
-        assert!(
-            said.code != Some(0) && said.text.contains(&format!("cluster {name} exists already")),
-            "{}",
-            said.text
-        );
+async fn flink_1_17_submits_applications_and_talks_to_their_jobs() {
+    applications(OLDEST).await;
+}
 
-        let spec = site.describe(name).expect("it is there")["manifest"]["spec"].clone();
-        let uri = spec["job"]["jarURI"].as_str().expect("a URI").to_owned();
-        assert_eq!(uri.starts_with("artifact://") && uri.ends_with("/Endless.jar"), name != "new", "{uri}");
-        site.until_slots(name, 1).await;
-        let running = async || {
-            let text = client.flink(&[&["list", "-r"], &target[..]].concat()).text;
-            let line = text.lines().find(|line| line.ends_with("Endless (RUNNING)"))?;
-            Some(line.split(" : ").nth(1)?.to_owned())
-        };
-        let job = site.program.until("its job is in the list", running).await;
-        client.succeeds(&[&["cancel"], &target[..], &[&*job]].concat());
-        site.until_state(name, "finished").await;
-    }
+#[tokio::test]
+async fn flink_2_3_submits_applications_and_talks_to_their_jobs() {
+    applications(NEWEST).await;
+}
+
+#[tokio::test]
+#[ignore = "scripts/client-test runs it"]
+async fn flink_1_20_submits_applications_and_talks_to_their_jobs() {
+    applications("1.20.5").await;
+}
+
+#[tokio::test]
+#[ignore = "scripts/client-test runs it"]
+async fn flink_2_1_submits_applications_and_talks_to_their_jobs() {
+    applications(BETWEEN).await;
+}
+
+/// Run to its end, run detached, refused as it is there, listed, stopped with a savepoint, resumed from that, and canceled.
+async fn applications(version: &str) {
+    let site = site(version).await;
+    let files = tempfile::tempdir().expect("a directory");
+    let [count, endless] = ["CountJob", "Endless"].map(|class| jar_for(version, class, files.path()));
+    let client = Distribution::of(version, &site);
+    let verb = if version.starts_with("1.") { "run-application" } else { "run" };
+    let target = |name: &str| ["-t".to_owned(), "mesos-application".to_owned(), format!("-Dmesos.cluster-id={name}")];
+    let run = |name: &str, more: &[&str]| {
+        let target = target(name);
+        let sizes = ["-Djobmanager.memory.process.size=1g", "-Dtaskmanager.memory.process.size=1g"];
+        let own = [&[verb][..], &target.each_ref().map(|word| &**word), &sizes, &["-Drestart-strategy.type=none"]];
+        client.flink(&[&own.concat(), more].concat())
+    };
+    let taken = |name: &str, more: &[&str]| {
+        let said = run(name, more);
+        assert_eq!(said.code, Some(0), "{}", said.text);
+        assert!(said.text.contains(&format!("application {name}")), "{}", said.text);
+    };
+
+    // One by its path, which is pushed, and one that agents have.
+    let local = format!("local://{count}");
+    taken("counts", &[if version == OLDEST { &count } else { &local }, "1000"]);
+    taken("first", &["-d", &endless]);
+    let said = run("first", &["-d", &endless]);
+    assert!(said.code != Some(0) && said.text.contains("cluster first exists already"), "{}", said.text);
+    let spec = site.describe("first").expect("it is there")["manifest"]["spec"].clone();
+    let uri = spec["job"]["jarURI"].as_str().expect("a URI").to_owned();
+    assert!(uri.starts_with("artifact://") && uri.ends_with("/Endless.jar"), "{uri}");
+    site.until_state("counts", "finished").await;
+
+    let of_first = target("first");
+    let of_first = of_first.each_ref().map(|word| &**word);
+    let first = job_of(&site, &client, &of_first).await;
+    let savepoint = stopped(&client, &of_first, &first, files.path());
+    site.until_state("first", "finished").await;
+
+    taken("second", &["-d", "-s", &savepoint, &endless]);
+    let of_second = target("second");
+    let of_second = of_second.each_ref().map(|word| &**word);
+    let second = job_of(&site, &client, &of_second).await;
+    assert_eq!(restored(&site, "second", &second).await, savepoint);
+    client.succeeds(&[&["cancel"], &of_second[..], &[&second]].concat());
+    site.until_state("second", "finished").await;
+}
+
+/// The only job that runs.
+async fn job_of(site: &Site, client: &Distribution, target: &[&str]) -> String {
+    let running = async || {
+        let text = client.flink(&[&["list", "-r"], target].concat()).text;
+        let line = text.lines().find(|line| line.ends_with("Endless (RUNNING)"))?;
+        Some(line.split(" : ").nth(1)?.to_owned())
+    };
+    site.program.until("its job is in the list", running).await
+}
+
+async fn runs(site: &Site, client: &Distribution, target: &[&str], job: &str) {
+    let is_running = async || (job_of(site, client, target).await == job).then_some(());
+    site.program.until("the list has the job that runs", is_running).await;
+}
+
+/// Where its savepoint is.
+fn stopped(client: &Distribution, target: &[&str], job: &str, files: &Path) -> String {
+    let text = client.succeeds(&[&["stop"], target, &["-p", &savepoints(files), job]].concat());
+    after(&text, "Savepoint completed. Path: ").to_owned()
+}
+
+fn savepoints(files: &Path) -> String {
+    format!("file://{}", files.join("savepoints").display())
 }

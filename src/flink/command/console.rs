@@ -1,0 +1,87 @@
+//! What people type at: Flink's command line and its SQL client, as `bin/flink` and `bin/sql-client.sh` would start them.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{Command, CommandError, Compilation, Launch, Role, assemble};
+use crate::distribution::Distribution;
+use crate::memory::MemorySize;
+
+const FLINK: &str = "org.apache.flink.client.cli.CliFrontend";
+const SQL_CLIENT: &str = "org.apache.flink.table.client.SqlClient";
+
+/// As in `env.java.opts.client`.
+pub(super) const CLIENT: &str = "client";
+const CLIENT_OPTIONS: &str = "FLINK_ENV_JAVA_OPTS_CLI";
+
+const SQL_CLIENT_JAR: &str = "flink-sql-client";
+/// Without it the SQL client ends with a class that is not found.
+const SQL_GATEWAY_JAR: &str = "flink-sql-gateway";
+const PYTHON_JAR: &str = "flink-python";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Console {
+    Flink,
+    SqlClient,
+}
+
+/// The command line of a console. `library` is a jar that follows Flink's.
+pub fn console(
+    launch: &Launch<'_>,
+    console: Console,
+    library: Option<&Path>,
+    arguments: &[OsString],
+) -> Result<Command, CommandError> {
+    let mut jars: Vec<_> = library.into_iter().map(Path::to_owned).collect();
+    let mut args = arguments.to_vec();
+    let main_class = match console {
+        Console::Flink => FLINK,
+        Console::SqlClient => {
+            let wanted = |name| wanted(launch.distribution, name);
+            jars.extend(optional(launch.distribution, PYTHON_JAR));
+            jars.extend(wanted(SQL_GATEWAY_JAR)?);
+            // Whoever has put it into lib has it there alone.
+            if let Some(jar) = wanted(SQL_CLIENT_JAR)? {
+                args.extend(["--jar".into(), jar.clone().into()]);
+                jars.push(jar);
+            }
+            SQL_CLIENT
+        }
+    };
+    let role = Role {
+        name: CLIENT,
+        options_variable: CLIENT_OPTIONS,
+        memory_args: vec![],
+        process: MemorySize::ZERO,
+        compilation: Compilation::Usual,
+    };
+    assemble(launch, &role, main_class, &jars, args)
+}
+
+/// None where the class path has it anyway.
+fn wanted(distribution: &Distribution, name: &'static str) -> Result<Option<PathBuf>, CommandError> {
+    if has(&distribution.jars, name) {
+        return Ok(None);
+    }
+    let missing = || CommandError::NoOptionalJar { name, opt: distribution.opt() };
+    optional(distribution, name).ok_or_else(missing).map(Some)
+}
+
+fn optional(distribution: &Distribution, name: &str) -> Option<PathBuf> {
+    if has(&distribution.jars, name) {
+        return None;
+    }
+    let entries = fs::read_dir(distribution.opt()).ok()?;
+    let jars = entries.flatten().map(|entry| entry.path());
+    jars.filter(|jar| is(jar, name)).min()
+}
+
+fn has(jars: &[PathBuf], name: &str) -> bool {
+    jars.iter().any(|jar| is(jar, name))
+}
+
+fn is(jar: &Path, name: &str) -> bool {
+    let file = jar.file_name().and_then(|file| file.to_str());
+    file.is_some_and(|file| file.starts_with(name) && file.ends_with(".jar"))
+}
