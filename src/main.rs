@@ -14,7 +14,8 @@ use flink_on_mesos::cli::{self, AppmasterOptions, Cli, Command};
 use flink_on_mesos::role::appmaster::{self, Cluster};
 use flink_on_mesos::role::error::Fatal;
 use flink_on_mesos::role::{
-    self, claim, client, clusters, completions, config, console, dispatcher, exec, operator, taskmanager, worker,
+    self, claim, client, clusters, completions, config, console, dispatcher, exec, operator, taskmanager,
+    worker,
 };
 use init::Beginning;
 use init::plan::Inherited;

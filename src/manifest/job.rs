@@ -37,7 +37,8 @@ pub fn check(spec: &Specification, circumstances: &Circumstances<'_>, reading: &
     }
     let Some(job) = &spec.job else {
         if !spec.mesos.uris.is_empty() {
-            reading.refuse(URIS, "is for applications, whose AppMaster fetches them, and spec.job is not set");
+            reading
+                .refuse(URIS, "is for applications, whose AppMaster fetches them, and spec.job is not set");
         }
         return;
     };

@@ -115,7 +115,9 @@ fn script(path: &Path) -> Result<String, Fatal> {
     let fail = |why: String| Fatal::new(Exit::NoInput, format!("{}: {why}", path.display()));
     let size = fs::metadata(path).map_err(|error| fail(error.to_string()))?.len();
     if size > MAX_SCRIPT_BYTES {
-        return Err(fail(format!("{size} bytes are more than the {MAX_SCRIPT_BYTES} that a script may have")));
+        return Err(fail(format!(
+            "{size} bytes are more than the {MAX_SCRIPT_BYTES} that a script may have"
+        )));
     }
     fs::read_to_string(path).map_err(|error| fail(error.to_string()))
 }

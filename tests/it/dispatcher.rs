@@ -11,6 +11,7 @@ mod clusterd;
 mod described;
 mod logs;
 mod orders;
+mod programs;
 mod purged;
 mod running;
 mod script;

@@ -47,7 +47,9 @@ public final class SqlRunner {
             try {
                 execute(environment, statement);
             } catch (Exception error) {
-                throw new IllegalStateException("failed to execute " + told(statement), error);
+                // Of several causes people are told the last one.
+                error.printStackTrace();
+                throw new IllegalStateException("failed to execute " + told(statement) + ": " + lastCause(error).getMessage());
             }
         }
     }
@@ -77,6 +79,10 @@ public final class SqlRunner {
     private static boolean isJob(String statement) {
         String word = statement.split("[\\s(]", 2)[0].toUpperCase(Locale.ROOT);
         return word.equals("INSERT") || word.equals("EXECUTE") || word.equals("UPDATE") || word.equals("DELETE");
+    }
+
+    private static Throwable lastCause(Throwable error) {
+        return error.getCause() == null ? error : lastCause(error.getCause());
     }
 
     /** What follows may hold passwords. */

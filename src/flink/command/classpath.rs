@@ -51,7 +51,9 @@ pub(super) fn class_path(
     further: &[PathBuf],
     hadoop: &HadoopClassPath,
 ) -> Result<OsString, CommandError> {
-    if let Some(path) = distribution.jars.iter().chain(further).find(|jar| jar.as_os_str().as_bytes().contains(&b':')) {
+    if let Some(path) =
+        distribution.jars.iter().chain(further).find(|jar| jar.as_os_str().as_bytes().contains(&b':'))
+    {
         return Err(CommandError::ColonInPath { path: PathBuf::from(path) });
     }
     let jars = distribution.jars.iter().chain(further).map(|jar| jar.as_os_str());

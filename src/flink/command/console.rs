@@ -43,7 +43,9 @@ pub fn console(
             jars.extend(wanted(SQL_GATEWAY_JAR)?);
             // Whoever has put it into lib has it there alone.
             if let Some(jar) = wanted(SQL_CLIENT_JAR)? {
-                args.extend(["--jar".into(), jar.clone().into()]);
+                if !launch.distribution.version.at_least(2, 0) {
+                    args.extend(["--jar".into(), jar.clone().into()]);
+                }
                 jars.push(jar);
             }
             SQL_CLIENT

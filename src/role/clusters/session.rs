@@ -20,7 +20,8 @@ const MEMORY: &str = "2g";
 /// Creates it, and tells what came of it. The code says whether it fits.
 pub fn create(options: &CreateOptions, environment: &Environment) -> Result<u8, Fatal> {
     let CreateOptions { name, creation, message, answer } = options;
-    let new = New { name, creation, job: None, uris: vec![], message: message.clone(), output: answer.output };
+    let new =
+        New { name, creation, job: None, uris: vec![], message: message.clone(), output: answer.output };
     let dispatcher = connect(&answer.dispatcher, environment)?;
     runtime()?.block_on(new.create(&dispatcher))
 }

@@ -127,7 +127,10 @@ impl Recipe {
             texts.map(|(name, text)| (name.clone(), text.clone().into_bytes())).collect();
         files.insert(grammar.file_name().to_owned(), write::render(table, grammar)?.into_bytes());
         if let Some(job) = &spec.job {
-            files.insert(application::FILE.to_owned(), HandedJob::of(job, &spec.mesos.uris, &self.basis.rules).encode());
+            files.insert(
+                application::FILE.to_owned(),
+                HandedJob::of(job, &spec.mesos.uris, &self.basis.rules).encode(),
+            );
         }
         Ok(Configuration { files })
     }

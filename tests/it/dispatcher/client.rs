@@ -13,7 +13,7 @@ use crate::cluster::application::jar_for;
 use crate::cluster::harness::binary;
 use crate::flink::home;
 
-const OLDEST: &str = "1.17.2";
+pub const OLDEST: &str = "1.17.2";
 const NEWEST: &str = "2.3.0";
 
 /// Not among those that other tests run.
@@ -92,7 +92,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-fn library() -> PathBuf {
+pub fn library() -> PathBuf {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/client");
     let output = Command::new(&script).output().expect("scripts/client starts");
     assert!(output.status.success(), "{}: {}", script.display(), String::from_utf8_lossy(&output.stderr));
@@ -100,7 +100,7 @@ fn library() -> PathBuf {
 }
 
 /// A dispatcher that has this Flink, if it is none of those that it always has.
-async fn site(version: &str) -> Site {
+pub async fn site(version: &str) -> Site {
     let line = |of: &str| format!("dispatcher.flink.{of}: {}", home::flink_home(version).display());
     let more = match version {
         OLDEST => vec![line("1.17")],
@@ -218,11 +218,13 @@ async fn applications(version: &str) {
     let [count, endless] = ["CountJob", "Endless"].map(|class| jar_for(version, class, files.path()));
     let client = Distribution::of(version, &site);
     let verb = if version.starts_with("1.") { "run-application" } else { "run" };
-    let target = |name: &str| ["-t".to_owned(), "mesos-application".to_owned(), format!("-Dmesos.cluster-id={name}")];
+    let target =
+        |name: &str| ["-t".to_owned(), "mesos-application".to_owned(), format!("-Dmesos.cluster-id={name}")];
     let run = |name: &str, more: &[&str]| {
         let target = target(name);
         let sizes = ["-Djobmanager.memory.process.size=1g", "-Dtaskmanager.memory.process.size=1g"];
-        let own = [&[verb][..], &target.each_ref().map(|word| &**word), &sizes, &["-Drestart-strategy.type=none"]];
+        let own =
+            [&[verb][..], &target.each_ref().map(|word| &**word), &sizes, &["-Drestart-strategy.type=none"]];
         client.flink(&[&own.concat(), more].concat())
     };
     let taken = |name: &str, more: &[&str]| {

@@ -162,7 +162,7 @@ impl Site {
         out + &err
     }
 
-    fn write(&self, manifests: &str) -> String {
+    pub fn write(&self, manifests: &str) -> String {
         self.write_as("manifests", manifests)
     }
 

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use conf::environment::Environment;
 use conf::table::{Origin, Table};
-use flink::command::{self, Entrypoint, HadoopClassPath, Launch, Log4j, LogFile};
+use flink::command::{self, CommandError, Console, Entrypoint, HadoopClassPath, Launch, Log4j, LogFile};
 use flink::distribution::Distribution;
 
 use super::home;
@@ -50,10 +50,14 @@ const ONLY_OUR_PROPERTIES: [(&str, &str); 2] = [
 
 fn compare(version: &str) {
     let home = home::flink_home(version);
+    compare_consoles(version, &home);
     for role in ["jobmanager", "taskmanager"] {
         let scratch = tempfile::tempdir().expect("a directory");
         let theirs = stock(&home, role, scratch.path());
-        let ours = ours(&home, role, scratch.path());
+        let ours = ours(&home, scratch.path(), Log4j::Stock, |launch| match role {
+            "jobmanager" => command::jobmanager(launch, &Entrypoint::Session),
+            _ => command::taskmanager(launch),
+        });
         let context = format!("{version} {role}");
         assert_eq!(ours.main_class, theirs.main_class, "{context}");
         assert_eq!(ours.memory, theirs.memory, "{context}");
@@ -78,6 +82,46 @@ fn compare(version: &str) {
         {
             assert_eq!(ours.environment.get(name), theirs.environment.get(name), "{context} {name}");
             assert!(theirs.environment.contains_key(name), "{context} {name}");
+        }
+    }
+}
+
+/// What people type at. The only difference in how they are started is what Java 17 wants to be told, which 1.17 does not tell.
+fn compare_consoles(version: &str, stock_home: &Path) {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let home = scratch.path().join("home");
+    for directory in ["bin", "conf"] {
+        copy_files(&stock_home.join(directory), &home.join(directory));
+    }
+    for directory in ["lib", "opt"] {
+        fs::create_dir(home.join(directory)).expect("a directory");
+        for jar in fs::read_dir(stock_home.join(directory)).expect("a directory").flatten() {
+            symlink(jar.path(), home.join(directory).join(jar.file_name())).expect("a link");
+        }
+    }
+    // Distributions of Python's index come without it.
+    fs::write(home.join(format!("opt/flink-sql-gateway-{version}.jar")), "").expect("written");
+    copy_files(&home.join("conf"), &conf_dir(scratch.path()));
+    for (script, console, words) in
+        [("flink", Console::Flink, ["list", "-a"]), ("sql-client.sh", Console::SqlClient, ["-f", "a.sql"])]
+    {
+        let theirs = caught(&home, script, &words, scratch.path());
+        let ours = ours(&home, scratch.path(), Log4j::Client, |launch| {
+            command::console(launch, console, None, &words.map(Into::into))
+        });
+        let context = format!("{version} {script}");
+        assert_eq!(ours.main_class, theirs.main_class, "{context}");
+        assert_eq!(ours.main_args, theirs.main_args, "{context}");
+        let jars: Vec<_> = theirs.class_path.iter().filter(|element| !element.is_empty()).cloned().collect();
+        assert_eq!(ours.class_path, jars, "{context}");
+        compare_modules(version, &ours, &theirs);
+        explained(&ours.flags, &theirs.flags, &ONLY_OURS, &context);
+        explained(&theirs.flags, &ours.flags, &[], &context);
+        let names = |line: &Line| line.system.keys().cloned().collect::<BTreeSet<_>>();
+        explained(&names(&ours), &names(&theirs), &ONLY_OUR_PROPERTIES, &context);
+        explained(&names(&theirs), &names(&ours), &[], &context);
+        for (name, value) in theirs.system.iter().filter(|(name, _)| *name != "log.file") {
+            assert_eq!(ours.system.get(name), Some(value), "{context} {name}");
         }
     }
 }
@@ -149,11 +193,16 @@ impl Line {
 
 /// What the script of a role execs, caught by a java that runs only Flink's helpers.
 fn stock(home: &Path, role: &str, scratch: &Path) -> Line {
+    copy_files(&home.join("conf"), &conf_dir(scratch));
+    caught(home, &format!("{role}.sh"), &["start-foreground"], scratch)
+}
+
+fn caught(home: &Path, script_name: &str, words: &[&str], scratch: &Path) -> Line {
     let java = scratch.join("java/bin/java");
     let captured = scratch.join("captured");
     fs::create_dir_all(java.parent().expect("bin")).expect("a directory");
     let script = format!(
-        "#!/bin/sh\nfor arg in \"$@\"; do case \"$arg\" in *.TaskManagerRunner|*.StandaloneSessionClusterEntrypoint)\n\
+        "#!/bin/sh\nfor arg in \"$@\"; do case \"$arg\" in *.TaskManagerRunner|*.StandaloneSessionClusterEntrypoint|*.CliFrontend|*.SqlClient)\n\
          printf '%s\\n' \"$@\" > '{captured}'; tr '\\0' '\\n' < /proc/$$/environ > '{captured}.environment'; exit 0;;\n\
          esac; done\nexec '{real}' \"$@\"\n",
         captured = captured.display(),
@@ -161,9 +210,8 @@ fn stock(home: &Path, role: &str, scratch: &Path) -> Line {
     );
     fs::write(&java, script).expect("the fake java is written");
     fs::set_permissions(&java, fs::Permissions::from_mode(0o755)).expect("it can be executed");
-    copy_files(&home.join("conf"), &conf_dir(scratch));
-    let output = Command::new(home.join(format!("bin/{role}.sh")))
-        .arg("start-foreground")
+    let output = Command::new(home.join("bin").join(script_name))
+        .args(words)
         .env_clear()
         .env("PATH", std::env::var_os("PATH").expect("PATH"))
         .env("JAVA_HOME", scratch.join("java"))
@@ -174,7 +222,7 @@ fn stock(home: &Path, role: &str, scratch: &Path) -> Line {
         .output()
         .expect("the script starts");
     let text = fs::read_to_string(&captured).unwrap_or_else(|error| {
-        panic!("{role}.sh ran no java ({error}): {}", String::from_utf8_lossy(&output.stderr))
+        panic!("{script_name} ran no java ({error}): {}", String::from_utf8_lossy(&output.stderr))
     });
     let mut line = Line::parse(&text.lines().map(str::to_owned).collect::<Vec<_>>());
     let environment = fs::read_to_string(scratch.join("captured.environment")).expect("the environment");
@@ -187,7 +235,12 @@ fn stock(home: &Path, role: &str, scratch: &Path) -> Line {
 }
 
 /// The same from us, with the sizes of Flink's shipped configuration.
-fn ours(home: &Path, role: &str, scratch: &Path) -> Line {
+fn ours(
+    home: &Path,
+    scratch: &Path,
+    log4j: Log4j,
+    composed: impl FnOnce(&Launch<'_>) -> Result<command::Command, CommandError>,
+) -> Line {
     let mut table = Table::default();
     for (key, value) in [
         ("jobmanager.memory.process.size", "1600m"),
@@ -210,16 +263,12 @@ fn ours(home: &Path, role: &str, scratch: &Path) -> Line {
         log_dir: &scratch.join("log"),
         tmp_dir: None,
         log_file: &LogFile::KeptIn(scratch.join("log")),
-        log4j: Log4j::Stock,
+        log4j,
         cpus: 2.0,
         identity: None,
         properties: &[],
     };
-    let command = match role {
-        "jobmanager" => command::jobmanager(&launch, &Entrypoint::Session),
-        _ => command::taskmanager(&launch),
-    };
-    let command = command.expect("a command line");
+    let command = composed(&launch).expect("a command line");
     let text = |text: std::ffi::OsString| text.into_string().expect("UTF-8");
     let mut line = Line::parse(&command.args.into_iter().map(text).collect::<Vec<_>>());
     line.environment = command.env.into_iter().map(|(name, value)| (text(name), text(value))).collect();
