@@ -21,6 +21,13 @@ prepare() {
         esac
         shift
     done
+    prepare_engine
+    "$root/scripts/image" --flink "$version" --tag "$tag"
+    compile_job
+    make_agent_image
+}
+
+prepare_engine() {
     engine=
     directory="$(mktemp --directory)"
     trap clean_up EXIT
@@ -30,9 +37,6 @@ prepare() {
         install_engine
         start_engine "$directory"
     fi
-    "$root/scripts/image" --flink "$version" --tag "$tag"
-    compile_job
-    make_agent_image
 }
 
 compile_job() {

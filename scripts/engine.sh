@@ -1,4 +1,4 @@
-# A Docker engine of one's own, with its data in a directory that goes with it; source it after lib.sh.
+# A Docker engine of one's own, with its data in a directory that goes with it, and who builds images; source it after lib.sh.
 # shellcheck shell=bash
 
 # The code of a script that found no engine and could not start one.
@@ -40,4 +40,17 @@ end_engine() {
     awk -v below="$directory/" 'index($2, below) == 1 { print $2 }' /proc/mounts | tac |
         xargs --no-run-if-empty umount || true
     rm --recursive --force --one-file-system "$directory"
+}
+
+# A client that builds with BuildKit: Docker's own needs its plugin buildx for that, Debian's has it built in.
+builder() {
+    local candidate
+    for candidate in docker /usr/bin/docker; do
+        if "$candidate" buildx version >/dev/null 2>&1 ||
+            [[ "$("$candidate" --version 2>/dev/null)" =~ version\ (19|20|22)\. ]]; then
+            printf '%s' "$candidate"
+            return
+        fi
+    done
+    die "no Docker client here builds with BuildKit: install docker-buildx, or Debian's docker.io"
 }

@@ -24,8 +24,8 @@ use session_script::SessionScript;
 
 pub use inner::{ClaimOptions, InitOptions, WorkerOptions};
 pub use operator::{
-    EventsOptions, ExplainOptions, RestartOptions, ScaleOptions, SocketOptions, StatusOptions,
-    TeardownOptions,
+    EndpointOptions, EventsOptions, ExplainOptions, RestartOptions, ScaleOptions, SocketOptions,
+    StatusOptions, TeardownOptions,
 };
 
 /// Apache Flink on Apache Mesos.

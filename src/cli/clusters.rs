@@ -11,7 +11,7 @@ use logs::name::LogName;
 use logs::query::LogsQuery;
 use manifest::ArtifactUri;
 
-use super::SocketOptions;
+use super::EndpointOptions;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -290,7 +290,7 @@ pub struct DeleteOptions {
 #[derive(Clone, Debug, Args)]
 pub struct LogsOptions {
     /// A cluster of the dispatcher [default: that of the running AppMaster]
-    #[arg(conflicts_with = "socket")]
+    #[arg(conflicts_with_all = ["socket", "address"])]
     pub name: Option<String>,
     /// The task, or the beginning of its id, or the number at its end [default: the AppMaster that leads, else the last one]
     #[arg(value_name = "jobmanager|TASK")]
@@ -307,7 +307,7 @@ pub struct LogsOptions {
     #[arg(long, value_name = "N")]
     pub tail: Option<u64>,
     #[command(flatten)]
-    pub socket: SocketOptions,
+    pub endpoint: EndpointOptions,
     #[command(flatten)]
     pub dispatcher: DispatcherOptions,
 }

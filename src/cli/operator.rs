@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use scheduler::explain::{Question, QuestionError};
+use status::client::{Endpoint, EndpointError};
 
 use super::clusters;
 
@@ -16,10 +17,24 @@ pub struct SocketOptions {
     pub socket: Option<PathBuf>,
 }
 
+/// For questions, which the status port answers too.
+#[derive(Clone, Debug, Args)]
+pub struct EndpointOptions {
+    #[command(flatten)]
+    pub socket: SocketOptions,
+    /// The AppMaster's status port, as HOST:PORT, in the place of its socket
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "socket", value_parser = address)]
+    pub address: Option<Endpoint>,
+}
+
+fn address(text: &str) -> Result<Endpoint, EndpointError> {
+    text.parse()
+}
+
 #[derive(Clone, Debug, Args)]
 pub struct ExplainOptions {
     /// A cluster of the dispatcher [default: the running AppMaster]
-    #[arg(conflicts_with_all = ["socket", "what_if", "json"])]
+    #[arg(conflicts_with_all = ["socket", "address", "what_if", "json"])]
     pub name: Option<String>,
     /// How many other TaskManagers would fit into the latest offers, such as `count=20,cpus=4,mem=8192`:
     /// `count`, resources by their Mesos names, `ports=3`, `constraint=rack:UNIQUE`, `constraint=none`
@@ -29,7 +44,7 @@ pub struct ExplainOptions {
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
-    pub socket: SocketOptions,
+    pub endpoint: EndpointOptions,
     /// How the dispatcher's answer is printed
     #[arg(long, short, value_enum, value_name = "FORMAT", requires = "name", default_value_t)]
     pub output: clusters::Output,
@@ -43,7 +58,7 @@ pub struct StatusOptions {
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
-    pub socket: SocketOptions,
+    pub endpoint: EndpointOptions,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -79,7 +94,7 @@ pub struct EventsOptions {
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
-    pub socket: SocketOptions,
+    pub endpoint: EndpointOptions,
     #[command(flatten)]
     pub dispatcher: clusters::DispatcherOptions,
 }

@@ -5,15 +5,15 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::clusters::{CreationOptions, DispatcherOptions};
-use super::operator::SocketOptions;
+use super::operator::EndpointOptions;
 
 #[derive(Clone, Debug, Args)]
 pub struct RunOptions {
     /// A session cluster of the dispatcher [default: the running AppMaster of this machine]
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["application", "socket"])]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["application", "socket", "address"])]
     pub session: Option<String>,
     /// Create an application of this name at the dispatcher, which ends with the job; it must not exist
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["socket", "job_id"])]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["socket", "address", "job_id"])]
     pub application: Option<String>,
     /// Do not wait for the job's end
     #[arg(long, short)]
@@ -42,7 +42,7 @@ pub struct RunOptions {
     #[command(flatten)]
     pub dispatcher: DispatcherOptions,
     #[command(flatten)]
-    pub socket: SocketOptions,
+    pub endpoint: EndpointOptions,
     /// The job's jar, SQL script (.sql) or Python program (.py), and all that follows it is the job's own. It is a file here, or `artifact://…`, `https://…`,
     /// `local:///…` (on the AppMaster's agent or in its image)
     #[arg(

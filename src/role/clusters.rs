@@ -11,7 +11,7 @@ mod events;
 mod explain;
 mod files;
 mod list;
-mod logs;
+pub mod logs;
 mod ordering;
 mod queue;
 pub mod run;

@@ -2,6 +2,7 @@
 
 mod events;
 pub mod explain;
+pub mod logs;
 pub mod run;
 mod status;
 pub mod table;
@@ -9,12 +10,12 @@ pub mod table;
 use std::future::Future;
 
 use crate::cli::{
-    EventsOptions, ExplainOptions, RestartOptions, ScaleOptions, SocketOptions, StatusOptions,
-    TeardownOptions,
+    EndpointOptions, EventsOptions, ExplainOptions, RestartOptions, ScaleOptions, SocketOptions,
+    StatusOptions, TeardownOptions,
 };
 use ::status::api::Ask;
 use ::status::board::Status;
-use ::status::client::{AppMaster, CommandError};
+use ::status::client::{AppMaster, CommandError, Endpoint};
 use base::exit::Exit;
 use conf::environment::Environment;
 
@@ -23,7 +24,7 @@ use super::{runtime, sockets};
 
 /// The report, and a failure when the JobManager does not answer: what a container's health is told by.
 pub fn status(options: &StatusOptions, environment: &Environment) -> Result<u8, Fatal> {
-    let answer = ask(&options.socket, environment, async |appmaster| appmaster.status().await)?;
+    let answer = ask(&options.endpoint, environment, async |appmaster| appmaster.status().await)?;
     let status: Status = serde_json::from_slice(answer.as_bytes()).map_err(fatal(Exit::Software))?;
     if options.json {
         println!("{answer}");
@@ -39,7 +40,7 @@ pub fn status(options: &StatusOptions, environment: &Environment) -> Result<u8, 
 /// Why TaskManagers are missing, and what would be if something else were wanted.
 pub fn explain(options: &ExplainOptions, environment: &Environment) -> Result<u8, Fatal> {
     let question = Ask { what_if: options.what_if.clone() };
-    let answer = ask(&options.socket, environment, async |appmaster| appmaster.explain(&question).await)?;
+    let answer = ask(&options.endpoint, environment, async |appmaster| appmaster.explain(&question).await)?;
     if options.json {
         println!("{answer}");
     } else {
@@ -51,25 +52,25 @@ pub fn explain(options: &ExplainOptions, environment: &Environment) -> Result<u8
 
 pub fn scale(options: &ScaleOptions, environment: &Environment) -> Result<u8, Fatal> {
     let target = options.taskmanagers;
-    ask(&options.socket, environment, async |appmaster| appmaster.scale(target).await)?;
+    order(&options.socket, environment, async |appmaster| appmaster.scale(target).await)?;
     Ok(Exit::Ok.code())
 }
 
 pub fn teardown(options: &TeardownOptions, environment: &Environment) -> Result<u8, Fatal> {
-    ask(&options.socket, environment, async |appmaster| appmaster.teardown(options.force).await)?;
+    order(&options.socket, environment, async |appmaster| appmaster.teardown(options.force).await)?;
     Ok(Exit::Ok.code())
 }
 
 pub fn restart_taskmanager(options: &RestartOptions, environment: &Environment) -> Result<u8, Fatal> {
     let task_id = &options.taskmanager;
-    ask(&options.socket, environment, async |appmaster| appmaster.restart_taskmanager(task_id).await)?;
+    order(&options.socket, environment, async |appmaster| appmaster.restart_taskmanager(task_id).await)?;
     Ok(Exit::Ok.code())
 }
 
 /// The last events, and with `--follow` those that come until the AppMaster ends.
 pub fn events(options: &EventsOptions, environment: &Environment) -> Result<u8, Fatal> {
     let tell = |event| events::print(&event, options.json);
-    ask(&options.socket, environment, async |appmaster| {
+    ask(&options.endpoint, environment, async |appmaster| {
         if options.follow {
             return appmaster.follow_events(0, tell).await;
         }
@@ -79,7 +80,22 @@ pub fn events(options: &EventsOptions, environment: &Environment) -> Result<u8, 
     Ok(Exit::Ok.code())
 }
 
+/// A question, which the status port answers too.
 pub fn ask<T, F>(
+    options: &EndpointOptions,
+    environment: &Environment,
+    question: impl FnOnce(AppMaster) -> F,
+) -> Result<T, Fatal>
+where
+    F: Future<Output = Result<T, CommandError>>,
+{
+    match &options.address {
+        Some(address) => talk(address.clone(), question),
+        None => order(&options.socket, environment, question),
+    }
+}
+
+fn order<T, F>(
     options: &SocketOptions,
     environment: &Environment,
     question: impl FnOnce(AppMaster) -> F,
@@ -87,7 +103,13 @@ pub fn ask<T, F>(
 where
     F: Future<Output = Result<T, CommandError>>,
 {
-    let path = sockets::socket_path(environment, options.socket.as_deref());
-    let appmaster = AppMaster::at(&path).map_err(fatal(Exit::Unavailable))?;
+    talk(Endpoint::Socket(sockets::socket_path(environment, options.socket.as_deref())), question)
+}
+
+fn talk<T, F>(endpoint: Endpoint, question: impl FnOnce(AppMaster) -> F) -> Result<T, Fatal>
+where
+    F: Future<Output = Result<T, CommandError>>,
+{
+    let appmaster = AppMaster::at(endpoint).map_err(fatal(Exit::Unavailable))?;
     runtime()?.block_on(question(appmaster)).map_err(fatal(Exit::Unavailable))
 }

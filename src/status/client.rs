@@ -1,11 +1,13 @@
-//! The commands that talk to a running AppMaster through its unix socket.
+//! The commands that talk to a running AppMaster: through its unix socket or, where they only ask, at its status port.
 
+use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use reqwest::{Client, RequestBuilder, Response};
+use reqwest::{Client, RequestBuilder, Response, Url};
 use serde::de::DeserializeOwned;
 
 use base::events::Event;
@@ -24,32 +26,75 @@ const TEARDOWN_TIMEOUT: Duration = Duration::from_secs(20);
 /// A line of the stream that is longer is none of ours.
 const MAX_LINE_BYTES: usize = 1 << 20;
 
-/// The socket leads to it, whatever the name is.
-const BASE: &str = "http://appmaster";
+/// Where an AppMaster is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    Socket(PathBuf),
+    /// Of its status port, which takes no orders.
+    Address(Url),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is no address of an AppMaster's status port: expected HOST:PORT or http://HOST:PORT")]
+pub struct EndpointError {
+    text: String,
+}
+
+impl FromStr for Endpoint {
+    type Err = EndpointError;
+
+    fn from_str(text: &str) -> Result<Self, EndpointError> {
+        let whole = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+        let url = Url::parse(&whole).ok().filter(|url| {
+            let is_bare = url.path() == "/" && url.query().is_none() && url.username().is_empty();
+            url.scheme() == "http" && url.has_host() && is_bare
+        });
+        url.map(Self::Address).ok_or_else(|| EndpointError { text: text.to_owned() })
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Socket(path) => write!(out, "{}", path.display()),
+            Self::Address(url) => out.write_str(url.as_str().trim_end_matches('/')),
+        }
+    }
+}
+
+impl Endpoint {
+    /// A socket leads to it, whatever the name is.
+    fn base(&self) -> &str {
+        match self {
+            Self::Socket(_) => "http://appmaster",
+            Self::Address(url) => url.as_str().trim_end_matches('/'),
+        }
+    }
+}
 
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
     #[error("cannot set up TLS")]
     Tls(#[from] rustls::Error),
-    #[error("no AppMaster answers at {}", socket.display())]
+    #[error("no AppMaster answers at {endpoint}")]
     NoAnswer {
-        socket: PathBuf,
+        endpoint: Endpoint,
         #[source]
         source: reqwest::Error,
     },
-    #[error("the AppMaster at {} refused: {status} {text}", socket.display())]
-    Refused { socket: PathBuf, status: u16, text: String },
-    #[error("the answer of the AppMaster at {} cannot be understood", socket.display())]
+    #[error("the AppMaster at {endpoint} refused: {status} {text}")]
+    Refused { endpoint: Endpoint, status: u16, text: String },
+    #[error("the answer of the AppMaster at {endpoint} cannot be understood")]
     Malformed {
-        socket: PathBuf,
+        endpoint: Endpoint,
         #[source]
         source: serde_json::Error,
     },
-    #[error("the AppMaster at {} has ended", socket.display())]
-    Ended { socket: PathBuf },
-    #[error("the log breaks off: the AppMaster at {}, the agent or the task's sandbox is gone", socket.display())]
+    #[error("the AppMaster at {endpoint} has ended")]
+    Ended { endpoint: Endpoint },
+    #[error("the log breaks off: the AppMaster at {endpoint}, the agent or the task's sandbox is gone")]
     Cut {
-        socket: PathBuf,
+        endpoint: Endpoint,
         #[source]
         source: reqwest::Error,
     },
@@ -59,13 +104,14 @@ pub enum CommandError {
 
 /// One AppMaster.
 pub struct AppMaster {
-    socket: PathBuf,
+    endpoint: Endpoint,
     client: Client,
 }
 
 impl AppMaster {
-    pub fn at(socket: &Path) -> Result<Self, CommandError> {
-        Ok(Self { socket: socket.to_owned(), client: client(socket, Some(TEARDOWN_TIMEOUT))? })
+    pub fn at(endpoint: Endpoint) -> Result<Self, CommandError> {
+        let client = client(&endpoint, Some(TEARDOWN_TIMEOUT))?;
+        Ok(Self { endpoint, client })
     }
 
     /// The status as JSON text.
@@ -88,7 +134,7 @@ impl AppMaster {
     }
 
     pub async fn restart_taskmanager(&self, task_id: &str) -> Result<(), CommandError> {
-        let mut url = reqwest::Url::parse(BASE).expect("a constant");
+        let mut url = Url::parse(self.endpoint.base()).expect("it was one");
         url.path_segments_mut().expect("it has a host").extend(["v1", "taskmanagers", task_id, "restart"]);
         self.answer(self.client.post(url).timeout(ANSWER_TIMEOUT)).await.map(drop)
     }
@@ -101,7 +147,7 @@ impl AppMaster {
 
     /// Those after the event `after` and all that come, until the AppMaster ends, which is an error.
     pub async fn follow_events(&self, after: u64, mut tell: impl FnMut(Event)) -> Result<(), CommandError> {
-        let request = self.client.get(format!("{BASE}/v1/stream?of=events&after={after}"));
+        let request = self.client.get(format!("{}/v1/stream?of=events&after={after}", self.endpoint.base()));
         let mut chunks = self.answer(request).await?.bytes_stream();
         let mut line = Vec::new();
         while let Some(chunk) = chunks.next().await {
@@ -120,7 +166,7 @@ impl AppMaster {
                 break;
             }
         }
-        Err(CommandError::Ended { socket: self.socket.clone() })
+        Err(CommandError::Ended { endpoint: self.endpoint.clone() })
     }
 
     /// A log of a task to its end, in parts.
@@ -130,9 +176,10 @@ impl AppMaster {
         mut print: impl FnMut(&[u8]) -> io::Result<()>,
     ) -> Result<(), CommandError> {
         // What is followed may be silent for as long as it likes.
-        let client = client(&self.socket, None)?;
-        let mut answer = self.answer(client.get(format!("{BASE}/v1/logs")).query(query)).await?;
-        let cut = |source| CommandError::Cut { socket: self.socket.clone(), source };
+        let client = client(&self.endpoint, None)?;
+        let mut answer =
+            self.answer(client.get(format!("{}/v1/logs", self.endpoint.base())).query(query)).await?;
+        let cut = |source| CommandError::Cut { endpoint: self.endpoint.clone(), source };
         while let Some(chunk) = answer.chunk().await.map_err(cut)? {
             print(&chunk).map_err(CommandError::Print)?;
         }
@@ -140,7 +187,7 @@ impl AppMaster {
     }
 
     fn get(&self, path: &str) -> RequestBuilder {
-        self.client.get(format!("{BASE}{path}")).timeout(ANSWER_TIMEOUT)
+        self.client.get(format!("{}{path}", self.endpoint.base())).timeout(ANSWER_TIMEOUT)
     }
 
     async fn order(
@@ -148,7 +195,7 @@ impl AppMaster {
         path: &str,
         with: impl FnOnce(RequestBuilder) -> RequestBuilder,
     ) -> Result<(), CommandError> {
-        let request = self.client.post(format!("{BASE}{path}")).timeout(ANSWER_TIMEOUT);
+        let request = self.client.post(format!("{}{path}", self.endpoint.base())).timeout(ANSWER_TIMEOUT);
         self.answer(with(request)).await.map(drop)
     }
 
@@ -163,24 +210,50 @@ impl AppMaster {
             return Ok(answer);
         }
         let text = answer.text().await.map_err(|source| self.no_answer(source))?.trim().to_owned();
-        Err(CommandError::Refused { socket: self.socket.clone(), status: status.as_u16(), text })
+        Err(CommandError::Refused { endpoint: self.endpoint.clone(), status: status.as_u16(), text })
     }
 
     fn no_answer(&self, source: reqwest::Error) -> CommandError {
-        CommandError::NoAnswer { socket: self.socket.clone(), source }
+        CommandError::NoAnswer { endpoint: self.endpoint.clone(), source }
     }
 
     pub fn parse<T: DeserializeOwned>(&self, text: &str) -> Result<T, CommandError> {
         serde_json::from_slice(text.as_bytes())
-            .map_err(|source| CommandError::Malformed { socket: self.socket.clone(), source })
+            .map_err(|source| CommandError::Malformed { endpoint: self.endpoint.clone(), source })
     }
 }
 
-fn client(socket: &Path, silence: Option<Duration>) -> Result<Client, CommandError> {
-    let builder = http::plain()?.unix_socket(socket);
+fn client(endpoint: &Endpoint, silence: Option<Duration>) -> Result<Client, CommandError> {
+    let builder = http::plain()?;
+    let builder = match endpoint {
+        Endpoint::Socket(path) => builder.unix_socket(path.as_path()),
+        Endpoint::Address(_) => builder,
+    };
     let builder = match silence {
         Some(silence) => builder.read_timeout(silence),
         None => builder,
     };
-    builder.build().map_err(|source| CommandError::NoAnswer { socket: socket.to_owned(), source })
+    builder.build().map_err(|source| CommandError::NoAnswer { endpoint: endpoint.clone(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_hosts_with_ports() {
+        for (text, expected) in [
+            ("h:8084", Some("http://h:8084")),
+            ("http://h:8084/", Some("http://h:8084")),
+            ("[::1]:1", Some("http://[::1]:1")),
+            ("https://h:1", None),
+            ("unix:/a", None),
+            ("http://h:1/v1/status", None),
+            ("http://u@h:1", None),
+            ("", None),
+        ] {
+            let endpoint = text.parse::<Endpoint>().ok().map(|endpoint| endpoint.to_string());
+            assert_eq!(endpoint.as_deref(), expected, "{text}");
+        }
+    }
 }

@@ -35,7 +35,7 @@ use serve::{Closing, Listening};
 
 use board::Board;
 use jobmanager::Watch;
-pub use logs::Logs;
+pub use logs::{Logs, OWN_OUTPUT};
 use lookout::Lookout;
 use peers::OwnersOnly;
 

@@ -18,8 +18,9 @@ use super::Shared;
 use super::api::{STOPPING, WRONG_QUERY, refused};
 
 const NO_MESOS: &str = "this AppMaster does not ask Mesos\n";
-const OWN_OUTPUT: &str =
-    "the JobManager is no Mesos task: it prints where its container's output goes; name a TaskManager\n";
+/// Why an AppMaster that is no task itself has no log.
+pub const OWN_OUTPUT: &str =
+    "the JobManager is no Mesos task: it prints where its container's output goes; name a TaskManager";
 
 /// Whom to ask, and where this AppMaster itself is a task.
 #[derive(Clone)]
@@ -57,7 +58,9 @@ pub(super) async fn logs(State(shared): State<Shared>, Query(query): Query<LogsQ
             let chunks = query::chunks(reader).take_until(async move { open.until_closing().await });
             ([(CONTENT_TYPE, "text/plain; charset=utf-8")], Body::from_stream(chunks)).into_response()
         }
-        Err(OpenError::Find(FindError::NoAppMaster)) => told(StatusCode::NOT_FOUND, OWN_OUTPUT.to_owned()),
+        Err(OpenError::Find(FindError::NoAppMaster)) => {
+            told(StatusCode::NOT_FOUND, format!("{OWN_OUTPUT}\n"))
+        }
         Err(error) => {
             let status = match error.fault() {
                 Fault::Question => StatusCode::BAD_REQUEST,

@@ -19,7 +19,10 @@ pub fn run(options: &LogsOptions, environment: &Environment) -> Result<u8, Fatal
         if options.dispatcher.dispatcher.is_some() {
             return Err(Fatal::new(Exit::Usage, "name the cluster of the dispatcher whose logs are wanted"));
         }
-        operator::ask(&options.socket, environment, async |appmaster| {
+        if options.endpoint.address.is_some() {
+            return operator::logs::of_mesos(&options.endpoint, &query, environment, print);
+        }
+        operator::ask(&options.endpoint, environment, async |appmaster| {
             match appmaster.logs(&query, print).await {
                 Err(CommandError::Print(error)) if has_seen_enough(&error) => Ok(()),
                 done => done,
@@ -37,7 +40,7 @@ pub fn run(options: &LogsOptions, environment: &Environment) -> Result<u8, Fatal
 }
 
 /// Whoever reads it, as `head` has.
-fn has_seen_enough(error: &io::Error) -> bool {
+pub fn has_seen_enough(error: &io::Error) -> bool {
     error.kind() == ErrorKind::BrokenPipe
 }
 

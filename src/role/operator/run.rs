@@ -45,7 +45,7 @@ pub fn here(options: &RunOptions, environment: &Environment) -> Result<u8, Fatal
 
 /// Of the JobManager that leads, as the AppMaster says.
 fn client(options: &RunOptions, environment: &Environment) -> Result<RestClient, Fatal> {
-    let answer = ask(&options.socket, environment, async |appmaster| appmaster.status().await)?;
+    let answer = ask(&options.endpoint, environment, async |appmaster| appmaster.status().await)?;
     let status: Status = serde_json::from_slice(answer.as_bytes()).map_err(fatal(Exit::Software))?;
     let url = status.jobmanager_leader.or(status.links.flink);
     let url = url

@@ -1,11 +1,12 @@
 //! The commands of an operator, against a cluster that a job runs on.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::cluster::application;
-use crate::cluster::harness::{Cluster, Start, task_number};
+use crate::cluster::harness::{Cluster, Start, binary, task_number};
 use flink::rest::JarRun;
 
 const PROPERTIES: [(&str, &str); 3] =
@@ -21,6 +22,7 @@ async fn restart_and_teardown_spare_a_running_job() {
     tables_say_what_json_does(&cluster);
     another_one_takes_over(&cluster).await;
     jobs_run_from_here(&cluster);
+    it_is_asked_at_its_port(&cluster);
     run_endless_job(&cluster).await;
 
     let refused = cluster.command(&["teardown"]);
@@ -67,6 +69,40 @@ fn jobs_run_from_here(cluster: &Cluster) {
     assert!(code == Some(69) && err.contains("NoSuchClass"), "{err}");
     let (code, _, err) = run(&["--detach", &jar]);
     assert!(code == Some(64) && err.contains("--detach"), "{code:?} {err}");
+}
+
+/// As from another machine, where there is no socket.
+fn it_is_asked_at_its_port(cluster: &Cluster) {
+    let log = cluster.program.log();
+    let (_, port) = log.split_once("the status page listens on port ").expect("it is told");
+    let port: String = port.chars().take_while(char::is_ascii_digit).collect();
+    let ask = |words: &[&str]| {
+        let mut command = Command::new(binary());
+        let output = command.env_clear().args(words).output().expect("it starts");
+        let [out, err] =
+            [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        (output.status.code(), out, err)
+    };
+    let address = format!("localhost:{port}");
+    let elsewhere = ["--address", &*address];
+    for words in [
+        &["status"][..],
+        &["explain"],
+        &["events"],
+        &["logs", "--task", "taskmanager", "--file", "flink.log"],
+    ] {
+        let (code, out, err) = ask(&[words, &elsewhere].concat());
+        assert!(code == Some(0) && !out.is_empty(), "{words:?}: {out}{err}");
+    }
+    let jar = application::jar("CountJob", cluster.program.path());
+    let (code, out, err) = ask(&[&["run"], &elsewhere[..], &["-c", "CountJob", &jar, "1000"]].concat());
+    assert!(code == Some(0) && out.contains("(count) has finished"), "{out}{err}");
+    let (code, _, err) = ask(&[&["logs"], &elsewhere[..]].concat());
+    assert!(code == Some(69) && err.contains("the JobManager is no Mesos task"), "{err}");
+    let (code, _, err) = ask(&[&["scale", "2"], &elsewhere[..]].concat());
+    assert!(code == Some(64) && err.contains("--address"), "{code:?} {err}");
+    let (code, _, err) = ask(&["status", "--address", "localhost:1"]);
+    assert!(code == Some(69) && err.contains("no AppMaster answers at http://localhost:1"), "{err}");
 }
 
 fn tables_say_what_json_does(cluster: &Cluster) {

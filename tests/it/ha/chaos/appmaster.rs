@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
-use status::client::AppMaster as Client;
+use status::client::{AppMaster as Client, Endpoint};
 
 use super::history::Witness;
 use super::site::Site;
@@ -123,7 +123,7 @@ impl AppMaster {
 
     /// Whether it has taken the order, in the end.
     pub fn scale(&self, target: usize) -> impl Future<Output = bool> + use<> {
-        let client = Client::at(&self.program.path().join("socket")).expect("a client");
+        let client = Client::at(Endpoint::Socket(self.program.path().join("socket"))).expect("a client");
         let target = u32::try_from(target).expect("a number of TaskManagers");
         async move { client.scale(target).await.is_ok() }
     }
