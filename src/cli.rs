@@ -1,6 +1,7 @@
 //! The command line: one struct per command. `README.md` shows the commands, `--help` the options.
 
 use std::ffi::OsString;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -230,6 +231,23 @@ pub struct LocalOptions {
     /// Run a dispatcher in the place of a cluster: clusters are created, and end with it
     #[arg(long)]
     pub dispatcher: bool,
+    /// Where the Web UI and the status page listen, such as 0.0.0.0 in a container whose ports are published [default: on this
+    /// machine alone]
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "dispatcher")]
+    pub listen: Option<IpAddr>,
+}
+
+impl LocalOptions {
+    /// What is said of the cluster, and what follows from the other options; what is said counts.
+    pub fn of_cluster(&self) -> ClusterOptions {
+        let mut cluster = self.cluster.clone();
+        if let Some(address) = self.listen {
+            let keys = ["rest.bind-address", "mesos.status.bind-address"];
+            let properties = keys.map(|key| (key.to_owned(), address.to_string()));
+            cluster.properties.splice(0..0, properties);
+        }
+        cluster
+    }
 }
 
 #[derive(Clone, Debug, Args)]
@@ -397,6 +415,20 @@ mod tests {
         assert_eq!(options.cluster.properties.len(), 1);
         let error = parse("appmaster-job --job-id 0x17").expect_err("refused");
         assert!(error.contains("32 hexadecimal digits"), "{error}");
+    }
+
+    #[test]
+    fn a_local_cluster_listens_where_it_is_told() {
+        let line = "local --listen 0.0.0.0 -D rest.bind-address=127.0.0.2";
+        let Some(Command::Local(options)) = parse(line).expect("understood").command else {
+            panic!("another command");
+        };
+        let properties = options.of_cluster().properties;
+        let last =
+            |key: &str| properties.iter().rfind(|(own, _)| own == key).map(|(_, value)| value.as_str());
+        assert_eq!(last("rest.bind-address"), Some("127.0.0.2"));
+        assert_eq!(last("mesos.status.bind-address"), Some("0.0.0.0"));
+        assert!(parse("local --dispatcher --listen ::").is_err());
     }
 
     #[test]

@@ -74,8 +74,9 @@ fn run(cli: Cli, environment: Environment, inherited: Inherited, beginning: Begi
             dispatcher::local::run(&options, &environment, inherited)
         }
         Command::Local(options) => {
+            let cluster = options.of_cluster();
             let embedded = Cluster::Embedded { agents: options.agents, resources: options.resources };
-            appmaster::run(&embedded, &Entrypoint::Session, &options.cluster, environment, inherited)
+            appmaster::run(&embedded, &Entrypoint::Session, &cluster, environment, inherited)
         }
         Command::Dispatcher(options) => dispatcher::run(&options, &environment, inherited),
         Command::Dispatch(options) => dispatcher::dispatch(&options, &environment, &inherited),

@@ -168,23 +168,76 @@ fn close(table: &mut Table) {
     set_default(table, keys::STATUS_BIND_ADDRESS.name, "127.0.0.1");
 }
 
+/// A value that is set where the user has set none, since Flink's own does not fit Mesos. `docs/defaults.md` shows them.
+pub struct OwnDefault {
+    pub key: &'static str,
+    pub value: &'static str,
+    /// Flink's own, in words.
+    pub flinks: &'static str,
+    pub why: &'static str,
+    pub when: When,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    Always,
+    /// The JobManager starts again at its address without an election, and neither of the two that must fit each other is set.
+    WithStateDir,
+}
+
+pub const OWN_DEFAULTS: [OwnDefault; 6] = [
+    OwnDefault {
+        key: flink::START_UP_TIME.name,
+        value: "20736000000",
+        flinks: "as `slot.request.timeout`",
+        why: "after it a job that does not fit fails at once instead of waiting for a TaskManager that Mesos has yet to start: 240 days, for Flink refuses more than 248",
+        when: When::Always,
+    },
+    OwnDefault {
+        key: flink::SLOT_REQUEST_TIMEOUT.name,
+        value: "600000",
+        flinks: "5 min",
+        why: "so long a job waits for slots: an offer, an image to pull and a JVM take minutes",
+        when: When::Always,
+    },
+    OwnDefault {
+        key: flink::REGISTRATION_ERROR_DELAY.name,
+        value: "1000",
+        flinks: "10 s",
+        why: "a TaskManager that comes too early for the JobManager tries again after this",
+        when: When::Always,
+    },
+    OwnDefault {
+        key: flink::RETRIEVE_HOST_NAME.name,
+        value: "false",
+        flinks: "true",
+        why: "agents often have no reverse DNS, and each lookup blocks the JobManager",
+        when: When::Always,
+    },
+    OwnDefault {
+        key: flink::HEARTBEAT_INTERVAL.name,
+        value: "3000",
+        flinks: "10 s",
+        why: "fits the timeout",
+        when: When::WithStateDir,
+    },
+    OwnDefault {
+        key: flink::HEARTBEAT_TIMEOUT.name,
+        value: "20000",
+        flinks: "50 s",
+        why: "a JobManager that starts again at its address without ZooKeeper gets its TaskManagers back after it; a JVM may stand still for 15 s meanwhile",
+        when: When::WithStateDir,
+    },
+];
+
 fn set_defaults(table: &mut Table) {
-    // 240 days. After this time a job that does not fit fails at once instead of waiting for a TaskManager
-    // that Mesos has yet to start. Flink refuses more than 248 days.
-    set_default(table, flink::START_UP_TIME.name, "20736000000");
-    // How long a job waits for slots: an offer, an image to pull and a JVM take minutes.
-    set_default(table, flink::SLOT_REQUEST_TIMEOUT.name, "600000");
-    // A TaskManager that comes too early for the JobManager tries again after this; Flink's 10 s are lost.
-    set_default(table, flink::REGISTRATION_ERROR_DELAY.name, "1000");
-    // Agents often have no reverse DNS, and each lookup blocks the JobManager.
-    set_default(table, flink::RETRIEVE_HOST_NAME.name, "false");
-    // A JobManager that starts again at its address gets its TaskManagers back after the timeout. The two
-    // must fit each other, hence both or none.
-    if table.get(flink::HEARTBEAT_INTERVAL.name).is_none()
-        && table.get(flink::HEARTBEAT_TIMEOUT.name).is_none()
-    {
-        table.set_default(flink::HEARTBEAT_INTERVAL.name, "3000");
-        table.set_default(flink::HEARTBEAT_TIMEOUT.name, "15000");
+    let is_set = |key: &str| keys::lookup(table, key).is_some();
+    let has_beats = is_set(flink::HEARTBEAT_INTERVAL.name) || is_set(flink::HEARTBEAT_TIMEOUT.name);
+    let with_state_dir = is_set(keys::STATE_DIR.name) && !has_beats;
+    for OwnDefault { key, value, when, .. } in OWN_DEFAULTS {
+        if when == When::Always || with_state_dir {
+            set_default(table, key, value);
+        }
     }
 }
 
@@ -366,6 +419,24 @@ jobmanager.rpc.address=jm",
         assert_eq!(table.get(flink::HEARTBEAT_INTERVAL.name), None);
         assert_eq!(table.get(flink::SLOT_REQUEST_TIMEOUT.name), Some("600000"));
         assert_eq!(table.setting(flink::BLOB_PORT.name).unwrap().origin, Origin::Default);
+    }
+
+    #[test]
+    fn heartbeats_are_flinks_where_an_election_tells_of_a_new_jobmanager() {
+        let beats = |lines: &[(&str, &str)]| {
+            let mut table = Table::default();
+            for (key, value) in lines {
+                table.set(key, value, Origin::Argument);
+            }
+            rewrite(&mut table, Circumstances { version: (2, 3), reach: NETWORK });
+            let keys = [flink::HEARTBEAT_INTERVAL.name, flink::HEARTBEAT_TIMEOUT.name];
+            keys.map(|key| table.get(key).map(str::to_owned))
+        };
+        let text = |text: &str| Some(text.to_owned());
+        let state_dir = (keys::STATE_DIR.name, "/state");
+        assert_eq!(beats(&[]), [None, None]);
+        assert_eq!(beats(&[state_dir]), [text("3000"), text("20000")]);
+        assert_eq!(beats(&[state_dir, (flink::HEARTBEAT_TIMEOUT.name, "50000")]), [None, text("50000")]);
     }
 
     #[test]

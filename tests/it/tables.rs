@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::fs::{self, File};
 
 use conf::keys::KEYS;
+use conf::rewrite::{OWN_DEFAULTS, OwnDefault, When};
 use conf::variables;
 
 /// With this set tables are written instead of compared.
@@ -58,6 +59,19 @@ fn the_page_tells_all_variables() {
         let mut table = "\n| variable | value | becomes |\n|---|---|---|\n".to_owned();
         for variable in variables::all() {
             row(&mut table, &[format!("`{}`", variable.name()), variable.expected(), variable.meaning()]);
+        }
+        table + "\n"
+    });
+}
+
+#[test]
+fn the_page_tells_all_defaults_of_our_own() {
+    keep_in("docs/defaults.md", "defaults", |_| {
+        let mut table = "\n| key | Flink's | here | why |\n|---|---|---|---|\n".to_owned();
+        for OwnDefault { key, value, flinks, why, when } in OWN_DEFAULTS {
+            let with = if when == When::WithStateDir { ", with `mesos.state-dir`" } else { "" };
+            let here = format!("`{value}`{with}");
+            row(&mut table, &[format!("`{key}`"), flinks.to_owned(), here, why.to_owned()]);
         }
         table + "\n"
     });

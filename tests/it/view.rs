@@ -3,6 +3,7 @@
 pub mod api;
 pub mod browser;
 mod commands;
+mod monitoring;
 mod page;
 mod ready;
 mod standby;
