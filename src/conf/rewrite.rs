@@ -426,7 +426,7 @@ jobmanager.rpc.address=jm",
         let beats = |lines: &[(&str, &str)]| {
             let mut table = Table::default();
             for (key, value) in lines {
-                table.set(key, value, Origin::Argument);
+                table.set(*key, *value, Origin::Argument);
             }
             rewrite(&mut table, Circumstances { version: (2, 3), reach: NETWORK });
             let keys = [flink::HEARTBEAT_INTERVAL.name, flink::HEARTBEAT_TIMEOUT.name];
