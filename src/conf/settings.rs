@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use super::keys::{self, flink};
 use super::problem::Problem;
 use super::table::Table;
+use super::warning::Warning;
 pub use agent::{Constraints, Placement};
 pub use artifacts::{Artifacts, Port};
 pub use dispatcher::{ArtifactSettings, DispatcherSettings, FlinkSource};
@@ -152,7 +153,7 @@ impl Settings {
     }
 
     /// What is odd in the `mesos.` keys and in the keys this program reads, but does not stop the start.
-    pub fn warnings(table: &Table) -> Vec<String> {
+    pub fn warnings(table: &Table) -> Vec<Warning> {
         let mut warnings = unknown::warnings(table);
         warnings.extend(high_availability::warnings(table));
         warnings.extend(task::warnings(table));
@@ -160,8 +161,8 @@ impl Settings {
         if table.get(keys::FRAMEWORK_PRINCIPAL.name).is_none() {
             for key in [keys::FRAMEWORK_SECRET.name, keys::FRAMEWORK_SECRET_FILE.name] {
                 if table.get(key).is_some() {
-                    warnings
-                        .push(format!("`{key}` is not used without `{}`", keys::FRAMEWORK_PRINCIPAL.name));
+                    let needed = keys::FRAMEWORK_PRINCIPAL.name;
+                    warnings.push(Warning::about(key, format!("`{key}` is not used without `{needed}`")));
                 }
             }
         }
