@@ -135,6 +135,8 @@ pub struct JobManager {
     pub rest_ports: Ports,
     /// From where TaskManagers fetch jars.
     pub blob_ports: Ports,
+    /// From where the Web UI has metrics.
+    pub metrics_ports: Ports,
     /// For the JobManager's process (`containerized.master.env.`).
     pub environment: BTreeMap<String, String>,
 }
@@ -250,12 +252,23 @@ impl Hearing {
 
 impl JobManager {
     fn read(reader: &mut Reader<'_>, high_availability: bool) -> Self {
+        // Flink alone reads these, and ends over a wrong one.
+        for host in [
+            &flink::JOB_MANAGER_BIND_HOST,
+            &flink::REST_ADDRESS,
+            &flink::REST_BIND_ADDRESS,
+            &flink::TASK_MANAGER_BIND_HOST,
+            &flink::TASK_MANAGER_HOST,
+        ] {
+            reader.optional(host);
+        }
         let rpc = if high_availability { &flink::HA_JOB_MANAGER_PORT } else { &flink::RPC_PORT };
         Self {
             address: reader.value(&flink::ADDRESS),
             rpc_ports: reader.value(rpc),
             rest_ports: reader.value(&flink::REST_BIND_PORT),
             blob_ports: reader.value(&flink::BLOB_PORT),
+            metrics_ports: reader.value(&flink::METRICS_PORT),
             environment: reader.with_prefix(flink::MASTER_ENVIRONMENT),
         }
     }
