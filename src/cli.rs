@@ -288,6 +288,9 @@ pub struct ConfigOptions {
     /// Only check the configuration and print all that is wrong at once; exit code 78 if anything is
     #[arg(long, conflicts_with = "command")]
     pub check: bool,
+    /// With --check: print one JSON object with all errors and warnings, each with its key, file and line
+    #[arg(long, requires = "check")]
+    pub json: bool,
     /// Print the java command line, one argument a line, and start nothing
     #[arg(long, value_name = "PROCESS")]
     pub command: Option<Process>,

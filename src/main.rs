@@ -13,6 +13,7 @@ use flink::command::{Console, Entrypoint};
 use flink_on_mesos::cli::{self, AppmasterOptions, Cli, Command};
 use flink_on_mesos::role::appmaster::{self, Cluster};
 use flink_on_mesos::role::error::Fatal;
+use flink_on_mesos::role::findings;
 use flink_on_mesos::role::{
     self, claim, client, clusters, completions, config, console, dispatcher, exec, operator, taskmanager,
     worker,
@@ -37,9 +38,11 @@ fn run_command_line(beginning: Beginning) -> u8 {
     log::Format::named(environment.text(log::FORMAT_VARIABLE)).choose();
     match run(cli, environment, inherited, beginning) {
         Ok(code) => code,
-        Err(Fatal { exit, error }) => {
-            log::line(Level::ERROR, "flink-on-mesos", &log::chain(error.as_ref()));
-            exit.code()
+        Err(fatal) => {
+            for (level, line) in findings::lines(&fatal) {
+                log::line(level, "flink-on-mesos", &line);
+            }
+            fatal.exit.code()
         }
     }
 }

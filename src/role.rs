@@ -13,7 +13,7 @@ pub mod console;
 pub mod dispatcher;
 pub mod error;
 pub mod exec;
-mod findings;
+pub mod findings;
 mod following;
 mod handover;
 mod job;
@@ -29,6 +29,7 @@ mod task;
 pub mod taskmanager;
 mod terminal;
 mod user;
+mod variables;
 pub mod worker;
 
 use tokio::runtime::{Builder, Runtime};

@@ -63,6 +63,16 @@ impl Format {
     }
 }
 
+/// Whether [`FORMAT_VARIABLE`] may say so.
+pub fn is_format(text: &str) -> bool {
+    matches!(text, "text" | "json")
+}
+
+/// Whether [`LEVEL_VARIABLE`] may say so.
+pub fn is_level(text: &str) -> bool {
+    text.parse::<Level>().is_ok()
+}
+
 /// What the variable says; `info` if it says nothing that is a level.
 pub fn level(text: Option<&str>) -> Level {
     text.and_then(|text| text.parse().ok()).unwrap_or(Level::INFO)

@@ -15,7 +15,7 @@ use init::plan::{
 use init::signals::{JobControl, Rewrite, Signal, SignalTable};
 use init::status::Remap;
 
-pub use environment::{GRACE, VariableError};
+pub use environment::{GRACE, VARIABLES, VariableError};
 pub use grace::Grace;
 use words::{
     parse_continuation, parse_forward_to, parse_job_control, parse_quit, parse_subreaper, parse_verbosity,

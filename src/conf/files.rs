@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use super::encoding::{self, Decoded};
 use super::entry::{Entry, Remark};
 use super::grammar::{Grammar, Version};
+use super::table::Origin;
+use super::warning::Warning;
 use super::{legacy, yaml};
 use base::exit::Exit;
 
@@ -47,7 +49,7 @@ pub struct ConfFile {
     pub grammar: Grammar,
     pub entries: Vec<Entry>,
     /// Skipped lines, each with file and line, and files that do not count.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
 }
 
 /// Reads the file in `directory` that a Flink of `version` would read.
@@ -63,17 +65,14 @@ pub fn read(directory: &Path, version: Version) -> Result<ConfFile, ReadError> {
         Grammar::Legacy => legacy::parse(&text),
         Grammar::Yaml => (yaml::parse(&text).map_err(|remark| malformed(&path, remark))?, Vec::new()),
     };
-    let mut warnings: Vec<_> =
-        warning.iter().map(|warning| format!("{} {warning}", path.display())).collect();
-    warnings
-        .extend(remarks.iter().map(|remark| format!("{}:{}: {}", path.display(), remark.line, remark.text)));
+    let of_file = warning.map(|warning| format!("{} {warning}", path.display()));
+    let mut warnings: Vec<_> = of_file.into_iter().map(Warning::from).collect();
+    let of_line = |Remark { line, text }| Warning::of_line(Origin::File { path: path.clone(), line }, text);
+    warnings.extend(remarks.into_iter().map(of_line));
     for other in [Grammar::Legacy, Grammar::Yaml] {
         if other != grammar && there(&other) {
-            warnings.push(format!(
-                "{} is not read: {}",
-                directory.join(other.file_name()).display(),
-                rule(version)
-            ));
+            let unread = directory.join(other.file_name());
+            warnings.push(format!("{} is not read: {}", unread.display(), rule(version)).into());
         }
     }
     Ok(ConfFile { path, grammar, entries, warnings })

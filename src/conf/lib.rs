@@ -15,6 +15,7 @@ pub mod java;
 pub mod keys;
 mod legacy;
 pub mod nearest;
+pub mod options;
 pub mod problem;
 mod properties;
 mod quotes;
@@ -25,6 +26,7 @@ pub mod settings;
 pub mod size;
 pub mod table;
 pub mod variables;
+pub mod warning;
 pub mod write;
 mod yaml;
 
@@ -33,6 +35,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use base::exit::Exit;
+use entry::Remark;
 use environment::Environment;
 use files::ReadError;
 use grammar::{Grammar, Version};
@@ -40,6 +43,7 @@ use problem::Problem;
 use rewrite::{Change, Circumstances, Reach};
 use settings::Settings;
 use table::{Origin, Table};
+use warning::Warning;
 
 /// The items of a list as YAML writes it on one line (`[a, 'b, c']`); `None` for what is no such list.
 pub fn list_items(text: &str) -> Option<Vec<String>> {
@@ -87,7 +91,7 @@ pub struct Loaded {
     pub report: Vec<Change>,
     /// What is odd but does not stop the start; with file and line where there is one.
     #[serde(skip)]
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
     /// Environment variables with wrong values.
     #[serde(skip)]
     pub problems: Vec<Problem>,
@@ -140,17 +144,16 @@ pub fn load(request: &Request<'_>) -> Result<Loaded, ConfError> {
     if let (Some(asked), Some(address)) = (asked, table.get(keys::flink::ADDRESS.name))
         && asked != address
     {
-        warnings.push(format!(
-            "JOB_MANAGER_RPC_ADDRESS={asked} is not used, as {} is {address}",
-            keys::flink::ADDRESS.name
-        ));
+        let key = keys::flink::ADDRESS.name;
+        let text = format!("JOB_MANAGER_RPC_ADDRESS={asked} is not used, as {key} is {address}");
+        warnings.push(Warning::about("JOB_MANAGER_RPC_ADDRESS", text));
     }
     warnings.extend(Settings::warnings(&table));
     Ok(Loaded { table, report, warnings, problems, consumed, grammar })
 }
 
 /// Spells what all layers together say in the way of today. Answers what it changed, and what is odd.
-pub fn settle(table: &mut Table, environment: &Environment, version: Version) -> (Vec<Change>, Vec<String>) {
+pub fn settle(table: &mut Table, environment: &Environment, version: Version) -> (Vec<Change>, Vec<Warning>) {
     let mut warnings = quotes::undo(table);
     let mut report = spell(table);
     warnings.extend(retired::warnings(table, environment, version));
@@ -207,11 +210,12 @@ fn spell(table: &mut Table) -> Vec<Change> {
 }
 
 /// Returns the warnings.
-fn apply_properties(text: &str, environment: &Environment, table: &mut Table) -> Vec<String> {
+fn apply_properties(text: &str, environment: &Environment, table: &mut Table) -> Vec<Warning> {
     let variable = |name: &str| environment.get(name).and_then(|value| value.to_str());
     let (entries, remarks) = properties::parse(text, variable);
     for entry in entries {
         table.set(entry.key, entry.value, Origin::Properties { line: entry.line });
     }
-    remarks.iter().map(|remark| format!("FLINK_PROPERTIES:{}: {}", remark.line, remark.text)).collect()
+    let warning = |Remark { line, text }| Warning::of_line(Origin::Properties { line }, text);
+    remarks.into_iter().map(warning).collect()
 }

@@ -4,6 +4,7 @@
 use super::keys::{self, flink};
 use super::redact;
 use super::table::Table;
+use super::warning::Warning;
 
 /// Their quotes are the shell's.
 const SHELL_TEXTS: [&str; 2] = [keys::TASK_COMMAND.name, keys::BOOTSTRAP_COMMAND.name];
@@ -27,7 +28,7 @@ const FLINK_TEXTS: [&str; 14] = [
 ];
 
 /// One line for each key.
-pub fn undo(table: &mut Table) -> Vec<String> {
+pub fn undo(table: &mut Table) -> Vec<Warning> {
     let mut warnings = Vec::new();
     let quoted: Vec<_> = table
         .iter()
@@ -36,11 +37,9 @@ pub fn undo(table: &mut Table) -> Vec<String> {
         .collect();
     for (key, value) in quoted {
         let Some(before) = table.remove(&key) else { continue };
-        warnings.push(format!(
-            "`{key}` ({}) is {} without the quotes around it",
-            before.origin,
-            redact::shown(&key, &value)
-        ));
+        let shown = redact::shown(&key, &value);
+        let rest = format!("is {shown} without the quotes around it");
+        warnings.push(Warning::of_setting(&key, &before, rest));
         table.set(key, value, before.origin);
     }
     for key in FLINK_TEXTS {
@@ -48,10 +47,8 @@ pub fn undo(table: &mut Table) -> Vec<String> {
             && inner(&setting.value).is_some()
         {
             let value = redact::shown(name, &setting.value);
-            warnings.push(format!(
-                "`{name}` ({}) is {value}: for Flink the quotes are a part of it",
-                setting.origin
-            ));
+            let rest = format!("is {value}: for Flink the quotes are a part of it");
+            warnings.push(Warning::of_setting(name, setting, rest));
         }
     }
     warnings

@@ -5,6 +5,7 @@ use super::environment::Environment;
 use super::grammar::Version;
 use super::keys;
 use super::table::Table;
+use super::warning::Warning;
 
 /// Keys that had another name, or none that Flink ever read, and what was meant.
 const RENAMED: [(&str, &str); 3] = [
@@ -87,24 +88,31 @@ pub fn renamed(name: &str) -> Option<&'static str> {
     RENAMED.iter().find(|(old, _)| *old == name).map(|(_, new)| *new)
 }
 
+/// Whether `key` is one of those that are told here, or where memory is settled.
+pub fn is_told(key: &str) -> bool {
+    let is_heap = |role| heap_keys(role).iter().any(|heap| heap == key);
+    KEYS.iter().chain(&GONE_IN_2).any(|(told, _)| *told == key)
+        || [JOB_MANAGER, TASK_MANAGER].into_iter().any(is_heap)
+}
+
 /// One line for each that is set.
-pub fn warnings(table: &Table, environment: &Environment, version: Version) -> Vec<String> {
+pub fn warnings(table: &Table, environment: &Environment, version: Version) -> Vec<Warning> {
     let gone_in_2 = if version >= (2, 0) { &GONE_IN_2[..] } else { &[] };
     let keys = KEYS.iter().map(|(key, instead)| (key, instead, "has no effect any more"));
     let keys = keys.chain(gone_in_2.iter().map(|(key, instead)| (key, instead, "is not read by Flink 2")));
     let mut warnings: Vec<_> = keys
         .filter_map(|(key, instead, what)| {
             let setting = table.setting(key)?;
-            Some(format!("`{key}` ({}) {what}{}", setting.origin, advice(instead)))
+            Some(Warning::of_setting(key, setting, format!("{what}{}", advice(instead))))
         })
         .collect();
     let variables = VARIABLES.iter().filter(|(name, _)| environment.text(name).is_some());
-    warnings.extend(
-        variables.map(|(name, instead)| format!("the variable {name} has no effect{}", advice(instead))),
-    );
+    let of_variable =
+        |name: &str, why: String| Warning::about(name, format!("the variable {name} has no effect{why}"));
+    warnings.extend(variables.map(|(name, instead)| of_variable(name, advice(instead))));
     if environment.get("MESOS_SANDBOX").is_none() {
         let names = OF_LIBMESOS.iter().filter(|name| environment.text(name).is_some());
-        warnings.extend(names.map(|name| format!("the variable {name} has no effect: libmesos is not used")));
+        warnings.extend(names.map(|name| of_variable(name, ": libmesos is not used".to_owned())));
     }
     warnings.extend(task_manager_script(table));
     warnings
@@ -115,15 +123,15 @@ fn advice(instead: &str) -> String {
 }
 
 /// Whatever stands around the script's name: quotes, `exec`, `sh -c`, arguments.
-fn task_manager_script(table: &Table) -> Option<String> {
+fn task_manager_script(table: &Table) -> Option<Warning> {
     let key = keys::TASK_COMMAND.name;
     let setting = table.setting(key)?;
     let is_separator = |c: char| c.is_whitespace() || "\"'`;&|()/=".contains(c);
     setting.value.split(is_separator).any(|word| word == TASK_MANAGER_SCRIPT).then(|| {
-        format!(
-            "`{key}` ({}) runs {TASK_MANAGER_SCRIPT}, which Flink no longer has: remove the key, and this program starts the TaskManager; or end the command with `exec \"$FLINK_ON_MESOS_TASKMANAGER\" …`",
-            setting.origin
-        )
+        let rest = format!(
+            "runs {TASK_MANAGER_SCRIPT}, which Flink no longer has: remove the key, and this program starts the TaskManager; or end the command with `exec \"$FLINK_ON_MESOS_TASKMANAGER\" …`"
+        );
+        Warning::of_setting(key, setting, rest)
     })
 }
 
@@ -166,7 +174,7 @@ mod tests {
     use super::super::table::Origin;
     use super::*;
 
-    fn told(pairs: &[(&str, &str)], variables: &[(&str, &str)], version: Version) -> Vec<String> {
+    fn told(pairs: &[(&str, &str)], variables: &[(&str, &str)], version: Version) -> Vec<Warning> {
         let mut table = Table::default();
         for (key, value) in pairs {
             table.set(*key, *value, Origin::Argument);

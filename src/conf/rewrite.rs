@@ -12,6 +12,7 @@ use super::grammar::Version;
 use super::keys::{self, flink};
 use super::redact;
 use super::table::{Origin, Table};
+use super::warning::Warning;
 
 /// What the rewriting depends on besides the table.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +52,7 @@ pub fn settle_memory(
     table: &mut Table,
     environment: &Environment,
     version: Version,
-) -> (Vec<Change>, Vec<String>) {
+) -> (Vec<Change>, Vec<Warning>) {
     let mut changes = Vec::new();
     let given_up = memory::settle(&mut Rewriter { table, changes: &mut changes }, environment, version);
     (changes, given_up)

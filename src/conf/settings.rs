@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use super::keys::{self, flink};
 use super::problem::Problem;
 use super::table::Table;
+use super::warning::Warning;
 pub use agent::{Constraints, Placement};
 pub use artifacts::{Artifacts, Port};
 pub use dispatcher::{ArtifactSettings, DispatcherSettings, FlinkSource};
@@ -134,6 +135,8 @@ pub struct JobManager {
     pub rest_ports: Ports,
     /// From where TaskManagers fetch jars.
     pub blob_ports: Ports,
+    /// From where the Web UI has metrics.
+    pub metrics_ports: Ports,
     /// For the JobManager's process (`containerized.master.env.`).
     pub environment: BTreeMap<String, String>,
 }
@@ -152,7 +155,7 @@ impl Settings {
     }
 
     /// What is odd in the `mesos.` keys and in the keys this program reads, but does not stop the start.
-    pub fn warnings(table: &Table) -> Vec<String> {
+    pub fn warnings(table: &Table) -> Vec<Warning> {
         let mut warnings = unknown::warnings(table);
         warnings.extend(high_availability::warnings(table));
         warnings.extend(task::warnings(table));
@@ -160,8 +163,8 @@ impl Settings {
         if table.get(keys::FRAMEWORK_PRINCIPAL.name).is_none() {
             for key in [keys::FRAMEWORK_SECRET.name, keys::FRAMEWORK_SECRET_FILE.name] {
                 if table.get(key).is_some() {
-                    warnings
-                        .push(format!("`{key}` is not used without `{}`", keys::FRAMEWORK_PRINCIPAL.name));
+                    let needed = keys::FRAMEWORK_PRINCIPAL.name;
+                    warnings.push(Warning::about(key, format!("`{key}` is not used without `{needed}`")));
                 }
             }
         }
@@ -249,12 +252,23 @@ impl Hearing {
 
 impl JobManager {
     fn read(reader: &mut Reader<'_>, high_availability: bool) -> Self {
+        // Flink alone reads these, and ends over a wrong one.
+        for host in [
+            &flink::JOB_MANAGER_BIND_HOST,
+            &flink::REST_ADDRESS,
+            &flink::REST_BIND_ADDRESS,
+            &flink::TASK_MANAGER_BIND_HOST,
+            &flink::TASK_MANAGER_HOST,
+        ] {
+            reader.optional(host);
+        }
         let rpc = if high_availability { &flink::HA_JOB_MANAGER_PORT } else { &flink::RPC_PORT };
         Self {
             address: reader.value(&flink::ADDRESS),
             rpc_ports: reader.value(rpc),
             rest_ports: reader.value(&flink::REST_BIND_PORT),
             blob_ports: reader.value(&flink::BLOB_PORT),
+            metrics_ports: reader.value(&flink::METRICS_PORT),
             environment: reader.with_prefix(flink::MASTER_ENVIRONMENT),
         }
     }

@@ -4,6 +4,7 @@
 use conf::environment::Environment;
 use conf::grammar::Grammar;
 use conf::keys::{self, flink};
+use conf::options;
 use conf::problem::{Found, Problem};
 use conf::redact;
 use conf::settings::{self, Settings};
@@ -235,9 +236,10 @@ fn check_configuration(manifest: &Manifest, circumstances: &Circumstances<'_>, r
     complete(&mut table, circumstances);
     let (_, mut remarks) = conf::settle(&mut table, &Environment::default(), spec.flink_version.number());
     remarks.extend(Settings::warnings(&table));
+    remarks.extend(options::warnings(&table, Some(spec.flink_version.number())));
     for remark in remarks {
         // The remark says at which line.
-        reading.warnings.push(Finding { field: CONFIGURATION.to_owned(), line: None, reason: remark });
+        reading.warnings.push(Finding { field: CONFIGURATION.to_owned(), line: None, reason: remark.text });
     }
     if let Err(problems) = Settings::from_table(&table) {
         for problem in problems {

@@ -17,6 +17,7 @@ use conf::environment::Environment;
 use conf::keys;
 use conf::settings::Settings;
 use conf::table::Origin;
+use conf::warning::Warning;
 use conf::{Loaded, Mode, redact};
 use flink::archive;
 use flink::command::{self, Entrypoint};
@@ -180,9 +181,8 @@ fn embed(cluster: &Cluster, loaded: &mut Loaded) -> Result<Option<TcpListener>, 
             loaded.table.set(keys::MASTER.name, format!("{LOOPBACK}:{port}"), Origin::Rewritten { why });
             if loaded.table.remove(keys::STATE_DIR.name).is_some() {
                 let key = keys::STATE_DIR.name;
-                loaded
-                    .warnings
-                    .push(format!("`{key}` is not used: the embedded Mesos ends with the AppMaster"));
+                let text = format!("`{key}` is not used: the embedded Mesos ends with the AppMaster");
+                loaded.warnings.push(Warning::about(key, text));
             }
             Ok(Some(listener))
         }
@@ -258,7 +258,7 @@ fn jobmanager(
     settings: &Settings,
     run: &RunDir,
     dirs: &Dirs,
-    told: &[String],
+    told: &[Warning],
 ) -> Result<(Child, Vec<String>), Fatal> {
     let properties: Vec<_> = dirs.tmp_property(&setup.loaded.table).into_iter().collect();
     let launch = setup.launch(dirs, super::available_cpus(), &properties);
@@ -266,7 +266,7 @@ fn jobmanager(
     archive::apply(&mut command, setup.cds_archives.jobmanager.as_deref());
     plugins::apply(&mut command, &setup.environment, &setup.distribution, &run.plugins())
         .map_err(fatal(Exit::NoInput))?;
-    for warning in command.warnings.iter().filter(|warning| !told.contains(warning)) {
+    for warning in command.warnings.iter().filter(|warning| !told.iter().any(|known| known == *warning)) {
         log::line(Level::WARN, "appmaster", warning);
     }
     let warnings = command.warnings.clone();

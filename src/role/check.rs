@@ -1,5 +1,7 @@
 //! Everything that can be known before a process is started: what `config --check` tells and what keeps an AppMaster from starting.
 
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{AccessFlags, access};
@@ -7,14 +9,17 @@ use nix::unistd::{AccessFlags, access};
 use crate::cli::exec;
 use ::flink::command::{self, Command, CommandError, Entrypoint, Log4j};
 use base::exit::Exit;
-use conf::keys::flink;
+use conf::keys::{self, flink};
+use conf::redact;
 use conf::settings::{self, Settings};
+use conf::table::Table;
+use conf::warning::Warning;
 
 use super::error::{Fatal, fatal};
 use super::findings::Findings;
 use super::rundir::{self, RunDir};
 use super::setup::{Dirs, Setup, Tasks};
-use super::{job, plugins, worker};
+use super::{job, plugins, variables, worker};
 
 /// What is ready to be started.
 pub struct Checked {
@@ -23,7 +28,7 @@ pub struct Checked {
     pub run: RunDir,
     pub dirs: Dirs,
     /// What is odd about it, besides what the configuration's layers have told.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
 }
 
 /// What is started with the JobManager.
@@ -42,6 +47,15 @@ struct StorageError {
     source: nix::Error,
 }
 
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read {path}, which `{key}` names")]
+struct KeytabError {
+    path: String,
+    key: String,
+    #[source]
+    source: io::Error,
+}
+
 /// `run` is the directory of the run, if there is one already.
 pub fn check(
     setup: &Setup,
@@ -50,6 +64,7 @@ pub fn check(
     run: Option<RunDir>,
 ) -> Result<Checked, Fatal> {
     let mut findings = Findings::default();
+    findings.warn(variables::warnings(&setup.environment));
     findings.take(exec::Options::for_jvm(&setup.environment).map_err(fatal(Exit::Usage)));
     let tasks = if beside == Beside::Nothing { Tasks::None } else { Tasks::Some };
     let settings = setup.read_settings(tasks, &mut findings);
@@ -65,6 +80,7 @@ pub fn check(
     findings.warn(run.as_ref().and_then(|run| setup.noexec(run)));
     let written = run.as_ref().and_then(|run| findings.take(setup.write_conf(run)));
     check_commands(setup, tasks, entrypoint, written.as_ref(), &mut findings);
+    findings.place(&setup.loaded.table);
     let ready = settings.zip(run.zip(written));
     let (ready, warnings) = findings.finish(ready)?;
     let (settings, (run, dirs)) = ready;
@@ -74,16 +90,17 @@ pub fn check(
 fn check_settings(setup: &Setup, settings: &Settings, beside: Beside, findings: &mut Findings) {
     let table = &setup.loaded.table;
     for problem in settings::port_conflicts(table, settings, beside != Beside::Nothing) {
-        findings.add(Fatal::new(Exit::Config, problem.to_string()));
+        findings.add_problem(Exit::Config, &problem);
     }
     if beside == Beside::Framework {
-        worker::check(setup, settings).into_iter().for_each(|problem| findings.add(problem));
+        worker::check(setup, settings).into_iter().for_each(|problem| findings.add(&problem));
     }
     if let Some(ha) = &settings.high_availability
         && let Some(path) = local_path(&ha.storage_dir, table.get("fs.default-scheme"))
     {
         findings.take(check_writable(&path));
     }
+    findings.take(check_keytab(table));
 }
 
 /// The command lines as they would be, but for what only the start decides.
@@ -107,7 +124,7 @@ fn check_commands(
         Ok(command) if tells => findings.warn(command.warnings),
         // Told with the settings; and what an agent's environment has is only known there.
         Ok(_) | Err(CommandError::Memory { .. }) => {}
-        Err(error) => findings.add(fatal(Exit::Config)(error)),
+        Err(error) => findings.add(&fatal(Exit::Config)(error)),
     };
     take(command::jobmanager(&launch, entrypoint), true);
     if tasks == Tasks::Some {
@@ -139,6 +156,17 @@ fn local_path(uri: &str, default_scheme: Option<&str>) -> Option<PathBuf> {
         None => uri.strip_prefix('/')?,
     };
     Some(Path::new("/").join(path))
+}
+
+/// Flink ends when it cannot read it.
+fn check_keytab(table: &Table) -> Result<(), Fatal> {
+    let Some((key, setting)) = keys::lookup(table, flink::KERBEROS_KEYTAB.name) else { return Ok(()) };
+    let path = setting.value.trim();
+    let checked = if path.is_empty() { Ok(()) } else { File::open(path).map(drop) };
+    let shown = redact::shown(key, path).into_owned();
+    checked
+        .map_err(|source| KeytabError { path: shown, key: key.to_owned(), source })
+        .map_err(fatal(Exit::NoInput))
 }
 
 /// It is created when it is not there.

@@ -5,7 +5,7 @@ mod applying;
 mod artifact;
 mod attached;
 mod audit;
-mod credentials;
+pub(super) mod credentials;
 mod describe;
 mod events;
 mod explain;

@@ -6,16 +6,23 @@ use crate::cli::{ConfigOptions, Process};
 use base::exit::Exit;
 use base::log;
 use conf::environment::Environment;
+use conf::warning::Warning;
 use conf::{Mode, redact};
 use flink::archive;
 use flink::command::{self, Command, CommandError, Entrypoint};
 use status::Setting;
 
-use super::check::{self, Beside};
+use super::check::{self, Beside, Checked};
 use super::error::{Fatal, fatal};
+use super::findings::{Finding, Problems};
 use super::setup::{Layers, Setup};
 
+mod report;
+
 pub fn run(options: &ConfigOptions, environment: &Environment) -> Result<u8, Fatal> {
+    if options.check {
+        return Ok(check_only(options, environment));
+    }
     let setup = Setup::open(&options.cluster, environment.clone(), Layers::All(Mode::Cluster))?;
     if let Some(process) = options.command {
         print(&java_command(&setup, process).map_err(fatal(Exit::Config))?);
@@ -23,20 +30,45 @@ pub fn run(options: &ConfigOptions, environment: &Environment) -> Result<u8, Fat
     }
     let checked = check::check(&setup, Beside::Framework, &Entrypoint::Session, None);
     setup.tell("config");
-    let warnings = checked.as_ref().map_or(&[][..], |checked| &checked.warnings);
-    warnings.iter().for_each(|warning| log::line(Level::WARN, "config", warning));
-    if options.check {
-        checked?;
-        println!("the configuration is valid");
-        return Ok(Exit::Ok.code());
-    }
-    if let Err(Fatal { error, .. }) = &checked {
-        log::line(Level::ERROR, "config", &log::chain(error.as_ref()));
-    }
+    let (errors, warnings) = found(&checked);
+    tell(&errors, &warnings);
     for Setting { key, value, origin } in setup.shown() {
         println!("{key}: {value}  # {origin}");
     }
     Ok(Exit::Ok.code())
+}
+
+/// Answers the exit code.
+fn check_only(options: &ConfigOptions, environment: &Environment) -> u8 {
+    let opened = Setup::open(&options.cluster, environment.clone(), Layers::All(Mode::Cluster));
+    let (version, told, (errors, of_check)) = match opened {
+        Ok(setup) => {
+            let checked = check::check(&setup, Beside::Framework, &Entrypoint::Session, None);
+            (Some(setup.distribution.version), setup.loaded.warnings, found(&checked))
+        }
+        Err(fatal) => (None, Vec::new(), Problems::of(&fatal)),
+    };
+    let warnings: Vec<_> = told.into_iter().chain(of_check).collect();
+    if options.json {
+        println!("{}", report::Report::new(version, &errors, &warnings).to_json());
+    } else {
+        tell(&errors, &warnings);
+        println!("{}", report::summary(errors.len(), warnings.len()));
+    }
+    errors.first().map_or(Exit::Ok, |first| first.exit).code()
+}
+
+fn found(checked: &Result<Checked, Fatal>) -> (Vec<Finding>, Vec<Warning>) {
+    match checked {
+        Ok(checked) => (Vec::new(), checked.warnings.clone()),
+        Err(fatal) => Problems::of(fatal),
+    }
+}
+
+/// One line for each.
+fn tell(errors: &[Finding], warnings: &[Warning]) {
+    errors.iter().for_each(|error| log::line(Level::ERROR, "config", &error.text));
+    warnings.iter().for_each(|warning| log::line(Level::WARN, "config", warning));
 }
 
 /// As the process would be started, but with the user's configuration directory in place of the effective one.

@@ -48,7 +48,8 @@ fn start(
     let mut command = command.map_err(fatal(Exit::Config))?;
     plugins::apply(&mut command, &setup.environment, &setup.distribution, &run.plugins())
         .map_err(fatal(Exit::NoInput))?;
-    for warning in setup.loaded.warnings.iter().chain(&command.warnings) {
+    let loaded = setup.loaded.warnings.iter().map(|warning| &**warning);
+    for warning in loaded.chain(command.warnings.iter().map(String::as_str)) {
         log::line(Level::WARN, PART, warning);
     }
     let jvm = Jvm { name: PART, command, kind: Kind::Main, stop_order: 0 };

@@ -14,7 +14,7 @@ pub mod local;
 mod metrics;
 mod opened;
 pub mod purge;
-mod serving;
+pub(super) mod serving;
 mod template;
 mod tokens;
 

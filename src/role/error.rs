@@ -3,6 +3,9 @@
 use std::error::Error;
 
 use base::exit::Exit;
+use conf::ConfError;
+use conf::files::ReadError;
+use conf::table::Origin;
 
 /// An error with the exit code it leads to.
 #[derive(Debug)]
@@ -14,6 +17,21 @@ pub struct Fatal {
 impl Fatal {
     pub fn new(exit: Exit, error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { exit, error: error.into() }
+    }
+
+    /// The line of the file that cannot be understood, where that is what is wrong.
+    pub fn place(&self) -> Option<Origin> {
+        match self.error.downcast_ref::<ConfError>()? {
+            ConfError::Read(ReadError::Malformed { path, line, .. } | ReadError::NotText { path, line }) => {
+                Some(Origin::File { path: path.clone(), line: *line })
+            }
+            ConfError::Read(
+                ReadError::Directory { .. }
+                | ReadError::File { .. }
+                | ReadError::TooLarge { .. }
+                | ReadError::Missing { .. },
+            ) => None,
+        }
     }
 }
 

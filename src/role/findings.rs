@@ -1,51 +1,132 @@
 //! What is wrong and what is odd, gathered, so that all of it is told at once.
 
-use super::error::Fatal;
+use std::fmt;
+
+use base::exit::Exit;
 use base::log;
+use conf::problem::{Found, Problem};
+use conf::table::{Origin, Table};
+use conf::warning::Warning;
+use tracing::Level;
+
+use super::error::Fatal;
 
 #[derive(Default)]
 pub struct Findings {
-    problems: Vec<Fatal>,
-    warnings: Vec<String>,
+    errors: Vec<Finding>,
+    warnings: Vec<Warning>,
 }
 
-/// Everything that is wrong with the configuration.
-#[derive(Debug, thiserror::Error)]
-#[error("the configuration is wrong: {}", .0.join("; "))]
-struct Problems(Vec<String>);
+/// Something that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    pub exit: Exit,
+    /// The key, or the variable's name, where there is one.
+    pub subject: Option<String>,
+    pub origin: Option<Origin>,
+    /// With all that the other fields say.
+    pub text: String,
+}
+
+/// Everything that is wrong with the configuration, and what is odd besides.
+#[derive(Debug)]
+pub struct Problems {
+    pub errors: Vec<Finding>,
+    pub warnings: Vec<Warning>,
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let texts: Vec<_> = self.errors.iter().map(|finding| finding.text.as_str()).collect();
+        match &texts[..] {
+            [only] => out.write_str(only),
+            texts => write!(out, "the configuration is wrong: {}", texts.join("; ")),
+        }
+    }
+}
+
+impl std::error::Error for Problems {}
 
 impl Findings {
     /// The value, if there is one; else what is wrong is kept.
     pub fn take<T>(&mut self, result: Result<T, Fatal>) -> Option<T> {
-        result.map_err(|problem| self.add(problem)).ok()
+        result.map_err(|problem| self.add(&problem)).ok()
     }
 
-    /// What two processes would end over is told once.
-    pub fn add(&mut self, problem: Fatal) {
-        let text = log::chain(problem.error.as_ref());
-        if !self.problems.iter().any(|known| log::chain(known.error.as_ref()) == text) {
-            self.problems.push(problem);
-        }
+    pub fn add(&mut self, problem: &Fatal) {
+        self.push(Finding::of_fatal(problem));
     }
 
-    pub fn warn(&mut self, warnings: impl IntoIterator<Item = String>) {
-        for warning in warnings {
+    pub fn add_problem(&mut self, exit: Exit, problem: &Problem) {
+        let origin = match &problem.found {
+            Found::Nothing => None,
+            Found::Value { origin, .. } => Some(origin.clone()),
+        };
+        let subject = Some(problem.subject.clone());
+        self.push(Finding { exit, subject, origin, text: problem.to_string() });
+    }
+
+    pub fn warn<W: Into<Warning>>(&mut self, warnings: impl IntoIterator<Item = W>) {
+        for warning in warnings.into_iter().map(Into::into) {
             if !self.warnings.contains(&warning) {
                 self.warnings.push(warning);
             }
         }
     }
 
-    /// The value and what is odd, or all that is wrong, with the exit code of what was found first.
-    pub fn finish<T>(mut self, value: Option<T>) -> Result<(T, Vec<String>), Fatal> {
-        match (value, self.problems.len()) {
-            (Some(value), 0) => Ok((value, self.warnings)),
-            (_, 1) => Err(self.problems.remove(0)),
-            _ => {
-                let exit = self.problems.first().map_or(base::exit::Exit::Software, |problem| problem.exit);
-                let texts = self.problems.iter().map(|problem| log::chain(problem.error.as_ref()));
-                Err(Fatal::new(exit, Problems(texts.collect())))
+    /// Gives each that has no key yet the first one of `table` that its text names.
+    pub fn place(&mut self, table: &Table) {
+        let is_inner = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
+        for finding in self.errors.iter_mut().filter(|finding| finding.subject.is_none()) {
+            let words = finding.text.split(|c| !is_inner(c)).filter(|word| word.contains('.'));
+            let named = words.into_iter().find_map(|word| Some((word.to_owned(), table.setting(word)?)));
+            if let Some((key, setting)) = named {
+                finding.subject = Some(key);
+                finding.origin = Some(setting.origin.clone());
             }
         }
     }
+
+    /// The value and what is odd, or all that is wrong, with the exit code of what was found first.
+    pub fn finish<T>(self, value: Option<T>) -> Result<(T, Vec<Warning>), Fatal> {
+        let Self { errors, warnings } = self;
+        match (value, errors.first()) {
+            (Some(value), None) => Ok((value, warnings)),
+            (_, first) => {
+                let exit = first.map_or(Exit::Software, |first| first.exit);
+                Err(Fatal::new(exit, Problems { errors, warnings }))
+            }
+        }
+    }
+
+    /// What two processes would end over is told once.
+    fn push(&mut self, finding: Finding) {
+        if !self.errors.iter().any(|known| known.text == finding.text) {
+            self.errors.push(finding);
+        }
+    }
+}
+
+impl Finding {
+    fn of_fatal(fatal: &Fatal) -> Self {
+        let text = log::chain(fatal.error.as_ref());
+        Self { exit: fatal.exit, subject: None, origin: fatal.place(), text }
+    }
+}
+
+impl Problems {
+    /// `fatal` as what was gathered, whatever it is.
+    pub fn of(fatal: &Fatal) -> (Vec<Finding>, Vec<Warning>) {
+        match fatal.error.downcast_ref::<Self>() {
+            Some(Self { errors, warnings }) => (errors.clone(), warnings.clone()),
+            None => (vec![Finding::of_fatal(fatal)], Vec::new()),
+        }
+    }
+}
+
+/// One line for each finding, errors first.
+pub fn lines(fatal: &Fatal) -> Vec<(Level, String)> {
+    let (errors, warnings) = Problems::of(fatal);
+    let errors = errors.into_iter().map(|finding| (Level::ERROR, finding.text));
+    errors.chain(warnings.into_iter().map(|warning| (Level::WARN, warning.text))).collect()
 }

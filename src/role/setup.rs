@@ -13,6 +13,7 @@ use base::log;
 use base::passwd;
 use conf::environment::Environment;
 use conf::grammar;
+use conf::options;
 use conf::retired::{self, JOB_MANAGER, TASK_MANAGER};
 use conf::settings::Settings;
 use conf::table::Table;
@@ -87,6 +88,7 @@ impl Setup {
         let version = distribution.version;
         let mut loaded = load(&conf_dir, &distribution, options, &environment, layers)?;
         if layers != Layers::Delivered {
+            loaded.warnings.extend(options::warnings(&loaded.table, Some(grammar_version(version))));
             user::decide(&mut loaded.table, &environment).map_err(fatal(Exit::Os))?;
         }
         let java = JavaHome::find(JavaCandidates {
@@ -99,8 +101,9 @@ impl Setup {
             Ok(java) => java,
             Err(no_java) => {
                 let mut findings = Findings::default();
-                findings.add(no_java);
+                findings.add(&no_java);
                 read_settings(&loaded, &environment, version, Tasks::Some, &mut findings);
+                findings.warn(loaded.warnings);
                 return findings.finish::<Self>(None).map(|(setup, _)| setup);
             }
         };
@@ -281,7 +284,7 @@ fn read_settings(
     let settings = Settings::from_table(table);
     let wrong = settings.as_ref().err().into_iter().flatten();
     for problem in loaded.problems.iter().chain(wrong) {
-        findings.add(Fatal::new(Exit::Config, problem.to_string()));
+        findings.add_problem(Exit::Config, problem);
     }
     let jobmanager = memory::jobmanager(table, environment, version).err();
     let taskmanager = memory::taskmanager(table, environment, version).err().filter(|_| tasks == Tasks::Some);
@@ -292,7 +295,7 @@ fn read_settings(
             true => String::new(),
             false => format!("; Flink {version} does not read {}", unread.join(", ")),
         };
-        findings.add(Fatal::new(Exit::Config, format!("{}{hint}", log::chain(&error))));
+        findings.add(&Fatal::new(Exit::Config, format!("{}{hint}", log::chain(&error))));
     }
     settings.ok()
 }

@@ -18,7 +18,7 @@ use super::rundir;
 
 /// Where operators find the running AppMaster, unless the environment says otherwise.
 const SOCKET_NAME: &str = "flink-on-mesos.sock";
-const SOCKET_VARIABLE: &str = "FLINK_ON_MESOS_SOCKET";
+pub const SOCKET_VARIABLE: &str = "FLINK_ON_MESOS_SOCKET";
 
 /// More clusters of one name seldom share a host.
 const NEAR: u16 = 15;

@@ -1,6 +1,7 @@
 //! `config --check`: what keeps an AppMaster from starting is told without starting one, with the same code and the same words.
 
 mod carried_over;
+mod many;
 mod secrets;
 mod start;
 mod written;

@@ -70,6 +70,22 @@ const QUIT: &str = "FLINK_ON_MESOS_QUIT";
 const VERBOSITY: &str = "FLINK_ON_MESOS_VERBOSITY";
 const REASON_FILE: &str = "FLINK_ON_MESOS_REASON_FILE";
 
+/// All of them.
+pub const VARIABLES: [&str; 12] = [
+    GRACE,
+    FORWARD_TO,
+    REWRITE,
+    STOP_ON,
+    REMAP,
+    SUBREAPER,
+    PARENT_DEATH_SIGNAL,
+    JOB_CONTROL,
+    CONTINUE,
+    QUIT,
+    VERBOSITY,
+    REASON_FILE,
+];
+
 fn list<T>(environment: &Environment, name: &'static str) -> Result<Vec<T>, VariableError>
 where
     T: FromStr<Err: std::error::Error + Send + Sync + 'static>,

@@ -16,7 +16,7 @@ pub const ADDRESS: Key<String> = Key {
     name: "jobmanager.rpc.address",
     default: Some("localhost"),
     meaning: "Where TaskManagers find the JobManager.",
-    ..Key::of(types::TEXT)
+    ..Key::of(types::HOST)
 };
 
 pub const BLOB_PORT: Key<Ports> = Key {
@@ -141,13 +141,29 @@ pub const HEARTBEAT_TIMEOUT: Key<Duration> = Key {
 pub const JOB_MANAGER_BIND_HOST: Key<String> = Key {
     name: "jobmanager.bind-host",
     meaning: "On which address the JobManager listens.",
-    ..Key::of(types::ANY_TEXT)
+    ..Key::of(types::ANY_HOST)
 };
 
 pub const KERBEROS_CONTEXTS: Key<Vec<String>> = Key {
     name: "security.kerberos.login.contexts",
     meaning: "Where Flink logs in by Kerberos.",
     ..Key::of(types::TEXTS)
+};
+
+pub const KERBEROS_KEYTAB: Key<PathBuf> = Key {
+    name: "security.kerberos.login.keytab",
+    aliases: &["security.keytab"],
+    meaning: "With what Flink logs in by Kerberos.",
+    tried: Tried::File,
+    ..Key::of(types::FILE_NAME)
+};
+
+pub const METRICS_PORT: Key<Ports> = Key {
+    name: "metrics.internal.query-service.port",
+    default: Some("0"),
+    meaning: "From where the Web UI has metrics.",
+    tried: Tried::Port,
+    ..Key::of(types::PORTS)
 };
 
 pub const MAX_SLOTS: Key<u32> = Key {
@@ -187,14 +203,14 @@ pub const REST_ADDRESS: Key<String> = Key {
     name: "rest.address",
     aliases: &["jobmanager.rpc.address"],
     meaning: "Where clients find the REST endpoint.",
-    ..Key::of(types::ANY_TEXT)
+    ..Key::of(types::ANY_HOST)
 };
 
 pub const REST_BIND_ADDRESS: Key<String> = Key {
     name: "rest.bind-address",
     aliases: &["web.address", "jobmanager.web.address"],
     meaning: "On which address it listens.",
-    ..Key::of(types::ANY_TEXT)
+    ..Key::of(types::ANY_HOST)
 };
 
 pub const REST_BIND_PORT: Key<Ports> = Key {
@@ -329,11 +345,11 @@ pub const START_UP_TIME: Key<String> = Key {
 pub const TASK_MANAGER_BIND_HOST: Key<String> = Key {
     name: "taskmanager.bind-host",
     meaning: "On which address a TaskManager listens.",
-    ..Key::of(types::ANY_TEXT)
+    ..Key::of(types::ANY_HOST)
 };
 
 pub const TASK_MANAGER_HOST: Key<String> =
-    Key { name: "taskmanager.host", meaning: "Where others find it.", ..Key::of(types::ANY_TEXT) };
+    Key { name: "taskmanager.host", meaning: "Where others find it.", ..Key::of(types::ANY_HOST) };
 
 pub const TASK_MANAGER_IDLE: Key<Duration> = Key {
     name: "resourcemanager.taskmanager-timeout",
@@ -344,7 +360,7 @@ pub const TASK_MANAGER_IDLE: Key<Duration> = Key {
 };
 
 /// All of them by name.
-pub const KEYS: [Definition; 47] = [
+pub const KEYS: [Definition; 49] = [
     BLOB_PORT.definition(),
     REGISTRATION_ERROR_DELAY.definition(),
     HEARTBEAT_INTERVAL.definition(),
@@ -366,6 +382,7 @@ pub const KEYS: [Definition; 47] = [
     ADDRESS.definition(),
     RPC_PORT.definition(),
     SCHEDULER.definition(),
+    METRICS_PORT.definition(),
     START_UP_TIME.definition(),
     REGISTERED_WITHIN.definition(),
     TASK_MANAGER_IDLE.definition(),
@@ -375,6 +392,7 @@ pub const KEYS: [Definition; 47] = [
     REST_PORT.definition(),
     SCHEDULER_MODE.definition(),
     KERBEROS_CONTEXTS.definition(),
+    KERBEROS_KEYTAB.definition(),
     REST_AUTHENTICATION.definition(),
     REST_TLS.definition(),
     REST_KEY_PASSWORD.definition(),

@@ -78,6 +78,10 @@ pub const OF_FLINK: Type<String> = Type::plain("text", parse::any_text);
 pub const TEXT: Type<String> = Type::with(Secrecy::Text, "text", parse::text);
 /// May be empty.
 pub const ANY_TEXT: Type<String> = Type::with(Secrecy::Text, "text", parse::any_text);
+pub const HOST: Type<String> =
+    Type::with(Secrecy::Text, "host", |text| parse::text(text).and_then(|_| parse::host(text)));
+/// May be empty.
+pub const ANY_HOST: Type<String> = Type::with(Secrecy::Text, "host", parse::host);
 pub const WORD: Type<String> = Type::with(Secrecy::Text, "text", parse::word);
 pub const USER: Type<String> = Type::with(Secrecy::Text, "text", parse::user);
 pub const TEXTS: Type<Vec<String>> =

@@ -7,6 +7,7 @@ use super::super::grammar::Version;
 use super::super::keys::{self, flink};
 use super::super::retired::{self, JOB_MANAGER, TASK_MANAGER};
 use super::super::table::{Origin, Setting};
+use super::super::warning::Warning;
 use super::{Change, Rewriter};
 
 /// Each alone says how much memory a TaskManager has; the first that is set decides.
@@ -22,7 +23,7 @@ const JOB_MANAGER_SIZES: [&str; 1] = ["jobmanager.memory.process.size"];
 const INSIDE: &str = "taskmanager.memory.flink.size";
 
 /// What was given up, one line each.
-pub fn settle(rewriter: &mut Rewriter<'_>, environment: &Environment, version: Version) -> Vec<String> {
+pub fn settle(rewriter: &mut Rewriter<'_>, environment: &Environment, version: Version) -> Vec<Warning> {
     let mut given_up = Vec::new();
     container(rewriter, &mut given_up);
     for (role, sizes) in [(TASK_MANAGER, &TASK_MANAGER_SIZES[..]), (JOB_MANAGER, &JOB_MANAGER_SIZES)] {
@@ -32,7 +33,7 @@ pub fn settle(rewriter: &mut Rewriter<'_>, environment: &Environment, version: V
 }
 
 /// `mesos.resourcemanager.tasks.mem` becomes the key of today.
-fn container(rewriter: &mut Rewriter<'_>, given_up: &mut Vec<String>) {
+fn container(rewriter: &mut Rewriter<'_>, given_up: &mut Vec<Warning>) {
     let Some(old) = rewriter.table.setting(keys::TASK_MEM.name).cloned() else { return };
     if let Some(new) = rewriter.table.setting(flink::PROCESS_MEMORY.name) {
         let is_rewritten = matches!(new.origin, Origin::Rewritten { .. });
@@ -54,7 +55,7 @@ fn heaps(
     environment: &Environment,
     version: Version,
     (role, sizes): (&str, &[&str]),
-    given_up: &mut Vec<String>,
+    given_up: &mut Vec<Warning>,
 ) {
     let variable = retired::heap_variable(role);
     let of_variable = environment.text(variable).map(|value| {
@@ -91,11 +92,12 @@ fn heaps(
     }
 }
 
-fn line((name, given_up): (&str, &Setting), (key, decides): (&str, &Setting)) -> String {
-    format!(
-        "`{name}` ({}) is {} and is ignored: `{key}` ({}) is {} and takes precedence",
-        given_up.origin, given_up.value, decides.origin, decides.value
-    )
+fn line((name, given_up): (&str, &Setting), (key, decides): (&str, &Setting)) -> Warning {
+    let rest = format!(
+        "is {} and is ignored: `{key}` ({}) is {} and takes precedence",
+        given_up.value, decides.origin, decides.value
+    );
+    Warning::of_setting(name, given_up, rest)
 }
 
 #[cfg(test)]

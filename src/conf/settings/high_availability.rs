@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::keys::{self, flink};
 use super::super::table::Table;
+use super::super::warning::Warning;
 use super::parse::{self, Secret};
 use super::quorum::Quorum;
 use super::reader::Reader;
@@ -95,12 +96,13 @@ fn sasl(reader: &mut Reader<'_>) -> Sasl {
 }
 
 /// Two clusters without an id share state and take each other's jobs.
-pub fn warnings(table: &Table) -> Option<String> {
+pub fn warnings(table: &Table) -> Option<Warning> {
     (is_on(table) && keys::lookup(table, flink::CLUSTER_ID.name).is_none()).then(|| {
-        format!(
-            "high availability is on and `{}` is not set: all clusters without it share one state at `/default`",
-            flink::CLUSTER_ID.name
-        )
+        let key = flink::CLUSTER_ID.name;
+        let text = format!(
+            "high availability is on and `{key}` is not set: all clusters without it share one state at `/default`"
+        );
+        Warning::about(key, text)
     })
 }
 

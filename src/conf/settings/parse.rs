@@ -1,7 +1,7 @@
 //! Text to values. A wrong text is answered with what was expected.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
@@ -118,6 +118,19 @@ pub fn ip_address(text: &str) -> Result<IpAddr, String> {
     match text.trim() {
         "localhost" => Ok(IpAddr::from([127, 0, 0, 1])),
         address => address.parse().map_err(|_| "an IP address".to_owned()),
+    }
+}
+
+/// A host as Flink takes it; may be empty.
+pub fn host(text: &str) -> Result<String, String> {
+    let host = text.trim();
+    let bare = host.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')).unwrap_or(host);
+    let address = bare.split_once('%').map_or(bare, |(address, _)| address);
+    let is_address = address.parse::<Ipv6Addr>().is_ok();
+    let is_name = !host.contains([':', '/']) && !host.contains(char::is_whitespace);
+    match is_address || is_name {
+        true => Ok(host.to_owned()),
+        false => Err("a host name or an IP address, without scheme, port and path".to_owned()),
     }
 }
 
@@ -265,6 +278,18 @@ mod tests {
             assert_eq!(pairs(text).unwrap(), [pair("privileged", "true")]);
         }
         assert!(pairs("[{a: [b]}]").is_err());
+    }
+
+    #[test]
+    fn hosts() {
+        for good in
+            ["", "jm", " jm-1.example. ", "a_b", "10.0.0.1", "::1", "[2001:db8::1]", "fe80::1%eth0", "\"q\""]
+        {
+            assert_eq!(host(good).as_deref(), Ok(good.trim()));
+        }
+        for wrong in ["http://jm", "jm:6123", "a b", "jm/x", "10.0.0.1:80", "[::1]:80", "[jm]:1"] {
+            assert!(host(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

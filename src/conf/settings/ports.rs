@@ -55,6 +55,7 @@ fn all<'a>(table: &Table, settings: &'a Settings, with_own: bool) -> Vec<Bound<'
     let ports = &settings.job_manager;
     bound.extend(of_ports(rpc, jobmanager, &ports.rpc_ports));
     bound.extend(of_ports(flink::BLOB_PORT.name, jobmanager, &ports.blob_ports));
+    bound.extend(of_ports(flink::METRICS_PORT.name, jobmanager, &ports.metrics_ports));
     bound.extend(of_ports(
         flink::REST_BIND_PORT.name,
         of_key(flink::REST_BIND_ADDRESS.name),

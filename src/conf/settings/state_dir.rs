@@ -6,6 +6,7 @@ use base::digest::{Sha256, hexadecimal};
 
 use super::super::keys::{self, flink};
 use super::super::table::Table;
+use super::super::warning::Warning;
 use super::HighAvailability;
 use super::reader::Reader;
 
@@ -27,10 +28,11 @@ pub(super) fn read(
     high_availability.is_none().then(|| base.join(directory_name(&cluster_id, framework)))
 }
 
-pub fn warnings(table: &Table, has_high_availability: bool) -> Option<String> {
+pub fn warnings(table: &Table, has_high_availability: bool) -> Option<Warning> {
     let is_given = table.get(keys::STATE_DIR.name).is_some();
     (is_given && has_high_availability).then(|| {
-        format!("`{}` is not used: with high availability the state is in ZooKeeper", keys::STATE_DIR.name)
+        let key = keys::STATE_DIR.name;
+        Warning::about(key, format!("`{key}` is not used: with high availability the state is in ZooKeeper"))
     })
 }
 

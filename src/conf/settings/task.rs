@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::keys::{self, flink};
 use super::super::table::Table;
+use super::super::warning::Warning;
 use super::super::yaml::Item;
 use super::parse;
 use super::reader::Reader;
@@ -180,16 +181,14 @@ impl Container {
 }
 
 /// A value that others see.
-pub fn warnings(table: &Table) -> Option<String> {
+pub fn warnings(table: &Table) -> Option<Warning> {
     let parameters = docker_parameters(table.get(keys::DOCKER_PARAMETERS.name)?).ok()?;
     let is_variable =
         |(key, value): &(String, String)| matches!(key.as_str(), "e" | "env") && value.contains('=');
     parameters.iter().any(is_variable).then(|| {
-        format!(
-            "`{}` sets variables by `env`, which Mesos shows to whoever asks: use `{}NAME`",
-            keys::DOCKER_PARAMETERS.name,
-            flink::TASK_MANAGER_ENVIRONMENT
-        )
+        let (key, instead) = (keys::DOCKER_PARAMETERS.name, flink::TASK_MANAGER_ENVIRONMENT);
+        let why = "sets variables by `env`, which Mesos shows to whoever asks";
+        Warning::about(key, format!("`{key}` {why}: use `{instead}NAME`"))
     })
 }
 

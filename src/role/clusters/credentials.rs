@@ -12,9 +12,9 @@ use conf::environment::Environment;
 use crate::cli::clusters::DispatcherOptions;
 use crate::role::error::Fatal;
 
-const TOKEN: &str = "FLINK_ON_MESOS_TOKEN";
-const CA: &str = "FLINK_ON_MESOS_CA";
-const CERTIFICATE: &str = "FLINK_ON_MESOS_CLIENT_CERTIFICATE";
+pub const TOKEN: &str = "FLINK_ON_MESOS_TOKEN";
+pub const CA: &str = "FLINK_ON_MESOS_CA";
+pub const CERTIFICATE: &str = "FLINK_ON_MESOS_CLIENT_CERTIFICATE";
 const HOME: &str = "HOME";
 const TOKEN_FILE: &str = ".config/flink-on-mesos/token";
 

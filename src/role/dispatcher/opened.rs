@@ -15,8 +15,10 @@ use base::exit::Exit;
 use base::log;
 use conf::environment::Environment;
 use conf::keys;
+use conf::options;
 use conf::settings::{DispatcherSettings, FlinkSource, Settings};
 use conf::table::{Origin, Table};
+use conf::warning::Warning;
 use conf::{Loaded, Mode, Request};
 use domain::job::Rules;
 use manifest::FlinkVersion;
@@ -87,28 +89,30 @@ impl Opened {
         let mut loaded = conf::load(&request).map_err(|error| Fatal::new(error.exit(), error))?;
         // Each cluster gets one of its own.
         loaded.warnings.retain(|warning| !warning.contains(keys::flink::CLUSTER_ID.name));
+        loaded.warnings.extend(options::warnings(&loaded.table, None));
         user::decide(&mut loaded.table, environment).map_err(fatal(Exit::Os))?;
         wait_for_the_next(&mut loaded.table);
         let mut findings = Findings::default();
         for problem in &loaded.problems {
-            findings.add(Fatal::new(Exit::Config, problem.to_string()));
+            findings.add_problem(Exit::Config, problem);
         }
         let (settings, dispatcher) =
             (Settings::from_table(&loaded.table), DispatcherSettings::from_table(&loaded.table));
         for problem in settings.as_ref().err().into_iter().chain(dispatcher.as_ref().err()).flatten() {
-            findings.add(Fatal::new(Exit::Config, problem.to_string()));
+            findings.add_problem(Exit::Config, problem);
         }
         let mut tokens = None;
         if let Ok(dispatcher) = &dispatcher {
             for finding in check(dispatcher) {
-                findings.add(finding);
+                findings.add(&finding);
             }
             let defaults = settings.as_ref().map(defaults).unwrap_or_default();
             let opened = dispatcher.tokens.as_deref().map(|path| TokenFile::open(path, defaults));
             let opened = opened.transpose().map_err(fatal(Exit::Config));
             if let Some(opened) = findings.take(opened) {
                 findings.take(admission::check(dispatcher, opened.as_ref()));
-                loaded.warnings.extend(admission::warnings(dispatcher, opened.as_ref()));
+                let warnings = admission::warnings(dispatcher, opened.as_ref());
+                loaded.warnings.extend(warnings.into_iter().map(Warning::from));
                 tokens = opened;
             }
         }

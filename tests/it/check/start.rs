@@ -118,6 +118,56 @@ fn surroundings_that_are_wrong_are_told_alike() {
         &directory,
     ];
     agree(&storage, &ha, 73, &["high-availability.storageDir"]);
+    let misspelt = Site::with(FLINK, "taskmanager.numberOfTaskSlot: 2\nrest.port: x\n")
+        .variable("FLINK_ON_MESOS_GRACES", "1s");
+    let told =
+        ["did you mean `taskmanager.numberOfTaskSlots`?", "did you mean FLINK_ON_MESOS_GRACE?", "rest.port"];
+    agree(&misspelt, &[], 78, &told);
+}
+
+/// For people: each a line, errors first, and how many.
+#[test]
+fn errors_and_warnings_are_apart() {
+    let site =
+        Site::with(FLINK, "taskmanager.numberOfTaskSlot: 2\nrest.port: x\nmesos.placement: anywhere\n");
+    let outcome = site.check(&[]);
+    let levels: Vec<_> = outcome
+        .stderr
+        .lines()
+        .filter_map(|line| ["ERROR", "WARN"].into_iter().find(|level| line.contains(level)))
+        .collect();
+    assert_eq!(levels, ["ERROR", "ERROR", "WARN"], "{outcome:?}");
+    assert_eq!(outcome.stdout, "the configuration is wrong: 2 errors, 1 warning\n");
+}
+
+#[test]
+fn programs_read_it_as_json() {
+    let site = Site::with(FLINK, "rest.port: x\nmesos.initial-task: 2\n");
+    let outcome = site.config(&["--check", "--json"], &[]);
+    let file = site.path().join("conf/config.yaml").display().to_string();
+    let expected = serde_json::json!({
+        "valid": false,
+        "flink": FLINK,
+        "errors": [{
+            "key": "rest.port",
+            "file": file,
+            "line": 6,
+            "text": format!("`rest.port` is `x` ({file}:6), expected a port, or ports such as `50100-50200,50300`"),
+            "documentation": "https://nightlies.apache.org/flink/flink-docs-release-1.20/docs/deployment/config/",
+        }],
+        "warnings": [{
+            "key": "mesos.initial-task",
+            "file": file,
+            "line": 7,
+            "text": format!("`mesos.initial-task` ({file}:7) is not a known key; did you mean `mesos.initial-tasks`?"),
+            "documentation": "README.md#configuration",
+        }],
+    });
+    let printed: serde_json::Value = serde_json::from_str(&outcome.stdout).expect("JSON");
+    assert_eq!((printed, outcome.code, &*outcome.stderr), (expected, 78, ""));
+    let broken = Site::new(FLINK, "config.yaml", "a: 1\na: 2\n").config(&["--check", "--json"], &[]);
+    let printed: serde_json::Value = serde_json::from_str(&broken.stdout).expect("JSON");
+    assert_eq!((&printed["errors"][0]["line"], broken.code), (&serde_json::json!(2), 65));
 }
 
 #[test]
