@@ -54,7 +54,7 @@ fn client(options: &RunOptions, environment: &Environment) -> Result<RestClient,
         let why = format!(
             "the JobManager at {url} speaks TLS: use Flink's own `flink run`, which has its key stores"
         );
-        return Err(Fatal::new(Exit::Unavailable, why));
+        return Err(Fatal::new(Exit::Refused, why));
     }
     RestClient::new(&url).map_err(fatal(Exit::Unavailable))
 }
@@ -70,7 +70,10 @@ async fn submit(client: &RestClient, file: &Path, id: &str, job: &SessionJob) ->
     let submitted = client.run_jar(&jar, &run).await;
     // It is of no use once the job is there, and of none if it is not.
     let _ = client.delete_jar(&jar).await;
-    submitted.map(drop).map_err(fatal(Exit::Unavailable))
+    submitted.map(drop).map_err(|error| {
+        let is_answer = matches!(error, RestError::Refused { .. });
+        Fatal::new(if is_answer { Exit::Refused } else { Exit::Unavailable }, error)
+    })
 }
 
 struct Here<'a> {
