@@ -30,6 +30,9 @@ jobmanager.memory.process.size: 1600m
 taskmanager.memory.process.size: 1728m
 ";
 
+/// Options with ports of the row's own.
+const PORTS: &str = "{ports}";
+
 /// A start that fails waits for a master for a second, and its JVM ends in order.
 const PATIENCE: Duration = Duration::from_secs(120);
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
@@ -120,13 +123,12 @@ impl Site {
         write("home/.config/flink-on-mesos/token", "fom_secret\n", 0o644);
         fs::create_dir(path("empty")).expect("created");
         let taken = TcpListener::bind("0.0.0.0:0").expect("a port");
-        let [free, rest, rpc] = free_ports();
+        let [free] = free_ports();
         let names = BTreeMap::from([
             ("dir", path("")),
             ("free", free.to_string()),
             ("taken", taken.local_addr().expect("an address").port().to_string()),
             ("web", serve_pages()),
-            ("ports", format!("-D rest.port={rest} -D jobmanager.rpc.port={rpc} -D mesos.status.port=0")),
         ]);
         Self { directory, names, _taken: taken }
     }
@@ -136,7 +138,13 @@ impl Site {
         let filled = self.names.iter().fold(text.to_owned(), |text, (name, value)| {
             text.replace(&format!("{{{name}}}"), value.trim_end_matches('/'))
         });
-        filled.replace("{own}", own)
+        let filled = filled.replace("{own}", own);
+        if !filled.contains(PORTS) {
+            return filled;
+        }
+        let [rest, rpc] = free_ports();
+        let options = format!("-D rest.port={rest} -D jobmanager.rpc.port={rpc} -D mesos.status.port=0");
+        filled.replace(PORTS, &options)
     }
 
     fn check(&self, row: &Row<'_>) -> Result<(), String> {
@@ -144,7 +152,8 @@ impl Site {
         let conf = own.path().join("conf");
         fs::create_dir(&conf).expect("created");
         let given = FILES.iter().find(|name| row.cells.contains_key(**name));
-        let lines: String = given.map(|name| row.quoted(name).concat()).unwrap_or_default();
+        let lines = given.map(|name| row.quoted(name).concat()).unwrap_or_default();
+        let lines = self.filled(&lines, own.path());
         let text = match lines.strip_prefix("\\ufeff") {
             Some(lines) => format!("\u{feff}{}\n{BASE}", lines.replace("\\n", "\n")),
             None => format!("{BASE}{}\n", lines.replace("\\n", "\n")),
