@@ -93,10 +93,14 @@ impl Cli {
     }
 
     fn read_whole(words: Vec<OsString>) -> Result<Self, clap::Error> {
-        let mut root = Self::command();
-        let cli = Self::try_parse_from(placed::options_after_command(&root, words))?;
+        let may_be_misplaced = words.iter().skip(1).take(2).any(|word| placed::is_option(word));
+        let cli = Self::try_parse_from(match may_be_misplaced {
+            true => placed::options_after_command(&Self::command(), words),
+            false => words,
+        })?;
         match &cli.command {
             Some(Command::Other(program)) if !cli.cluster.is_empty() => {
+                let mut root = Self::command();
                 let text =
                     placed::not_for(&root, program.first().map(OsString::as_os_str).unwrap_or_default());
                 Err(root.error(ErrorKind::UnknownArgument, text))

@@ -31,7 +31,7 @@ pub fn options_after_command(root: &Command, words: Vec<OsString>) -> Vec<OsStri
     words
 }
 
-fn is_option(word: &OsStr) -> bool {
+pub fn is_option(word: &OsStr) -> bool {
     word.as_encoded_bytes().starts_with(b"-")
 }
 

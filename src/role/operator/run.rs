@@ -1,5 +1,6 @@
 //! `run` without a dispatcher: a job in the AppMaster of this machine.
 
+use std::fs;
 use std::path::Path;
 
 use reqwest::Url;
@@ -26,6 +27,9 @@ pub fn here(options: &RunOptions, environment: &Environment) -> Result<u8, Fatal
         let why = "without a dispatcher (--session, --application) the jar is a file of this machine";
         return Err(Fatal::new(Exit::Usage, why));
     };
+    // Nobody need be asked about a file that is not there.
+    fs::metadata(file)
+        .map_err(|error| Fatal::new(Exit::NoInput, format!("cannot read {}: {error}", file.display())))?;
     let client = client(options, environment)?;
     runtime()?.block_on(async {
         let mut signals = Signals::open()?;
