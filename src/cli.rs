@@ -1,10 +1,11 @@
 //! The command line: one struct per command. `README.md` shows the commands, `--help` the options.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use artifact::delivered::Delivered;
 use flink::command::{Application, UnrestoredState};
@@ -16,6 +17,7 @@ mod inner;
 mod links;
 pub mod mesos;
 mod operator;
+mod placed;
 pub mod run;
 pub mod session_script;
 
@@ -86,9 +88,31 @@ impl Cli {
             [_, Some(session_script::NAME), ..] => {
                 return Self::try_parse_from(session_script::with_long_options(words));
             }
-            _ => return Self::try_parse_from(words),
+            _ => return Self::read_whole(words),
         };
         Ok(Self { command: Some(command), cluster: ClusterOptions::default() })
+    }
+
+    fn read_whole(words: Vec<OsString>) -> Result<Self, clap::Error> {
+        let may_be_misplaced = words.iter().skip(1).take(2).any(|word| placed::is_option(word));
+        let cli = Self::try_parse_from(match may_be_misplaced {
+            true => placed::options_after_command(&Self::command(), words),
+            false => words,
+        })?;
+        match &cli.command {
+            Some(Command::Other(program)) if !cli.cluster.is_empty() => {
+                let mut root = Self::command();
+                let text =
+                    placed::not_for(&root, program.first().map(OsString::as_os_str).unwrap_or_default());
+                Err(root.error(ErrorKind::UnknownArgument, text))
+            }
+            Some(_) | None => Ok(cli),
+        }
+    }
+
+    /// The command that was meant by a word that is none.
+    pub fn meant(word: &OsStr) -> Option<String> {
+        placed::meant(&Self::command(), &word.to_string_lossy())
     }
 }
 
@@ -169,6 +193,12 @@ pub struct ClusterOptions {
     /// Flink's configuration directory [default: $FLINK_CONF_DIR, else $FLINK_HOME/conf]
     #[arg(long = "configDir", short = 'c', value_name = "DIR")]
     pub conf_dir: Option<PathBuf>,
+}
+
+impl ClusterOptions {
+    fn is_empty(&self) -> bool {
+        self.properties.is_empty() && self.conf_dir.is_none()
+    }
 }
 
 /// Named as Flink's `standalone-job.sh` has them.

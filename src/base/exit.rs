@@ -13,13 +13,20 @@ pub enum Exit {
     Differs = 1,
     /// Of `apply`, `plan` and `session create` alone: all was accepted, and something of it does not fit into the latest offers.
     NotPlaceable = 2,
+    /// Of commands that order something: as things stand it is not carried out, as when jobs run.
+    Refused = 3,
+    /// Of commands: there is no such cluster, job, task or log.
+    NotThere = 4,
+    /// Of `status` alone: the AppMaster answers, and its JobManager does not.
+    Silent = 5,
     /// The command line cannot be understood.
     Usage = 64,
     /// A configuration file or the stored state cannot be parsed.
     Data = 65,
     /// A configuration file or directory cannot be read.
     NoInput = 66,
-    /// No Mesos master answered in time, it refused the framework, or another scheduler or AppMaster is in our place.
+    /// Nobody answers a command; no Mesos master answered in time, it refused the framework, or another scheduler or AppMaster is in our
+    /// place.
     Unavailable = 69,
     /// A failure inside this program.
     Software = 70,
@@ -33,8 +40,9 @@ pub enum Exit {
     TooManyFailures = 75,
     /// Two JobManagers led, and this one had lost its place.
     Deposed = 76,
-    /// The AppMaster of a TaskManager does not want it any more, or is gone for good.
-    Disowned = 77,
+    /// A dispatcher does not let the caller of a command do it; or the AppMaster of a TaskManager does not want it any more, or is gone
+    /// for good.
+    NotPermitted = 77,
     /// A value in the configuration is wrong or contradicts another.
     Config = 78,
     /// A program was found but could not be executed.

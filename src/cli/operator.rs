@@ -108,8 +108,11 @@ impl EventsOptions {
 
 #[derive(Clone, Debug, Args)]
 pub struct ScaleOptions {
-    /// How many TaskManagers to keep
+    /// How many TaskManagers to keep; 0 is refused while jobs run
     pub taskmanagers: u32,
+    /// Keep none even if jobs run, or if it cannot be found out whether any run
+    #[arg(long)]
+    pub force: bool,
     #[command(flatten)]
     pub socket: SocketOptions,
 }

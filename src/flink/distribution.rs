@@ -29,7 +29,14 @@ impl Distribution {
     pub fn open(home: &Path) -> Result<Self, DistributionError> {
         let lib = home.join("lib");
         let mut jars = vec![];
-        collect_jars(&lib, 0, &mut jars)?;
+        collect_jars(&lib, 0, &mut jars).map_err(|error| {
+            let is_lib = matches!(&error, DistributionError::Unreadable { path, .. } if *path == lib);
+            // What is strange about the `lib` of something else is not what is wrong.
+            match is_lib || jars.iter().any(|jar| is_flink_dist(jar)) {
+                true => error,
+                false => DistributionError::NoFlinkDist { lib: lib.clone() },
+            }
+        })?;
         jars.sort_by(|one, other| one.as_os_str().as_bytes().cmp(other.as_os_str().as_bytes()));
         let (mut dist, mut jars): (Vec<_>, Vec<_>) = jars.into_iter().partition(|jar| is_flink_dist(jar));
         let dist_jar = match dist.len() {
@@ -141,6 +148,9 @@ mod tests {
             assert!(error.contains(expected), "{error}");
             assert!(error.contains(home.path().to_str().unwrap()), "{error}");
         }
+        let deep = home(&[]);
+        fs::create_dir_all(deep.path().join("lib").join("d/".repeat(MAX_DEPTH + 1))).unwrap();
+        assert!(matches!(Distribution::open(deep.path()), Err(DistributionError::NoFlinkDist { .. })));
         let error = Distribution::open(Path::new("/nonexistent")).unwrap_err();
         assert_eq!(error.to_string(), "cannot read /nonexistent/lib of the Flink distribution");
     }

@@ -227,6 +227,11 @@ impl Prepared {
     }
 }
 
+/// Whether there is a file by the name of `program`, where it is searched in `env`.
+pub fn is_found(program: &OsStr, env: &[(OsString, OsString)]) -> bool {
+    candidates(program, env).iter().any(|path| Path::new(OsStr::from_bytes(path)).exists())
+}
+
 /// The paths that are tried for `program`.
 fn candidates(program: &OsStr, env: &[(OsString, OsString)]) -> Vec<Vec<u8>> {
     let name = program.as_bytes();

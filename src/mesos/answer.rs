@@ -65,11 +65,16 @@ pub enum ToCall {
 /// What a master says with status 503 until it leads and knows its agents.
 const RECOVERING: [&str; 2] = ["Master has not finished recovery", "No leader elected"];
 
+const WEB_PAGE: &str = "text/html";
+
 impl Answer {
     pub const MEDIA_TYPE: &str = "application/x-protobuf";
 
     pub fn to_subscribe(&self) -> ToSubscribe {
         match self.status {
+            200 | 400 | 404 | 405 | 406 | 415 | 501 if self.is_web_page() => {
+                ToSubscribe::NotMesos("it answers SUBSCRIBE with a web page")
+            }
             200 if self.content_type.as_deref() != Some(Self::MEDIA_TYPE) => {
                 ToSubscribe::NotMesos("the answer to SUBSCRIBE is not a protobuf stream")
             }
@@ -89,6 +94,11 @@ impl Answer {
             // A master that starts has no routes yet (404); what else says 503 stands before one.
             _ => ToSubscribe::Retry,
         }
+    }
+
+    /// Masters write none: what does is another server.
+    fn is_web_page(&self) -> bool {
+        self.content_type.as_deref().is_some_and(|kind| kind.trim_start().starts_with(WEB_PAGE))
     }
 
     pub fn to_call(&self) -> ToCall {
@@ -159,6 +169,15 @@ mod tests {
             (200, "", ToSubscribe::NotMesos("the answer to SUBSCRIBE is not a protobuf stream")),
         ] {
             assert_eq!(answer(status, body).to_subscribe(), expected, "{status} {body}");
+        }
+        for status in [200, 404, 405, 501] {
+            let mut page = answer(status, "<html>");
+            page.content_type = Some("text/html;charset=utf-8".to_owned());
+            assert_eq!(
+                page.to_subscribe(),
+                ToSubscribe::NotMesos("it answers SUBSCRIBE with a web page"),
+                "{status}"
+            );
         }
         let mut open = answer(200, "");
         open.content_type = Some("application/x-protobuf".to_owned());

@@ -66,7 +66,7 @@ pub enum Trouble {
     Redirects(u32, Master),
     #[error("the redirect does not lead to a master")]
     Location(#[source] AddressError),
-    #[error("{0}")]
+    #[error("this is no Mesos master: {0}")]
     NotMesos(&'static str),
     /// A call was answered so.
     #[error("the master does not know this subscription: {0}")]

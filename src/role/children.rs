@@ -96,7 +96,7 @@ pub fn claim(words: Vec<OsString>, environment: &Environment) -> Result<Child, F
     arguments.extend(words);
     let watcher = own(Own { name: "claim", arguments, keep_fds: Vec::new(), stop_order: 0 }, environment)?;
     let restart = Restart { crashes_most: u32::MAX, ..Restart::default() };
-    let ending_codes = vec![Exit::Disowned.code()];
+    let ending_codes = vec![Exit::NotPermitted.code()];
     Ok(Child {
         kind: Kind::Helper { restart, ending_codes, urgent_codes: Vec::new(), farewell: None },
         ..watcher

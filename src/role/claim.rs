@@ -33,7 +33,7 @@ pub fn run(options: &ClaimOptions, environment: &Environment) -> Result<u8, Fata
         }
         match verdict.next {
             Next::AskIn(next) => wait = next,
-            Next::End => return Ok(Exit::Disowned.code()),
+            Next::End => return Ok(Exit::NotPermitted.code()),
         }
     }
 }

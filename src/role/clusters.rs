@@ -37,7 +37,7 @@ use conf::environment::Environment;
 pub use explain::run as explain;
 use ordering::Verb;
 
-use super::error::Fatal;
+use super::error::{Fatal, refused};
 use super::runtime;
 pub use session_script::run as session_script;
 pub use text::say;
@@ -144,7 +144,7 @@ fn connect(options: &DispatcherOptions, environment: &Environment) -> Result<Dis
 fn unanswered(error: AskError) -> Fatal {
     let exit = match &error {
         AskError::Refused { problem, .. } => match credentials::advice(problem.status) {
-            Some(advice) => return Fatal::new(Exit::Unavailable, format!("{error}: {advice}")),
+            Some(advice) => return Fatal::new(refused(problem.status), format!("{error}: {advice}")),
             None => refused(problem.status),
         },
         AskError::Certificates(_) | AskError::Token => Exit::Data,
@@ -158,11 +158,6 @@ fn unanswered(error: AskError) -> Fatal {
         AskError::Print(_) => Exit::Os,
     };
     Fatal::new(exit, error)
-}
-
-/// What was handed in is wrong, or nobody carries it out at the moment.
-fn refused(status: u16) -> Exit {
-    if matches!(status, 400 | 413 | 422) { Exit::Data } else { Exit::Unavailable }
 }
 
 fn print<T: Serialize>(output: Output, answer: &T, table: impl FnOnce(&T) -> String) {

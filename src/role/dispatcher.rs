@@ -198,6 +198,7 @@ fn spec(opened: &Opened, groups: BTreeMap<GroupName, GroupSpec>) -> Spec {
         has_jobmanager: false,
         roles: settings.framework.roles.clone(),
         identity: worker::identity_told(settings),
+        silence: worker::silence_told(settings),
         refuse: settings.offers.refuse,
         kill_grace: settings.tasks.kill_grace,
         patience: worker::patience(settings, false),

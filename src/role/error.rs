@@ -39,3 +39,14 @@ impl Fatal {
 pub fn fatal<E: Error + Send + Sync + 'static>(exit: Exit) -> impl FnOnce(E) -> Fatal {
     move |error| Fatal::new(exit, error)
 }
+
+/// Of a command whose question or order was refused with this HTTP status.
+pub fn refused(status: u16) -> Exit {
+    match status {
+        400 | 413 | 422 => Exit::Data,
+        401 | 403 => Exit::NotPermitted,
+        404 => Exit::NotThere,
+        500.. => Exit::Unavailable,
+        _ => Exit::Refused,
+    }
+}

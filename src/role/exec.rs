@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::os::fd::RawFd;
 
+use crate::cli::Cli;
 use crate::cli::exec::{ExecOptions, Options};
 use base::exit::Exit;
 use conf::environment::Environment;
@@ -31,7 +32,24 @@ pub fn run_other(
     beginning: Beginning,
 ) -> Result<u8, Fatal> {
     let options = Options::from_environment(&environment).map_err(fatal(Exit::Usage))?;
-    Ok(init::run_plan(&plan(options, command, environment, inherited), beginning))
+    let plan = plan(options, command, environment, inherited);
+    if let [Child { program, env, .. }] = &plan.children[..]
+        && !init::spawn::is_found(program, env)
+        && let Some(command) = Cli::meant(program)
+    {
+        return Err(Fatal::new(Exit::NotFound, Misspelled { word: program.clone(), command }));
+    }
+    Ok(init::run_plan(&plan, beginning))
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "`{}` is neither a command of flink-on-mesos nor a program in the PATH; did you mean `{command}`?",
+    word.display()
+)]
+struct Misspelled {
+    word: OsString,
+    command: String,
 }
 
 fn plan(options: Options, command: Vec<OsString>, environment: Environment, inherited: Inherited) -> Plan {

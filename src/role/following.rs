@@ -53,7 +53,7 @@ pub async fn follow<J: Job>(job: &J, id: &str, signals: &mut Signals) -> Result<
                     }
                 }
                 Ok(None) => seen.missing()?,
-                Err(error) if J::is_over(&error) => return Err(Fatal::new(Exit::Unavailable, log::chain(&error))),
+                Err(error) if J::is_over(&error) => return Err(Fatal::new(Exit::NotThere, log::chain(&error))),
                 Err(error) => seen.lost(&error),
             },
             code = signals.next() => {
@@ -120,7 +120,7 @@ impl<'a> Seen<'a> {
             "the JobManager knows no job {}: without high availability a job is lost with its JobManager, and ended jobs are forgotten after a while",
             self.id
         );
-        Err(Fatal::new(Exit::Unavailable, text))
+        Err(Fatal::new(Exit::NotThere, text))
     }
 
     /// Another one may answer soon.

@@ -16,10 +16,13 @@ use crate::cli::{
 use ::status::api::Ask;
 use ::status::board::Status;
 use ::status::client::{AppMaster, CommandError, Endpoint};
+use ::status::orders::Scale;
 use base::exit::Exit;
 use conf::environment::Environment;
+use dispatcher::counted;
 
-use super::error::{Fatal, fatal};
+use super::clusters::say;
+use super::error::{Fatal, fatal, refused};
 use super::{runtime, sockets};
 
 /// The report, and a failure when the JobManager does not answer: what a container's health is told by.
@@ -33,7 +36,7 @@ pub fn status(options: &StatusOptions, environment: &Environment) -> Result<u8, 
     }
     match status.jobmanager.silent {
         None => Ok(Exit::Ok.code()),
-        Some(why) => Err(Fatal::new(Exit::Unavailable, format!("the JobManager is unavailable: {why}"))),
+        Some(why) => Err(Fatal::new(Exit::Silent, format!("the JobManager is unavailable: {why}"))),
     }
 }
 
@@ -51,19 +54,23 @@ pub fn explain(options: &ExplainOptions, environment: &Environment) -> Result<u8
 }
 
 pub fn scale(options: &ScaleOptions, environment: &Environment) -> Result<u8, Fatal> {
-    let target = options.taskmanagers;
-    order(&options.socket, environment, async |appmaster| appmaster.scale(target).await)?;
+    let ScaleOptions { taskmanagers, force, socket } = options;
+    let scale = Scale { taskmanagers: *taskmanagers, force: *force };
+    order(socket, environment, async |appmaster| appmaster.scale(&scale).await)?;
+    say(&format!("the AppMaster will keep {}", counted(*taskmanagers)));
     Ok(Exit::Ok.code())
 }
 
 pub fn teardown(options: &TeardownOptions, environment: &Environment) -> Result<u8, Fatal> {
     order(&options.socket, environment, async |appmaster| appmaster.teardown(options.force).await)?;
+    say("the cluster and its framework are being ended");
     Ok(Exit::Ok.code())
 }
 
 pub fn restart_taskmanager(options: &RestartOptions, environment: &Environment) -> Result<u8, Fatal> {
     let task_id = &options.taskmanager;
     order(&options.socket, environment, async |appmaster| appmaster.restart_taskmanager(task_id).await)?;
+    say(&format!("TaskManager {task_id} is being replaced"));
     Ok(Exit::Ok.code())
 }
 
@@ -111,5 +118,16 @@ where
     F: Future<Output = Result<T, CommandError>>,
 {
     let appmaster = AppMaster::at(endpoint).map_err(fatal(Exit::Unavailable))?;
-    runtime()?.block_on(question(appmaster)).map_err(fatal(Exit::Unavailable))
+    runtime()?.block_on(question(appmaster)).map_err(|error| {
+        let exit = match &error {
+            CommandError::Refused { status, .. } => refused(*status),
+            CommandError::Tls(_)
+            | CommandError::NoAnswer { .. }
+            | CommandError::Malformed { .. }
+            | CommandError::Ended { .. }
+            | CommandError::Cut { .. }
+            | CommandError::Print(_) => Exit::Unavailable,
+        };
+        Fatal::new(exit, error)
+    })
 }

@@ -72,7 +72,7 @@ use reception::Reception;
 use watches::{endpoints, spawn_scaling, watch_jobmanager, watch_taskmanagers};
 
 pub use access::{check, unusable_state_dir};
-pub use access::{credentials, identity_told, masters, trust};
+pub use access::{credentials, identity_told, masters, silence_told, trust};
 pub use container::info as container_info;
 pub use delivery::configuration as delivered;
 pub use delivery::{delivery_of, flink_plan, java_plan, program_plan};

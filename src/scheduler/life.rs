@@ -140,7 +140,7 @@ impl Scheduler {
         if self.registration_deadline().is_some_and(|deadline| now >= deadline)
             && let Connection::Disconnected { why, .. } = &self.connection
         {
-            let why = why.clone().unwrap_or_else(|| "no answer".to_owned());
+            let why = why.clone().unwrap_or_else(|| self.spec.silence.clone());
             self.fail(Failure::NoMaster { within: self.spec.patience.registration, why });
         }
     }

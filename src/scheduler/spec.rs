@@ -26,6 +26,8 @@ pub struct Spec {
     pub roles: Vec<String>,
     /// As whom the framework registers, and the keys that say so.
     pub identity: String,
+    /// What is told where masters have given no reason: who did not answer.
+    pub silence: String,
     /// How long an agent's resources stay away after we declined them.
     pub refuse: Duration,
     /// Between SIGTERM and SIGKILL of a task.
@@ -142,6 +144,7 @@ impl Spec {
             has_jobmanager: true,
             roles: vec!["*".into()],
             identity: "role *".into(),
+            silence: "no answer from m1:5050".into(),
             refuse: Duration::from_secs(5),
             kill_grace: Duration::from_secs(30),
             patience: Patience::default(),

@@ -21,7 +21,7 @@ use super::orders::{Scale, Teardown};
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// To find out which jobs run it asks Flink, which gives its own parts ten seconds.
-const TEARDOWN_TIMEOUT: Duration = Duration::from_secs(20);
+const ORDER_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A line of the stream that is longer is none of ours.
 const MAX_LINE_BYTES: usize = 1 << 20;
@@ -110,7 +110,7 @@ pub struct AppMaster {
 
 impl AppMaster {
     pub fn at(endpoint: Endpoint) -> Result<Self, CommandError> {
-        let client = client(&endpoint, Some(TEARDOWN_TIMEOUT))?;
+        let client = client(&endpoint, Some(ORDER_TIMEOUT))?;
         Ok(Self { endpoint, client })
     }
 
@@ -124,13 +124,12 @@ impl AppMaster {
         self.text(self.get("/v1/explain").query(ask)).await
     }
 
-    pub async fn scale(&self, taskmanagers: u32) -> Result<(), CommandError> {
-        self.order("/v1/scale", |request| request.json(&Scale { taskmanagers })).await
+    pub async fn scale(&self, scale: &Scale) -> Result<(), CommandError> {
+        self.order("/v1/scale", |request| request.json(scale).timeout(ORDER_TIMEOUT)).await
     }
 
     pub async fn teardown(&self, force: bool) -> Result<(), CommandError> {
-        self.order("/v1/teardown", |request| request.json(&Teardown { force }).timeout(TEARDOWN_TIMEOUT))
-            .await
+        self.order("/v1/teardown", |request| request.json(&Teardown { force }).timeout(ORDER_TIMEOUT)).await
     }
 
     pub async fn restart_taskmanager(&self, task_id: &str) -> Result<(), CommandError> {

@@ -17,6 +17,9 @@ use super::Shared;
 use super::api::{NOT_LEADING, STOPPING, conflict, refused};
 use super::board::Board;
 
+/// How an order is given all the same.
+const INSIST: &str = "insist with `force` (`--force`)";
+
 /// A refusal names so many jobs.
 const MAX_JOBS_NAMED: usize = 5;
 
@@ -32,6 +35,9 @@ const OTHER_SHAPE: &str = "The JSON of the body does not have the fields that ar
 pub struct Scale {
     #[schema(maximum = 10000)]
     pub taskmanagers: u32,
+    /// Stop all TaskManagers even if jobs run, or if it cannot be found out whether any run.
+    #[serde(default)]
+    pub force: bool,
 }
 
 /// The body of `POST /v1/teardown`.
@@ -42,18 +48,18 @@ pub struct Teardown {
     pub force: bool,
 }
 
-/// Set how many TaskManagers to keep.
+/// Set how many TaskManagers to keep; none only while no job runs.
 #[utoipa::path(post, path = "/v1/scale", request_body = Scale, responses(
     (status = 202, description = STORED),
     (status = 400, description = WRONG_BODY, body = String, content_type = "text/plain; charset=utf-8"),
-    (status = 409, description = "This AppMaster does not lead, or the number of TaskManagers follows the jobs", body = String, content_type = "text/plain; charset=utf-8"),
+    (status = 409, description = "This AppMaster does not lead, the number of TaskManagers follows the jobs, or none shall be kept and jobs run", body = String, content_type = "text/plain; charset=utf-8"),
     (status = 413, description = TOO_LONG, body = String, content_type = "text/plain; charset=utf-8"),
     (status = 415, description = NOT_JSON, body = String, content_type = "text/plain; charset=utf-8"),
     (status = 422, description = OTHER_SHAPE, body = String, content_type = "text/plain; charset=utf-8"),
     (status = 503, description = STOPPING, body = String, content_type = "text/plain; charset=utf-8"),
 ))]
 pub(super) async fn scale(State(Shared { board, .. }): State<Shared>, Json(scale): Json<Scale>) -> Response {
-    answer(board.scale(scale.taskmanagers).await)
+    answer(board.scale(scale).await)
 }
 
 /// End the cluster and its framework, unless jobs run.
@@ -77,7 +83,7 @@ pub(super) async fn teardown(
     answer(board.end(order.force).await)
 }
 
-/// Why the cluster should not end.
+/// Why no job should lose what it runs on.
 fn in_use(jobs: &Result<Vec<Job>, super::jobmanager::JobsError>) -> Option<String> {
     match jobs {
         Ok(jobs) if jobs.is_empty() => None,
@@ -87,9 +93,14 @@ fn in_use(jobs: &Result<Vec<Job>, super::jobmanager::JobsError>) -> Option<Strin
                 0 => String::new(),
                 more => format!(" and {more} more"),
             };
-            Some(format!("jobs run: {}{more}", named.collect::<Vec<_>>().join(", ")))
+            Some(format!(
+                "jobs run: {}{more}; cancel what shall not be lost, or {INSIST}",
+                named.collect::<Vec<_>>().join(", ")
+            ))
         }
-        Err(error) => Some(format!("{}; jobs may run", log::chain(error))),
+        Err(error) => {
+            Some(format!("{}; jobs may run: wait until it answers, or {INSIST}", log::chain(error)))
+        }
     }
 }
 
@@ -128,7 +139,11 @@ pub enum NotOrdered {
 
 /// What operators and a dispatcher order alike.
 impl Board {
-    pub async fn scale(&self, taskmanagers: u32) -> Result<(), NotOrdered> {
+    /// Unless it is forced, to none only where no job runs.
+    pub async fn scale(&self, Scale { taskmanagers, force }: Scale) -> Result<(), NotOrdered> {
+        if taskmanagers == 0 && !force {
+            self.check_unused().await?;
+        }
         let target = demand::checked_target(taskmanagers)?;
         let scaled = self.requests.order(|reply| Request::Scale(target, reply)).await;
         self.forget().await;
@@ -137,10 +152,14 @@ impl Board {
 
     /// Unless it is forced, only where no job runs.
     pub async fn end(&self, force: bool) -> Result<(), NotOrdered> {
-        if !force && let Some(why) = in_use(&self.jobmanager.unfinished_jobs().await) {
-            return Err(NotOrdered::InUse { why });
+        if !force {
+            self.check_unused().await?;
         }
         Ok(self.requests.end().await?)
+    }
+
+    async fn check_unused(&self) -> Result<(), NotOrdered> {
+        in_use(&self.jobmanager.unfinished_jobs().await).map_or(Ok(()), |why| Err(NotOrdered::InUse { why }))
     }
 
     pub async fn replace(&self, task_id: String) -> Result<(), NotOrdered> {

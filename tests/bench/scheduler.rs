@@ -186,6 +186,7 @@ fn scheduler(agents: usize) -> Scheduler {
         has_jobmanager: true,
         roles: vec!["*".into()],
         identity: String::new(),
+        silence: String::new(),
         refuse: Duration::from_secs(5),
         kill_grace: Duration::from_secs(30),
         epoch: Duration::ZERO,

@@ -16,6 +16,7 @@ mod init;
 mod load;
 mod local;
 mod mesos;
+mod mistakes;
 mod mount;
 mod ports;
 mod records;

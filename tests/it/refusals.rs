@@ -128,7 +128,7 @@ async fn configuration_files() {
     local_refuses(unreadable, 66, &[&file, "Is a directory"]).await;
 
     let malformed = with_conf("rest.port: 8081\nrest.address: [\n");
-    let line = format!("{}:3", path(&malformed, "conf/config.yaml"));
+    let line = format!("{}:2", path(&malformed, "conf/config.yaml"));
     local_refuses(malformed, 65, &[&line]).await;
 
     let wrong = with_conf("rest.port: 8081\nmesos.initial-tasks: many\n");
@@ -239,7 +239,7 @@ async fn a_master_that_is_none() {
             let _ = stream.write_all(text.as_bytes());
         }
     });
-    refused_by(&address, &[&address, "not a protobuf stream"], &[]).await;
+    refused_by(&address, &[&address, "this is no Mesos master", "a web page"], &[]).await;
 }
 
 #[tokio::test]

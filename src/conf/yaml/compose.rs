@@ -343,7 +343,8 @@ impl Composer {
             Kind::Error(text) => format!("not YAML: {text}"),
             kind => format!("not YAML: expected {expected} here, not {}", described(kind)),
         };
-        self.wrong(text)
+        // The end of a file is in no line that anybody has written.
+        if *self.peek() == Kind::StreamEnd { self.remark(text) } else { self.wrong(text) }
     }
 }
 

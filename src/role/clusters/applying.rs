@@ -96,6 +96,9 @@ fn in_file(file: &str, error: AskError) -> Fatal {
     }
 }
 
+/// Of several documents that are refused; whose manifest is wrong is told where all else is right.
+const WORST_FIRST: [Exit; 4] = [Exit::Unavailable, Exit::NotPermitted, Exit::Refused, Exit::NotThere];
+
 /// The answers on stdout, what is odd or wrong on stderr.
 pub fn tell(output: Output, documents: &[From], text: fn(&Plan, Option<&Fits>) -> String) -> u8 {
     for from in documents {
@@ -124,8 +127,7 @@ pub fn tell(output: Output, documents: &[From], text: fn(&Plan, Option<&Fits>) -
         .filter(|from| from.document.error.is_some())
         .map(|from| refused(from.document.status))
         .collect();
-    let worst =
-        if codes.contains(&Exit::Unavailable) { Some(Exit::Unavailable) } else { codes.first().copied() };
+    let worst = WORST_FIRST.iter().find(|code| codes.contains(code)).or(codes.first()).copied();
     worst.unwrap_or(Exit::Ok).code()
 }
 

@@ -50,7 +50,7 @@ pub async fn attend(dispatcher: &Dispatcher, name: &str, bond: Bond) -> Result<u
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut seen = Seen::default();
     let (mut ends, mut is_refused) = (false, false);
-    let code = |is_refused| if is_refused { Exit::Unavailable.code() } else { Exit::Ok.code() };
+    let code = |is_refused| if is_refused { Exit::Refused.code() } else { Exit::Ok.code() };
     loop {
         tokio::select! {
             looked = look(&mut ticks, dispatcher, name) => match looked {

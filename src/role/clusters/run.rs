@@ -159,7 +159,7 @@ async fn submitted(dispatcher: &Dispatcher, name: &str, id: &str) -> Result<(), 
             Ok(Submission { state: SubmissionState::Submitted, .. }) => return Ok(()),
             Ok(Submission { state: SubmissionState::Refused, why, .. }) => {
                 let why = plain(why.as_deref().unwrap_or("nobody says why"));
-                return Err(Fatal::new(Exit::Unavailable, format!("job {id} was refused: {why}")));
+                return Err(Fatal::new(Exit::Refused, format!("job {id} was refused: {why}")));
             }
             Ok(Submission { state: SubmissionState::Pending, why, .. }) => {
                 if let Some(why) = why.as_ref().filter(|_| why != told) {
@@ -221,7 +221,7 @@ async fn ended(dispatcher: &Dispatcher, name: &str) -> Result<u8, Fatal> {
                 }
             }
             Err(error) if seen.is_known && attached::is_not_there(&error) => {
-                return Err(Fatal::new(Exit::Unavailable, format!("{name} has been deleted")));
+                return Err(Fatal::new(Exit::NotThere, format!("{name} has been deleted")));
             }
             Err(error) => seen.lost(error).map_err(unanswered)?,
         }

@@ -181,7 +181,7 @@ fn a_cluster_is_taken_through_its_life_by_commands() {
     assert_eq!(run(&format!("diff -f {second}"), environment), (Exit::Differs.code(), String::new()));
     let (code, text) = run(&format!("apply -f {second} -f {file} --if-revision 1"), environment);
     assert_eq!((code, text.contains("--if-revision")), (Exit::Usage.code(), true));
-    assert_eq!(run(&format!("apply -f {second} --if-revision 9"), environment), (69, String::new()));
+    assert_eq!(run(&format!("apply -f {second} --if-revision 9"), environment), (3, String::new()));
     assert_eq!(served.standing("a").as_deref(), Some("waiting, revision 1"));
     good(&format!("apply -f {second} --if-revision 1 -o json"));
     assert_eq!(served.standing("a").as_deref(), Some("waiting, revision 2"));
@@ -260,7 +260,7 @@ fn each_failure_has_its_code_and_names_the_thing() {
     assert_eq!(run(&format!("apply -f {wrong}"), environment), (65, String::new()));
     assert_eq!(run(&format!("diff -f {wrong}"), environment), (65, String::new()));
     let (code, text) = run("restart nobody", environment);
-    assert_eq!(code, 69);
+    assert_eq!(code, 4);
     assert!(
         text.starts_with("the dispatcher at unix:/") && text.ends_with("refused: there is no cluster nobody"),
         "{text}"
@@ -285,7 +285,7 @@ fn who_has_no_token_or_too_small_a_one_is_told_what_to_do() {
         "{begin}the dispatcher does not know this token, or it has expired: put a token of this dispatcher in $FLINK_ON_MESOS_TOKEN or ~/.config/flink-on-mesos/token"
     );
     for line in ["get", "restart a", "events --all", "events --all --follow", &format!("apply -f {file}")] {
-        assert_eq!(run(line, &environment), (69, unknown.clone()), "{line}");
+        assert_eq!(run(line, &environment), (77, unknown.clone()), "{line}");
     }
     environment.set("FLINK_ON_MESOS_TOKEN", "reader");
     assert_eq!(run("get", &environment), (0, String::new()));
@@ -293,7 +293,7 @@ fn who_has_no_token_or_too_small_a_one_is_told_what_to_do() {
         "{begin}token reader may not change anything: its role is view, and changes need edit or admin: use a token that allows it, or ask the dispatcher's operator"
     );
     for line in ["restart a", &format!("apply -f {file}"), &format!("plan -f {file}")] {
-        assert_eq!(run(line, &environment), (69, denied.clone()), "{line}");
+        assert_eq!(run(line, &environment), (77, denied.clone()), "{line}");
     }
     assert_eq!(served.standing("a"), None);
 }
@@ -323,7 +323,7 @@ fn a_file_is_pushed_and_removed_by_commands() {
         (0, String::new())
     );
     let (code, text) = run(&format!("artifact rm {digest}"), environment);
-    assert!(code == 69 && text.ends_with(&format!("there is no artifact {digest}")), "{text}");
+    assert!(code == 4 && text.ends_with(&format!("there is no artifact {digest}")), "{text}");
     assert_eq!(served.artifacts(), []);
 }
 
@@ -340,7 +340,7 @@ fn a_session_needs_no_manifest() {
     assert_eq!(run(create, environment), (0, String::new()));
     assert_eq!(served.standing("a").as_deref(), Some("waiting, revision 1"));
     // It exists.
-    assert_eq!(run("session create a --flink-version v1_20", environment), (69, String::new()));
+    assert_eq!(run("session create a --flink-version v1_20", environment), (3, String::new()));
     assert_eq!(served.standing("a").as_deref(), Some("waiting, revision 1"));
     assert_eq!(run("session create b --flink-version v9", environment), (65, String::new()));
     assert_eq!(run("session create c --flink-version v1_20 --memory much", environment), (65, String::new()));

@@ -118,7 +118,7 @@ async fn in_zookeeper(
     let purged = async {
         let node = leading(&contender).await?;
         if contender.members.about().await.is_some_and(|all| all.len() > 1) {
-            return Err(Fatal::new(Exit::Unavailable, PurgeError::Others));
+            return Err(Fatal::new(Exit::Refused, PurgeError::Others));
         }
         let stored = elected::stored(&ensemble, &contender, &paths, &node).await?;
         let kept = stored.ok_or(PurgeError::Overtaken).map_err(fatal(Exit::Unavailable))?;
@@ -142,7 +142,7 @@ async fn leading(contender: &Contender) -> Result<String, Fatal> {
                 Candidacy::Standby { leader: Some(about) } => {
                     let About { host, api, .. } = serde_json::from_slice(about).unwrap_or_default();
                     let leader = format!("on {host} at {api}");
-                    return Err(Fatal::new(Exit::Unavailable, PurgeError::Leader { leader }));
+                    return Err(Fatal::new(Exit::Refused, PurgeError::Leader { leader }));
                 }
                 Candidacy::Failed(error) => return Err(Fatal::new(Exit::Config, Arc::clone(error))),
                 Candidacy::Away { .. }
@@ -164,7 +164,7 @@ async fn remove<S: Store, R: Records>(opened: &Opened, kept: Kept<S, R>, force: 
     let Kept { state, mut store, records, core } = kept;
     let names: Vec<_> = core.list().into_iter().map(|cluster| cluster.name).collect();
     if !force && !names.is_empty() {
-        return Err(Fatal::new(Exit::Unavailable, PurgeError::Clusters { names }));
+        return Err(Fatal::new(Exit::Refused, PurgeError::Clusters { names }));
     }
     if let Some(id) = state.as_ref().and_then(|state| state.framework_id.as_deref()) {
         let settings = &opened.settings;

@@ -9,7 +9,7 @@ use futures_util::StreamExt as _;
 use reqwest::Url;
 
 use ::logs::find::FindError;
-use ::logs::query::{self, LogsQuery, OpenError};
+use ::logs::query::{self, Fault, LogsQuery, OpenError};
 use ::status::OWN_OUTPUT;
 use ::status::board::Status;
 use base::exit::Exit;
@@ -42,9 +42,11 @@ pub fn of_mesos(
     let wanted = query.wanted().map_err(fatal(Exit::Usage))?;
     runtime()?.block_on(async {
         let opened = query::open(operator, vec![], &[framework], query.task.as_deref(), wanted).await;
-        let opened = opened.map_err(|error| match error {
-            OpenError::Find(FindError::NoAppMaster) => Fatal::new(Exit::Unavailable, OWN_OUTPUT),
-            error => Fatal::new(Exit::Unavailable, error),
+        let opened = opened.map_err(|error| match (&error, error.fault()) {
+            (OpenError::Find(FindError::NoAppMaster), _) => Fatal::new(Exit::NotThere, OWN_OUTPUT),
+            (_, Fault::Question) => Fatal::new(Exit::Data, error),
+            (_, Fault::NotFound) => Fatal::new(Exit::NotThere, error),
+            (_, Fault::Mesos) => Fatal::new(Exit::Unavailable, error),
         });
         let mut chunks = pin!(query::chunks(opened?));
         while let Some(chunk) = chunks.next().await {

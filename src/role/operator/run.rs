@@ -1,5 +1,6 @@
 //! `run` without a dispatcher: a job in the AppMaster of this machine.
 
+use std::fs;
 use std::path::Path;
 
 use reqwest::Url;
@@ -26,6 +27,9 @@ pub fn here(options: &RunOptions, environment: &Environment) -> Result<u8, Fatal
         let why = "without a dispatcher (--session, --application) the jar is a file of this machine";
         return Err(Fatal::new(Exit::Usage, why));
     };
+    // Nobody need be asked about a file that is not there.
+    fs::metadata(file)
+        .map_err(|error| Fatal::new(Exit::NoInput, format!("cannot read {}: {error}", file.display())))?;
     let client = client(options, environment)?;
     runtime()?.block_on(async {
         let mut signals = Signals::open()?;
@@ -54,7 +58,7 @@ fn client(options: &RunOptions, environment: &Environment) -> Result<RestClient,
         let why = format!(
             "the JobManager at {url} speaks TLS: use Flink's own `flink run`, which has its key stores"
         );
-        return Err(Fatal::new(Exit::Unavailable, why));
+        return Err(Fatal::new(Exit::Refused, why));
     }
     RestClient::new(&url).map_err(fatal(Exit::Unavailable))
 }
@@ -70,7 +74,10 @@ async fn submit(client: &RestClient, file: &Path, id: &str, job: &SessionJob) ->
     let submitted = client.run_jar(&jar, &run).await;
     // It is of no use once the job is there, and of none if it is not.
     let _ = client.delete_jar(&jar).await;
-    submitted.map(drop).map_err(fatal(Exit::Unavailable))
+    submitted.map(drop).map_err(|error| {
+        let is_answer = matches!(error, RestError::Refused { .. });
+        Fatal::new(if is_answer { Exit::Refused } else { Exit::Unavailable }, error)
+    })
 }
 
 struct Here<'a> {

@@ -8,7 +8,7 @@ use base::exit::Exit;
 use conf::keys;
 use conf::settings::{SecretSource, Settings};
 use ha::directory::{self, HoldError};
-use mesos::address::{Master, MasterAddress, Scheme};
+use mesos::address::{Master, MasterAddress, Scheme, ZooKeeperAddress};
 use mesos::client::{Credentials, Masters, Trust};
 use mesos::detector;
 use tls::Identity;
@@ -114,6 +114,21 @@ pub fn trust(settings: &Settings) -> Trust {
     match settings.master_tls.fingerprints.as_slice() {
         [] => Trust::System,
         certificates => Trust::Pinned(certificates.to_vec()),
+    }
+}
+
+/// Who has not answered, where nobody has.
+pub fn silence_told(settings: &Settings) -> String {
+    let listed = |all: Vec<String>| all.join(",");
+    match &settings.master {
+        MasterAddress::Masters(masters) => {
+            format!("no answer from {}", listed(masters.iter().map(ToString::to_string).collect()))
+        }
+        MasterAddress::ZooKeeper(ZooKeeperAddress { servers, path, .. }) => format!(
+            "ZooKeeper at {}{path} has named no leading master",
+            listed(servers.iter().map(ToString::to_string).collect())
+        ),
+        MasterAddress::File(path) => format!("no answer from the masters that {} names", path.display()),
     }
 }
 

@@ -20,7 +20,7 @@ use domain::remains::Remains;
 use ha::memory::MemoryFile;
 use scheduler::driver::requests::{NotEnding, Refusal};
 use status::board::{self, Board};
-use status::orders::NotOrdered;
+use status::orders::{NotOrdered, Scale};
 
 use super::farewell::{Ended, Leaves};
 use super::submission::Submissions;
@@ -130,7 +130,10 @@ impl dial::Cluster for Cluster {
 
     async fn carry_out(&self, what: &What) -> Carried {
         let ordered = match what {
-            What::Scale { taskmanagers } => self.board.scale(*taskmanagers).await,
+            What::Scale { taskmanagers } => {
+                // The dispatcher has asked for jobs where it matters to it.
+                self.board.scale(Scale { taskmanagers: *taskmanagers, force: true }).await
+            }
             What::Replace { taskmanager } => self.board.replace(taskmanager.clone()).await,
             What::Submit { job_id, job, rules } => return self.jobs.submit(job_id, job, rules).await,
             What::End { force } => self.board.end(*force).await,

@@ -65,6 +65,7 @@ pub fn of(
         has_jobmanager: true,
         roles: settings.framework.roles.clone(),
         identity: access::identity_told(settings),
+        silence: access::silence_told(settings),
         refuse: settings.offers.refuse,
         kill_grace: tasks.kill_grace,
         patience: patience(settings, local),

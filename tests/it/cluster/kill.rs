@@ -102,7 +102,7 @@ async fn init_kills_a_fifth_before_its_agent_does() {
         let scale = Command::new(binary())
             .env_clear()
             .env("FLINK_ON_MESOS_SOCKET", program.path().join("socket"))
-            .args(["scale", "0"])
+            .args(["scale", "0", "--force"])
             .output()
             .expect("it runs");
         assert!(scale.status.success(), "{scale:?}");

@@ -81,7 +81,7 @@ async fn applications_run_from_artifacts_that_stay_as_long_as_they_are_referred_
     }
     site.until_state("served", "finished").await;
     let (code, _, err) = site.try_command(&["artifact", "rm", &uris[0]]);
-    assert!(code == Some(69) && err.contains("is referred to by cluster"), "{err}");
+    assert!(code == Some(3) && err.contains("is referred to by cluster"), "{err}");
     for name in ["old", "new", "oldest", "served"] {
         site.command(&["delete", name]);
         site.until_gone(name).await;

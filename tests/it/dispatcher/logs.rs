@@ -99,9 +99,9 @@ async fn logs_of_tasks_that_run_and_of_those_that_have_ended() {
     assert_eq!(last.lines().count(), 3, "{last}");
 
     for (words, code, error) in [
-        (&["logs", "two"][..], 69, "there is no cluster two"),
-        (&["logs", "one", "nothing"], 69, "there is no task whose id begins with \"nothing\""),
-        (&["logs", "one", "--file", "no.log"], 69, "has no no.log, or it was removed"),
+        (&["logs", "two"][..], 4, "there is no cluster two"),
+        (&["logs", "one", "nothing"], 4, "there is no task whose id begins with \"nothing\""),
+        (&["logs", "one", "--file", "no.log"], 4, "has no no.log, or it was removed"),
         (&["logs", "one", "--file", "../x.log"], 64, "is no log"),
         (&["logs", "one", "--file", "conf/config.yaml"], 64, "is no log"),
     ] {

@@ -60,7 +60,7 @@ async fn a_session_is_scaled_and_its_taskmanagers_are_replaced_by_its_appmaster(
     site.program.until("its AppMaster has told of the job", runs).await;
     for words in [&["delete", "a"][..], &["suspend", "a"], &["session", "stop", "a"]] {
         let (code, _, text) = site.try_command(words);
-        assert_eq!(code, Some(69), "{words:?}: {text}");
+        assert_eq!(code, Some(3), "{words:?}: {text}");
         assert!(text.contains("1 job runs in session a: cancel what shall not be lost, or insist"), "{text}");
     }
     site.command(&["delete", "a", "--force"]);

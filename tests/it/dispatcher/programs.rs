@@ -181,7 +181,7 @@ async fn files_of_an_application_are_tried_when_it_is_handed_in() {
         pushed.split_whitespace().find(|word| word.starts_with("artifact://")).expect("a URI").to_owned();
     site.apply(&[&manifest(&format!("'{uri}'"), job)]);
     let (code, out, err) = site.try_command(&["artifact", "rm", &uri]);
-    assert!(code == Some(69) && err.contains("words"), "{out}{err}");
+    assert!(code == Some(3) && err.contains("words"), "{out}{err}");
 }
 
 #[tokio::test]

@@ -93,10 +93,10 @@ async fn jobs_run_in_sessions_of_two_versions() {
         assert!(code == Some(0) && out.contains("(count) has finished"), "{out}{err}");
         assert_eq!(jobs(&site, name).await.expect("an answer").len(), 1);
         let (code, _, err) = run(&site, &["--session", name, "--job-id", &id(1), "-c", "Endless", &endless]);
-        assert!(code == Some(69) && err.contains("was given another job"), "{err}");
+        assert!(code == Some(3) && err.contains("was given another job"), "{err}");
 
         let (code, _, err) = run(&site, &["--session", name, "-c", "NoSuchClass", &count]);
-        assert!(code == Some(69) && err.contains("NoSuchClass"), "{err}");
+        assert!(code == Some(3) && err.contains("NoSuchClass"), "{err}");
         let (code, out, _) = run(&site, &["--session", name, "-c", "FailJob", &fail]);
         assert!(code == Some(163) && out.contains("has failed"), "{code:?} {out}");
 
@@ -133,13 +133,13 @@ async fn applications_run_to_their_end() {
     let (code, out, err) = run(&site, &words("count"));
     assert!(code == Some(0) && out.contains("count is finished"), "{out}{err}\n{}", site.mesos.log_end());
     let (code, _, err) = run(&site, &words("count"));
-    assert!(code == Some(69) && err.contains("exists already"), "{err}");
+    assert!(code == Some(3) && err.contains("exists already"), "{err}");
     let (code, _, err) = run(&site, &["--session", "none", "--memory", "1g", &count]);
     assert!(code == Some(64) && err.contains("--memory"), "{err}");
     let (code, _, err) = run(&site, &["--session", "none", "/no/such.jar"]);
     assert!(code == Some(66) && err.contains("/no/such.jar"), "{code:?} {err}");
     let (code, _, err) = run(&site, &["--session", "none", &count]);
-    assert!(code == Some(69) && err.contains("there is no cluster none"), "{code:?} {err}");
+    assert!(code == Some(4) && err.contains("there is no cluster none"), "{code:?} {err}");
 }
 
 /// Of the cluster that there is.
@@ -167,7 +167,7 @@ async fn a_job_is_submitted_once_whoever_dies_meanwhile() {
     site.kill_dispatcher().await;
     site.start_again().await;
     let (code, _, err) = site.try_command(&["artifact", "rm", &uri]);
-    assert!(code == Some(69) && err.contains("cluster one"), "{err}");
+    assert!(code == Some(3) && err.contains("cluster one"), "{err}");
     processes::signal(stopped, Signal::SIGCONT);
     until_job_runs(&site, "one", &id(1)).await;
     until_submitted(&site, "one", &id(1)).await;

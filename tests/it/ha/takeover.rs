@@ -29,7 +29,7 @@ async fn a_killed_leader_is_followed_by_the_standby_with_everything_as_it_was() 
     until_standby(&third).await;
     for question in [&["scale", "1"][..], &["explain"]] {
         let refused = third.command(question);
-        assert_eq!(refused.status.code(), Some(69), "{refused:?}");
+        assert_eq!(refused.status.code(), Some(3), "{refused:?}");
         let told = String::from_utf8_lossy(&refused.stderr).into_owned();
         assert!(
             told.contains("this AppMaster is a standby: the AppMaster on ") && told.contains(" leads"),

@@ -45,6 +45,7 @@ pub fn spec(target: u32, need: Need, template: Template) -> Spec {
         has_jobmanager: true,
         roles: Vec::new(),
         identity: String::new(),
+        silence: String::new(),
         refuse: Duration::from_secs(5),
         kill_grace: Duration::from_secs(2),
         patience: Patience::default(),

@@ -42,7 +42,7 @@ async fn broken_answers_are_named_and_survived() {
         (
             "a web page",
             head("Content-Type: text/html\r\nContent-Length: 6\r\n"),
-            "the answer to SUBSCRIBE is not a protobuf stream",
+            "this is no Mesos master: it answers SUBSCRIBE with a web page",
         ),
         (
             "no stream id",

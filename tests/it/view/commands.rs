@@ -27,9 +27,13 @@ async fn restart_and_teardown_spare_a_running_job() {
 
     let refused = cluster.command(&["teardown"]);
     let text = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert_eq!(refused.status.code(), Some(69), "{text}");
-    assert!(text.contains("refused: 409 jobs run: "), "{text}");
-    cluster.order(&["teardown", "--force"]);
+    assert_eq!(refused.status.code(), Some(3), "{text}");
+    assert!(
+        text.contains("refused: 409 jobs run: ") && text.contains("insist with `force` (`--force`)"),
+        "{text}"
+    );
+    no_taskmanagers_at_all(&cluster).await;
+    said(&cluster, &["--force", "teardown"], "the cluster and its framework are being ended");
     assert_eq!(cluster.program.end().await.code(), Some(0));
     every_line_is_an_object(&cluster.program.log());
 }
@@ -66,7 +70,7 @@ fn jobs_run_from_here(cluster: &Cluster) {
         assert!(out.contains(&format!("JobID {id}")) && out.contains("(count) has finished"), "{out}");
     }
     let (code, _, err) = run(&["-c", "NoSuchClass", &jar]);
-    assert!(code == Some(69) && err.contains("NoSuchClass"), "{err}");
+    assert!(code == Some(3) && err.contains("NoSuchClass"), "{err}");
     let (code, _, err) = run(&["--detach", &jar]);
     assert!(code == Some(64) && err.contains("--detach"), "{code:?} {err}");
 }
@@ -98,7 +102,7 @@ fn it_is_asked_at_its_port(cluster: &Cluster) {
     let (code, out, err) = ask(&[&["run"], &elsewhere[..], &["-c", "CountJob", &jar, "1000"]].concat());
     assert!(code == Some(0) && out.contains("(count) has finished"), "{out}{err}");
     let (code, _, err) = ask(&[&["logs"], &elsewhere[..]].concat());
-    assert!(code == Some(69) && err.contains("the JobManager is no Mesos task"), "{err}");
+    assert!(code == Some(4) && err.contains("the JobManager is no Mesos task"), "{err}");
     let (code, _, err) = ask(&[&["scale", "2"], &elsewhere[..]].concat());
     assert!(code == Some(64) && err.contains("--address"), "{code:?} {err}");
     let (code, _, err) = ask(&["status", "--address", "localhost:1"]);
@@ -124,18 +128,37 @@ fn tables_say_what_json_does(cluster: &Cluster) {
     assert!(log.contains("Starting TaskManager"), "{log}");
     assert_eq!(text(&["logs", "--task", &task, "--tail", "2"]).lines().count(), 2);
     let own = cluster.command(&["logs"]);
-    assert_eq!(own.status.code(), Some(69));
+    assert_eq!(own.status.code(), Some(4));
     assert!(String::from_utf8_lossy(&own.stderr).contains("the JobManager is no Mesos task"), "{own:?}");
     let unknown = cluster.command(&["restart-taskmanager", "a/b"]);
-    assert_eq!(unknown.status.code(), Some(69));
+    assert_eq!(unknown.status.code(), Some(4));
     assert!(String::from_utf8_lossy(&unknown.stderr).contains("there is no TaskManager a/b"), "{unknown:?}");
+}
+
+/// The order is carried out, and one line tells of it.
+fn said(cluster: &Cluster, words: &[&str], expected: &str) {
+    let output = cluster.command(words);
+    let said = String::from_utf8(output.stdout).expect("UTF-8");
+    assert_eq!((output.status.code(), said.trim_end()), (Some(0), expected), "{words:?}");
+}
+
+/// Only where somebody insists, as a job runs.
+async fn no_taskmanagers_at_all(cluster: &Cluster) {
+    let refused = cluster.command(&["scale", "0"]);
+    let text = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(3), "{text}");
+    assert!(text.contains("refused: 409 jobs run: ") && text.contains("`--force`"), "{text}");
+    said(cluster, &["scale", "1"], "the AppMaster will keep 1 TaskManager");
+    said(cluster, &["scale", "0", "--force"], "the AppMaster will keep 0 TaskManagers");
+    let none = async || cluster.running().is_some_and(|running| running.is_empty()).then_some(());
+    cluster.program.until("none runs", none).await;
 }
 
 /// At no time fewer run than wanted.
 async fn another_one_takes_over(cluster: &Cluster) {
     let begin = Instant::now();
     let first = cluster.running().and_then(|running| running.into_iter().next()).expect("one runs");
-    cluster.order(&["restart-taskmanager", &first]);
+    said(cluster, &["restart-taskmanager", &first], &format!("TaskManager {first} is being replaced"));
     cluster
         .program
         .until("the other one runs alone", async || {

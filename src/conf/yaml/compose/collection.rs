@@ -63,13 +63,24 @@ impl Composer {
         }
     }
 
+    /// Within a bracket that was opened in the line `begin`.
+    fn check_not_over(&mut self, begin: usize, bracket: char) -> Result<(), Remark> {
+        match self.peek() {
+            Kind::StreamEnd => {
+                Err(Remark { line: begin, text: format!("not YAML: a `{bracket}` is not closed") })
+            }
+            _ => Ok(()),
+        }
+    }
+
     pub(super) fn flow_items(&mut self, depth: usize) -> Result<Vec<Node>, Remark> {
         self.next();
-        let mut items = Vec::new();
+        let (begin, mut items) = (self.line, Vec::new());
         loop {
             if self.takes(&Kind::FlowSequenceEnd) {
                 return Ok(items);
             }
+            self.check_not_over(begin, '[')?;
             if !items.is_empty() {
                 if !self.takes(&Kind::FlowEntry) {
                     return Err(self.unexpected("`,` or `]`"));
@@ -92,11 +103,12 @@ impl Composer {
 
     pub(super) fn flow_pairs(&mut self, depth: usize) -> Result<Vec<(Node, Node)>, Remark> {
         self.next();
-        let mut pairs = Vec::new();
+        let (begin, mut pairs) = (self.line, Vec::new());
         loop {
             if self.takes(&Kind::FlowMappingEnd) {
                 return Ok(pairs);
             }
+            self.check_not_over(begin, '{')?;
             if !pairs.is_empty() {
                 if !self.takes(&Kind::FlowEntry) {
                     return Err(self.unexpected("`,` or `}`"));

@@ -7,6 +7,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use status::client::{AppMaster as Client, Endpoint};
+use status::orders::Scale;
 
 use super::history::Witness;
 use super::site::Site;
@@ -124,8 +125,8 @@ impl AppMaster {
     /// Whether it has taken the order, in the end.
     pub fn scale(&self, target: usize) -> impl Future<Output = bool> + use<> {
         let client = Client::at(Endpoint::Socket(self.program.path().join("socket"))).expect("a client");
-        let target = u32::try_from(target).expect("a number of TaskManagers");
-        async move { client.scale(target).await.is_ok() }
+        let taskmanagers = u32::try_from(target).expect("a number of TaskManagers");
+        async move { client.scale(&Scale { taskmanagers, force: false }).await.is_ok() }
     }
 
     pub fn witness(&self) -> Witness {
