@@ -10,6 +10,7 @@ use conf::warning::Warning;
 use tracing::Level;
 
 use super::error::Fatal;
+use crate::cli::exec::VariableError;
 
 #[derive(Default)]
 pub struct Findings {
@@ -110,7 +111,9 @@ impl Findings {
 impl Finding {
     fn of_fatal(fatal: &Fatal) -> Self {
         let text = log::chain(fatal.error.as_ref());
-        Self { exit: fatal.exit, subject: None, origin: fatal.place(), text }
+        let variable = fatal.error.downcast_ref::<VariableError>();
+        let subject = variable.map(|variable| variable.name.to_owned());
+        Self { exit: fatal.exit, subject, origin: fatal.place(), text }
     }
 }
 
