@@ -4,8 +4,6 @@
 // Rust's runtime would come before it: `init/sys/entry.rs`.
 #![no_main]
 
-use tracing::Level;
-
 use base::exit::Exit;
 use base::log;
 use conf::environment::Environment;

@@ -10,6 +10,7 @@ use conf::warning::Warning;
 use tracing::Level;
 
 use super::error::Fatal;
+use crate::cli::exec::VariableError;
 
 #[derive(Default)]
 pub struct Findings {
@@ -74,17 +75,34 @@ impl Findings {
         }
     }
 
-    /// Gives each that has no key yet the first one of `table` that its text names.
+    /// Gives each that has no key yet the first one of `table` that its text names. Of a value that the settings refuse, the memory
+    /// tells the same again: that goes.
     pub fn place(&mut self, table: &Table) {
         let is_inner = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
-        for finding in self.errors.iter_mut().filter(|finding| finding.subject.is_none()) {
+        let mut placed = Vec::new();
+        let unplaced = self.errors.iter_mut().enumerate().filter(|(_, finding)| finding.subject.is_none());
+        for (index, finding) in unplaced {
             let words = finding.text.split(|c| !is_inner(c)).filter(|word| word.contains('.'));
             let named = words.into_iter().find_map(|word| Some((word.to_owned(), table.setting(word)?)));
             if let Some((key, setting)) = named {
                 finding.subject = Some(key);
                 finding.origin = Some(setting.origin.clone());
+                placed.push(index);
             }
         }
+        let errors = std::mem::take(&mut self.errors);
+        let refused: Vec<_> = (0..).zip(&errors).filter(|(index, _)| !placed.contains(index)).collect();
+        let is_again = |index: usize, finding: &Finding| {
+            let begins = finding.subject.as_ref().is_some_and(|key| finding.text.starts_with(key.as_str()));
+            begins
+                && placed.contains(&index)
+                && refused.iter().any(|(_, known)| known.subject == finding.subject)
+        };
+        self.errors = (0..)
+            .zip(&errors)
+            .filter(|(index, finding)| !is_again(*index, finding))
+            .map(|(_, finding)| finding.clone())
+            .collect();
     }
 
     /// The value and what is odd, or all that is wrong, with the exit code of what was found first.
@@ -110,7 +128,9 @@ impl Findings {
 impl Finding {
     fn of_fatal(fatal: &Fatal) -> Self {
         let text = log::chain(fatal.error.as_ref());
-        Self { exit: fatal.exit, subject: None, origin: fatal.place(), text }
+        let variable = fatal.error.downcast_ref::<VariableError>();
+        let subject = variable.map(|variable| variable.name.to_owned());
+        Self { exit: fatal.exit, subject, origin: fatal.place(), text }
     }
 }
 

@@ -103,6 +103,7 @@ impl Setup {
                 let mut findings = Findings::default();
                 findings.add(&no_java);
                 read_settings(&loaded, &environment, version, Tasks::Some, &mut findings);
+                findings.place(&loaded.table);
                 findings.warn(loaded.warnings);
                 return findings.finish::<Self>(None).map(|(setup, _)| setup);
             }

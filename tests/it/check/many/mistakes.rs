@@ -182,7 +182,11 @@ impl Planted {
             words: words.to_owned(),
         };
         let (name, value, expected) = match rng.u8(0..6) {
-            0 => ("FLINK_ON_MESOS_GRACE", "soon", told(64, None, "FLINK_ON_MESOS_GRACE")),
+            0 => (
+                "FLINK_ON_MESOS_GRACE",
+                "soon",
+                told(64, Some("FLINK_ON_MESOS_GRACE"), "FLINK_ON_MESOS_GRACE"),
+            ),
             1 => (
                 "FLINK_ON_MESOS_FORWARD_T0",
                 "group",
