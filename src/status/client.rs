@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use reqwest::{Client, RequestBuilder, Response, Url};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use base::events::Event;
 use logs::query::LogsQuery;
 use tls::http;
 
 use super::api::{After, Ask};
+use super::board::Status;
 use super::orders::{Scale, Teardown};
 
 /// An AppMaster answers from memory; one that takes longer is stuck.
@@ -84,7 +85,7 @@ pub enum CommandError {
     },
     #[error("the AppMaster at {endpoint} refused: {status} {text}")]
     Refused { endpoint: Endpoint, status: u16, text: String },
-    #[error("the answer of the AppMaster at {endpoint} cannot be understood")]
+    #[error("the answer of {endpoint} is none of an AppMaster")]
     Malformed {
         endpoint: Endpoint,
         #[source]
@@ -116,12 +117,16 @@ impl AppMaster {
 
     /// The status as JSON text.
     pub async fn status(&self) -> Result<String, CommandError> {
-        self.text(self.get("/v1/status")).await
+        let text = self.text(self.get("/v1/status")).await?;
+        self.parse::<Status>(&text)?;
+        Ok(text)
     }
 
     /// The explanation as JSON text.
     pub async fn explain(&self, ask: &Ask) -> Result<String, CommandError> {
-        self.text(self.get("/v1/explain").query(ask)).await
+        let text = self.text(self.get("/v1/explain").query(ask)).await?;
+        self.parse::<IgnoredAny>(&text)?;
+        Ok(text)
     }
 
     pub async fn scale(&self, scale: &Scale) -> Result<(), CommandError> {

@@ -5,7 +5,7 @@ use std::fs::{self, Permissions};
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -101,6 +101,7 @@ fn each_row_is_said() {
 /// What all rows find around them.
 struct Site {
     directory: TempDir,
+    flink: PathBuf,
     names: BTreeMap<&'static str, String>,
     /// Somebody has its port.
     _taken: TcpListener,
@@ -130,7 +131,7 @@ impl Site {
             ("taken", taken.local_addr().expect("an address").port().to_string()),
             ("web", serve_pages()),
         ]);
-        Self { directory, names, _taken: taken }
+        Self { directory, flink: flink_home(FLINK), names, _taken: taken }
     }
 
     fn filled(&self, text: &str, own: &Path) -> String {
@@ -160,7 +161,7 @@ impl Site {
         };
         fs::write(conf.join(given.unwrap_or(&FILES[0])), text).expect("written");
         let [typed] = &row.quoted("typed")[..] else { return Err("one text expected in `typed`".to_owned()) };
-        let output = run(own.path(), &words(&self.filled(typed, own.path())))?;
+        let output = self.run(own.path(), &words(&self.filled(typed, own.path())))?;
         let told = String::from_utf8_lossy(&output.stderr);
         let code = row.cell("code").parse().expect("a number");
         if output.status.code() != Some(code) {
@@ -172,6 +173,53 @@ impl Site {
             Some(part) => Err(format!("{typed}: no {part:?} in\n{told}")),
             None => Ok(()),
         }
+    }
+
+    /// Variables stand in front.
+    fn run(&self, own: &Path, words: &[String]) -> Result<Output, String> {
+        let is_variable = |word: &&String| {
+            let name = word.split_once('=').map(|(name, _)| name);
+            name.is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_'))
+        };
+        let variables = words.iter().take_while(is_variable).filter_map(|word| word.split_once('='));
+        let arguments = words.iter().skip_while(is_variable);
+        let tmp = own.join("tmp");
+        fs::create_dir(&tmp).expect("created");
+        let mut child = Command::new(binary())
+            .args(arguments)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").expect("a PATH"))
+            .env("HOME", own)
+            .env("TMPDIR", tmp)
+            .env("FLINK_HOME", &self.flink)
+            .env("FLINK_CONF_DIR", own.join("conf"))
+            .env("FLINK_ON_MESOS_SOCKET", own.join("socket"))
+            .env("FLINK_ON_MESOS_PARENT_DEATH_SIGNAL", "TERM")
+            .envs(variables)
+            .current_dir(own)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let mut stderr = child.stderr.take().expect("a pipe");
+        let reading = thread::spawn(move || {
+            let mut told = Vec::new();
+            stderr.read_to_end(&mut told).map(|_| told)
+        });
+        let begin = Instant::now();
+        let status = loop {
+            match child.try_wait().expect("it is a child") {
+                Some(status) => break status,
+                None if begin.elapsed() > PATIENCE => {
+                    child.kill().expect("it is there");
+                    return Err(format!("{words:?} has not ended"));
+                }
+                None => thread::sleep(POLL_INTERVAL),
+            }
+        };
+        let stderr = reading.join().expect("it ends").expect("read");
+        Ok(Output { status, stdout: Vec::new(), stderr })
     }
 }
 
@@ -186,53 +234,6 @@ fn words(line: &str) -> Vec<String> {
         }
     }
     words.into_iter().map(|word| word.replace("\\n", "\n")).collect()
-}
-
-/// Variables stand in front.
-fn run(own: &Path, words: &[String]) -> Result<Output, String> {
-    let is_variable = |word: &&String| {
-        let name = word.split_once('=').map(|(name, _)| name);
-        name.is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_'))
-    };
-    let variables = words.iter().take_while(is_variable).filter_map(|word| word.split_once('='));
-    let arguments = words.iter().skip_while(is_variable);
-    let tmp = own.join("tmp");
-    fs::create_dir(&tmp).expect("created");
-    let mut child = Command::new(binary())
-        .args(arguments)
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").expect("a PATH"))
-        .env("HOME", own)
-        .env("TMPDIR", tmp)
-        .env("FLINK_HOME", flink_home(FLINK))
-        .env("FLINK_CONF_DIR", own.join("conf"))
-        .env("FLINK_ON_MESOS_SOCKET", own.join("socket"))
-        .env("FLINK_ON_MESOS_PARENT_DEATH_SIGNAL", "TERM")
-        .envs(variables)
-        .current_dir(own)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("it starts");
-    let mut stderr = child.stderr.take().expect("a pipe");
-    let reading = thread::spawn(move || {
-        let mut told = Vec::new();
-        stderr.read_to_end(&mut told).map(|_| told)
-    });
-    let begin = Instant::now();
-    let status = loop {
-        match child.try_wait().expect("it is a child") {
-            Some(status) => break status,
-            None if begin.elapsed() > PATIENCE => {
-                child.kill().expect("it is there");
-                return Err(format!("{words:?} has not ended"));
-            }
-            None => thread::sleep(POLL_INTERVAL),
-        }
-    };
-    let stderr = reading.join().expect("it ends").expect("read");
-    Ok(Output { status, stdout: Vec::new(), stderr })
 }
 
 /// A server of web pages, which knows no Mesos, AppMaster or dispatcher: its address.
