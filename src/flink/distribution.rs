@@ -62,6 +62,13 @@ impl Distribution {
         self.home.join("opt")
     }
 
+    /// A jar in `opt` whose name begins so.
+    pub fn optional_jar(&self, name: &str) -> Option<PathBuf> {
+        let entries = fs::read_dir(self.opt()).ok()?;
+        let jars = entries.flatten().map(|entry| entry.path());
+        jars.filter(|jar| is_jar(jar, name)).min()
+    }
+
     /// Where the jars of an application are; it need not exist.
     pub fn usrlib(&self) -> PathBuf {
         self.home.join("usrlib")
@@ -112,6 +119,12 @@ fn collect_jars(directory: &Path, depth: usize, jars: &mut Vec<PathBuf>) -> Resu
         }
     }
     Ok(())
+}
+
+/// Whether it is a jar whose name begins so.
+pub fn is_jar(path: &Path, name: &str) -> bool {
+    let file = path.file_name().and_then(|file| file.to_str());
+    file.is_some_and(|file| file.starts_with(name) && file.ends_with(".jar"))
 }
 
 fn is_flink_dist(jar: &Path) -> bool {

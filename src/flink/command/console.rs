@@ -1,11 +1,10 @@
 //! What people type at: Flink's command line and its SQL client, as `bin/flink` and `bin/sql-client.sh` would start them.
 
 use std::ffi::OsString;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{Command, CommandError, Compilation, Launch, Role, assemble};
-use crate::distribution::Distribution;
+use crate::distribution::{Distribution, is_jar};
 use crate::memory::MemorySize;
 
 const FLINK: &str = "org.apache.flink.client.cli.CliFrontend";
@@ -39,7 +38,9 @@ pub fn console(
         Console::Flink => FLINK,
         Console::SqlClient => {
             let wanted = |name| wanted(launch.distribution, name);
-            jars.extend(optional(launch.distribution, PYTHON_JAR));
+            if !has(&launch.distribution.jars, PYTHON_JAR) {
+                jars.extend(launch.distribution.optional_jar(PYTHON_JAR));
+            }
             jars.extend(wanted(SQL_GATEWAY_JAR)?);
             // Whoever has put it into lib has it there alone.
             if let Some(jar) = wanted(SQL_CLIENT_JAR)? {
@@ -67,23 +68,9 @@ fn wanted(distribution: &Distribution, name: &'static str) -> Result<Option<Path
         return Ok(None);
     }
     let missing = || CommandError::NoOptionalJar { name, opt: distribution.opt() };
-    optional(distribution, name).ok_or_else(missing).map(Some)
-}
-
-fn optional(distribution: &Distribution, name: &str) -> Option<PathBuf> {
-    if has(&distribution.jars, name) {
-        return None;
-    }
-    let entries = fs::read_dir(distribution.opt()).ok()?;
-    let jars = entries.flatten().map(|entry| entry.path());
-    jars.filter(|jar| is(jar, name)).min()
+    distribution.optional_jar(name).ok_or_else(missing).map(Some)
 }
 
 fn has(jars: &[PathBuf], name: &str) -> bool {
-    jars.iter().any(|jar| is(jar, name))
-}
-
-fn is(jar: &Path, name: &str) -> bool {
-    let file = jar.file_name().and_then(|file| file.to_str());
-    file.is_some_and(|file| file.starts_with(name) && file.ends_with(".jar"))
+    jars.iter().any(|jar| is_jar(jar, name))
 }
