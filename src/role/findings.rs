@@ -75,6 +75,11 @@ impl Findings {
         }
     }
 
+    /// Whether what is wrong names `key`.
+    pub fn tells_of(&self, key: &str) -> bool {
+        self.errors.iter().any(|finding| finding.text.contains(key))
+    }
+
     /// Gives each that has no key yet the first one of `table` that its text names. Of a value that the settings refuse, the memory
     /// tells the same again: that goes.
     pub fn place(&mut self, table: &Table) {
