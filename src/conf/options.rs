@@ -1,8 +1,6 @@
 //! Flink's own options by name, with the versions that read them: what somebody meant who misspelled one, and which of them this
 //! Flink does not read.
 
-use std::collections::BTreeMap;
-
 use super::grammar::Version;
 use super::keys;
 use super::nearest;
@@ -40,8 +38,8 @@ const FREE: [&str; 18] = [
     "yarn.",
 ];
 
-/// For each name, the first and the last version.
-type Options = BTreeMap<&'static str, (Version, Version)>;
+/// A name with the first and the last version.
+type Known = (&'static str, (Version, Version));
 
 /// One line for each key that no Flink has and that is much like one of this Flink, and for each that only other ones read. Without
 /// a `version` only the first.
@@ -54,11 +52,11 @@ pub fn warnings(table: &Table, version: Option<Version>) -> Vec<Warning> {
     let looked_at = table.iter().filter(|(key, setting)| is_given(&setting.origin) && !is_known(key));
     looked_at
         .filter_map(|(key, setting)| {
-            let rest = match options.get(key) {
-                Some(range) if reads(*range) => return None,
-                Some(range) => elsewhere(*range, version?),
+            let rest = match options.iter().find(|(name, _)| *name == key) {
+                Some((_, range)) if reads(*range) => return None,
+                Some((_, range)) => elsewhere(*range, version?),
                 None => {
-                    let names = options.iter().filter(|(_, range)| reads(**range)).map(|(name, _)| *name);
+                    let names = options.iter().filter(|(_, range)| reads(*range)).map(|(name, _)| *name);
                     let near = nearest::slip(key, names)?;
                     format!("is not a known key{}; did you mean `{near}`?", of_flink(version))
                 }
@@ -89,13 +87,14 @@ fn is_known(key: &str) -> bool {
         || retired::is_told(key)
 }
 
-fn read() -> Options {
-    let mut options = Options::new();
+/// Not sorted: a configuration has few keys, and the start waits for this.
+fn read() -> Vec<Known> {
+    let mut options = Vec::with_capacity(1024);
     let mut range = (OLDEST, NEWEST);
     for line in NAMES.lines() {
         match versions(line) {
             Some(versions) => range = versions,
-            None => _ = options.insert(line, range),
+            None => options.push((line, range)),
         }
     }
     options
@@ -137,7 +136,9 @@ mod tests {
                 }
             }
         }
-        assert_eq!(read().len(), NAMES.lines().filter(|line| versions(line).is_none()).count());
+        let mut names: Vec<_> = read().into_iter().map(|(name, _)| name).collect();
+        names.sort_unstable();
+        assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "a name is there twice");
     }
 
     #[test]

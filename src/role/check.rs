@@ -100,7 +100,10 @@ fn check_settings(setup: &Setup, settings: &Settings, beside: Beside, findings: 
     {
         findings.take(check_writable(&path));
     }
-    findings.take(check_keytab(table));
+    // What TaskManagers are given of it was tried before.
+    if !findings.tells_of(flink::KERBEROS_KEYTAB.name) {
+        findings.take(check_keytab(table));
+    }
 }
 
 /// The command lines as they would be, but for what only the start decides.

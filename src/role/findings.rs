@@ -5,7 +5,7 @@ use std::fmt;
 use base::exit::Exit;
 use base::log;
 use conf::problem::{Found, Problem};
-use conf::table::{Origin, Table};
+use conf::table::{Origin, Setting, Table};
 use conf::warning::Warning;
 use tracing::Level;
 
@@ -75,34 +75,29 @@ impl Findings {
         }
     }
 
+    /// Whether what is wrong names `key`.
+    pub fn tells_of(&self, key: &str) -> bool {
+        self.errors.iter().any(|finding| finding.text.contains(key))
+    }
+
     /// Gives each that has no key yet the first one of `table` that its text names. Of a value that the settings refuse, the memory
     /// tells the same again: that goes.
     pub fn place(&mut self, table: &Table) {
-        let is_inner = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
-        let mut placed = Vec::new();
-        let unplaced = self.errors.iter_mut().enumerate().filter(|(_, finding)| finding.subject.is_none());
-        for (index, finding) in unplaced {
-            let words = finding.text.split(|c| !is_inner(c)).filter(|word| word.contains('.'));
-            let named = words.into_iter().find_map(|word| Some((word.to_owned(), table.setting(word)?)));
-            if let Some((key, setting)) = named {
+        let refused: Vec<_> = self.errors.iter().filter_map(|finding| finding.subject.clone()).collect();
+        let mut kept = Vec::new();
+        for mut finding in std::mem::take(&mut self.errors) {
+            if finding.subject.is_none()
+                && let Some((key, setting)) = named(&finding.text, table)
+            {
+                if refused.contains(&key) && finding.text.starts_with(&key) {
+                    continue;
+                }
                 finding.subject = Some(key);
                 finding.origin = Some(setting.origin.clone());
-                placed.push(index);
             }
+            kept.push(finding);
         }
-        let errors = std::mem::take(&mut self.errors);
-        let refused: Vec<_> = (0..).zip(&errors).filter(|(index, _)| !placed.contains(index)).collect();
-        let is_again = |index: usize, finding: &Finding| {
-            let begins = finding.subject.as_ref().is_some_and(|key| finding.text.starts_with(key.as_str()));
-            begins
-                && placed.contains(&index)
-                && refused.iter().any(|(_, known)| known.subject == finding.subject)
-        };
-        self.errors = (0..)
-            .zip(&errors)
-            .filter(|(index, finding)| !is_again(*index, finding))
-            .map(|(_, finding)| finding.clone())
-            .collect();
+        self.errors = kept;
     }
 
     /// The value and what is odd, or all that is wrong, with the exit code of what was found first.
@@ -142,6 +137,13 @@ impl Problems {
             None => (vec![Finding::of_fatal(fatal)], Vec::new()),
         }
     }
+}
+
+/// The first word of `text` that is a key of `table`.
+fn named<'a>(text: &str, table: &'a Table) -> Option<(String, &'a Setting)> {
+    let is_inner = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let mut words = text.split(|c| !is_inner(c)).filter(|word| word.contains('.'));
+    words.find_map(|word| Some((word.to_owned(), table.setting(word)?)))
 }
 
 /// One line for each finding, errors first.

@@ -6,6 +6,9 @@ use std::time::Duration;
 use super::super::settings::parse::{Ports, Secret};
 use super::super::settings::quorum::Quorum;
 use super::{Definition, Key, Tried, types};
+pub use login::*;
+
+mod login;
 
 /// What follows it is a variable of the JobManager's process.
 pub const MASTER_ENVIRONMENT: &str = "containerized.master.env.";
@@ -144,20 +147,6 @@ pub const JOB_MANAGER_BIND_HOST: Key<String> = Key {
     ..Key::of(types::ANY_HOST)
 };
 
-pub const KERBEROS_CONTEXTS: Key<Vec<String>> = Key {
-    name: "security.kerberos.login.contexts",
-    meaning: "Where Flink logs in by Kerberos.",
-    ..Key::of(types::TEXTS)
-};
-
-pub const KERBEROS_KEYTAB: Key<PathBuf> = Key {
-    name: "security.kerberos.login.keytab",
-    aliases: &["security.keytab"],
-    meaning: "With what Flink logs in by Kerberos.",
-    tried: Tried::File,
-    ..Key::of(types::FILE_NAME)
-};
-
 pub const METRICS_PORT: Key<Ports> = Key {
     name: "metrics.internal.query-service.port",
     default: Some("0"),
@@ -293,20 +282,6 @@ pub const RPC_PORT: Key<Ports> = Key {
     meaning: "The JobManager's without high availability.",
     tried: Tried::Port,
     ..Key::of(types::PORTS)
-};
-
-pub const SASL_DISABLE: Key<bool> = Key {
-    name: "zookeeper.sasl.disable",
-    default: Some("false"),
-    meaning: "Whether nobody logs in to ZooKeeper.",
-    ..Key::of(types::BOOLEAN)
-};
-
-pub const SASL_SECTION: Key<String> = Key {
-    name: "zookeeper.sasl.login-context-name",
-    default: Some("Client"),
-    meaning: "Of Java's file of logins.",
-    ..Key::of(types::TEXT)
 };
 
 pub const SCHEDULER: Key<bool> = Key {
