@@ -10,8 +10,12 @@ use serde_json::Value;
 const PREFIX: &str = "flink_on_mesos_";
 
 /// Where metrics have their names.
-const SOURCES: [&str; 3] =
-    ["src/status/metrics.rs", "src/status/exposition.rs", "src/role/dispatcher/metrics.rs"];
+const SOURCES: [&str; 4] = [
+    "src/status/metrics.rs",
+    "src/status/exposition.rs",
+    "src/status/lookout.rs",
+    "src/role/dispatcher/metrics.rs",
+];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
