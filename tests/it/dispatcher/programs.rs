@@ -137,6 +137,13 @@ async fn flinks_command_line_needs_no_shell() {
     assert!(!output.status.success() && told(&output).contains("no-such-action"), "{}", told(&output));
     assert_eq!(runs_there(), before);
 
+    // From its status port to the sandbox at Mesos.
+    let appmaster = site.describe("one").expect("it is there")["appmasters"][0]["status_url"].clone();
+    let address = appmaster.as_str().expect("a URL").trim_end_matches('/').to_owned();
+    let words = ["logs", "--address", &address, "--task", "taskmanager", "--file", "flink.log"];
+    let output = installed.run("flink-on-mesos", &words, &site, &flink);
+    assert!(told(&output).contains("Starting TaskManager"), "{}", told(&output));
+
     let output = installed.run("sql-client.sh", &["-f", "a.sql"], &site, &flink);
     let text = told(&output);
     assert!(output.status.code() == Some(78) && text.contains("no flink-sql-gateway*.jar"), "{text}");
