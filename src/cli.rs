@@ -8,6 +8,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use artifact::delivered::Delivered;
+use conf::keys::{self, flink as flink_keys};
 use flink::command::{Application, UnrestoredState};
 use tls::Fingerprint;
 
@@ -272,7 +273,7 @@ impl LocalOptions {
     pub fn of_cluster(&self) -> ClusterOptions {
         let mut cluster = self.cluster.clone();
         if let Some(address) = self.listen {
-            let keys = ["rest.bind-address", "mesos.status.bind-address"];
+            let keys = [flink_keys::REST_BIND_ADDRESS.name, keys::STATUS_BIND_ADDRESS.name];
             let properties = keys.map(|key| (key.to_owned(), address.to_string()));
             cluster.properties.splice(0..0, properties);
         }

@@ -123,12 +123,12 @@ fn collect_jars(directory: &Path, depth: usize, jars: &mut Vec<PathBuf>) -> Resu
 
 /// Whether it is a jar whose name begins so.
 pub fn is_jar(path: &Path, name: &str) -> bool {
-    let file = path.file_name().and_then(|file| file.to_str());
-    file.is_some_and(|file| file.starts_with(name) && file.ends_with(".jar"))
+    let file = path.file_name().map(OsStrExt::as_bytes);
+    file.is_some_and(|file| file.starts_with(name.as_bytes()) && file.ends_with(b".jar"))
 }
 
 fn is_flink_dist(jar: &Path) -> bool {
-    jar.file_name().is_some_and(|name| name.as_bytes().starts_with(b"flink-dist"))
+    is_jar(jar, "flink-dist")
 }
 
 #[cfg(test)]

@@ -24,8 +24,9 @@ pub struct Program {
     pub jar: Option<Jar>,
     pub class: Option<String>,
     pub arguments: Vec<String>,
-    /// Of this machine, or already elsewhere: fetched into the AppMaster's working directory, in place of the argument at that index.
-    pub file: Option<(usize, Jar)>,
+    /// Of this machine, or already elsewhere: the AppMaster fetches it into its working directory. Before the other arguments comes
+    /// this option, and what the file is called there.
+    pub file: Option<(&'static str, Jar)>,
 }
 
 enum Kind {
@@ -37,20 +38,19 @@ enum Kind {
 impl Program {
     /// For an application, whose AppMaster fetches files.
     pub fn of_application(options: &RunOptions) -> Result<Self, Fatal> {
-        let own = || options.arguments().to_vec();
         match kind(options)? {
             Kind::Jar => Ok(Self::jar(options)),
             Kind::Sql => Ok(Self {
                 jar: Some(Jar::File(runner()?)),
                 class: Some(SQL_RUNNER.to_owned()),
-                arguments: vec!["--scriptUri".to_owned(), String::new()],
-                file: Some((1, options.jar())),
+                arguments: vec![],
+                file: Some(("--scriptUri", options.jar())),
             }),
             Kind::Python => Ok(Self {
                 jar: None,
                 class: Some(PYTHON_DRIVER.to_owned()),
-                arguments: [vec!["-py".to_owned(), String::new()], own()].concat(),
-                file: Some((1, options.jar())),
+                arguments: options.arguments().to_vec(),
+                file: Some(("-py", options.jar())),
             }),
         }
     }

@@ -102,7 +102,8 @@ final class ApplicationDescriptor implements ClusterDescriptor<StandaloneCluster
             job.put("entryClass", entryClass);
         }
         ArrayNode arguments = job.putArray("args");
-        Arrays.stream(files.arguments(application.getProgramArguments())).forEach(arguments::add);
+        String[] given = application.getProgramArguments();
+        Arrays.stream(ApplicationFiles.isPython(entryClass) ? files.arguments(given) : given).forEach(arguments::add);
         job.put("parallelism", configuration.get(CoreOptions.DEFAULT_PARALLELISM));
         job.put("upgradeMode", "stateless");
         if (!files.uris().isEmpty()) {

@@ -8,7 +8,6 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.Collectors;
 import org.apache.flink.configuration.Configuration;
 
 /** What an application needs of this machine beside a jar: pushed to the dispatcher, and fetched into the AppMaster's working directory. */
@@ -56,7 +55,7 @@ final class ApplicationFiles {
                 for (String path : paths.split(",")) {
                     String[] parts = path.split("#", 2);
                     parts[0] = moved(parts[0]);
-                    there.add(Arrays.stream(parts).collect(Collectors.joining("#")));
+                    there.add(String.join("#", parts));
                 }
                 moved.setString(key, String.join(",", there));
             }

@@ -129,9 +129,9 @@ pub fn job(program: &Program, options: &RunOptions) -> SessionJob {
 async fn declared(dispatcher: &Dispatcher, options: &RunOptions) -> Result<(Value, Vec<String>), Fatal> {
     let mut program = Program::of_application(options)?;
     let mut uris = vec![];
-    if let Some((argument, file)) = &program.file {
+    if let Some((option, file)) = &program.file {
         let there = uri(dispatcher, file, options).await?;
-        program.arguments[*argument] = match there.strip_prefix("local://") {
+        let name = match there.strip_prefix("local://") {
             Some(path) => path.to_owned(),
             None => {
                 let name = manifest::file_name(&there).unwrap_or_default();
@@ -139,6 +139,7 @@ async fn declared(dispatcher: &Dispatcher, options: &RunOptions) -> Result<(Valu
                 name
             }
         };
+        program.arguments.splice(0..0, [(*option).to_owned(), name]);
     }
     let mut job = serde_json::to_value(job(&program, options)).expect("all keys are texts");
     match &program.jar {
