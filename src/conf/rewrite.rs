@@ -11,6 +11,7 @@ use super::environment::Environment;
 use super::grammar::Version;
 use super::keys::{self, flink};
 use super::redact;
+use super::settings::is_highly_available;
 use super::table::{Origin, Table};
 use super::warning::Warning;
 
@@ -234,7 +235,7 @@ pub const OWN_DEFAULTS: [OwnDefault; 6] = [
 fn set_defaults(table: &mut Table) {
     let is_set = |key: &str| keys::lookup(table, key).is_some();
     let has_beats = is_set(flink::HEARTBEAT_INTERVAL.name) || is_set(flink::HEARTBEAT_TIMEOUT.name);
-    let with_state_dir = is_set(keys::STATE_DIR.name) && !has_beats;
+    let with_state_dir = is_set(keys::STATE_DIR.name) && !is_highly_available(table) && !has_beats;
     for OwnDefault { key, value, when, .. } in OWN_DEFAULTS {
         if when == When::Always || with_state_dir {
             set_default(table, key, value);
@@ -437,6 +438,7 @@ jobmanager.rpc.address=jm",
         let state_dir = (keys::STATE_DIR.name, "/state");
         assert_eq!(beats(&[]), [None, None]);
         assert_eq!(beats(&[state_dir]), [text("3000"), text("20000")]);
+        assert_eq!(beats(&[state_dir, (flink::HA_TYPE.name, "zookeeper")]), [None, None]);
         assert_eq!(beats(&[state_dir, (flink::HEARTBEAT_TIMEOUT.name, "50000")]), [None, text("50000")]);
     }
 

@@ -51,7 +51,9 @@ final class SqlScript {
     private int past(String mark, String complaint) {
         int found = text.indexOf(mark, at);
         if (found < 0 && !complaint.isEmpty()) {
-            throw new IllegalArgumentException(complaint + ": " + text.substring(Math.max(0, at - 1)).trim());
+            // Without the text, which may hold passwords.
+            long line = 1 + text.substring(0, at).chars().filter(next -> next == '\n').count();
+            throw new IllegalArgumentException("line " + line + ": " + complaint);
         }
         return found < 0 ? text.length() : found + mark.length();
     }

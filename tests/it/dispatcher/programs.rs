@@ -112,6 +112,11 @@ async fn sql_scripts(version: &str, word: &str) {
     let text = told(&output);
     assert!(!output.status.success() && text.contains("SELECT * FROM a"), "{text}");
     assert!(!text.contains("pw-1"), "{text}");
+    fs::write(&path, "SET 'a' = 'b';\nSELECT 'pw-2;\n").expect("written");
+    let output = run(&["--session", "one", &path]);
+    let text = told(&output);
+    assert!(!output.status.success() && text.contains("line 2: what begins with ' has no end"), "{text}");
+    assert!(!text.contains("pw-2"), "{text}");
 }
 
 /// Who calls the program by a link of Flink's gets what its script would do.
